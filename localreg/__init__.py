@@ -1,0 +1,89 @@
+"""localreg: a model registry in a directory.
+
+    import localreg
+
+    registry = localreg.open("registry")
+    model = registry.create_model("meadow-5", metadata={"framework": "pytorch"})
+
+Everything is loaded when it is first used: `import localreg` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from localreg.compare import Comparison
+    from localreg.errors import (
+        AccessDeniedError,
+        AlreadyExistsError,
+        ConflictError,
+        FormatError,
+        IntegrityError,
+        InvalidInputError,
+        LocalregError,
+        NonDeterministicError,
+        NotFoundError,
+        PolicyError,
+        ReadOnlyError,
+        StorageError,
+        UnknownOutcomeError,
+        WorkflowMismatchError,
+    )
+    from localreg.models import Model, ModelVersion
+    from localreg.query import Result
+    from localreg.registry import Registry, use
+    from localreg.registry import open_registry as open
+    from localreg.session import Transaction
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "open",
+    "use",
+    "Registry",
+    "Model",
+    "ModelVersion",
+    "Transaction",
+    "Result",
+    "Comparison",
+    "LocalregError",
+    "NotFoundError",
+    "AlreadyExistsError",
+    "ConflictError",
+    "WorkflowMismatchError",
+    "NonDeterministicError",
+    "InvalidInputError",
+    "ReadOnlyError",
+    "AccessDeniedError",
+    "PolicyError",
+    "StorageError",
+    "FormatError",
+    "IntegrityError",
+    "UnknownOutcomeError",
+    "__version__",
+]
+
+_HOMES = {
+    "open": "localreg.registry:open_registry",
+    "use": "localreg.registry:use",
+    "Registry": "localreg.registry:Registry",
+    "Model": "localreg.models:Model",
+    "ModelVersion": "localreg.models:ModelVersion",
+    "Transaction": "localreg.session:Transaction",
+    "Result": "localreg.query:Result",
+    "Comparison": "localreg.compare:Comparison",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'localreg' has no attribute {name!r}")
+    module, _, attribute = _HOMES.get(name, f"localreg.errors:{name}").partition(":")
+    value = globals()[name] = getattr(import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,323 @@
+"""One log entry: from changes to the rows of a Parquet file, and back, with every digest checked.
+
+A commit is a numbered list of audit events. Each event is two canonical JSON texts: `record`, which says who did what
+to which thing and is covered by the digest chain, and `payload`, which says what the thing was before and is after,
+and is covered by its sha256 inside the record. So a payload can be emptied later (a redaction) while the chain holds.
+
+`compose` and `parse` are inverse to each other; neither does I/O. `localreg/FORMAT.md` gives the format in full.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Literal, NamedTuple, cast
+
+from localreg.canonical import JsonObject, canonical, parse, sha256_hex
+from localreg.errors import FormatError, IntegrityError
+from localreg.log.parquet import EntryRow, decode, encode
+from localreg.records.files import FilePointer
+
+__all__ = ["Change", "Entry", "Event", "Head", "Provenance", "compose", "entry_path", "genesis", "now", "read"]
+
+Effect = Literal["put", "remove", "none"]
+
+KNOWN_FEATURES: frozenset[str] = frozenset()
+"""What an entry's `requires` may name: features without which a reader would misread the log. None so far."""
+
+
+class Head(NamedTuple):
+    """Where a log stands: what the next entry chains on.
+
+    Attributes:
+        commit: number of the last commit; 0 before the first.
+        digest: of that commit's last event, 64 hex digits; before the first, `genesis(...)`.
+        time: the running maximum of commit times up to here, ISO 8601 UTC; "" before the first.
+    """
+
+    commit: int
+    digest: str
+    time: str
+
+
+class Provenance(NamedTuple):
+    """Who commits, and why: the same on each event of an entry."""
+
+    actor: str
+    host: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An event that has no place in the log yet: what a verb of the API asks to be recorded.
+
+    Attributes:
+        kind: the record's singular snake_case noun.
+        action: one bare verb.
+        id: of the record.
+        name: of the record, as it is after the change.
+        parent: id of the record that the name is unique within; "" = the namespace.
+        before: the record before; None if it was not there or is not touched.
+        after: the record afterwards; None if it is removed or not touched.
+        files: bulk files that become visible with this event.
+        details: what else belongs to the event for ever, in clear: never secrets.
+    """
+
+    kind: str
+    action: str
+    id: str
+    name: str
+    parent: str = ""
+    before: JsonObject | None = None
+    after: JsonObject | None = None
+    files: tuple[FilePointer, ...] = ()
+    details: JsonObject | None = None
+
+    @property
+    def effect(self) -> Effect:
+        """What the event does to the state: put a record, remove one, or nothing."""
+        if self.after is not None:
+            return "put"
+        return "none" if self.before is None else "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An audit event in its place.
+
+    Attributes:
+        commit: number of the commit.
+        event: number within the commit, from 1.
+        commit_id: 32 hex digits, unique to the attempt that became this commit.
+        time: ISO 8601, UTC, microseconds; the committer's clock.
+        digest: chains everything up to and including this event.
+        redacted: the payload has been emptied: `before`, `after` and `message` are gone, the effect stands.
+    """
+
+    commit: int
+    event: int
+    commit_id: str
+    time: str
+    actor: str
+    host: str
+    kind: str
+    action: str
+    id: str
+    name: str
+    parent: str
+    effect: Effect
+    files: tuple[FilePointer, ...]
+    details: JsonObject | None
+    message: str | None
+    before: JsonObject | None
+    after: JsonObject | None
+    digest: str
+    redacted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One commit, as read from or as written to the log."""
+
+    events: tuple[Event, ...]
+    head: Head
+    """Where the log stands after this entry."""
+
+    @property
+    def commit(self) -> int:
+        """Its number."""
+        return self.head.commit
+
+    @property
+    def commit_id(self) -> str:
+        """The id that its writer gave it."""
+        return self.events[0].commit_id
+
+
+def entry_path(commit: int) -> str:
+    """Path of an entry within its namespace: 20 digits, so that names sort as numbers."""
+    return f"log/{commit:020d}.parquet"
+
+
+def genesis(registry_id: str, namespace: str) -> Head:
+    """Where a log stands before its first commit; bound to its registry and name, so that a swapped log is seen."""
+    return Head(0, sha256_hex(registry_id + namespace), "")
+
+
+def now() -> str:
+    """The present as it stands in the log: ISO 8601, UTC, always with six digits of microseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def compose(head: Head, changes: Sequence[Change], provenance: Provenance, commit_id: str, time: str) -> tuple[Entry, bytes]:
+    """Make the entry that follows `head`, and its bytes.
+
+    Each payload carries 16 random bytes, so that a redacted value cannot be guessed from the hash that stays.
+    """
+    commit = head.commit + 1
+    nonces = os.urandom(16 * len(changes)).hex()
+    digest = head.digest
+    rows: list[EntryRow] = []
+    events: list[Event] = []
+    for number, change in enumerate(changes, 1):
+        payload = canonical(
+            {
+                "after": change.after,
+                "before": change.before,
+                "message": provenance.message,
+                "nonce": nonces[32 * number - 32 : 32 * number],
+            }
+        )
+        fields: JsonObject = {
+            "action": change.action,
+            "actor": provenance.actor,
+            "commit": commit,
+            "commit_id": commit_id,
+            "effect": change.effect,
+            "event": number,
+            "host": provenance.host,
+            "id": change.id,
+            "kind": change.kind,
+            "name": change.name,
+            "parent": change.parent,
+            "payload": sha256_hex(payload),
+            "previous": digest,
+            "time": time,
+        }
+        if change.files:
+            fields["files"] = [pointer.to_json() for pointer in change.files]
+        if change.details is not None:
+            fields["details"] = change.details
+        record = canonical(fields)
+        digest = chain(digest, record)
+        rows.append(EntryRow(commit, number, record, payload, digest, ""))
+        events.append(
+            Event(
+                commit,
+                number,
+                commit_id,
+                time,
+                provenance.actor,
+                provenance.host,
+                change.kind,
+                change.action,
+                change.id,
+                change.name,
+                change.parent,
+                change.effect,
+                change.files,
+                change.details,
+                provenance.message,
+                change.before,
+                change.after,
+                digest,
+            )
+        )
+    return Entry(tuple(events), Head(commit, digest, max(head.time, time))), encode(rows)
+
+
+def chain(previous: str, record: str) -> str:
+    """The digest of an event: sha256 over the 32 bytes of the previous digest and the record's UTF-8 text."""
+    return sha256(bytes.fromhex(previous) + record.encode()).hexdigest()
+
+
+def read(data: bytes, previous: Head, *, name: str) -> Entry:
+    """Parse and check the entry that should follow `previous`.
+
+    Args:
+        data: the file.
+        previous: where the log stands before this entry.
+        name: what to call the file in errors.
+
+    Raises:
+        FormatError: torn, not an entry, or needing a newer localreg.
+        IntegrityError: altered (a digest does not fit its text) or swapped (it belongs elsewhere in a log).
+    """
+    rows = decode(data, name=name)
+    if not rows:
+        raise FormatError(f"{name} holds no event; restore it from a copy", code="entry_torn")
+    digest = previous.digest
+    events = []
+    for number, row in enumerate(rows, 1):
+        event = _event(row, digest, name)
+        if (event.commit, event.event) != (previous.commit + 1, number):
+            raise _swapped(name, f"it says commit {event.commit}, event {event.event}")
+        digest = event.digest
+        events.append(event)
+    return Entry(tuple(events), Head(previous.commit + 1, digest, max(previous.time, events[0].time)))
+
+
+def _event(row: EntryRow, previous: str, name: str) -> Event:
+    fields = _object(row.record, name)
+    if chain(cast(str, fields.get("previous", "")) or "", row.record) != row.digest:
+        raise _altered(name, row, "record")
+    if fields["previous"] != previous:
+        raise _swapped(name, "it does not chain on the entry before it")
+    _refuse_unknown_features(fields, name)
+    redacted = row.payload == ""
+    payload = {} if redacted else _object(row.payload, name)
+    if not redacted and sha256_hex(row.payload) != fields["payload"]:
+        raise _altered(name, row, "payload")
+    try:
+        return Event(
+            redacted=redacted,
+            digest=row.digest,
+            files=tuple(FilePointer.from_json(cast(JsonObject, f)) for f in cast("list[object]", fields.get("files", ()))),
+            details=cast("JsonObject | None", fields.get("details")),
+            **{key: payload.get(key) for key in ("message", "before", "after")},  # type: ignore[arg-type]
+            **{key: fields[key] for key in _PLAIN_FIELDS},  # type: ignore[arg-type]
+        )
+    except (KeyError, TypeError) as error:
+        raise FormatError(f"{name} lacks {error} in an event; restore it from a copy", code="entry_torn") from error
+
+
+_PLAIN_FIELDS = (
+    "commit",
+    "event",
+    "commit_id",
+    "time",
+    "actor",
+    "host",
+    "kind",
+    "action",
+    "id",
+    "name",
+    "parent",
+    "effect",
+)
+
+
+def _object(text: str, name: str) -> JsonObject:
+    try:
+        value = parse(text)
+    except FormatError as error:
+        raise IntegrityError(f"{name} has been altered: {error}; restore it from a copy", code="entry_altered") from error
+    if not isinstance(value, dict):
+        raise IntegrityError(f"{name} has been altered: an event is no object", code="entry_altered")
+    return value
+
+
+def _refuse_unknown_features(fields: Mapping[str, object], name: str) -> None:
+    unknown = set(cast("list[str]", fields.get("requires", ()))) - KNOWN_FEATURES
+    if unknown:
+        raise FormatError(
+            f"{name} needs a newer localreg that knows {', '.join(sorted(unknown))}; upgrade to read this registry",
+            code="format_newer",
+        )
+
+
+def _altered(name: str, row: EntryRow, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{name} has been altered: the {what} of event {row.event} does not fit its digest; restore it from a copy",
+        code="entry_altered",
+    )
+
+
+def _swapped(name: str, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"{name} is not the entry that was written there: {why}; restore it from a copy", code="entry_swapped"
+    )

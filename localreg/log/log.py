@@ -1,0 +1,171 @@
+"""The log of one namespace: the only place where a commit happens, and where state comes from.
+
+`Log.publish` makes the next numbered entry come into existence, or finds that another writer was first. Everything
+else reads: the newest state, the state at an earlier commit, the entries themselves. Correctness rests on
+`Store.put_if_absent` alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+from localreg.errors import IntegrityError, InvalidInputError, LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
+from localreg.log import snapshot
+from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, now, read
+from localreg.log.state import State, fold
+from localreg.storage import Store
+
+__all__ = ["SNAPSHOT_EVERY", "Log"]
+
+SNAPSHOT_EVERY = 64
+"""Entries in the tail that make a snapshot worth its writing."""
+
+PUBLISH_ATTEMPTS = 3
+"""How often one entry is offered to a store that neither took it nor said why."""
+
+logger = logging.getLogger("localreg")
+
+
+class Log:
+    """One namespace's entries and snapshots.
+
+    Attributes:
+        store: the namespace's part of the registry's store.
+        origin: where the log stands before commit 1.
+    """
+
+    def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
+        self.store = store
+        self.origin = genesis(registry_id, namespace)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def entries(self, after: Head, *, upto: int | None = None) -> Iterator[Entry]:
+        """The entries that follow `after`, checked one by one, until one is not there (or past commit `upto`).
+
+        Raises:
+            FormatError: an entry is torn, or needs a newer localreg.
+            IntegrityError: an entry was altered, or is not the one that was written there.
+        """
+        head = after
+        while upto is None or head.commit < upto:
+            path = entry_path(head.commit + 1)
+            data = self.store.get(path)
+            if data is None:
+                return
+            entry = read(data, head, name=self.name_of(path))
+            yield entry
+            head = entry.head
+
+    def refresh(self, state: State) -> State:
+        """The newest state: one probe of the tail if nothing happened since `state`."""
+        entries = list(self.entries(state.head))
+        return fold(state, entries) if entries else state
+
+    def load(self) -> State:
+        """The newest state, from the newest snapshot and the entries after it."""
+        state = self.refresh(snapshot.load(self.store, self.origin.digest) or State(self.origin))
+        self._refuse_gap(state.head.commit)
+        return state
+
+    def at(self, commit: int, newest: State) -> State:
+        """The state as commit number `commit` left it; 0 is the empty state before the first.
+
+        Raises:
+            InvalidInputError: there is no such commit.
+            IntegrityError: an entry on the way there is missing.
+        """
+        if not 0 <= commit <= newest.head.commit:
+            raise InvalidInputError(
+                f"no commit {commit} in {self.store.uri}: the newest is {newest.head.commit}", code="no_such_commit"
+            )
+        start = snapshot.load(self.store, self.origin.digest, at_most=commit) or State(self.origin)
+        state = fold(start, self.entries(start.head, upto=commit))
+        if state.head.commit < commit:
+            raise self._missing(state.head.commit + 1)
+        return state
+
+    def _refuse_gap(self, last: int) -> None:
+        """Notice an entry lost from the middle of the tail, before a writer would fill its place with another."""
+        if self.store.get(entry_path(last + 2)) is not None and self.store.get(entry_path(last + 1)) is None:
+            raise self._missing(last + 1)
+
+    def _missing(self, commit: int) -> IntegrityError:
+        return IntegrityError(
+            f"{self.name_of(entry_path(commit))} is missing; restore it from a copy, then run `localreg verify`",
+            code="entry_missing",
+        )
+
+    def name_of(self, path: str) -> str:
+        """A file as it is called in messages."""
+        return f"{self.store.uri}/{path}"
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def publish(self, head: Head, changes: Sequence[Change], provenance: Provenance, commit_id: str) -> Entry | None:
+        """Make the changes the commit after `head`.
+
+        This is the commit point: when it returns an entry, the commit is durable and visible to all; when it returns
+        None, another writer's commit took the number and nothing of ours was written.
+
+        Raises:
+            StorageError, ReadOnlyError: the store failed, and reading back shows that nothing was written.
+            UnknownOutcomeError: the store failed, and so did reading back.
+        """
+        entry, data = compose(head, changes, provenance, commit_id, now())
+        path = entry_path(entry.commit)
+        doubt: StorageError | None = None
+        for _ in range(PUBLISH_ATTEMPTS):
+            try:
+                if self.store.put_if_absent(path, data):
+                    return entry
+            except ReadOnlyError:
+                raise
+            except StorageError as error:
+                doubt = error
+            landed = self._landed(path, entry, doubt)
+            if landed is not None:
+                return entry if landed else None
+            if doubt is not None and doubt.code == "disk_full":
+                break
+        raise doubt or StorageError(f"{self.name_of(path)} could not be written, and nothing is there; try again")
+
+    def _landed(self, path: str, entry: Entry, doubt: StorageError | None) -> bool | None:
+        """Read the number back: True = ours is there, False = another's is, None = nothing is.
+
+        A file system may have said "exists" or failed after the entry landed, so our own commit id is looked for
+        before anything else is believed.
+        """
+        try:
+            data = self.store.get(path)
+            if data is None:
+                return None
+            landed = f'"commit_id":"{entry.commit_id}"'.encode() in data
+            if landed:
+                self.store.sync(path)
+        except StorageError as error:
+            raise UnknownOutcomeError(
+                f"the store failed while commit {entry.commit_id} was being published to {self.name_of(path)} "
+                f"({doubt or error}); whether it landed is unknown: `registry.resolve` tells once the store answers",
+                commit_id=entry.commit_id,
+            ) from error
+        return landed
+
+    def with_snapshot(self, state: State) -> State:
+        """The same state, on a snapshot just written if its tail has grown long.
+
+        A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all the same.
+        """
+        if state.head.commit - state.base.commit < SNAPSHOT_EVERY:
+            return state
+        try:
+            return snapshot.save(self.store, self.origin.digest, state)
+        except LocalregError as error:
+            logger.warning("no snapshot of %s at commit %d: %s", self.store.uri, state.head.commit, error)
+            return state
+
+
+def replay(origin: Head, entries: Iterable[Entry]) -> State:
+    """The state that entries from the very first on lead to."""
+    return fold(State(origin), entries)

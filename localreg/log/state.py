@@ -1,0 +1,224 @@
+"""State as a pure fold of the log.
+
+A state is every record of a namespace as one commit left it: a *base* (nothing, or a snapshot) and an *overlay* of
+what the entries after it did. Looking up never touches more than the overlay and one look-up in the base, and folding
+an entry copies the overlay alone, so a state is immutable and cheap to keep.
+
+The fold knows no kinds of record but one: a file pointer becomes a record of kind `file`, so that the live files of a
+namespace can be listed. Kinds that a later release brings are folded just the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from localreg.canonical import JsonObject
+from localreg.log.entry import Entry, Event, Head
+from localreg.records.files import FilePointer
+
+__all__ = ["Base", "Draft", "EmptyBase", "Row", "State", "fold"]
+
+CONDEMNED = "condemned_file"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as the log left it, with what the log knows of its making.
+
+    Attributes:
+        parent: id of the record within which the name is unique; "" = the namespace.
+        record: the record's fields; None if the event that put it was redacted and none put it since.
+        created: (commit, event) that put it first: the order of creation.
+        updated: (commit, event) that put it last: changes with every change of the record.
+    """
+
+    kind: str
+    parent: str
+    name: str
+    id: str
+    record: JsonObject | None
+    created: tuple[int, int]
+    created_at: str
+    created_by: str
+    updated: tuple[int, int]
+    updated_at: str
+    updated_by: str
+
+    @property
+    def fields(self) -> JsonObject:
+        """The record's fields; of a redacted one, what the log itself still says."""
+        return self.record if self.record is not None else {"id": self.id, "name": self.name}
+
+
+class Base(Protocol):
+    """Records as of a snapshot: three ways to look them up."""
+
+    @property
+    def file(self) -> str | None:
+        """Path of the snapshot file that holds exactly these records, for queries; None if there is none."""
+
+    @property
+    def commit(self) -> int:
+        """The commit that it shows."""
+
+    def get(self, kind: str, id: str) -> Row | None:
+        """The record, or None."""
+
+    def find(self, kind: str, name: str, parent: str) -> Row | None:
+        """The record of that name, or None."""
+
+    def children(self, kind: str, parent: str) -> Iterable[Row]:
+        """All of one kind within one parent, in any order."""
+
+    def rows(self, kind: str | None = None) -> Iterable[Row]:
+        """All of them, or all of one kind, in any order."""
+
+
+class EmptyBase:
+    """What stands before the first commit."""
+
+    file = None
+    commit = 0
+
+    def get(self, kind: str, id: str) -> Row | None:
+        """Nothing."""
+        return None
+
+    def find(self, kind: str, name: str, parent: str) -> Row | None:
+        """Nothing."""
+        return None
+
+    def children(self, kind: str, parent: str) -> Iterable[Row]:
+        """Nothing."""
+        return ()
+
+    def rows(self, kind: str | None = None) -> Iterable[Row]:
+        """Nothing."""
+        return ()
+
+
+class State:
+    """Every record of a namespace at one commit. Immutable."""
+
+    def __init__(self, head: Head, base: Base | None = None) -> None:
+        self.head = head
+        self.base: Base = base or EmptyBase()
+        self._rows: dict[tuple[str, str], Row | None] = {}
+        self._names: dict[tuple[str, str], dict[str, str]] = {}
+
+    def get(self, kind: str, id: str) -> Row | None:
+        """The record of that kind and id, or None."""
+        try:
+            return self._rows[kind, id]
+        except KeyError:
+            return self.base.get(kind, id)
+
+    def find(self, kind: str, name: str, parent: str = "") -> Row | None:
+        """The record of that name within its parent, or None."""
+        id = self._names.get((kind, parent), {}).get(name)
+        if id is not None:
+            return self._rows[kind, id]
+        row = self.base.find(kind, name, parent)
+        # The overlay may have renamed or removed what the base still calls so.
+        return row if row is not None and (kind, row.id) not in self._rows else None
+
+    def children(self, kind: str, parent: str = "") -> list[Row]:
+        """All of one kind within one parent, in order of creation."""
+        rows = [row for row in self.base.children(kind, parent) if (kind, row.id) not in self._rows]
+        for id in self._names.get((kind, parent), {}).values():
+            row = self._rows[kind, id]
+            if row is not None:
+                rows.append(row)
+        return sorted(rows, key=lambda row: row.created)
+
+    def rows(self, kind: str | None = None) -> Iterator[Row]:
+        """Every record, or every record of one kind, in no order."""
+        for row in self.base.rows(kind):
+            if (row.kind, row.id) not in self._rows:
+                yield row
+        for changed in self._rows.values():
+            if changed is not None and kind in (None, changed.kind):
+                yield changed
+
+    def overlay(self) -> Iterator[tuple[tuple[str, str], Row | None]]:
+        """What changed since the base, by (kind, id); None = removed."""
+        return iter(self._rows.items())
+
+    def is_condemned(self, path: str) -> bool:
+        """Whether garbage collection has condemned the file: no commit may name it again."""
+        return self.get(CONDEMNED, path) is not None
+
+    def draft(self) -> Draft:
+        """A copy that can be changed; this state stays as it is."""
+        return Draft(self)
+
+
+class Draft(State):
+    """A state in the making: the only thing that changes in place, and it is private to one fold or one commit."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state.head, state.base)
+        self._rows = dict(state._rows)
+        self._names = {key: dict(names) for key, names in state._names.items()}
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in."""
+        if event.action == "condemn":
+            for pointer in event.files:
+                self._remove("file", pointer.path)
+                self._put(_file_row(pointer, event, kind=CONDEMNED))
+            return
+        for pointer in event.files:
+            self._put(_file_row(pointer, event))
+        if event.effect == "remove":
+            self._remove(event.kind, event.id)
+        elif event.effect == "put":
+            self._put(_row(event.kind, event.parent, event.name, event.id, event.after, event))
+
+    def _put(self, row: Row) -> None:
+        old = self.get(row.kind, row.id)
+        if old is not None:
+            row = replace(row, created=old.created, created_at=old.created_at, created_by=old.created_by)
+            if (old.parent, old.name) != (row.parent, row.name):
+                self._free(old)
+        self._rows[row.kind, row.id] = row
+        self._names.setdefault((row.kind, row.parent), {})[row.name] = row.id
+
+    def _remove(self, kind: str, id: str) -> None:
+        old = self.get(kind, id)
+        if old is not None:
+            self._rows[kind, id] = None
+            self._free(old)
+
+    def _free(self, row: Row) -> None:
+        names = self._names.get((row.kind, row.parent), {})
+        if names.get(row.name) == row.id:
+            del names[row.name]
+
+    def frozen(self, head: Head) -> State:
+        """The finished state. The draft must not be used after."""
+        state = State(head, self.base)
+        state._rows, state._names = self._rows, self._names
+        return state
+
+
+def fold(state: State, entries: Iterable[Entry]) -> State:
+    """The state after some more entries. Pure: `fold(s, a + b) == fold(fold(s, a), b)`."""
+    draft = state.draft()
+    head = state.head
+    for entry in entries:
+        for event in entry.events:
+            draft.apply(event)
+        head = entry.head
+    return draft.frozen(head)
+
+
+def _row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, event: Event) -> Row:
+    place = (event.commit, event.event)
+    return Row(kind, parent, name, id, record, place, event.time, event.actor, place, event.time, event.actor)
+
+
+def _file_row(pointer: FilePointer, event: Event, kind: str = "file") -> Row:
+    return _row(kind, pointer.owner, pointer.path, pointer.path, pointer.to_json(), event)

@@ -1,0 +1,6 @@
+"""DuckDB over one snapshot: documented tables, the rewriting of expressions, the read-only guard."""
+
+from localreg.query.engine import Engine
+from localreg.query.result import Result
+
+__all__ = ["Engine", "Result"]

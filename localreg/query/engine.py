@@ -1,0 +1,265 @@
+"""DuckDB over one state: documented views, made only as far as a query needs them, on a locked connection.
+
+An engine belongs to one immutable state, so its connection is made once and kept. Files are read by DuckDB itself
+through native paths; what the snapshot does not hold yet comes as a small Arrow table.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from localreg.canonical import JsonObject, canonical
+from localreg.errors import InvalidInputError, LocalregError
+from localreg.log import Entry, Row, State
+from localreg.log.snapshot import rows_table
+from localreg.names import did_you_mean
+from localreg.query.expressions import rewrite_order_by, rewrite_where
+from localreg.query.guard import check_select, locked_connection, referenced_tables, translate_error
+from localreg.query.result import Result
+from localreg.query.tables import BULK, TABLES, BulkTable
+from localreg.storage import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Answers queries about one state of one namespace.
+
+    Args:
+        state: what is shown.
+        namespace: its name, for the `namespace` columns.
+        store: where its files lie.
+        entries: the log up to the state, read only if a query asks for it.
+    """
+
+    def __init__(self, state: State, namespace: str, store: Store, entries: Callable[[], Iterable[Entry]]) -> None:
+        self.state = state
+        self.namespace = namespace
+        self._store = store
+        self._entries = entries
+        self._connections: dict[frozenset[str], DuckDBPyConnection] = {}
+        self._lock = threading.RLock()
+
+    def sql(self, sql: str, parameters: Sequence[object] = ()) -> Result:
+        """The rows of one SELECT over the documented tables.
+
+        Raises:
+            InvalidInputError: not exactly one SELECT, an unknown table or column, a file outside the registry.
+        """
+        checked = check_select(sql)
+        return Result(lambda: self._run(checked, parameters, shown=sql))
+
+    def select(
+        self,
+        table: str,
+        *,
+        where: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """Rows of one documented table; see `Registry.models` for `where` and `order_by`.
+
+        Raises:
+            InvalidInputError: the expression does not parse or names an unknown column; the limit is no whole number.
+        """
+        columns = TABLES[table].columns
+        condition = "true" if where is None else rewrite_where(where, columns, table=table)
+        order = "_order" if order_by is None else f"{rewrite_order_by(order_by, columns, table=table)}, _order"
+        if limit is not None and (not isinstance(limit, int) or limit < 0):
+            raise InvalidInputError(f"limit is {limit!r}; it must be a whole number, 0 or more, or None for all")
+        bound = "" if limit is None else f" LIMIT {int(limit)}"
+        sql = f'SELECT * EXCLUDE (_order) FROM "_{table}" WHERE {condition} ORDER BY {order}{bound}'
+        return Result(lambda: self._run(sql, (), shown=where or table, tables={table}))
+
+    def _run(
+        self, sql: str, parameters: Sequence[object], *, shown: str, tables: set[str] | None = None
+    ) -> pa.Table:
+        import duckdb
+
+        with self._lock:
+            try:
+                connection = self._connection(tables if tables is not None else self._needed(sql))
+                return connection.execute(sql, list(parameters)).to_arrow_table()
+            except duckdb.Error as error:
+                raise translate_error(error, shown) from error
+
+    # --- relations --------------------------------------------------------------------------------------------------
+
+    def _needed(self, sql: str) -> set[str]:
+        """Names of the documented tables that a query uses; all of them if that cannot be told."""
+        named = referenced_tables(sql)
+        if named is None:
+            return {*TABLES, *BULK}
+        return {name for _, name in named if name in TABLES or name in BULK}
+
+    def _connection(self, tables: set[str]) -> DuckDBPyConnection:
+        key = frozenset(tables)
+        if key not in self._connections:
+            parts = self._parts() if tables & BULK.keys() else []
+            paths = [self._native(part["path"]) for part in parts if part["table"] in tables]
+            base = self._base_file()
+            self._connections[key] = locked_connection(
+                [*paths, *([base] if base else [])],
+                setup=lambda connection: self._create_views(connection, tables, parts, base),
+            )
+        return self._connections[key]
+
+    def _create_views(
+        self, connection: DuckDBPyConnection, tables: set[str], parts: list[dict[str, Any]], base: str | None
+    ) -> None:
+        self._create_records(connection, base)
+        if "audit_events" in tables:
+            connection.register("_events_arrow", _events_table(self.namespace, self._entries()))
+            connection.execute("CREATE VIEW _events AS FROM _events_arrow")
+        for name in tables & TABLES.keys():
+            connection.execute(f'CREATE VIEW "_{name}" AS {TABLES[name].sql}')
+            columns = ", ".join(f'"{column}"' for column in TABLES[name].columns)
+            connection.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM "_{name}" ORDER BY _order')
+        for name in tables & BULK.keys():
+            self._create_bulk(connection, name, [part for part in parts if part["table"] == name])
+
+    def _base_file(self) -> str | None:
+        """Native path of the snapshot under the state; None if there is none, or if it has just been cleaned up."""
+        if self.state.base.file is None:
+            return None
+        try:
+            return str(self._store.local_file(self.state.base.file))
+        except LocalregError:
+            return None
+
+    def _create_records(self, connection: DuckDBPyConnection, base: str | None) -> None:
+        import pyarrow as pa
+
+        overlay = list(self.state.overlay())
+        rows = self.state.rows() if base is None else (row for _, row in overlay if row is not None)
+        connection.register("_overlay", rows_table(rows))
+        union = "SELECT * FROM _overlay"
+        if base is not None:
+            changed = {"kind": [kind for (kind, _), _ in overlay], "id": [id for (_, id), _ in overlay]}
+            connection.register("_changed", pa.table(changed, pa.schema([("kind", pa.string()), ("id", pa.string())])))
+            union += f" UNION ALL SELECT b.* FROM read_parquet({_quoted(base)}) b ANTI JOIN _changed USING (kind, id)"
+        connection.execute(
+            f"""CREATE VIEW _records AS SELECT {_quoted(self.namespace)} AS namespace, kind, parent, name, id,
+                CAST(record AS JSON) AS record, created_commit, created_event, updated_commit, updated_event, created_by,
+                CAST(created_at AS TIMESTAMPTZ) AS created_at, CAST(updated_at AS TIMESTAMPTZ) AS updated_at
+            FROM ({union})"""
+        )
+
+    # --- bulk rows --------------------------------------------------------------------------------------------------
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """The live bulk files, each with what its rows belong to."""
+        rows = sorted(self.state.rows("file"), key=lambda row: row.created)
+        return [self._part(row) for row in rows if row.fields.get("table") in BULK]
+
+    def _part(self, row: Row) -> dict[str, Any]:
+        fields = row.fields
+        details = cast(JsonObject, fields.get("details", {}))
+        part: dict[str, Any] = {
+            "path": fields["path"],
+            "table": fields["table"],
+            "owner": fields["owner"],
+            "namespace": self.namespace,
+            "workflow_id": details["workflow"],
+            "workflow": self._name_of("workflow", details["workflow"]),
+            "first": details["first"],
+            "staged_first": details["staged_first"],
+        }
+        owner = str(fields["owner"])
+        if fields["table"] == "ground_truths":
+            version = self.state.get("test_case_version", owner)
+            part["version"] = int(version.name) if version else None
+            part["test_case"] = self._name_of("test_case", version.parent if version else "")
+        elif fields["table"] == "inferences":
+            run = self.state.get("test_run", owner)
+            version = self.state.get("model_version", run.parent if run else "")
+            part["model_version"] = version.name if version else None
+            part["model"] = self._name_of("model", version.parent if version else "")
+        return part
+
+    def _name_of(self, kind: str, id: object) -> str | None:
+        row = self.state.get(kind, str(id))
+        return row.name if row is not None else None
+
+    def _native(self, path: object) -> str:
+        return str(self._store.local_file(str(path)))
+
+    def _create_bulk(self, connection: DuckDBPyConnection, name: str, parts: list[dict[str, Any]]) -> None:
+        """One view over all workflows with the values as JSON, and one with typed columns in each workflow's schema."""
+        import pyarrow as pa
+
+        bulk = BULK[name]
+        generic = []
+        for number, workflow in enumerate(sorted({part["workflow_id"] for part in parts})):
+            own = [part for part in parts if part["workflow_id"] == workflow]
+            native = [self._native(part["path"]) for part in own]
+            source = f"_{name}_parts_{number}"
+            connection.register(source, pa.Table.from_pylist([{**part, "file": file} for part, file in zip(own, native, strict=True)]))
+            files = ", ".join(map(_quoted, native))
+            rows = (
+                f"FROM read_parquet([{files}], filename = true, file_row_number = true, union_by_name = true) d "
+                f'JOIN "{source}" p ON p.file = d.filename'
+            )
+            columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
+            fields = self._fields(workflow, bulk)
+            value = f"to_json(d.{bulk.typed})" if fields else "CAST('{}' AS JSON)"
+            generic.append(f"SELECT {columns}, {value} AS {bulk.typed} {rows}")
+            typed = "".join(
+                f", struct_extract(d.{bulk.typed}, {_quoted(field)}) AS {_identifier(field, bulk)}" for field in fields
+            )
+            schema = _double_quoted(str(own[0]["workflow"]))
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            connection.execute(f"CREATE VIEW {schema}.{name} AS SELECT {columns}{typed} {rows}")
+        empty = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, (kind, _) in bulk.columns.items())
+        body = " UNION ALL ".join(generic) or f"SELECT {empty}, CAST(NULL AS JSON) AS {bulk.typed} WHERE false"
+        connection.execute(f"CREATE VIEW {name} AS {body}")
+
+    def _fields(self, workflow: str, bulk: BulkTable) -> list[str]:
+        row = self.state.get("workflow", workflow)
+        kind = {"sample": "test_sample"}.get(bulk.typed, bulk.typed)
+        schema = row.fields.get(kind) if row is not None else None
+        fields = schema.get("fields") if isinstance(schema, dict) else None
+        return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
+
+
+def _identifier(field: str, bulk: BulkTable) -> str:
+    """A typed column's name; a field called like one of our own columns is told apart by its struct's name."""
+    taken = {column.lower() for column in bulk.columns}
+    return _double_quoted(f"{bulk.typed}_{field}" if field.lower() in taken else field)
+
+
+def _events_table(namespace: str, entries: Iterable[Entry]) -> pa.Table:
+    import pyarrow as pa
+
+    names = ("commit", "event", "time", "actor", "host", "message", "action", "kind", "id", "name", "parent", "digest")
+    columns: dict[str, list[Any]] = {name: [] for name in (*names, "before", "after")}
+    for entry in entries:
+        for event in entry.events:
+            for name in names:
+                columns[name].append(getattr(event, name))
+            columns["before"].append(None if event.before is None else canonical(event.before))
+            columns["after"].append(None if event.after is None else canonical(event.after))
+    whole = {"commit", "event"}
+    arrays = {name: pa.array(values, pa.int64() if name in whole else pa.string()) for name, values in columns.items()}
+    return pa.table({"namespace": pa.array([namespace] * len(columns["commit"]), pa.string()), **arrays})
+
+
+def _quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _double_quoted(text: str) -> str:
+    """A text as an SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def suggestion(table: str) -> str:
+    """What to say of an unknown table."""
+    return did_you_mean(table, [*TABLES, *BULK])

@@ -1,0 +1,165 @@
+"""`where` and `order_by`: what users write, checked and turned into SQL over one documented view.
+
+The text is parsed by DuckDB, the tree is walked against a list of what an expression may hold, and paths into JSON
+columns get a type; then DuckDB writes it back. What comes out is one expression over the documented columns: it can
+read nothing else and has no room for a second statement.
+
+A path (`metadata.deep.lr`, `metadata['a.b']`, `metadata.layers[0]`) takes the type of what it meets, and is NULL where
+it is missing or of another type, never an error:
+
+| it meets | it is read as |
+|---|---|
+| a number, arithmetic | a number; whole numbers are compared exactly, whatever their size |
+| text, LIKE, ~, a function of text | a JSON string |
+| TRUE or FALSE, NOT, AND, OR, or nothing | a JSON boolean (1 is none) |
+| a DATE, TIMESTAMP, UUID… | a JSON string that can be cast to it |
+| a list (`metadata.k = ['a']`), IN on its right (`'a' IN metadata.k`) | a JSON list |
+| another path | equal: the same JSON; less or greater: two numbers |
+| IS NULL | missing, or JSON null |
+| a cast (`metadata.x::DOUBLE`) | the cast of its text, NULL where that fails |
+
+Lists inside JSON count from 0, as in JSON paths, and from the end with negative numbers; SQL lists such as `tags` count
+from 1, as in DuckDB. Columns match in any case, keys exactly. A key may have any characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from localreg.errors import InvalidInputError
+from localreg.query.kinds import BOOLEAN
+from localreg.query.rewriting import TOO_DEEP, Rewriter
+from localreg.query.scope import Source
+from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression
+
+__all__ = ["rewrite_order_by", "rewrite_where"]
+
+_CONDITION = ("SELECT * FROM t WHERE CASE WHEN ", "\nTHEN 0 END")
+_ORDER = ("SELECT * FROM t ORDER BY ", "\n")
+_ONE = {
+    "where": "write one condition, without ;, SELECT, ORDER BY or LIMIT",
+    "order_by": "write columns with ASC or DESC, without ; or LIMIT",
+}
+
+
+def rewrite_where(text: str, columns: Mapping[str, str], *, table: str) -> str:
+    """The SQL of a boolean expression over the documented columns of `table`.
+
+    Args:
+        text: what the user wrote, such as `metadata.acc > 0.9 AND 'detector' IN tags`.
+        columns: documented name → DuckDB type, such as `VARCHAR[]`; paths are for columns of type JSON.
+        table: the view's name, for messages and for `models.name`.
+
+    Raises:
+        InvalidInputError: it does not parse, is more than one expression, or uses what a `where` may not.
+    """
+    source = Source("where", text, columns, table)
+    return _guarded(source, lambda: unparse_expression(Rewriter(source).rewrite(_parse_condition(source), BOOLEAN)))
+
+
+def rewrite_order_by(text: str | Sequence[str], columns: Mapping[str, str], *, table: str) -> str:
+    """What stands after ORDER BY: `created_at DESC, metadata.acc` → keys, each with its direction and place of NULLs.
+
+    NULLs come last both ways unless said otherwise. A path puts numbers first, by value, then everything else by its
+    text, then what is missing.
+
+    Args:
+        text: one text, or several, in order of weight.
+        columns: as in `rewrite_where`.
+        table: as in `rewrite_where`.
+
+    Raises:
+        InvalidInputError: as in `rewrite_where`; also for positions (`1`) and other constants, which order nothing.
+    """
+    texts = [text] if isinstance(text, str) or not isinstance(text, Sequence) else list(text)
+    if not texts:
+        raise InvalidInputError("order_by is empty: name a column, such as 'created_at DESC', or leave it out")
+    return ", ".join(_order_keys(Source("order_by", each, columns, table)) for each in texts)
+
+
+def _guarded(source: Source, build: Callable[[], str]) -> str:
+    """`build()`, with the faults of the parser and of our own recursion told as the user's."""
+    try:
+        check_text(source.text)
+        return build()
+    except SyntaxFault as fault:
+        raise source.error(_explain(source, fault)) from None
+    except RecursionError:
+        raise source.error(TOO_DEEP) from None
+
+
+def _explain(source: Source, fault: SyntaxFault) -> str:
+    if fault.kind == "depth":
+        return TOO_DEEP
+    if fault.kind == "not implemented":
+        return f"it holds another statement; {_ONE[source.label]}"
+    before, _ = _CONDITION if source.label == "where" else _ORDER
+    reason = str(fault)
+    if fault.position is not None and fault.position >= len(before) + len(source.text):
+        reason = "it ends too early"
+    if re.search(r"(?i)(?<![\w.\"'])at(?!\s+time\s+zone\b)(?![\w\"'])", source.text):
+        reason += "; `at` is a reserved word: put it in double quotes if you mean a column or key, or use `time`"
+    return reason
+
+
+def _parse_condition(source: Source) -> Node:
+    """The tree of the one expression in `source`.
+
+    The text stands between CASE WHEN and THEN, with a line break before the latter: no comment can hide the end, no
+    parenthesis can close one of ours, and everything around the one branch must be what it is for TRUE. Parameters
+    are let through here: the walk has a better message for them.
+    """
+    before, after = _CONDITION
+    statements = parse(before + source.text + after)
+    if len(statements) == 1:
+        node = statements[0]["node"]
+        case = node["where_clause"]
+        if case is not None and case["class"] == "CASE" and len(case["case_checks"]) == 1:
+            condition: Node = case["case_checks"][0].pop("when_expr")
+            if node == _frame("where"):
+                return condition
+    raise source.error(f"it is more than one expression; {_ONE['where']}")
+
+
+def _parse_order(source: Source) -> list[Node]:
+    """The keys in `source`, each with `type`, `null_order` and `expression`."""
+    before, after = _ORDER
+    statements = parse(before + source.text + after)
+    if len(statements) == 1:
+        node = statements[0]["node"]
+        if len(node["modifiers"]) == 1:
+            orders: list[Node] = node["modifiers"].pop()["orders"]
+            if node == _frame("order_by"):
+                return orders
+    raise source.error(f"it is more than an order; {_ONE['order_by']}")
+
+
+@lru_cache(maxsize=2)
+def _frame(label: str) -> Node:
+    """What stands around an expression, as DuckDB parses it around TRUE."""
+    before, after = _CONDITION if label == "where" else _ORDER
+    node: Node = parse(before + "TRUE" + after)[0]["node"]
+    if label == "where":
+        del node["where_clause"]["case_checks"][0]["when_expr"]
+    else:
+        node["modifiers"].pop()
+    return node
+
+
+def _order_keys(source: Source) -> str:
+    def build() -> str:
+        rewriter = Rewriter(source)
+        return ", ".join(
+            f"{unparse_expression(expression)} {_direction(order)}"
+            for order in _parse_order(source)
+            for expression in rewriter.order_expressions(order["expression"])
+        )
+
+    return _guarded(source, build)
+
+
+def _direction(order: Node) -> str:
+    direction = "DESC" if order["type"] == "DESCENDING" else "ASC"
+    return f"{direction} {'NULLS FIRST' if order['null_order'] == 'NULLS FIRST' else 'NULLS LAST'}"

@@ -1,0 +1,271 @@
+"""The documented tables: the same names and columns in `sql`, in `where`, and for outside tools.
+
+Each is a view over three relations that the engine makes of a state: `_records` (every record, its JSON and where it
+comes from), `_events` (the audit log) and `_parts` (bulk files and where their rows belong).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["BULK", "TABLES", "Table"]
+
+TEXT = "VARCHAR"
+TIME = "TIMESTAMP WITH TIME ZONE"
+WHOLE = "BIGINT"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One documented table.
+
+    Attributes:
+        columns: name → DuckDB type, in order.
+        sql: the SELECT behind the view. It has one column more, `_order`: the order of a listing when nothing is said.
+    """
+
+    columns: dict[str, str]
+    sql: str
+
+
+_MADE = "r.created_at, r.created_by, r.updated_at, (r.created_commit, r.created_event) AS _order"
+_MADE_COLUMNS = {"created_at": TIME, "created_by": TEXT, "updated_at": TIME}
+
+_MODELS = f"""
+SELECT r.id, r.namespace, r.name, (r.record->>'description') AS description, (r.record->>'owner') AS owner,
+    (r.record->>'task') AS task, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
+    coalesce((r.record->'metadata'), '{{}}') AS metadata, w.name AS workflow, v.latest_version,
+    coalesce(a.aliases, []) AS aliases, coalesce(CAST((r.record->'archived') AS BOOLEAN), false) AS archived, {_MADE}
+FROM _records r
+LEFT JOIN _records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
+LEFT JOIN (
+    SELECT parent, arg_max(name, (created_commit, created_event)) AS latest_version
+    FROM _records WHERE kind = 'model_version' GROUP BY parent
+) v ON v.parent = r.id
+LEFT JOIN (SELECT parent, list(name ORDER BY name) AS aliases FROM _records WHERE kind = 'alias' GROUP BY parent) a
+    ON a.parent = r.id
+WHERE r.kind = 'model'
+"""
+
+_MODEL_VERSIONS = f"""
+SELECT r.id, r.namespace, m.name AS model, r.name AS version, (r.record->>'description') AS description,
+    to_json(map_concat(
+        CAST(coalesce((m.record->'metadata'), '{{}}') AS MAP(VARCHAR, JSON)),
+        CAST(coalesce((r.record->'metadata'), '{{}}') AS MAP(VARCHAR, JSON))
+    )) AS metadata,
+    coalesce(a.aliases, []) AS aliases, {_MADE}
+FROM _records r
+LEFT JOIN _records m ON m.kind = 'model' AND m.id = r.parent
+LEFT JOIN (
+    SELECT (record->>'version') AS version, list(name ORDER BY name) AS aliases
+    FROM _records WHERE kind = 'alias' GROUP BY ALL
+) a ON a.version = r.id
+WHERE r.kind = 'model_version'
+"""
+
+_WORKFLOWS = f"""
+SELECT r.id, r.namespace, r.name, (r.record->'test_sample') AS test_sample, (r.record->'ground_truth') AS ground_truth,
+    (r.record->'inference') AS inference, {_MADE}
+FROM _records r WHERE r.kind = 'workflow'
+"""
+
+_TEST_CASES = f"""
+SELECT r.id, r.namespace, r.name, w.name AS workflow, CAST((r.record->'version') AS BIGINT) AS version,
+    (r.record->>'description') AS description, coalesce(CAST((v.record->'samples') AS BIGINT), 0) AS samples, {_MADE}
+FROM _records r
+LEFT JOIN _records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
+LEFT JOIN _records v ON v.kind = 'test_case_version' AND v.parent = r.id AND v.name = (r.record->>'version')
+WHERE r.kind = 'test_case'
+"""
+
+_TEST_SUITES = f"""
+SELECT r.id, r.namespace, r.name, w.name AS workflow, CAST((r.record->'version') AS BIGINT) AS version,
+    (r.record->>'description') AS description, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
+    coalesce(list_transform(CAST((v.record->'test_cases') AS VARCHAR[]), lambda id: c.names[id]), []) AS test_cases, {_MADE}
+FROM _records r
+LEFT JOIN _records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
+LEFT JOIN _records v ON v.kind = 'test_suite_version' AND v.parent = r.id AND v.name = (r.record->>'version')
+CROSS JOIN (
+    SELECT map(list(cv.id), list(tc.name)) AS names
+    FROM _records cv JOIN _records tc ON tc.kind = 'test_case' AND tc.id = cv.parent WHERE cv.kind = 'test_case_version'
+) c
+WHERE r.kind = 'test_suite'
+"""
+
+_TEST_RUNS = f"""
+SELECT r.id, r.namespace, m.name AS model, v.name AS version, s.name AS test_suite,
+    CAST(sv.name AS BIGINT) AS test_suite_version, (r.record->>'evaluator') AS evaluator,
+    (r.record->'fingerprint') AS fingerprint, {_MADE}
+FROM _records r
+LEFT JOIN _records v ON v.kind = 'model_version' AND v.id = r.parent
+LEFT JOIN _records m ON m.kind = 'model' AND m.id = v.parent
+LEFT JOIN _records sv ON sv.kind = 'test_suite_version' AND sv.id = (r.record->>'test_suite_version')
+LEFT JOIN _records s ON s.kind = 'test_suite' AND s.id = sv.parent
+WHERE r.kind = 'test_run'
+"""
+
+_AUDIT_EVENTS = """
+SELECT namespace, commit, event, CAST(time AS TIMESTAMPTZ) AS time, actor, host, message, action, kind, id, name, parent,
+    CAST(before AS JSON) AS before, CAST(after AS JSON) AS after, digest,
+    (commit, event) AS _order
+FROM _events
+"""
+
+TABLES: dict[str, Table] = {
+    "models": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "description": TEXT,
+            "owner": TEXT,
+            "task": TEXT,
+            "tags": "VARCHAR[]",
+            "metadata": "JSON",
+            "workflow": TEXT,
+            "latest_version": TEXT,
+            "aliases": "VARCHAR[]",
+            "archived": "BOOLEAN",
+            **_MADE_COLUMNS,
+        },
+        _MODELS,
+    ),
+    "model_versions": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "model": TEXT,
+            "version": TEXT,
+            "description": TEXT,
+            "metadata": "JSON",
+            "aliases": "VARCHAR[]",
+            **_MADE_COLUMNS,
+        },
+        _MODEL_VERSIONS,
+    ),
+    "workflows": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "test_sample": "JSON",
+            "ground_truth": "JSON",
+            "inference": "JSON",
+            **_MADE_COLUMNS,
+        },
+        _WORKFLOWS,
+    ),
+    "test_cases": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "workflow": TEXT,
+            "version": WHOLE,
+            "description": TEXT,
+            "samples": WHOLE,
+            **_MADE_COLUMNS,
+        },
+        _TEST_CASES,
+    ),
+    "test_suites": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "workflow": TEXT,
+            "version": WHOLE,
+            "description": TEXT,
+            "tags": "VARCHAR[]",
+            "test_cases": "VARCHAR[]",
+            **_MADE_COLUMNS,
+        },
+        _TEST_SUITES,
+    ),
+    "test_runs": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "model": TEXT,
+            "version": TEXT,
+            "test_suite": TEXT,
+            "test_suite_version": WHOLE,
+            "evaluator": TEXT,
+            "fingerprint": "JSON",
+            **_MADE_COLUMNS,
+        },
+        _TEST_RUNS,
+    ),
+    "audit_events": Table(
+        {
+            "namespace": TEXT,
+            "commit": WHOLE,
+            "event": WHOLE,
+            "time": TIME,
+            "actor": TEXT,
+            "host": TEXT,
+            "message": TEXT,
+            "action": TEXT,
+            "kind": TEXT,
+            "id": TEXT,
+            "name": TEXT,
+            "parent": TEXT,
+            "before": "JSON",
+            "after": "JSON",
+            "digest": TEXT,
+        },
+        _AUDIT_EVENTS,
+    ),
+}
+"""Tables of records and of the log, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkTable:
+    """A table of bulk rows: one view over all workflows, and one with typed columns in each workflow's schema.
+
+    Attributes:
+        typed: the struct column that holds the typed values.
+        columns: the columns before it, name → SQL over `d` (the rows) and `p` (the part they stand in).
+    """
+
+    typed: str
+    columns: dict[str, tuple[str, str]]
+
+
+_INDEX = "CASE WHEN d.sample_idx >= p.staged_first THEN d.sample_idx - p.staged_first + p.first ELSE d.sample_idx END"
+
+BULK: dict[str, BulkTable] = {
+    "test_samples": BulkTable(
+        "sample",
+        {
+            "namespace": (TEXT, "p.namespace"),
+            "workflow": (TEXT, "p.workflow"),
+            "sample_idx": (WHOLE, "p.first + d.file_row_number"),
+            "metadata": ("JSON", "CAST(d.metadata AS JSON)"),
+        },
+    ),
+    "ground_truths": BulkTable(
+        "ground_truth",
+        {
+            "namespace": (TEXT, "p.namespace"),
+            "workflow": (TEXT, "p.workflow"),
+            "test_case": (TEXT, "p.test_case"),
+            "version": (WHOLE, "p.version"),
+            "sample_idx": (WHOLE, _INDEX),
+        },
+    ),
+    "inferences": BulkTable(
+        "inference",
+        {
+            "namespace": (TEXT, "p.namespace"),
+            "workflow": (TEXT, "p.workflow"),
+            "model": (TEXT, "p.model"),
+            "model_version": (TEXT, "p.model_version"),
+            "test_run": (TEXT, "p.owner"),
+            "sample_idx": (WHOLE, _INDEX),
+            "status": (TEXT, "d.status"),
+        },
+    ),
+}
+"""Tables of bulk rows, by name: the same as the `table` of a file pointer."""

@@ -1,0 +1,1 @@
+"""Records: frozen data as the log keeps it, one class for each kind of thing."""

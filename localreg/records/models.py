@@ -1,0 +1,97 @@
+"""Namespaces, models, their versions and aliases."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from localreg.records.base import Record
+
+__all__ = ["AliasRecord", "ModelRecord", "ModelVersionRecord", "NamespaceRecord", "RegistryRecord"]
+
+
+class RegistryRecord(Record):
+    """The registry itself, as its first namespace saw it being made. `name` is its id."""
+
+    kind: ClassVar[str] = "registry"
+
+    format: int
+    """Version of the disk format."""
+
+    commit_mode: str
+    """How commits are published: `link`, `rename-noreplace`, `conditional` or `single-writer`."""
+
+    shared: str
+    """Who else may write: `umask`, `group` or `all`."""
+
+
+class NamespaceRecord(Record):
+    """A namespace, made by its first use."""
+
+    kind: ClassVar[str] = "namespace"
+
+
+class ModelRecord(Record):
+    """A model: a name, and what people say about it. What was trained is its versions."""
+
+    kind: ClassVar[str] = "model"
+
+    description: str | None = None
+    """Free text."""
+
+    owner: str | None = None
+    """Whom to ask."""
+
+    task: str | None = None
+    """What it is for, such as `detection`."""
+
+    tags: list[str] = []
+    """Sorted, unique."""
+
+    metadata: dict[str, Any] = {}
+    """Any JSON object."""
+
+    workflow: str | None = None
+    """Id of the workflow that its first typed use bound it to."""
+
+    archived: bool = False
+    """Hidden from listings, unless asked for."""
+
+    former_names: list[str] = []
+    """What it was called before, oldest first."""
+
+
+class ModelVersionRecord(Record):
+    """One deterministic, trained thing. `name` is the version string."""
+
+    kind: ClassVar[str] = "model_version"
+
+    model: str
+    """Id of the model."""
+
+    description: str | None = None
+    """Free text."""
+
+    metadata: dict[str, Any] = {}
+    """Laid over the model's."""
+
+    @property
+    def parent(self) -> str:
+        """Version strings are unique within a model."""
+        return self.model
+
+
+class AliasRecord(Record):
+    """A movable pointer to one version of a model."""
+
+    kind: ClassVar[str] = "alias"
+
+    model: str
+    """Id of the model."""
+
+    version: str
+    """Id of the version that it points to."""
+
+    @property
+    def parent(self) -> str:
+        """Aliases are unique within a model."""
+        return self.model

@@ -1,0 +1,122 @@
+"""Workflows, test cases, test suites and test runs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from localreg.records.base import Record
+
+__all__ = [
+    "TestCaseRecord",
+    "TestCaseVersionRecord",
+    "TestRunRecord",
+    "TestSuiteRecord",
+    "TestSuiteVersionRecord",
+    "WorkflowRecord",
+]
+
+
+class WorkflowRecord(Record):
+    """A problem type, with the schemas of its three types, so that the data can be read without the classes."""
+
+    kind: ClassVar[str] = "workflow"
+
+    test_sample: dict[str, Any]
+    """Schema of a test sample: see `localreg.tables.schema`."""
+
+    ground_truth: dict[str, Any]
+    """Schema of a ground truth."""
+
+    inference: dict[str, Any]
+    """Schema of an inference."""
+
+
+class _CaseOrSuiteRecord(Record):
+    workflow: str
+    """Id of the workflow."""
+
+    version: int = 0
+    """The newest version: 0 is empty, +1 with each effective edit."""
+
+    description: str | None = None
+    """Free text."""
+
+
+class TestCaseRecord(_CaseOrSuiteRecord):
+    """A named, versioned set of (test sample, ground truth)."""
+
+    __test__ = False
+    kind: ClassVar[str] = "test_case"
+
+
+class TestSuiteRecord(_CaseOrSuiteRecord):
+    """A named, versioned list of test cases."""
+
+    __test__ = False
+    kind: ClassVar[str] = "test_suite"
+
+    tags: list[str] = []
+    """Sorted, unique."""
+
+
+class TestCaseVersionRecord(Record):
+    """One version of a test case. `name` is the number; its rows are the files of table `ground_truths` that it owns."""
+
+    __test__ = False
+    kind: ClassVar[str] = "test_case_version"
+
+    test_case: str
+    """Id of the test case."""
+
+    samples: int
+    """How many it holds."""
+
+    @property
+    def parent(self) -> str:
+        """Version numbers are unique within a test case."""
+        return self.test_case
+
+
+class TestSuiteVersionRecord(Record):
+    """One version of a test suite. `name` is the number."""
+
+    __test__ = False
+    kind: ClassVar[str] = "test_suite_version"
+
+    test_suite: str
+    """Id of the test suite."""
+
+    test_cases: list[str]
+    """Ids of test case versions, in the order of adding."""
+
+    @property
+    def parent(self) -> str:
+        """Version numbers are unique within a test suite."""
+        return self.test_suite
+
+
+class TestRunRecord(Record):
+    """One model version on one version of a suite, with one evaluator. `name` is `suite@version`, for people."""
+
+    __test__ = False
+    kind: ClassVar[str] = "test_run"
+
+    model: str
+    """Id of the model."""
+
+    model_version: str
+    """Id of the model version."""
+
+    test_suite_version: str
+    """Id of the suite's version."""
+
+    evaluator: str | None = None
+    """Display name of the evaluator; None = the one that the types decide."""
+
+    fingerprint: dict[str, Any] = {}
+    """The code that ran: Python, platform, packages, git commit."""
+
+    @property
+    def parent(self) -> str:
+        """A model version runs a suite version once per evaluator."""
+        return self.model_version

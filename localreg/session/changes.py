@@ -1,0 +1,105 @@
+"""What one commit is going to say, while it is being put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from localreg.canonical import JsonObject
+from localreg.log import Change, Draft, Event, Row, State
+from localreg.names import new_id
+from localreg.records.base import Record
+from localreg.records.files import FilePointer
+
+__all__ = ["Changes", "Operation"]
+
+
+class Changes:
+    """Changes to a state, in order, each visible to the look-ups that follow it.
+
+    Attributes:
+        before: the state that they start from.
+        draft: the state that they lead to.
+        made: the changes so far.
+        operation: number of the operation at work, from 1.
+        ids: what `new_id` gave out.
+    """
+
+    def __init__(self, before: State, *, actor: str, time: str, ids: dict[tuple[int, str, str], str]) -> None:
+        self.before = before
+        self.draft: Draft = before.draft()
+        self.made: list[Change] = []
+        self.operation = 0
+        self._actor = actor
+        self._time = time
+        self.ids = ids
+
+    def run(self, operation: Operation) -> None:
+        """Let the next operation make its changes."""
+        self.operation += 1
+        operation(self)
+
+    def new_id(self, kind: str, name: str) -> str:
+        """An id for a record that this operation makes: the same when the operation is run again on a newer state."""
+        return self.ids.setdefault((self.operation, kind, name), new_id())
+
+    def create(
+        self, record: Record, *, action: str = "create", files: tuple[FilePointer, ...] = (), details: JsonObject | None = None
+    ) -> None:
+        """Put a record that was not there."""
+        self._add(
+            Change(
+                record.kind,
+                action,
+                record.id,
+                record.name,
+                record.parent,
+                after=record.to_json(),
+                files=files,
+                details=details,
+            )
+        )
+
+    def update(self, row: Row, record: Record, *, action: str = "update", files: tuple[FilePointer, ...] = ()) -> None:
+        """Put a record in the place of its older self. Nothing happens if nothing differs."""
+        after = record.to_json()
+        if after == row.record and not files:
+            return
+        self._add(Change(row.kind, action, row.id, record.name, record.parent, before=row.record, after=after, files=files))
+
+    def delete(self, row: Row, *, action: str = "delete") -> None:
+        """Remove a record."""
+        self._add(Change(row.kind, action, row.id, row.name, row.parent, before=row.fields))
+
+    def note(self, row: Row, *, action: str, files: tuple[FilePointer, ...] = (), details: JsonObject | None = None) -> None:
+        """Record an act that leaves the record as it is, such as an upload that only brings files."""
+        self._add(Change(row.kind, action, row.id, row.name, row.parent, files=files, details=details))
+
+    def _add(self, change: Change) -> None:
+        self.made.append(change)
+        self.draft.apply(
+            Event(
+                commit=self.before.head.commit + 1,
+                event=len(self.made),
+                commit_id="",
+                time=self._time,
+                actor=self._actor,
+                host="",
+                kind=change.kind,
+                action=change.action,
+                id=change.id,
+                name=change.name,
+                parent=change.parent,
+                effect=change.effect,
+                files=change.files,
+                details=change.details,
+                message=None,
+                before=change.before,
+                after=change.after,
+                digest="",
+            )
+        )
+
+
+Operation: TypeAlias = Callable[[Changes], None]
+"""A verb at work: it looks into the draft, refuses or adds changes, and may be run again on a newer state."""

@@ -1,0 +1,46 @@
+"""The registry that class-style workflows use when none is named."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from localreg.session.location import find_location
+from localreg.session.session import Session, open_session
+
+__all__ = ["Used", "current_session", "use_session"]
+
+_used: list[Session] = []
+_opened: dict[str, Session] = {}
+
+
+class Used:
+    """The effect of `localreg.use`: lasts for the process, or to the end of a `with` block."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        _used.append(session)
+
+    def __enter__(self) -> None:
+        """The session is in use already: since the call."""
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        """Give back what was in use before."""
+        for place in reversed(range(len(_used))):
+            if _used[place] is self._session:
+                del _used[place]
+                return
+
+
+def use_session(session: Session) -> Used:
+    """Make a session the current one, in all threads."""
+    return Used(session)
+
+
+def current_session() -> Session:
+    """The session in use, else what `localreg.open()` would open, opened once."""
+    if _used:
+        return _used[-1]
+    location = find_location(None)
+    if location not in _opened:
+        _opened[location] = open_session(location)
+    return _opened[location]

@@ -1,0 +1,139 @@
+"""Where a registry lies, and the one small file that makes a folder a registry.
+
+`localreg.json` is written once, by whoever opens an absent or empty folder first, and never changes. It is read before
+anything else, so that a newer format is refused and a foreign folder is never adopted.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from localreg.canonical import canonical, parse
+from localreg.errors import FormatError, InvalidInputError, NotFoundError
+from localreg.names import new_id
+from localreg.storage import LocalStore, MemoryStore, Store
+
+__all__ = ["FORMAT", "RegistryFile", "find_location", "open_or_make", "root_store"]
+
+FORMAT = 1
+"""The disk format that this release writes; it reads this one and all before it."""
+
+NAME = "localreg.json"
+FOLDER = ".localreg"
+MODES = ("umask", "group", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryFile:
+    """What `localreg.json` says.
+
+    Attributes:
+        format: version of the disk format.
+        registry: the registry's id, 32 hex digits.
+        least_reader: oldest format version that a reader must know.
+        least_writer: oldest format version that a writer must know.
+        commit_mode: how commits are published; this release knows `link`.
+        shared: who else may write, as in git's core.sharedRepository: `umask`, `group` or `all`.
+    """
+
+    format: int
+    registry: str
+    least_reader: int
+    least_writer: int
+    commit_mode: str
+    shared: str
+
+    @property
+    def writable(self) -> bool:
+        """Whether this release knows enough to write here."""
+        return self.least_writer <= FORMAT and self.commit_mode == "link"
+
+
+def find_location(uri: str | os.PathLike[str] | None) -> str:
+    """The URI or path to open: the one given, else `LOCALREG_URI`, else the nearest `.localreg` upward, else one here."""
+    if uri is not None:
+        return os.fspath(uri)
+    named = os.environ.get("LOCALREG_URI")
+    if named:
+        return named
+    here = Path.cwd()
+    near = (folder / FOLDER for folder in (here, *here.parents) if (folder / FOLDER / NAME).is_file())
+    return str(next(near, here / FOLDER))
+
+
+def root_store(location: str, *, shared: str = "umask") -> Store:
+    """The store at a path, a `file://` URI or a `memory://` name.
+
+    Raises:
+        InvalidInputError: a scheme that this release cannot write to.
+    """
+    scheme, separator, rest = location.partition("://")
+    if not separator or (os.name == "nt" and len(scheme) == 1):
+        return _local(Path(location), shared)
+    if scheme == "file":
+        return _local(Path(unquote(urlsplit(location).path)), shared)
+    if scheme == "memory":
+        return MemoryStore.named(rest)
+    raise InvalidInputError(f"cannot open {location!r}: {scheme}:// is not supported yet; use a path, file:// or memory://")
+
+
+def _local(path: Path, shared: str) -> Store:
+    if str(path) in ("", "."):
+        path = Path.cwd()
+    return LocalStore(path.expanduser().absolute(), staging="", shared=shared)
+
+
+def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[RegistryFile, bool]:
+    """The registry file in a folder, and whether it was made by this call.
+
+    Two processes may make one registry at once: one of them wins, and both open the same.
+
+    Raises:
+        NotFoundError: nothing is there, and `make` is false.
+        FormatError: the folder holds something else, or a format that is too new.
+    """
+    data = store.get(NAME)
+    if data is not None:
+        return _parse(data, store), False
+    if not make:
+        raise NotFoundError(f"no registry at {store.uri}; `localreg.open` without read_only makes one", code="no_registry")
+    _refuse_foreign(store)
+    if shared not in MODES:
+        raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")
+    made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, "link", shared)
+    if store.put_if_absent(NAME, f"{canonical(asdict(made))}\n".encode()):
+        return made, True
+    return open_or_make(store, make=False)
+
+
+def _refuse_foreign(store: Store) -> None:
+    names = [name for name in store.list("") if not name.startswith(".")]
+    if names and NAME not in names:
+        raise FormatError(
+            f"{store.uri} is not a registry and not empty (it holds {names[0]!r}); name an empty or a new folder",
+            code="foreign_directory",
+        )
+
+
+def _parse(data: bytes, store: Store) -> RegistryFile:
+    name = f"{store.uri}/{NAME}"
+    try:
+        value = parse(data)
+    except FormatError as error:
+        raise FormatError(f"{name} is no registry file ({error})", code="foreign_directory") from error
+    if not isinstance(value, dict) or not isinstance(value.get("format"), int) or "registry" not in value:
+        raise FormatError(f"{name} is not the file of a localreg registry; name another folder", code="foreign_directory")
+    least = value.get("least_reader", value["format"])
+    if not isinstance(least, int) or least > FORMAT:
+        raise FormatError(
+            f"{store.uri} has format {value['format']}, and this release reads up to {FORMAT}; upgrade localreg",
+            code="format_newer",
+        )
+    try:
+        return RegistryFile(**{key: cast("int & str", value[key]) for key in RegistryFile.__slots__})  # type: ignore[valid-type]
+    except KeyError as error:
+        raise FormatError(f"{name} lacks {error}; restore it from a copy", code="foreign_directory") from error

@@ -1,0 +1,351 @@
+"""One namespace at work: the newest state, and the way of a change into the log.
+
+Every verb of the API is an *operation* on a `Changes`: it looks at the state, refuses with a typed error or adds
+changes. `Session.change` runs it and publishes; when another writer was first, the operation runs again on what that
+writer left. Inside a transaction, operations collect into one commit.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeAlias
+
+from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
+from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
+from localreg.log.entry import now
+from localreg.log.verify import VerifyReport, verify
+from localreg.names import check_namespace, check_text, namespace_folder, new_id
+from localreg.query import Engine
+from localreg.records.models import NamespaceRecord, RegistryRecord
+from localreg.session.changes import Changes, Operation
+from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
+from localreg.storage import Store
+
+__all__ = ["Precondition", "Session", "Transaction", "open_session", "preconditions"]
+
+Precondition: TypeAlias = Callable[[State, State, Sequence[Change]], None]
+"""Sees the state before, the state after and the changes between; raises to refuse the commit."""
+
+preconditions: list[Precondition] = []
+"""What must hold of every commit. Upper layers add theirs when they are imported: policies, access."""
+
+_transaction: ContextVar[Transaction | None] = ContextVar("localreg_transaction", default=None)
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _refuse_condemned_files(before: State, after: State, changes: Sequence[Change]) -> None:
+    """A writer may have slept so long that its staged files were given up: it must write them again."""
+    for change in changes:
+        for pointer in change.files:
+            if change.action != "condemn" and before.is_condemned(pointer.path):
+                raise ConflictError(
+                    f"{pointer.path} was given up by garbage collection before it was committed; do the upload again",
+                    code="file_condemned",
+                )
+
+
+preconditions.append(_refuse_condemned_files)
+
+
+class Session:
+    """A namespace of an open registry.
+
+    Safe to share between threads. After a fork both processes may go on.
+
+    Attributes:
+        root: the registry's store.
+        file: what its `localreg.json` says.
+        namespace: the namespace's name.
+        actor: who is named in the audit log.
+        read_only: why nothing may be written, or "" if it may.
+    """
+
+    def __init__(self, root: Store, file: RegistryFile, namespace: str, *, actor: str, read_only: str = "") -> None:
+        self.root = root
+        self.file = file
+        self.namespace = namespace
+        self.actor = actor
+        self.read_only = read_only
+        self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
+        self.log = Log(self.store, file.registry, namespace)
+        self._state: State | None = None
+        self._engine: Engine | None = None
+        self._pinned = False
+        self._lock = threading.RLock()
+        _sessions.add(self)
+
+    def __repr__(self) -> str:
+        return f"<Session {self.namespace!r} of {self.root.uri}>"
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """The state to answer from: the transaction's, the pinned one, else the newest (one probe of the tail)."""
+        transaction = self.transaction_here()
+        if transaction is not None:
+            return transaction.changes.draft
+        with self._lock:
+            if self._state is None:
+                self._state = self.log.load()
+            elif not self._pinned:
+                self._state = self.log.refresh(self._state)
+            return self._state
+
+    def pinned(self, state: State, why: str) -> Session:
+        """This namespace as one state shows it, read-only."""
+        session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why)
+        session._state, session._pinned = state, True
+        return session
+
+    def at(self, *, commit: int | None = None, time: str | None = None) -> Session:
+        """This namespace as it was, read-only.
+
+        Args:
+            commit: a commit number; 0 is before the first.
+            time: ISO 8601 UTC as in the log: the last commit whose running maximum of times is not later.
+        """
+        newest = self.state()
+        if (commit is None) == (time is None):
+            raise InvalidInputError("at() takes a commit or a time, and not both")
+        number = commit if commit is not None else self._commit_at(str(time))
+        return self.pinned(self.log.at(number, newest), f"this is the registry as of commit {number}")
+
+    def _commit_at(self, time: str) -> int:
+        number = 0
+        for entry in self.entries():
+            if entry.head.time > time:
+                break
+            number = entry.commit
+        return number
+
+    def entries(self, after: Head | None = None) -> Iterator[Entry]:
+        """The log up to the state that is shown, from the beginning or from a given place."""
+        return self.log.entries(after or self.log.origin, upto=self.state().head.commit)
+
+    def engine(self) -> Engine:
+        """Queries about the state that is shown; kept until the state changes."""
+        state = self.state()
+        if isinstance(state, Draft):  # a transaction's own: it goes on changing, so the query gets a copy
+            return self._new_engine(state.draft())
+        with self._lock:
+            if self._engine is None or self._engine.state is not state:
+                self._engine = self._new_engine(state)
+            return self._engine
+
+    def _new_engine(self, state: State) -> Engine:
+        def entries() -> Iterator[Entry]:
+            return self.log.entries(self.log.origin, upto=state.head.commit)
+
+        return Engine(state, self.namespace, self.store, entries)
+
+    def at_namespace(self, name: str) -> Session:
+        """Another namespace of the same registry."""
+        return Session(self.root, self.file, check_namespace(name), actor=self.actor, read_only=self.read_only)
+
+    def close(self) -> None:
+        """Let go of state and connections; the session can still be used, and loads them again."""
+        with self._lock:
+            self._engine = None
+            if not self._pinned:
+                self._state = None
+
+    def verify(self) -> VerifyReport:
+        """Check every digest and file of the namespace."""
+        return verify(self.log, self.namespace)
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def change(self, operation: Operation) -> None:
+        """Make a change durable, or raise and leave everything as it was. Joins the transaction, if one is open."""
+        self.refuse_if_read_only()
+        transaction = self.transaction_here()
+        if transaction is not None:
+            transaction.run(operation)
+        else:
+            self._commit([operation], None, None)
+
+    def refuse_if_read_only(self) -> None:
+        """Raise `ReadOnlyError` if nothing may be written here."""
+        if self.read_only:
+            raise ReadOnlyError(f"cannot change {self.root.uri}: {self.read_only}")
+
+    def transaction_here(self) -> Transaction | None:
+        """The transaction that calls on this session join at this moment."""
+        transaction = _transaction.get()
+        return transaction if transaction is not None and transaction.session is self else None
+
+    @contextmanager
+    def transaction(self, message: str | None = None) -> Iterator[Transaction]:
+        """All changes made inside become one commit when the block ends, or none if it raises.
+
+        Raises:
+            InvalidInputError: a transaction is open already.
+            ConflictError: another writer changed a record in between that this transaction changes, too.
+        """
+        self.refuse_if_read_only()
+        if _transaction.get() is not None:
+            raise InvalidInputError("a transaction is open already, and transactions do not nest; use the open one")
+        checked = None if message is None else check_text(message, what="message")
+        transaction = Transaction(self, self.new_changes(self.state(), {}), checked)
+        token = _transaction.set(transaction)
+        try:
+            yield transaction
+        finally:
+            _transaction.reset(token)
+        if transaction.changes.made:
+            entry = self._commit(transaction.operations, transaction.changes, checked)
+            transaction.commit = entry.commit if entry is not None else None
+
+    def new_changes(self, state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
+        """An empty list of changes to a state; `ids` are those that earlier runs of the same operations gave out."""
+        return Changes(state, actor=self.actor, time=now(), ids=ids)
+
+    def _commit(self, operations: Sequence[Operation], prepared: Changes | None, message: str | None) -> Entry | None:
+        provenance = Provenance(self.actor, host(), message)
+        commit_id = new_id()
+        ids: dict[tuple[int, str, str], str] = {} if prepared is None else prepared.ids
+        while True:
+            with self._lock:
+                state = self.state()
+                if prepared is not None and prepared.before.head != state.head:
+                    _refuse_overlap(prepared, state)
+                    prepared = None
+                changes = prepared or self._run(operations, state, ids)
+                if not changes.made:
+                    return None
+                made = [*self._genesis(state), *changes.made]
+                for precondition in preconditions:
+                    precondition(state, changes.draft, made)
+                entry = self.log.publish(state.head, made, provenance, commit_id)
+                if entry is not None:
+                    self._state = self.log.with_snapshot(fold(state, [entry]))
+                    return entry
+                prepared = None if prepared is None else changes
+
+    def _run(self, operations: Sequence[Operation], state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
+        changes = self.new_changes(state, ids)
+        for operation in operations:
+            changes.run(operation)
+        return changes
+
+    def _genesis(self, state: State) -> list[Change]:
+        """What the first commit of a namespace says first: that the namespace, and perhaps the registry, was made."""
+        if state.head.commit:
+            return []
+        namespace = NamespaceRecord(id=new_id(), name=self.namespace)
+        made = [Change(namespace.kind, "create", namespace.id, namespace.name, after=namespace.to_json())]
+        others = [folder for folder in self.root.folders("namespaces") if folder != namespace_folder(self.namespace)]
+        if not others:
+            file = self.file
+            record = RegistryRecord(
+                id=file.registry,
+                name=file.registry,
+                format=file.format,
+                commit_mode=file.commit_mode,
+                shared=file.shared,
+            )
+            made.insert(0, Change(record.kind, "create", record.id, record.name, after=record.to_json()))
+        return made
+
+
+class Transaction:
+    """Changes that become one commit.
+
+    Attributes:
+        message: why; stands with every event.
+        commit: its number once it has landed; None before, and if nothing was changed.
+    """
+
+    def __init__(self, session: Session, changes: Changes, message: str | None) -> None:
+        self.session = session
+        self.changes = changes
+        self.message = message
+        self.operations: list[Operation] = []
+        self.commit: int | None = None
+
+    def run(self, operation: Operation) -> None:
+        """Run an operation on the transaction's own state. If it raises, nothing of it stays."""
+        before = len(self.changes.made)
+        try:
+            self.changes.run(operation)
+        except BaseException:
+            self.changes.operation -= 1
+            if len(self.changes.made) > before:
+                self.changes = self.session._run(self.operations, self.changes.before, self.changes.ids)
+            raise
+        self.operations.append(operation)
+
+
+def _refuse_overlap(prepared: Changes, newest: State) -> None:
+    """Another writer came first: refuse if it touched a record that the transaction has read and changed."""
+    for change in prepared.made:
+        ours, theirs = prepared.before.get(change.kind, change.id), newest.get(change.kind, change.id)
+        if ours is not None and (theirs is None or theirs.updated != ours.updated):
+            raise ConflictError(
+                f"{change.kind.replace('_', ' ')} {change.name!r} was changed by another commit during the transaction; "
+                "nothing was written: run it again"
+            )
+
+
+def host() -> str:
+    """The machine's name, as the audit log gives it."""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "unknown")
+
+
+def default_actor() -> str:
+    """`LOCALREG_ACTOR`, else the user's login name."""
+    named = os.environ.get("LOCALREG_ACTOR")
+    if named:
+        return named
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without a passwd entry
+        return "unknown"
+
+
+def open_session(
+    uri: str | os.PathLike[str] | None = None,
+    *,
+    namespace: str = "default",
+    actor: str | None = None,
+    read_only: bool = False,
+    shared: str = "umask",
+) -> Session:
+    """Open a registry's namespace; make the registry if there is none. See `localreg.open`."""
+    namespace = check_namespace(namespace)
+    location = find_location(uri)
+    file, _ = open_or_make(root_store(location, shared=shared), make=not read_only, shared=shared)
+    root = root_store(location, shared=file.shared)
+    return Session(
+        root,
+        file,
+        namespace,
+        actor=default_actor() if actor is None else check_text(actor, what="actor"),
+        read_only=_why_read_only(root, file, read_only),
+    )
+
+
+def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:
+    if asked:
+        return "it was opened read-only"
+    if not file.writable:
+        return "it was made by a newer localreg, which this release can read but not write; upgrade"
+    return "" if root.writable() else "this process may not write there; check the folder's permissions"
+
+
+def _after_fork() -> None:
+    """A lock that another thread held at the fork would never be released in the child."""
+    for session in list(_sessions):
+        session._lock = threading.RLock()
+        session._engine = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

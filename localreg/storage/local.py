@@ -1,0 +1,424 @@
+"""A store in a folder of a local disk (or of a mount that has hard links).
+
+Publishing is `link`: of all ways to make a file appear on POSIX it alone is at once exclusive (unlike `rename`) and
+whole (unlike `O_EXCL`, which shows the file before its content). The order of a publish is fixed, and held by a test:
+write the temporary file, fsync it, link, fsync the folder, unlink. A crash at any point leaves either nothing or
+the whole file, and at most a temporary file that no listing shows.
+
+Accepted: a folder is made durable, and shared, by whoever makes it, a moment after it appears. If that process dies in
+between, others who find the folder rely on the file system to write a folder's own entry no later than what is synced
+within it, as journals do; and the group may have to be let in by hand.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import io
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeVar
+
+from localreg.errors import (
+    AlreadyExistsError,
+    InvalidInputError,
+    LocalregError,
+    NotFoundError,
+    ReadOnlyError,
+    StorageError,
+)
+from localreg.storage.store import STAGING, check_path, is_temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from _typeshed import ReadableBuffer
+
+__all__ = ["LocalStore", "SharedMode"]
+
+SharedMode = Literal["umask", "group", "all"]
+"""Who else may use the files, as git's `core.sharedRepository`: what the umask says, the group, or everybody."""
+
+_T = TypeVar("_T")
+
+_FILE_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o660, "all": 0o664}
+# Setgid hands the folder's group down, so that members of one project need not share their primary group.
+_FOLDER_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o2770, "all": 0o2775}
+
+_POSIX = os.name == "posix"
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+
+_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# Answers that a file system gives instead of acting; after any other, the act may have been done.
+_REFUSALS = _FORBIDDEN | _FULL | {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}
+# Some shares have no fsync of folders. Failing every commit there would make nothing safer (PostgreSQL does the same).
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF})
+
+
+class LocalStore:
+    """The `Store` of a folder. Opens and makes nothing until used; can be pickled.
+
+    Folders are made when a write finds them missing, never looked for before: a commit into folders that exist costs
+    its eight system calls and no look-up.
+    """
+
+    def __init__(self, root: Path, *, staging: str = STAGING, shared: SharedMode = "umask") -> None:
+        """Look at `root`, which need not exist.
+
+        Args:
+            root: the folder; made absolute now, so that a later change of directory does not move it.
+            staging: folder below the root for temporary files, on the same mount; "" puts them beside their targets,
+                for a root whose own files are few.
+            shared: what others may do with the files and folders that this store makes.
+        """
+        if shared not in _FILE_BITS:
+            raise InvalidInputError(f"unknown shared mode {shared!r}: choose 'umask', 'group' or 'all'")
+        self._root = os.path.abspath(root)
+        self._base = self._root.rstrip(os.sep) + "/"
+        self._staging = check_path(staging) if staging else ""
+        self._shared: SharedMode = shared
+
+    def __repr__(self) -> str:
+        return f"LocalStore({self._root!r})"
+
+    @property
+    def uri(self) -> str:
+        """The absolute path of the folder, in the platform's own spelling."""
+        return self._root
+
+    def get(self, path: str) -> bytes | None:
+        """See `Store.get`."""
+        where = self._native(path)
+        try:
+            with open(where, "rb", buffering=0) as file:
+                return file.readall()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise _unreadable(where, error) from error
+
+    def put(self, path: str, data: bytes) -> None:
+        """See `Store.put`."""
+        final = self._native(path)
+        temporary = self._stage(final, data)
+        try:
+            self._with_folder(lambda: os.replace(temporary, final), final)
+        except OSError as error:
+            raise _unpublished(final, error) from error
+        finally:
+            _discard(temporary)
+        _settle(final)
+
+    def put_if_absent(self, path: str, data: bytes) -> bool:
+        """See `Store.put_if_absent`."""
+        final = self._native(path)
+        temporary = self._stage(final, data)
+        try:
+            created = self._link(temporary, final)
+            if created:
+                _settle(final)
+        finally:
+            _discard(temporary)
+        return created
+
+    def sync(self, path: str) -> None:
+        """See `Store.sync`."""
+        _settle(self._existing(path))
+
+    def writer(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """See `Store.writer`."""
+        return _BulkFile(self, self._native(path))
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See `Store.list`."""
+        return self._walk(_folder_prefix(prefix))
+
+    def folders(self, prefix: str) -> builtins.list[str]:
+        """See `Store.folders`."""
+        return sorted(name[:-1] for name in self._names(_folder_prefix(prefix)) if name.endswith("/"))
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`."""
+        where = self._native(path)
+        try:
+            os.unlink(where)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            pass
+        except OSError as error:
+            raise _unwritable(where, error, verb="delete") from error
+
+    def size(self, path: str) -> int | None:
+        """See `Store.size`."""
+        where = self._native(path)
+        try:
+            status = os.stat(where)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _unreadable(where, error) from error
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def local_file(self, path: str) -> Path:
+        """See `Store.local_file`; the file itself, nothing is copied."""
+        return Path(self._existing(path))
+
+    def scope(self, folder: str) -> LocalStore:
+        """See `Store.scope`."""
+        return LocalStore(Path(self._native(folder)), shared=self._shared)
+
+    def writable(self) -> bool:
+        """See `Store.writable`; asks the root, or the folder in which it would be made."""
+        root = Path(self._root)
+        nearest = next((folder for folder in (root, *root.parents) if os.path.lexists(folder)), root)
+        effective = os.access in os.supports_effective_ids
+        return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK, effective_ids=effective)
+
+    def _native(self, path: str) -> str:
+        return self._base + check_path(path)
+
+    def _existing(self, path: str) -> str:
+        if self.size(path) is None:
+            raise NotFoundError(f"no file {path!r} in {self.uri}")
+        return self._native(path)
+
+    def _stage(self, final: str, data: bytes) -> str:
+        """Write and sync a temporary file on the mount of `final`; its path."""
+        folder, _, name = final.rpartition("/")
+        if self._staging:
+            folder = self._base + self._staging
+        temporary = f"{folder}/.{name}.{os.urandom(8).hex()}.tmp"
+        try:
+            self._write(temporary, data)
+        except OSError as error:
+            raise _unwritable(final, error) from error
+        return temporary
+
+    def _write(self, where: str, data: bytes) -> None:
+        descriptor = self._create(where)
+        try:
+            try:
+                _write_all(descriptor, data)
+                os.fsync(descriptor)
+            except BaseException:
+                with suppress(OSError):
+                    os.close(descriptor)
+                raise
+            os.close(descriptor)  # may fail itself, where a share reports a lost write only now
+        except BaseException:
+            _discard(where)
+            raise
+
+    def _create(self, where: str) -> int:
+        """Open a new file with its final permissions: nobody is to meet it with others."""
+        descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where)
+        try:
+            _grant(descriptor, _FILE_BITS[self._shared])
+        except BaseException:
+            os.close(descriptor)
+            _discard(where)
+            raise
+        return descriptor
+
+    def _link(self, temporary: str, final: str) -> bool:
+        try:
+            self._with_folder(lambda: os.link(temporary, final), final)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise _unpublished(final, error) from error
+        return True
+
+    def _with_folder(self, act: Callable[[], _T], where: str) -> _T:
+        """Try first, and make the folder of `where` only if that fails: usually it is there."""
+        try:
+            return act()
+        except FileNotFoundError:
+            self._make_folder(os.path.dirname(where))
+        return act()
+
+    def _make_folder(self, folder: str) -> None:
+        missing = []
+        while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for new in reversed(missing):
+            # Another process may be faster. It grants the permissions, but has perhaps not synced yet when we go on.
+            with suppress(FileExistsError):
+                os.mkdir(new)
+                _grant(new, _FOLDER_BITS[self._shared])
+            _sync_folder(os.path.dirname(new))
+
+    def _walk(self, prefix: str) -> Iterator[str]:
+        for name in self._names(prefix):
+            if name.endswith("/"):
+                yield from self._walk(prefix + name)
+            else:
+                yield prefix + name
+
+    def _names(self, prefix: str) -> builtins.list[str]:
+        """What lies in one folder, folders with a `/` behind: then the order of names is that of whole paths."""
+        where = self._base + prefix
+        try:
+            with os.scandir(where) as entries:
+                names = [name for name in map(_own_name, entries) if name]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _unreadable(where, error) from error
+        return sorted(name for name in names if prefix + name != self._staging + "/")
+
+
+class _BulkFile:
+    """What `LocalStore.writer` gives: a file that is removed unless its block ends well.
+
+    A class and not a generator, since a generator that is dropped halfway runs its clean-up: a crash that a test
+    simulates by dropping it would tidy up after itself.
+    """
+
+    def __init__(self, store: LocalStore, final: str) -> None:
+        self._store = store
+        self._final = final
+
+    def __enter__(self) -> BinaryIO:
+        try:
+            self._descriptor = self._store._create(self._final)
+        except FileExistsError as error:
+            raise AlreadyExistsError(f"{self._final} exists: a bulk file needs a new name") from error
+        except OSError as error:
+            raise _unwritable(self._final, error) from error
+        self._file = io.BufferedWriter(_TellingFile(self._descriptor, self._final))
+        return self._file
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._abandon()
+            return
+        try:
+            self._finish()
+        except BaseException as failure:
+            self._abandon()
+            if isinstance(failure, OSError) and not isinstance(failure, LocalregError):
+                raise _unwritable(self._final, failure) from failure
+            raise
+
+    def _finish(self) -> None:
+        self._file.close()
+        os.fsync(self._descriptor)
+        self._release()
+        _sync_folder(os.path.dirname(self._final))
+
+    def _abandon(self) -> None:
+        with suppress(Exception):
+            self._file.close()
+        with suppress(OSError):
+            self._release()
+        _discard(self._final)
+
+    def _release(self) -> None:
+        # Forgotten before it is closed: closing a number twice would close whatever another thread opened since.
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+class _TellingFile(io.FileIO):
+    """A raw file whose writes fail as `StorageError`, so that other `OSError`s in the same block stay their own.
+
+    The descriptor is not its own: it must outlive a block that closes the file, to be synced.
+    """
+
+    def __init__(self, descriptor: int, where: str) -> None:
+        super().__init__(descriptor, "wb", closefd=False)
+        self._where = where
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write some of `data`, as `io.RawIOBase.write`."""
+        try:
+            return os.write(self.fileno(), data)
+        except OSError as error:
+            raise _unwritable(self._where, error) from error
+
+
+def _folder_prefix(prefix: str) -> str:
+    return check_path(prefix) + "/" if prefix else ""
+
+
+def _own_name(entry: os.DirEntry[str]) -> str | None:
+    """The name of what a store could have published, thus no link, device or temporary file; `name/` of a folder."""
+    if entry.is_dir(follow_symlinks=False):
+        return entry.name + "/"
+    return entry.name if entry.is_file(follow_symlinks=False) and not is_temporary(entry.name) else None
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):  # one call takes at most 2 GiB, and less near a quota
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _grant(target: int | str, bits: int) -> None:
+    """Add permissions to those of the umask. Windows has no such bits: access lists are inherited there."""
+    if bits and _POSIX:
+        os.chmod(target, stat.S_IMODE(os.stat(target).st_mode) | bits)
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the names in a folder durable. Windows cannot open one; NTFS journals its names."""
+    if not _POSIX:
+        return
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _settle(final: str) -> None:
+    """Make a file that is visible already durable under its name; a failure cannot be taken back."""
+    try:
+        _sync_folder(os.path.dirname(final))
+    except OSError as error:
+        raise _doubtful(final, error) from error
+
+
+def _discard(where: str) -> None:
+    """Remove a file of ours if possible. A leftover is harmless, an error here would hide the one that matters."""
+    with suppress(OSError):
+        os.unlink(where)
+
+
+def _unreadable(where: str, error: OSError) -> StorageError:
+    return StorageError(f"cannot read {where}: {error.strerror or error}; check the disk and its permissions")
+
+
+def _unwritable(where: str, error: OSError, *, verb: str = "write") -> LocalregError:
+    reason = error.strerror or str(error)
+    if error.errno in _FORBIDDEN:
+        return ReadOnlyError(f"may not {verb} {where} ({reason}): open read-only, or have the permissions changed")
+    if error.errno in _FULL:
+        return StorageError(
+            f"no room to {verb} {where} ({reason}): nothing was changed; free space and try again", code="disk_full"
+        )
+    return StorageError(f"cannot {verb} {where}: {reason}; nothing was changed")
+
+
+def _unpublished(where: str, error: OSError) -> LocalregError:
+    """The error of the one call that makes a file visible: a refusal, or an answer that leaves it open."""
+    return _unwritable(where, error) if error.errno in _REFUSALS else _doubtful(where, error)
+
+
+def _doubtful(where: str, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot tell whether {where} was written for good: {error.strerror or error}; read it back", code="doubtful"
+    )

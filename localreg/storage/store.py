@@ -1,0 +1,178 @@
+"""The contract between localreg and whatever keeps its bytes.
+
+A store maps paths to bytes. Everything above this package (log, tables, sessions) speaks only to `Store`, and each
+store is held to the same tests (`tests/contract/store_contract.py`). The promises that the rest is built upon:
+
+* One act decides: `put_if_absent` makes a file exist, whole, for exactly one of any number of callers, in any number
+  of threads, processes or machines. Commits are made of nothing else; no lock is needed for correctness.
+* Nobody sees half a file. The exception is stated: a bulk file is visible while `writer` streams it, under a random
+  name that nobody knows before a log entry gives it away.
+* What has returned is durable, `delete` excepted: a deletion that a power cut undoes costs room, not truth.
+* What failed is undone, or the error says that it cannot tell (`StorageError` of code `"doubtful"`): then the file
+  may be there, and only reading it back settles it.
+
+Paths are relative, with `/` between segments, on every platform: `"log/00000000000000000042.parquet"`.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from localreg.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+__all__ = ["STAGING", "Store", "check_path", "is_temporary"]
+
+STAGING = "tmp"
+"""Name of the folder in which a scope stages its files. Not listed, unless asked for by its name."""
+
+
+class Store(Protocol):
+    """Bytes under paths, with one atomic act.
+
+    Safe to share between threads. Every method that takes a path refuses one that is absolute, climbs (`..`), has
+    empty or `.` segments, a backslash or an unprintable character, or looks like a temporary file of a store
+    (`.….tmp`), with `InvalidInputError`, when it is called. A folder is not a file: `get` and `size` say None for it.
+
+    All failures of the medium are `StorageError`; `ReadOnlyError` where this process may not write; nothing of the
+    operating system or of a client library comes through.
+    """
+
+    @property
+    def uri(self) -> str:
+        """Where this store is, as users write and are shown it."""
+        ...
+
+    def get(self, path: str) -> bytes | None:
+        """The whole content, or None if there is no such file.
+
+        A missing file costs one failed open and nothing else: the end of the log is found by running into it.
+        """
+        ...
+
+    def put(self, path: str, data: bytes) -> None:
+        """Make `path` hold `data`, in place of whatever it held, whole or not at all; durable on return.
+
+        Racing calls leave the data of one of them. For hints and twins of redacted entries: what must not be lost to
+        a race takes `put_if_absent`.
+
+        Raises:
+            StorageError: nothing was changed; or, with code `"doubtful"`, either content may be there.
+        """
+        ...
+
+    def put_if_absent(self, path: str, data: bytes) -> bool:
+        """Create `path` with `data`, unless it exists: the commit point.
+
+        Exclusive (one True among all racers), whole (no reader sees a part), durable when True is returned. False
+        does not say that the winner's file is durable yet; a successor in the same folder makes it so.
+
+        Returns:
+            True if this call created the file; False if something is there already. A network share may say False
+            of its own success, after a lost answer: who must know compares what is there.
+
+        Raises:
+            StorageError: nothing was changed; or, with code `"doubtful"`, the file may be there: read it back.
+        """
+        ...
+
+    def sync(self, path: str) -> None:
+        """Make the name of a visible file durable, whoever created it: the last step after a doubtful answer.
+
+        Who reads back that a doubtful commit has landed, calls this before believing it; its content was synced
+        before it became visible.
+
+        Raises:
+            NotFoundError: there is no such file.
+            StorageError: of code `"doubtful"`; it is visible, but may not survive a power cut.
+        """
+        ...
+
+    def writer(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Stream a new bulk file: durable when the block ends well, gone when the block raises.
+
+        Written in place, so `path` must be a name that nobody else can know or choose (made of random ids), and a
+        killed process leaves a part of it: an orphan that no log entry names. The block may close the file.
+
+        Raises:
+            AlreadyExistsError: on entering; there is such a file, and it stays as it was.
+        """
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """All files at any depth below the folder `prefix` ("" for all), in order of their paths as strings.
+
+        Paths are relative to the store. Links are neither listed nor followed; temporary files never show, the
+        staging folder only if `prefix` lies in it. A folder that is not there holds nothing. What is made or deleted
+        during the iteration may or may not show.
+        """
+        ...
+
+    def folders(self, prefix: str) -> builtins.list[str]:
+        """Names of the folders directly in `prefix`, sorted, without the staging folder; emptied ones may show."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a file; it is fine if there is none. Not necessarily durable on return."""
+        ...
+
+    def size(self, path: str) -> int | None:
+        """Length in bytes, or None if there is no such file."""
+        ...
+
+    def local_file(self, path: str) -> Path:
+        """A file of this machine that holds the same bytes, for readers that want a native path.
+
+        For immutable files only: a copy does not follow its original.
+
+        Raises:
+            NotFoundError: there is no such file.
+        """
+        ...
+
+    def scope(self, folder: str) -> Store:
+        """The same store seen from a folder below, as from a root of its own: a namespace.
+
+        It has its own staging folder, so that scopes may lie on different mounts and have different owners.
+        """
+        ...
+
+    def writable(self) -> bool:
+        """Whether this process may write here, as far as can be told without writing."""
+        ...
+
+
+def check_path(path: str) -> str:
+    """Return `path` if it is a well-formed path within a store.
+
+    On every call's way, thus a split and a few look-ups (0.5 µs) and no regular expression. Unprintable covers NUL,
+    line breaks and lone surrogates: whatever would fail in the file system, or lie in a message.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    segments = path.split("/")
+    if (
+        "" in segments
+        or ".." in segments
+        or "." in segments
+        or "\\" in path
+        or not path.isprintable()
+        or is_temporary(segments[-1])
+    ):
+        raise InvalidInputError(
+            f"not a path within a store: {path!r}; give a relative one such as 'log/1.parquet', without '..', empty "
+            "segments or backslashes",
+            code="invalid_path",
+        )
+    return path
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one that only a store itself gives, to what is not yet published."""
+    return name.endswith(".tmp") and name.startswith(".")

@@ -1,0 +1,86 @@
+"""Parts: the immutable Parquet files of bulk rows, written once under a name of random digits."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, BinaryIO
+
+from localreg.canonical import JsonObject
+from localreg.errors import IntegrityError, NotFoundError
+from localreg.names import new_id
+from localreg.records.files import FilePointer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from localreg.storage import Store
+
+__all__ = ["read_part", "write_part"]
+
+ROW_GROUP = 131_072
+
+
+class _Hashing:
+    """A file being written: passes everything on, and keeps its size and SHA-256."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = sha256()
+        self.size = 0
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        view = memoryview(data)
+        self.digest.update(view)
+        self.size += view.nbytes
+        self._file.write(view)
+        return view.nbytes
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self.closed = True  # the store closes the file itself: only it knows whether the block ended well
+
+
+def write_part(store: Store, table: str, owner: str, rows: pa.Table, details: JsonObject) -> FilePointer:
+    """Write rows as a part, durable but invisible until a log entry names it.
+
+    Args:
+        store: the namespace's.
+        table: which bulk table.
+        owner: id of the record that the rows belong to.
+        rows: one table; struct columns stay native.
+        details: what a reader must know of the part.
+    """
+    import pyarrow.parquet as pq
+
+    path = f"data/{table}/{owner}/{new_id()}.parquet"
+    with store.writer(path) as file:
+        sink = _Hashing(file)
+        pq.write_table(rows, sink, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+    return FilePointer(path, table, owner, rows.num_rows, sink.size, sink.digest.hexdigest(), details)
+
+
+def read_part(store: Store, pointer: FilePointer, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a part, or some of its columns.
+
+    Raises:
+        IntegrityError: the file is missing or cannot be parsed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(store.local_file(pointer.path), columns=columns, partitioning=None)
+    except (NotFoundError, FileNotFoundError) as error:
+        raise IntegrityError(
+            f"{store.uri}/{pointer.path} is missing; restore it from a copy", code="file_missing"
+        ) from error
+    except (pa.ArrowException, OSError) as error:
+        raise IntegrityError(
+            f"{store.uri}/{pointer.path} cannot be read ({error}); restore it from a copy", code="file_altered"
+        ) from error

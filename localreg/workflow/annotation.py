@@ -1,0 +1,33 @@
+"""Annotations: typed values that ground truths and inferences are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ClassificationLabel", "Label", "ScoredClassificationLabel", "ScoredLabel"]
+
+
+@dataclass(frozen=True)
+class ClassificationLabel:
+    """A class.
+
+    Attributes:
+        label: its name; not blank.
+    """
+
+    label: str
+
+
+@dataclass(frozen=True)
+class ScoredClassificationLabel(ClassificationLabel):
+    """A class with the model's confidence.
+
+    Attributes:
+        score: a finite number; NaN is refused when inferences are stored, since it would rank first.
+    """
+
+    score: float
+
+
+Label = ClassificationLabel
+ScoredLabel = ScoredClassificationLabel

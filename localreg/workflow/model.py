@@ -1,0 +1,160 @@
+"""Models as model testers hold them: a name, and a function from test sample to inference."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import localreg.models as registered
+from localreg.errors import WorkflowMismatchError
+from localreg.names import check_name, check_tags, new_id
+from localreg.canonical import JsonObject, checked_object
+from localreg.log import Row, State
+from localreg.records.models import ModelRecord
+from localreg.session import Changes, Session
+from localreg.session.current import current_session
+from localreg.tables import objects_of
+from localreg.workflow.inference import Inference
+from localreg.workflow.inferences import Inferences
+from localreg.workflow.samples import sample_count
+from localreg.workflow.test_case import TestCase
+from localreg.workflow.test_sample import TestSample
+from localreg.workflow.workflow import Workflow
+
+__all__ = ["Model"]
+
+SampleT = TypeVar("SampleT", bound=TestSample)
+InferenceT = TypeVar("InferenceT", bound=Inference)
+
+
+class Model(Generic[SampleT, InferenceT]):
+    """A model of a workflow, created or loaded by name. Get the class from `define_workflow`.
+
+    Args:
+        name: unique in the namespace, across workflows.
+        infer: from a test sample to its inference; None = skipped. Never sees ground truth. May be left out if only
+            stored inferences are wanted.
+        metadata: any JSON object, for a model that is made now; on an existing one it is not applied, with a warning.
+        tags: as `metadata`.
+
+    Raises:
+        WorkflowMismatchError: the model belongs to another workflow.
+    """
+
+    workflow: ClassVar[Workflow]
+
+    def __init__(
+        self,
+        name: str,
+        infer: Callable[[SampleT], InferenceT | None] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> None:
+        self._session = current_session()
+        self.infer = infer
+        name = check_name(name)
+        asked: dict[str, Any] = {}
+        if metadata is not None:
+            asked["metadata"] = checked_object(metadata, what="metadata")
+        if tags is not None:
+            asked["tags"] = check_tags(tags)
+        fresh = new_id()
+        self._session.change(lambda changes: self._ensure(changes, name, fresh, asked))
+        self.registered = registered.get_model(self._session, name)
+
+    def _ensure(self, changes: Changes, name: str, fresh: str, asked: dict[str, Any]) -> None:
+        row = changes.draft.find("model", name)
+        if row is None:
+            changes.create(ModelRecord(id=fresh, name=name, workflow=self.workflow.ensure(changes), **asked))
+            return
+        check_binding(changes.draft, row, self.workflow)
+        differing = [field for field, value in asked.items() if value != row.fields.get(field)]
+        if differing:
+            warnings.warn(
+                f"model {name!r} exists already, and its {' and '.join(differing)} stay as they are; "
+                "use update() to change them",
+                stacklevel=5,
+            )
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Id of the model."""
+        return self.registered.id
+
+    @property
+    def name(self) -> str:
+        """Its name now."""
+        return self.registered.name
+
+    @property
+    def metadata(self) -> JsonObject:
+        """A copy: change it with `update`."""
+        return self.registered.metadata
+
+    @property
+    def tags(self) -> list[str]:
+        """Sorted, unique."""
+        return self.registered.tags
+
+    @property
+    def session(self) -> Session:
+        """Where the model lies."""
+        return self._session
+
+    def update(self, *, metadata: Mapping[str, object] | None = None, unset: Iterable[str] = ()) -> None:
+        """Merge metadata by top-level key, and remove the keys in `unset`."""
+        self.registered.update(metadata=metadata, unset=unset)
+
+    # --- what it made -----------------------------------------------------------------------------------------------
+
+    def load_inferences(self, test_case: TestCase[SampleT, Any]) -> list[tuple[SampleT, Any, InferenceT | None]]:
+        """Each sample of a test case that the newest version has inferred, with its ground truth and the inference.
+
+        A sample that the model skipped has the inference None; samples not yet inferred are left out.
+        """
+        state = self._session.state()
+        version = self.registered.latest_version
+        if version is None:
+            return []
+        indices = test_case.sample_indices()
+        inferences = Inferences(self._session, state, version.id, sample_count(state, self.workflow_id(state)))
+        column = inferences.column(indices)
+        if column is None:
+            return []
+        made = objects_of(column, self.workflow.inference, self.workflow.inference_type)
+        done = inferences.place[indices] >= 0
+        return [
+            (sample, truth, inference)
+            for (sample, truth), inference, there in zip(test_case.load_test_samples(), made, done, strict=True)
+            if there
+        ]
+
+    def workflow_id(self, state: State) -> str:
+        """Id of the workflow in the namespace.
+
+        Raises:
+            WorkflowMismatchError: it was not recorded there, or with other types.
+        """
+        row = state.find("workflow", self.workflow.name)
+        if row is None:
+            raise WorkflowMismatchError(f"workflow {self.workflow.name!r} has not been used in this namespace yet")
+        self.workflow.check(row)
+        return row.id
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r} of workflow {self.workflow.name!r}>"
+
+
+def check_binding(state: State, model: Row, workflow: Workflow) -> None:
+    """Raise `WorkflowMismatchError` if a model is bound to another workflow."""
+    bound = state.get("workflow", str(model.fields.get("workflow")))
+    if bound is None:
+        return
+    if bound.name != workflow.name:
+        raise WorkflowMismatchError(
+            f"model {model.name!r} belongs to workflow {bound.name!r}, not to {workflow.name!r}; choose another name"
+        )
+    workflow.check(bound)

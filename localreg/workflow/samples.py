@@ -1,0 +1,132 @@
+"""Test samples by index: which are known, and where the new ones go.
+
+Each distinct sample of a workflow has a dense integer, its `sample_idx`: the place of its row in the workflow's parts
+of table `test_samples`, in order of commit. All other rows refer to samples by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from localreg.canonical import JsonObject, canonical, checked_object
+from localreg.log import State
+from localreg.records.files import FilePointer
+from localreg.tables import read_part, struct_column
+from localreg.workflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from localreg.session import Session
+
+__all__ = ["absolute_indices", "files_of", "sample_count", "sample_rows", "samples_at", "split_known"]
+
+PROBE = "localreg"
+"""Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them."""
+
+
+def files_of(state: State, owner: str, table: str) -> list[FilePointer]:
+    """The parts of one table that a record owns, in order of commit."""
+    pointers = (FilePointer.from_json(row.fields) for row in state.children("file", owner))
+    return [pointer for pointer in pointers if pointer.table == table]
+
+
+def sample_count(state: State, workflow_id: str) -> int:
+    """How many distinct samples a workflow has: the index that the next new one gets."""
+    return sum(pointer.rows for pointer in files_of(state, workflow_id, "test_samples"))
+
+
+def sample_rows(workflow: Workflow, samples: Sequence[object]) -> pa.Table:
+    """Samples as the rows of a part, without their keys: `sample`, `metadata` (JSON text)."""
+    import pyarrow as pa
+
+    column = struct_column(samples, workflow.test_sample, what=workflow.test_sample_type.__name__)
+    metadata: list[str | None] = [None] * len(samples)
+    if workflow.has_metadata:
+        for number, sample in enumerate(samples):
+            given = getattr(sample, "metadata", None)
+            if given:
+                metadata[number] = canonical(checked_object(given, what=f"metadata of sample number {number}"))
+    return pa.table({"sample": column, "metadata": pa.array(metadata, pa.string())})
+
+
+def split_known(session: Session, state: State, workflow_id: str, rows: pa.Table) -> tuple[np.ndarray, pa.Table, JsonObject]:
+    """Look samples up among the known ones.
+
+    Args:
+        session: whose store holds the parts.
+        state: what is known.
+        workflow_id: the workflow.
+        rows: as `sample_rows` makes them; may hold one sample several times.
+
+    Returns:
+        The index of each row (int64), where the n-th new sample gets `sample_count + n`; the new samples once each, with
+        their `key`; and what the part of them must say about its keys.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    connection = duckdb.connect(":memory:")
+    try:
+        known = _known_samples(connection, session, state, workflow_id)
+        connection.register("incoming", pa.table({"i": pa.array(range(rows.num_rows), pa.int64()), "sample": rows["sample"]}))
+        connection.execute(
+            f"""CREATE TABLE distinct_samples AS
+            SELECT d.i, d.key, known.idx FROM (SELECT min(i) AS i, sample, hash(sample) AS key FROM incoming GROUP BY sample) d
+            LEFT JOIN ({known}) known ON known.key = d.key AND known.sample IS NOT DISTINCT FROM d.sample"""
+        )
+        first = sample_count(state, workflow_id)
+        new = connection.execute("SELECT i, key FROM distinct_samples WHERE idx IS NULL ORDER BY i").to_arrow_table()
+        indices = connection.execute(
+            """SELECT coalesce(s.idx, ? + s.place) AS idx FROM incoming JOIN (
+                SELECT sample, idx, row_number() OVER (PARTITION BY idx IS NULL ORDER BY i) - 1 AS place
+                FROM distinct_samples JOIN incoming USING (i)
+            ) s ON s.sample IS NOT DISTINCT FROM incoming.sample ORDER BY incoming.i""",
+            [first],
+        ).to_arrow_table()
+        made = rows.take(new["i"]).append_column("key", new["key"])
+        return indices["idx"].to_numpy(), made, {"hash_probe": _probe(connection)}
+    finally:
+        connection.close()
+
+
+def _known_samples(connection: Any, session: Session, state: State, workflow_id: str) -> str:
+    """SQL of `(idx, key, sample)` over all known samples."""
+    pointers = files_of(state, workflow_id, "test_samples")
+    if not pointers:
+        return "SELECT NULL::BIGINT AS idx, NULL::UBIGINT AS key, NULL AS sample WHERE false"
+    probe = _probe(connection)
+    selects = []
+    for pointer in pointers:
+        file = str(session.store.local_file(pointer.path)).replace("'", "''")
+        key = "key" if pointer.details.get("hash_probe") == probe else "hash(sample)"
+        first = cast(int, pointer.details["first"])
+        selects.append(f"SELECT {first} + file_row_number AS idx, {key} AS key, sample FROM read_parquet('{file}', file_row_number = true)")
+    return " UNION ALL ".join(selects)
+
+
+def _probe(connection: Any) -> str:
+    return str(connection.execute("SELECT hash(?)", [PROBE]).fetchone()[0])
+
+
+def absolute_indices(indices: np.ndarray, details: JsonObject) -> np.ndarray:
+    """Indices as stored in a part → indices in the workflow.
+
+    A part that was staged when the workflow had `staged_first` samples counts the new ones of its own commit from there.
+    When another commit was faster, they landed at `first` instead, and the part was not written again.
+    """
+    import numpy as np
+
+    staged, first = cast(int, details["staged_first"]), cast(int, details["first"])
+    return indices if staged == first else np.where(indices >= staged, indices + (first - staged), indices)
+
+
+def samples_at(session: Session, state: State, workflow_id: str, indices: np.ndarray) -> pa.Table:
+    """The rows (`sample`, `metadata`) of samples, in the order of `indices`."""
+    import pyarrow as pa
+
+    pointers = files_of(state, workflow_id, "test_samples")
+    tables = [read_part(session.store, pointer, ["sample", "metadata"]) for pointer in pointers]
+    return pa.concat_tables(tables).take(pa.array(indices))

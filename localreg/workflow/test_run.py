@@ -1,0 +1,204 @@
+"""Running a model on a test suite: infer what is not inferred yet, and store it in one commit."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from localreg.canonical import JsonObject
+from localreg.errors import InvalidInputError, LocalregError, WorkflowMismatchError
+from localreg.log import Row, State
+from localreg.models import ensure_version
+from localreg.names import new_id
+from localreg.records.files import FilePointer
+from localreg.records.models import ModelRecord
+from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
+from localreg.session import Changes
+from localreg.workflow.inferences import MISSING, Inferences, write_inferences
+from localreg.workflow.model import Model, check_binding
+from localreg.workflow.samples import sample_count
+from localreg.workflow.test_case import case_indices, objects_at
+from localreg.workflow.test_suite import TestSuite
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["TestRun", "test"]
+
+
+def test(model: Model[Any, Any], test_suite: TestSuite) -> TestRun:
+    """Run a model on a test suite: see `TestRun`.
+
+    Raises:
+        InvalidInputError: the suite is empty, the model has no `infer`, or an inference is not of the workflow's type;
+            nothing is stored.
+        WorkflowMismatchError: model and suite belong to different workflows.
+    """
+    run = TestRun(model, test_suite)
+    run.run()
+    return run
+
+
+test.__test__ = False  # type: ignore[attr-defined]
+
+
+class TestRun:
+    """One model version on one version of a test suite. The same two are the same run.
+
+    Samples that the model version has inferred before are not inferred again, whatever suite they came with.
+    """
+
+    __test__ = False
+
+    def __init__(self, model: Model[Any, Any], test_suite: TestSuite) -> None:
+        if model.workflow != test_suite.workflow:
+            raise WorkflowMismatchError(
+                f"model {model.name!r} belongs to workflow {model.workflow.name!r}, and test suite {test_suite.name!r} to "
+                f"{test_suite.workflow.name!r}"
+            )
+        if model.session.store.uri != test_suite.session.store.uri:
+            raise InvalidInputError(f"{model!r} and {test_suite!r} lie in different registries or namespaces")
+        self.model = model
+        self.test_suite = test_suite
+        self._session = model.session
+
+    def run(self) -> int:
+        """Infer what is missing and store it: one commit, none if nothing is missing.
+
+        Returns:
+            How many samples were inferred now.
+        """
+        positions, made = self._infer()
+        work = _Upload(self, positions, made)
+        self._session.change(work.operation)
+        return len(made)
+
+    def _infer(self) -> tuple[np.ndarray, list[object | None]]:
+        """Call `infer` for each sample that lacks an inference: positions in the suite's rows, and the inferences."""
+        state = self._session.state()
+        rows = self._sample_indices(state)
+        if not len(rows):
+            raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
+        positions = _missing(rows, self._inferences(state))
+        workflow = self.model.workflow
+        samples = objects_at(self._session, state, workflow, self.model.workflow_id(state), rows[positions])
+        if samples and self.model.infer is None:
+            raise InvalidInputError(
+                f"model {self.model.name!r} was made without infer, and {len(samples)} samples lack an inference; pass infer="
+            )
+        return positions, [self._checked(sample, self.model.infer(sample)) for sample in samples if self.model.infer]
+
+    def _checked(self, sample: object, inference: object) -> object | None:
+        wanted = self.model.workflow.inference_type
+        if inference is not None and not isinstance(inference, wanted):
+            raise InvalidInputError(
+                f"infer of model {self.model.name!r} returned {inference!r} for {sample!r}; it must return a "
+                f"{wanted.__name__}, or None to skip the sample"
+            )
+        return inference
+
+    def _sample_indices(self, state: State) -> np.ndarray:
+        """The `sample_idx` of each row of each test case of the suite, one after the other."""
+        import numpy as np
+
+        row = state.get("test_suite_version", self.test_suite.version_id)
+        assert row is not None, "the suite was loaded from this namespace"
+        cases = TestSuiteVersionRecord.model_validate(row.fields).test_cases
+        parts = [case_indices(self._session, state, case) for case in cases]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def _inferences(self, state: State) -> Inferences | None:
+        versions = state.children("model_version", self.model.id)
+        if not versions:
+            return None
+        samples = sample_count(state, self.model.workflow_id(state))
+        return Inferences(self._session, state, versions[-1].id, samples)
+
+    def __repr__(self) -> str:
+        return f"<TestRun of {self.model.name!r} on {self.test_suite.name!r} version {self.test_suite.version}>"
+
+
+def _missing(rows: np.ndarray, inferences: Inferences | None) -> np.ndarray:
+    """Positions of the first row of each sample that has no inference, in order."""
+    import numpy as np
+
+    _, first = np.unique(rows, return_index=True)
+    first.sort()
+    return first if inferences is None else first[inferences.status[rows[first]] == MISSING]
+
+
+def _find_run(state: State, version_id: str, suite_version_id: str) -> Row | None:
+    runs = state.children("test_run", version_id)
+    return next((row for row in runs if row.fields.get("test_suite_version") == suite_version_id), None)
+
+
+def _run_name(state: State, version_id: str, suite: TestSuite) -> str:
+    """For people: `suite@version`; told apart by the id where another suite had that name before."""
+    name = f"{suite.name}@{suite.version}"
+    return name if state.find("test_run", name, version_id) is None else f"{name} ({suite.version_id})"
+
+
+class _Upload:
+    """Inferences on their way into the log. Staged again only if what is missing, or its indices, changed meanwhile."""
+
+    def __init__(self, run: TestRun, positions: np.ndarray, made: Sequence[object | None]) -> None:
+        self._run = run
+        self._made = dict(zip(positions.tolist(), made, strict=True))
+        self._staged: tuple[list[int], FilePointer] | None = None
+
+    def operation(self, changes: Changes) -> None:
+        run, workflow = self._run, self._run.model.workflow
+        workflow_id = workflow.ensure(changes)
+        model = changes.draft.get("model", run.model.id)
+        if model is None:
+            raise InvalidInputError(f"model {run.model.id} was deleted during the test run; make it again")
+        check_binding(changes.draft, model, workflow)
+        record = ModelRecord.model_validate(model.fields)
+        if record.workflow is None:
+            changes.update(model, record.replaced(workflow=workflow_id))
+        version = ensure_version(changes, model)
+        rows = run._sample_indices(changes.draft)
+        missing = [position for position in _missing(rows, run._inferences(changes.draft)).tolist() if position in self._made]
+        existing = _find_run(changes.draft, version.id, run.test_suite.version_id)
+        owner = existing.id if existing else changes.new_id("test_run", run.test_suite.version_id)
+        files = (self._stage(changes.draft, workflow_id, owner, rows, missing),) if missing else ()
+        if existing is None:
+            changes.create(
+                TestRunRecord(
+                    id=owner,
+                    name=_run_name(changes.draft, version.id, run.test_suite),
+                    model=model.id,
+                    model_version=version.id,
+                    test_suite_version=run.test_suite.version_id,
+                    fingerprint=fingerprint(),
+                ),
+                files=files,
+            )
+        elif files:
+            changes.note(existing, action="upload", files=files)
+
+    def _stage(self, state: State, workflow_id: str, owner: str, rows: np.ndarray, missing: list[int]) -> FilePointer:
+        indices = rows[missing]
+        if self._staged is None or self._staged[0] != indices.tolist():
+            if self._staged is not None:
+                self._discard(self._staged[1])
+            count = sample_count(state, workflow_id)
+            place: JsonObject = {"workflow": workflow_id, "first": count, "staged_first": count}
+            made = [self._made[position] for position in missing]
+            pointer = write_inferences(self._run._session, self._run.model.workflow, place, owner, indices, made)
+            self._staged = (indices.tolist(), pointer)
+        return replace(self._staged[1], owner=owner)
+
+    def _discard(self, pointer: FilePointer) -> None:
+        try:
+            self._run._session.store.delete(pointer.path)
+        except LocalregError:
+            return  # an invisible orphan: garbage collection finds it
+
+
+def fingerprint() -> JsonObject:
+    """What ran: the Python and the platform, so that a later difference can be told."""
+    return {"python": platform.python_version(), "platform": sys.platform, "machine": platform.machine()}

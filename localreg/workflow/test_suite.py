@@ -1,0 +1,205 @@
+"""Test suites: named, versioned lists of test cases."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from localreg.errors import InvalidInputError, NotFoundError
+from localreg.log import Row, State
+from localreg.names import check_name, check_tags, check_text, did_you_mean
+from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
+from localreg.session import Changes, Session
+from localreg.session.current import current_session
+from localreg.workflow.test_case import TestCase, _check_workflow
+from localreg.workflow.workflow import Workflow
+
+__all__ = ["TestSuite"]
+
+
+class TestSuite:
+    """One version of a test suite. Get the class from `define_workflow`, which binds it to the types.
+
+    Args:
+        name: unique in the namespace, across workflows.
+        version: load this version; None = the newest, made if there is none.
+        description: free text; where given, applied without a new version.
+        test_cases: the content, in order. Given for an existing suite it is ignored with a warning, unless the suite
+            is empty or `reset` is set.
+        reset: replace the content by `test_cases`, as a new version.
+        tags: words to find it by; where given, applied without a new version.
+
+    Raises:
+        InvalidInputError: what is given is no test case of this workflow, or one case stands there twice.
+        WorkflowMismatchError: the name belongs to a suite of another workflow.
+        NotFoundError: no such version.
+    """
+
+    __test__ = False
+    workflow: ClassVar[Workflow]
+    test_case_class: ClassVar[type[TestCase[Any, Any]]]
+
+    def __init__(
+        self,
+        name: str,
+        version: int | None = None,
+        description: str | None = None,
+        test_cases: Sequence[TestCase[Any, Any]] | None = None,
+        reset: bool = False,
+        tags: Iterable[str] | None = None,
+    ) -> None:
+        self._session = current_session()
+        name = check_name(name, what="test suite name")
+        if version is None:
+            content = None if test_cases is None else self._checked(test_cases)
+            said: dict[str, Any] = {}
+            if description is not None:
+                said["description"] = check_text(description, what="description")
+            if tags is not None:
+                said["tags"] = check_tags(tags)
+            self._session.change(lambda changes: self._ensure(changes, name, content, reset, said))
+        self._row = self._find(self._session.state(), name, version)
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Id of the test suite, the same for all its versions."""
+        return self._row.parent
+
+    @property
+    def version_id(self) -> str:
+        """Id of the version that this object shows."""
+        return self._row.id
+
+    @property
+    def version(self) -> int:
+        """Number of the version that this object shows; 0 is empty."""
+        return int(self._row.name)
+
+    @property
+    def name(self) -> str:
+        """The name of the test suite."""
+        return self._record().name
+
+    @property
+    def description(self) -> str | None:
+        """Free text."""
+        return self._record().description
+
+    @property
+    def tags(self) -> list[str]:
+        """Sorted, unique."""
+        return self._record().tags
+
+    @property
+    def test_cases(self) -> list[TestCase[Any, Any]]:
+        """Its test cases, each in the version that belongs to this version of the suite, in the order of adding."""
+        version = TestSuiteVersionRecord.model_validate(self._row.fields)
+        return [self.test_case_class._of_version(self._session, id) for id in version.test_cases]
+
+    def load_test_samples(self) -> list[tuple[TestCase[Any, Any], list[Any]]]:
+        """Each test case with its test samples, in order."""
+        return [(case, [sample for sample, _ in case.load_test_samples()]) for case in self.test_cases]
+
+    @property
+    def session(self) -> Session:
+        """Where the suite lies."""
+        return self._session
+
+    def _record(self) -> TestSuiteRecord:
+        row = self._session.state().get("test_suite", self._row.parent)
+        assert row is not None, "a version outlives its suite only if the log is damaged"
+        return TestSuiteRecord.model_validate(row.fields)
+
+    # --- finding and making -----------------------------------------------------------------------------------------
+
+    def _checked(self, cases: Sequence[TestCase[Any, Any]]) -> list[str]:
+        """Ids of the versions of the cases."""
+        ids: dict[str, str] = {}
+        for number, case in enumerate(cases):
+            if not isinstance(case, TestCase) or case.workflow != self.workflow:
+                raise InvalidInputError(f"test_cases[{number}] is {case!r}; it must be a test case of {self.workflow.name!r}")
+            if case._session.store.uri != self._session.store.uri:
+                raise InvalidInputError(f"test_cases[{number}] lies in {case._session.store.uri}; copy it here first")
+            if case.id in ids:
+                raise InvalidInputError(f"test_cases[{number}], {case.name!r}, stands in the suite twice; leave one out")
+            ids[case.id] = case._row.id
+        return list(ids.values())
+
+    def _find(self, state: State, name: str, version: int | None) -> Row:
+        suite, record = find_suite(self._session, state, name)
+        _check_workflow(state, self.workflow, record.workflow, f"test suite {name!r}")
+        row = state.find("test_suite_version", str(record.version if version is None else version), suite.id)
+        if row is None:
+            raise NotFoundError(f"test suite {name!r} has no version {version}; the newest is {record.version}")
+        return row
+
+    def _ensure(self, changes: Changes, name: str, content: list[str] | None, reset: bool, said: dict[str, Any]) -> None:
+        workflow_id = self.workflow.ensure(changes)
+        row = changes.draft.find("test_suite", name)
+        if row is None:
+            record = TestSuiteRecord(
+                id=changes.new_id("test_suite", name),
+                name=name,
+                workflow=workflow_id,
+                version=int(content is not None),
+                **said,
+            )
+            changes.create(record)
+            _add_version(changes, record, content or [])
+            return
+        record = TestSuiteRecord.model_validate(row.fields)
+        _check_workflow(changes.draft, self.workflow, record.workflow, f"test suite {name!r}")
+        newer = record.replaced(**said)
+        if content is not None and content != _content(changes.draft, record):
+            if record.version and not reset:
+                warnings.warn(
+                    f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to make "
+                    "them its next version",
+                    stacklevel=5,
+                )
+            else:
+                newer = newer.replaced(version=record.version + 1)
+        changes.update(row, newer)
+        if content is not None and newer.version != record.version:
+            _add_version(changes, newer, content)
+
+    def __repr__(self) -> str:
+        return f"<TestSuite {self.name!r} version {self.version}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self._row.id == other._row.id if isinstance(other, TestSuite) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._row.id)
+
+
+def _add_version(changes: Changes, suite: TestSuiteRecord, content: list[str]) -> None:
+    changes.create(
+        TestSuiteVersionRecord(
+            id=changes.new_id("test_suite_version", suite.id),
+            name=str(suite.version),
+            test_suite=suite.id,
+            test_cases=content,
+        )
+    )
+
+
+def _content(state: State, suite: TestSuiteRecord) -> list[str]:
+    row = state.find("test_suite_version", str(suite.version), suite.id)
+    return [] if row is None else TestSuiteVersionRecord.model_validate(row.fields).test_cases
+
+
+def find_suite(session: Session, state: State, name: str) -> tuple[Row, TestSuiteRecord]:
+    """A test suite by name.
+
+    Raises:
+        NotFoundError: there is none; near names are suggested.
+    """
+    row = state.find("test_suite", check_name(name, what="test suite name"))
+    if row is None:
+        hint = did_you_mean(name, [other.name for other in state.children("test_suite")])
+        raise NotFoundError(f"no test suite {name!r} in namespace {session.namespace!r}{hint}")
+    return row, TestSuiteRecord.model_validate(row.fields)

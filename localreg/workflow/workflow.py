@@ -1,0 +1,118 @@
+"""A workflow: a problem type, by its three Python types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from localreg.canonical import JsonObject
+from localreg.errors import InvalidInputError, WorkflowMismatchError
+from localreg.log import Row
+from localreg.names import check_name
+from localreg.records.workflows import WorkflowRecord
+from localreg.tables import Node, schema_of
+from localreg.workflow.ground_truth import GroundTruth
+from localreg.workflow.inference import Inference
+from localreg.workflow.test_sample import TestSample
+
+if TYPE_CHECKING:
+    from localreg.session import Changes
+
+__all__ = ["Workflow"]
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The types of one problem. Writes nothing: the first typed use records it in the registry.
+
+    Attributes:
+        name: unique in the namespace.
+        test_sample_type: a subclass of `TestSample`.
+        ground_truth_type: a subclass of `GroundTruth`.
+        inference_type: a subclass of `Inference`.
+
+    Raises:
+        InvalidInputError: a blank name, or a type that cannot be stored; the field is named.
+    """
+
+    name: str
+    test_sample_type: type[TestSample]
+    ground_truth_type: type[GroundTruth]
+    inference_type: type[Inference]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", check_name(self.name, what="workflow name"))
+        bases = {"test_sample_type": TestSample, "ground_truth_type": GroundTruth, "inference_type": Inference}
+        for attribute, base in bases.items():
+            given = getattr(self, attribute)
+            if not (isinstance(given, type) and issubclass(given, base)):
+                raise InvalidInputError(f"{attribute} is {given!r}; it must be a subclass of localreg.workflow.{base.__name__}")
+        if not self.test_sample.fields:
+            raise InvalidInputError(f"{self.test_sample_type.__name__} has no field to tell one sample from another; add one")
+        assert self.ground_truth and self.inference  # refuse types that cannot be stored here, not at the first use
+
+    @cached_property
+    def test_sample(self) -> Node:
+        """Schema of a test sample."""
+        return schema_of(self.test_sample_type)
+
+    @cached_property
+    def ground_truth(self) -> Node:
+        """Schema of a ground truth."""
+        return schema_of(self.ground_truth_type)
+
+    @cached_property
+    def inference(self) -> Node:
+        """Schema of an inference."""
+        return schema_of(self.inference_type)
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether samples carry metadata."""
+        return "metadata" in self.test_sample_type.__dataclass_fields__
+
+    def schemas(self) -> dict[str, JsonObject]:
+        """The three schemas, as the log records them."""
+        return {
+            "test_sample": self.test_sample.to_json(),
+            "ground_truth": self.ground_truth.to_json(),
+            "inference": self.inference.to_json(),
+        }
+
+    def ensure(self, changes: Changes) -> str:
+        """The workflow's id in a namespace; recorded there if this is its first use.
+
+        Raises:
+            WorkflowMismatchError: a workflow of that name has other types.
+        """
+        row = changes.draft.find("workflow", self.name)
+        if row is None:
+            record = WorkflowRecord(id=changes.new_id("workflow", self.name), name=self.name, **self.schemas())
+            changes.create(record)
+            return record.id
+        self.check(row)
+        return row.id
+
+    def check(self, row: Row) -> None:
+        """Raise `WorkflowMismatchError` if the recorded workflow has other types than this one."""
+        for part, schema in self.schemas().items():
+            recorded = row.fields.get(part)
+            if recorded != schema:
+                raise WorkflowMismatchError(
+                    f"workflow {self.name!r} was recorded with another {part.replace('_', ' ')}: "
+                    f"{_difference(recorded, schema)}; use the recorded types, or another workflow name"
+                )
+
+
+def _difference(recorded: object, given: JsonObject) -> str:
+    old, new = _field_types(recorded), _field_types(given)
+    lines = [f"{name} was {old[name]}" for name in old if name not in new]
+    lines += [f"{name} is new" for name in new if name not in old]
+    lines += [f"{name} was {old[name]}, now {new[name]}" for name in old if name in new and old[name] != new[name]]
+    return ", ".join(lines) or "the class or the order of its fields differs"
+
+
+def _field_types(schema: object) -> dict[str, str]:
+    fields = schema.get("fields", []) if isinstance(schema, dict) else []
+    return {field["name"]: str(field.get("class", field["type"])) for field in fields}
