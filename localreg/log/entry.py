@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal, NamedTuple, cast
 
-from localreg.canonical import JsonObject, canonical, parse, sha256_hex
+from localreg.canonical import JsonObject, canonical, parse, quoted, sha256_hex
 from localreg.errors import FormatError, IntegrityError
 from localreg.log.parquet import EntryRow, decode, encode
 from localreg.records.files import FilePointer
@@ -51,8 +51,7 @@ class Provenance(NamedTuple):
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """An event that has no place in the log yet: what a verb of the API asks to be recorded.
 
     Attributes:
@@ -85,8 +84,7 @@ class Change:
         return "none" if self.before is None else "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """An audit event in its place.
 
     Attributes:
@@ -160,64 +158,37 @@ def compose(head: Head, changes: Sequence[Change], provenance: Provenance, commi
     """
     commit = head.commit + 1
     nonces = os.urandom(16 * len(changes)).hex()
+    # The texts are put together by hand: `canonical` of the whole would sort and quote the same words for each event.
+    actor, host = quoted(provenance.actor), quoted(provenance.host)
+    message = canonical(provenance.message)
     digest = head.digest
     rows: list[EntryRow] = []
     events: list[Event] = []
     for number, change in enumerate(changes, 1):
-        payload = canonical(
-            {
-                "after": change.after,
-                "before": change.before,
-                "message": provenance.message,
-                "nonce": nonces[32 * number - 32 : 32 * number],
-            }
+        nonce = nonces[32 * number - 32 : 32 * number]
+        payload = (
+            f'{{"after":{_object_or_null(change.after)},"before":{_object_or_null(change.before)},'
+            f'"message":{message},"nonce":"{nonce}"}}'
         )
-        fields: JsonObject = {
-            "action": change.action,
-            "actor": provenance.actor,
-            "commit": commit,
-            "commit_id": commit_id,
-            "effect": change.effect,
-            "event": number,
-            "host": provenance.host,
-            "id": change.id,
-            "kind": change.kind,
-            "name": change.name,
-            "parent": change.parent,
-            "payload": sha256_hex(payload),
-            "previous": digest,
-            "time": time,
-        }
-        if change.files:
-            fields["files"] = [pointer.to_json() for pointer in change.files]
-        if change.details is not None:
-            fields["details"] = change.details
-        record = canonical(fields)
+        details = "" if change.details is None else f'"details":{canonical(change.details)},'
+        files = f'"files":{canonical([file.to_json() for file in change.files])},' if change.files else ""
+        record = (
+            f'{{"action":{quoted(change.action)},"actor":{actor},"commit":{commit},"commit_id":"{commit_id}",'
+            f'{details}"effect":"{change.effect}","event":{number},{files}"host":{host},"id":{quoted(change.id)},'
+            f'"kind":{quoted(change.kind)},"name":{quoted(change.name)},"parent":{quoted(change.parent)},'
+            f'"payload":"{sha256_hex(payload)}","previous":"{digest}","time":"{time}"}}'
+        )
         digest = chain(digest, record)
         rows.append(EntryRow(commit, number, record, payload, digest, ""))
-        events.append(
-            Event(
-                commit,
-                number,
-                commit_id,
-                time,
-                provenance.actor,
-                provenance.host,
-                change.kind,
-                change.action,
-                change.id,
-                change.name,
-                change.parent,
-                change.effect,
-                change.files,
-                change.details,
-                provenance.message,
-                change.before,
-                change.after,
-                digest,
-            )
-        )
+        place = (commit, number, commit_id, time, provenance.actor, provenance.host)
+        what = (change.kind, change.action, change.id, change.name, change.parent, change.effect)
+        texts = (provenance.message, change.before, change.after, digest)
+        events.append(Event(*place, *what, change.files, change.details, *texts))
     return Entry(tuple(events), Head(commit, digest, max(head.time, time))), encode(rows)
+
+
+def _object_or_null(value: JsonObject | None) -> str:
+    return "null" if value is None else canonical(value)
 
 
 def chain(previous: str, record: str) -> str:

@@ -152,7 +152,7 @@ def _natural(value: Any) -> int:  # noqa: ANN401
 
 
 class _Compact:
-    """Reads Thrift's compact protocol; every step either consumes bytes or raises, so damage cannot make it loop."""
+    """Reads Thrift's compact protocol; every step consumes bytes or raises, so damage cannot make it loop."""
 
     def __init__(self, data: bytes, position: int) -> None:
         self.data = data
@@ -175,22 +175,20 @@ class _Compact:
             shift += 7
         raise ValueError("an integer without end")
 
-    def struct(self, depth: int = 0) -> dict[int, Thrift]:
+    def struct(self) -> dict[int, Thrift]:
         fields: dict[int, Thrift] = {}
         id_ = 0
         while (head := self.take(1)[0]) != 0:
             delta, kind = head >> 4, head & 0x0F
             id_ = id_ + delta if delta else self.integer()
-            fields[id_] = kind == 1 if kind in (1, 2) else self.value(kind, depth)
+            fields[id_] = kind == 1 if kind in (1, 2) else self.value(kind)
         return fields
 
     def integer(self) -> int:
         value = self.varint()
         return value >> 1 ^ -(value & 1)
 
-    def value(self, kind: int, depth: int) -> Thrift:
-        if depth > 16:
-            raise ValueError("a footer nested too deep")
+    def value(self, kind: int) -> Thrift:
         if kind in (1, 2, 3):  # within a list a boolean is a byte
             return self.take(1)[0]
         if kind in (4, 5, 6):
@@ -202,7 +200,7 @@ class _Compact:
         if kind in (9, 10):
             head = self.take(1)[0]
             size = head >> 4 if head < 0xF0 else self.varint()
-            return [self.value(head & 0x0F, depth + 1) for _ in range(size)]
+            return [self.value(head & 0x0F) for _ in range(size)]
         if kind == 12:
-            return self.struct(depth + 1)
+            return self.struct()
         raise ValueError("a kind of value that Parquet does not use")

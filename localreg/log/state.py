@@ -11,20 +11,38 @@ namespace can be listed. Kinds that a later release brings are folded just the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from localreg.canonical import JsonObject
-from localreg.log.entry import Entry, Event, Head
+from localreg.log.entry import Change, Entry, Event, Head
 from localreg.records.files import FilePointer
 
-__all__ = ["Base", "Draft", "EmptyBase", "Row", "State", "fold"]
+__all__ = ["Base", "Draft", "EmptyBase", "Row", "Stamp", "State", "fold"]
 
 CONDEMNED = "condemned_file"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Stamp(Protocol):
+    """Where, when and by whom a change is made: an event of the log, or a commit that is being put together."""
+
+    @property
+    def commit(self) -> int:
+        """Number of the commit."""
+
+    @property
+    def event(self) -> int:
+        """Number of the event within it."""
+
+    @property
+    def time(self) -> str:
+        """ISO 8601, UTC."""
+
+    @property
+    def actor(self) -> str:
+        """Who."""
+
+
+class Row(NamedTuple):
     """One record as the log left it, with what the log knows of its making.
 
     Attributes:
@@ -163,24 +181,25 @@ class Draft(State):
         self._rows = dict(state._rows)
         self._names = {key: dict(names) for key, names in state._names.items()}
 
-    def apply(self, event: Event) -> None:
-        """Fold one event in."""
-        if event.action == "condemn":
-            for pointer in event.files:
+    def apply(self, change: Change | Event, stamp: Stamp) -> None:
+        """Fold one change in, as made by the commit, event, time and actor of `stamp`."""
+        if change.action == "condemn":
+            for pointer in change.files:
                 self._remove("file", pointer.path)
-                self._put(_file_row(pointer, event, kind=CONDEMNED))
+                self._put(_file_row(pointer, stamp, kind=CONDEMNED))
             return
-        for pointer in event.files:
-            self._put(_file_row(pointer, event))
-        if event.effect == "remove":
-            self._remove(event.kind, event.id)
-        elif event.effect == "put":
-            self._put(_row(event.kind, event.parent, event.name, event.id, event.after, event))
+        for pointer in change.files:
+            self._put(_file_row(pointer, stamp))
+        effect = change.effect
+        if effect == "put":
+            self._put(_row(change.kind, change.parent, change.name, change.id, change.after, stamp))
+        elif effect == "remove":
+            self._remove(change.kind, change.id)
 
     def _put(self, row: Row) -> None:
         old = self.get(row.kind, row.id)
         if old is not None:
-            row = replace(row, created=old.created, created_at=old.created_at, created_by=old.created_by)
+            row = row._replace(created=old.created, created_at=old.created_at, created_by=old.created_by)
             if (old.parent, old.name) != (row.parent, row.name):
                 self._free(old)
         self._rows[row.kind, row.id] = row
@@ -210,15 +229,15 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
     head = state.head
     for entry in entries:
         for event in entry.events:
-            draft.apply(event)
+            draft.apply(event, event)
         head = entry.head
     return draft.frozen(head)
 
 
-def _row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, event: Event) -> Row:
-    place = (event.commit, event.event)
-    return Row(kind, parent, name, id, record, place, event.time, event.actor, place, event.time, event.actor)
+def _row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, stamp: Stamp) -> Row:
+    place = (stamp.commit, stamp.event)
+    return Row(kind, parent, name, id, record, place, stamp.time, stamp.actor, place, stamp.time, stamp.actor)
 
 
-def _file_row(pointer: FilePointer, event: Event, kind: str = "file") -> Row:
-    return _row(kind, pointer.owner, pointer.path, pointer.path, pointer.to_json(), event)
+def _file_row(pointer: FilePointer, stamp: Stamp, kind: str = "file") -> Row:
+    return _row(kind, pointer.owner, pointer.path, pointer.path, pointer.to_json(), stamp)

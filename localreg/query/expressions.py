@@ -29,7 +29,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from localreg.errors import InvalidInputError
-from localreg.query.kinds import BOOLEAN
 from localreg.query.rewriting import TOO_DEEP, Rewriter
 from localreg.query.scope import Source
 from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression
@@ -56,7 +55,7 @@ def rewrite_where(text: str, columns: Mapping[str, str], *, table: str) -> str:
         InvalidInputError: it does not parse, is more than one expression, or uses what a `where` may not.
     """
     source = Source("where", text, columns, table)
-    return _guarded(source, lambda: unparse_expression(Rewriter(source).rewrite(_parse_condition(source), BOOLEAN)))
+    return _guarded(source, lambda: unparse_expression(Rewriter(source).condition(_parse_condition(source))))
 
 
 def rewrite_order_by(text: str | Sequence[str], columns: Mapping[str, str], *, table: str) -> str:
@@ -95,6 +94,8 @@ def _explain(source: Source, fault: SyntaxFault) -> str:
         return TOO_DEEP
     if fault.kind == "not implemented":
         return f"it holds another statement; {_ONE[source.label]}"
+    if fault.kind == "text":
+        return str(fault)
     before, _ = _CONDITION if source.label == "where" else _ORDER
     reason = str(fault)
     if fault.position is not None and fault.position >= len(before) + len(source.text):
@@ -115,7 +116,7 @@ def _parse_condition(source: Source) -> Node:
     statements = parse(before + source.text + after)
     if len(statements) == 1:
         node = statements[0]["node"]
-        case = node["where_clause"]
+        case = node.get("where_clause")  # a UNION has none
         if case is not None and case["class"] == "CASE" and len(case["case_checks"]) == 1:
             condition: Node = case["case_checks"][0].pop("when_expr")
             if node == _frame("where"):

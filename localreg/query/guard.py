@@ -99,8 +99,8 @@ def check_select(sql: str) -> str:
 
 
 def _explain(sql: str, fault: SyntaxFault) -> str:
-    if fault.kind != "not implemented":
-        return f"{fault}" if fault.kind == "parser" else f"{fault}; write it flatter"
+    if fault.kind != "not implemented" or "serialized to json" not in str(fault):
+        return f"{fault}; write it flatter" if fault.kind == "depth" else str(fault)
     kinds = _statement_kinds(sql)
     if kinds == ["CREATE", "SELECT"] and re.search(r"(?i)\bpivot", sql):
         return "PIVOT has to know its columns: add IN (…) after ON"
@@ -186,6 +186,9 @@ def locked_connection(paths: Sequence[str], *, setup: Callable[[DuckDBPyConnecti
     shown in UTC, so that a result does not depend on the machine. What does not fit into memory is spilled to a
     directory of this process under the system's temporary one, made when needed and removed at the close.
 
+    Arrow tables are registered with the connection, not the database: its cursors do not see them. So one connection
+    serves one query at a time, unless `setup` copies what it registers (`CREATE TABLE … AS FROM …`).
+
     Args:
         paths: absolute paths of the files; no patterns.
         setup: makes views and registers Arrow tables while the connection is still open.
@@ -238,9 +241,7 @@ def translate_error(error: Exception, sql: str, *, tables: Collection[str] = ())
     reason = clean_message(str(error))
     translated: LocalregError
     if isinstance(error, duckdb.PermissionException):
-        translated = InvalidInputError(
-            f"cannot run sql: it reaches outside the registry, whose tables are all that `sql` reads ({reason})"
-        )
+        translated = _translate_permission(reason, sql)
     elif isinstance(error, duckdb.OutOfMemoryException):
         translated = StorageError(f"cannot run sql: it needs more memory or temporary disk than there is: {reason}")
     elif isinstance(error, duckdb.InterruptException):
@@ -255,6 +256,20 @@ def translate_error(error: Exception, sql: str, *, tables: Collection[str] = ())
         translated = InvalidInputError(f"cannot run sql: {reason}{_candidates(error)}")
     translated.__cause__ = error
     return translated
+
+
+def _translate_permission(reason: str, sql: str) -> LocalregError:
+    """What was not permitted: a file that the user named, or one of ours that is gone.
+
+    DuckDB takes a file that it does not find for a pattern, and says that patterns are not permitted.
+    """
+    named = re.search(r'"(.+)"', reason)
+    path = named[1].removesuffix("/**/*.parquet") if named else ""
+    if named and path.replace("'", "''") not in sql and path not in sql:
+        return StorageError(f"cannot run sql: the file {path!r} is gone; open the registry again, and see `verify`")
+    return InvalidInputError(
+        f"cannot run sql: it reaches outside the registry, whose tables are all that `sql` reads ({reason})"
+    )
 
 
 def _storage_errors() -> tuple[type[Exception], ...]:

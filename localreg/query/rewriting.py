@@ -29,7 +29,18 @@ from localreg.query.kinds import (
     parameter_kind,
 )
 from localreg.query.scope import ARITHMETIC, TEXT_OPERATORS, Scope, Source, alternatives, unchained
-from localreg.query.syntax import FunctionInfo, Node, call, cast, column_ref, functions, operator, text_constant, when
+from localreg.query.syntax import (
+    FunctionInfo,
+    Node,
+    call,
+    cast,
+    column_ref,
+    functions,
+    operator,
+    text_constant,
+    walk,
+    when,
+)
 
 __all__ = ["TOO_DEEP", "Rewriter"]
 
@@ -47,8 +58,8 @@ _REFUSED_CLASSES = {
     "PARAMETER": "it has parameters (?, $1); put the values in",
     "POSITIONAL_REFERENCE": "it names a column by its position (#1); use its name",
     "DEFAULT": "DEFAULT is no value here",
-    "LAMBDA": "`->` is read as a function here; write a path with dots, such as metadata.key",
 }
+_ARROW = "`->` is read as a function here; write a path with dots, such as metadata.key"
 _OPERATORS = frozenset(
     {
         "OPERATOR_NOT",
@@ -123,7 +134,28 @@ class Rewriter:
         self._steps = 0
         self._scope = Scope(source)
 
-    def rewrite(self, node: Node, want: Kind | None = None) -> Node:
+    def condition(self, node: Node) -> Node:
+        """A boolean expression."""
+        self._refuse(node)
+        return self._rewrite(node, BOOLEAN)
+
+    def order_expressions(self, node: Node) -> list[Node]:
+        """The keys to order by for one that the user wrote."""
+        self._refuse(node)
+        if node["class"] == "CONSTANT":
+            raise self._source.error("a constant orders nothing, and positions are not taken; name a column")
+        if self._scope.kind(node) != OPEN:
+            return [self._rewrite(node)]
+        return [self._rewrite(node, NUMBER), self._rewrite(node, Kind(Family.ANY_TEXT))]
+
+    def _refuse(self, root: Node) -> None:
+        """Refuses what may stand nowhere, before anything else is said about the expression."""
+        for node in walk(root):
+            reason = _REFUSED_CLASSES.get(node.get("class", ""))
+            if reason:
+                raise self._source.error(reason)
+
+    def _rewrite(self, node: Node, want: Kind | None = None) -> Node:
         """`node` with its paths read; `want` is the kind that the place asks for, if it asks for one."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -136,17 +168,7 @@ class Rewriter:
         finally:
             self._depth -= 1
 
-    def order_expressions(self, node: Node) -> list[Node]:
-        """The keys to order by for one that the user wrote."""
-        if node["class"] == "CONSTANT":
-            raise self._source.error("a constant orders nothing, and positions are not taken; name a column")
-        if self._scope.kind(node) != OPEN:
-            return [self.rewrite(node)]
-        return [self.rewrite(node, NUMBER), self.rewrite(node, Kind(Family.ANY_TEXT))]
-
     def _dispatch(self, node: Node, want: Kind | None) -> Node:
-        if node["class"] in _REFUSED_CLASSES:
-            raise self._source.error(_REFUSED_CLASSES[node["class"]])
         path = self._scope.path(node)
         if path is not None:
             return column_ref(path.column) if not path.steps else self._read(path, want)
@@ -164,11 +186,12 @@ class Rewriter:
         }
         rewriter = rewriters.get(node["class"])
         if rewriter is None:
-            raise self._source.error(f"{node['class'].lower().replace('_', ' ')} has no place in it")
+            reason = _ARROW if node["class"] == "LAMBDA" else f"{_words(node['class'])} has no place in it"
+            raise self._source.error(reason)
         return rewriter(node, want)
 
     def _all(self, nodes: Iterable[Node], want: Kind | None) -> list[Node]:
-        return [self.rewrite(each, want) for each in nodes]
+        return [self._rewrite(each, want) for each in nodes]
 
     def _read(self, path: Path, want: Kind | None) -> Node:
         if want is None or want.family in (Family.OPEN, Family.UNKNOWN, Family.NULL):
@@ -210,7 +233,7 @@ class Rewriter:
     def _comparison(self, node: Node, want: Kind | None) -> Node:
         tested = self._tested_for_truth(node)
         if tested is not None:
-            return {**node, "left": self.rewrite(tested, BOOLEAN)}
+            return {**node, "left": self._rewrite(tested, BOOLEAN)}
         ordered = node["type"] not in _EQUALITIES
         return self._compare([node["left"], node["right"]], ordered, lambda o: {**node, "left": o[0], "right": o[1]})
 
@@ -254,7 +277,7 @@ class Rewriter:
     def _operator(self, node: Node, want: Kind | None) -> Node:
         kind, children = node["type"], node["children"]
         if kind not in _OPERATORS:
-            raise self._source.error(f"{kind.lower().replace('_', ' ')} has no place in it")
+            raise self._source.error(f"{_words(kind)} has no place in it")
         if kind in ("COMPARE_IN", "COMPARE_NOT_IN"):
             return self._compare(children, False, lambda operands: {**node, "children": operands})
         if kind in ("OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"):
@@ -278,26 +301,26 @@ class Rewriter:
         checks = [
             {
                 **check,
-                "when_expr": self.rewrite(check["when_expr"], BOOLEAN),
-                "then_expr": self.rewrite(check["then_expr"], results),
+                "when_expr": self._rewrite(check["when_expr"], BOOLEAN),
+                "then_expr": self._rewrite(check["then_expr"], results),
             }
             for check in node["case_checks"]
         ]
-        return {**node, "case_checks": checks, "else_expr": self.rewrite(node["else_expr"], results)}
+        return {**node, "case_checks": checks, "else_expr": self._rewrite(node["else_expr"], results)}
 
     def _cast(self, node: Node, want: Kind | None) -> Node:
         """The cast; of a path, one that gives NULL where it fails."""
         child = node["child"]
         if self._scope.kind(child) != OPEN:
-            return {**node, "child": self.rewrite(child)}
+            return {**node, "child": self._rewrite(child)}
         family = kind_of_type_node(node["cast_type"]).family
         if family is Family.JSON:
-            return self.rewrite(child, JSON)
+            return self._rewrite(child, JSON)
         nested = family in (Family.LIST, Family.UNKNOWN)
-        return {**node, "child": self.rewrite(child, JSON if nested else Kind(Family.ANY_TEXT)), "try_cast": True}
+        return {**node, "child": self._rewrite(child, JSON if nested else Kind(Family.ANY_TEXT)), "try_cast": True}
 
     def _collate(self, node: Node, want: Kind | None) -> Node:
-        return {**node, "child": self.rewrite(node["child"], TEXT)}
+        return {**node, "child": self._rewrite(node["child"], TEXT)}
 
     # Functions
 
@@ -328,7 +351,7 @@ class Rewriter:
         for position, (argument, kind) in enumerate(zip(arguments, kinds, strict=True)):
             holds_path = kind == OPEN or kind.family is Family.LIST
             rewritten.append(
-                self.rewrite(argument, parameter_kind(name, info, position, kinds) if holds_path else None)
+                self._rewrite(argument, parameter_kind(name, info, position, kinds) if holds_path else None)
             )
         return rewritten
 
@@ -355,12 +378,15 @@ class Rewriter:
             element = _inexact(kinds[1] if element == OPEN else element)
             return {
                 **node,
-                "children": [self.rewrite(haystack, Kind(Family.LIST, element=element)), self.rewrite(needle, element)],
+                "children": [
+                    self._rewrite(haystack, Kind(Family.LIST, element=element)),
+                    self._rewrite(needle, element),
+                ],
             }
         want = RAW if kinds[1] == OPEN else _inexact(kinds[1])
         if want.family is Family.UNKNOWN:
             raise self._source.error(f"nothing tells the type to look for in {path}; cast what stands before IN")
-        value = self.rewrite(needle, want)
+        value = self._rewrite(needle, want)
         inside = call("list_contains", read(path, Kind(Family.LIST, element=want)), value)
         if node["function_name"].lower() != "contains" or want != TEXT:
             return inside
@@ -368,17 +394,17 @@ class Rewriter:
 
     def _with_lambdas(self, name: str, arguments: list[Node], info: FunctionInfo) -> list[Node]:
         if not any("LAMBDA" in parameters for parameters in info.parameters):
-            raise self._source.error(_REFUSED_CLASSES["LAMBDA"])
+            raise self._source.error(_ARROW)
         result = BOOLEAN if "filter" in name else None
         values = Kind(Family.LIST, element=TEXT)
-        return [self._lambda(a, result) if a["class"] == "LAMBDA" else self.rewrite(a, values) for a in arguments]
+        return [self._lambda(a, result) if a["class"] == "LAMBDA" else self._rewrite(a, values) for a in arguments]
 
     def _lambda(self, node: Node, result: Kind | None) -> Node:
         heads = node["lhs"]["children"] if node["lhs"]["class"] == "FUNCTION" else [node["lhs"]]
         if any(head["class"] != "COLUMN_REF" or len(head["column_names"]) != 1 for head in heads):
-            raise self._source.error(_REFUSED_CLASSES["LAMBDA"])
+            raise self._source.error(_ARROW)
         with self._scope.inside_lambda([head["column_names"][0] for head in heads]):
-            return {**node, "expr": self.rewrite(node["expr"], result)}
+            return {**node, "expr": self._rewrite(node["expr"], result)}
 
     def _agreed(self, kinds: list[Kind], want: Kind | None) -> Kind | None:
         """What the alternatives of one expression are read as; `want` is what its place asks for."""
@@ -392,6 +418,11 @@ class Rewriter:
         if chosen is None:
             raise self._source.error("a path meets values of several types; compare with each of them, joined by OR")
         return chosen
+
+
+def _words(kind: str) -> str:
+    """DuckDB's name of a kind of node, to be read."""
+    return kind.lower().replace("_", " ")
 
 
 def _inexact(kind: Kind) -> Kind:

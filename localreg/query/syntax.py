@@ -52,7 +52,8 @@ class SyntaxFault(ValueError):
     """DuckDB could not make a tree of the text. Internal: callers turn it into an InvalidInputError.
 
     Attributes:
-        kind: DuckDB's own word: `parser`, `not implemented` (no SELECT), or `depth`.
+        kind: DuckDB's own word, `parser` or `not implemented` (no SELECT); or ours, `text` (it was not even parsed)
+            or `depth`.
         position: where in the text, in characters from 0, if DuckDB said so.
     """
 
@@ -103,17 +104,17 @@ def check_text(text: object) -> str:
         SyntaxFault: not a str, blank, too long, or with characters that no SQL text may hold.
     """
     if not isinstance(text, str):
-        raise SyntaxFault(f"it must be text, not {type(text).__name__}")
+        raise SyntaxFault(f"it must be text, not {type(text).__name__}", kind="text")
     if not text.strip():
-        raise SyntaxFault("it is empty")
+        raise SyntaxFault("it is empty", kind="text")
     if len(text) > MAX_TEXT:
-        raise SyntaxFault(f"it has {len(text):,} characters; the most is {MAX_TEXT:,}")
+        raise SyntaxFault(f"it has {len(text):,} characters; the most is {MAX_TEXT:,}", kind="text")
     if "\x00" in text:
-        raise SyntaxFault("it holds a NUL character")
+        raise SyntaxFault("it holds a NUL character", kind="text")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise SyntaxFault("it holds half of a surrogate pair, which is no character") from None
+        raise SyntaxFault("it holds half of a surrogate pair, which is no character", kind="text") from None
     return text
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from localreg.records.base import Record
 
 __all__ = ["AliasRecord", "ModelRecord", "ModelVersionRecord", "NamespaceRecord", "RegistryRecord"]
@@ -44,10 +46,10 @@ class ModelRecord(Record):
     task: str | None = None
     """What it is for, such as `detection`."""
 
-    tags: list[str] = []
+    tags: list[str] = Field(default_factory=list)
     """Sorted, unique."""
 
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict)
     """Any JSON object."""
 
     workflow: str | None = None
@@ -56,7 +58,7 @@ class ModelRecord(Record):
     archived: bool = False
     """Hidden from listings, unless asked for."""
 
-    former_names: list[str] = []
+    former_names: list[str] = Field(default_factory=list)
     """What it was called before, oldest first."""
 
 
@@ -71,7 +73,7 @@ class ModelVersionRecord(Record):
     description: str | None = None
     """Free text."""
 
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict)
     """Laid over the model's."""
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from localreg.records.base import Record
 
 __all__ = [
@@ -55,7 +57,7 @@ class TestSuiteRecord(_CaseOrSuiteRecord):
     __test__ = False
     kind: ClassVar[str] = "test_suite"
 
-    tags: list[str] = []
+    tags: list[str] = Field(default_factory=list)
     """Sorted, unique."""
 
 
@@ -113,7 +115,7 @@ class TestRunRecord(Record):
     evaluator: str | None = None
     """Display name of the evaluator; None = the one that the types decide."""
 
-    fingerprint: dict[str, Any] = {}
+    fingerprint: dict[str, Any] = Field(default_factory=dict)
     """The code that ran: Python, platform, packages, git commit."""
 
     @property

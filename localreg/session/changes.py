@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from localreg.canonical import JsonObject
-from localreg.log import Change, Draft, Event, Row, State
+from localreg.log import Change, Draft, Row, State
 from localreg.names import new_id
 from localreg.records.base import Record
 from localreg.records.files import FilePointer
@@ -77,28 +77,16 @@ class Changes:
 
     def _add(self, change: Change) -> None:
         self.made.append(change)
-        self.draft.apply(
-            Event(
-                commit=self.before.head.commit + 1,
-                event=len(self.made),
-                commit_id="",
-                time=self._time,
-                actor=self._actor,
-                host="",
-                kind=change.kind,
-                action=change.action,
-                id=change.id,
-                name=change.name,
-                parent=change.parent,
-                effect=change.effect,
-                files=change.files,
-                details=change.details,
-                message=None,
-                before=change.before,
-                after=change.after,
-                digest="",
-            )
-        )
+        self.draft.apply(change, Pending(self.before.head.commit + 1, len(self.made), self._time, self._actor))
+
+
+class Pending(NamedTuple):
+    """Where a change will stand if nobody is faster."""
+
+    commit: int
+    event: int
+    time: str
+    actor: str
 
 
 Operation: TypeAlias = Callable[[Changes], None]

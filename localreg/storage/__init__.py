@@ -13,8 +13,8 @@ disk that confirms an fsync which it has not done.
 Importing this package costs a few modules of the standard library.
 """
 
-from localreg.storage.local import LocalStore, SharedMode
+from localreg.storage.local import LocalStore
 from localreg.storage.memory import MemoryStore
 from localreg.storage.store import Store
 
-__all__ = ["Store", "LocalStore", "SharedMode", "MemoryStore"]
+__all__ = ["Store", "LocalStore", "MemoryStore"]

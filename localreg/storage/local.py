@@ -19,7 +19,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from localreg.errors import (
     AlreadyExistsError,
@@ -32,16 +32,13 @@ from localreg.errors import (
 from localreg.storage.store import STAGING, check_path, is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
     from _typeshed import ReadableBuffer
 
-__all__ = ["LocalStore", "SharedMode"]
-
-SharedMode = Literal["umask", "group", "all"]
-"""Who else may use the files, as git's `core.sharedRepository`: what the umask says, the group, or everybody."""
+__all__ = ["LocalStore"]
 
 _T = TypeVar("_T")
 
@@ -68,21 +65,22 @@ class LocalStore:
     its eight system calls and no look-up.
     """
 
-    def __init__(self, root: Path, *, staging: str = STAGING, shared: SharedMode = "umask") -> None:
+    def __init__(self, root: Path, *, staging: str = STAGING, shared: str = "umask") -> None:
         """Look at `root`, which need not exist.
 
         Args:
             root: the folder; made absolute now, so that a later change of directory does not move it.
             staging: folder below the root for temporary files, on the same mount; "" puts them beside their targets,
                 for a root whose own files are few.
-            shared: what others may do with the files and folders that this store makes.
+            shared: who else may use the files and folders that this store makes, as git's `core.sharedRepository`:
+                `"umask"`, whom the umask lets; `"group"`, also the group; `"all"`, everybody may also read.
         """
         if shared not in _FILE_BITS:
             raise InvalidInputError(f"unknown shared mode {shared!r}: choose 'umask', 'group' or 'all'")
         self._root = os.path.abspath(root)
         self._base = self._root.rstrip(os.sep) + "/"
         self._staging = check_path(staging) if staging else ""
-        self._shared: SharedMode = shared
+        self._shared = shared
 
     def __repr__(self) -> str:
         return f"LocalStore({self._root!r})"
@@ -194,13 +192,13 @@ class LocalStore:
             folder = self._base + self._staging
         temporary = f"{folder}/.{name}.{os.urandom(8).hex()}.tmp"
         try:
-            self._write(temporary, data)
+            self._write(temporary, data, final)
         except OSError as error:
             raise _unwritable(final, error) from error
         return temporary
 
-    def _write(self, where: str, data: bytes) -> None:
-        descriptor = self._create(where)
+    def _write(self, where: str, data: bytes, final: str) -> None:
+        descriptor = self._create(where, final)
         try:
             try:
                 _write_all(descriptor, data)
@@ -214,9 +212,12 @@ class LocalStore:
             _discard(where)
             raise
 
-    def _create(self, where: str) -> int:
-        """Open a new file with its final permissions: nobody is to meet it with others."""
-        descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where)
+    def _create(self, where: str, final: str) -> int:
+        """Open a new file with its final permissions: nobody is to meet it with others.
+
+        Where its folder is missing, so mostly is that of `final`: both are made at once.
+        """
+        descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where, final)
         try:
             _grant(descriptor, _FILE_BITS[self._shared])
         except BaseException:
@@ -234,25 +235,30 @@ class LocalStore:
             raise _unpublished(final, error) from error
         return True
 
-    def _with_folder(self, act: Callable[[], _T], where: str) -> _T:
-        """Try first, and make the folder of `where` only if that fails: usually it is there."""
+    def _with_folder(self, act: Callable[[], _T], *wheres: str) -> _T:
+        """Try first, and make the folders of `wheres` only if that fails: usually they are there."""
         try:
             return act()
         except FileNotFoundError:
-            self._make_folder(os.path.dirname(where))
+            self._make_folders(os.path.dirname(where) for where in wheres)
         return act()
 
-    def _make_folder(self, folder: str) -> None:
-        missing = []
-        while not os.path.isdir(folder) and folder != os.path.dirname(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for new in reversed(missing):
+    def _make_folders(self, folders: Iterable[str]) -> None:
+        missing: builtins.list[str] = []
+        for folder in folders:
+            chain: builtins.list[str] = []
+            while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+                chain.insert(0, folder)
+                folder = os.path.dirname(folder)
+            missing += [new for new in chain if new not in missing]
+        for new in missing:
             # Another process may be faster. It grants the permissions, but has perhaps not synced yet when we go on.
             with suppress(FileExistsError):
                 os.mkdir(new)
                 _grant(new, _FOLDER_BITS[self._shared])
-            _sync_folder(os.path.dirname(new))
+        # All made first, then synced from the deepest up: a journal that writes one of them writes the others, too.
+        for parent in sorted({os.path.dirname(new) for new in missing}, key=len, reverse=True):
+            _sync_folder(parent)
 
     def _walk(self, prefix: str) -> Iterator[str]:
         for name in self._names(prefix):
@@ -287,7 +293,7 @@ class _BulkFile:
 
     def __enter__(self) -> BinaryIO:
         try:
-            self._descriptor = self._store._create(self._final)
+            self._descriptor = self._store._create(self._final, self._final)
         except FileExistsError as error:
             raise AlreadyExistsError(f"{self._final} exists: a bulk file needs a new name") from error
         except OSError as error:

@@ -9,7 +9,7 @@ import struct
 from collections import OrderedDict, defaultdict
 from pathlib import Path
 from types import MappingProxyType
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pytest
@@ -139,6 +139,11 @@ def test_canonical_of_unchecked_values_raises_our_own_error(value: object) -> No
 # --- checked ----------------------------------------------------------------------------------------------------------
 
 
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
 class Colour(enum.StrEnum):
     RED = "red"
 
@@ -160,6 +165,7 @@ class Shouting(float):
     ("value", "plain"),
     [
         ((1, (2,)), [1, [2]]),
+        (Pair(1, [Pair(2, 3)]), [1, [[2, 3]]]),
         (Colour.RED, "red"),
         (Old.RED, "red"),
         (Level.HIGH, 3),
