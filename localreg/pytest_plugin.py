@@ -1,8 +1,8 @@
 """A fixture for test suites: `localreg_registry`, a fresh registry for each test, made in milliseconds.
 
-    def test_the_new_model_is_registered(localreg_registry):
-        train_and_register(localreg_registry)
-        assert localreg_registry.get_model("meadow-5").metadata["framework"] == "pytorch"
+def test_the_new_model_is_registered(localreg_registry):
+    train_and_register(localreg_registry)
+    assert localreg_registry.get_model("meadow-5").metadata["framework"] == "pytorch"
 """
 
 from __future__ import annotations

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from localreg import models
 from localreg.errors import InvalidInputError
 from localreg.models import Model, ModelVersion
-from localreg.query import Result
 from localreg.session import Session, Transaction, open_session
 from localreg.session.current import Used, use_session
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
+    from localreg.query import Result
 
 __all__ = ["Registry", "open_registry", "use"]
 
@@ -177,7 +177,9 @@ class Registry:
         """
         return self._session.engine().sql(query, parameters)
 
-    def compare(self, baseline: str | Model | ModelVersion, candidate: str | Model | ModelVersion, *, suite: str) -> Comparison:
+    def compare(
+        self, baseline: str | Model | ModelVersion, candidate: str | Model | ModelVersion, *, suite: str
+    ) -> Comparison:
         """Whether the candidate is better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
         Args:
@@ -208,7 +210,9 @@ class Registry:
         """
         return Registry(self._session.at(commit=commit, time=None if time is None else _utc(time)))
 
-    def audit(self, *, kind: str | None = None, name: str | None = None, since: int | datetime | str | None = None) -> Result:
+    def audit(
+        self, *, kind: str | None = None, name: str | None = None, since: int | datetime | str | None = None
+    ) -> Result:
         """Who did what: the rows of `audit_events`, in order of commit.
 
         Args:
@@ -239,7 +243,9 @@ class Registry:
     def __enter__(self) -> Registry:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -286,5 +292,3 @@ def _utc(time: datetime | str) -> str:
     if time.tzinfo is None:
         raise InvalidInputError(f"{time} has no time zone; use an aware datetime, such as datetime.now(UTC)")
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-

@@ -163,7 +163,9 @@ class Comparison:
         treated = "counted as wrong" if self.strict else "left out"
         lines = []
         for name, coverage in zip((self.baseline, self.candidate), self.coverage, strict=True):
-            gaps = [f"{getattr(coverage, gap)} {gap}" for gap in ("skipped", "error", "missing") if getattr(coverage, gap)]
+            gaps = [
+                f"{getattr(coverage, gap)} {gap}" for gap in ("skipped", "error", "missing") if getattr(coverage, gap)
+            ]
             if gaps:
                 lines.append(f"  warning: of {name}, {', '.join(gaps)}: {treated}")
         return lines
@@ -173,7 +175,9 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.6f}"
 
 
-def compare(session: Session, baseline: ModelVersion, candidate: ModelVersion, *, suite: str, strict: bool = False) -> Comparison:
+def compare(
+    session: Session, baseline: ModelVersion, candidate: ModelVersion, *, suite: str, strict: bool = False
+) -> Comparison:
     """Compare two model versions; see `Registry.compare`."""
     state = session.state()
     _, record = find_suite(session, state, suite)
@@ -251,15 +255,18 @@ class _Side:
         right: whether it is the ground truth's.
     """
 
-    def __init__(self, session: Session, state: State, suite: TestSuiteRecord, version: ModelVersion, samples: _Samples) -> None:
+    def __init__(
+        self, session: Session, state: State, suite: TestSuiteRecord, version: ModelVersion, samples: _Samples
+    ) -> None:
         import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         self.name = f"{version.model.name}@{version.version}"
         bound = version.model.record.workflow
         if bound is not None and bound != suite.workflow:
-            raise WorkflowMismatchError(f"model {self.name!r} belongs to another workflow than test suite {suite.name!r}")
+            raise WorkflowMismatchError(
+                f"model {self.name!r} belongs to another workflow than test suite {suite.name!r}"
+            )
         inferences = Inferences(session, state, version.id, sample_count(state, suite.workflow))
         self.status = inferences.status[samples.indices]
         if (self.status == MISSING).all():
@@ -300,7 +307,9 @@ def _verdict(fixed: int, broken: int, p: float) -> Verdict:
     return "improved" if fixed > broken else "regressed"
 
 
-def _listed(session: Session, state: State, samples: _Samples, sides: list[_Side], strict: bool, *, right: int) -> Result:
+def _listed(
+    session: Session, state: State, samples: _Samples, sides: list[_Side], strict: bool, *, right: int
+) -> Result:
     """The rows of the suite that one side gets right and the other wrong."""
 
     def fetch() -> pa.Table:

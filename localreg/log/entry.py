@@ -10,7 +10,7 @@ and is covered by its sha256 inside the record. So a payload can be emptied late
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,10 +24,6 @@ from localreg.records.files import FilePointer
 __all__ = ["Change", "Entry", "Event", "Head", "Provenance", "compose", "entry_path", "genesis", "now", "read"]
 
 Effect = Literal["put", "remove", "none"]
-
-KNOWN_FEATURES: frozenset[str] = frozenset()
-"""What an entry's `requires` may name: features without which a reader would misread the log. None so far."""
-
 
 class Head(NamedTuple):
     """Where a log stands: what the next entry chains on.
@@ -151,7 +147,9 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def compose(head: Head, changes: Sequence[Change], provenance: Provenance, commit_id: str, time: str) -> tuple[Entry, bytes]:
+def compose(
+    head: Head, changes: Sequence[Change], provenance: Provenance, commit_id: str, time: str
+) -> tuple[Entry, bytes]:
     """Make the entry that follows `head`, and its bytes.
 
     Each payload carries 16 random bytes, so that a redacted value cannot be guessed from the hash that stays.
@@ -205,7 +203,7 @@ def read(data: bytes, previous: Head, *, name: str) -> Entry:
         name: what to call the file in errors.
 
     Raises:
-        FormatError: torn, not an entry, or needing a newer localreg.
+        FormatError: torn, or not an entry.
         IntegrityError: altered (a digest does not fit its text) or swapped (it belongs elsewhere in a log).
     """
     rows = decode(data, name=name)
@@ -228,7 +226,6 @@ def _event(row: EntryRow, previous: str, name: str) -> Event:
         raise _altered(name, row, "record")
     if fields["previous"] != previous:
         raise _swapped(name, "it does not chain on the entry before it")
-    _refuse_unknown_features(fields, name)
     redacted = row.payload == ""
     payload = {} if redacted else _object(row.payload, name)
     if not redacted and sha256_hex(row.payload) != fields["payload"]:
@@ -237,7 +234,9 @@ def _event(row: EntryRow, previous: str, name: str) -> Event:
         return Event(
             redacted=redacted,
             digest=row.digest,
-            files=tuple(FilePointer.from_json(cast(JsonObject, f)) for f in cast("list[object]", fields.get("files", ()))),
+            files=tuple(
+                FilePointer.from_json(cast(JsonObject, f)) for f in cast("list[object]", fields.get("files", ()))
+            ),
             details=cast("JsonObject | None", fields.get("details")),
             **{key: payload.get(key) for key in ("message", "before", "after")},  # type: ignore[arg-type]
             **{key: fields[key] for key in _PLAIN_FIELDS},  # type: ignore[arg-type]
@@ -266,19 +265,12 @@ def _object(text: str, name: str) -> JsonObject:
     try:
         value = parse(text)
     except FormatError as error:
-        raise IntegrityError(f"{name} has been altered: {error}; restore it from a copy", code="entry_altered") from error
+        raise IntegrityError(
+            f"{name} has been altered: {error}; restore it from a copy", code="entry_altered"
+        ) from error
     if not isinstance(value, dict):
         raise IntegrityError(f"{name} has been altered: an event is no object", code="entry_altered")
     return value
-
-
-def _refuse_unknown_features(fields: Mapping[str, object], name: str) -> None:
-    unknown = set(cast("list[str]", fields.get("requires", ()))) - KNOWN_FEATURES
-    if unknown:
-        raise FormatError(
-            f"{name} needs a newer localreg that knows {', '.join(sorted(unknown))}; upgrade to read this registry",
-            code="format_newer",
-        )
 
 
 def _altered(name: str, row: EntryRow, what: str) -> IntegrityError:

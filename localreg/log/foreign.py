@@ -122,7 +122,7 @@ def _vet(data: bytes) -> int:
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     if start < 4 or len(data) - start > _LARGEST_FOOTER:
         raise ValueError("the footer does not fit")
-    footer: Any = _Compact(data, start).struct()  # Any: whatever is not as it must be raises on the way
+    footer: Any = _Compact(data[start:-8]).struct()  # Any: whatever is not as it must be raises on the way
     leaves = sum(1 for element in footer[2] if not element.get(5))
     rows = 0
     chunk_sizes = [0]
@@ -154,9 +154,9 @@ def _natural(value: Any) -> int:  # noqa: ANN401
 class _Compact:
     """Reads Thrift's compact protocol; every step consumes bytes or raises, so damage cannot make it loop."""
 
-    def __init__(self, data: bytes, position: int) -> None:
+    def __init__(self, data: bytes) -> None:
         self.data = data
-        self.position = position
+        self.position = 0
 
     def take(self, size: int) -> bytes:
         taken = self.data[self.position : self.position + size]

@@ -7,10 +7,17 @@ else reads: the newest state, the state at an earlier commit, the entries themse
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 
-from localreg.errors import IntegrityError, InvalidInputError, LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
+from localreg.errors import (
+    FormatError,
+    IntegrityError,
+    InvalidInputError,
+    LocalregError,
+    ReadOnlyError,
+    StorageError,
+    UnknownOutcomeError,
+)
 from localreg.log import snapshot
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, now, read
 from localreg.log.state import State, fold
@@ -21,10 +28,14 @@ __all__ = ["SNAPSHOT_EVERY", "Log"]
 SNAPSHOT_EVERY = 64
 """Entries in the tail that make a snapshot worth its writing."""
 
+KNOWN_FEATURES: frozenset[str] = frozenset()
+"""Names of `feature` records that this release knows: what a namespace uses beyond the plain format. None so far."""
+
+READERS, WRITERS = "readers", "writers"
+"""Who must know a feature: without it readers would misread the namespace, or writers break its rules."""
+
 PUBLISH_ATTEMPTS = 3
 """How often one entry is offered to a store that neither took it nor said why."""
-
-logger = logging.getLogger("localreg")
 
 
 class Log:
@@ -45,7 +56,7 @@ class Log:
         """The entries that follow `after`, checked one by one, until one is not there (or past commit `upto`).
 
         Raises:
-            FormatError: an entry is torn, or needs a newer localreg.
+            FormatError: an entry is torn.
             IntegrityError: an entry was altered, or is not the one that was written there.
         """
         head = after
@@ -61,12 +72,17 @@ class Log:
     def refresh(self, state: State) -> State:
         """The newest state: one probe of the tail if nothing happened since `state`."""
         entries = list(self.entries(state.head))
-        return fold(state, entries) if entries else state
+        if not entries:
+            return state
+        state = fold(state, entries)
+        self._refuse_unknown(state, READERS)
+        return state
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
         state = self.refresh(snapshot.load(self.store, self.origin.digest) or State(self.origin))
         self._refuse_gap(state.head.commit)
+        self._refuse_unknown(state, READERS)
         return state
 
     def at(self, commit: int, newest: State) -> State:
@@ -85,6 +101,23 @@ class Log:
         if state.head.commit < commit:
             raise self._missing(state.head.commit + 1)
         return state
+
+    def refuse_unknown_to_writers(self, state: State) -> None:
+        """Raise `FormatError` if the namespace has rules that this release would break by writing."""
+        self._refuse_unknown(state, WRITERS)
+
+    def _refuse_unknown(self, state: State, needed_by: str) -> None:
+        unknown = [
+            row.name
+            for row in state.children("feature")
+            if row.name not in KNOWN_FEATURES and row.fields.get("needed_by", READERS) == needed_by
+        ]
+        if unknown:
+            raise FormatError(
+                f"{self.store.uri} uses {', '.join(unknown)}, which {needed_by} must know and this release does not; "
+                "upgrade localreg",
+                code="format_newer",
+            )
 
     def _refuse_gap(self, last: int) -> None:
         """Notice an entry lost from the middle of the tail, before a writer would fill its place with another."""
@@ -162,7 +195,9 @@ class Log:
         try:
             return snapshot.save(self.store, self.origin.digest, state)
         except LocalregError as error:
-            logger.warning("no snapshot of %s at commit %d: %s", self.store.uri, state.head.commit, error)
+            import logging
+
+            logging.getLogger("localreg").warning("no snapshot of %s at commit %d: %s", self.store.uri, state.head.commit, error)
             return state
 
 

@@ -77,9 +77,7 @@ class Engine:
         sql = f'SELECT * EXCLUDE (_order) FROM "_{table}" WHERE {condition} ORDER BY {order}{bound}'
         return Result(lambda: self._run(sql, (), shown=where or table, tables={table}))
 
-    def _run(
-        self, sql: str, parameters: Sequence[object], *, shown: str, tables: set[str] | None = None
-    ) -> pa.Table:
+    def _run(self, sql: str, parameters: Sequence[object], *, shown: str, tables: set[str] | None = None) -> pa.Table:
         import duckdb
 
         with self._lock:
@@ -200,7 +198,9 @@ class Engine:
             own = [part for part in parts if part["workflow_id"] == workflow]
             native = [self._native(part["path"]) for part in own]
             source = f"_{name}_parts_{number}"
-            connection.register(source, pa.Table.from_pylist([{**part, "file": file} for part, file in zip(own, native, strict=True)]))
+            connection.register(
+                source, pa.Table.from_pylist([{**part, "file": file} for part, file in zip(own, native, strict=True)])
+            )
             files = ", ".join(map(_quoted, native))
             rows = (
                 f"FROM read_parquet([{files}], filename = true, file_row_number = true, union_by_name = true) d "

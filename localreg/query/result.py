@@ -38,7 +38,7 @@ class Result:
     def df(self) -> pd.DataFrame:
         """The rows as a pandas data frame (extra `pandas`)."""
         try:
-            import pandas  # noqa: F401, ICN001 - only to tell that it is missing
+            import pandas  # noqa: F401 - only to tell that it is missing
         except ImportError as error:
             raise InvalidInputError("pandas is not installed: pip install 'localreg-registry[pandas]'") from error
         return self.arrow().to_pandas()
@@ -107,7 +107,9 @@ class Result:
         return first
 
     def _more(self, rows: int) -> list[str]:
-        return [f"… {len(self) - rows} more rows"] if len(self) > rows else [f"{len(self)} rows"] if not len(self) else []
+        return (
+            [f"… {len(self) - rows} more rows"] if len(self) > rows else [f"{len(self)} rows"] if not len(self) else []
+        )
 
 
 def shown(value: object, width: int = SHOWN_WIDTH) -> str:

@@ -44,7 +44,12 @@ class Changes:
         return self.ids.setdefault((self.operation, kind, name), new_id())
 
     def create(
-        self, record: Record, *, action: str = "create", files: tuple[FilePointer, ...] = (), details: JsonObject | None = None
+        self,
+        record: Record,
+        *,
+        action: str = "create",
+        files: tuple[FilePointer, ...] = (),
+        details: JsonObject | None = None,
     ) -> None:
         """Put a record that was not there."""
         self._add(
@@ -65,13 +70,17 @@ class Changes:
         after = record.to_json()
         if after == row.record and not files:
             return
-        self._add(Change(row.kind, action, row.id, record.name, record.parent, before=row.record, after=after, files=files))
+        self._add(
+            Change(row.kind, action, row.id, record.name, record.parent, before=row.record, after=after, files=files)
+        )
 
     def delete(self, row: Row, *, action: str = "delete") -> None:
         """Remove a record."""
         self._add(Change(row.kind, action, row.id, row.name, row.parent, before=row.fields))
 
-    def note(self, row: Row, *, action: str, files: tuple[FilePointer, ...] = (), details: JsonObject | None = None) -> None:
+    def note(
+        self, row: Row, *, action: str, files: tuple[FilePointer, ...] = (), details: JsonObject | None = None
+    ) -> None:
         """Record an act that leaves the record as it is, such as an upload that only brings files."""
         self._add(Change(row.kind, action, row.id, row.name, row.parent, files=files, details=details))
 

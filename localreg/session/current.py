@@ -23,7 +23,9 @@ class Used:
     def __enter__(self) -> None:
         """The session is in use already: since the call."""
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Give back what was in use before."""
         for place in reversed(range(len(_used))):
             if _used[place] is self._session:

@@ -10,7 +10,6 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
-from urllib.parse import unquote, urlsplit
 
 from localreg.canonical import canonical, parse
 from localreg.errors import FormatError, InvalidInputError, NotFoundError
@@ -75,10 +74,14 @@ def root_store(location: str, *, shared: str = "umask") -> Store:
     if not separator or (os.name == "nt" and len(scheme) == 1):
         return _local(Path(location), shared)
     if scheme == "file":
+        from urllib.parse import unquote, urlsplit
+
         return _local(Path(unquote(urlsplit(location).path)), shared)
     if scheme == "memory":
         return MemoryStore.named(rest)
-    raise InvalidInputError(f"cannot open {location!r}: {scheme}:// is not supported yet; use a path, file:// or memory://")
+    raise InvalidInputError(
+        f"cannot open {location!r}: {scheme}:// is not supported yet; use a path, file:// or memory://"
+    )
 
 
 def _local(path: Path, shared: str) -> Store:
@@ -100,7 +103,9 @@ def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[Re
     if data is not None:
         return _parse(data, store), False
     if not make:
-        raise NotFoundError(f"no registry at {store.uri}; `localreg.open` without read_only makes one", code="no_registry")
+        raise NotFoundError(
+            f"no registry at {store.uri}; `localreg.open` without read_only makes one", code="no_registry"
+        )
     _refuse_foreign(store)
     if shared not in MODES:
         raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")
@@ -126,7 +131,9 @@ def _parse(data: bytes, store: Store) -> RegistryFile:
     except FormatError as error:
         raise FormatError(f"{name} is no registry file ({error})", code="foreign_directory") from error
     if not isinstance(value, dict) or not isinstance(value.get("format"), int) or "registry" not in value:
-        raise FormatError(f"{name} is not the file of a localreg registry; name another folder", code="foreign_directory")
+        raise FormatError(
+            f"{name} is not the file of a localreg registry; name another folder", code="foreign_directory"
+        )
     least = value.get("least_reader", value["format"])
     if not isinstance(least, int) or least > FORMAT:
         raise FormatError(

@@ -13,18 +13,20 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import now
-from localreg.log.verify import VerifyReport, verify
 from localreg.names import check_namespace, check_text, namespace_folder, new_id
-from localreg.query import Engine
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
 from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
 from localreg.storage import Store
+
+if TYPE_CHECKING:
+    from localreg.log.verify import VerifyReport
+    from localreg.query import Engine
 
 __all__ = ["Precondition", "Session", "Transaction", "open_session", "preconditions"]
 
@@ -141,6 +143,8 @@ class Session:
         def entries() -> Iterator[Entry]:
             return self.log.entries(self.log.origin, upto=state.head.commit)
 
+        from localreg.query import Engine  # not before a query comes: it is a fifth of the import
+
         return Engine(state, self.namespace, self.store, entries)
 
     def at_namespace(self, name: str) -> Session:
@@ -156,6 +160,8 @@ class Session:
 
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace."""
+        from localreg.log.verify import verify
+
         return verify(self.log, self.namespace)
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -212,6 +218,7 @@ class Session:
         while True:
             with self._lock:
                 state = self.state()
+                self.log.refuse_unknown_to_writers(state)
                 if prepared is not None and prepared.before.head != state.head:
                     _refuse_overlap(prepared, state)
                     prepared = None

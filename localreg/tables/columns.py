@@ -36,7 +36,11 @@ def _column(values: Sequence[Any], node: Node, path: str) -> pa.Array:
 
     if node.type == "struct":
         children = [
-            _column([None if value is None else getattr(value, field.name) for value in values], field.node, f"{path}.{field.name}")
+            _column(
+                [None if value is None else getattr(value, field.name) for value in values],
+                field.node,
+                f"{path}.{field.name}",
+            )
             for field in node.fields
         ]
         absent = pa.array([value is None for value in values], pa.bool_())
@@ -50,7 +54,9 @@ def _column(values: Sequence[Any], node: Node, path: str) -> pa.Array:
         for value in values:
             offsets.append(None if value is None else total)
             total += 0 if value is None else len(value)
-        items = _column(list(chain.from_iterable(value for value in values if value is not None)), node.items, f"{path}[]")
+        items = _column(
+            list(chain.from_iterable(value for value in values if value is not None)), node.items, f"{path}[]"
+        )
         return pa.ListArray.from_arrays(pa.array([*offsets, total], pa.int32()), items)
     _refuse_other_types(values, node, path)
     return pa.array(values, arrow_type(node))
@@ -122,7 +128,9 @@ def _values(array: pa.Array, node: Node, hint: Any) -> list[Any]:
         for length in lengths:
             ends.append(ends[-1] + length)
         valid = array.is_valid().to_pylist()
-        return [made(items[begin:end]) if there else None for (begin, end), there in zip(pairwise(ends), valid, strict=True)]
+        return [
+            made(items[begin:end]) if there else None for (begin, end), there in zip(pairwise(ends), valid, strict=True)
+        ]
     plain: list[Any] = array.to_pylist()
     return plain
 

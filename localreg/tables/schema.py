@@ -108,7 +108,9 @@ def _struct(cls: type, path: str, *, optional: bool, within: tuple[type, ...]) -
         # DuckDB would bind `score` to a column `Score`, silently the wrong one.
         twin = seen.setdefault(field.name.lower(), field.name)
         if twin != field.name:
-            raise InvalidInputError(f"{path} has fields {twin!r} and {field.name!r}, which differ only by case; rename one")
+            raise InvalidInputError(
+                f"{path} has fields {twin!r} and {field.name!r}, which differ only by case; rename one"
+            )
         fields.append(Field(field.name, _node(hints[field.name], f"{path}.{field.name}", within=(*within, cls))))
     return Node("struct", optional, name=cls.__name__, fields=tuple(fields))
 

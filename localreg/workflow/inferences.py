@@ -74,7 +74,12 @@ def _pointers(state: State, version_id: str) -> list[FilePointer]:
 
 
 def write_inferences(
-    session: Session, workflow: Workflow, place: JsonObject, owner: str, indices: np.ndarray, made: Sequence[object | None]
+    session: Session,
+    workflow: Workflow,
+    place: JsonObject,
+    owner: str,
+    indices: np.ndarray,
+    made: Sequence[object | None],
 ) -> FilePointer:
     """Stage inferences as a part, sorted by sample.
 
@@ -94,7 +99,9 @@ def write_inferences(
     status = pa.array([STATUSES[OK if value is not None else SKIPPED] for value in values], pa.string())
     column = struct_column(values, workflow.inference, what=workflow.inference_type.__name__)
     rows = pa.table({"sample_idx": pa.array(indices[order], pa.int64()), "status": status, "inference": column})
-    return write_part(session.store, "inferences", owner, rows, {**place, "generation": 1, "index_digest": _digest(indices[order])})
+    return write_part(
+        session.store, "inferences", owner, rows, {**place, "generation": 1, "index_digest": _digest(indices[order])}
+    )
 
 
 def _digest(indices: np.ndarray) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import localreg.models as registered
-from localreg.errors import WorkflowMismatchError
-from localreg.names import check_name, check_tags, new_id
 from localreg.canonical import JsonObject, checked_object
+from localreg.errors import WorkflowMismatchError
 from localreg.log import Row, State
+from localreg.names import check_name, check_tags, new_id
 from localreg.records.models import ModelRecord
 from localreg.session import Changes, Session
 from localreg.session.current import current_session

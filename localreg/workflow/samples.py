@@ -52,7 +52,9 @@ def sample_rows(workflow: Workflow, samples: Sequence[object]) -> pa.Table:
     return pa.table({"sample": column, "metadata": pa.array(metadata, pa.string())})
 
 
-def split_known(session: Session, state: State, workflow_id: str, rows: pa.Table) -> tuple[np.ndarray, pa.Table, JsonObject]:
+def split_known(
+    session: Session, state: State, workflow_id: str, rows: pa.Table
+) -> tuple[np.ndarray, pa.Table, JsonObject]:
     """Look samples up among the known ones.
 
     Args:
@@ -71,7 +73,9 @@ def split_known(session: Session, state: State, workflow_id: str, rows: pa.Table
     connection = duckdb.connect(":memory:")
     try:
         known = _known_samples(connection, session, state, workflow_id)
-        connection.register("incoming", pa.table({"i": pa.array(range(rows.num_rows), pa.int64()), "sample": rows["sample"]}))
+        connection.register(
+            "incoming", pa.table({"i": pa.array(range(rows.num_rows), pa.int64()), "sample": rows["sample"]})
+        )
         connection.execute(
             f"""CREATE TABLE distinct_samples AS
             SELECT d.i, d.key, known.idx FROM (SELECT min(i) AS i, sample, hash(sample) AS key FROM incoming GROUP BY sample) d
@@ -103,7 +107,9 @@ def _known_samples(connection: Any, session: Session, state: State, workflow_id:
         file = str(session.store.local_file(pointer.path)).replace("'", "''")
         key = "key" if pointer.details.get("hash_probe") == probe else "hash(sample)"
         first = cast(int, pointer.details["first"])
-        selects.append(f"SELECT {first} + file_row_number AS idx, {key} AS key, sample FROM read_parquet('{file}', file_row_number = true)")
+        selects.append(
+            f"SELECT {first} + file_row_number AS idx, {key} AS key, sample FROM read_parquet('{file}', file_row_number = true)"
+        )
     return " UNION ALL ".join(selects)
 
 

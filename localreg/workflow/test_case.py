@@ -136,7 +136,9 @@ class TestCase(Generic[SampleT, TruthT]):
             raise NotFoundError(f"test case {name!r} has no version {version}; the newest is {record.version}")
         return row
 
-    def _ensure(self, changes: Changes, name: str, description: str | None, content: _Content | None, reset: bool) -> None:
+    def _ensure(
+        self, changes: Changes, name: str, description: str | None, content: _Content | None, reset: bool
+    ) -> None:
         workflow_id = self.workflow.ensure(changes)
         row = changes.draft.find("test_case", name)
         if row is None:
@@ -209,7 +211,10 @@ class _Content:
         if not self._still_serve(state, workflow_id):
             self._discard()
             self._stage(state, workflow_id, owner, first)
-        return tuple(replace(part, owner=_owner(part, workflow_id, owner), details={**part.details, "first": first}) for part in self._staged)
+        return tuple(
+            replace(part, owner=_owner(part, workflow_id, owner), details={**part.details, "first": first})
+            for part in self._staged
+        )
 
     def _stage(self, state: State, workflow_id: str, owner: str, first: int) -> None:
         indices, new, keys = split_known(self._session, state, workflow_id, self._samples)
@@ -301,7 +306,9 @@ def case_indices(session: Session, state: State, version_id: str) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-def objects_at(session: Session, state: State, workflow: Workflow, workflow_id: str, indices: np.ndarray) -> list[TestSample]:
+def objects_at(
+    session: Session, state: State, workflow: Workflow, workflow_id: str, indices: np.ndarray
+) -> list[TestSample]:
     """Test samples as objects, in the order of `indices`."""
     if not len(indices):
         return []

@@ -12,7 +12,6 @@ from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError, LocalregError, WorkflowMismatchError
 from localreg.log import Row, State
 from localreg.models import ensure_version
-from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
@@ -161,7 +160,9 @@ class _Upload:
             changes.update(model, record.replaced(workflow=workflow_id))
         version = ensure_version(changes, model)
         rows = run._sample_indices(changes.draft)
-        missing = [position for position in _missing(rows, run._inferences(changes.draft)).tolist() if position in self._made]
+        missing = [
+            position for position in _missing(rows, run._inferences(changes.draft)).tolist() if position in self._made
+        ]
         existing = _find_run(changes.draft, version.id, run.test_suite.version_id)
         owner = existing.id if existing else changes.new_id("test_run", run.test_suite.version_id)
         files = (self._stage(changes.draft, workflow_id, owner, rows, missing),) if missing else ()

@@ -120,11 +120,15 @@ class TestSuite:
         ids: dict[str, str] = {}
         for number, case in enumerate(cases):
             if not isinstance(case, TestCase) or case.workflow != self.workflow:
-                raise InvalidInputError(f"test_cases[{number}] is {case!r}; it must be a test case of {self.workflow.name!r}")
+                raise InvalidInputError(
+                    f"test_cases[{number}] is {case!r}; it must be a test case of {self.workflow.name!r}"
+                )
             if case._session.store.uri != self._session.store.uri:
                 raise InvalidInputError(f"test_cases[{number}] lies in {case._session.store.uri}; copy it here first")
             if case.id in ids:
-                raise InvalidInputError(f"test_cases[{number}], {case.name!r}, stands in the suite twice; leave one out")
+                raise InvalidInputError(
+                    f"test_cases[{number}], {case.name!r}, stands in the suite twice; leave one out"
+                )
             ids[case.id] = case._row.id
         return list(ids.values())
 
@@ -136,7 +140,9 @@ class TestSuite:
             raise NotFoundError(f"test suite {name!r} has no version {version}; the newest is {record.version}")
         return row
 
-    def _ensure(self, changes: Changes, name: str, content: list[str] | None, reset: bool, said: dict[str, Any]) -> None:
+    def _ensure(
+        self, changes: Changes, name: str, content: list[str] | None, reset: bool, said: dict[str, Any]
+    ) -> None:
         workflow_id = self.workflow.ensure(changes)
         row = changes.draft.find("test_suite", name)
         if row is None:

@@ -47,9 +47,13 @@ class Workflow:
         for attribute, base in bases.items():
             given = getattr(self, attribute)
             if not (isinstance(given, type) and issubclass(given, base)):
-                raise InvalidInputError(f"{attribute} is {given!r}; it must be a subclass of localreg.workflow.{base.__name__}")
+                raise InvalidInputError(
+                    f"{attribute} is {given!r}; it must be a subclass of localreg.workflow.{base.__name__}"
+                )
         if not self.test_sample.fields:
-            raise InvalidInputError(f"{self.test_sample_type.__name__} has no field to tell one sample from another; add one")
+            raise InvalidInputError(
+                f"{self.test_sample_type.__name__} has no field to tell one sample from another; add one"
+            )
         assert self.ground_truth and self.inference  # refuse types that cannot be stored here, not at the first use
 
     @cached_property

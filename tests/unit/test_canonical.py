@@ -17,7 +17,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from localreg.canonical import JsonValue, canonical, checked_json, checked_object, parse, sha256_hex
+from localreg.canonical import JsonValue, canonical, checked_json, checked_object, parse, quoted, sha256_hex
 from localreg.errors import FormatError, InvalidInputError
 
 # Characters on both sides of every border that matters: escapes, ASCII, surrogates' place, E000…FFFF, astral.
@@ -47,6 +47,11 @@ def test_is_what_the_reference_implementation_writes(value: JsonValue) -> None:
 @given(floats)
 def test_writes_a_lone_float_as_the_reference_implementation(number: float) -> None:
     assert canonical(number).encode() == rfc8785.dumps(number)
+
+
+@given(text)
+def test_quoted_is_the_canonical_text_of_a_string(value: str) -> None:
+    assert quoted(value) == canonical(value)
 
 
 # RFC 8785, appendix B: the bits of a double, and what ECMAScript writes.

@@ -1,0 +1,85 @@
+"""The command line: what the library says, in words for a shell.
+
+Guarantees: every answer comes from the same public methods that a program calls; a refusal is one line on stderr and
+exit code 1, wrong usage is exit code 2; results go to stdout and everything else to stderr. Importing this package
+loads nothing heavy: a command loads what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import NoReturn, TextIO
+
+from localreg.errors import LocalregError
+
+__all__ = ["main"]
+
+REFUSED = 1
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit.
+
+    Args:
+        arguments: without the program's name; None = those of this process.
+    """
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a name must not turn the answer into an error
+            stream.reconfigure(errors="backslashreplace")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = _show_warning
+        try:
+            code = _invoke(arguments)
+            sys.stdout.flush()
+        except LocalregError as error:
+            print(f"localreg: {_one_line(error)}", file=sys.stderr)
+            return REFUSED
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BrokenPipeError:
+            return leave_pipe()
+    return code
+
+
+def leave_pipe() -> int:
+    """Nobody reads on, as in `localreg audit | head -1`: drop what is buffered, so that Python's exit stays quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    from typer.main import get_command
+
+    from localreg.cli.app import app
+
+    try:
+        get_command(app).main(list(arguments), prog_name="localreg")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    return 0
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    print(f"localreg: warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())

@@ -1,0 +1,80 @@
+"""The whole command line: groups of commands, and those that stand alone."""
+
+from typing import Annotated
+
+import typer
+
+from localreg.cli import models, questions, versions
+from localreg.cli.place import Place, examples, placed
+from localreg.errors import NotFoundError
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="localreg",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain text reads the same on a terminal, in a pipe and in a log
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    epilog=examples(
+        "localreg init",
+        "localreg models create meadow-6 --metadata framework=pytorch --tag detector",
+        "localreg models list --where \"metadata.framework = 'pytorch'\"",
+        "localreg compare meadow-4 meadow-5 --suite plates",
+        "localreg audit --since 1 --format json",
+    ),
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from localreg import __version__
+
+        print(f"localreg {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    place: Place,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A model registry in a directory: models, test results and an audit log, in files that you own.
+
+    --registry, --namespace, --actor and --at may stand before or after the command. Exit codes: 0 done, 1 refused (told
+    in one line), 2 wrong usage.
+    """
+
+
+app.callback()(placed(_root))
+
+
+def _init(
+    place: Place,
+    folder: Annotated[
+        str | None, typer.Argument(metavar="[FOLDER]", help="Absent or empty; else as --registry.")
+    ] = None,
+    shared: Annotated[str, typer.Option(metavar="umask|group|all", help="Who else may write, as in git.")] = "umask",
+) -> None:
+    """Make a registry. One that is there already is left as it is."""
+    if place.at is not None:
+        raise typer.BadParameter("a new registry has no past", param_hint="--at")
+    if folder is not None and place.registry is not None:
+        raise typer.BadParameter("give the folder once: here, or by --registry", param_hint="FOLDER")
+    target = Place(folder or place.registry, place.namespace, place.actor)
+    try:
+        registry, verb = target.open(read_only=True), "is there already"
+    except NotFoundError:
+        registry, verb = target.open(read_only=False, shared=shared), "made"
+    print(f"registry {registry.id} {verb}: {registry.uri}")
+
+
+app.command("init", epilog=examples("localreg init models", "localreg init /mnt/team/models --shared group"))(
+    placed(_init, hidden={"at", "namespace", "actor"})
+)
+app.add_typer(models.app, name="models")
+app.add_typer(versions.versions, name="versions")
+app.add_typer(versions.aliases, name="aliases")
+app.add_typer(questions.app)

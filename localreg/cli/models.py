@@ -1,0 +1,199 @@
+"""`localreg models`: what `Registry.models`, `create_model` and the methods of `Model` do."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from localreg.cli import values
+from localreg.cli.output import Card, Rows
+from localreg.cli.place import examples, new_group, reading, writing
+
+if TYPE_CHECKING:
+    from localreg.registry import Registry
+
+__all__ = ["HISTORY", "Name", "Pairs", "app"]
+
+LISTED = ("name", "latest_version", "aliases", "tags", "owner", "task", "workflow", "metadata", "updated_at")
+HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "message")
+WELL_KNOWN = (
+    "framework", "weights", "dataset", "commit", "trained_by", "seed", "notes", "keywords", "hyperparameters", "tracker",
+)  # fmt: skip
+
+VALUES = """A VALUE that is JSON is taken as JSON (5, true, null, [1, 2], {"lr": 0.1}), anything else as text; for the text 5
+write KEY='"5"'. Dots in a KEY are plain characters: metadata is merged by whole top-level keys."""
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the model; one that begins with - goes after --.")]
+Pairs = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Metadata.")]
+Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
+Description = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
+Task = Annotated[str | None, typer.Option(metavar="TEXT", help="What it is for, such as detection.")]
+
+app = new_group(
+    "Register models, find them, and keep what is said of them.",
+    epilog=examples("localreg models list", "localreg models show meadow-5"),
+)
+
+
+@app.command(
+    "list",
+    epilog=examples(
+        "localreg models list --where \"metadata.framework = 'pytorch' AND 'detector' IN tags\"",
+        "localreg models list --order-by 'created_at DESC' --limit 20 --format json",
+    ),
+)
+@reading()
+def list_models(
+    registry: "Registry",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPRESSION", help="A condition in SQL over the columns of models and paths into metadata."
+        ),
+    ] = None,
+    order_by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column or metadata path, with ASC or DESC; repeatable."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many; else all.")] = None,
+) -> Rows:
+    """List the models, in order of creation."""
+    return Rows.of(registry.models(where, order_by=order_by or None, limit=limit), shown=LISTED)
+
+
+@app.command(
+    "show", epilog=examples("localreg models show meadow-5", "localreg models show meadow-5 --at 3 --format json")
+)
+@reading()
+def show_model(registry: "Registry", name: Name) -> Card:
+    """Show one model with its metadata: what `list` says of it, in full."""
+    model = registry.get_model(name)
+    return Card(Rows.of(registry.models(f"id = '{model.id}'")), first=WELL_KNOWN)
+
+
+@app.command(
+    "create",
+    help=f"Make a model.\n\n{VALUES}",
+    epilog=examples(
+        "localreg models create 'helpful-meadow-5 (1280x1280)' --metadata framework=pytorch --metadata seed=7",
+        'localreg models create yolor --metadata-json \'{"optim": {"lr": 0.1}}\' --tag detector --owner ana',
+    ),
+)
+@writing
+def create_model(
+    registry: "Registry",
+    name: Name,
+    metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")] = None,
+    metadata_json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Repeatable.")] = None,
+    owner: Owner = None,
+    description: Description = None,
+    task: Task = None,
+    exist_ok: Annotated[bool, typer.Option("--exist-ok", help="No error if it is there; it is left as it is.")] = False,
+) -> str:
+    """Make a model."""
+    model = registry.create_model(
+        name,
+        metadata=values.metadata(metadata or (), metadata_json, option="--metadata-json"),
+        tags=tag or (),
+        owner=owner,
+        description=description,
+        task=task,
+        exist_ok=exist_ok,
+    )
+    return f"created model {model.name!r}"
+
+
+@app.command(
+    "set",
+    help=f"Set metadata, owner, description or task; what is not named stays. One audited act.\n\n{VALUES}",
+    epilog=examples(
+        'localreg models set meadow-5 framework=pytorch lr=0.1 \'classes=["cat", "dog"]\'',
+        "localreg models set meadow-5 release='\"1.10\"' --owner ana -m 'after review'",
+    ),
+)
+@writing
+def set_model(
+    registry: "Registry",
+    name: Name,
+    pairs: Pairs = None,
+    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
+    owner: Owner = None,
+    description: Description = None,
+    task: Task = None,
+) -> str:
+    """Set metadata, owner, description or task."""
+    model = registry.get_model(name)
+    given = {"owner": owner, "description": description, "task": task}
+    texts = {key: text for key, text in given.items() if text is not None}
+    metadata = values.metadata(pairs or (), json)
+    if not metadata and not texts:
+        raise typer.BadParameter("nothing to set: give KEY=VALUE, --json, --owner, --description or --task")
+    model.update(metadata=metadata, **texts)
+    return f"updated model {model.name!r}"
+
+
+@app.command(
+    "unset",
+    epilog=examples("localreg models unset meadow-5 lr classes", "localreg models unset meadow-5 --owner"),
+)
+@writing
+def unset_model(
+    registry: "Registry",
+    name: Name,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Top-level metadata keys.")] = None,
+    owner: Annotated[bool, typer.Option("--owner", help="Remove the owner.")] = False,
+    description: Annotated[bool, typer.Option("--description", help="Remove the description.")] = False,
+    task: Annotated[bool, typer.Option("--task", help="Remove the task.")] = False,
+) -> str:
+    """Remove metadata keys, owner, description or task; absent ones are fine."""
+    model = registry.get_model(name)
+    removed = [field for field, asked in [("owner", owner), ("description", description), ("task", task)] if asked]
+    if not keys and not removed:
+        raise typer.BadParameter("nothing to unset: give KEY, --owner, --description or --task")
+    model.update(unset=keys or (), **dict.fromkeys(removed))
+    return f"updated model {model.name!r}"
+
+
+Tags = Annotated[list[str], typer.Argument(metavar="TAG...", help="One or more.")]
+
+
+@app.command("tag", epilog=examples("localreg models tag meadow-5 detector 'night shift'"))
+@writing
+def tag_model(registry: "Registry", name: Name, tags: Tags) -> str:
+    """Add tags; those already there are fine."""
+    return f"tagged model {registry.get_model(name).tag(*tags).name!r}"
+
+
+@app.command("untag", epilog=examples("localreg models untag meadow-5 detector"))
+@writing
+def untag_model(registry: "Registry", name: Name, tags: Tags) -> str:
+    """Remove tags; absent ones are fine."""
+    return f"untagged model {registry.get_model(name).untag(*tags).name!r}"
+
+
+@app.command("rename", epilog=examples("localreg models rename meadow-5 'meadow-5 (retired)'"))
+@writing
+def rename_model(
+    registry: "Registry", name: Name, new_name: Annotated[str, typer.Argument(metavar="NEW", help="A free name.")]
+) -> str:
+    """Give a model another name; its versions, results and history stay its own."""
+    return f"renamed model {name!r} to {registry.get_model(name).rename(new_name).name!r}"
+
+
+@app.command("delete", epilog=examples("localreg models delete night-owl"))
+@writing
+def delete_model(registry: "Registry", name: Name) -> str:
+    """Delete a model without versions; its history stays in the audit log, and its name is free."""
+    model = registry.get_model(name)
+    deleted = model.name
+    model.delete()
+    return f"deleted model {deleted!r}"
+
+
+@app.command(
+    "history", epilog=examples("localreg models history meadow-5", "localreg models history meadow-5 --format json")
+)
+@reading()
+def model_history(registry: "Registry", name: Name) -> Rows:
+    """Show what was done to a model, its versions and aliases, in order. A deleted one: localreg audit --name NAME."""
+    return Rows.of(registry.get_model(name).history(), shown=HISTORY)

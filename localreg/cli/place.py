@@ -1,0 +1,188 @@
+"""Which registry a command means, and as whom: the options that every command takes, before or after its name.
+
+No `from __future__ import annotations` here and in the command modules: typer reads the annotations as objects.
+"""
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from localreg.cli.output import Answer, Format, show
+from localreg.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from localreg.registry import Registry
+
+__all__ = ["Place", "examples", "new_group", "placed", "reading", "writing"]
+
+P = ParamSpec("P")
+Command = Callable[..., None]
+"""A function whose signature typer can read."""
+
+_GENERAL: dict[str, Any] = {
+    "registry": typer.Option(
+        "--registry",
+        "-r",
+        metavar="PATH",
+        help="Folder or URI of the registry; else $LOCALREG_URI, else the nearest .localreg upward.",
+    ),
+    "namespace": typer.Option("--namespace", "-n", metavar="NAME", help="Namespace; else 'default'."),
+    "actor": typer.Option(
+        "--actor", metavar="NAME", help="Who is named in the audit log; else $LOCALREG_ACTOR, else the login name."
+    ),
+    "at": typer.Option(
+        "--at", metavar="COMMIT|TIME", help="As it was after a commit, or at a time such as 2026-03-31T12:00:00Z."
+    ),
+}
+_FORMAT = typer.Option("--format", "-f", help="A table to read; json and csv hold every column.")
+_MESSAGE = typer.Option("--message", "-m", metavar="TEXT", help="Why; stands with the events in the audit log.")
+_KEY = "localreg.cli.place"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the options of all commands say; None = not given."""
+
+    registry: str | None = None
+    namespace: str | None = None
+    actor: str | None = None
+    at: str | None = None
+
+    def read(self) -> "Registry":
+        """The registry, read-only, as of `at`; nothing is made."""
+        registry = self.open(read_only=True)
+        if self.at is None:
+            return registry
+        return registry.at(commit=int(self.at)) if self.at.isdecimal() else registry.at(time=self.at)
+
+    def write(self) -> "Registry":
+        """The registry, for changes. It must be there: a typo in a path makes no registry."""
+        present = self.read()
+        return present if self.at is not None else self.open(read_only=False)
+
+    def open(self, *, read_only: bool, **options: Any) -> "Registry":  # noqa: ANN401 - those of localreg.open
+        """`localreg.open`, with a hint for a shell where there is no registry."""
+        import localreg
+
+        namespace = self.namespace or "default"
+        try:
+            return localreg.open(self.registry, namespace=namespace, actor=self.actor, read_only=read_only, **options)
+        except NotFoundError as error:
+            if error.code != "no_registry":
+                raise
+            where = error.message.rpartition("; ")[0]  # what follows tells a program what to do
+            raise NotFoundError(f"{where}; `localreg init` makes one", code=error.code) from error
+
+
+def reading(*, past: bool = True) -> Callable[[Callable[Concatenate["Registry", P], Answer]], Command]:
+    """A command that asks: it gets the registry read-only, and what it returns is shown in the wanted format.
+
+    Args:
+        past: whether `--at` has a meaning for it.
+    """
+
+    def decorate(function: Callable[Concatenate["Registry", P], Answer]) -> Command:
+        def command(place: Place, *args: P.args, **kwargs: P.kwargs) -> None:
+            wanted = Format(kwargs.pop("format"))
+            if place.at is not None and not past:
+                raise typer.BadParameter("this command looks at the whole log, not at one commit", param_hint="--at")
+            answer = function(place.read(), *args, **kwargs)
+            show(answer, wanted)
+            if not answer.ok:
+                raise typer.Exit(1)
+
+        shown_format = _option("format", _FORMAT, kind=Format, default=Format.TABLE)
+        return placed(command, like=function, extra=[shown_format], hidden={"actor"} if past else {"actor", "at"})
+
+    return decorate
+
+
+def writing(function: Callable[Concatenate["Registry", P], str]) -> Command:
+    """A command that changes something: it returns a sentence, which is printed if there was anything to change."""
+
+    def command(place: Place, *args: P.args, **kwargs: P.kwargs) -> None:
+        message = kwargs.pop("message")
+        registry = place.write()
+        before = registry.commit
+        with nullcontext() if message is None else registry.transaction(str(message)):
+            done = function(registry, *args, **kwargs)
+        print(done if registry.commit != before else "nothing to change")
+
+    return placed(command, like=function, extra=[_option("message", _MESSAGE)], hidden={"at"})
+
+
+def placed(
+    command: Callable[Concatenate[Place, P], None],
+    *,
+    like: Callable[..., object] | None = None,
+    extra: Collection[inspect.Parameter] = (),
+    hidden: Collection[str] = (),
+) -> Command:
+    """The command as typer wants it, with the options of all commands gathered into its first argument.
+
+    What stands nearest to the command's name wins: `localreg -n a models -n b list` lists `b`.
+
+    Args:
+        command: what to run.
+        like: a function whose name, text and arguments (but the first) it takes on.
+        extra: options that it takes besides.
+        hidden: options of all commands that are accepted, but would only lengthen its help.
+    """
+    like = like or command
+
+    def entry(ctx: typer.Context, **arguments: Any) -> None:  # noqa: ANN401
+        given = {name: arguments.pop(name) for name in _GENERAL}
+        outer: Place = ctx.meta.get(_KEY, Place())
+        place = ctx.meta[_KEY] = replace(outer, **{name: value for name, value in given.items() if value is not None})
+        try:
+            command(place, **arguments)  # type: ignore[call-arg] - the signature below is the one that typer fills
+        except BrokenPipeError:  # typer would exit with 1, which means a refusal
+            from localreg.cli import leave_pipe
+
+            raise typer.Exit(leave_pipe()) from None
+
+    _, *own = inspect.signature(like).parameters.values()
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    general = [_option(name, option, hidden=name in hidden) for name, option in _GENERAL.items()]
+    parameters = [context, *(each.replace(kind=context.kind) for each in own), *extra, *general]
+    functools.update_wrapper(entry, like)
+    del entry.__wrapped__  # type: ignore[attr-defined] - typer would read that one's annotations
+    entry.__annotations__ = {each.name: each.annotation for each in parameters}
+    entry.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return entry
+
+
+def _option(
+    name: str,
+    option: Any,
+    *,
+    kind: Any = str | None,
+    default: object = None,
+    hidden: bool = False,  # noqa: ANN401
+) -> inspect.Parameter:
+    if hidden:
+        option = copy.copy(option)
+        option.hidden = True
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def new_group(help: str, *, epilog: str) -> typer.Typer:
+    """A group of commands, such as `models`. It takes the options of all commands, too."""
+    group = typer.Typer(help=help, epilog=epilog, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+    group.callback()(placed(_keep, hidden=_GENERAL.keys()))
+    return group
+
+
+def _keep(place: Place) -> None:
+    pass
+
+
+def examples(*lines: str) -> str:
+    """The end of a help text: commands to copy. The tests run each of them."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

@@ -1,0 +1,164 @@
+"""Questions to the whole registry: `audit`, `verify`, `sql`, `compare`."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from localreg.cli.models import HISTORY
+from localreg.cli.output import Rows
+from localreg.cli.place import examples, reading
+
+if TYPE_CHECKING:
+    from localreg.compare import Comparison
+    from localreg.log.verify import VerifyReport
+    from localreg.registry import Registry
+
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    "audit",
+    epilog=examples(
+        "localreg audit --kind model --name meadow-5",
+        "localreg audit --since 2026-03-01T00:00:00Z --format csv",
+    ),
+)
+@reading()
+def audit(
+    registry: "Registry",
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Only events on this kind of record, such as model.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only events on records that had this name then.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="N|TIME", help="Only commits after number N, or events at or after a time.")
+    ] = None,
+) -> Rows:
+    """Show who did what, in order of commit. json and csv hold the records before and after, too."""
+    start = int(since) if since is not None and since.isdecimal() else since
+    return Rows.of(registry.audit(kind=kind, name=name, since=start), shown=HISTORY)
+
+
+@app.command("verify", epilog=examples("localreg verify", "localreg verify --namespace default --format json"))
+@reading(past=False)
+def verify(registry: "Registry") -> "Verified":
+    """Check every digest and file of the namespace. Exit code 1 if there is damage: a line each, naming its file."""
+    return Verified(registry.verify())
+
+
+@app.command(
+    "sql",
+    epilog=examples(
+        "localreg sql \"SELECT name, metadata->>'framework' AS framework FROM models\"",
+        'localreg sql "SELECT status, count(*) AS n FROM inferences GROUP BY status" --format json',
+    ),
+)
+@reading()
+def sql(
+    registry: "Registry",
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL; SHOW TABLES lists the tables.")
+    ],
+) -> Rows:
+    """Ask with SQL. It can only read, and only this registry."""
+    return Rows.of(registry.sql(query), nested=False)
+
+
+Reference = "a model (its newest version), MODEL@VERSION or MODEL@ALIAS."
+
+
+@app.command(
+    "compare",
+    epilog=examples(
+        "localreg compare meadow-4 meadow-5 --suite plates",
+        "localreg compare meadow-5@1 meadow-5@production --suite plates --broken",
+    ),
+)
+@reading()
+def compare(
+    registry: "Registry",
+    baseline: Annotated[str, typer.Argument(metavar="BASELINE", help=Reference)],
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The one that might be better: likewise.")],
+    suite: Annotated[str, typer.Option(metavar="NAME", help="Name of the test suite.")],
+    fixed: Annotated[
+        bool, typer.Option("--fixed", help="List the samples that only the candidate gets right.")
+    ] = False,
+    broken: Annotated[
+        bool, typer.Option("--broken", help="List the samples that only the baseline gets right.")
+    ] = False,
+) -> "Compared":
+    """Say whether the candidate is better than the baseline on a test suite, sample by sample.
+
+    csv holds the metrics, or the listed samples in their stead; json holds everything.
+    """
+    return Compared(registry.compare(baseline, candidate, suite=suite), fixed=fixed, broken=broken)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A report of `verify`."""
+
+    report: "VerifyReport"
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was found wrong."""
+        return self.report.ok
+
+    def lines(self) -> Iterator[str]:
+        """The summary, then each damage."""
+        yield str(self.report)
+
+    def json(self) -> dict[str, object]:
+        """The report's attributes."""
+        return {"ok": self.report.ok, **asdict(self.report)}
+
+    def csv(self) -> Rows:
+        """The damages."""
+        return Rows(
+            ("path", "code", "message"), [(each.path, each.code, each.message) for each in self.report.problems]
+        )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison, and which samples of it to list."""
+
+    comparison: "Comparison"
+    fixed: bool
+    broken: bool
+    ok: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """The summary; the test cases, if there are several; the samples that were asked for."""
+        yield str(self.comparison)
+        if len(self.comparison.rows) > 2:  # the suite's row comes first, and says the same as an only test case's
+            yield from ["", *Rows.of(self.comparison.metrics).lines()]
+        for title, samples in self._listed():
+            yield from ["", f"{title}:", *samples.lines()]
+
+    def json(self) -> dict[str, object]:
+        """The comparison's attributes by their names."""
+        it = self.comparison
+        whole = {name: getattr(it, name) for name in ("baseline", "candidate", "suite", "suite_version", "strict")}
+        total = {name: getattr(it, name) for name in ("n", "accuracy", "difference", "p", "verdict")}
+        sides = dict(zip(("baseline", "candidate"), map(asdict, it.coverage), strict=True))
+        rows = {name: Rows.of(getattr(it, name)).json() for name in ("metrics", "fixed", "broken")}
+        return {**whole, **total, "coverage": sides, **rows}
+
+    def csv(self) -> Rows:
+        """One table: the metrics, or the samples."""
+        listed = self._listed()
+        if len(listed) > 1:
+            raise typer.BadParameter("csv is one table: give --fixed or --broken", param_hint="--format")
+        return listed[0][1] if listed else Rows.of(self.comparison.metrics)
+
+    def _listed(self) -> list[tuple[str, Rows]]:
+        asked = [("fixed", self.fixed), ("broken", self.broken)]
+        return [(name, Rows.of(getattr(self.comparison, name))) for name, wanted in asked if wanted]

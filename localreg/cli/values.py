@@ -1,0 +1,60 @@
+"""Metadata as it is typed in a shell."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import typer
+
+__all__ = ["metadata", "value"]
+
+
+def metadata(pairs: Sequence[str], text: str | None = None, *, option: str = "--json") -> dict[str, object]:
+    """One JSON object of `key=value` words and a JSON text.
+
+    Args:
+        pairs: each split at its first `=`; dots in a key are plain characters.
+        text: a JSON object.
+        option: what the text was given by, for messages.
+
+    Raises:
+        typer.BadParameter: no `=`, no JSON object, a key given twice.
+    """
+    merged = {} if text is None else _json_object(text, option)
+    for pair in pairs:
+        key, equals, written = pair.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{pair!r} is no KEY=VALUE pair", param_hint="KEY=VALUE")
+        if key in merged:
+            raise typer.BadParameter(f"the key {key!r} is given twice", param_hint="KEY=VALUE")
+        merged[key] = value(written)
+    return merged
+
+
+def value(text: str) -> object:
+    """What a written value means: JSON if it is JSON, else the text itself, so that `5` is a number, `"5"` a text."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        return text
+
+
+def _json_object(text: str, option: str) -> dict[str, object]:
+    try:
+        parsed = json.loads(text, object_pairs_hook=_unique)
+    except ValueError as error:
+        raise typer.BadParameter(f"no JSON: {error}", param_hint=option) from error
+    if not isinstance(parsed, dict):
+        raise typer.BadParameter('a JSON object is needed, such as {"seed": 7}', param_hint=option)
+    return parsed
+
+
+def _unique(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
+    merged = dict(pairs)
+    if len(merged) < len(pairs):
+        raise ValueError("a key is given twice")
+    return merged
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

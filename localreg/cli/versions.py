@@ -1,0 +1,82 @@
+"""`localreg versions` and `localreg aliases`: a model's versions, and the names that point to them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from localreg.cli import values
+from localreg.cli.models import VALUES, Pairs
+from localreg.cli.output import Rows
+from localreg.cli.place import examples, new_group, reading, writing
+
+if TYPE_CHECKING:
+    from localreg.registry import Registry
+
+__all__ = ["aliases", "versions"]
+
+LISTED = ("version", "aliases", "description", "metadata", "created_at", "created_by")
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="Free text, such as 2 or 2026-03.")]
+Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="Such as production.")]
+
+versions = new_group(
+    "The versions of a model: each one deterministic, trained thing.",
+    epilog=examples("localreg versions list meadow-5"),
+)
+aliases = new_group(
+    "Names that point to a version and can be moved, such as production.",
+    epilog=examples("localreg aliases set meadow-5 production 2"),
+)
+
+
+@versions.command("list", epilog=examples("localreg versions list meadow-5"))
+@reading()
+def list_versions(registry: "Registry", model: Model) -> Rows:
+    """List a model's versions, in order of creation. Their metadata is the model's, overlaid by their own."""
+    name = registry.get_model(model).name
+    return Rows.of(registry.sql("SELECT * FROM model_versions WHERE model = ?", [name]), shown=LISTED)
+
+
+@versions.command(
+    "create",
+    help=f"Add a version; it becomes the newest.\n\n{VALUES}",
+    epilog=examples("localreg versions create meadow-5 3 epochs=40 --description 'more night images'"),
+)
+@writing
+def create_version(
+    registry: "Registry",
+    model: Model,
+    version: Version,
+    pairs: Pairs = None,
+    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")] = None,
+) -> str:
+    """Add a version; it becomes the newest."""
+    metadata = values.metadata(pairs or (), json)
+    made = registry.get_model(model).create_version(version, metadata=metadata, description=description)
+    return f"created version {made.version!r} of model {made.model.name!r}"
+
+
+@aliases.command("list", epilog=examples("localreg aliases list meadow-5"))
+@reading()
+def list_aliases(registry: "Registry", model: Model) -> Rows:
+    """List a model's aliases and the versions that they mean."""
+    pointers = registry.get_model(model).aliases()
+    return Rows(("alias", "version"), [(alias, version.version) for alias, version in pointers.items()])
+
+
+@aliases.command("set", epilog=examples("localreg aliases set meadow-5 production 2"))
+@writing
+def set_alias(registry: "Registry", model: Model, alias: Alias, version: Version) -> str:
+    """Point an alias at a version, wherever it pointed before."""
+    handle = registry.get_model(model).set_alias(alias, version)
+    return f"alias {alias!r} of model {handle.name!r} now means version {version!r}"
+
+
+@aliases.command("remove", epilog=examples("localreg aliases remove meadow-5 production"))
+@writing
+def remove_alias(registry: "Registry", model: Model, alias: Alias) -> str:
+    """Remove an alias; the version stays."""
+    handle = registry.get_model(model).remove_alias(alias)
+    return f"removed alias {alias!r} of model {handle.name!r}"

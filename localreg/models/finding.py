@@ -1,0 +1,142 @@
+"""Making and finding models: what `Registry` offers by name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+
+from localreg.canonical import checked_object
+from localreg.errors import AlreadyExistsError, NotFoundError
+from localreg.log import Row
+from localreg.models.handle import checked_texts
+from localreg.models.model import Model, ModelVersion
+from localreg.names import check_name, check_tags, did_you_mean, new_id, split_reference
+from localreg.records.models import ModelRecord, ModelVersionRecord
+from localreg.session import Changes, Session
+
+__all__ = ["create_model", "ensure_version", "find_model", "get_model", "get_version"]
+
+
+def create_model(
+    session: Session,
+    name: str,
+    *,
+    metadata: Mapping[str, object] | None = None,
+    tags: Iterable[str] = (),
+    owner: str | None = None,
+    description: str | None = None,
+    task: str | None = None,
+    exist_ok: bool = False,
+) -> Model:
+    """Make a model; see `Registry.create_model`."""
+    record = ModelRecord(
+        id=new_id(),
+        name=check_name(name),
+        metadata=checked_object(metadata or {}, what="metadata"),
+        tags=check_tags(tags),
+        **checked_texts(owner=owner, description=description, task=task),
+    )
+    existing: list[Row] = []
+
+    def operation(changes: Changes) -> None:
+        existing.clear()
+        row = changes.draft.find("model", record.name)
+        if row is None:
+            changes.create(record)
+        elif exist_ok:
+            existing.append(row)
+        else:
+            raise AlreadyExistsError(
+                f"a model {record.name!r} exists already; choose another name, or pass exist_ok=True"
+            )
+
+    session.change(operation)
+    if not existing:
+        return Model(session, record.id)
+    _warn_of_differences(existing[0], record)
+    return Model(session, existing[0].id)
+
+
+def _warn_of_differences(row: Row, asked: ModelRecord) -> None:
+    differing = [
+        field
+        for field in ("metadata", "tags", "owner", "description", "task")
+        if getattr(asked, field) and getattr(asked, field) != row.fields.get(field)
+    ]
+    if differing:
+        warnings.warn(
+            f"model {row.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
+            "use update() to change them",
+            stacklevel=4,
+        )
+
+
+def find_model(session: Session, name: str) -> Model | None:
+    """The model of that name, or None."""
+    row = session.state().find("model", check_name(name))
+    return None if row is None else Model(session, row.id)
+
+
+def get_model(session: Session, name: str) -> Model:
+    """The model of that name; see `Registry.get_model`."""
+    model = find_model(session, name)
+    if model is None:
+        raise _no_model(session, check_name(name))
+    return model
+
+
+def get_version(session: Session, reference: str | Model | ModelVersion) -> ModelVersion:
+    """The model version that a reference means; see `Registry.get_version`."""
+    if isinstance(reference, ModelVersion):
+        return reference
+    if isinstance(reference, Model):
+        return _newest(reference)
+    state = session.state()
+    for name, what in split_reference(check_name(reference)):
+        row = state.find("model", name)
+        if row is None:
+            continue
+        model = Model(session, row.id)
+        if what is None:
+            return _newest(model)
+        version = state.find("model_version", what, row.id)
+        if version is not None:
+            return ModelVersion(session, version.id)
+        alias = state.find("alias", what, row.id)
+        if alias is not None:
+            return ModelVersion(session, str(alias.fields["version"]))
+        raise NotFoundError(f"model {name!r} has neither a version nor an alias {what!r}")
+    raise _no_model(session, reference)
+
+
+def ensure_version(changes: Changes, model: Row) -> ModelVersionRecord:
+    """The model's newest version; version `1`, made here, if it has none."""
+    versions = changes.draft.children("model_version", model.id)
+    if versions:
+        return ModelVersionRecord.model_validate(versions[-1].fields)
+    record = ModelVersionRecord(id=changes.new_id("model_version", model.id), name="1", model=model.id)
+    changes.create(record)
+    return record
+
+
+def _newest(model: Model) -> ModelVersion:
+    newest = model.latest_version
+    if newest is None:
+        raise NotFoundError(f"model {model.name!r} has no version yet; run it on a test suite, or create_version()")
+    return newest
+
+
+def _no_model(session: Session, name: str) -> NotFoundError:
+    models = session.state().children("model")
+    renamed = [row.name for row in models if name in _former_names(row)]
+    if renamed:
+        return NotFoundError(
+            f"no model {name!r} in {session.namespace!r}: it is now called {renamed[-1]!r}", code="renamed"
+        )
+    hint = did_you_mean(name, [row.name for row in models])
+    return NotFoundError(f"no model {name!r} in namespace {session.namespace!r}{hint}")
+
+
+def _former_names(row: Row) -> list[object]:
+    names = row.fields.get("former_names")
+    return [*names] if isinstance(names, list) else []

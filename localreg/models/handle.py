@@ -1,0 +1,149 @@
+"""What all handles share: an identity within a session, read anew at each look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+
+from localreg.canonical import checked_object
+from localreg.errors import ConflictError, InvalidInputError, NotFoundError
+from localreg.log import Row, State
+from localreg.names import check_text
+from localreg.records.base import Record
+from localreg.session import Changes, Session
+
+if TYPE_CHECKING:
+    from localreg.query import Result
+
+__all__ = ["UNCHANGED", "Handle", "Unchanged", "checked_texts", "listed", "metadata_merger", "noun"]
+
+
+class Unchanged:
+    """Stands for an argument that was not given, where None means "nothing"."""
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED: Final = Unchanged()
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class Handle(Generic[RecordT]):
+    """An identity within a session. Equal handles mean the same record of the same registry and namespace."""
+
+    _record_class: type[RecordT]
+
+    def __init__(self, session: Session, id: str) -> None:
+        self._session = session
+        self._id = id
+
+    @property
+    def id(self) -> str:
+        """The record's identity: 32 hex digits, for ever."""
+        return self._id
+
+    @property
+    def record(self) -> RecordT:
+        """The record as it is now: frozen data, and a copy of what it holds.
+
+        Raises:
+            NotFoundError: it has been deleted.
+        """
+        return self._record_class.model_validate(deepcopy(self._row().fields))
+
+    @property
+    def name(self) -> str:
+        """What it is called now."""
+        return self._row().name
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made, by its maker's clock, UTC."""
+        return datetime.fromisoformat(self._row().created_at)
+
+    @property
+    def created_by(self) -> str:
+        """The actor who made it."""
+        return self._row().created_by
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was changed last, by that actor's clock, UTC."""
+        return datetime.fromisoformat(self._row().updated_at)
+
+    def _row(self, state: State | None = None) -> Row:
+        row = (state or self._session.state()).get(self._record_class.kind, self._id)
+        if row is None:
+            raise NotFoundError(
+                f"{noun(self._record_class.kind)} {self._id} is not in {self._session.namespace!r}: it was deleted, "
+                "or not made yet at the commit that is shown"
+            )
+        return row
+
+    def _change(self, edit: Callable[[RecordT, Changes], RecordT], *, action: str = "update") -> Self:
+        """Replace the record by what `edit` makes of its newest self."""
+
+        def operation(changes: Changes) -> None:
+            row = self._row(changes.draft)
+            changes.update(row, edit(self._record_class.model_validate(row.fields), changes), action=action)
+
+        self._session.change(operation)
+        return self
+
+    def _delete(self, dependants: Callable[[State], list[str]]) -> None:
+        def operation(changes: Changes) -> None:
+            row = self._row(changes.draft)
+            blocking = dependants(changes.draft)
+            if blocking:
+                raise ConflictError(
+                    f"{noun(row.kind)} {row.name!r} cannot be deleted: {listed(blocking)} depend on it; "
+                    "delete those first",
+                    code="has_dependants",
+                )
+            changes.delete(row)
+
+        self._session.change(operation)
+
+    def history(self) -> Result:
+        """The audit events of this record and of what belongs to it, in order of commit; columns of `audit_events`."""
+        return self._session.engine().select("audit_events", where=f"id = '{self._id}' OR parent = '{self._id}'")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Handle):
+            return NotImplemented
+        return (self._id, self._session.file.registry) == (other._id, other._session.file.registry)
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+
+def checked_texts(**fields: str | Unchanged | None) -> dict[str, Any]:
+    """The texts that were given, checked; None stays None, and what was not given is left out."""
+    return {
+        key: None if text is None else check_text(text, what=key)
+        for key, text in fields.items()
+        if not isinstance(text, Unchanged)
+    }
+
+
+def metadata_merger(
+    metadata: Mapping[str, object] | None, unset: Iterable[str]
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    added = checked_object(metadata or {}, what="metadata")
+    if isinstance(unset, str):
+        raise InvalidInputError(f"unset is a text; pass a list of keys: [{unset!r}]")
+    removed = set(unset)
+    return lambda old: {**{key: value for key, value in old.items() if key not in removed}, **added}
+
+
+def noun(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
+def listed(things: list[str], most: int = 5) -> str:
+    shown = ", ".join(things[:most])
+    return shown if len(things) <= most else f"{shown} and {len(things) - most} more"

@@ -1,0 +1,303 @@
+"""Models and their versions: the handles that a user holds, and the verbs on them.
+
+A handle is an identity: it knows its session and its record's id, and every attribute is read from the newest state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from localreg.canonical import JsonObject, checked_object
+from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.log import Row, State
+from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts, listed, metadata_merger
+from localreg.names import check_alias, check_name, check_tags, check_text, check_version, did_you_mean, new_id
+from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
+from localreg.session import Changes
+
+__all__ = ["Model", "ModelVersion"]
+
+
+class ModelVersion(Handle[ModelVersionRecord]):
+    """One deterministic, trained thing."""
+
+    _record_class = ModelVersionRecord
+
+    @property
+    def model(self) -> Model:
+        """The model that this is a version of."""
+        return Model(self._session, self.record.model)
+
+    @property
+    def version(self) -> str:
+        """The version string."""
+        return self.name
+
+    @property
+    def description(self) -> str | None:
+        """Free text."""
+        return self.record.description
+
+    @property
+    def metadata(self) -> JsonObject:
+        """The model's metadata, overlaid by the version's own."""
+        return {**self.model.metadata, **self.record.metadata}
+
+    @property
+    def aliases(self) -> list[str]:
+        """The aliases that point here, sorted."""
+        return sorted(name for name, version in self.model.aliases().items() if version == self)
+
+    def update(
+        self,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        unset: Iterable[str] = (),
+        description: str | Unchanged | None = UNCHANGED,
+    ) -> Self:
+        """Merge metadata by top-level key, remove the keys in `unset`, set the description; one audited act."""
+        fields = checked_texts(description=description)
+        merge = metadata_merger(metadata, unset)
+        return self._change(lambda record, _: record.replaced(metadata=merge(record.metadata), **fields))
+
+    def delete(self) -> None:
+        """Delete this version.
+
+        Raises:
+            ConflictError: aliases or test runs depend on it; they are named.
+        """
+        self._delete(self._dependants)
+
+    def _dependants(self, state: State) -> list[str]:
+        row = self._row(state)
+        aliases = [
+            f"alias {alias.name!r}"
+            for alias in state.children("alias", row.parent)
+            if alias.fields["version"] == row.id
+        ]
+        return aliases + [f"test run {run.id}" for run in state.children("test_run", row.id)]
+
+    def __repr__(self) -> str:
+        row = self._row()
+        return f"<ModelVersion {self.model.name!r} {row.name!r}>"
+
+
+class Model(Handle[ModelRecord]):
+    """A model of a namespace: a name, and what people say about it."""
+
+    _record_class = ModelRecord
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> str | None:
+        """Free text."""
+        return self.record.description
+
+    @property
+    def owner(self) -> str | None:
+        """Whom to ask."""
+        return self.record.owner
+
+    @property
+    def task(self) -> str | None:
+        """What it is for."""
+        return self.record.task
+
+    @property
+    def tags(self) -> list[str]:
+        """Sorted, unique."""
+        return self.record.tags
+
+    @property
+    def metadata(self) -> JsonObject:
+        """A copy: change it with `update`."""
+        return self.record.metadata
+
+    # --- changing it ------------------------------------------------------------------------------------------------
+
+    def update(
+        self,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        unset: Iterable[str] = (),
+        tags: Iterable[str] | Unchanged = UNCHANGED,
+        owner: str | Unchanged | None = UNCHANGED,
+        description: str | Unchanged | None = UNCHANGED,
+        task: str | Unchanged | None = UNCHANGED,
+    ) -> Self:
+        """Change what is said about the model; one audited act, and none if nothing differs.
+
+        Args:
+            metadata: merged by top-level key into what is there.
+            unset: top-level metadata keys to remove; absent ones are fine.
+            tags: replace all tags; see `tag` and `untag` for single ones.
+            owner: whom to ask; None removes it.
+            description: free text; None removes it.
+            task: what it is for; None removes it.
+
+        Raises:
+            InvalidInputError: metadata is no JSON object, a text is malformed; nothing is changed.
+        """
+        fields = checked_texts(owner=owner, description=description, task=task)
+        if not isinstance(tags, Unchanged):
+            fields["tags"] = check_tags(tags)
+        merge = metadata_merger(metadata, unset)
+        return self._change(lambda record, _: record.replaced(metadata=merge(record.metadata), **fields))
+
+    def tag(self, *tags: str) -> Self:
+        """Add tags; those already there are fine."""
+        added = set(check_tags(tags))
+        return self._change(lambda record, _: record.replaced(tags=sorted(added.union(record.tags))), action="tag")
+
+    def untag(self, *tags: str) -> Self:
+        """Remove tags; absent ones are fine."""
+        removed = set(check_tags(tags))
+        return self._change(lambda record, _: record.replaced(tags=sorted(set(record.tags) - removed)), action="untag")
+
+    def rename(self, name: str) -> Self:
+        """Give the model another name. Its id, history, versions and inferences stay its own; the old name is free.
+
+        Raises:
+            AlreadyExistsError: another model has that name.
+        """
+        name = check_name(name)
+
+        def edit(record: ModelRecord, changes: Changes) -> ModelRecord:
+            if name == record.name:
+                return record
+            if changes.draft.find("model", name) is not None:
+                raise AlreadyExistsError(f"a model {name!r} exists already; choose another name")
+            former = [old for old in record.former_names if old != name]
+            return record.replaced(name=name, former_names=[*former, record.name])
+
+        return self._change(edit, action="rename")
+
+    def delete(self) -> None:
+        """Delete the model. Its history stays in the audit log, and its name is free.
+
+        Raises:
+            ConflictError: versions, and what hangs on them, depend on it; they are named.
+        """
+        self._delete(lambda state: [f"version {row.name!r}" for row in state.children("model_version", self._id)])
+
+    # --- versions and aliases ---------------------------------------------------------------------------------------
+
+    def create_version(
+        self, version: str | int, *, metadata: Mapping[str, object] | None = None, description: str | None = None
+    ) -> ModelVersion:
+        """Add a version; it becomes the newest.
+
+        Raises:
+            AlreadyExistsError: there is one of that name.
+        """
+        record = ModelVersionRecord(
+            id=new_id(),
+            name=check_version(version),
+            model=self._id,
+            description=None if description is None else check_text(description, what="description"),
+            metadata=checked_object(metadata or {}, what="metadata"),
+        )
+
+        def operation(changes: Changes) -> None:
+            model = self._row(changes.draft)
+            if changes.draft.find(record.kind, record.name, record.parent) is not None:
+                raise AlreadyExistsError(f"model {model.name!r} has a version {record.name!r} already; choose another")
+            changes.create(record)
+
+        self._session.change(operation)
+        return ModelVersion(self._session, record.id)
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, in order of creation."""
+        state = self._session.state()
+        self._row(state)
+        return [ModelVersion(self._session, row.id) for row in state.children("model_version", self._id)]
+
+    @property
+    def latest_version(self) -> ModelVersion | None:
+        """The version that was made last; None if there is none yet."""
+        versions = self.versions()
+        return versions[-1] if versions else None
+
+    def version(self, version: str | int) -> ModelVersion:
+        """The version of that name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return ModelVersion(self._session, self._find_version(self._session.state(), check_version(version)).id)
+
+    def set_alias(self, alias: str, version: str | int | ModelVersion) -> Self:
+        """Point an alias at a version, wherever it pointed before; one audited act.
+
+        Raises:
+            NotFoundError: no such version.
+        """
+        alias = check_alias(alias)
+        wanted = version.version if isinstance(version, ModelVersion) else check_version(version)
+
+        def operation(changes: Changes) -> None:
+            target = self._find_version(changes.draft, wanted)
+            if isinstance(version, ModelVersion) and target.id != version.id:
+                raise InvalidInputError(f"{version!r} is no version of model {self.name!r}")
+            row = changes.draft.find("alias", alias, self._id)
+            if row is None:
+                record = AliasRecord(id=changes.new_id("alias", alias), name=alias, model=self._id, version=target.id)
+                changes.create(record, action="set_alias")
+            else:
+                record = AliasRecord.model_validate(row.fields).replaced(version=target.id)
+                changes.update(row, record, action="set_alias")
+
+        self._session.change(operation)
+        return self
+
+    def remove_alias(self, alias: str) -> Self:
+        """Remove an alias.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+
+        def operation(changes: Changes) -> None:
+            changes.delete(self._find_alias(changes.draft, alias), action="remove_alias")
+
+        self._session.change(operation)
+        return self
+
+    def aliases(self) -> dict[str, ModelVersion]:
+        """Each alias and the version that it points to."""
+        state = self._session.state()
+        self._row(state)
+        return {
+            row.name: ModelVersion(self._session, str(row.fields["version"]))
+            for row in state.children("alias", self._id)
+        }
+
+    def resolve(self, alias: str) -> ModelVersion:
+        """The version that an alias points to.
+
+        Raises:
+            NotFoundError: there is no such alias.
+        """
+        row = self._find_alias(self._session.state(), alias)
+        return ModelVersion(self._session, str(row.fields["version"]))
+
+    def _find_version(self, state: State, version: str) -> Row:
+        row = state.find("model_version", version, self._id)
+        if row is None:
+            names = [row.name for row in state.children("model_version", self._id)]
+            have = f"it has {listed([repr(name) for name in names])}" if names else "it has no version yet"
+            raise NotFoundError(f"model {self._row(state).name!r} has no version {version!r}; {have}")
+        return row
+
+    def _find_alias(self, state: State, alias: str) -> Row:
+        row = state.find("alias", alias, self._id)
+        if row is None:
+            hint = did_you_mean(alias, [row.name for row in state.children("alias", self._id)])
+            raise NotFoundError(f"model {self._row(state).name!r} has no alias {alias!r}{hint}")
+        return row
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}>"
