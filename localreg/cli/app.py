@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain text reads the same on a terminal, in a pipe and in a log
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    context_settings={"help_option_names": ["--help", "-h"]},
     epilog=examples(
         "localreg init",
         "localreg models create meadow-6 --metadata framework=pytorch --tag detector",

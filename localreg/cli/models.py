@@ -1,6 +1,6 @@
 """`localreg models`: what `Registry.models`, `create_model` and the methods of `Model` do."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,21 +9,23 @@ from localreg.cli.output import Card, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
 if TYPE_CHECKING:
-    from localreg.registry import Registry
+    from localreg import Registry
 
 __all__ = ["HISTORY", "Name", "Pairs", "app"]
 
-LISTED = ("name", "latest_version", "aliases", "tags", "owner", "task", "workflow", "metadata", "updated_at")
+LISTED = ("name", "latest_version", "aliases", "tags", "owner", "task", "workflow", "updated_at")
 HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "message")
 WELL_KNOWN = (
-    "framework", "weights", "dataset", "commit", "trained_by", "seed", "notes", "keywords", "hyperparameters", "tracker",
-)  # fmt: skip
+    *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
+    *("notes", "keywords", "hyperparameters", "tracker"),
+)
+"""Metadata keys that are shown before the others."""
 
-VALUES = """A VALUE that is JSON is taken as JSON (5, true, null, [1, 2], {"lr": 0.1}), anything else as text; for the text 5
-write KEY='"5"'. Dots in a KEY are plain characters: metadata is merged by whole top-level keys."""
+VALUES = """A VALUE that is JSON is taken as JSON (5, true, null, [1, 2], {"lr": 0.1}), anything else as text; for the
+text 5 write KEY='"5"'. Dots in a KEY are plain characters: metadata is merged by whole top-level keys."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the model; one that begins with - goes after --.")]
-Pairs = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Metadata.")]
+Pairs = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Metadata.")]
 Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
 Task = Annotated[str | None, typer.Option(metavar="TEXT", help="What it is for, such as detection.")]
@@ -65,7 +67,7 @@ def list_models(
 )
 @reading()
 def show_model(registry: "Registry", name: Name) -> Card:
-    """Show one model with its metadata: what `list` says of it, in full."""
+    """Show one model in full, with its metadata."""
     model = registry.get_model(name)
     return Card(Rows.of(registry.models(f"id = '{model.id}'")), first=WELL_KNOWN)
 
@@ -105,7 +107,7 @@ def create_model(
 
 @app.command(
     "set",
-    help=f"Set metadata, owner, description or task; what is not named stays. One audited act.\n\n{VALUES}",
+    help=f"Set metadata, owner, description or task.\n\nWhat is not named stays. All of it is one audited act. {VALUES}",
     epilog=examples(
         'localreg models set meadow-5 framework=pytorch lr=0.1 \'classes=["cat", "dog"]\'',
         "localreg models set meadow-5 release='\"1.10\"' --owner ana -m 'after review'",
@@ -122,13 +124,12 @@ def set_model(
     task: Task = None,
 ) -> str:
     """Set metadata, owner, description or task."""
-    model = registry.get_model(name)
-    given = {"owner": owner, "description": description, "task": task}
-    texts = {key: text for key, text in given.items() if text is not None}
+    fields = {"owner": owner, "description": description, "task": task}
+    given: dict[str, Any] = {field: text for field, text in fields.items() if text is not None}
     metadata = values.metadata(pairs or (), json)
-    if not metadata and not texts:
+    if not metadata and not given:
         raise typer.BadParameter("nothing to set: give KEY=VALUE, --json, --owner, --description or --task")
-    model.update(metadata=metadata, **texts)
+    model = registry.get_model(name).update(metadata=metadata, **given)
     return f"updated model {model.name!r}"
 
 
@@ -140,21 +141,21 @@ def set_model(
 def unset_model(
     registry: "Registry",
     name: Name,
-    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Top-level metadata keys.")] = None,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Top-level metadata keys.")] = None,
     owner: Annotated[bool, typer.Option("--owner", help="Remove the owner.")] = False,
     description: Annotated[bool, typer.Option("--description", help="Remove the description.")] = False,
     task: Annotated[bool, typer.Option("--task", help="Remove the task.")] = False,
 ) -> str:
-    """Remove metadata keys, owner, description or task; absent ones are fine."""
-    model = registry.get_model(name)
-    removed = [field for field, asked in [("owner", owner), ("description", description), ("task", task)] if asked]
+    """Remove metadata, owner, description or task; absent is fine."""
+    fields = {"owner": owner, "description": description, "task": task}
+    removed: dict[str, Any] = {field: None for field, asked in fields.items() if asked}
     if not keys and not removed:
         raise typer.BadParameter("nothing to unset: give KEY, --owner, --description or --task")
-    model.update(unset=keys or (), **dict.fromkeys(removed))
+    model = registry.get_model(name).update(unset=keys or (), **removed)
     return f"updated model {model.name!r}"
 
 
-Tags = Annotated[list[str], typer.Argument(metavar="TAG...", help="One or more.")]
+Tags = Annotated[list[str], typer.Argument(metavar="TAG", help="One or more.")]
 
 
 @app.command("tag", epilog=examples("localreg models tag meadow-5 detector 'night shift'"))
@@ -176,14 +177,20 @@ def untag_model(registry: "Registry", name: Name, tags: Tags) -> str:
 def rename_model(
     registry: "Registry", name: Name, new_name: Annotated[str, typer.Argument(metavar="NEW", help="A free name.")]
 ) -> str:
-    """Give a model another name; its versions, results and history stay its own."""
+    """Give a model another name.
+
+    Its versions, results and history stay its own. The old name is free, and asking for it tells the new one.
+    """
     return f"renamed model {name!r} to {registry.get_model(name).rename(new_name).name!r}"
 
 
 @app.command("delete", epilog=examples("localreg models delete night-owl"))
 @writing
 def delete_model(registry: "Registry", name: Name) -> str:
-    """Delete a model without versions; its history stays in the audit log, and its name is free."""
+    """Delete a model that has no versions.
+
+    Its history stays in the audit log, and its name is free.
+    """
     model = registry.get_model(name)
     deleted = model.name
     model.delete()
@@ -195,5 +202,8 @@ def delete_model(registry: "Registry", name: Name) -> str:
 )
 @reading()
 def model_history(registry: "Registry", name: Name) -> Rows:
-    """Show what was done to a model, its versions and aliases, in order. A deleted one: localreg audit --name NAME."""
+    """Show what was done to a model, its versions and aliases.
+
+    In order of commit. For a deleted model: localreg audit --name NAME.
+    """
     return Rows.of(registry.get_model(name).history(), shown=HISTORY)

@@ -17,7 +17,7 @@ from localreg.cli.output import Answer, Format, show
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from localreg.registry import Registry
+    from localreg import Registry
 
 __all__ = ["Place", "examples", "new_group", "placed", "reading", "writing"]
 
@@ -88,8 +88,8 @@ def reading(*, past: bool = True) -> Callable[[Callable[Concatenate["Registry", 
     """
 
     def decorate(function: Callable[Concatenate["Registry", P], Answer]) -> Command:
-        def command(place: Place, *args: P.args, **kwargs: P.kwargs) -> None:
-            wanted = Format(kwargs.pop("format"))
+        def command(place: Place, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            wanted = Format(str(kwargs.pop("format")))
             if place.at is not None and not past:
                 raise typer.BadParameter("this command looks at the whole log, not at one commit", param_hint="--at")
             answer = function(place.read(), *args, **kwargs)
@@ -106,7 +106,7 @@ def reading(*, past: bool = True) -> Callable[[Callable[Concatenate["Registry", 
 def writing(function: Callable[Concatenate["Registry", P], str]) -> Command:
     """A command that changes something: it returns a sentence, which is printed if there was anything to change."""
 
-    def command(place: Place, *args: P.args, **kwargs: P.kwargs) -> None:
+    def command(place: Place, /, *args: P.args, **kwargs: P.kwargs) -> None:
         message = kwargs.pop("message")
         registry = place.write()
         before = registry.commit
@@ -135,13 +135,14 @@ def placed(
         hidden: options of all commands that are accepted, but would only lengthen its help.
     """
     like = like or command
+    run: Command = command  # typer fills the signature that it is given below
 
     def entry(ctx: typer.Context, **arguments: Any) -> None:  # noqa: ANN401
         given = {name: arguments.pop(name) for name in _GENERAL}
         outer: Place = ctx.meta.get(_KEY, Place())
         place = ctx.meta[_KEY] = replace(outer, **{name: value for name, value in given.items() if value is not None})
         try:
-            command(place, **arguments)  # type: ignore[call-arg] - the signature below is the one that typer fills
+            run(place, **arguments)
         except BrokenPipeError:  # typer would exit with 1, which means a refusal
             from localreg.cli import leave_pipe
 
@@ -152,24 +153,20 @@ def placed(
     general = [_option(name, option, hidden=name in hidden) for name, option in _GENERAL.items()]
     parameters = [context, *(each.replace(kind=context.kind) for each in own), *extra, *general]
     functools.update_wrapper(entry, like)
-    del entry.__wrapped__  # type: ignore[attr-defined] - typer would read that one's annotations
+    vars(entry).pop("__wrapped__")  # typer would read that one's annotations
     entry.__annotations__ = {each.name: each.annotation for each in parameters}
     entry.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return entry
 
 
 def _option(
-    name: str,
-    option: Any,
-    *,
-    kind: Any = str | None,
-    default: object = None,
-    hidden: bool = False,  # noqa: ANN401
+    name: str, option: object, *, kind: object = str | None, default: object = None, hidden: bool = False
 ) -> inspect.Parameter:
     if hidden:
         option = copy.copy(option)
-        option.hidden = True
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+        vars(option)["hidden"] = True
+    annotation = Annotated[kind, option]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def new_group(help: str, *, epilog: str) -> typer.Typer:

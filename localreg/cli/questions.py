@@ -11,9 +11,8 @@ from localreg.cli.output import Rows
 from localreg.cli.place import examples, reading
 
 if TYPE_CHECKING:
-    from localreg.compare import Comparison
+    from localreg import Comparison, Registry
     from localreg.log.verify import VerifyReport
-    from localreg.registry import Registry
 
 __all__ = ["app"]
 
@@ -40,7 +39,10 @@ def audit(
         str | None, typer.Option(metavar="N|TIME", help="Only commits after number N, or events at or after a time.")
     ] = None,
 ) -> Rows:
-    """Show who did what, in order of commit. json and csv hold the records before and after, too."""
+    """Show who did what, in order of commit.
+
+    json and csv hold the records before and after each event, too.
+    """
     start = int(since) if since is not None and since.isdecimal() else since
     return Rows.of(registry.audit(kind=kind, name=name, since=start), shown=HISTORY)
 
@@ -66,7 +68,7 @@ def sql(
         str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL; SHOW TABLES lists the tables.")
     ],
 ) -> Rows:
-    """Ask with SQL. It can only read, and only this registry."""
+    """Ask with SQL: it can only read, and only this registry."""
     return Rows.of(registry.sql(query), nested=False)
 
 
@@ -93,7 +95,9 @@ def compare(
         bool, typer.Option("--broken", help="List the samples that only the baseline gets right.")
     ] = False,
 ) -> "Compared":
-    """Say whether the candidate is better than the baseline on a test suite, sample by sample.
+    """Say whether the candidate is better than the baseline.
+
+    Both are compared on one test suite, sample by sample, as their inferences stand in the registry.
 
     csv holds the metrics, or the listed samples in their stead; json holds everything.
     """

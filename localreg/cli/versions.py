@@ -10,7 +10,7 @@ from localreg.cli.output import Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
 if TYPE_CHECKING:
-    from localreg.registry import Registry
+    from localreg import Registry
 
 __all__ = ["aliases", "versions"]
 
@@ -21,11 +21,11 @@ Version = Annotated[str, typer.Argument(metavar="VERSION", help="Free text, such
 Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="Such as production.")]
 
 versions = new_group(
-    "The versions of a model: each one deterministic, trained thing.",
+    "The versions of a model, each one trained thing.",
     epilog=examples("localreg versions list meadow-5"),
 )
 aliases = new_group(
-    "Names that point to a version and can be moved, such as production.",
+    "Movable names for the versions of a model, such as production.",
     epilog=examples("localreg aliases set meadow-5 production 2"),
 )
 
@@ -33,7 +33,10 @@ aliases = new_group(
 @versions.command("list", epilog=examples("localreg versions list meadow-5"))
 @reading()
 def list_versions(registry: "Registry", model: Model) -> Rows:
-    """List a model's versions, in order of creation. Their metadata is the model's, overlaid by their own."""
+    """List a model's versions, in order of creation.
+
+    Their metadata is the model's, overlaid by their own.
+    """
     name = registry.get_model(model).name
     return Rows.of(registry.sql("SELECT * FROM model_versions WHERE model = ?", [name]), shown=LISTED)
 

@@ -25,8 +25,8 @@ def label_path(node: Node, what: str) -> tuple[str, ...]:
     if len(candidates) != 1:
         found = ", ".join(path[0] for path in candidates) or "none"
         raise InvalidInputError(
-            f"{what} {node.name!r} does not say what is right: one field with a label is needed, and there are: {found}; "
-            "compare models of a workflow whose ground truth and inference have one label each"
+            f"{what} {node.name!r} does not say what is right: one field with a label is needed, and there is {found}; "
+            "compare models of a workflow whose types have one label each"
         )
     return candidates[0]
 

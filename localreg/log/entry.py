@@ -25,6 +25,7 @@ __all__ = ["Change", "Entry", "Event", "Head", "Provenance", "compose", "entry_p
 
 Effect = Literal["put", "remove", "none"]
 
+
 class Head(NamedTuple):
     """Where a log stands: what the next entry chains on.
 

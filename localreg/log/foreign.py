@@ -137,7 +137,7 @@ def _vet(data: bytes) -> int:
     return max(chunk_sizes)
 
 
-def _vet_chunk(metadata: Any, end: int) -> int:  # noqa: ANN401
+def _vet_chunk(metadata: Any, end: int) -> int:
     """The bytes that a column chunk unpacks to."""
     begin = min(_natural(metadata[9]), _natural(metadata.get(11, 0)) or metadata[9])  # a dictionary may stand first
     if begin + _natural(metadata[7]) > end:
@@ -145,7 +145,7 @@ def _vet_chunk(metadata: Any, end: int) -> int:  # noqa: ANN401
     return _natural(metadata[6])
 
 
-def _natural(value: Any) -> int:  # noqa: ANN401
+def _natural(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("a size that is none")
     return value

@@ -197,7 +197,8 @@ class Log:
         except LocalregError as error:
             import logging
 
-            logging.getLogger("localreg").warning("no snapshot of %s at commit %d: %s", self.store.uri, state.head.commit, error)
+            where = self.name_of(f"commit {state.head.commit}")
+            logging.getLogger("localreg").warning("no snapshot at %s: %s", where, error)
             return state
 
 

@@ -1,8 +1,8 @@
 """Snapshot files: the state at one commit, as a cache that may be deleted at any time.
 
-A snapshot is a Parquet file of rows `(kind, parent, name, id, record, …)`, sorted by kind, parent and name. Which commit
-it shows stands in its key-value metadata; a hint beside it names the newest. A snapshot that is missing, torn, of
-another log or of a layout that we do not know is passed over: the log alone is the truth.
+A snapshot is a Parquet file of rows `(kind, parent, name, id, record, …)`, sorted by kind, parent and name. Which
+commit it shows stands in its key-value metadata; a hint beside it names the newest. A snapshot that is missing, torn,
+of another log or of a layout that we do not know is passed over: the log alone is the truth.
 """
 
 from __future__ import annotations

@@ -224,7 +224,10 @@ class Draft(State):
 
 
 def fold(state: State, entries: Iterable[Entry]) -> State:
-    """The state after some more entries. Pure: `fold(s, a + b) == fold(fold(s, a), b)`."""
+    """The state after some more entries.
+
+    Pure: folding `a + b` is folding `a`, then `b`.
+    """
     draft = state.draft()
     head = state.head
     for entry in entries:

@@ -153,8 +153,7 @@ def _claimed(data: bytes, number: int, path: str) -> Head:
 
 def _redacted_places(details: object) -> Iterator[tuple[int, int]]:
     events = details.get("events", []) if isinstance(details, dict) else []
-    for commit, event in cast("list[list[int]]", events):
-        yield commit, event
+    return ((commit, event) for commit, event in cast("list[list[int]]", events))
 
 
 def _snapshots(log: Log) -> set[int]:

@@ -36,7 +36,7 @@ def mcnemar_exact(fixed: int, broken: int) -> float:
     if 2 * few >= total:
         return 1.0  # the tail holds at least half of all throws
     if total <= EXACT_UPTO:
-        return min(1.0, 2 * sum(comb(total, k) for k in range(few + 1)) / 2**total)
+        return min(1.0, 2 * sum(comb(total, k) for k in range(few + 1)) / (1 << total))
     return min(1.0, 2 * _tail(few, total))
 
 

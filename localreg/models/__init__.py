@@ -1,6 +1,17 @@
 """Models, their versions and aliases."""
 
 from localreg.models.finding import create_model, ensure_version, find_model, get_model, get_version
+from localreg.models.handle import UNCHANGED, Unchanged
 from localreg.models.model import Model, ModelVersion
 
-__all__ = ["Model", "ModelVersion", "create_model", "ensure_version", "find_model", "get_model", "get_version"]
+__all__ = [
+    "UNCHANGED",
+    "Model",
+    "ModelVersion",
+    "Unchanged",
+    "create_model",
+    "ensure_version",
+    "find_model",
+    "get_model",
+    "get_version",
+]

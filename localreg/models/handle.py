@@ -133,6 +133,7 @@ def checked_texts(**fields: str | Unchanged | None) -> dict[str, Any]:
 def metadata_merger(
     metadata: Mapping[str, object] | None, unset: Iterable[str]
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What turns old metadata into new: keys in `unset` go, those in `metadata` come or are replaced."""
     added = checked_object(metadata or {}, what="metadata")
     if isinstance(unset, str):
         raise InvalidInputError(f"unset is a text; pass a list of keys: [{unset!r}]")
@@ -141,9 +142,11 @@ def metadata_merger(
 
 
 def noun(kind: str) -> str:
+    """A kind of record, as people say it."""
     return kind.replace("_", " ")
 
 
 def listed(things: list[str], most: int = 5) -> str:
+    """The first things of a list, and how many more there are."""
     shown = ", ".join(things[:most])
     return shown if len(things) <= most else f"{shown} and {len(things) - most} more"

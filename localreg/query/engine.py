@@ -144,7 +144,7 @@ class Engine:
             union += f" UNION ALL SELECT b.* FROM read_parquet({_quoted(base)}) b ANTI JOIN _changed USING (kind, id)"
         connection.execute(
             f"""CREATE VIEW _records AS SELECT {_quoted(self.namespace)} AS namespace, kind, parent, name, id,
-                CAST(record AS JSON) AS record, created_commit, created_event, updated_commit, updated_event, created_by,
+                CAST(record AS JSON) AS record, created_commit, created_event, created_by,
                 CAST(created_at AS TIMESTAMPTZ) AS created_at, CAST(updated_at AS TIMESTAMPTZ) AS updated_at
             FROM ({union})"""
         )

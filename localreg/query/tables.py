@@ -81,7 +81,8 @@ WHERE r.kind = 'test_case'
 _TEST_SUITES = f"""
 SELECT r.id, r.namespace, r.name, w.name AS workflow, CAST((r.record->'version') AS BIGINT) AS version,
     (r.record->>'description') AS description, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
-    coalesce(list_transform(CAST((v.record->'test_cases') AS VARCHAR[]), lambda id: c.names[id]), []) AS test_cases, {_MADE}
+    coalesce(list_transform(CAST((v.record->'test_cases') AS VARCHAR[]), lambda id: c.names[id]), []) AS test_cases,
+    {_MADE}
 FROM _records r
 LEFT JOIN _records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
 LEFT JOIN _records v ON v.kind = 'test_suite_version' AND v.parent = r.id AND v.name = (r.record->>'version')
@@ -105,8 +106,8 @@ WHERE r.kind = 'test_run'
 """
 
 _AUDIT_EVENTS = """
-SELECT namespace, commit, event, CAST(time AS TIMESTAMPTZ) AS time, actor, host, message, action, kind, id, name, parent,
-    CAST(before AS JSON) AS before, CAST(after AS JSON) AS after, digest,
+SELECT namespace, commit, event, CAST(time AS TIMESTAMPTZ) AS time, actor, host, message, action, kind, id, name,
+    parent, CAST(before AS JSON) AS before, CAST(after AS JSON) AS after, digest,
     (commit, event) AS _order
 FROM _events
 """

@@ -62,7 +62,7 @@ class TestSuiteRecord(_CaseOrSuiteRecord):
 
 
 class TestCaseVersionRecord(Record):
-    """One version of a test case. `name` is the number; its rows are the files of table `ground_truths` that it owns."""
+    """One version of a test case. `name` is the number; it owns the files of table `ground_truths`."""
 
     __test__ = False
     kind: ClassVar[str] = "test_case_version"

@@ -53,7 +53,7 @@ class RegistryFile:
 
 
 def find_location(uri: str | os.PathLike[str] | None) -> str:
-    """The URI or path to open: the one given, else `LOCALREG_URI`, else the nearest `.localreg` upward, else one here."""
+    """The one given, else `LOCALREG_URI`, else the nearest `.localreg` upward, else `.localreg` here."""
     if uri is not None:
         return os.fspath(uri)
     named = os.environ.get("LOCALREG_URI")

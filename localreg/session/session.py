@@ -294,8 +294,8 @@ def _refuse_overlap(prepared: Changes, newest: State) -> None:
         ours, theirs = prepared.before.get(change.kind, change.id), newest.get(change.kind, change.id)
         if ours is not None and (theirs is None or theirs.updated != ours.updated):
             raise ConflictError(
-                f"{change.kind.replace('_', ' ')} {change.name!r} was changed by another commit during the transaction; "
-                "nothing was written: run it again"
+                f"{change.kind.replace('_', ' ')} {change.name!r} was changed by another commit during the "
+                "transaction; nothing was written: run it again"
             )
 
 

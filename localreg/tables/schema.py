@@ -125,7 +125,8 @@ def _node(hint: Any, path: str, *, within: tuple[type, ...]) -> Node:
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return _struct(hint, path, optional=optional, within=within)
     raise InvalidInputError(
-        f"{path} has the type {hint!r}, which cannot be stored; use str, int, float, bool, a dataclass, or a list of these"
+        f"{path} has the type {hint!r}, which cannot be stored; "
+        "use str, int, float, bool, a dataclass, or a list of these"
     )
 
 

@@ -64,8 +64,8 @@ def split_known(
         rows: as `sample_rows` makes them; may hold one sample several times.
 
     Returns:
-        The index of each row (int64), where the n-th new sample gets `sample_count + n`; the new samples once each, with
-        their `key`; and what the part of them must say about its keys.
+        The index of each row (int64), where the n-th new sample gets `sample_count + n`; the new samples once each,
+        with their `key`; and what the part of them must say about its keys.
     """
     import duckdb
     import pyarrow as pa
@@ -78,7 +78,8 @@ def split_known(
         )
         connection.execute(
             f"""CREATE TABLE distinct_samples AS
-            SELECT d.i, d.key, known.idx FROM (SELECT min(i) AS i, sample, hash(sample) AS key FROM incoming GROUP BY sample) d
+            SELECT d.i, d.key, known.idx
+            FROM (SELECT min(i) AS i, sample, hash(sample) AS key FROM incoming GROUP BY sample) d
             LEFT JOIN ({known}) known ON known.key = d.key AND known.sample IS NOT DISTINCT FROM d.sample"""
         )
         first = sample_count(state, workflow_id)
@@ -108,7 +109,8 @@ def _known_samples(connection: Any, session: Session, state: State, workflow_id:
         key = "key" if pointer.details.get("hash_probe") == probe else "hash(sample)"
         first = cast(int, pointer.details["first"])
         selects.append(
-            f"SELECT {first} + file_row_number AS idx, {key} AS key, sample FROM read_parquet('{file}', file_row_number = true)"
+            f"SELECT {first} + file_row_number AS idx, {key} AS key, sample "
+            f"FROM read_parquet('{file}', file_row_number = true)"
         )
     return " UNION ALL ".join(selects)
 
@@ -120,8 +122,8 @@ def _probe(connection: Any) -> str:
 def absolute_indices(indices: np.ndarray, details: JsonObject) -> np.ndarray:
     """Indices as stored in a part → indices in the workflow.
 
-    A part that was staged when the workflow had `staged_first` samples counts the new ones of its own commit from there.
-    When another commit was faster, they landed at `first` instead, and the part was not written again.
+    A part that was staged when the workflow had `staged_first` samples counts the new ones of its own commit from
+    there. When another commit was faster, they landed at `first` instead, and the part was not written again.
     """
     import numpy as np
 

@@ -280,7 +280,7 @@ def _unzipped(workflow: Workflow, pairs: Sequence[tuple[object, object]]) -> tup
         for value, wanted in zip(pair, (workflow.test_sample_type, workflow.ground_truth_type), strict=True):
             if not isinstance(value, wanted):
                 raise InvalidInputError(
-                    f"test_samples[{number}] holds {value!r}; workflow {workflow.name!r} wants a {wanted.__name__} there"
+                    f"test_samples[{number}] holds {value!r} where workflow {workflow.name!r} wants a {wanted.__name__}"
                 )
         samples.append(pair[0])
         truths.append(pair[1])

@@ -55,8 +55,8 @@ class TestRun:
     def __init__(self, model: Model[Any, Any], test_suite: TestSuite) -> None:
         if model.workflow != test_suite.workflow:
             raise WorkflowMismatchError(
-                f"model {model.name!r} belongs to workflow {model.workflow.name!r}, and test suite {test_suite.name!r} to "
-                f"{test_suite.workflow.name!r}"
+                f"model {model.name!r} belongs to workflow {model.workflow.name!r}, "
+                f"and test suite {test_suite.name!r} to {test_suite.workflow.name!r}"
             )
         if model.session.store.uri != test_suite.session.store.uri:
             raise InvalidInputError(f"{model!r} and {test_suite!r} lie in different registries or namespaces")
@@ -86,7 +86,8 @@ class TestRun:
         samples = objects_at(self._session, state, workflow, self.model.workflow_id(state), rows[positions])
         if samples and self.model.infer is None:
             raise InvalidInputError(
-                f"model {self.model.name!r} was made without infer, and {len(samples)} samples lack an inference; pass infer="
+                f"model {self.model.name!r} was made without infer, and {len(samples)} samples lack an inference; "
+                "pass infer="
             )
         return positions, [self._checked(sample, self.model.infer(sample)) for sample in samples if self.model.infer]
 

@@ -162,8 +162,8 @@ class TestSuite:
         if content is not None and content != _content(changes.draft, record):
             if record.version and not reset:
                 warnings.warn(
-                    f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to make "
-                    "them its next version",
+                    f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to "
+                    "make them its next version",
                     stacklevel=5,
                 )
             else:

@@ -54,7 +54,7 @@ class Workflow:
             raise InvalidInputError(
                 f"{self.test_sample_type.__name__} has no field to tell one sample from another; add one"
             )
-        assert self.ground_truth and self.inference  # refuse types that cannot be stored here, not at the first use
+        self.schemas()  # refuses types that cannot be stored here and now, not at the first use
 
     @cached_property
     def test_sample(self) -> Node:

@@ -1,6 +1,6 @@
 """Print how near we are to what the disk and the libraries underneath allow. No time is asserted: machines differ.
 
-    python -m tests.benchmarks [--rounds N] [--folder FOLDER]
+Run `python -m tests.benchmarks [--rounds N] [--folder FOLDER]`.
 """
 
 from __future__ import annotations
