@@ -178,7 +178,12 @@ class Registry:
         return self._session.engine().sql(query, parameters)
 
     def compare(
-        self, baseline: str | Model | ModelVersion, candidate: str | Model | ModelVersion, *, suite: str
+        self,
+        baseline: str | Model | ModelVersion,
+        candidate: str | Model | ModelVersion,
+        *,
+        suite: str,
+        strict: bool = False,
     ) -> Comparison:
         """Whether the candidate is better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -186,6 +191,7 @@ class Registry:
             baseline: a model or version; references as in `get_version`.
             candidate: the one that might be better.
             suite: name of the test suite, at its newest version.
+            strict: count a sample without an inference as wrong, instead of leaving it out.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -193,7 +199,8 @@ class Registry:
         """
         from localreg.compare import compare
 
-        return compare(self._session, self.get_version(baseline), self.get_version(candidate), suite=suite)
+        versions = self.get_version(baseline), self.get_version(candidate)
+        return compare(self._session, *versions, suite=suite, strict=strict)
 
     # --- history ----------------------------------------------------------------------------------------------------
 

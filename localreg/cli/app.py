@@ -71,7 +71,7 @@ def _init(
     print(f"registry {registry.id} {verb}: {registry.uri}")
 
 
-app.command("init", epilog=examples("localreg init models", "localreg init /mnt/team/models --shared group"))(
+app.command("init", epilog=examples("localreg init models", "localreg init team/models --shared group"))(
     placed(_init, hidden={"at", "namespace", "actor"})
 )
 app.add_typer(models.app, name="models")

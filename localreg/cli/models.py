@@ -107,7 +107,7 @@ def create_model(
 
 @app.command(
     "set",
-    help=f"Set metadata, owner, description or task.\n\nWhat is not named stays. All of it is one audited act. {VALUES}",
+    help=f"Set metadata, owner, description or task.\n\nWhat is not named stays. It is one audited act. {VALUES}",
     epilog=examples(
         'localreg models set meadow-5 framework=pytorch lr=0.1 \'classes=["cat", "dog"]\'',
         "localreg models set meadow-5 release='\"1.10\"' --owner ana -m 'after review'",

@@ -66,7 +66,7 @@ class Place:
         present = self.read()
         return present if self.at is not None else self.open(read_only=False)
 
-    def open(self, *, read_only: bool, **options: Any) -> "Registry":  # noqa: ANN401 - those of localreg.open
+    def open(self, *, read_only: bool, **options: Any) -> "Registry":
         """`localreg.open`, with a hint for a shell where there is no registry."""
         import localreg
 
@@ -137,7 +137,7 @@ def placed(
     like = like or command
     run: Command = command  # typer fills the signature that it is given below
 
-    def entry(ctx: typer.Context, **arguments: Any) -> None:  # noqa: ANN401
+    def entry(ctx: typer.Context, **arguments: Any) -> None:
         given = {name: arguments.pop(name) for name in _GENERAL}
         outer: Place = ctx.meta.get(_KEY, Place())
         place = ctx.meta[_KEY] = replace(outer, **{name: value for name, value in given.items() if value is not None})

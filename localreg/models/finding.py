@@ -87,10 +87,10 @@ def get_model(session: Session, name: str) -> Model:
 
 def get_version(session: Session, reference: str | Model | ModelVersion) -> ModelVersion:
     """The model version that a reference means; see `Registry.get_version`."""
-    if isinstance(reference, ModelVersion):
-        return reference
-    if isinstance(reference, Model):
-        return _newest(reference)
+    if isinstance(reference, Model | ModelVersion):
+        # Looked up again: the handle may come from another commit, and must not come from another registry.
+        found = type(reference)(session, reference.id)
+        return _newest(found) if isinstance(found, Model) else found
     state = session.state()
     for name, what in split_reference(check_name(reference)):
         row = state.find("model", name)

@@ -117,7 +117,7 @@ def _parse_condition(source: Source) -> Node:
     if len(statements) == 1:
         node = statements[0]["node"]
         case = node.get("where_clause")  # a UNION has none
-        if case is not None and case["class"] == "CASE" and len(case["case_checks"]) == 1:
+        if case is not None and case["class"] == "CASE":
             condition: Node = case["case_checks"][0].pop("when_expr")
             if node == _frame("where"):
                 return condition

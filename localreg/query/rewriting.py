@@ -363,7 +363,7 @@ class Rewriter:
             raise self._source.error(f"no function '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
         if "aggregate" in info.kinds or name in _HIDDEN_AGGREGATES:
             raise self._source.error(f"{name}() is over many rows, which only `registry.sql` takes")
-        if not info.kinds & {"scalar", "macro"} or name == "unnest":
+        if not info.kinds & {"scalar", "macro"}:
             raise self._source.error(f"{name}() gives rows, not a value; `registry.sql` takes it")
         if name in _SIDE_EFFECTS or name.startswith(("pg_", "has_", "inet_")):
             raise self._source.error(f"{name}() is about the database rather than the row, and is not taken")

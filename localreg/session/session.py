@@ -38,6 +38,7 @@ preconditions: list[Precondition] = []
 
 _transaction: ContextVar[Transaction | None] = ContextVar("localreg_transaction", default=None)
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+_abandoned: list[Engine | None] = []
 
 
 def _refuse_condemned_files(before: State, after: State, changes: Sequence[Change]) -> None:
@@ -348,9 +349,11 @@ def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:
 
 
 def _after_fork() -> None:
-    """A lock that another thread held at the fork would never be released in the child."""
+    """A lock that another thread held at the fork would never be released in the child; nor has DuckDB its threads."""
     for session in list(_sessions):
         session._lock = threading.RLock()
+        _abandoned.append(session._engine)  # closing its connections would wait for threads that are not here
+        session._engine = None
         session._engine = None
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import localreg.models as registered
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import WorkflowMismatchError
-from localreg.log import Row, State
+from localreg.log import State
 from localreg.names import check_name, check_tags, new_id
 from localreg.records.models import ModelRecord
 from localreg.session import Changes, Session
@@ -60,21 +60,25 @@ class Model(Generic[SampleT, InferenceT]):
         if tags is not None:
             asked["tags"] = check_tags(tags)
         fresh = new_id()
-        self._session.change(lambda changes: self._ensure(changes, name, fresh, asked))
+        if self._session.state().find("model", name) is None:
+            self._session.change(lambda changes: self._create(changes, fresh, name, asked))
         self.registered = registered.get_model(self._session, name)
+        check_binding(self._session.state(), self.registered.record, self.workflow)
+        if self.registered.id != fresh:
+            self._warn_of_differences(asked)
 
-    def _ensure(self, changes: Changes, name: str, fresh: str, asked: dict[str, Any]) -> None:
-        row = changes.draft.find("model", name)
-        if row is None:
+    def _create(self, changes: Changes, fresh: str, name: str, asked: dict[str, Any]) -> None:
+        if changes.draft.find("model", name) is None:
             changes.create(ModelRecord(id=fresh, name=name, workflow=self.workflow.ensure(changes), **asked))
-            return
-        check_binding(changes.draft, row, self.workflow)
-        differing = [field for field, value in asked.items() if value != row.fields.get(field)]
+
+    def _warn_of_differences(self, asked: dict[str, Any]) -> None:
+        record = self.registered.record
+        differing = [field for field, value in asked.items() if value != getattr(record, field)]
         if differing:
             warnings.warn(
-                f"model {name!r} exists already, and its {' and '.join(differing)} stay as they are; "
+                f"model {record.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
                 "use update() to change them",
-                stacklevel=5,
+                stacklevel=3,
             )
 
     # --- what it is -------------------------------------------------------------------------------------------------
@@ -148,9 +152,9 @@ class Model(Generic[SampleT, InferenceT]):
         return f"<Model {self.name!r} of workflow {self.workflow.name!r}>"
 
 
-def check_binding(state: State, model: Row, workflow: Workflow) -> None:
+def check_binding(state: State, model: ModelRecord, workflow: Workflow) -> None:
     """Raise `WorkflowMismatchError` if a model is bound to another workflow."""
-    bound = state.get("workflow", str(model.fields.get("workflow")))
+    bound = None if model.workflow is None else state.get("workflow", model.workflow)
     if bound is None:
         return
     if bound.name != workflow.name:

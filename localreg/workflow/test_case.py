@@ -61,8 +61,10 @@ class TestCase(Generic[SampleT, TruthT]):
     ) -> None:
         self._session = current_session()
         name = check_name(name, what="test case name")
-        if version is None:
-            content = None if test_samples is None else _Content(self._session, self.workflow, test_samples)
+        if version is not None and test_samples is not None:
+            raise InvalidInputError(f"a version of test case {name!r} does not change; leave out version or test_samples")
+        content = None if test_samples is None else _Content(self._session, self.workflow, test_samples)
+        if content is not None or (version is None and self._session.state().find("test_case", name) is None):
             text = None if description is None else check_text(description, what="description")
             self._session.change(lambda changes: self._ensure(changes, name, text, content, reset))
         self._row = self._find(self._session.state(), name, version)

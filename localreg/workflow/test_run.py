@@ -155,8 +155,8 @@ class _Upload:
         model = changes.draft.get("model", run.model.id)
         if model is None:
             raise InvalidInputError(f"model {run.model.id} was deleted during the test run; make it again")
-        check_binding(changes.draft, model, workflow)
         record = ModelRecord.model_validate(model.fields)
+        check_binding(changes.draft, record, workflow)
         if record.workflow is None:
             changes.update(model, record.replaced(workflow=workflow_id))
         version = ensure_version(changes, model)

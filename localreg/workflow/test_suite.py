@@ -51,13 +51,16 @@ class TestSuite:
     ) -> None:
         self._session = current_session()
         name = check_name(name, what="test suite name")
-        if version is None:
-            content = None if test_cases is None else self._checked(test_cases)
-            said: dict[str, Any] = {}
-            if description is not None:
-                said["description"] = check_text(description, what="description")
-            if tags is not None:
-                said["tags"] = check_tags(tags)
+        if version is not None and test_cases is not None:
+            raise InvalidInputError(f"a version of test suite {name!r} does not change; leave out version or test_cases")
+        content = None if test_cases is None else self._checked(test_cases)
+        said: dict[str, Any] = {}
+        if description is not None:
+            said["description"] = check_text(description, what="description")
+        if tags is not None:
+            said["tags"] = check_tags(tags)
+        missing = version is None and self._session.state().find("test_suite", name) is None
+        if said or content is not None or missing:
             self._session.change(lambda changes: self._ensure(changes, name, content, reset, said))
         self._row = self._find(self._session.state(), name, version)
 

@@ -235,6 +235,8 @@ COMPARISONS: list[tuple[str, set[str]]] = [
     ("'auto' IN metadata.x", {"list", "word"}),
     ("'a' IN metadata.x", {"words", "word"}),
     ("1 IN metadata.x", {"list"}),
+    ("'1' IN metadata.x", set()),
+    ("DATE '2024-05-06' IN metadata.x", set()),
     ("0.5 IN metadata.x", {"list"}),
     ("true IN metadata.x", {"list"}),
     ("NOT 'auto' IN metadata.x", (TEXTS | {"words", "empty list"}) - {"word"}),
@@ -282,6 +284,7 @@ COLUMNS_ONLY: list[tuple[str, set[str]]] = [
     ("metadata.x IN (0.9, 1) AND tags[2] = 'fast'", {"number"}),
     ("list_filter(tags, t -> t = 'fast') = ['fast']", {"number"}),
     ("list_filter(tags, lambda name: name = 'fast') = ['fast']", {"number"}),  # a parameter hides a column
+    ("len(list_filter([{'x': 5}], lambda metadata: metadata.x = 5)) = 1", EVERY),
     ("list_reduce(tags, lambda a, b: a || b, '') = 'detectorfast'", {"number"}),
     ("[t || '!' for t in tags if t <> 'fast'] = ['detector!']", {"number"}),
     ("value = 0.12345678901234567", EVERY),  # as the same digits in Python or JSON
@@ -308,6 +311,16 @@ def test_one_model_with_text_where_others_have_a_number_spoils_nothing(models: d
     rates = [{"lr": 0.1}, {"lr": "auto"}, {"lr": "0.1"}, {"lr": [0.1]}, {"lr": None}, {}]
     assert [evaluate(models, "metadata.lr < 0.5", each) for each in rates] == [True, None, None, None, None, None]
     assert [evaluate(models, "metadata.lr = 'auto'", each) for each in rates] == [None, True, False, None, None, None]
+
+
+@pytest.mark.parametrize("read", ["metadata.lr", "coalesce(metadata.lr, 0)", "abs(metadata.lr)", "metadata.lr::DOUBLE"])
+@pytest.mark.parametrize("value", [0.12345678901234567, 0.30000000000000004, 5e-324, 1.7976931348623157e308])
+def test_a_number_is_equal_to_the_digits_that_python_shows(
+    models: duckdb.DuckDBPyConnection, read: str, value: float
+) -> None:
+    assert evaluate(models, f"{read} = {value!r}", {"lr": value}) is True
+    assert evaluate(models, f"{read} IN ({value!r}, 5)", {"lr": value}) is True
+    assert evaluate(models, f"{read} BETWEEN {value!r} AND {value!r}", {"lr": value}) is True
 
 
 KEYS = [
@@ -550,6 +563,8 @@ def test_order_by_puts_numbers_by_value_then_text_then_what_is_missing(
         ("*", "COLUMNS()"),
         ("name LIMIT 1", "more than an order"),
         ("name OFFSET 1", "more than an order"),
+        ("name USING SAMPLE 10%", "syntax error"),
+        ("name FOR UPDATE", "SELECT locking clause is not supported"),
         ("name; DROP TABLE models", "another statement"),
         ("name; SELECT 1", "more than an order"),
         ("(SELECT 1)", "subquery"),

@@ -1,0 +1,651 @@
+"""The command line says what the library says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from typer.main import get_command
+
+import localreg
+from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
+from localreg.cli.app import app
+from localreg.cli.output import JSON_COLUMNS, aligned
+from localreg.query.tables import TABLES
+from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+
+SAMPLES = 20
+
+
+@dataclass(frozen=True)
+class Plate(TestSample):
+    number: int
+
+
+@dataclass(frozen=True)
+class Text(GroundTruth):
+    text: str
+
+
+@dataclass(frozen=True)
+class Reading(Inference):
+    text: str
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The registry that the examples in the help texts speak of."""
+    folder = tmp_path_factory.mktemp("made") / "registry"
+    registry = localreg.open(folder, actor="ana")
+    registry.create_model("meadow-4", metadata={"framework": "pytorch"}, tags={"detector"}, owner="ana")
+    registry.create_model("meadow-5", metadata={"framework": "pytorch", "lr": 0.1, "optim": {"deep": [1, None]}})
+    registry.create_model("night-owl", description="two\nlines")
+    _, case_class, suite_class, model_class = define_workflow("Plates", Plate, Text, Reading)
+
+    def wrong_on(*numbers: int) -> Callable[[Plate], Reading]:
+        return lambda plate: Reading("?" if plate.number in numbers else str(plate.number))
+
+    with localreg.use(registry):
+        halves = [range(SAMPLES // 2), range(SAMPLES // 2, SAMPLES)]
+        cases = [
+            case_class(name, test_samples=[(Plate(n), Text(str(n))) for n in numbers])
+            for name, numbers in zip(["day", "night"], halves, strict=True)
+        ]
+        suite = suite_class("plates", test_cases=cases)
+        test(model_class("meadow-4", wrong_on(0, 1, 11, 12)), suite)
+        test(model_class("meadow-5", wrong_on(1, 2)), suite)
+        registry.get_model("meadow-5").create_version("2", metadata={"lr": 0.2})
+        test(model_class("meadow-5", wrong_on(2)), suite)
+    registry.get_model("meadow-5").set_alias("production", "2")
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, and the one that the commands find."""
+    copy = tmp_path / "registry"
+    shutil.copytree(made, copy)
+    monkeypatch.setenv("LOCALREG_URI", str(copy))
+    monkeypatch.setenv("LOCALREG_ACTOR", "ben")
+    monkeypatch.chdir(tmp_path)
+    return copy
+
+
+@pytest.fixture
+def registry(folder: Path) -> localreg.Registry:
+    return localreg.open(folder, actor="ben")
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Cli: TypeAlias = Callable[..., Ran]
+
+
+@pytest.fixture
+def cli(folder: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
+    def call(*arguments: str) -> Ran:
+        capsys.readouterr()
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    return call
+
+
+def done(ran: Ran) -> Ran:
+    assert (ran.code, ran.err) == (0, "")
+    return ran
+
+
+def process(*arguments: str, code: str = "from localreg.cli import main; main()") -> list[str]:
+    return [sys.executable, "-c", code, *arguments]
+
+
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process started in another folder finds the package that is tested."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(localreg.__file__).parents[1]))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def native(rows: localreg.Result) -> list[dict[str, Any]]:
+    """The library's rows as JSON has them."""
+
+    def value(name: str, item: object) -> object:
+        if name in JSON_COLUMNS and isinstance(item, str):
+            return json.loads(item)
+        return item.isoformat() if isinstance(item, datetime) else item
+
+    return [{name: value(name, item) for name, item in row.items()} for row in rows.dicts()]
+
+
+# --- every command ----------------------------------------------------------------------------------------------------
+
+
+def commands(command: Any = None, path: Sequence[str] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    command = command or get_command(app)
+    yield tuple(path), command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, [*path, name])
+
+
+COMMANDS = {" ".join(path): command for path, command in commands()}
+EXAMPLES = [
+    (name, line.strip())
+    for name, command in COMMANDS.items()
+    for line in (command.epilog or "").splitlines()
+    if line.startswith("  ")
+]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_says_what_the_command_does_and_shows_an_example_of_it(cli: Cli, name: str) -> None:
+    text = done(cli(*name.split(), "--help")).out
+    assert COMMANDS[name].help.split("\n")[0].strip() in " ".join(text.split())
+    assert f"Examples:\n    localreg {name}".rstrip() in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES)
+def test_every_example_runs(cli: Cli, name: str, example: str) -> None:
+    program, *arguments = shlex.split(example)
+    assert program == "localreg"
+    assert done(cli(*arguments)).out
+
+
+READS = [
+    "models list",
+    "models show meadow-5",
+    "models history meadow-5",
+    "versions list meadow-5",
+    "aliases list meadow-5",
+    "audit",
+    "verify",
+    "sql 'SELECT * FROM models'",
+    "compare meadow-4 meadow-5 --suite plates",
+]
+WRITES = [
+    "models create x",
+    "models set meadow-5 a=1",
+    "models unset meadow-5 lr",
+    "models tag meadow-5 t",
+    "models untag meadow-4 detector",
+    "models rename meadow-5 x",
+    "models delete night-owl",
+    "versions create meadow-5 3",
+    "aliases set meadow-5 a 1",
+    "aliases remove meadow-5 production",
+]
+
+
+def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
+    leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
+    assert {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])} == leaves - {"init"}
+
+
+@pytest.mark.parametrize("line", READS)
+def test_every_read_takes_three_formats_and_writes_nothing(cli: Cli, folder: Path, line: str) -> None:
+    before = files(folder)
+    assert done(cli(*shlex.split(line))).out
+    assert isinstance(done(cli(*shlex.split(line), "--format", "json")).json, (list, dict))
+    rows = list(csv.reader(io.StringIO(done(cli(*shlex.split(line), "--format", "csv")).out)))
+    assert len({len(row) for row in rows}) == 1
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("line", [*READS, *WRITES])
+def test_no_command_but_init_makes_a_registry(cli: Cli, tmp_path: Path, line: str) -> None:
+    typo = tmp_path / "typo"
+    ran = cli(*shlex.split(line), "--registry", str(typo))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"localreg: no registry at {typo}; `localreg init` makes one\n"
+    assert not typo.exists()
+
+
+@pytest.mark.parametrize("line", WRITES)
+def test_a_write_into_the_past_is_refused(cli: Cli, folder: Path, registry: localreg.Registry, line: str) -> None:
+    before = files(folder)
+    ran = cli("--at", str(registry.commit), *shlex.split(line))
+    assert ran.code == 1
+    assert "as of commit" in ran.err
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("line", WRITES)
+def test_a_write_is_one_commit_by_the_actor_with_the_message(cli: Cli, registry: localreg.Registry, line: str) -> None:
+    before = registry.commit
+    words = shlex.split(line)
+    assert done(cli(*words, "--actor", "cleo", "--message", "why not")).out.count("\n") == 1
+    assert registry.commit == before + 1
+    event = registry.audit(since=before)[0]
+    assert (event["actor"], event["message"]) == ("cleo", "why not")
+
+
+# --- the same answers -------------------------------------------------------------------------------------------------
+
+
+def test_listings_are_the_librarys_rows(cli: Cli, registry: localreg.Registry) -> None:
+    assert done(cli("models", "list", "-f", "json")).json == native(registry.models())
+    where = "metadata.lr > 0.05 AND name LIKE 'meadow%'"
+    ran = cli("models", "list", "--where", where, "--order-by", "name DESC", "--limit", "1", "-f", "json")
+    assert done(ran).json == native(registry.models(where, order_by="name DESC", limit=1))
+    order = ["owner DESC", "name DESC"]
+    ran = cli("models", "list", "--order-by", order[0], "--order-by", order[1], "-f", "json")
+    assert done(ran).json == native(registry.models(order_by=order))
+    assert done(cli("models", "history", "meadow-5", "-f", "json")).json == native(
+        registry.get_model("meadow-5").history()
+    )
+
+
+def test_audit_is_the_librarys_audit(cli: Cli, registry: localreg.Registry) -> None:
+    assert done(cli("audit", "-f", "json")).json == native(registry.audit())
+    ran = cli("audit", "--kind", "model", "--name", "meadow-5", "--since", "2", "-f", "json")
+    assert done(ran).json == native(registry.audit(kind="model", name="meadow-5", since=2))
+    time = registry.audit()[6]["time"].isoformat()
+    assert done(cli("audit", "--since", time, "-f", "json")).json == native(registry.audit(since=time))
+
+
+def test_sql_is_the_librarys_sql(cli: Cli, registry: localreg.Registry) -> None:
+    query = "SELECT name, tags, created_at, {'x': [1, NULL]} AS s FROM models ORDER BY name"
+    assert done(cli("sql", query, "-f", "json")).json == native(registry.sql(query))
+
+
+def test_show_is_one_object_and_verify_is_the_report(cli: Cli, registry: localreg.Registry) -> None:
+    assert done(cli("models", "show", "meadow-5", "-f", "json")).json == native(registry.models("name = 'meadow-5'"))[0]
+    assert done(cli("verify", "-f", "json")).json == {"ok": True, **asdict(registry.verify())}
+
+
+def test_versions_and_aliases_are_the_librarys(cli: Cli, registry: localreg.Registry) -> None:
+    model = registry.get_model("meadow-5")
+    listed = done(cli("versions", "list", "meadow-5", "-f", "json")).json
+    assert [(row["version"], row["metadata"], row["aliases"]) for row in listed] == [
+        (version.version, version.metadata, version.aliases) for version in model.versions()
+    ]
+    assert [row["version"] for row in listed] == ["1", "2"]
+    assert done(cli("aliases", "list", "meadow-5", "-f", "json")).json == [{"alias": "production", "version": "2"}]
+
+
+def test_compare_is_the_librarys_comparison(cli: Cli, registry: localreg.Registry) -> None:
+    comparison = registry.compare("meadow-4", "meadow-5@production", suite="plates")
+    ran = done(cli("compare", "meadow-4", "meadow-5@production", "--suite", "plates", "--fixed", "--broken"))
+    assert ran.out.startswith(f"{comparison}\n\nmetric ")
+    assert ran.out.index("\nfixed:\n") < ran.out.index("\nbroken:\n")
+    answer = done(cli("compare", "meadow-4", "meadow-5@production", "--suite", "plates", "-f", "json")).json
+    for name in ("metrics", "fixed", "broken"):
+        assert answer[name] == native(getattr(comparison, name))
+    assert len(answer["fixed"]) == 4
+    for name in ("baseline", "candidate", "suite", "suite_version", "strict", "n", "difference", "p", "verdict"):
+        assert answer[name] == getattr(comparison, name)
+    assert answer["accuracy"] == list(comparison.accuracy)
+    assert answer["coverage"]["candidate"] == asdict(comparison.coverage[1])
+
+
+def test_compare_as_csv_is_one_table(cli: Cli) -> None:
+    words = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--format", "csv"]
+    assert done(cli(*words)).out.startswith("metric,test_case,")
+    assert len(done(cli(*words, "--broken")).out.splitlines()) == 2
+    assert cli(*words, "--broken", "--fixed").code == 2
+
+
+def test_json_columns_are_those_that_the_library_documents() -> None:
+    tables = [TABLES[name].columns for name in ("models", "model_versions", "audit_events")]
+    assert {name for columns in tables for name, kind in columns.items() if kind == "JSON"} == JSON_COLUMNS
+
+
+# --- where, when ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--namespace team/x models list",
+        "models --namespace team/x list",
+        "models list --namespace team/x",
+        "-n a models -n b list -n team/x",
+    ],
+)
+def test_the_namespace_may_stand_before_or_after_the_command(cli: Cli, registry: localreg.Registry, line: str) -> None:
+    registry.namespace("team/x").create_model("other")
+    assert [row["name"] for row in done(cli(*line.split(), "--format", "json")).json] == ["other"]
+
+
+def test_the_registry_may_stand_before_or_after_the_command(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCALREG_URI")
+    assert cli("models", "list").code == 1
+    assert done(cli("--registry", str(folder), "verify")).out == done(cli("verify", "-r", folder.as_uri())).out
+
+
+def test_at_shows_the_registry_as_it_was(cli: Cli, registry: localreg.Registry) -> None:
+    assert [row["name"] for row in done(cli("models", "list", "--at", "1", "-f", "json")).json] == ["meadow-4"]
+    assert done(cli("--at", "2", "audit", "-f", "json")).json == native(registry.at(commit=2).audit())
+    assert done(cli("models", "list", "--at", "2001-01-01T00:00:00Z", "-f", "json")).json == []
+    assert cli("models", "list", "--at", "99").err.startswith("localreg: no commit 99")
+    assert cli("models", "list", "--at", "soon").err.startswith("localreg: 'soon' is no time")
+    assert cli("verify", "--at", "2").code == 2
+
+
+def test_init_makes_a_registry_once(cli: Cli, tmp_path: Path) -> None:
+    new = tmp_path / "deep" / "new"
+    made = done(cli("init", str(new), "--shared", "group")).out
+    registry = localreg.open(new, read_only=True)
+    assert made == f"registry {registry.id} made: {new}\n"
+    before = files(new)
+    assert done(cli("init", "-r", str(new))).out == f"registry {registry.id} is there already: {new}\n"
+    assert files(new) == before
+    assert json.loads((new / "localreg.json").read_text())["shared"] == "group"
+
+
+def test_init_refuses_what_it_cannot_make(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    assert "not a registry and not empty" in cli("init", "full").err
+    assert cli("init", "a", "-r", "b").code == 2
+    assert cli("init", "a", "--at", "1").code == 2
+    ran = cli("init", "a", "--shared", "nobody")
+    assert (ran.code, "umask, group, all" in ran.err) == (1, True)
+    assert not (tmp_path / "a").exists()
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_model_is_a_line_that_suggests_a_near_one(cli: Cli) -> None:
+    ran = cli("models", "show", "meadw-5")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("localreg: no model 'meadw-5' in namespace 'default'; did you mean 'meadow-5'")
+    assert ran.err.count("\n") == 1
+
+
+def test_a_renamed_model_is_told_by_its_new_name(cli: Cli) -> None:
+    assert done(cli("models", "rename", "night-owl", "barn-owl")).out == "renamed model 'night-owl' to 'barn-owl'\n"
+    assert "it is now called 'barn-owl'" in cli("models", "set", "night-owl", "a=1").err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("models delete meadow-5", "depend on it"),
+        ("models create meadow-5", "exists already"),
+        ("models list --where 'nme = 1'", "did you mean 'name'"),
+        ("models list --limit -1", "limit is -1"),
+        ("models list --namespace UP", "namespace 'UP'"),
+        ("models create x --metadata '=1'", "KEY=VALUE"),
+        ("sql 'DROP TABLE models'", "not a SELECT"),
+        ("sql 'SELECT * FROM nothing'", "no table 'nothing'"),
+        ("compare meadow-4 night-owl --suite plates", "no version yet"),
+        ("compare meadow-4 meadow-5 --suite plate", "did you mean 'plates'"),
+        ("aliases set meadow-5 production 7", "no version '7'"),
+        ("audit --since yesterday", "is no time"),
+    ],
+)
+def test_a_refusal_is_told_without_a_traceback(cli: Cli, line: str, told: str) -> None:
+    ran = cli(*shlex.split(line))
+    assert ran.code in (1, 2)
+    assert told in ran.err
+    assert ran.out == ""
+    if ran.code == 1:
+        assert ran.err.startswith("localreg: ")
+        assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nothing",
+        "models show",
+        "models list --format xml",
+        "models list --limit many",
+        "models set meadow-5",
+        "models set meadow-5 word",
+        "models set meadow-5 a=1 a=2",
+        "models set meadow-5 --json '[1]'",
+        "models set meadow-5 --json '{'",
+        "models set meadow-5 a=1 --json '{\"a\": 2}'",
+        'models set meadow-5 --json \'{"a": 2, "a": 3}\'',
+        "models unset meadow-5",
+        "models tag meadow-5",
+        "compare meadow-4 meadow-5",
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_changes_nothing(cli: Cli, folder: Path, line: str) -> None:
+    before = files(folder)
+    ran = cli(*shlex.split(line))
+    assert (ran.code, ran.out) == (2, "")
+    assert "--help" in ran.err
+    assert files(folder) == before
+
+
+def test_an_unknown_command_suggests_a_near_one(cli: Cli) -> None:
+    assert "Did you mean 'models'?" in cli("model", "list").err
+    assert "Did you mean 'rename'?" in cli("models", "renam").err
+
+
+def test_damage_is_exit_code_1_and_a_line_that_names_the_file(cli: Cli, folder: Path) -> None:
+    damaged = next((folder / "namespaces" / "default" / "data" / "inferences").rglob("*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    (folder / "namespaces" / "default" / "log" / f"{3:020}.parquet").unlink()
+    ran = cli("verify")
+    assert (ran.code, ran.err) == (1, "")
+    assert [line for line in ran.out.splitlines() if damaged.name in line and "altered" in line]
+    assert [line for line in ran.out.splitlines() if f"{3:020}.parquet is missing" in line]
+    ran = cli("verify", "-f", "json")
+    assert (ran.code, ran.json["ok"]) == (1, False)
+    assert any(problem["path"].endswith(damaged.name) for problem in ran.json["problems"])
+
+
+def test_a_warning_is_one_line_on_stderr(cli: Cli) -> None:
+    ran = cli("models", "create", "meadow-4", "--exist-ok", "--owner", "zoe")
+    assert (ran.code, ran.out) == (0, "nothing to change\n")
+    assert ran.err.startswith("localreg: warning: model 'meadow-4' exists already")
+    assert ran.err.count("\n") == 1
+
+
+def test_an_interrupt_is_quiet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(localreg, "open", interrupt)
+    ran = cli("models", "list")
+    assert (ran.code, ran.out, ran.err.strip()) == (INTERRUPTED, "", "")
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def test_values_are_json_where_they_are_json_and_text_elsewhere(cli: Cli, registry: localreg.Registry) -> None:
+    typed = {
+        "n=5": 5,
+        "f=0.1": 0.1,
+        "t=true": True,
+        "z=null": None,
+        "l=[1, {\"a\": 2}]": [1, {"a": 2}],
+        's="5"': "5",
+        "word=yes=no": "yes=no",
+        "nan=NaN": "NaN",
+        "empty=": "",
+        "a.b=1": 1,
+        "p=[broken": "[broken",
+        "u=ü 🌱": "ü 🌱",
+    }  # fmt: skip
+    done(cli("models", "create", "typed"))
+    done(cli("models", "set", "typed", *typed, "--json", '{"deep": {"er": 1}}'))
+    expected = {pair.partition("=")[0]: value for pair, value in typed.items()}
+    assert registry.get_model("typed").metadata == {**expected, "deep": {"er": 1}}
+    done(cli("models", "unset", "typed", *expected))
+    assert registry.get_model("typed").metadata == {"deep": {"er": 1}}
+
+
+def test_create_takes_everything_that_the_library_takes(cli: Cli, registry: localreg.Registry) -> None:
+    words = '--metadata a=1 --metadata b=x --metadata-json {"c":[]} --tag t --tag s --owner o --description d --task k'
+    assert done(cli("models", "create", "full", *words.split())).out == "created model 'full'\n"
+    model = registry.get_model("full")
+    assert model.metadata == {"a": 1, "b": "x", "c": []}
+    assert (model.tags, model.owner, model.description, model.task) == (["s", "t"], "o", "d", "k")
+    done(cli("models", "unset", "full", "a", "--owner", "--description", "--task"))
+    assert (model.metadata, model.owner, model.description, model.task) == ({"b": "x", "c": []}, None, None, None)
+
+
+def test_a_change_that_changes_nothing_says_so_and_is_no_commit(cli: Cli, registry: localreg.Registry) -> None:
+    before = registry.commit
+    assert done(cli("models", "set", "meadow-5", "lr=0.1")).out == "nothing to change\n"
+    assert done(cli("models", "tag", "meadow-4", "detector")).out == "nothing to change\n"
+    assert registry.commit == before
+    assert done(cli("models", "tag", "meadow-4", "detector", "new")).out == "tagged model 'meadow-4'\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "🌱 meadow/5",
+        'it\'s "quoted"',
+        "--version",
+        "-n",
+        "a@b",
+        "100 % *",
+        "$HOME `x` \\n",
+        "../x",
+        "a=b",
+        "名前",
+        "[red]x",
+    ],
+)
+def test_odd_names_go_in_and_come_out_as_they_are(cli: Cli, registry: localreg.Registry, name: str) -> None:
+    done(cli("models", "create", "--owner", name, "--", name))
+    done(cli("models", "set", "--", name, "a=1"))
+    assert registry.get_model(name).metadata == {"a": 1}
+    assert done(cli("models", "show", "-f", "json", "--", name)).json["name"] == name
+    assert f"\n{name} " in done(cli("models", "list")).out
+    assert [row["name"] for row in done(cli("audit", f"--name={name}", "-f", "json")).json] == [name, name]
+    rows = csv.DictReader(io.StringIO(done(cli("models", "list", "-f", "csv")).out))
+    assert [row["owner"] for row in rows][-1] == name
+    done(cli("models", "delete", "--", name))
+
+
+# --- formats ----------------------------------------------------------------------------------------------------------
+
+
+def test_values_that_json_does_not_know_are_written_as_it_can(cli: Cli) -> None:
+    query = (
+        "SELECT 'NaN'::DOUBLE AS nan, sum(commit) AS whole, 1.5 AS part, 'ab'::BLOB AS blob, DATE '2026-03-01' AS day, "
+        "NULL AS nothing FROM audit_events"
+    )
+    row = done(cli("sql", query, "-f", "json")).json[0]
+    assert isinstance(row.pop("whole"), int)
+    assert row == {"nan": None, "part": 1.5, "blob": "6162", "day": "2026-03-01", "nothing": None}
+
+
+def test_two_columns_of_one_name_are_two_columns(cli: Cli) -> None:
+    assert done(cli("sql", "SELECT 1 AS a, 2 AS a", "-f", "csv")).out == "a,a\n1,2\n"
+    assert done(cli("sql", "SELECT 1 AS a, 2 AS a")).out == "a  a\n─  ─\n1  2\n"
+
+
+def test_a_table_in_a_pipe_is_whole_and_plain(cli: Cli) -> None:
+    long = "x" * 500
+    done(cli("models", "create", long, "--owner", "tab\there"))
+    table = done(cli("models", "list")).out
+    assert f"\n{long}  " in table
+    assert "tab here" in table
+    assert "\x1b" not in table
+    assert len(done(cli("sql", "SELECT unnest(range(1000)) AS n")).out.splitlines()) == 1002
+    assert done(cli("models", "list", "--where", "false")).out.splitlines()[-1] == "0 rows"
+
+
+def test_a_control_character_reaches_no_terminal(cli: Cli) -> None:
+    assert done(cli("sql", "SELECT chr(27) || '[31mred' AS c")).out.splitlines()[-1] == "\\x1b[31mred"
+
+
+def test_a_table_on_a_terminal_shrinks_to_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [["meadow", "y" * 200], ["🌱" * 50, "z"]]
+    whole = list(aligned(["name", "text"], rows))
+    assert len(whole[2]) == 100 + 2 + 200
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert list(aligned(["name", "text"], rows)) == [
+        "name                 text",
+        "───────────────────  ───────────────────",
+        "meadow               yyyyyyyyyyyyyyyyyy…",
+        "🌱🌱🌱🌱🌱🌱🌱🌱🌱…  z",
+    ]
+
+
+def test_show_puts_well_known_metadata_first_and_leaves_out_what_is_empty(cli: Cli) -> None:
+    done(cli("models", "create", "ordered", "--metadata-json", '{"a": [1], "seed": 7, "framework": "jax"}'))
+    lines = done(cli("models", "show", "ordered")).out.splitlines()
+    assert [line.split() for line in lines[-4:]] == [["metadata"], ["framework", "jax"], ["seed", "7"], ["a", "[1]"]]
+    assert not any(line.startswith("owner") for line in lines)
+
+
+# --- as a process -----------------------------------------------------------------------------------------------------
+
+
+def test_main_exits_with_the_code_of_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["models", "show", "nobody"])
+    assert ended.value.code == 1
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"localreg {localreg.__version__}\n")
+
+
+@pytest.mark.usefixtures("importable")
+def test_a_process_answers_in_utf8_whatever_the_terminal_knows(folder: Path) -> None:
+    name = "🌱 Ü"
+    subprocess.run(process("models", "create", name), check=True, capture_output=True)
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    ran = subprocess.run(process("models", "list", "-f", "json"), check=True, capture_output=True, env=plain)
+    assert json.loads(ran.stdout)[-1]["name"] == name
+    ran = subprocess.run(process("models", "list"), check=True, capture_output=True, env=plain)
+    assert rb"\U0001f331 \xdc" in ran.stdout
+
+
+@pytest.mark.parametrize("lines", [1, 3000])
+@pytest.mark.usefixtures("importable")
+def test_a_reader_who_leaves_is_no_error(folder: Path, lines: int) -> None:
+    query = f"SELECT repeat('x', 100) AS x FROM (SELECT unnest(range({lines})))"
+    with subprocess.Popen(process("sql", query), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ran:
+        assert ran.stdout is not None
+        assert ran.stderr is not None
+        ran.stdout.close()
+        assert ran.stderr.read() == ""
+    assert ran.returncode == PIPE_CLOSED
+
+
+@pytest.mark.parametrize("arguments", ["", "--help", "models list --help"])
+@pytest.mark.usefixtures("importable")
+def test_help_loads_nothing_heavy(arguments: str) -> None:
+    code = (
+        "import sys, atexit; from localreg.cli import main\n"
+        "heavy = {'duckdb', 'pyarrow', 'pandas', 'numpy', 'fsspec', 'localreg.registry', 'rich.table'}\n"
+        "atexit.register(lambda: print('loaded', sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
+        + ("main()" if arguments else "")
+    )
+    ran = subprocess.run(process(*arguments.split(), code=code), check=True, capture_output=True, text=True)
+    assert ran.stderr == "loaded []\n"
