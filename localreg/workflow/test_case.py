@@ -60,13 +60,26 @@ class TestCase(Generic[SampleT, TruthT]):
         reset: bool = False,
     ) -> None:
         self._session = current_session()
+        self._ignored = False
         name = check_name(name, what="test case name")
         if version is not None and test_samples is not None:
-            raise InvalidInputError(f"a version of test case {name!r} does not change; leave out version or test_samples")
+            raise InvalidInputError(f"a version of test case {name!r} does not change; leave out test_samples")
         content = None if test_samples is None else _Content(self._session, self.workflow, test_samples)
         if content is not None or (version is None and self._session.state().find("test_case", name) is None):
             text = None if description is None else check_text(description, what="description")
             self._session.change(lambda changes: self._ensure(changes, name, text, content, reset))
+        if self._ignored:
+            warnings.warn(
+                f"test case {name!r} exists already, and the test samples given are ignored; pass reset=True to make "
+                "them its next version",
+                stacklevel=2,
+            )
+        if content is not None and content.metadata_ignored:
+            warnings.warn(
+                f"{content.metadata_ignored} test samples of test case {name!r} are known already with other metadata, "
+                "which stays as it is",
+                stacklevel=2,
+            )
         self._row = self._find(self._session.state(), name, version)
 
     @classmethod
@@ -158,14 +171,10 @@ class TestCase(Generic[SampleT, TruthT]):
         _check_workflow(changes.draft, self.workflow, record.workflow, f"test case {name!r}")
         if content is None:
             return
-        if record.version and not reset:
-            if not content.same_as(changes.draft, record):
-                warnings.warn(
-                    f"test case {name!r} exists already, and the test samples given are ignored; pass reset=True to "
-                    "make them its next version",
-                    stacklevel=5,
-                )
-        elif not content.same_as(changes.draft, record):
+        if content.same_as(changes.draft, record):
+            return
+        self._ignored = bool(record.version) and not reset
+        if not self._ignored:
             newer = record.replaced(version=record.version + 1)
             changes.update(row, newer, action="update")
             self._add_version(changes, newer, content)
@@ -205,6 +214,7 @@ class _Content:
         self._samples = sample_rows(workflow, samples)
         self._truths = struct_column(truths, workflow.ground_truth, what=workflow.ground_truth_type.__name__)
         self._new = self._samples.slice(0, 0)
+        self.metadata_ignored = 0
         self._staged: list[FilePointer] = []
 
     def files(self, state: State, workflow_id: str, owner: str) -> tuple[FilePointer, ...]:
@@ -222,11 +232,23 @@ class _Content:
         indices, new, keys = split_known(self._session, state, workflow_id, self._samples)
         self._refuse_doubles(indices)
         self._new = new
+        self.metadata_ignored = self._count_ignored_metadata(state, workflow_id, indices, first)
         place: JsonObject = {"workflow": workflow_id, "first": first, "staged_first": first}
         store = self._session.store
         if new.num_rows:
             self._staged.append(write_part(store, "test_samples", workflow_id, new, {**place, **keys}))
         self._staged.append(write_part(store, "ground_truths", owner, self._rows(indices), place))
+
+    def _count_ignored_metadata(self, state: State, workflow_id: str, indices: np.ndarray, first: int) -> int:
+        """How many of the known samples come with metadata other than the recorded one."""
+        import numpy as np
+
+        given = np.array(self._samples["metadata"].to_pylist(), object)
+        rows = np.flatnonzero((indices < first) & (given != None))  # noqa: E711 - one by one, in numpy
+        if not len(rows):
+            return 0
+        recorded = samples_at(self._session, state, workflow_id, indices[rows])["metadata"].to_pylist()
+        return int((given[rows] != np.array(recorded, object)).sum())
 
     def _still_serve(self, state: State, workflow_id: str) -> bool:
         """Whether parts are staged, and none of the samples that they bring has come in since."""

@@ -50,9 +50,10 @@ class TestSuite:
         tags: Iterable[str] | None = None,
     ) -> None:
         self._session = current_session()
+        self._ignored = False
         name = check_name(name, what="test suite name")
         if version is not None and test_cases is not None:
-            raise InvalidInputError(f"a version of test suite {name!r} does not change; leave out version or test_cases")
+            raise InvalidInputError(f"a version of test suite {name!r} does not change; leave out test_cases")
         content = None if test_cases is None else self._checked(test_cases)
         said: dict[str, Any] = {}
         if description is not None:
@@ -62,6 +63,12 @@ class TestSuite:
         missing = version is None and self._session.state().find("test_suite", name) is None
         if said or content is not None or missing:
             self._session.change(lambda changes: self._ensure(changes, name, content, reset, said))
+        if self._ignored:
+            warnings.warn(
+                f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to make "
+                "them its next version",
+                stacklevel=2,
+            )
         self._row = self._find(self._session.state(), name, version)
 
     # --- what it is -------------------------------------------------------------------------------------------------
@@ -163,13 +170,8 @@ class TestSuite:
         _check_workflow(changes.draft, self.workflow, record.workflow, f"test suite {name!r}")
         newer = record.replaced(**said)
         if content is not None and content != _content(changes.draft, record):
-            if record.version and not reset:
-                warnings.warn(
-                    f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to "
-                    "make them its next version",
-                    stacklevel=5,
-                )
-            else:
+            self._ignored = bool(record.version) and not reset
+            if not self._ignored:
                 newer = newer.replaced(version=record.version + 1)
         changes.update(row, newer)
         if content is not None and newer.version != record.version:

@@ -48,9 +48,10 @@ class Namespace:
         assert row["digest"] == sha256(bytes.fromhex(self.digest) + row["record"].encode()).hexdigest(), "altered"
         assert record["previous"] == self.digest, "swapped"
         assert (row["commit"], row["event"]) == (record["commit"], record["event"]) == (commit, event), "swapped"
-        assert payload in ("",) or sha256(payload.encode()).hexdigest() == record["payload"], "altered"
+        assert not payload or sha256(payload.encode()).hexdigest() == record["payload"], "altered"
         self.digest = row["digest"]
-        return {**record, **json.loads(payload or '{"after":null,"before":null,"message":null}'), "digest": row["digest"]}
+        emptied = {"after": None, "before": None, "message": None}
+        return {**record, **(json.loads(payload) if payload else emptied), "digest": row["digest"]}
 
     def fold(self, event: dict[str, Any]) -> None:
         condemned = event["action"] == "condemn"
@@ -58,7 +59,7 @@ class Namespace:
             if condemned:
                 self.rows.pop(("file", file["path"]), None)
             self.put(event, "condemned_file" if condemned else "file", file["path"], file["owner"], file["path"], file)
-        assert event["effect"] in ("put", "remove", "none"), "a newer writer"
+        assert event["effect"] in (["none"] if condemned else ["none", "put", "remove"]), "a newer writer"
         if event["effect"] == "put":
             after = event["after"] or {"id": event["id"], "name": event["name"]}
             self.put(event, event["kind"], event["id"], event["parent"], event["name"], after)
@@ -71,8 +72,8 @@ class Namespace:
         self.rows[kind, id] = Row(parent, name, id, record, created)
 
     def of(self, kind: str, parents: Collection[str] | None = None) -> list[Row]:
-        rows = [row for (of_kind, _), row in self.rows.items() if of_kind == kind and row.parent in (parents or [row.parent])]
-        return sorted(rows, key=lambda row: row.created)
+        rows = [row for (its_kind, _), row in self.rows.items() if its_kind == kind]
+        return sorted((row for row in rows if parents is None or row.parent in parents), key=lambda row: row.created)
 
     def models(self) -> dict[str, dict[str, Any]]:
         """By name, in order of creation: metadata, tags, versions, and the version that each alias points to."""
@@ -101,7 +102,7 @@ class Namespace:
         record = next(row for row in self.of("model") if row.name == model)
         newest = self.of("model_version", [record.id])[-1]
         samples = [row["sample"] for _, row in self.part_rows("test_samples", [record.record["workflow"]])]
-        made = dict(self.part_rows("inferences", [run.id for run in self.of("test_run", [newest.id])] or ["no run"]))
+        made = dict(self.part_rows("inferences", [run.id for run in self.of("test_run", [newest.id])]))
         return [
             {"sample": samples[index], "status": made[index]["status"], "inference": made[index]["inference"]}
             for index in sorted(made)

@@ -1,0 +1,144 @@
+"""A small registry with something of everything, made through the public API."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import localreg
+from localreg import Registry
+from localreg.workflow import GroundTruth, Inference, ScoredClassificationLabel, TestSample, define_workflow, test
+
+__all__ = ["Model", "TestCase", "TestSuite", "answers", "build"]
+
+
+@dataclass(frozen=True)
+class Plate(TestSample):
+    """A sample with a field of each type."""
+
+    file: str
+    size: list[int]
+    gain: float | None
+    night: bool
+
+
+@dataclass(frozen=True)
+class Reading(GroundTruth):
+    text: str
+
+
+@dataclass(frozen=True)
+class Guess(Inference):
+    labels: list[ScoredClassificationLabel]
+    note: str | None = None
+
+
+_, TestCase, TestSuite, Model = define_workflow("plates", Plate, Reading, Guess)
+
+
+def plate(number: int) -> tuple[Plate, Reading]:
+    gain = None if number % 3 == 0 else number / 4
+    return Plate(f"{number}.png", [number, 640], gain, number % 2 == 1), Reading(f"ÄB-{number}")
+
+
+def infer(sample: Plate) -> Guess | None:
+    """Skips every fifth, finds nothing in every fourth."""
+    number = sample.size[0]
+    if number % 5 == 0:
+        return None
+    labels = [ScoredClassificationLabel(f"ÄB-{number}", 1 / (number + 1)), ScoredClassificationLabel("?", 0.0)]
+    return Guess([] if number % 4 == 0 else labels, "dark" if sample.night else None)
+
+
+def build(folder: Path, *, filler: int) -> Registry:
+    """Make the registry.
+
+    Args:
+        folder: absent or empty.
+        filler: so many commits more: tags that come and go.
+    """
+    registry = localreg.open(folder, actor="ana")
+    rival = localreg.open(folder, actor="bo")
+    _models(registry, filler)
+    with registry.transaction():  # a commit of the rival comes in between, so our new samples land later than staged
+        with localreg.use(registry):
+            TestCase("day", test_samples=[plate(number) for number in (0, 1, 2, 3)])
+        thread = Thread(target=_rival_case, args=[rival])
+        thread.start()
+        thread.join()
+    with localreg.use(registry):
+        TestCase("night", test_samples=[plate(number) for number in (6, 2, 5, 9)])
+        suite = TestSuite("plates", test_cases=[TestCase("day"), TestCase("night")], tags={"nightly"})
+        test(Model("yolor 🚗 [D6] / 7.0", infer), TestSuite("half", test_cases=[TestCase("night")]))
+        test(Model("yolor 🚗 [D6] / 7.0", infer), suite)
+    return registry
+
+
+def _rival_case(rival: Registry) -> None:
+    with localreg.use(rival):
+        TestCase("rival", test_samples=[plate(number) for number in (7, 9)])
+
+
+def _models(registry: Registry, filler: int) -> None:
+    metadata = {"lr": 1e-7, "seed": 2**63 + 1, "mAP": 1.0, "ünï": {"€": [1.5, None, True]}}
+    first = registry.create_model("yolor", metadata=metadata, tags={"detector"})
+    with registry.transaction("import the March runs"):
+        gone = registry.create_model("gone")
+        other = registry.create_model("other", description="the name moves twice")
+        first.create_version("1", metadata={"step": 10})
+        first.create_version("2")
+        first.set_alias("production", "1")
+        other.rename("a while")
+        gone.rename("other")
+    first.set_alias("production", "2").tag("night").rename("yolor 🚗 [D6] / 7.0")
+    registry.get_model("other").delete()
+    for number in range(filler):
+        first.tag("filler") if number % 2 == 0 else first.untag("filler")
+
+
+def answers(registry: Registry) -> dict[str, Any]:
+    """What the library says of such a registry, as plain JSON."""
+    with localreg.use(registry):
+        suite = {case.name: _truths(case) for case in TestSuite("plates", version=1).test_cases}
+        name = "yolor 🚗 [D6] / 7.0"
+        model = registry.get_model(name)
+        made = registry.sql(
+            """SELECT s.sample, i.status, i.inference FROM inferences i JOIN test_samples s USING (sample_idx)
+            WHERE i.model_version = ? ORDER BY sample_idx""",
+            [model.versions()[-1].id],
+        )
+    return {
+        "commit": registry.commit,
+        "models": {row["name"]: _model(registry, row["name"]) for row in registry.models()},
+        "audit": [_plain(row) for row in registry.audit()],
+        "inferences": [_plain(row) for row in made],
+        "test_cases": suite,
+    }
+
+
+def _model(registry: Registry, name: str) -> dict[str, Any]:
+    model = registry.get_model(name)
+    return {
+        "metadata": model.metadata,
+        "tags": model.tags,
+        "versions": [version.version for version in model.versions()],
+        "aliases": {alias: version.version for alias, version in model.aliases().items()},
+    }
+
+
+def _truths(case: Any) -> list[Any]:
+    return [[vars(sample), vars(truth)] for sample, truth in case.load_test_samples()]
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Times as in the log; what is JSON text in a column, as its value."""
+    plain: dict[str, Any] = {}
+    for key, value in row.items():
+        if hasattr(value, "strftime"):
+            value = value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        is_json = key in ("before", "after") and isinstance(value, str)
+        plain[key] = json.loads(value) if is_json else value
+    return plain
