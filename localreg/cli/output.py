@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -224,17 +224,21 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterato
     cells = [list(columns), *([_cell(value) for value in row] for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     if sys.stdout.isatty():
-        _shrink(widths, shutil.get_terminal_size().columns)
+        soft = {place for row in rows for place, value in enumerate(row) if isinstance(value, (str, list, dict))}
+        _shrink(widths, soft, shutil.get_terminal_size().columns)
     for number, line in enumerate(cells):
         yield "  ".join(_fit(text, width) for text, width in zip(line, widths, strict=True)).rstrip()
         if number == 0:
             yield "  ".join("─" * width for width in widths)
 
 
-def _shrink(widths: list[int], room: int) -> None:
-    """Take from the widest column until the table fits, or no column can give more."""
-    while sum(widths) + 2 * (len(widths) - 1) > room and max(widths) > LEAST_WIDTH:
-        widths[widths.index(max(widths))] -= 1
+def _shrink(widths: list[int], soft: Collection[int], room: int) -> None:
+    """Take from the widest column of texts until the table fits; numbers and times stay whole."""
+    while sum(widths) + 2 * (len(widths) - 1) > room:
+        widest = max(soft, key=lambda place: widths[place], default=None)
+        if widest is None or widths[widest] <= LEAST_WIDTH:
+            return
+        widths[widest] -= 1
 
 
 def _width(text: str) -> int:

@@ -64,11 +64,14 @@ def verify(registry: "Registry") -> "Verified":
 @reading()
 def sql(
     registry: "Registry",
-    query: Annotated[
-        str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL; SHOW TABLES lists the tables.")
-    ],
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL.")],
 ) -> Rows:
-    """Ask with SQL: it can only read, and only this registry."""
+    """Ask with SQL: it can only read, and only this registry.
+
+    Tables: models, model_versions, workflows, test_cases, test_suites, test_runs, test_samples, ground_truths,
+    inferences, audit_events. DESCRIBE models tells the columns of one. "plates".inferences is the table of a workflow
+    of that name, with a column for each of its own fields.
+    """
     return Rows.of(registry.sql(query), nested=False)
 
 

@@ -19,9 +19,22 @@ from typing import Literal, NamedTuple, cast
 from localreg.canonical import JsonObject, canonical, parse, quoted, sha256_hex
 from localreg.errors import FormatError, IntegrityError
 from localreg.log.parquet import EntryRow, decode, encode
+from localreg.names import is_digest
 from localreg.records.files import FilePointer
 
-__all__ = ["Change", "Entry", "Event", "Head", "Provenance", "compose", "entry_path", "genesis", "now", "read"]
+__all__ = [
+    "Change",
+    "Entry",
+    "Event",
+    "Head",
+    "Provenance",
+    "compose",
+    "entry_path",
+    "genesis",
+    "last_digest",
+    "now",
+    "read",
+]
 
 Effect = Literal["put", "remove", "none"]
 
@@ -221,15 +234,26 @@ def read(data: bytes, previous: Head, *, name: str) -> Entry:
     return Entry(tuple(events), Head(previous.commit + 1, digest, max(previous.time, events[0].time)))
 
 
+def last_digest(data: bytes) -> str | None:
+    """What an entry's file says its last digest is, unchecked; None if it cannot be parsed."""
+    try:
+        return decode(data, name="")[-1].digest
+    except (FormatError, IndexError):
+        return None
+
+
 def _event(row: EntryRow, previous: str, name: str) -> Event:
     fields = _object(row.record, name)
-    if chain(cast(str, fields.get("previous", "")) or "", row.record) != row.digest:
+    claimed = fields.get("previous")
+    if not is_digest(claimed) or chain(claimed, row.record) != row.digest:
         raise _altered(name, row, "record")
-    if fields["previous"] != previous:
+    if claimed != previous:
         raise _swapped(name, "it does not chain on the entry before it")
+    if (fields.get("commit"), fields.get("event")) != (row.commit, row.event):
+        raise _altered(name, row, "number")
     redacted = row.payload == ""
     payload = {} if redacted else _object(row.payload, name)
-    if not redacted and sha256_hex(row.payload) != fields["payload"]:
+    if not redacted and sha256_hex(row.payload) != fields.get("payload"):
         raise _altered(name, row, "payload")
     try:
         return Event(

@@ -19,7 +19,7 @@ from localreg.errors import (
     UnknownOutcomeError,
 )
 from localreg.log import snapshot
-from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, now, read
+from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, last_digest, now, read
 from localreg.log.state import State, fold
 from localreg.storage import Store
 
@@ -76,11 +76,11 @@ class Log:
             return state
         state = fold(state, entries)
         self._refuse_unknown(state, READERS)
-        return state
+        return self._on_newer_snapshot(state)
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
-        state = self.refresh(snapshot.load(self.store, self.origin.digest) or State(self.origin))
+        state = self.refresh(self._start())
         self._refuse_gap(state.head.commit)
         self._refuse_unknown(state, READERS)
         return state
@@ -96,11 +96,33 @@ class Log:
             raise InvalidInputError(
                 f"no commit {commit} in {self.store.uri}: the newest is {newest.head.commit}", code="no_such_commit"
             )
-        start = snapshot.load(self.store, self.origin.digest, at_most=commit) or State(self.origin)
+        start = self._start(at_most=commit)
         state = fold(start, self.entries(start.head, upto=commit))
         if state.head.commit < commit:
             raise self._missing(state.head.commit + 1)
         return state
+
+    def _start(self, *, at_most: int | None = None) -> State:
+        """Where to begin folding: the newest snapshot that shows this log, not newer than `at_most`; else nothing.
+
+        A snapshot of a log that was since rolled back or replaced is known by the digest of its commit.
+        """
+        state = snapshot.load(self.store, self.origin.digest, at_most=at_most)
+        if state is not None:
+            data = self.store.get(entry_path(state.head.commit))
+            if data is not None and last_digest(data) == state.head.digest:
+                return state
+        return State(self.origin)
+
+    def _on_newer_snapshot(self, state: State) -> State:
+        """The same state, on a newer snapshot if its tail has grown long and another process has written one."""
+        if state.head.commit - state.base.commit < SNAPSHOT_EVERY:
+            return state
+        newest = snapshot.hinted_commit(self.store)
+        if newest is None or not state.base.commit < newest <= state.head.commit:
+            return state
+        start = self._start(at_most=state.head.commit)
+        return fold(start, self.entries(start.head, upto=state.head.commit))
 
     def refuse_unknown_to_writers(self, state: State) -> None:
         """Raise `FormatError` if the namespace has rules that this release would break by writing."""
@@ -162,7 +184,10 @@ class Log:
                 return entry if landed else None
             if doubt is not None and doubt.code == "disk_full":
                 break
-        raise doubt or StorageError(f"{self.name_of(path)} could not be written, and nothing is there; try again")
+        if doubt is not None and doubt.code != "doubtful":
+            raise doubt
+        # The doubt is settled: the number was read back, and nothing is there.
+        raise StorageError(f"{self.name_of(path)} could not be written, and nothing is there; try again") from doubt
 
     def _landed(self, path: str, entry: Entry, doubt: StorageError | None) -> bool | None:
         """Read the number back: True = ours is there, False = another's is, None = nothing is.
@@ -190,6 +215,7 @@ class Log:
 
         A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all the same.
         """
+        state = self._on_newer_snapshot(state)
         if state.head.commit - state.base.commit < SNAPSHOT_EVERY:
             return state
         try:

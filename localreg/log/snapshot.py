@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from localreg.canonical import JsonObject, canonical, parse
+from localreg.canonical import JsonObject, canonical, parse, sha256_hex
 from localreg.errors import LocalregError
 from localreg.log.entry import Head
 from localreg.log.state import Row, State
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from localreg.storage import Store
 
-__all__ = ["SnapshotBase", "load", "rows_table", "save"]
+__all__ = ["SnapshotBase", "hinted_commit", "load", "rows_table", "save"]
 
 HINT = "snapshots/latest.json"
 LAYOUT = 1
@@ -137,16 +137,22 @@ def save(store: Store, origin: str, state: State) -> State:
     import pyarrow.parquet as pq
 
     table = rows_table(sorted(state.rows(), key=lambda row: (row.kind, row.parent, row.name)))
-    meta = canonical({"layout": LAYOUT, "origin": origin, **state.head._asdict()})
+    meta = _signed({"layout": LAYOUT, "origin": origin, **state.head._asdict()})
     path = f"snapshots/{state.head.commit:020d}.parquet"
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, table.schema.with_metadata({"localreg": meta}), compression="zstd") as writer:
+    schema = table.schema.with_metadata({"localreg": meta})
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
         for begin, end in _runs(table["kind"].to_pylist()):
             writer.write_table(table.slice(begin, end - begin), row_group_size=10_000)
     store.put(path, sink.getvalue())
     store.put(HINT, canonical({"path": path}).encode())
     _clean_up(store)
     return State(state.head, SnapshotBase(table, file=path, commit=state.head.commit))
+
+
+def _signed(meta: JsonObject) -> str:
+    """The text of the metadata with its own digest: Parquet has checksums for its pages alone."""
+    return canonical({**meta, "check": sha256_hex(canonical(meta))})
 
 
 def _runs(kinds: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -192,6 +198,12 @@ def _hinted(store: Store) -> str | None:
     return path if isinstance(path, str) and path.startswith("snapshots/") else None
 
 
+def hinted_commit(store: Store) -> int | None:
+    """The commit of the newest snapshot, as the hint says; None if it does not."""
+    stem = (_hinted(store) or "").removeprefix("snapshots/").removesuffix(".parquet")
+    return int(stem) if stem.isdecimal() else None
+
+
 def _newest_first(store: Store) -> list[str]:
     return sorted((path for path in store.list("snapshots") if path.endswith(".parquet")), reverse=True)
 
@@ -204,12 +216,14 @@ def _read(store: Store, origin: str, path: str) -> State | None:
         data = store.get(path)
         if data is None:
             return None
-        with pq.ParquetFile(pa.BufferReader(data)) as file:
+        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             meta = parse((file.schema_arrow.metadata or {}).get(b"localreg", b"null"))
             if not isinstance(meta, dict) or (meta.get("layout"), meta.get("origin")) != (LAYOUT, origin):
+                return None
+            if meta.pop("check", None) != sha256_hex(canonical(meta)):
                 return None
             table = file.read(columns=list(COLUMNS), use_threads=False)
         head = Head(cast(int, meta["commit"]), cast(str, meta["digest"]), cast(str, meta["time"]))
         return State(head, SnapshotBase(table, file=path, commit=head.commit))
-    except (pa.ArrowException, OSError, KeyError, LocalregError):
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, LocalregError):
         return None  # a cache that cannot be read is no cache

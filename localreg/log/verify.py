@@ -96,6 +96,7 @@ def verify(log: Log, namespace: str) -> VerifyReport:
                 redacted.update(_redacted_places(event.details))
         if state is not None and entry.commit in snapshots:
             _check_snapshot(log, report, state)
+    _check_end(log, report)
     for place, path in emptied.items():
         if place not in redacted:
             report.problems.append(
@@ -146,7 +147,8 @@ def _last_number(log: Log, report: VerifyReport) -> int:
 
 
 def _claimed(data: bytes, number: int, path: str) -> Head:
-    record = parse(decode(data, name=path)[0].record)
+    rows = decode(data, name=path)
+    record = parse(rows[0].record) if rows else None
     previous = record.get("previous") if isinstance(record, dict) else None
     return Head(number - 1, previous if isinstance(previous, str) else "", "")
 
@@ -173,6 +175,16 @@ def _check_snapshot(log: Log, report: VerifyReport, state: State) -> None:
 
 def _as_set(state: State) -> dict[tuple[str, str], object]:
     return {(row.kind, row.id): row for row in state.rows()}
+
+
+def _check_end(log: Log, report: VerifyReport) -> None:
+    """Entries lost from the end leave a log that is whole; a snapshot of a later commit tells."""
+    newest = snapshot.load(log.store, log.origin.digest)
+    path = entry_path(newest.head.commit if newest is not None else 0)
+    named = any(problem.path == path for problem in report.problems)
+    if newest is not None and log.store.size(path) is None and not named:
+        message = f"{path} is missing: {newest.base.file} shows that it was there; restore it from a copy"
+        report.problems.append(Problem(path, "entry_missing", message))
 
 
 def _check_file(log: Log, report: VerifyReport, pointer: FilePointer) -> None:

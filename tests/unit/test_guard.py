@@ -335,6 +335,8 @@ def test_what_does_not_fit_into_memory_is_spilled_outside_the_working_directory(
     connection = locked_connection([], setup=setup)
     texts = "SELECT hash(range)::VARCHAR || repeat('x', 90) AS h FROM range(1500000) ORDER BY h"
     assert connection.execute(f"SELECT count(*), max(h) FROM ({texts})").fetchall()[0][0] == 1_500_000
+    where = connection.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
+    assert Path(where).parent == tmp_path / "tmp"
     connection.close()
     assert list((tmp_path / "tmp").iterdir()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["tmp"]
@@ -350,6 +352,16 @@ def test_a_setup_that_fails_is_a_storage_error_and_leaves_no_connection(tmp_path
         locked_connection([], setup=setup)
     with pytest.raises(duckdb.ConnectionException):
         opened[0].execute("SELECT 1")
+
+
+def test_setup_does_not_take_a_python_variable_for_a_table() -> None:
+    def setup(connection: duckdb.DuckDBPyConnection) -> None:
+        models = pa.table({"x": [1]})
+        connection.execute("CREATE VIEW v AS FROM models")
+        assert models.num_rows == 1
+
+    with pytest.raises(StorageError, match="Table with name models does not exist"):
+        locked_connection([], setup=setup)
 
 
 def test_an_error_of_ours_in_setup_is_let_through() -> None:

@@ -1,0 +1,88 @@
+"""The worked example in FORMAT.md is computed again from the page, so that it cannot drift."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import localreg
+from localreg import records
+from localreg.canonical import canonical, parse
+from localreg.log.entry import Head, genesis, read
+from localreg.log.parquet import EntryRow, encode
+from localreg.records.base import Record
+
+PAGE = (Path(localreg.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def example() -> dict[str, str]:
+    (block,) = re.findall(r"^```example\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+    return dict(line.split(": ", 1) for line in block.splitlines())
+
+
+def test_the_digests_of_the_example_follow_from_its_texts(example: dict[str, str]) -> None:
+    start = sha256((example["registry id"] + example["namespace"]).encode())
+    assert start.hexdigest() == example["genesis"]
+    assert sha256(example["payload"].encode()).hexdigest() == example["sha256 of payload"]
+    assert f'"payload":"{example["sha256 of payload"]}"' in example["record"]
+    assert f'"previous":"{example["genesis"]}"' in example["record"]
+    assert sha256(start.digest() + example["record"].encode()).hexdigest() == example["digest"]
+
+
+def test_the_texts_of_the_example_are_canonical(example: dict[str, str]) -> None:
+    for text in (example["record"], example["payload"]):
+        assert canonical(parse(text)) == text
+
+
+def test_the_library_writes_and_reads_the_example(example: dict[str, str]) -> None:
+    data = encode([EntryRow(1, 1, example["record"], example["payload"], example["digest"], "")])
+    assert len(data) == int(example["bytes of our file"])
+    assert sha256(data).hexdigest() == example["sha256 of our file"]
+    origin = genesis(example["registry id"], example["namespace"])
+    assert origin == Head(0, example["genesis"], "")
+    assert read(data, origin, name="the example").head.digest == example["digest"]
+
+
+def test_the_keys_of_the_example_are_those_of_the_page(example: dict[str, str]) -> None:
+    for section, text, optional in (("record", "record", {"details", "files"}), ("payload", "payload", set())):
+        (table,) = re.findall(rf"^### {section}\n(.*?)^#", PAGE, re.MULTILINE | re.DOTALL)
+        named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+        value = parse(example[text])
+        assert isinstance(value, dict)
+        assert named - optional == set(value)
+
+
+def test_each_kind_of_record_and_each_field_of_it_stands_on_the_page() -> None:
+    (table,) = re.findall(r"^## 7\. Records\n(.*?)^### ", PAGE, re.MULTILINE | re.DOTALL)
+    lines = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    lines["test_suite"] += lines["test_case"]  # "as `test_case`"
+    assert records  # the package whose classes are walked below
+    for kind, cls in _record_classes().items():
+        missing = [name for name in cls.model_fields if name not in ("id", "name") and f"`{name}`" not in lines[kind]]
+        assert not missing, f"fields of {kind} that FORMAT.md lacks"
+
+
+def _record_classes() -> dict[str, type[Record]]:
+    import localreg.records.models
+    import localreg.records.workflows  # noqa: F401 - defines subclasses
+
+    found: dict[str, type[Record]] = {}
+    waiting: list[type[Record]] = [Record]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if cls.__module__.startswith("localreg.") and "kind" in vars(cls):
+            found[cls.kind] = cls
+    return found
+
+
+def test_the_layout_note_ends_where_the_page_says(example: dict[str, str]) -> None:
+    data = encode([EntryRow(1, 1, example["record"], example["payload"], example["digest"], "")])
+    sizes = [1, *(4 + len(example[name].encode()) for name in ("record", "payload", "digest")), 4]
+    note = " ".join(f"{size:010d}" for size in sizes).encode()
+    assert data.endswith(note, 0, len(data) - 46)
+    assert "46 bytes before the end" in PAGE
