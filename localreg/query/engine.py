@@ -14,9 +14,8 @@ from localreg.canonical import JsonObject, canonical
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.log import Entry, Row, State
 from localreg.log.snapshot import rows_table
-from localreg.names import did_you_mean
 from localreg.query.expressions import rewrite_order_by, rewrite_where
-from localreg.query.guard import check_select, locked_connection, referenced_tables, translate_error
+from localreg.query.guard import check_select, explain_error, locked_connection, referenced_tables, translate_error
 from localreg.query.result import Result
 from localreg.query.tables import BULK, TABLES, BulkTable
 from localreg.storage import Store
@@ -53,7 +52,11 @@ class Engine:
             InvalidInputError: not exactly one SELECT, an unknown table or column, a file outside the registry.
         """
         checked = check_select(sql)
-        return Result(lambda: self._run(checked, parameters, shown=sql))
+
+        def fetch() -> pa.Table:
+            return self._fetch(checked, parameters, lambda: self._needed(checked), _sql_error(checked))
+
+        return Result(fetch)
 
     def select(
         self,
@@ -75,17 +78,27 @@ class Engine:
             raise InvalidInputError(f"limit is {limit!r}; it must be a whole number, 0 or more, or None for all")
         bound = "" if limit is None else f" LIMIT {int(limit)}"
         sql = f'SELECT * EXCLUDE (_order) FROM "_{table}" WHERE {condition} ORDER BY {order}{bound}'
-        return Result(lambda: self._run(sql, (), shown=where or table, tables={table}))
 
-    def _run(self, sql: str, parameters: Sequence[object], *, shown: str, tables: set[str] | None = None) -> pa.Table:
+        def told(error: Exception) -> LocalregError:
+            # Without a `where` of the user's, whatever fails is the registry's.
+            return _sql_error(sql)(error) if where is None else explain_error(error, where, columns)
+
+        return Result(lambda: self._fetch(sql, (), lambda: {table}, told))
+
+    def _fetch(
+        self,
+        sql: str,
+        parameters: Sequence[object],
+        tables: Callable[[], set[str]],
+        told: Callable[[Exception], LocalregError],
+    ) -> pa.Table:
         import duckdb
 
         with self._lock:
             try:
-                connection = self._connection(tables if tables is not None else self._needed(sql))
-                return connection.execute(sql, list(parameters)).to_arrow_table()
+                return self._connection(tables()).execute(sql, list(parameters)).to_arrow_table()
             except duckdb.Error as error:
-                raise translate_error(error, shown) from error
+                raise told(error) from error
 
     # --- relations --------------------------------------------------------------------------------------------------
 
@@ -260,6 +273,5 @@ def _double_quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def suggestion(table: str) -> str:
-    """What to say of an unknown table."""
-    return did_you_mean(table, [*TABLES, *BULK])
+def _sql_error(sql: str) -> Callable[[Exception], LocalregError]:
+    return lambda error: translate_error(error, sql, tables=[*TABLES, *BULK])
