@@ -72,7 +72,7 @@ def sql(
     inferences, audit_events. DESCRIBE models tells the columns of one. "plates".inferences is the table of a workflow
     of that name, with a column for each of its own fields.
     """
-    return Rows.of(registry.sql(query), nested=False)
+    return Rows.of(registry.sql(query))
 
 
 Reference = "a model (its newest version), MODEL@VERSION or MODEL@ALIAS."
@@ -97,6 +97,9 @@ def compare(
     broken: Annotated[
         bool, typer.Option("--broken", help="List the samples that only the baseline gets right.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Count a sample without an inference as wrong, instead of leaving it out.")
+    ] = False,
 ) -> "Compared":
     """Say whether the candidate is better than the baseline.
 
@@ -104,7 +107,7 @@ def compare(
 
     csv holds the metrics, or the listed samples in their stead; json holds everything.
     """
-    return Compared(registry.compare(baseline, candidate, suite=suite), fixed=fixed, broken=broken)
+    return Compared(registry.compare(baseline, candidate, suite=suite, strict=strict), fixed=fixed, broken=broken)
 
 
 @dataclass(frozen=True)

@@ -53,18 +53,24 @@ class Log:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def entries(self, after: Head, *, upto: int | None = None) -> Iterator[Entry]:
-        """The entries that follow `after`, checked one by one, until one is not there (or past commit `upto`).
+        """The entries that follow `after`, checked one by one, until one is not there.
+
+        Args:
+            after: where to begin.
+            upto: the last commit wanted, which is known to exist.
 
         Raises:
             FormatError: an entry is torn.
-            IntegrityError: an entry was altered, or is not the one that was written there.
+            IntegrityError: an entry was altered, is not the one that was written there, or is missing before `upto`.
         """
         head = after
         while upto is None or head.commit < upto:
             path = entry_path(head.commit + 1)
             data = self.store.get(path)
             if data is None:
-                return
+                if upto is None:
+                    return
+                raise self._missing(head.commit + 1)
             entry = read(data, head, name=self.name_of(path))
             yield entry
             head = entry.head
@@ -97,10 +103,7 @@ class Log:
                 f"no commit {commit} in {self.store.uri}: the newest is {newest.head.commit}", code="no_such_commit"
             )
         start = self._start(at_most=commit)
-        state = fold(start, self.entries(start.head, upto=commit))
-        if state.head.commit < commit:
-            raise self._missing(state.head.commit + 1)
-        return state
+        return fold(start, self.entries(start.head, upto=commit))
 
     def _start(self, *, at_most: int | None = None) -> State:
         """Where to begin folding: the newest snapshot that shows this log, not newer than `at_most`; else nothing.

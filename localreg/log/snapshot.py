@@ -118,11 +118,14 @@ def rows_table(rows: Iterable[Row]) -> pa.Table:
         for row in rows
     ]
     columns: Sequence[Sequence[object]] = list(zip(*values, strict=True)) or [()] * len(COLUMNS)
-    arrays = [
-        pa.array(column, pa.int64() if name in _INTEGERS else pa.string())
-        for name, column in zip(COLUMNS, columns, strict=True)
-    ]
+    arrays = [pa.array(column, _type(name)) for name, column in zip(COLUMNS, columns, strict=True)]
     return pa.table(arrays, names=list(COLUMNS))
+
+
+def _type(column: str) -> pa.DataType:
+    import pyarrow as pa
+
+    return pa.int64() if column in _INTEGERS else pa.string()
 
 
 def save(store: Store, origin: str, state: State) -> State:
@@ -137,7 +140,7 @@ def save(store: Store, origin: str, state: State) -> State:
     import pyarrow.parquet as pq
 
     table = rows_table(sorted(state.rows(), key=lambda row: (row.kind, row.parent, row.name)))
-    meta = _signed({"layout": LAYOUT, "origin": origin, **state.head._asdict()})
+    meta = _signed({"layout": LAYOUT, "origin": origin, "rows": table.num_rows, **state.head._asdict()})
     path = f"snapshots/{state.head.commit:020d}.parquet"
     sink = pa.BufferOutputStream()
     schema = table.schema.with_metadata({"localreg": meta})
@@ -223,6 +226,8 @@ def _read(store: Store, origin: str, path: str) -> State | None:
             if meta.pop("check", None) != sha256_hex(canonical(meta)):
                 return None
             table = file.read(columns=list(COLUMNS), use_threads=False)
+        if table.num_rows != meta["rows"] or table.schema.types != [_type(name) for name in COLUMNS]:
+            return None  # no checksum covers the footer's own claims
         head = Head(cast(int, meta["commit"]), cast(str, meta["digest"]), cast(str, meta["time"]))
         return State(head, SnapshotBase(table, file=path, commit=head.commit))
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, LocalregError):

@@ -183,7 +183,10 @@ def _check_end(log: Log, report: VerifyReport) -> None:
     path = entry_path(newest.head.commit if newest is not None else 0)
     named = any(problem.path == path for problem in report.problems)
     if newest is not None and log.store.size(path) is None and not named:
-        message = f"{path} is missing: {newest.base.file} shows that it was there; restore it from a copy"
+        message = (
+            f"{path} is missing: {newest.base.file} shows that it was there; restore it from a copy, or delete the "
+            "snapshot if the log was rolled back on purpose"
+        )
         report.problems.append(Problem(path, "entry_missing", message))
 
 

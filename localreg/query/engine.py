@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject, canonical
@@ -16,7 +17,7 @@ from localreg.log import Entry, Row, State
 from localreg.log.snapshot import rows_table
 from localreg.query.expressions import rewrite_order_by, rewrite_where
 from localreg.query.guard import check_select, explain_error, locked_connection, referenced_tables, translate_error
-from localreg.query.result import Result
+from localreg.query.result import JSON_FIELD, Result
 from localreg.query.tables import BULK, TABLES, BulkTable
 from localreg.storage import Store
 
@@ -96,7 +97,9 @@ class Engine:
 
         with self._lock:
             try:
-                return self._connection(tables()).execute(sql, list(parameters)).to_arrow_table()
+                cursor = self._connection(tables()).execute(sql, list(parameters))
+                types = [str(column[1]) for column in cursor.description or ()]
+                return _labelled(cursor.to_arrow_table(), types)
             except duckdb.Error as error:
                 raise told(error) from error
 
@@ -271,6 +274,18 @@ def _quoted(text: str) -> str:
 def _double_quoted(text: str) -> str:
     """A text as an SQL identifier."""
     return '"' + text.replace('"', '""') + '"'
+
+
+def _labelled(table: pa.Table, types: Sequence[str]) -> pa.Table:
+    """The table with each name once (`id, id_1`), and with columns of JSON text marked for `Result`."""
+    import pyarrow as pa
+
+    fields: dict[str, pa.Field] = {}
+    for field, kind in zip(table.schema, types, strict=True):
+        names = chain([field.name], (f"{field.name}_{number}" for number in count(1)))
+        name = next(name for name in names if name not in fields)
+        fields[name] = field.with_name(name).with_metadata(JSON_FIELD if kind == "JSON" else None)
+    return pa.Table.from_arrays(table.columns, schema=pa.schema(list(fields.values())))
 
 
 def _sql_error(sql: str) -> Callable[[Exception], LocalregError]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from localreg.canonical import parse
 from localreg.errors import InvalidInputError
+from localreg.query.text import aligned, cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Result"]
+
+JSON_FIELD = {b"localreg": b"json"}
+"""Marks the Arrow field of a column that DuckDB calls JSON: Arrow itself knows it as text."""
 
 SHOWN_ROWS = 20
 SHOWN_WIDTH = 48
@@ -30,7 +35,7 @@ class Result:
         self._table: pa.Table | None = None
 
     def arrow(self) -> pa.Table:
-        """The rows as a PyArrow table."""
+        """The rows as a PyArrow table; JSON columns are text."""
         if self._table is None:
             self._table = self._fetch()
         return self._table
@@ -54,9 +59,8 @@ class Result:
         return frame
 
     def dicts(self) -> list[dict[str, Any]]:
-        """The rows as dicts; nested values are lists and dicts."""
-        rows: list[dict[str, Any]] = self.arrow().to_pylist()
-        return rows
+        """The rows as dicts; nested values, and columns of JSON such as metadata, are lists and dicts."""
+        return _dicts(self.arrow())
 
     @property
     def columns(self) -> list[str]:
@@ -77,34 +81,27 @@ class Result:
     def __getitem__(self, number: int) -> dict[str, Any]:
         if not -len(self) <= number < len(self):
             raise IndexError(number)  # the protocol of sequences: list() and unpacking rely on it
-        row: dict[str, Any] = self.arrow().slice(number % len(self), 1).to_pylist()[0]
-        return row
+        return _dicts(self.arrow().slice(number % len(self), 1))[0]
 
     def __repr__(self) -> str:
         return self.text()
 
     def text(self, *, rows: int = SHOWN_ROWS) -> str:
         """A plain table of the first rows, for a terminal."""
-        lines = [self.columns, *(list(map(shown, row.values())) for row in self._first(rows))]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
-        text = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        ]
-        text.insert(1, "  ".join("─" * width for width in widths))
-        return "\n".join([*text, *self._more(rows)])
+        values = [list(row.values()) for row in self._first(rows)]
+        return "\n".join([*aligned(self.columns, values, longest=SHOWN_WIDTH), *self._more(rows)])
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(shown(value))}</td>" for value in row.values()) + "</tr>"
+            "<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row.values()) + "</tr>"
             for row in self._first(SHOWN_ROWS)
         )
         more = "".join(f"<p>{line}</p>" for line in self._more(SHOWN_ROWS))
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
     def _first(self, rows: int) -> list[dict[str, Any]]:
-        first: list[dict[str, Any]] = self.arrow().slice(0, rows).to_pylist()
-        return first
+        return _dicts(self.arrow().slice(0, rows))
 
     def _more(self, rows: int) -> list[str]:
         return (
@@ -112,16 +109,9 @@ class Result:
         )
 
 
-def shown(value: object, width: int = SHOWN_WIDTH) -> str:
-    """A value in one short line."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        text = f"{value:.6g}"
-    elif isinstance(value, list):
-        text = ", ".join(str(item) for item in value)
-    elif hasattr(value, "strftime"):
-        text = f"{value:%Y-%m-%d %H:%M:%S}"
-    else:
-        text = str(value).replace("\n", " ")
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def _dicts(table: pa.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for name in [field.name for field in table.schema if field.metadata == JSON_FIELD]:
+        for row in rows:
+            row[name] = None if row[name] is None else parse(row[name])
+    return rows

@@ -106,10 +106,10 @@ WHERE r.kind = 'test_run'
 """
 
 _AUDIT_EVENTS = """
-SELECT namespace, commit, event, CAST(time AS TIMESTAMPTZ) AS time, actor, host, message, action, kind, id, name,
-    parent, CAST(before AS JSON) AS before, CAST(after AS JSON) AS after, digest,
-    (commit, event) AS _order
-FROM _events
+SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
+    e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.before AS JSON) AS before,
+    CAST(e.after AS JSON) AS after, e.digest, (e.commit, e.event) AS _order
+FROM _events e LEFT JOIN _records p ON p.id = e.parent
 """
 
 TABLES: dict[str, Table] = {
@@ -211,6 +211,7 @@ TABLES: dict[str, Table] = {
             "id": TEXT,
             "name": TEXT,
             "parent": TEXT,
+            "parent_name": TEXT,
             "before": "JSON",
             "after": "JSON",
             "digest": TEXT,

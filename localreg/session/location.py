@@ -140,7 +140,10 @@ def _parse(data: bytes, store: Store) -> RegistryFile:
             f"{store.uri} has format {value['format']}, and this release reads up to {FORMAT}; upgrade localreg",
             code="format_newer",
         )
-    try:
-        return RegistryFile(**{key: cast("int & str", value[key]) for key in RegistryFile.__slots__})  # type: ignore[valid-type]
-    except KeyError as error:
-        raise FormatError(f"{name} lacks {error}; restore it from a copy", code="foreign_directory") from error
+    kinds = {"format": int, "least_reader": int, "least_writer": int}
+    for key in RegistryFile.__slots__:
+        if not isinstance(value.get(key), kinds.get(key, str)):
+            raise FormatError(
+                f"{name} lacks {key!r}, or it is damaged; restore it from a copy", code="foreign_directory"
+            )
+    return RegistryFile(**{key: cast("int & str", value[key]) for key in RegistryFile.__slots__})  # type: ignore[valid-type]

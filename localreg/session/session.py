@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
-from localreg.log.entry import now
-from localreg.names import check_namespace, check_text, namespace_folder, new_id
+from localreg.log.entry import entry_path, now
+from localreg.names import check_name, check_namespace, check_text, namespace_folder, new_id
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
 from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
@@ -220,10 +220,11 @@ class Session:
             with self._lock:
                 state = self.state()
                 self.log.refuse_unknown_to_writers(state)
-                if prepared is not None and prepared.before.head != state.head:
-                    _refuse_overlap(prepared, state)
-                    prepared = None
-                changes = prepared or self._run(operations, state, ids)
+                changes = prepared
+                if changes is None or changes.before.head != state.head:
+                    if prepared is not None:  # after each lost race: any of the winners may have touched our records
+                        _refuse_overlap(prepared, state)
+                    changes = self._run(operations, state, ids)
                 if not changes.made:
                     return None
                 made = [*self._genesis(state), *changes.made]
@@ -233,7 +234,6 @@ class Session:
                 if entry is not None:
                     self._state = self.log.with_snapshot(fold(state, [entry]))
                     return entry
-                prepared = None if prepared is None else changes
 
     def _run(self, operations: Sequence[Operation], state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
         changes = self.new_changes(state, ids)
@@ -248,7 +248,8 @@ class Session:
         namespace = NamespaceRecord(id=new_id(), name=self.namespace)
         made = [Change(namespace.kind, "create", namespace.id, namespace.name, after=namespace.to_json())]
         others = [folder for folder in self.root.folders("namespaces") if folder != namespace_folder(self.namespace)]
-        if not others:
+        # A folder may be all that a writer left who died before its first commit.
+        if not any(self.root.size(f"namespaces/{folder}/{entry_path(1)}") for folder in others):
             file = self.file
             record = RegistryRecord(
                 id=file.registry,
@@ -335,7 +336,7 @@ def open_session(
         root,
         file,
         namespace,
-        actor=default_actor() if actor is None else check_text(actor, what="actor"),
+        actor=default_actor() if actor is None else check_name(actor, what="actor"),
         read_only=_why_read_only(root, file, read_only),
     )
 

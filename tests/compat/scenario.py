@@ -12,7 +12,7 @@ import localreg
 from localreg import Registry
 from localreg.workflow import GroundTruth, Inference, ScoredClassificationLabel, TestSample, define_workflow, test
 
-__all__ = ["NAME", "Model", "TestCase", "TestSuite", "answers", "build"]
+__all__ = ["AUDIT_COLUMNS", "NAME", "Model", "TestCase", "TestSuite", "answers", "build"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ class Guess(Inference):
     labels: list[ScoredClassificationLabel]
     note: str | None = None
 
+
+AUDIT_COLUMNS = (
+    *("namespace", "commit", "event", "time", "actor", "host", "message"),
+    *("action", "kind", "id", "name", "parent", "before", "after", "digest"),
+)
+"""Columns of `audit_events` from the first release on; later ones may add to them."""
 
 NAME = "yolor 🚗 [D6] / 7.0"
 """The model that has inferences."""
@@ -110,12 +116,18 @@ def answers(registry: Registry) -> dict[str, Any]:
             WHERE i.model = ? ORDER BY sample_idx""",
             [NAME],
         )
+    truths = registry.sql(
+        """SELECT c.name AS test_case, s.sample->>'file' AS file, g.ground_truth->>'text' AS text
+        FROM ground_truths g JOIN test_samples s USING (sample_idx) JOIN test_cases c ON c.name = g.test_case
+        ORDER BY ALL"""
+    )
     return {
         "commit": registry.commit,
         "models": {row["name"]: _model(registry, row["name"]) for row in registry.models()},
-        "audit": [_plain(row) for row in registry.audit()],
+        "audit": [_plain({key: row[key] for key in AUDIT_COLUMNS}) for row in registry.audit()],
         "inferences": [_plain(row) for row in made],
         "test_cases": suite,
+        "ground_truths": [_plain(row) for row in truths],
     }
 
 

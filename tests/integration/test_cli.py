@@ -22,8 +22,9 @@ from typer.main import get_command
 import localreg
 from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
 from localreg.cli.app import app
-from localreg.cli.output import JSON_COLUMNS, aligned
+from localreg.cli.output import Rows
 from localreg.query.tables import BULK, TABLES
+from localreg.query.text import aligned
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 
 SAMPLES = 20
@@ -134,13 +135,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def native(rows: localreg.Result) -> list[dict[str, Any]]:
     """The library's rows as JSON has them."""
-
-    def value(name: str, item: object) -> object:
-        if name in JSON_COLUMNS and isinstance(item, str):
-            return json.loads(item)
+    def value(item: object) -> object:
         return item.isoformat() if isinstance(item, datetime) else item
 
-    return [{name: value(name, item) for name, item in row.items()} for row in rows.dicts()]
+    return [{name: value(item) for name, item in row.items()} for row in rows.dicts()]
 
 
 # --- every command ----------------------------------------------------------------------------------------------------
@@ -309,11 +307,6 @@ def test_compare_as_csv_is_one_table(cli: Cli) -> None:
     assert done(cli(*words)).out.startswith("metric,test_case,")
     assert len(done(cli(*words, "--broken")).out.splitlines()) == 2
     assert cli(*words, "--broken", "--fixed").code == 2
-
-
-def test_json_columns_are_those_that_the_library_documents() -> None:
-    tables = [TABLES[name].columns for name in ("models", "model_versions", "audit_events")]
-    assert {name for columns in tables for name, kind in columns.items() if kind == "JSON"} == JSON_COLUMNS
 
 
 def test_the_help_of_sql_names_every_documented_table(cli: Cli) -> None:
@@ -567,8 +560,8 @@ def test_values_that_json_does_not_know_are_written_as_it_can(cli: Cli) -> None:
 
 
 def test_two_columns_of_one_name_are_two_columns(cli: Cli) -> None:
-    assert done(cli("sql", "SELECT 1 AS a, 2 AS a", "-f", "csv")).out == "a,a\n1,2\n"
-    assert done(cli("sql", "SELECT 1 AS a, 2 AS a")).out == "a  a\n─  ─\n1  2\n"
+    assert done(cli("sql", "SELECT 1 AS a, 2 AS a", "-f", "csv")).out == "a,a_1\n1,2\n"
+    assert done(cli("sql", "SELECT 1 AS a, 2 AS a")).out == "a  a_1\n─  ───\n1  2\n"
 
 
 def test_a_table_in_a_pipe_is_whole_and_plain(cli: Cli) -> None:
@@ -586,20 +579,24 @@ def test_a_control_character_reaches_no_terminal(cli: Cli) -> None:
     assert done(cli("sql", "SELECT chr(27) || '[31mred' AS c")).out.splitlines()[-1] == "\\x1b[31mred"
 
 
-def test_a_table_on_a_terminal_shrinks_to_fit(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_on_a_terminal_shrinks_to_fit() -> None:
     rows = [["meadow", "y" * 200, 1234567890], ["🌱" * 50, "z", 1]]
     whole = list(aligned(["name", "text", "n"], rows))
     assert len(whole[2]) == 100 + 2 + 200 + 2 + 10
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "40")
-    assert list(aligned(["name", "text", "n"], rows)) == [
+    assert list(aligned(["name", "text", "n"], rows, room=40)) == [
         "name           text           n",
         "─────────────  ─────────────  ──────────",
         "meadow         yyyyyyyyyyyy…  1234567890",
         "🌱🌱🌱🌱🌱🌱…  z              1",
     ]
+
+
+def test_a_listing_fits_the_terminal_it_is_printed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Rows(["name", "text"], [["meadow", "y" * 200]])
+    assert max(map(len, listing.lines())) == 208
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, listing.lines())) == 40
 
 
 def test_show_puts_well_known_metadata_first_and_leaves_out_what_is_empty(cli: Cli) -> None:

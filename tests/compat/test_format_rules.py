@@ -1,0 +1,167 @@
+"""Rules of FORMAT.md that are easy to break, one test each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+import localreg
+from localreg.errors import FormatError
+from localreg.log.entry import Change, Provenance, compose, genesis
+from localreg.log.snapshot import save
+from localreg.log.state import State, fold
+from localreg.records.files import FilePointer
+from localreg.session import Changes
+from localreg.storage import MemoryStore
+from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow
+from tests.compat.independent_reader import Namespace
+
+
+@dataclass(frozen=True)
+class Picture(TestSample):
+    number: int
+
+
+@dataclass(frozen=True)
+class Truth(GroundTruth):
+    label: str
+
+
+@dataclass(frozen=True)
+class NoTruth(GroundTruth):
+    pass
+
+
+@dataclass(frozen=True)
+class NotedTruth(GroundTruth):
+    label: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Guess(Inference):
+    label: str
+
+
+TestCase = define_workflow("pictures", Picture, Truth, Guess)[1]
+
+
+def pairs(*numbers: int) -> list[tuple[Picture, Truth]]:
+    return [(Picture(number), Truth(str(number))) for number in numbers]
+
+
+@pytest.mark.xfail(strict=True, reason="reported: parts that a lost race leaves staged point at the wrong samples")
+def test_cases_of_one_transaction_that_share_new_samples_survive_a_lost_race(tmp_path: Path) -> None:
+    registry, rival = (localreg.open(tmp_path / "registry", actor=actor) for actor in ("ana", "bo"))
+
+    def other() -> None:
+        with localreg.use(rival):
+            TestCase("other", test_samples=pairs(100))
+
+    with localreg.use(registry):
+        TestCase("zero", test_samples=pairs(0))
+        with registry.transaction():
+            TestCase("one", test_samples=pairs(1, 2))
+            TestCase("two", test_samples=pairs(2, 3))
+            thread = Thread(target=other)
+            thread.start()
+            thread.join()
+        assert TestCase("two").load_test_samples() == pairs(2, 3)
+    assert [sample["number"] for sample, _ in Namespace(tmp_path / "registry").ground_truths("two")] == [2, 3]
+
+
+@pytest.mark.xfail(strict=True, reason="reported: pyarrow refuses a struct without fields; FORMAT.md says BOOLEAN")
+def test_a_struct_without_fields_is_a_boolean_column(tmp_path: Path) -> None:
+    case = define_workflow("unlabelled", Picture, NoTruth, Guess)[1]
+    with localreg.use(localreg.open(tmp_path / "registry")):
+        made = case("all", test_samples=[(Picture(1), NoTruth())])
+        assert made.load_test_samples() == [(Picture(1), NoTruth())]
+    rows: list[Any] = [*Namespace(tmp_path / "registry").ground_truths("all")]
+    assert rows == [({"number": 1}, True)]
+
+
+@pytest.mark.xfail(strict=True, reason="reported: a field `metadata` of a ground truth is dropped in silence")
+def test_metadata_of_a_ground_truth_is_kept(tmp_path: Path) -> None:
+    case = define_workflow("noted", Picture, NotedTruth, Guess)[1]
+    given: list[tuple[Picture, NotedTruth]] = [(Picture(1), NotedTruth("a", {"by": "ana"}))]
+    with localreg.use(localreg.open(tmp_path / "registry")):
+        assert case("all", test_samples=given).load_test_samples() == given
+
+
+@pytest.mark.xfail(strict=True, reason="reported: in order of the event before a snapshot, of the path behind one")
+def test_files_of_one_event_are_in_order_of_path_before_and_behind_a_snapshot() -> None:
+    origin = genesis("0" * 32, "default")
+    files = tuple(FilePointer(f"data/t/o/{name}.parquet", "t", "o", 1, 1, "0" * 64) for name in "zab")
+    change = Change("thing", "create", "o", "o", after={"id": "o", "name": "o"}, files=files)
+    entry, _ = compose(origin, [change], Provenance("ana", "host"), "0" * 32, "2026-01-01T00:00:00.000000Z")
+    state = fold(State(origin), [entry])
+    names = [row.name for row in save(MemoryStore(), origin.digest, state).children("file", "o")]
+    assert names == sorted(names)
+    assert [row.name for row in state.children("file", "o")] == names
+
+
+@pytest.mark.parametrize(
+    ("needed_by", "reads"),
+    [
+        ("readers", False),
+        ("writers", True),
+        (None, False),
+        pytest.param("all", False, marks=pytest.mark.xfail(strict=True, reason="reported: blocks nobody")),
+    ],
+)
+def test_an_unknown_feature_is_refused(tmp_path: Path, needed_by: str | None, reads: bool) -> None:
+    folder = tmp_path / "registry"
+    record: dict[str, Any] = {"id": "f", "name": "levelled tags"} | ({"needed_by": needed_by} if needed_by else {})
+
+    def announce(changes: Changes) -> None:
+        changes.made.append(Change("feature", "create", "f", "levelled tags", after=record))
+
+    with localreg.open(folder) as registry:
+        registry.create_model("m")
+        registry._session.change(announce)
+    if reads:
+        assert localreg.open(folder).get_model("m").name == "m"
+        assert list(Namespace(folder).models()) == ["m"]
+    else:
+        with pytest.raises(AssertionError, match="a newer writer"):
+            Namespace(folder)
+        with pytest.raises(FormatError, match="levelled tags"):
+            localreg.open(folder).get_model("m")
+    with pytest.raises(FormatError, match="levelled tags"):
+        localreg.open(folder).create_model("n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "outcome"),
+    [
+        ('"format":1', '"format":2', "writes"),
+        ('"least_reader":1', '"least_reader":2', "refused"),
+        ('"least_writer":1', '"least_writer":2', "reads"),
+        ('"commit_mode":"link"', '"commit_mode":"telepathy"', "reads"),
+        ('"shared":"umask"', '"shared":"umask","later":true', "writes"),
+        pytest.param(
+            '"shared":"umask"',
+            '"shared":"0640"',
+            "reads",
+            marks=pytest.mark.xfail(strict=True, reason="reported: refused"),
+        ),
+    ],
+)
+def test_what_localreg_json_allows(tmp_path: Path, old: str, new: str, outcome: str) -> None:
+    folder = tmp_path / "registry"
+    localreg.open(folder).create_model("m")
+    file = folder / "localreg.json"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    if outcome == "refused":
+        with pytest.raises(FormatError, match="upgrade"):
+            localreg.open(folder)
+        return
+    with localreg.open(folder) as registry:
+        assert registry.get_model("m").name == "m"
+        assert registry.read_only == (outcome == "reads")
