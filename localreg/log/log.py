@@ -121,11 +121,14 @@ class Log:
         """The same state, on a newer snapshot if its tail has grown long and another process has written one."""
         if state.head.commit - state.base.commit < SNAPSHOT_EVERY:
             return state
-        newest = snapshot.hinted_commit(self.store)
-        if newest is None or not state.base.commit < newest <= state.head.commit:
-            return state
-        start = self._start(at_most=state.head.commit)
-        return fold(start, self.entries(start.head, upto=state.head.commit))
+        try:
+            newest = snapshot.hinted_commit(self.store)
+            if newest is None or not state.base.commit < newest <= state.head.commit:
+                return state
+            start = self._start(at_most=state.head.commit)
+            return fold(start, self.entries(start.head, upto=state.head.commit))
+        except LocalregError:
+            return state  # a cache is worth no error, least of all after a commit that stands
 
     def refuse_unknown_to_writers(self, state: State) -> None:
         """Raise `FormatError` if the namespace has rules that this release would break by writing."""

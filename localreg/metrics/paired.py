@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import comb, lgamma, log
+from operator import index
 
 from localreg.errors import InvalidInputError
 
@@ -24,12 +25,16 @@ def mcnemar_exact(fixed: int, broken: int) -> float:
         discordant pair. Up to 1,000 pairs correctly rounded, beyond to about 9 digits.
 
     Raises:
-        InvalidInputError: a count is negative.
+        InvalidInputError: a count is negative, or no whole number.
 
     Source:
         Q. McNemar, Psychometrika 12 (1947) 153; exact form as in A. Agresti, Categorical Data Analysis, 3rd ed.
         (2013), section 11.1.
     """
+    try:
+        fixed, broken = index(fixed), index(broken)  # numpy's integers would overflow below
+    except TypeError as error:
+        raise InvalidInputError(f"fixed is {fixed!r} and broken is {broken!r}; counts are whole numbers") from error
     if fixed < 0 or broken < 0:
         raise InvalidInputError(f"fixed is {fixed} and broken is {broken}; counts are 0 or more")
     total, few = fixed + broken, min(fixed, broken)

@@ -90,7 +90,10 @@ def get_version(session: Session, reference: str | Model | ModelVersion) -> Mode
     if isinstance(reference, Model | ModelVersion):
         # Looked up again: the handle may come from another commit, and must not come from another registry.
         found = type(reference)(session, reference.id)
-        return _newest(found) if isinstance(found, Model) else found
+        if isinstance(found, Model):
+            return _newest(found)
+        found._row(session.state())  # raises if it is not here
+        return found
     state = session.state()
     for name, what in split_reference(check_name(reference)):
         row = state.find("model", name)
@@ -128,11 +131,12 @@ def _newest(model: Model) -> ModelVersion:
 
 def _no_model(session: Session, name: str) -> NotFoundError:
     models = session.state().children("model")
-    renamed = [row.name for row in models if name in _former_names(row)]
-    if renamed:
-        return NotFoundError(
-            f"no model {name!r} in {session.namespace!r}: it is now called {renamed[-1]!r}", code="renamed"
-        )
+    for former, _ in split_reference(name):
+        renamed = [row.name for row in models if former in _former_names(row)]
+        if renamed:
+            return NotFoundError(
+                f"no model {former!r} in {session.namespace!r}: it is now called {renamed[-1]!r}", code="renamed"
+            )
     hint = did_you_mean(name, [row.name for row in models])
     return NotFoundError(f"no model {name!r} in namespace {session.namespace!r}{hint}")
 

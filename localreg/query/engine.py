@@ -12,7 +12,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject, canonical
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import IntegrityError, InvalidInputError, LocalregError, NotFoundError
 from localreg.log import Entry, Row, State
 from localreg.log.snapshot import rows_table
 from localreg.query.expressions import rewrite_order_by, rewrite_where
@@ -43,7 +43,7 @@ class Engine:
         self.namespace = namespace
         self._store = store
         self._entries = entries
-        self._connections: dict[frozenset[str], DuckDBPyConnection] = {}
+        self._connections: dict[tuple[frozenset[str], str | None], DuckDBPyConnection] = {}
         self._lock = threading.RLock()
 
     def sql(self, sql: str, parameters: Sequence[object] = ()) -> Result:
@@ -113,11 +113,12 @@ class Engine:
         return {name for _, name in named if name in TABLES or name in BULK}
 
     def _connection(self, tables: set[str]) -> DuckDBPyConnection:
-        key = frozenset(tables)
+        # Looked for at each query: the snapshot may be cleaned up while we live, and then the records come from memory.
+        base = self._base_file()
+        key = (frozenset(tables), base)
         if key not in self._connections:
             parts = self._parts() if tables & BULK.keys() else []
             paths = [self._native(part["path"]) for part in parts if part["table"] in tables]
-            base = self._base_file()
             self._connections[key] = locked_connection(
                 [*paths, *([base] if base else [])],
                 setup=lambda connection: self._create_views(connection, tables, parts, base),
@@ -202,13 +203,19 @@ class Engine:
         return row.name if row is not None else None
 
     def _native(self, path: object) -> str:
-        return str(self._store.local_file(str(path)))
+        try:
+            return str(self._store.local_file(str(path)))
+        except NotFoundError as error:
+            raise IntegrityError(
+                f"{self._store.uri}/{path} is missing; restore it from a copy", code="file_missing"
+            ) from error
 
     def _create_bulk(self, connection: DuckDBPyConnection, name: str, parts: list[dict[str, Any]]) -> None:
         """One view over all workflows with the values as JSON, and one with typed columns in each workflow's schema."""
         import pyarrow as pa
 
         bulk = BULK[name]
+        schemas = _schema_names(self.state)
         generic = []
         for number, workflow in enumerate(sorted({part["workflow_id"] for part in parts})):
             own = [part for part in parts if part["workflow_id"] == workflow]
@@ -224,12 +231,14 @@ class Engine:
             )
             columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
             fields = self._fields(workflow, bulk)
-            value = f"to_json(d.{bulk.typed})" if fields else "CAST('{}' AS JSON)"
+            # A type without fields is a BOOLEAN in Parquet: true where there is one.
+            value = f"to_json(d.{bulk.typed})" if fields else f"CASE WHEN d.{bulk.typed} THEN CAST('{{}}' AS JSON) END"
             generic.append(f"SELECT {columns}, {value} AS {bulk.typed} {rows}")
             typed = "".join(
-                f", struct_extract(d.{bulk.typed}, {_quoted(field)}) AS {_identifier(field, bulk)}" for field in fields
+                f", struct_extract(d.{bulk.typed}, {_quoted(field)}) AS {_double_quoted(column)}"
+                for field, column in _typed_columns(fields, bulk).items()
             )
-            schema = _double_quoted(str(own[0]["workflow"]))
+            schema = _double_quoted(schemas[workflow])
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             connection.execute(f"CREATE VIEW {schema}.{name} AS SELECT {columns}{typed} {rows}")
         empty = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, (kind, _) in bulk.columns.items())
@@ -244,10 +253,33 @@ class Engine:
         return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
 
 
-def _identifier(field: str, bulk: BulkTable) -> str:
-    """A typed column's name; a field called like one of our own columns is told apart by its struct's name."""
-    taken = {column.lower() for column in bulk.columns}
-    return _double_quoted(f"{bulk.typed}_{field}" if field.lower() in taken else field)
+_TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema")
+
+
+def _schema_names(state: State) -> dict[str, str]:
+    """The schema of each workflow, by id: its name.
+
+    DuckDB does not tell upper from lower case, and has names of its own: a workflow that comes second is `name (2)`.
+    """
+    taken = set(_TAKEN_SCHEMAS)
+    schemas: dict[str, str] = {}
+    for row in state.children("workflow"):
+        names = chain([row.name], (f"{row.name} ({number})" for number in count(2)))
+        schemas[row.id] = next(name for name in names if name.lower() not in taken)
+        taken.add(schemas[row.id].lower())
+    return schemas
+
+
+def _typed_columns(fields: list[str], bulk: BulkTable) -> dict[str, str]:
+    """The column of each field: its name, after the struct's if it would be called like another column."""
+    taken = {name.lower() for name in (*bulk.columns, *fields)}
+    own = {column.lower() for column in bulk.columns}
+    columns = {field: field for field in fields}
+    for field in fields:
+        while columns[field].lower() in own or (columns[field] != field and columns[field].lower() in taken):
+            columns[field] = f"{bulk.typed}_{columns[field]}"
+        taken.add(columns[field].lower())
+    return columns
 
 
 def _events_table(namespace: str, entries: Iterable[Entry]) -> pa.Table:

@@ -270,4 +270,9 @@ BULK: dict[str, BulkTable] = {
         },
     ),
 }
-"""Tables of bulk rows, by name: the same as the `table` of a file pointer."""
+"""Tables of bulk rows, by name: the same as the `table` of a file pointer.
+
+The schema of a workflow is called as it is. DuckDB does not tell upper from lower case and keeps some names, such as
+`main`, for itself: there the workflow that was made later, or one of such a name, is found under `"name (2)"`.
+A field that is called like a column above is `inference_status` instead of `status`, and likewise.
+"""

@@ -11,11 +11,13 @@ from localreg.names import new_id
 from localreg.records.files import FilePointer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from localreg.storage import Store
 
-__all__ = ["read_part", "write_part"]
+__all__ = ["part_file", "read_part", "write_part"]
 
 ROW_GROUP = 131_072
 
@@ -65,6 +67,20 @@ def write_part(store: Store, table: str, owner: str, rows: pa.Table, details: Js
     return FilePointer(path, table, owner, rows.num_rows, sink.size, sink.digest.hexdigest(), details)
 
 
+def part_file(store: Store, pointer: FilePointer) -> Path:
+    """The path of a part, for readers that open it themselves.
+
+    Raises:
+        IntegrityError: the file is missing.
+    """
+    try:
+        return store.local_file(pointer.path)
+    except (NotFoundError, FileNotFoundError) as error:
+        raise IntegrityError(
+            f"{store.uri}/{pointer.path} is missing; restore it from a copy", code="file_missing"
+        ) from error
+
+
 def read_part(store: Store, pointer: FilePointer, columns: list[str] | None = None) -> pa.Table:
     """The rows of a part, or some of its columns.
 
@@ -74,12 +90,9 @@ def read_part(store: Store, pointer: FilePointer, columns: list[str] | None = No
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    file = part_file(store, pointer)
     try:
-        return pq.read_table(store.local_file(pointer.path), columns=columns, partitioning=None)
-    except (NotFoundError, FileNotFoundError) as error:
-        raise IntegrityError(
-            f"{store.uri}/{pointer.path} is missing; restore it from a copy", code="file_missing"
-        ) from error
+        return pq.read_table(file, columns=columns, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise IntegrityError(
             f"{store.uri}/{pointer.path} cannot be read ({error}); restore it from a copy", code="file_altered"

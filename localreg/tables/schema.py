@@ -13,6 +13,7 @@ import collections.abc
 import dataclasses
 import types
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ANY_JSON_FIELDS", "Field", "Node", "arrow_type", "schema_of"]
 
 ANY_JSON_FIELDS = ("metadata",)
-"""Fields kept as JSON text in a column of their own, and not part of a sample's identity."""
+"""Fields of test samples kept as JSON text in a column of their own, and not part of a sample's identity."""
 
 _PLAIN = {str: "str", int: "int", float: "float", bool: "bool"}
 _LISTS = (list, tuple, collections.abc.Sequence)
@@ -82,16 +83,20 @@ class Field:
     node: Node
 
 
-def schema_of(cls: type) -> Node:
+def schema_of(cls: type, *, without: Collection[str] = ()) -> Node:
     """The schema of a dataclass.
+
+    Args:
+        cls: the dataclass.
+        without: fields that are stored elsewhere.
 
     Raises:
         InvalidInputError: no dataclass, a field of a type that cannot be stored, two fields that differ only by case.
     """
-    return _struct(cls, cls.__name__, optional=False, within=())
+    return _struct(cls, cls.__name__, optional=False, within=(), without=without)
 
 
-def _struct(cls: type, path: str, *, optional: bool, within: tuple[type, ...]) -> Node:
+def _struct(cls: type, path: str, *, optional: bool, within: tuple[type, ...], without: Collection[str] = ()) -> Node:
     if not dataclasses.is_dataclass(cls):
         raise InvalidInputError(f"{path} is {cls!r}, which is no dataclass; decorate it with @dataclass(frozen=True)")
     if cls in within:
@@ -103,7 +108,7 @@ def _struct(cls: type, path: str, *, optional: bool, within: tuple[type, ...]) -
     fields = []
     seen: dict[str, str] = {}
     for field in dataclasses.fields(cls):
-        if field.name in ANY_JSON_FIELDS and not within:
+        if field.name in without:
             continue
         # DuckDB would bind `score` to a column `Score`, silently the wrong one.
         twin = seen.setdefault(field.name.lower(), field.name)
@@ -145,6 +150,8 @@ def arrow_type(node: Node) -> pa.DataType:
     if node.type == "list":
         assert node.items is not None
         return pa.list_(arrow_type(node.items))
+    if node.type == "struct" and not node.fields:
+        return pa.bool_()  # Parquet has no group without fields: true where there is one
     if node.type == "struct":
         return pa.struct([pa.field(field.name, arrow_type(field.node)) for field in node.fields])
     plain: pa.DataType = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}[node.type]

@@ -23,7 +23,7 @@ class ScoredClassificationLabel(ClassificationLabel):
     """A class with the model's confidence.
 
     Attributes:
-        score: a finite number; NaN is refused when inferences are stored, since it would rank first.
+        score: any finite number; NaN and infinity are refused when it is stored, since they would rank first.
     """
 
     score: float

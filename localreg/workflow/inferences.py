@@ -6,15 +6,13 @@ takes the place of an older one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject
 from localreg.log import State
 from localreg.records.files import FilePointer
-from localreg.tables import read_part, struct_column, write_part
+from localreg.tables import read_part, write_part
 from localreg.workflow.samples import absolute_indices
-from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +39,7 @@ class Inferences:
     def __init__(self, session: Session, state: State, version_id: str, samples: int) -> None:
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         self.place = np.full(samples, -1, np.int64)
         self.status = np.full(samples, MISSING, np.int8)
@@ -50,7 +49,7 @@ class Inferences:
             part = read_part(session.store, pointer)
             indices = absolute_indices(part["sample_idx"].to_numpy(), pointer.details)
             self.place[indices] = np.arange(begin, begin + len(indices))
-            codes = pa.compute.index_in(part["status"], pa.array(STATUSES))
+            codes = pc.index_in(part["status"], pa.array(STATUSES))
             self.status[indices] = codes.to_numpy()
             tables.append(part.select(["status", "inference"]))
             begin += len(indices)
@@ -74,30 +73,24 @@ def _pointers(state: State, version_id: str) -> list[FilePointer]:
 
 
 def write_inferences(
-    session: Session,
-    workflow: Workflow,
-    place: JsonObject,
-    owner: str,
-    indices: np.ndarray,
-    made: Sequence[object | None],
+    session: Session, place: JsonObject, owner: str, indices: np.ndarray, made: pa.Array
 ) -> FilePointer:
     """Stage inferences as a part, sorted by sample.
 
     Args:
         session: whose store takes the part.
-        workflow: gives the schema.
         place: what the part says of its indices: `workflow`, `first`, `staged_first`.
         owner: id of the test run.
         indices: `sample_idx` of each.
-        made: the inferences; None = skipped.
+        made: the inferences as a column; null = skipped.
     """
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     order = np.argsort(indices, kind="stable")
-    values = [made[number] for number in order]
-    status = pa.array([STATUSES[OK if value is not None else SKIPPED] for value in values], pa.string())
-    column = struct_column(values, workflow.inference, what=workflow.inference_type.__name__)
+    column = made.take(pa.array(order))
+    status = pc.if_else(column.is_valid(), STATUSES[OK], STATUSES[SKIPPED])
     rows = pa.table({"sample_idx": pa.array(indices[order], pa.int64()), "status": status, "inference": column})
     return write_part(
         session.store, "inferences", owner, rows, {**place, "generation": 1, "index_digest": _digest(indices[order])}

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject, canonical, checked_object
+from localreg.errors import IntegrityError, StorageError
 from localreg.log import State
 from localreg.records.files import FilePointer
-from localreg.tables import read_part, struct_column
+from localreg.tables import part_file, read_part, struct_column
+from localreg.workflow.labels import refuse_bad_labels
 from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -42,13 +44,17 @@ def sample_rows(workflow: Workflow, samples: Sequence[object]) -> pa.Table:
     """Samples as the rows of a part, without their keys: `sample`, `metadata` (JSON text)."""
     import pyarrow as pa
 
-    column = struct_column(samples, workflow.test_sample, what=workflow.test_sample_type.__name__)
+    def named(number: int) -> str:
+        return f"test_samples[{number}], {samples[number]!r}"
+
+    column = struct_column(samples, workflow.test_sample, what=workflow.test_sample_type.__name__, named=named)
+    refuse_bad_labels(column, workflow.test_sample_type, named=named)
     metadata: list[str | None] = [None] * len(samples)
     if workflow.has_metadata:
         for number, sample in enumerate(samples):
             given = getattr(sample, "metadata", None)
             if given:
-                metadata[number] = canonical(checked_object(given, what=f"metadata of sample number {number}"))
+                metadata[number] = canonical(checked_object(given, what=f"metadata of {named(number)}"))
     return pa.table({"sample": column, "metadata": pa.array(metadata, pa.string())})
 
 
@@ -93,6 +99,14 @@ def split_known(
         ).to_arrow_table()
         made = rows.take(new["i"]).append_column("key", new["key"])
         return indices["idx"].to_numpy(), made, {"hash_probe": _probe(connection)}
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
+        reason = str(error).partition("\n")[0]
+        raise IntegrityError(
+            f"known test samples cannot be read ({reason}); restore the file from a copy", code="file_altered"
+        ) from error
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise StorageError(f"test samples in {session.store.uri} cannot be looked up: {reason}") from error
     finally:
         connection.close()
 
@@ -105,7 +119,7 @@ def _known_samples(connection: Any, session: Session, state: State, workflow_id:
     probe = _probe(connection)
     selects = []
     for pointer in pointers:
-        file = str(session.store.local_file(pointer.path)).replace("'", "''")
+        file = str(part_file(session.store, pointer)).replace("'", "''")
         key = "key" if pointer.details.get("hash_probe") == probe else "hash(sample)"
         first = cast(int, pointer.details["first"])
         selects.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
@@ -17,6 +17,7 @@ from localreg.session import Changes, Session
 from localreg.session.current import current_session
 from localreg.tables import objects_of, read_part, struct_column, write_part
 from localreg.workflow.ground_truth import GroundTruth
+from localreg.workflow.labels import refuse_bad_labels
 from localreg.workflow.samples import absolute_indices, files_of, sample_count, sample_rows, samples_at, split_known
 from localreg.workflow.test_sample import TestSample
 from localreg.workflow.workflow import Workflow
@@ -161,7 +162,7 @@ class TestCase(Generic[SampleT, TruthT]):
                 id=changes.new_id("test_case", name),
                 name=name,
                 workflow=workflow_id,
-                version=int(content is not None),
+                version=int(content is not None and content.count > 0),
                 description=description,
             )
             changes.create(record)
@@ -186,7 +187,7 @@ class TestCase(Generic[SampleT, TruthT]):
             test_case=case.id,
             samples=0 if content is None else content.count,
         )
-        files = () if content is None else content.files(changes.draft, case.workflow, version.id)
+        files = () if content is None or not content.count else content.files(changes.draft, case.workflow, version.id)
         changes.create(version, files=files)
 
     def __repr__(self) -> str:
@@ -212,8 +213,14 @@ class _Content:
         samples, truths = _unzipped(workflow, pairs)
         self.count = len(samples)
         self._samples = sample_rows(workflow, samples)
-        self._truths = struct_column(truths, workflow.ground_truth, what=workflow.ground_truth_type.__name__)
-        self._new = self._samples.slice(0, 0)
+        wanted = workflow.ground_truth_type
+
+        def named(number: int) -> str:
+            return f"the ground truth of test_samples[{number}], {samples[number]!r}"
+
+        self._truths = struct_column(truths, workflow.ground_truth, what=wanted.__name__, named=named)
+        refuse_bad_labels(self._truths, wanted, named=named)
+        self._indices: np.ndarray | None = None
         self.metadata_ignored = 0
         self._staged: list[FilePointer] = []
 
@@ -231,13 +238,13 @@ class _Content:
     def _stage(self, state: State, workflow_id: str, owner: str, first: int) -> None:
         indices, new, keys = split_known(self._session, state, workflow_id, self._samples)
         self._refuse_doubles(indices)
-        self._new = new
         self.metadata_ignored = self._count_ignored_metadata(state, workflow_id, indices, first)
         place: JsonObject = {"workflow": workflow_id, "first": first, "staged_first": first}
         store = self._session.store
         if new.num_rows:
             self._staged.append(write_part(store, "test_samples", workflow_id, new, {**place, **keys}))
         self._staged.append(write_part(store, "ground_truths", owner, self._rows(indices), place))
+        self._indices = indices
 
     def _count_ignored_metadata(self, state: State, workflow_id: str, indices: np.ndarray, first: int) -> int:
         """How many of the known samples come with metadata other than the recorded one."""
@@ -251,23 +258,29 @@ class _Content:
         return int((given[rows] != np.array(recorded, object)).sum())
 
     def _still_serve(self, state: State, workflow_id: str) -> bool:
-        """Whether parts are staged, and none of the samples that they bring has come in since."""
-        if not self._staged or self._staged[-1].details["workflow"] != workflow_id:
+        """Whether parts are staged, and each sample is still known, or new, as it was then.
+
+        A sample that was known in a transaction of ours may have moved, too: then the indices are written again.
+        """
+        if self._indices is None or self._staged[-1].details["workflow"] != workflow_id:
             return False
-        _, unknown, _ = split_known(self._session, state, workflow_id, self._new)
-        return bool(unknown.num_rows == self._new.num_rows)
+        details = {**self._staged[-1].details, "first": sample_count(state, workflow_id)}
+        indices, _, _ = split_known(self._session, state, workflow_id, self._samples)
+        return bool((indices == absolute_indices(self._indices, details)).all())
 
     def same_as(self, state: State, case: TestCaseRecord) -> bool:
         """Whether the newest version of a case holds just this."""
         version = state.find("test_case_version", str(case.version), case.id)
-        if version is None or version.fields["samples"] != self.count or case.version == 0:
+        if case.version == 0:
+            return self.count == 0
+        if version is None or version.fields["samples"] != self.count:
             return False
         indices, _, _ = split_known(self._session, state, case.workflow, self._samples)
         if not (indices == case_indices(self._session, state, version.id)).all():
             return False
         pointers = files_of(state, version.id, "ground_truths")
         columns = [read_part(self._session.store, pointer, ["ground_truth"])["ground_truth"] for pointer in pointers]
-        return bool(columns) and columns[0].combine_chunks().equals(self._truths)
+        return all(column.combine_chunks().equals(self._truths) for column in columns)
 
     def _rows(self, indices: np.ndarray) -> pa.Table:
         import pyarrow as pa
@@ -290,6 +303,7 @@ class _Content:
             except LocalregError:
                 break  # an invisible orphan: garbage collection finds it
         self._staged = []
+        self._indices = None
 
 
 def _owner(part: FilePointer, workflow_id: str, version_id: str) -> str:
@@ -298,6 +312,8 @@ def _owner(part: FilePointer, workflow_id: str, version_id: str) -> str:
 
 def _unzipped(workflow: Workflow, pairs: Sequence[tuple[object, object]]) -> tuple[list[object], list[object]]:
     samples, truths = [], []
+    if not isinstance(pairs, Iterable):
+        raise InvalidInputError(f"test_samples is {pairs!r}; it must be a list of (test sample, ground truth)")
     for number, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2):
             raise InvalidInputError(f"test_samples[{number}] is {pair!r}; it must be a (test sample, ground truth)")

@@ -9,14 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject
-from localreg.errors import InvalidInputError, LocalregError, WorkflowMismatchError
+from localreg.errors import ConflictError, InvalidInputError, LocalregError, WorkflowMismatchError
 from localreg.log import Row, State
 from localreg.models import ensure_version
 from localreg.records.files import FilePointer
 from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
+from localreg.tables import struct_column
 from localreg.workflow.inferences import MISSING, Inferences, write_inferences
+from localreg.workflow.labels import refuse_bad_labels
 from localreg.workflow.model import Model, check_binding
 from localreg.workflow.samples import sample_count
 from localreg.workflow.test_case import case_indices, objects_at
@@ -24,6 +26,7 @@ from localreg.workflow.test_suite import TestSuite
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 __all__ = ["TestRun", "test"]
 
@@ -70,18 +73,24 @@ class TestRun:
         Returns:
             How many samples were inferred now.
         """
-        positions, made = self._infer()
-        work = _Upload(self, positions, made)
+        state = self._session.state()
+        version = self._newest_version(state)
+        positions, made = self._infer(state, version)
+        work = _Upload(self, version, positions, made)
         self._session.change(work.operation)
         return len(made)
 
-    def _infer(self) -> tuple[np.ndarray, list[object | None]]:
+    def _newest_version(self, state: State) -> str | None:
+        """Id of the model version that is run: the newest now; None if there is none, and the run makes it."""
+        versions = state.children("model_version", self.model.id)
+        return versions[-1].id if versions else None
+
+    def _infer(self, state: State, version: str | None) -> tuple[np.ndarray, pa.Array]:
         """Call `infer` for each sample that lacks an inference: positions in the suite's rows, and the inferences."""
-        state = self._session.state()
         rows = self._sample_indices(state)
         if not len(rows):
             raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
-        positions = _missing(rows, self._inferences(state))
+        positions = _missing(rows, self._inferences(state, version))
         workflow = self.model.workflow
         samples = objects_at(self._session, state, workflow, self.model.workflow_id(state), rows[positions])
         if samples and self.model.infer is None:
@@ -89,7 +98,20 @@ class TestRun:
                 f"model {self.model.name!r} was made without infer, and {len(samples)} samples lack an inference; "
                 "pass infer="
             )
-        return positions, [self._checked(sample, self.model.infer(sample)) for sample in samples if self.model.infer]
+        made = [self._checked(sample, self.model.infer(sample)) for sample in samples if self.model.infer]
+        return positions, self._column(samples, made)
+
+    def _column(self, samples: Sequence[object], made: Sequence[object | None]) -> pa.Array:
+        """The inferences as they are stored; refused here, with the sample named, if they cannot be."""
+        workflow = self.model.workflow
+        wanted = workflow.inference_type
+
+        def named(number: int) -> str:
+            return f"the inference of model {self.model.name!r} for {samples[number]!r}"
+
+        column = struct_column(made, workflow.inference, what=wanted.__name__, named=named)
+        refuse_bad_labels(column, wanted, named=named)
+        return column
 
     def _checked(self, sample: object, inference: object) -> object | None:
         wanted = self.model.workflow.inference_type
@@ -104,18 +126,24 @@ class TestRun:
         """The `sample_idx` of each row of each test case of the suite, one after the other."""
         import numpy as np
 
-        row = state.get("test_suite_version", self.test_suite.version_id)
-        assert row is not None, "the suite was loaded from this namespace"
+        row = self._suite_version(state)
         cases = TestSuiteVersionRecord.model_validate(row.fields).test_cases
         parts = [case_indices(self._session, state, case) for case in cases]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    def _inferences(self, state: State) -> Inferences | None:
-        versions = state.children("model_version", self.model.id)
-        if not versions:
+    def _suite_version(self, state: State) -> Row:
+        row = state.get("test_suite_version", self.test_suite.version_id)
+        if row is None:
+            raise ConflictError(
+                f"version {self.test_suite.version} of the test suite is not in {self._session.namespace!r}: the "
+                "transaction that made it was not committed; make it again"
+            )
+        return row
+
+    def _inferences(self, state: State, version: str | None) -> Inferences | None:
+        if version is None:
             return None
-        samples = sample_count(state, self.model.workflow_id(state))
-        return Inferences(self._session, state, versions[-1].id, samples)
+        return Inferences(self._session, state, version, sample_count(state, self.model.workflow_id(state)))
 
     def __repr__(self) -> str:
         return f"<TestRun of {self.model.name!r} on {self.test_suite.name!r} version {self.test_suite.version}>"
@@ -135,18 +163,24 @@ def _find_run(state: State, version_id: str, suite_version_id: str) -> Row | Non
     return next((row for row in runs if row.fields.get("test_suite_version") == suite_version_id), None)
 
 
-def _run_name(state: State, version_id: str, suite: TestSuite) -> str:
+def _run_name(state: State, version_id: str, suite_version: Row) -> str:
     """For people: `suite@version`; told apart by the id where another suite had that name before."""
-    name = f"{suite.name}@{suite.version}"
-    return name if state.find("test_run", name, version_id) is None else f"{name} ({suite.version_id})"
+    suite = state.get("test_suite", suite_version.parent)
+    name = f"{suite.name if suite else suite_version.parent}@{suite_version.name}"
+    return name if state.find("test_run", name, version_id) is None else f"{name} ({suite_version.id})"
 
 
 class _Upload:
-    """Inferences on their way into the log. Staged again only if what is missing, or its indices, changed meanwhile."""
+    """Inferences on their way into the log. Staged again only if what is missing, or its indices, changed meanwhile.
 
-    def __init__(self, run: TestRun, positions: np.ndarray, made: Sequence[object | None]) -> None:
+    They belong to the version that was the newest when `infer` was called, whatever has been made since.
+    """
+
+    def __init__(self, run: TestRun, version: str | None, positions: np.ndarray, made: pa.Array) -> None:
         self._run = run
-        self._made = dict(zip(positions.tolist(), made, strict=True))
+        self._version = version
+        self._places = {position: place for place, position in enumerate(positions.tolist())}
+        self._made = made
         self._staged: tuple[list[int], FilePointer] | None = None
 
     def operation(self, changes: Changes) -> None:
@@ -154,26 +188,28 @@ class _Upload:
         workflow_id = workflow.ensure(changes)
         model = changes.draft.get("model", run.model.id)
         if model is None:
-            raise InvalidInputError(f"model {run.model.id} was deleted during the test run; make it again")
+            raise ConflictError(f"model {run.model.id} was deleted during the test run; make it again")
         record = ModelRecord.model_validate(model.fields)
         check_binding(changes.draft, record, workflow)
         if record.workflow is None:
             changes.update(model, record.replaced(workflow=workflow_id))
-        version = ensure_version(changes, model)
+        version = self._ensure_version(changes, model)
         rows = run._sample_indices(changes.draft)
         missing = [
-            position for position in _missing(rows, run._inferences(changes.draft)).tolist() if position in self._made
+            position
+            for position in _missing(rows, run._inferences(changes.draft, version)).tolist()
+            if position in self._places
         ]
-        existing = _find_run(changes.draft, version.id, run.test_suite.version_id)
+        existing = _find_run(changes.draft, version, run.test_suite.version_id)
         owner = existing.id if existing else changes.new_id("test_run", run.test_suite.version_id)
         files = (self._stage(changes.draft, workflow_id, owner, rows, missing),) if missing else ()
         if existing is None:
             changes.create(
                 TestRunRecord(
                     id=owner,
-                    name=_run_name(changes.draft, version.id, run.test_suite),
+                    name=_run_name(changes.draft, version, run._suite_version(changes.draft)),
                     model=model.id,
-                    model_version=version.id,
+                    model_version=version,
                     test_suite_version=run.test_suite.version_id,
                     fingerprint=fingerprint(),
                 ),
@@ -182,6 +218,13 @@ class _Upload:
         elif files:
             changes.note(existing, action="upload", files=files)
 
+    def _ensure_version(self, changes: Changes, model: Row) -> str:
+        if self._version is None:
+            return ensure_version(changes, model).id
+        if changes.draft.get("model_version", self._version) is None:
+            raise ConflictError(f"the version of model {model.name!r} was deleted during the test run; run it again")
+        return self._version
+
     def _stage(self, state: State, workflow_id: str, owner: str, rows: np.ndarray, missing: list[int]) -> FilePointer:
         indices = rows[missing]
         if self._staged is None or self._staged[0] != indices.tolist():
@@ -189,8 +232,8 @@ class _Upload:
                 self._discard(self._staged[1])
             count = sample_count(state, workflow_id)
             place: JsonObject = {"workflow": workflow_id, "first": count, "staged_first": count}
-            made = [self._made[position] for position in missing]
-            pointer = write_inferences(self._run._session, self._run.model.workflow, place, owner, indices, made)
+            made = self._made.take([self._places[position] for position in missing])
+            pointer = write_inferences(self._run._session, place, owner, indices, made)
             self._staged = (indices.tolist(), pointer)
         return replace(self._staged[1], owner=owner)
 

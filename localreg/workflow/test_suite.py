@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from localreg.errors import InvalidInputError, NotFoundError
+from localreg.errors import ConflictError, InvalidInputError, NotFoundError
 from localreg.log import Row, State
 from localreg.names import check_name, check_tags, check_text, did_you_mean
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
@@ -154,13 +154,18 @@ class TestSuite:
         self, changes: Changes, name: str, content: list[str] | None, reset: bool, said: dict[str, Any]
     ) -> None:
         workflow_id = self.workflow.ensure(changes)
+        if any(changes.draft.get("test_case_version", id) is None for id in content or ()):
+            raise ConflictError(
+                f"a test case given to test suite {name!r} is not in {self._session.namespace!r}: the transaction that "
+                "made it was not committed, or another writer made one of its name first; make it again"
+            )
         row = changes.draft.find("test_suite", name)
         if row is None:
             record = TestSuiteRecord(
                 id=changes.new_id("test_suite", name),
                 name=name,
                 workflow=workflow_id,
-                version=int(content is not None),
+                version=int(bool(content)),
                 **said,
             )
             changes.create(record)

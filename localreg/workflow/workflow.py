@@ -11,7 +11,7 @@ from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import Row
 from localreg.names import check_name
 from localreg.records.workflows import WorkflowRecord
-from localreg.tables import Node, schema_of
+from localreg.tables import ANY_JSON_FIELDS, Node, schema_of
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
 from localreg.workflow.test_sample import TestSample
@@ -59,7 +59,7 @@ class Workflow:
     @cached_property
     def test_sample(self) -> Node:
         """Schema of a test sample."""
-        return schema_of(self.test_sample_type)
+        return schema_of(self.test_sample_type, without=ANY_JSON_FIELDS)
 
     @cached_property
     def ground_truth(self) -> Node:

@@ -110,7 +110,9 @@ def _models(registry: Registry, filler: int) -> None:
 def answers(registry: Registry) -> dict[str, Any]:
     """What the library says of such a registry, as plain JSON."""
     with localreg.use(registry):
-        suite = {case.name: _truths(case) for case in TestSuite("plates", version=1).test_cases}
+        cases = TestSuite("plates", version=1).test_cases
+        suite = {case.name: _truths(case) for case in cases}
+        loaded = {case.name: _loaded(case) for case in cases}
         made = registry.sql(
             """SELECT s.sample, i.status, i.inference FROM inferences i JOIN test_samples s USING (sample_idx)
             WHERE i.model = ? ORDER BY sample_idx""",
@@ -127,6 +129,7 @@ def answers(registry: Registry) -> dict[str, Any]:
         "audit": [_plain({key: row[key] for key in AUDIT_COLUMNS}) for row in registry.audit()],
         "inferences": [_plain(row) for row in made],
         "test_cases": suite,
+        "loaded": loaded,
         "ground_truths": [_plain(row) for row in truths],
     }
 
@@ -144,6 +147,11 @@ def _model(registry: Registry, name: str) -> dict[str, Any]:
 def _truths(case: Any) -> list[Any]:
     pairs = case.load_test_samples()
     return [[asdict(sample), asdict(truth)] for sample, truth in pairs]
+
+
+def _loaded(case: Any) -> list[Any]:
+    rows = Model(NAME).load_inferences(case)
+    return [[asdict(sample), None if made is None else asdict(made)] for sample, _, made in rows]
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import pytest
 
 import localreg
 from localreg import records
-from localreg.canonical import canonical, parse
-from localreg.log.entry import Head, genesis, read
-from localreg.log.parquet import EntryRow, encode
+from localreg.canonical import JsonObject, canonical, parse
+from localreg.log.entry import Change, Head, Provenance, compose, genesis, read
+from localreg.log.parquet import EntryRow, decode, encode
 from localreg.records.base import Record
+from localreg.records.files import FilePointer
 
 PAGE = (Path(localreg.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -47,13 +48,25 @@ def test_the_library_writes_and_reads_the_example(example: dict[str, str]) -> No
     assert read(data, origin, name="the example").head.digest == example["digest"]
 
 
-def test_the_keys_of_the_example_are_those_of_the_page(example: dict[str, str]) -> None:
-    for section, text, optional in (("record", "record", {"details", "files"}), ("payload", "payload", set())):
-        (table,) = re.findall(rf"^### {section}\n(.*?)^#", PAGE, re.MULTILINE | re.DOTALL)
-        named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
-        value = parse(example[text])
-        assert isinstance(value, dict)
-        assert named - optional == set(value)
+def keys_on_the_page(section: str) -> set[str]:
+    (table,) = re.findall(rf"^### {section}\n(.*?)^#", PAGE, re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+
+
+def test_what_is_written_has_the_keys_of_the_page_and_the_example_too(example: dict[str, str]) -> None:
+    pointer = FilePointer("data/t/o/p.parquet", "t", "o", 1, 1, "0" * 64)
+    change = Change("thing", "create", "i", "n", after={}, files=(pointer,), details={})
+    _, data = compose(Head(0, "0" * 64, ""), [change], Provenance("a", "h"), "0" * 32, "2026-01-01T00:00:00.000000Z")
+    (row,) = decode(data, name="an entry")
+    optional = {"details", "files"}
+    assert set(parsed(row.record)) == keys_on_the_page("record") == set(parsed(example["record"])) | optional
+    assert set(parsed(row.payload)) == keys_on_the_page("payload") == set(parsed(example["payload"]))
+
+
+def parsed(text: str) -> JsonObject:
+    value = parse(text)
+    assert isinstance(value, dict)
+    return value
 
 
 def test_each_kind_of_record_and_each_field_of_it_stands_on_the_page() -> None:

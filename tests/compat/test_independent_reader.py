@@ -61,6 +61,7 @@ def independent_answers(folder: Path) -> dict[str, Any]:
         ],
         "inferences": namespace.inferences(scenario.NAME),
         "test_cases": {case: [list(pair) for pair in namespace.ground_truths(case)] for case in ("day", "night")},
+        "loaded": {case: loaded(namespace, case) for case in ("day", "night")},
         "ground_truths": sorted(
             (
                 {"test_case": case.name, "file": sample["file"], "text": truth["text"]}
@@ -70,6 +71,11 @@ def independent_answers(folder: Path) -> dict[str, Any]:
             key=lambda row: tuple(row.values()),
         ),
     }
+
+
+def loaded(namespace: Namespace, case: str) -> list[Any]:
+    made = {str(row["sample"]): row["inference"] for row in namespace.inferences(scenario.NAME)}
+    return [[sample, made[str(sample)]] for sample, _ in namespace.ground_truths(case)]
 
 
 def library_answers(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import localreg
+from localreg import Registry
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A fresh registry, which class-style workflows use, too."""
+    with localreg.open(tmp_path / "registry", actor="ana") as registry, localreg.use(registry):
+        yield registry
+
+
+@pytest.fixture
+def other(registry: Registry) -> Registry:
+    """A second handle on the same folder, as another process would have."""
+    return localreg.open(registry.uri, actor="ben")
