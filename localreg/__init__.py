@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from localreg.version import __version__
+
 if TYPE_CHECKING:
     from localreg.compare import Comparison
     from localreg.errors import (
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from localreg.registry import Registry, use
     from localreg.registry import open_registry as open
     from localreg.session import Transaction
-
-__version__ = "0.1.0"
 
 __all__ = [
     "open",

@@ -29,7 +29,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from localreg import __version__
+        from localreg.version import __version__
 
         print(f"localreg {__version__}")
         raise typer.Exit

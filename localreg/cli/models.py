@@ -9,7 +9,7 @@ from localreg.cli.output import Card, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
 if TYPE_CHECKING:
-    from localreg import Registry
+    from localreg.registry import Registry
 
 __all__ = ["HISTORY", "Name", "Pairs", "app"]
 

@@ -17,7 +17,7 @@ from localreg.cli.output import Answer, Format, show
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from localreg import Registry
+    from localreg.registry import Registry
 
 __all__ = ["Place", "examples", "new_group", "placed", "reading", "writing"]
 
@@ -68,11 +68,11 @@ class Place:
 
     def open(self, *, read_only: bool, **options: Any) -> "Registry":
         """`localreg.open`, with a hint for a shell where there is no registry."""
-        import localreg
+        from localreg.registry import open_registry
 
         namespace = self.namespace or "default"
         try:
-            return localreg.open(self.registry, namespace=namespace, actor=self.actor, read_only=read_only, **options)
+            return open_registry(self.registry, namespace=namespace, actor=self.actor, read_only=read_only, **options)
         except NotFoundError as error:
             if error.code != "no_registry":
                 raise

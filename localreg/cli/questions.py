@@ -11,7 +11,8 @@ from localreg.cli.output import Rows
 from localreg.cli.place import examples, reading
 
 if TYPE_CHECKING:
-    from localreg import Comparison, Registry
+    from localreg.compare import Comparison
+    from localreg.registry import Registry
     from localreg.log.verify import VerifyReport
 
 __all__ = ["app"]

@@ -10,7 +10,7 @@ from localreg.cli.output import Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
 if TYPE_CHECKING:
-    from localreg import Registry
+    from localreg.registry import Registry
 
 __all__ = ["aliases", "versions"]
 

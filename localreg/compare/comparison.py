@@ -183,7 +183,7 @@ def compare(
     _, record = find_suite(session, state, suite)
     version = state.find("test_suite_version", str(record.version), record.id)
     assert version is not None, "a suite names only versions that exist"
-    cases = TestSuiteVersionRecord.model_validate(version.fields).test_cases
+    cases = version.load(TestSuiteVersionRecord).test_cases
     samples = _Samples(session, state, record, cases)
     sides = [_Side(session, state, record, each, samples) for each in (baseline, candidate)]
     rows = [_row(None, samples.once, samples, sides, strict)]
@@ -218,7 +218,7 @@ class _Samples:
 
         row = state.get("workflow", suite.workflow)
         assert row is not None, "a suite names the workflow that it was made with"
-        self.workflow = WorkflowRecord.model_validate(row.fields)
+        self.workflow = row.load(WorkflowRecord)
         self.case_names = [_case_name(state, case) for case in cases]
         path = label_path(Node.from_json(cast(JsonObject, self.workflow.ground_truth)), "ground truth")
         indices, numbers, truths = [], [], []

@@ -255,6 +255,7 @@ def _event(row: EntryRow, previous: str, name: str) -> Event:
     payload = {} if redacted else _object(row.payload, name)
     if not redacted and sha256_hex(row.payload) != fields.get("payload"):
         raise _altered(name, row, "payload")
+    _refuse_unknown_forms(fields, name)
     try:
         return Event(
             redacted=redacted,
@@ -264,15 +265,28 @@ def _event(row: EntryRow, previous: str, name: str) -> Event:
             ),
             details=cast("JsonObject | None", fields.get("details")),
             **{key: payload.get(key) for key in ("message", "before", "after")},  # type: ignore[arg-type]
-            **{key: fields[key] for key in _PLAIN_FIELDS},  # type: ignore[arg-type]
+            commit=row.commit,
+            event=row.event,
+            **{key: fields[key] for key in _TEXT_FIELDS},  # type: ignore[arg-type]
         )
     except (KeyError, TypeError) as error:
         raise FormatError(f"{name} lacks {error} in an event; restore it from a copy", code="entry_torn") from error
 
 
-_PLAIN_FIELDS = (
-    "commit",
-    "event",
+def _refuse_unknown_forms(fields: JsonObject, name: str) -> None:
+    """What the chain holds together but this release could only misread."""
+    if not all(isinstance(fields.get(key), str) for key in _TEXT_FIELDS) or not _is_time(str(fields["time"])):
+        raise FormatError(f"{name} holds an event without its plain fields; restore it from a copy", code="entry_torn")
+    if fields["effect"] not in ("put", "remove", "none"):
+        raise FormatError(f"{name} has an effect {fields['effect']!r} that this release does not know; upgrade localreg", code="format_newer")
+
+
+def _is_time(text: str) -> bool:
+    """Whether times can be compared as text: all of them have 27 characters and one zone."""
+    return len(text) == 27 and text.endswith("Z")
+
+
+_TEXT_FIELDS = (
     "commit_id",
     "time",
     "actor",

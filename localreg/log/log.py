@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from localreg.errors import (
-    FormatError,
     IntegrityError,
     InvalidInputError,
     LocalregError,
@@ -20,6 +19,7 @@ from localreg.errors import (
 )
 from localreg.log import snapshot
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, last_digest, now, read
+from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.state import State, fold
 from localreg.storage import Store
 
@@ -27,12 +27,6 @@ __all__ = ["SNAPSHOT_EVERY", "Log"]
 
 SNAPSHOT_EVERY = 64
 """Entries in the tail that make a snapshot worth its writing."""
-
-KNOWN_FEATURES: frozenset[str] = frozenset()
-"""Names of `feature` records that this release knows: what a namespace uses beyond the plain format. None so far."""
-
-READERS, WRITERS = "readers", "writers"
-"""Who must know a feature: without it readers would misread the namespace, or writers break its rules."""
 
 PUBLISH_ATTEMPTS = 3
 """How often one entry is offered to a store that neither took it nor said why."""
@@ -60,7 +54,7 @@ class Log:
             upto: the last commit wanted, which is known to exist.
 
         Raises:
-            FormatError: an entry is torn.
+            FormatError: an entry is torn, or announces a feature that this release does not know.
             IntegrityError: an entry was altered, is not the one that was written there, or is missing before `upto`.
         """
         head = after
@@ -72,6 +66,9 @@ class Log:
                     return
                 raise self._missing(head.commit + 1)
             entry = read(data, head, name=self.name_of(path))
+            # At once: what follows may have to be read by other rules.
+            announced = [(event.name, event.after or {}) for event in entry.events if event.kind == FEATURE]
+            refuse_unknown_to_readers(announced, self.store.uri)
             yield entry
             head = entry.head
 
@@ -80,15 +77,12 @@ class Log:
         entries = list(self.entries(state.head))
         if not entries:
             return state
-        state = fold(state, entries)
-        self._refuse_unknown(state, READERS)
-        return self._on_newer_snapshot(state)
+        return self._on_newer_snapshot(fold(state, entries))
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
         state = self.refresh(self._start())
         self._refuse_gap(state.head.commit)
-        self._refuse_unknown(state, READERS)
         return state
 
     def at(self, commit: int, newest: State) -> State:
@@ -114,6 +108,8 @@ class Log:
         if state is not None:
             data = self.store.get(entry_path(state.head.commit))
             if data is not None and last_digest(data) == state.head.digest:
+                features = [(row.name, row.fields) for row in state.children(FEATURE)]
+                refuse_unknown_to_readers(features, self.store.uri)
                 return state
         return State(self.origin)
 
@@ -129,23 +125,6 @@ class Log:
             return fold(start, self.entries(start.head, upto=state.head.commit))
         except LocalregError:
             return state  # a cache is worth no error, least of all after a commit that stands
-
-    def refuse_unknown_to_writers(self, state: State) -> None:
-        """Raise `FormatError` if the namespace has rules that this release would break by writing."""
-        self._refuse_unknown(state, WRITERS)
-
-    def _refuse_unknown(self, state: State, needed_by: str) -> None:
-        unknown = [
-            row.name
-            for row in state.children("feature")
-            if row.name not in KNOWN_FEATURES and row.fields.get("needed_by", READERS) == needed_by
-        ]
-        if unknown:
-            raise FormatError(
-                f"{self.store.uri} uses {', '.join(unknown)}, which {needed_by} must know and this release does not; "
-                "upgrade localreg",
-                code="format_newer",
-            )
 
     def _refuse_gap(self, last: int) -> None:
         """Notice an entry lost from the middle of the tail, before a writer would fill its place with another."""

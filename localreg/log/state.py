@@ -11,15 +11,21 @@ namespace can be listed. Kinds that a later release brings are folded just the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from localreg.canonical import JsonObject
+from localreg.errors import FormatError, NotFoundError
 from localreg.log.entry import Change, Entry, Event, Head
+from localreg.records.base import Record
 from localreg.records.files import FilePointer
 
 __all__ = ["Base", "Draft", "EmptyBase", "Row", "Stamp", "State", "fold"]
 
 CONDEMNED = "condemned_file"
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 class Stamp(Protocol):
@@ -68,6 +74,22 @@ class Row(NamedTuple):
     def fields(self) -> JsonObject:
         """The record's fields; of a redacted one, what the log itself still says."""
         return self.record if self.record is not None else {"id": self.id, "name": self.name}
+
+    def load(self, record_class: type[RecordT]) -> RecordT:
+        """The record as an object of its class; of a redacted one, as far as id and name suffice.
+
+        Raises:
+            NotFoundError: the event that put it last was redacted, and what it said is needed.
+            FormatError: this release cannot read what is recorded.
+        """
+        try:
+            return record_class.model_validate(self.fields)
+        except ValidationError as error:
+            what = f"{self.kind.replace('_', ' ')} {self.name!r}"
+            if self.record is None:
+                where = f"commit {self.updated[0]}, event {self.updated[1]}"
+                raise NotFoundError(f"{what} was redacted in {where}; look at a later commit", code="redacted") from error
+            raise FormatError(f"{what} was recorded in a form that this release cannot read; upgrade localreg") from error
 
 
 class Base(Protocol):
@@ -149,7 +171,8 @@ class State:
             row = self._rows[kind, id]
             if row is not None:
                 rows.append(row)
-        return sorted(rows, key=lambda row: row.created)
+        # One event may bring several files; their paths decide, so that a snapshot changes nothing.
+        return sorted(rows, key=lambda row: (row.created, row.name))
 
     def rows(self, kind: str | None = None) -> Iterator[Row]:
         """Every record, or every record of one kind, in no order."""

@@ -10,8 +10,8 @@ from localreg.errors import AlreadyExistsError, NotFoundError
 from localreg.log import Row
 from localreg.models.handle import checked_texts
 from localreg.models.model import Model, ModelVersion
-from localreg.names import check_name, check_tags, did_you_mean, new_id, split_reference
-from localreg.records.models import ModelRecord, ModelVersionRecord
+from localreg.names import check_name, check_tags, check_text, did_you_mean, new_id, split_reference
+from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes, Session
 
 __all__ = ["create_model", "ensure_version", "find_model", "get_model", "get_version"]
@@ -95,7 +95,7 @@ def get_version(session: Session, reference: str | Model | ModelVersion) -> Mode
         found._row(session.state())  # raises if it is not here
         return found
     state = session.state()
-    for name, what in split_reference(check_name(reference)):
+    for name, what in split_reference(check_text(reference, what="reference")):
         row = state.find("model", name)
         if row is None:
             continue
@@ -107,7 +107,7 @@ def get_version(session: Session, reference: str | Model | ModelVersion) -> Mode
             return ModelVersion(session, version.id)
         alias = state.find("alias", what, row.id)
         if alias is not None:
-            return ModelVersion(session, str(alias.fields["version"]))
+            return ModelVersion(session, alias.load(AliasRecord).version)
         raise NotFoundError(f"model {name!r} has neither a version nor an alias {what!r}")
     raise _no_model(session, reference)
 
@@ -116,7 +116,7 @@ def ensure_version(changes: Changes, model: Row) -> ModelVersionRecord:
     """The model's newest version; version `1`, made here, if it has none."""
     versions = changes.draft.children("model_version", model.id)
     if versions:
-        return ModelVersionRecord.model_validate(versions[-1].fields)
+        return versions[-1].load(ModelVersionRecord)
     record = ModelVersionRecord(id=changes.new_id("model_version", model.id), name="1", model=model.id)
     changes.create(record)
     return record

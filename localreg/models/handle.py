@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
@@ -53,7 +52,7 @@ class Handle(Generic[RecordT]):
         Raises:
             NotFoundError: it has been deleted.
         """
-        return self._record_class.model_validate(deepcopy(self._row().fields))
+        return self._row().load(self._record_class).model_copy(deep=True)
 
     @property
     def name(self) -> str:
@@ -89,7 +88,7 @@ class Handle(Generic[RecordT]):
 
         def operation(changes: Changes) -> None:
             row = self._row(changes.draft)
-            changes.update(row, edit(self._record_class.model_validate(row.fields), changes), action=action)
+            changes.update(row, edit(row.load(self._record_class), changes), action=action)
 
         self._session.change(operation)
         return self

@@ -74,7 +74,7 @@ class ModelVersion(Handle[ModelVersionRecord]):
         aliases = [
             f"alias {alias.name!r}"
             for alias in state.children("alias", row.parent)
-            if alias.fields["version"] == row.id
+            if alias.load(AliasRecord).version == row.id
         ]
         return aliases + [f"test run {run.id}" for run in state.children("test_run", row.id)]
 
@@ -247,7 +247,7 @@ class Model(Handle[ModelRecord]):
                 record = AliasRecord(id=changes.new_id("alias", alias), name=alias, model=self._id, version=target.id)
                 changes.create(record, action="set_alias")
             else:
-                record = AliasRecord.model_validate(row.fields).replaced(version=target.id)
+                record = row.load(AliasRecord).replaced(version=target.id)
                 changes.update(row, record, action="set_alias")
 
         self._session.change(operation)
@@ -271,7 +271,7 @@ class Model(Handle[ModelRecord]):
         state = self._session.state()
         self._row(state)
         return {
-            row.name: ModelVersion(self._session, str(row.fields["version"]))
+            row.name: ModelVersion(self._session, row.load(AliasRecord).version)
             for row in state.children("alias", self._id)
         }
 
@@ -282,7 +282,7 @@ class Model(Handle[ModelRecord]):
             NotFoundError: there is no such alias.
         """
         row = self._find_alias(self._session.state(), alias)
-        return ModelVersion(self._session, str(row.fields["version"]))
+        return ModelVersion(self._session, row.load(AliasRecord).version)
 
     def _find_version(self, state: State, version: str) -> Row:
         row = state.find("model_version", version, self._id)

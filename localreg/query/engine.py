@@ -130,8 +130,7 @@ class Engine:
     ) -> None:
         self._create_records(connection, base)
         if "audit_events" in tables:
-            connection.register("_events_arrow", _events_table(self.namespace, self._entries()))
-            connection.execute("CREATE VIEW _events AS FROM _events_arrow")
+            _load(connection, "_events", _events_table(self.namespace, self._entries()))
         for name in tables & TABLES.keys():
             connection.execute(f'CREATE VIEW "_{name}" AS {TABLES[name].sql}')
             columns = ", ".join(f'"{column}"' for column in TABLES[name].columns)
@@ -153,11 +152,11 @@ class Engine:
 
         overlay = list(self.state.overlay())
         rows = self.state.rows() if base is None else (row for _, row in overlay if row is not None)
-        connection.register("_overlay", rows_table(rows))
+        _load(connection, "_overlay", rows_table(rows))
         union = "SELECT * FROM _overlay"
         if base is not None:
             changed = {"kind": [kind for (kind, _), _ in overlay], "id": [id for (_, id), _ in overlay]}
-            connection.register("_changed", pa.table(changed, pa.schema([("kind", pa.string()), ("id", pa.string())])))
+            _load(connection, "_changed", pa.table(changed, pa.schema([("kind", pa.string()), ("id", pa.string())])))
             union += f" UNION ALL SELECT b.* FROM read_parquet({_quoted(base)}) b ANTI JOIN _changed USING (kind, id)"
         connection.execute(
             f"""CREATE VIEW _records AS SELECT {_quoted(self.namespace)} AS namespace, kind, parent, name, id,
@@ -221,9 +220,8 @@ class Engine:
             own = [part for part in parts if part["workflow_id"] == workflow]
             native = [self._native(part["path"]) for part in own]
             source = f"_{name}_parts_{number}"
-            connection.register(
-                source, pa.Table.from_pylist([{**part, "file": file} for part, file in zip(own, native, strict=True)])
-            )
+            located = [{**part, "file": file} for part, file in zip(own, native, strict=True)]
+            _load(connection, source, pa.Table.from_pylist(located))
             files = ", ".join(map(_quoted, native))
             rows = (
                 f"FROM read_parquet([{files}], filename = true, file_row_number = true, union_by_name = true) d "
@@ -306,6 +304,13 @@ def _quoted(text: str) -> str:
 def _double_quoted(text: str) -> str:
     """A text as an SQL identifier."""
     return '"' + text.replace('"', '""') + '"'
+
+
+def _load(connection: DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Copy a table into the database: DuckDB cannot push all its join filters into one of Arrow's, and then fails."""
+    connection.register("_incoming", table)
+    connection.execute(f'CREATE TABLE "{name}" AS FROM _incoming')
+    connection.unregister("_incoming")
 
 
 def _labelled(table: pa.Table, types: Sequence[str]) -> pa.Table:

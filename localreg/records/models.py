@@ -27,9 +27,12 @@ class RegistryRecord(Record):
 
 
 class NamespaceRecord(Record):
-    """A namespace, made by its first use."""
+    """A namespace, made by its first use. With its name at that time, it begins the digest chain."""
 
     kind: ClassVar[str] = "namespace"
+
+    registry: str
+    """Id of the registry that it lies in."""
 
 
 class ModelRecord(Record):

@@ -49,7 +49,7 @@ class RegistryFile:
     @property
     def writable(self) -> bool:
         """Whether this release knows enough to write here."""
-        return self.least_writer <= FORMAT and self.commit_mode == "link"
+        return self.least_writer <= FORMAT and self.commit_mode == "link" and self.shared in MODES
 
 
 def find_location(uri: str | os.PathLike[str] | None) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import entry_path, now
+from localreg.log.features import FEATURE, refuse_unknown_to_writers
 from localreg.names import check_name, check_namespace, check_text, namespace_folder, new_id
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
@@ -219,7 +220,7 @@ class Session:
         while True:
             with self._lock:
                 state = self.state()
-                self.log.refuse_unknown_to_writers(state)
+                refuse_unknown_to_writers(((row.name, row.fields) for row in state.children(FEATURE)), self.store.uri)
                 changes = prepared
                 if changes is None or changes.before.head != state.head:
                     if prepared is not None:  # after each lost race: any of the winners may have touched our records
@@ -245,7 +246,7 @@ class Session:
         """What the first commit of a namespace says first: that the namespace, and perhaps the registry, was made."""
         if state.head.commit:
             return []
-        namespace = NamespaceRecord(id=new_id(), name=self.namespace)
+        namespace = NamespaceRecord(id=new_id(), name=self.namespace, registry=self.file.registry)
         made = [Change(namespace.kind, "create", namespace.id, namespace.name, after=namespace.to_json())]
         others = [folder for folder in self.root.folders("namespaces") if folder != namespace_folder(self.namespace)]
         # A folder may be all that a writer left who died before its first commit.
@@ -331,7 +332,7 @@ def open_session(
     namespace = check_namespace(namespace)
     location = find_location(uri)
     file, _ = open_or_make(root_store(location, shared=shared), make=not read_only, shared=shared)
-    root = root_store(location, shared=file.shared)
+    root = root_store(location, shared=file.shared if file.writable else "umask")
     return Session(
         root,
         file,

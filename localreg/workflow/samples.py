@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["absolute_indices", "files_of", "sample_count", "sample_rows", "samples_at", "split_known"]
 
-PROBE = "localreg"
-"""Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them."""
+PROBE = "{'t': 'localreg', 'i': 7, 'f': 1.5, 'b': true, 'n': NULL::VARCHAR, 'l': ['a', NULL], 's': [{'x': [1.5]}]}"
+"""Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them.
+
+It holds every type that a sample may have.
+"""
 
 
 def files_of(state: State, owner: str, table: str) -> list[FilePointer]:
@@ -130,7 +133,7 @@ def _known_samples(connection: Any, session: Session, state: State, workflow_id:
 
 
 def _probe(connection: Any) -> str:
-    return str(connection.execute("SELECT hash(?)", [PROBE]).fetchone()[0])
+    return str(connection.execute(f"SELECT hash({PROBE})").fetchone()[0])
 
 
 def absolute_indices(indices: np.ndarray, details: JsonObject) -> np.ndarray:

@@ -116,7 +116,7 @@ class TestCase(Generic[SampleT, TruthT]):
 
     def __len__(self) -> int:
         """How many samples it holds."""
-        return TestCaseVersionRecord.model_validate(self._row.fields).samples
+        return self._row.load(TestCaseVersionRecord).samples
 
     def load_test_samples(self) -> list[tuple[SampleT, TruthT]]:
         """The samples and their ground truths, in the order of adding."""
@@ -136,7 +136,7 @@ class TestCase(Generic[SampleT, TruthT]):
     def _record(self) -> TestCaseRecord:
         row = self._session.state().get("test_case", self._row.parent)
         assert row is not None, "a version outlives its case only if the log is damaged"
-        return TestCaseRecord.model_validate(row.fields)
+        return row.load(TestCaseRecord)
 
     # --- finding and making -----------------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class TestCase(Generic[SampleT, TruthT]):
         if case is None:
             hint = did_you_mean(name, [row.name for row in state.children("test_case")])
             raise NotFoundError(f"no test case {name!r} in namespace {self._session.namespace!r}{hint}")
-        record = TestCaseRecord.model_validate(case.fields)
+        record = case.load(TestCaseRecord)
         _check_workflow(state, self.workflow, record.workflow, f"test case {name!r}")
         row = state.find("test_case_version", str(record.version if version is None else version), case.id)
         if row is None:
@@ -168,7 +168,7 @@ class TestCase(Generic[SampleT, TruthT]):
             changes.create(record)
             self._add_version(changes, record, content)
             return
-        record = TestCaseRecord.model_validate(row.fields)
+        record = row.load(TestCaseRecord)
         _check_workflow(changes.draft, self.workflow, record.workflow, f"test case {name!r}")
         if content is None:
             return

@@ -127,7 +127,7 @@ class TestRun:
         import numpy as np
 
         row = self._suite_version(state)
-        cases = TestSuiteVersionRecord.model_validate(row.fields).test_cases
+        cases = row.load(TestSuiteVersionRecord).test_cases
         parts = [case_indices(self._session, state, case) for case in cases]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
@@ -189,7 +189,7 @@ class _Upload:
         model = changes.draft.get("model", run.model.id)
         if model is None:
             raise ConflictError(f"model {run.model.id} was deleted during the test run; make it again")
-        record = ModelRecord.model_validate(model.fields)
+        record = model.load(ModelRecord)
         check_binding(changes.draft, record, workflow)
         if record.workflow is None:
             changes.update(model, record.replaced(workflow=workflow_id))

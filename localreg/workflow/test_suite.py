@@ -106,7 +106,7 @@ class TestSuite:
     @property
     def test_cases(self) -> list[TestCase[Any, Any]]:
         """Its test cases, each in the version that belongs to this version of the suite, in the order of adding."""
-        version = TestSuiteVersionRecord.model_validate(self._row.fields)
+        version = self._row.load(TestSuiteVersionRecord)
         return [self.test_case_class._of_version(self._session, id) for id in version.test_cases]
 
     def load_test_samples(self) -> list[tuple[TestCase[Any, Any], list[Any]]]:
@@ -121,7 +121,7 @@ class TestSuite:
     def _record(self) -> TestSuiteRecord:
         row = self._session.state().get("test_suite", self._row.parent)
         assert row is not None, "a version outlives its suite only if the log is damaged"
-        return TestSuiteRecord.model_validate(row.fields)
+        return row.load(TestSuiteRecord)
 
     # --- finding and making -----------------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class TestSuite:
             changes.create(record)
             _add_version(changes, record, content or [])
             return
-        record = TestSuiteRecord.model_validate(row.fields)
+        record = row.load(TestSuiteRecord)
         _check_workflow(changes.draft, self.workflow, record.workflow, f"test suite {name!r}")
         newer = record.replaced(**said)
         if content is not None and content != _content(changes.draft, record):
@@ -205,7 +205,7 @@ def _add_version(changes: Changes, suite: TestSuiteRecord, content: list[str]) -
 
 def _content(state: State, suite: TestSuiteRecord) -> list[str]:
     row = state.find("test_suite_version", str(suite.version), suite.id)
-    return [] if row is None else TestSuiteVersionRecord.model_validate(row.fields).test_cases
+    return [] if row is None else row.load(TestSuiteVersionRecord).test_cases
 
 
 def find_suite(session: Session, state: State, name: str) -> tuple[Row, TestSuiteRecord]:
@@ -218,4 +218,4 @@ def find_suite(session: Session, state: State, name: str) -> tuple[Row, TestSuit
     if row is None:
         hint = did_you_mean(name, [other.name for other in state.children("test_suite")])
         raise NotFoundError(f"no test suite {name!r} in namespace {session.namespace!r}{hint}")
-    return row, TestSuiteRecord.model_validate(row.fields)
+    return row, row.load(TestSuiteRecord)

@@ -87,7 +87,6 @@ def test_metadata_of_a_ground_truth_is_not_dropped_in_silence() -> None:
         define_workflow("noted", Picture, NotedTruth, Guess)
 
 
-@pytest.mark.xfail(strict=True, reason="reported: in order of the event before a snapshot, of the path behind one")
 def test_files_of_one_event_are_in_order_of_path_before_and_behind_a_snapshot() -> None:
     origin = genesis("0" * 32, "default")
     files = tuple(FilePointer(f"data/t/o/{name}.parquet", "t", "o", 1, 1, "0" * 64) for name in "zab")
@@ -105,7 +104,7 @@ def test_files_of_one_event_are_in_order_of_path_before_and_behind_a_snapshot() 
         ("readers", False),
         ("writers", True),
         (None, False),
-        pytest.param("all", False, marks=pytest.mark.xfail(strict=True, reason="reported: blocks nobody")),
+        ("all", False),
     ],
 )
 def test_an_unknown_feature_is_refused(tmp_path: Path, needed_by: str | None, reads: bool) -> None:
@@ -138,12 +137,7 @@ def test_an_unknown_feature_is_refused(tmp_path: Path, needed_by: str | None, re
         ('"least_writer":1', '"least_writer":2', "reads"),
         ('"commit_mode":"link"', '"commit_mode":"telepathy"', "reads"),
         ('"shared":"umask"', '"shared":"umask","later":true', "writes"),
-        pytest.param(
-            '"shared":"umask"',
-            '"shared":"0640"',
-            "reads",
-            marks=pytest.mark.xfail(strict=True, reason="reported: refused"),
-        ),
+        ('"shared":"umask"', '"shared":"0640"', "reads"),
     ],
 )
 def test_what_localreg_json_allows(tmp_path: Path, old: str, new: str, outcome: str) -> None:

@@ -1,0 +1,508 @@
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import localreg
+from localreg import IntegrityError, InvalidInputError, Registry, Result
+from localreg.query.tables import BULK, TABLES
+from localreg.workflow import (
+    GroundTruth,
+    Inference,
+    Metadata,
+    ScoredClassificationLabel,
+    TestSample,
+    define_workflow,
+    test,
+)
+
+
+@dataclass(frozen=True)
+class Photo(TestSample):
+    locator: str
+    metadata: Metadata | None = None
+
+
+@dataclass(frozen=True)
+class Animal(GroundTruth):
+    label: str
+
+
+@dataclass(frozen=True)
+class Guess(Inference):
+    animal: ScoredClassificationLabel
+
+
+@dataclass(frozen=True)
+class Clashing(Inference):
+    """Fields called as columns of ours are."""
+
+    status: str
+    inference_status: str
+    Sample_Idx: int
+    model: str | None
+    boxes: list[ScoredClassificationLabel]
+
+
+def fill(workflow: str, *, prefix: str = "") -> None:
+    """Two samples, one case, one suite, one model that skips the second sample."""
+    _, case_class, suite_class, model_class = define_workflow(workflow, Photo, Animal, Guess)
+    pairs = [(Photo("1.png", {"iso": 100}), Animal("cat")), (Photo("2.png"), Animal("dog"))]
+    suite = suite_class(f"{prefix}suite", test_cases=[case_class(f"{prefix}case", test_samples=pairs)])
+    said = Guess(ScoredClassificationLabel("cat", 0.5))
+    test(model_class(f"{prefix}model", lambda photo: said if photo.locator == "1.png" else None), suite)
+
+
+def rows(result: Result) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in result]
+
+
+# --- the documented tables --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_tables_have_the_documented_columns_and_types(registry: Registry, filled: bool) -> None:
+    if filled:
+        fill("w")
+        registry.get_model("model").set_alias("production", "1")
+    for name, table in TABLES.items():
+        described = {row["column_name"]: row["column_type"] for row in registry.sql(f"DESCRIBE {name}")}
+        assert described == table.columns, name
+        assert registry.sql(f"FROM {name}").columns == list(table.columns)
+    for name, bulk in BULK.items():
+        described = {row["column_name"]: row["column_type"] for row in registry.sql(f"DESCRIBE {name}")}
+        assert described == {**{column: kind for column, (kind, _) in bulk.columns.items()}, bulk.typed: "JSON"}, name
+
+
+def test_each_table_tells_what_there_is(registry: Registry) -> None:
+    fill("w")
+    model = registry.get_model("model").update(metadata={"a": 1}, tags=["t"], owner="o", description="d", task="k")
+    model.set_alias("production", "1").set_alias("best", "1")
+    row = registry.sql("FROM models")[0]
+    assert row | {"created_at": 0, "updated_at": 0} == {
+        "id": model.id,
+        "namespace": "default",
+        "name": "model",
+        "description": "d",
+        "owner": "o",
+        "task": "k",
+        "tags": ["t"],
+        "metadata": {"a": 1},
+        "workflow": "w",
+        "latest_version": "1",
+        "aliases": ["best", "production"],
+        "archived": False,
+        "created_at": 0,
+        "created_by": "ana",
+        "updated_at": 0,
+    }
+    assert (row["created_at"], row["updated_at"]) == (model.created_at, model.updated_at)
+    assert rows(registry.sql("SELECT model, version, aliases, metadata FROM model_versions")) == [
+        ("model", "1", ["best", "production"], {"a": 1})
+    ]
+    assert rows(registry.sql("SELECT name, workflow, version, samples FROM test_cases")) == [("case", "w", 1, 2)]
+    assert rows(registry.sql("SELECT name, version, test_cases FROM test_suites")) == [("suite", 1, ["case"])]
+    assert rows(registry.sql("SELECT model, version, test_suite, test_suite_version, evaluator FROM test_runs")) == [
+        ("model", "1", "suite", 1, None)
+    ]
+    assert registry.sql("FROM workflows")[0]["test_sample"] == {
+        "type": "struct",
+        "class": "Photo",
+        "fields": [{"name": "locator", "type": "str"}],
+    }
+    assert rows(registry.sql("SELECT sample_idx, metadata, sample FROM test_samples")) == [
+        (0, {"iso": 100}, {"locator": "1.png"}),
+        (1, None, {"locator": "2.png"}),
+    ]
+    assert rows(registry.sql("SELECT test_case, version, sample_idx, ground_truth FROM ground_truths")) == [
+        ("case", 1, 0, {"label": "cat"}),
+        ("case", 1, 1, {"label": "dog"}),
+    ]
+    assert rows(registry.sql("SELECT model, model_version, sample_idx, status, inference FROM inferences")) == [
+        ("model", "1", 0, "ok", {"animal": {"label": "cat", "score": 0.5}}),
+        ("model", "1", 1, "skipped", None),
+    ]
+    events = registry.sql("SELECT commit, event, kind, action, before IS NULL AS new FROM audit_events")
+    assert rows(events)[:3] == [(1, 1, "registry", "create", True), (1, 2, "namespace", "create", True)] + rows(
+        registry.sql("SELECT 1, 3, 'workflow', 'create', true")
+    )
+
+
+def test_an_empty_suite_among_no_cases_is_a_row(registry: Registry) -> None:
+    _, _, suite_class, _ = define_workflow("w", Photo, Animal, Guess)
+    suite_class("empty")
+    assert rows(registry.sql("SELECT name, version, test_cases FROM test_suites")) == [("empty", 0, [])]
+
+
+# --- where, order_by, limit -------------------------------------------------------------------------------------------
+
+
+def test_where_order_by_and_limit_reach_into_nested_metadata_and_tags(registry: Registry) -> None:
+    for name, lr, tags in (("a", 0.1, ["x"]), ("b", "auto", ["x", "y"]), ("c", 0.001, []), ("d", None, ["y"])):
+        registry.create_model(name, metadata={"optim": {"lr": lr, "o'k": 1}}, tags=tags)
+
+    def names(*arguments: Any, **options: Any) -> list[str]:
+        return [row["name"] for row in registry.models(*arguments, **options)]
+
+    assert names() == ["a", "b", "c", "d"]
+    assert names("metadata.optim.lr < 0.05") == ["c"]
+    assert names("metadata.optim.lr = 'auto'") == ["b"]
+    assert names("metadata.optim.lr IS NULL") == ["d"]
+    assert names("'x' IN tags AND NOT 'y' IN tags") == ["a"]
+    assert names(order_by="name DESC", limit=2) == ["d", "c"]
+    assert names(order_by=["len(tags) DESC", "name"]) == ["b", "a", "d", "c"]
+    assert names("name IN ('a', 'c')", order_by="metadata.optim.lr") == ["c", "a"]
+    assert names(limit=0) == []
+    for limit in (-1, 1.5, "1"):
+        with pytest.raises(InvalidInputError, match="limit is"):
+            names(limit=limit)
+
+
+def test_an_expression_that_fails_is_told_in_the_users_words(registry: Registry) -> None:
+    registry.create_model("a")
+    with pytest.raises(InvalidInputError, match="no column 'nme'.*did you mean 'name'"):
+        registry.models("nme = 'a'")
+    with pytest.raises(InvalidInputError, match="cannot use where \"created_at > 'soon'\"") as told:
+        len(registry.models("created_at > 'soon'"))
+    assert "_models" not in str(told.value)
+    assert "SELECT" not in str(told.value)
+
+
+# --- fresh and past ---------------------------------------------------------------------------------------------------
+
+
+def test_the_first_query_after_a_commit_sees_it(registry: Registry, other: Registry) -> None:
+    assert len(registry.models()) == 0
+    for count in range(1, 4):
+        registry.create_model(f"m{count}")
+        assert len(registry.models()) == count
+        assert registry.sql("SELECT count(*) AS n FROM models")[0]["n"] == count
+    other.create_model("theirs")
+    assert len(registry.models()) == 4
+
+
+def test_a_result_shows_the_commit_at_which_it_was_made(registry: Registry) -> None:
+    registry.create_model("a")
+    looked_at, lazy = registry.models(), registry.models()
+    assert len(looked_at) == 1
+    registry.create_model("b")
+    assert (len(looked_at), len(lazy), len(registry.models())) == (1, 1, 2)
+
+
+def test_queries_in_a_transaction_see_its_own_writes(registry: Registry, other: Registry) -> None:
+    with registry.transaction():
+        registry.create_model("inside", tags=["t"])
+        assert [row["name"] for row in registry.models("'t' IN tags")] == ["inside"]
+        fill("w")
+        assert registry.sql("SELECT count(*) AS n FROM inferences")[0]["n"] == 2
+        early = registry.models()
+        registry.create_model("later")
+        assert [row["name"] for row in early] == ["inside", "model"]
+        assert len(other.models()) == 0
+    assert len(other.models()) == 3
+
+
+def replayed(registry: Registry, into: Path) -> Registry:
+    """A copy without its caches: its state comes from the log alone."""
+    shutil.copytree(registry.uri, into)
+    shutil.rmtree(into / "namespaces" / "default" / "snapshots")
+    return localreg.open(into, read_only=True)
+
+
+def test_snapshot_and_tail_together_answer_as_a_fresh_replay(registry: Registry, tmp_path: Path) -> None:
+    fill("w")
+    for number in range(70):
+        registry.create_model(f"m{number}", metadata={"n": number})
+    registry.get_model("m1").update(metadata={"n": "overridden"})
+    registry.get_model("m2").rename("m1000")
+    registry.get_model("m3").delete()
+    registry.create_model("m3", metadata={"n": "again"})
+    registry.create_model("m71").create_version("1")
+    fill("v", prefix="v ")
+    snapshots = list(Path(registry.uri).glob("namespaces/default/snapshots/*.parquet"))
+    assert snapshots
+    fresh = replayed(registry, tmp_path / "replayed")
+    for handle in (registry, localreg.open(registry.uri)):
+        for name in (*TABLES, *BULK):
+            assert handle.sql(f"FROM {name}").dicts() == fresh.sql(f"FROM {name}").dicts(), name
+    assert [row["name"] for row in registry.models("metadata.n = 'overridden' OR name = 'm1000'")] == ["m1", "m1000"]
+
+
+def test_an_old_handle_and_result_outlive_their_snapshot_file(registry: Registry) -> None:
+    for number in range(70):
+        registry.create_model(f"m{number}")
+    lazy = registry.models()
+    old = registry.at(commit=70)
+    assert len(old.models()) == 70
+    file = Path(registry.uri, "namespaces/default/snapshots", f"{64:020d}.parquet")
+    assert file.exists()
+    for number in range(140):
+        registry.create_model(f"n{number}")
+    assert not file.exists()
+    assert (len(lazy), len(old.models()), len(old.models("name LIKE 'm%'"))) == (70, 70, 70)
+
+
+# --- schemas of workflows ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Animals", "a.b", "q\"u'o te", "日本", "select", "models", "a;b", "x" * 512])
+def test_a_workflow_of_any_name_has_a_schema_with_typed_columns(registry: Registry, name: str) -> None:
+    fill(name)
+    quoted = '"' + name.replace('"', '""') + '"'
+    assert rows(registry.sql(f"SELECT locator FROM {quoted}.test_samples")) == [("1.png",), ("2.png",)]
+    assert rows(registry.sql(f"SELECT label FROM {quoted}.ground_truths")) == [("cat",), ("dog",)]
+    typed = registry.sql(f"SELECT sample_idx, status, animal.score AS score FROM {quoted}.inferences")
+    assert rows(typed) == [(0, "ok", 0.5), (1, "skipped", None)]
+    assert registry.sql("SELECT DISTINCT workflow FROM inferences").dicts() == [{"workflow": name}]
+    assert rows(registry.sql(f"SELECT status, count(*) FROM {quoted}.inferences GROUP BY ALL ORDER BY ALL")) == [
+        ("ok", 1),
+        ("skipped", 1),
+    ]
+
+
+@pytest.mark.parametrize("name", ["main", "MAIN", "pg_catalog", "information_schema", "temp", "system", "memory"])
+def test_a_workflow_called_as_a_schema_of_duckdb_spoils_no_query(registry: Registry, name: str) -> None:
+    fill(name)
+    assert len(registry.sql("FROM test_samples")) == 2
+    assert len(registry.sql("FROM inferences JOIN models ON models.name = inferences.model")) == 2
+    assert rows(registry.sql(f'SELECT locator FROM "{name} (2)".test_samples')) == [("1.png",), ("2.png",)]
+
+
+def test_workflows_whose_names_differ_only_by_case_both_have_a_schema(registry: Registry) -> None:
+    fill("Animals")
+    fill("animals", prefix="2 ")
+    fill("ANIMALS", prefix="3 ")
+    assert registry.sql("SELECT workflow, count(*) AS n FROM test_samples GROUP BY ALL ORDER BY ALL").dicts() == [
+        {"workflow": "ANIMALS", "n": 2},
+        {"workflow": "Animals", "n": 2},
+        {"workflow": "animals", "n": 2},
+    ]
+    for schema, workflow in (("Animals", "Animals"), ("animals (2)", "animals"), ("ANIMALS (3)", "ANIMALS")):
+        assert rows(registry.sql(f'SELECT DISTINCT workflow FROM "{schema}".inferences')) == [(workflow,)]
+
+
+def test_two_workflows_of_different_types_stand_in_one_table(registry: Registry) -> None:
+    fill("w")
+    _, case_class, suite_class, model_class = define_workflow("clash", Photo, Animal, Clashing)
+    suite = suite_class("s", test_cases=[case_class("c", test_samples=[(Photo("9"), Animal("x"))])])
+    said = Clashing("mine", "also mine", 7, None, [ScoredClassificationLabel("a", 1.0)])
+    test(model_class("m", lambda _: said), suite)
+    assert sorted(rows(registry.sql("SELECT workflow, sample_idx, status FROM inferences"))) == [
+        ("clash", 0, "ok"),
+        ("w", 0, "ok"),
+        ("w", 1, "skipped"),
+    ]
+    typed = registry.sql('FROM "clash".inferences')
+    assert typed.columns == [
+        *BULK["inferences"].columns,
+        "inference_inference_status",
+        "inference_status",
+        "inference_Sample_Idx",
+        "inference_model",
+        "boxes",
+    ]
+    row = typed[0]
+    assert (row["status"], row["sample_idx"], row["model"]) == ("ok", 0, "m")
+    assert (row["inference_inference_status"], row["inference_status"]) == ("mine", "also mine")
+    assert (row["inference_Sample_Idx"], row["inference_model"]) == (7, None)
+    assert registry.sql("SELECT boxes[1].label AS label FROM clash.inferences")[0]["label"] == "a"
+
+
+def test_a_lost_bulk_file_is_an_integrity_error_that_names_it(registry: Registry) -> None:
+    fill("w")
+    (file,) = Path(registry.uri).glob("namespaces/default/data/inferences/*/*.parquet")
+    file.unlink()
+    assert len(registry.sql("FROM test_samples")) == 2
+    with pytest.raises(IntegrityError, match=f"{file.name} is missing"):
+        len(registry.sql("FROM inferences"))
+
+
+@pytest.mark.parametrize("folder", ["a[1]", "a*b", "it's", "ü 日", "50% {x}", "~x"])
+def test_a_registry_may_lie_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
+    registry = localreg.open(tmp_path / folder)
+    with localreg.use(registry):
+        fill("w")
+        for number in range(66):
+            registry.create_model(f"m{number}")
+        fill("w")  # looks its samples up among the known ones
+    assert len(registry.models()) == 67
+    assert len(registry.sql("FROM w.inferences")) == 2
+
+
+def test_a_registry_in_memory_answers_queries(tmp_path: Path) -> None:
+    registry = localreg.open(f"memory://{tmp_path.name}")
+    with localreg.use(registry):
+        fill("w")
+    assert rows(registry.sql("SELECT status FROM w.inferences")) == [("ok",), ("skipped",)]
+
+
+# --- sql --------------------------------------------------------------------------------------------------------------
+
+
+def test_sql_takes_parameters_and_json_arrows(registry: Registry) -> None:
+    registry.create_model("a", metadata={"framework": "torch", "deep": {"x": [1, 2]}})
+    registry.create_model("b", metadata={"framework": "jax"})
+    arrows = registry.sql("SELECT metadata->>'framework' AS f, metadata->'deep'->'x'->>1 AS x FROM models")
+    assert rows(arrows) == [("torch", "2"), ("jax", None)]
+    assert [row["name"] for row in registry.sql("FROM models WHERE name = ?", ["b"])] == ["b"]
+    hostile = "x' OR '1'='1"
+    assert len(registry.sql("FROM models WHERE name = ?", [hostile])) == 0
+    registry.create_model(hostile)
+    assert len(registry.audit(name=hostile)) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DROP VIEW models",
+        "INSERT INTO models VALUES (1)",
+        "COPY models TO 'stolen.csv'",
+        "SELECT 1; SELECT 2",
+        "ATTACH 'x.db'",
+        "SET memory_limit = '1GB'",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM '/etc/hostname'",
+        "SELECT * FROM read_parquet('{log}')",
+        "",
+    ],
+)
+def test_sql_can_only_read_and_only_the_registrys_tables(registry: Registry, query: str, tmp_path: Path) -> None:
+    registry.create_model("a")
+    before = sorted(tmp_path.rglob("*"))
+    log = next(Path(registry.uri).rglob("*.parquet"))
+    with pytest.raises(InvalidInputError):
+        len(registry.sql(query.replace("{log}", str(log))))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert len(registry.models()) == 1
+
+
+def test_an_unknown_table_or_column_is_suggested(registry: Registry) -> None:
+    with pytest.raises(InvalidInputError, match="no table 'modles'; did you mean 'models'"):
+        len(registry.sql("FROM modles"))
+    with pytest.raises(InvalidInputError, match="did you mean .*name"):
+        len(registry.sql("SELECT nme FROM models"))
+
+
+# --- audit and history ------------------------------------------------------------------------------------------------
+
+
+def test_audit_narrows_by_kind_name_and_since(registry: Registry) -> None:
+    model = registry.create_model("m")
+    then = model.created_at
+    model.update(owner="x")
+    registry.create_model("n")
+    assert [row["action"] for row in registry.audit(kind="model", name="m")] == ["create", "update"]
+    assert [row["commit"] for row in registry.audit(since=1)] == [2, 3]
+    assert len(registry.audit(since=then)) == len(registry.audit(since=then.isoformat())) == len(registry.audit())
+    assert len(registry.audit(since="2999-01-01T00:00:00Z")) == 0
+    update = registry.audit(kind="model", since=1)[0]
+    assert (update["before"]["owner"], update["after"]["owner"]) == (None, "x")
+    with pytest.raises(InvalidInputError, match="zone"):
+        registry.audit(since="2026-01-01T00:00:00")
+
+
+# --- Result -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_is_a_sequence_of_dicts(registry: Registry) -> None:
+    result = registry.sql("SELECT n, [n, n + 1] AS l, {'a': n} AS s FROM range(3) t(n)")
+    assert result.columns == ["n", "l", "s"]
+    assert (len(result), bool(result), bool(registry.sql("SELECT 1 WHERE false"))) == (3, True, False)
+    assert result[0] == result[-3] == {"n": 0, "l": [0, 1], "s": {"a": 0}}
+    assert list(result) == result.dicts() == [result[number] for number in range(3)]
+    for number in (3, -4):
+        with pytest.raises(IndexError):
+            result[number]
+    first, *_ = result
+    assert first["n"] == 0
+
+
+def test_a_result_becomes_arrow_pandas_and_polars(registry: Registry) -> None:
+    pytest.importorskip("pandas")
+    pytest.importorskip("polars")
+    registry.create_model("a", metadata={"x": 1})
+    result = registry.sql("SELECT name, created_at, metadata, tags FROM models")
+    table = result.arrow()
+    assert isinstance(table, pa.Table)
+    assert result.arrow() is table
+    assert str(table.schema.field("created_at").type) == "timestamp[us, tz=UTC]"
+    assert json.loads(table["metadata"][0].as_py()) == {"x": 1}
+    frame = result.df()
+    assert list(frame.columns) == result.columns
+    assert frame["name"].tolist() == ["a"]
+    polars_frame = result.pl()
+    assert polars_frame.shape == (1, 4)
+    assert polars_frame["name"].to_list() == ["a"]
+
+
+def test_a_query_runs_when_its_rows_are_looked_at_and_once() -> None:
+    runs: list[int] = []
+
+    def fetch() -> pa.Table:
+        runs.append(1)
+        return pa.table({"a": [1]})
+
+    result = Result(fetch)
+    assert runs == []
+    assert (len(result), result.dicts(), repr(result), result[0], result.columns) == (
+        1,
+        [{"a": 1}],
+        "a\n─\n1",
+        {"a": 1},
+        ["a"],
+    )
+    assert runs == [1]
+
+
+def test_columns_of_one_name_are_told_apart(registry: Registry) -> None:
+    registry.create_model("m").create_version("1")
+    joined = registry.sql("SELECT * FROM models m JOIN model_versions v ON v.model = m.name")
+    assert len(set(joined.columns)) == len(joined.columns) == len(joined[0])
+    assert (joined[0]["id"], joined[0]["id_1"]) == (registry.get_model("m").id, registry.get_version("m").id)
+    assert repr(registry.sql("SELECT 1 AS a, 2 AS a, 3 AS a_1")) == "a  a_1  a_1_1\n─  ───  ─────\n1  2    3"
+
+
+def test_a_result_prints_as_a_table_of_the_first_rows(registry: Registry) -> None:
+    text = repr(registry.sql("SELECT n, NULL AS nothing, 'NaN'::DOUBLE AS nan, 0.1 + 0.2 AS x FROM range(25) t(n)"))
+    lines = text.splitlines()
+    assert lines[0].split() == ["n", "nothing", "nan", "x"]
+    assert lines[2].split() == ["0", "nan", "0.3"]
+    assert len(lines) == 23
+    assert lines[-1] == "… 5 more rows"
+    assert repr(registry.models()).splitlines()[-1] == "0 rows"
+    assert registry.sql("FROM range(5) t(n)").text(rows=2).splitlines()[2:] == ["0", "1", "… 3 more rows"]
+
+
+def test_a_long_or_odd_value_stays_on_its_line(registry: Registry) -> None:
+    registry.create_model("m", description="tab\tand\nline\rend " + "x" * 200, tags=["a", "b"])
+    lines = repr(registry.sql("SELECT description, tags, chr(27) || '[2J' AS esc FROM models")).splitlines()
+    assert len(lines) == 3
+    assert lines[2].startswith("tab and line end xx")
+    assert "…" in lines[2]
+    assert "a, b" in lines[2]
+    assert "\x1b" not in lines[2]
+
+
+def test_html_is_escaped(registry: Registry) -> None:
+    registry.create_model("<script>alert('x')</script> & co")
+    html = registry.sql('SELECT name, 1 AS "<b>" FROM models')._repr_html_()
+    assert "<script>" not in html
+    assert "<b>" not in html
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; co" in html
+    assert html.startswith("<table>")
+    assert "<p>… 5 more rows</p>" in registry.sql("FROM range(25)")._repr_html_()
+
+
+def test_nan_is_not_none_in_rows_and_in_json(registry: Registry) -> None:
+    row = registry.sql("SELECT 'NaN'::DOUBLE AS nan, NULL::DOUBLE AS none, to_json({'x': 'NaN'::DOUBLE}) AS j")[0]
+    assert math.isnan(row["nan"])
+    assert row["none"] is None
+    assert math.isnan(row["j"]["x"])
+    assert registry.sql("SELECT 'null'::JSON AS j, NULL::JSON AS n").dicts() == [{"j": None, "n": None}]
