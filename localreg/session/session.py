@@ -37,7 +37,7 @@ Precondition: TypeAlias = Callable[[State, State, Sequence[Change]], None]
 preconditions: list[Precondition] = []
 """What must hold of every commit. Upper layers add theirs when they are imported: policies, access."""
 
-_transaction: ContextVar[Transaction | None] = ContextVar("localreg_transaction", default=None)
+_transactions: ContextVar[tuple[Transaction, ...]] = ContextVar("localreg_transactions", default=())
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _abandoned: list[Engine | None] = []
 
@@ -184,8 +184,7 @@ class Session:
 
     def transaction_here(self) -> Transaction | None:
         """The transaction that calls on this session join at this moment."""
-        transaction = _transaction.get()
-        return transaction if transaction is not None and transaction.session is self else None
+        return next((each for each in _transactions.get() if each.session is self), None)
 
     @contextmanager
     def transaction(self, message: str | None = None) -> Iterator[Transaction]:
@@ -196,15 +195,15 @@ class Session:
             ConflictError: another writer changed a record in between that this transaction changes, too.
         """
         self.refuse_if_read_only()
-        if _transaction.get() is not None:
+        if self.transaction_here() is not None:
             raise InvalidInputError("a transaction is open already, and transactions do not nest; use the open one")
         checked = None if message is None else check_text(message, what="message")
         transaction = Transaction(self, self.new_changes(self.state(), {}), checked)
-        token = _transaction.set(transaction)
+        token = _transactions.set((*_transactions.get(), transaction))
         try:
             yield transaction
         finally:
-            _transaction.reset(token)
+            _transactions.reset(token)
         if transaction.changes.made:
             entry = self._commit(transaction.operations, transaction.changes, checked)
             transaction.commit = entry.commit if entry is not None else None

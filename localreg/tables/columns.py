@@ -12,7 +12,7 @@ from itertools import chain, compress, pairwise
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
-from localreg.tables.schema import ANY_JSON_FIELDS, Node, arrow_type
+from localreg.tables.schema import Node, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,17 +93,21 @@ def _structs(values: Sequence[Any], node: Node, path: str, nones: int) -> pa.Arr
 
 
 def _refuse_other_classes(values: Sequence[object], node: Node, path: str) -> None:
-    declared = {field.name for field in node.fields}.union(ANY_JSON_FIELDS)
     for cls in set(map(type, values)) - {NoneType}:
-        if not dataclasses.is_dataclass(cls) or node.name not in {base.__name__ for base in cls.__mro__}:
+        base = next((base for base in cls.__mro__ if base.__name__ == node.name), None)
+        if base is None or not {field.name for field in node.fields} <= _names(cls):
             shown = next(value for value in values if type(value) is cls)
             raise _MisfitError(f"{path} is {shown!r}, of type {cls.__name__}; it must be {_wanted(node)}")
-        lost = [field.name for field in dataclasses.fields(cls) if field.name not in declared]
+        lost = _names(cls) - _names(base)
         if lost:
             raise _MisfitError(
-                f"{path} is a {cls.__name__}, whose {', '.join(lost)} would be lost in a column of {node.name}; "
+                f"{path} is a {cls.__name__}, whose {', '.join(sorted(lost))} would be lost in a column of {node.name}; "
                 f"declare the field as {cls.__name__}"
             )
+
+
+def _names(cls: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
 
 
 def _lists(values: Sequence[Any], node: Node, path: str) -> pa.Array:

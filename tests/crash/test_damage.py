@@ -28,6 +28,8 @@ COMMITS = 5
 LONG = 130
 NOBODY = 65534
 
+# Becoming nobody takes a fork, and newer Pythons warn of one beside the threads of libraries.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 posix = pytest.mark.skipif(os.name != "posix", reason="about POSIX permissions")
 
 
