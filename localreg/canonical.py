@@ -11,7 +11,8 @@ Accepted, and worth knowing:
   or a nanosecond time that a user gave is never changed. This is the one extension; texts without such integers are
   JCS to the byte.
 - **A float of integral value is written as an integer** (`1.0` → `1`), as JCS says, and so it reads back as an `int`;
-  `-0.0` becomes `0`. Beyond 2**53 the digits are the shortest that give back the same float, not its exact value.
+  `-0.0` becomes `0`. `checked_json` makes those from 2**53 to 1e21 integers itself, since JCS would write their
+  shortest digits, which as an integer are another number: what comes back is always equal to what was given.
 - `parse` keeps the last of duplicate keys. Whoever must know compares `canonical(parse(text))` with the text.
 """
 
@@ -47,6 +48,9 @@ JsonObject: TypeAlias = dict[str, JsonValue]
 
 _DEEPEST = 100
 """Levels of nesting let in. Every JSON reader in reach copes with it, and a cycle ends there."""
+
+_WHOLE = 2.0**53
+"""Floats from here on are whole numbers."""
 
 _LARGEST = 10**640
 """Integers are smaller: 640 digits is what every setting of `sys.set_int_max_str_digits` can read and write."""
@@ -178,9 +182,12 @@ def _text(value: str) -> str:
     return value
 
 
-def _finite(value: float) -> float:
-    if math.isfinite(value):
+def _finite(value: float) -> float | int:
+    if -_WHOLE < value < _WHOLE:
         return value
+    if math.isfinite(value):
+        # Up to 1e21 it would be written with its shortest digits, which read back as another integer.
+        return int(value) if abs(value) < 1e21 else value
     fault = "is NaN: JSON has no NaN" if math.isnan(value) else "is infinite: JSON has no infinity"
     raise _RefusedError(f"{fault}; leave the key out or store it as text")
 

@@ -239,6 +239,15 @@ class Registry:
         where = " AND ".join(conditions) or "true"
         return self.sql(f"SELECT * FROM audit_events WHERE {where}", list(conditions.values()))
 
+    def resolve(self, commit_id: str) -> int | None:
+        """Settle an `UnknownOutcomeError`: the number of that commit, or None if it did not land.
+
+        Raises:
+            InvalidInputError: not a commit id.
+            StorageError: the store still does not answer.
+        """
+        return self._session.resolve(commit_id)
+
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace; the report has `.ok` and names each damage with its file."""
         return self._session.verify()

@@ -12,8 +12,8 @@ from localreg.cli.place import examples, reading
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison
-    from localreg.registry import Registry
     from localreg.log.verify import VerifyReport
+    from localreg.registry import Registry
 
 __all__ = ["app"]
 

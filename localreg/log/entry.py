@@ -278,7 +278,10 @@ def _refuse_unknown_forms(fields: JsonObject, name: str) -> None:
     if not all(isinstance(fields.get(key), str) for key in _TEXT_FIELDS) or not _is_time(str(fields["time"])):
         raise FormatError(f"{name} holds an event without its plain fields; restore it from a copy", code="entry_torn")
     if fields["effect"] not in ("put", "remove", "none"):
-        raise FormatError(f"{name} has an effect {fields['effect']!r} that this release does not know; upgrade localreg", code="format_newer")
+        raise FormatError(
+            f"{name} has an effect {fields['effect']!r} that this release does not know; upgrade localreg",
+            code="format_newer",
+        )
 
 
 def _is_time(text: str) -> bool:

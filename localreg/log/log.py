@@ -20,6 +20,7 @@ from localreg.errors import (
 from localreg.log import snapshot
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, last_digest, now, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
+from localreg.log.parquet import decode
 from localreg.log.state import State, fold
 from localreg.storage import Store
 
@@ -27,6 +28,9 @@ __all__ = ["SNAPSHOT_EVERY", "Log"]
 
 SNAPSHOT_EVERY = 64
 """Entries in the tail that make a snapshot worth its writing."""
+
+GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
+"""How far beyond the end of the log it is looked for entries that nothing leads to."""
 
 PUBLISH_ATTEMPTS = 3
 """How often one entry is offered to a store that neither took it nor said why."""
@@ -127,8 +131,13 @@ class Log:
             return state  # a cache is worth no error, least of all after a commit that stands
 
     def _refuse_gap(self, last: int) -> None:
-        """Notice an entry lost from the middle of the tail, before a writer would fill its place with another."""
-        if self.store.get(entry_path(last + 2)) is not None and self.store.get(entry_path(last + 1)) is None:
+        """Notice entries lost from the middle of the tail, before a writer would fill their place with others.
+
+        Probing finds any gap shorter than what follows it; `verify` lists the folder and finds all.
+        """
+        beyond = any(self.store.get(entry_path(last + ahead)) is not None for ahead in GAP_PROBES)
+        # Other writers' commits may have come between the last probe and these: then the next one is there by now.
+        if beyond and self.store.get(entry_path(last + 1)) is None:
             raise self._missing(last + 1)
 
     def _missing(self, commit: int) -> IntegrityError:
@@ -194,6 +203,15 @@ class Log:
                 commit_id=entry.commit_id,
             ) from error
         return landed
+
+    def resolve(self, commit_id: str, newest: State) -> int | None:
+        """Number of the commit with an id that `UnknownOutcomeError` named; None if it is not in the log."""
+        wanted = f'"commit_id":"{commit_id}"'
+        for number in range(newest.head.commit, 0, -1):
+            data = self.store.get(entry_path(number))
+            if data is not None and any(wanted in row.record for row in decode(data, name=entry_path(number))):
+                return number
+        return None
 
     def with_snapshot(self, state: State) -> State:
         """The same state, on a snapshot just written if its tail has grown long.

@@ -88,8 +88,12 @@ class Row(NamedTuple):
             what = f"{self.kind.replace('_', ' ')} {self.name!r}"
             if self.record is None:
                 where = f"commit {self.updated[0]}, event {self.updated[1]}"
-                raise NotFoundError(f"{what} was redacted in {where}; look at a later commit", code="redacted") from error
-            raise FormatError(f"{what} was recorded in a form that this release cannot read; upgrade localreg") from error
+                raise NotFoundError(
+                    f"{what} was redacted in {where}; look at a later commit", code="redacted"
+                ) from error
+            raise FormatError(
+                f"{what} was recorded in a form that this release cannot read; upgrade localreg"
+            ) from error
 
 
 class Base(Protocol):

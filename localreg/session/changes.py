@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from localreg.canonical import JsonObject
+from localreg.canonical import JsonObject, canonical
 from localreg.log import Change, Draft, Row, State
 from localreg.names import new_id
 from localreg.records.base import Record
@@ -68,7 +68,7 @@ class Changes:
     def update(self, row: Row, record: Record, *, action: str = "update", files: tuple[FilePointer, ...] = ()) -> None:
         """Put a record in the place of its older self. Nothing happens if nothing differs."""
         after = record.to_json()
-        if after == row.record and not files:
+        if not files and after == row.record and canonical(after) == canonical(row.record):  # 1 == True in Python
             return
         self._add(
             Change(row.kind, action, row.id, record.name, record.parent, before=row.record, after=after, files=files)

@@ -19,7 +19,7 @@ from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
-from localreg.names import check_name, check_namespace, check_text, namespace_folder, new_id
+from localreg.names import check_id, check_name, check_namespace, check_text, namespace_folder, new_id
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
 from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
@@ -160,6 +160,10 @@ class Session:
             if not self._pinned:
                 self._state = None
 
+    def resolve(self, commit_id: str) -> int | None:
+        """Number of the commit with that id; None if it is not in the log."""
+        return self.log.resolve(check_id(commit_id, what="commit id"), self.state())
+
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace."""
         from localreg.log.verify import verify
@@ -168,14 +172,18 @@ class Session:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def change(self, operation: Operation) -> None:
-        """Make a change durable, or raise and leave everything as it was. Joins the transaction, if one is open."""
+    def change(self, operation: Operation) -> State:
+        """Make a change durable, or raise and leave everything as it was. Joins the transaction, if one is open.
+
+        Returns:
+            The state with the change: to look at it again would be another read, which may fail when all is done.
+        """
         self.refuse_if_read_only()
         transaction = self.transaction_here()
-        if transaction is not None:
-            transaction.run(operation)
-        else:
-            self._commit([operation], None, None)
+        if transaction is None:
+            return self._commit([operation], None, None)
+        transaction.run(operation)
+        return transaction.changes.draft
 
     def refuse_if_read_only(self) -> None:
         """Raise `ReadOnlyError` if nothing may be written here."""
@@ -205,14 +213,14 @@ class Session:
         finally:
             _transactions.reset(token)
         if transaction.changes.made:
-            entry = self._commit(transaction.operations, transaction.changes, checked)
-            transaction.commit = entry.commit if entry is not None else None
+            transaction.commit = self._commit(transaction.operations, transaction.changes, checked).head.commit
 
     def new_changes(self, state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
         """An empty list of changes to a state; `ids` are those that earlier runs of the same operations gave out."""
         return Changes(state, actor=self.actor, time=now(), ids=ids)
 
-    def _commit(self, operations: Sequence[Operation], prepared: Changes | None, message: str | None) -> Entry | None:
+    def _commit(self, operations: Sequence[Operation], prepared: Changes | None, message: str | None) -> State:
+        """Run operations and publish what they change, until it landed; the state that they lead to."""
         provenance = Provenance(self.actor, host(), message)
         commit_id = new_id()
         ids: dict[tuple[int, str, str], str] = {} if prepared is None else prepared.ids
@@ -226,14 +234,14 @@ class Session:
                         _refuse_overlap(prepared, state)
                     changes = self._run(operations, state, ids)
                 if not changes.made:
-                    return None
+                    return state
                 made = [*self._genesis(state), *changes.made]
                 for precondition in preconditions:
                     precondition(state, changes.draft, made)
                 entry = self.log.publish(state.head, made, provenance, commit_id)
                 if entry is not None:
                     self._state = self.log.with_snapshot(fold(state, [entry]))
-                    return entry
+                    return self._state
 
     def _run(self, operations: Sequence[Operation], state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
         changes = self.new_changes(state, ids)

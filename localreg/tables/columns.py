@@ -101,8 +101,8 @@ def _refuse_other_classes(values: Sequence[object], node: Node, path: str) -> No
         lost = _names(cls) - _names(base)
         if lost:
             raise _MisfitError(
-                f"{path} is a {cls.__name__}, whose {', '.join(sorted(lost))} would be lost in a column of {node.name}; "
-                f"declare the field as {cls.__name__}"
+                f"{path} is a {cls.__name__}, whose {', '.join(sorted(lost))} would be lost in a column of "
+                f"{node.name}; declare the field as {cls.__name__}"
             )
 
 

@@ -60,26 +60,21 @@ class Model(Generic[SampleT, InferenceT]):
         if tags is not None:
             asked["tags"] = check_tags(tags)
         fresh = new_id()
-        if self._session.state().find("model", name) is None:
-            self._session.change(lambda changes: self._create(changes, fresh, name, asked))
-        self.registered = registered.get_model(self._session, name)
-        check_binding(self._session.state(), self.registered.record, self.workflow)
-        if self.registered.id != fresh:
-            self._warn_of_differences(asked)
+        state = self._session.state()
+        row = state.find("model", name)
+        if row is None:
+            state = self._session.change(lambda changes: self._create(changes, fresh, name, asked))
+            row = state.find("model", name)
+            assert row is not None, "the change made it, or found it"
+        record = row.load(ModelRecord)
+        check_binding(state, record, self.workflow)
+        if record.id != fresh:
+            _warn_of_differences(record, asked)
+        self.registered = registered.Model(self._session, record.id)
 
     def _create(self, changes: Changes, fresh: str, name: str, asked: dict[str, Any]) -> None:
         if changes.draft.find("model", name) is None:
             changes.create(ModelRecord(id=fresh, name=name, workflow=self.workflow.ensure(changes), **asked))
-
-    def _warn_of_differences(self, asked: dict[str, Any]) -> None:
-        record = self.registered.record
-        differing = [field for field, value in asked.items() if value != getattr(record, field)]
-        if differing:
-            warnings.warn(
-                f"model {record.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
-                "use update() to change them",
-                stacklevel=3,
-            )
 
     # --- what it is -------------------------------------------------------------------------------------------------
 
@@ -150,6 +145,16 @@ class Model(Generic[SampleT, InferenceT]):
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r} of workflow {self.workflow.name!r}>"
+
+
+def _warn_of_differences(record: ModelRecord, asked: dict[str, Any]) -> None:
+    differing = [field for field, value in asked.items() if value != getattr(record, field)]
+    if differing:
+        warnings.warn(
+            f"model {record.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
+            "use update() to change them",
+            stacklevel=3,
+        )
 
 
 def check_binding(state: State, model: ModelRecord, workflow: Workflow) -> None:

@@ -66,9 +66,10 @@ class TestCase(Generic[SampleT, TruthT]):
         if version is not None and test_samples is not None:
             raise InvalidInputError(f"a version of test case {name!r} does not change; leave out test_samples")
         content = None if test_samples is None else _Content(self._session, self.workflow, test_samples)
-        if content is not None or (version is None and self._session.state().find("test_case", name) is None):
+        state = self._session.state()
+        if content is not None or (version is None and state.find("test_case", name) is None):
             text = None if description is None else check_text(description, what="description")
-            self._session.change(lambda changes: self._ensure(changes, name, text, content, reset))
+            state = self._session.change(lambda changes: self._ensure(changes, name, text, content, reset))
         if self._ignored:
             warnings.warn(
                 f"test case {name!r} exists already, and the test samples given are ignored; pass reset=True to make "
@@ -81,7 +82,7 @@ class TestCase(Generic[SampleT, TruthT]):
                 "which stays as it is",
                 stacklevel=2,
             )
-        self._row = self._find(self._session.state(), name, version)
+        self._row = self._find(state, name, version)
 
     @classmethod
     def _of_version(cls, session: Session, version_id: str) -> TestCase[SampleT, TruthT]:

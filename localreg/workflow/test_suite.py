@@ -60,16 +60,17 @@ class TestSuite:
             said["description"] = check_text(description, what="description")
         if tags is not None:
             said["tags"] = check_tags(tags)
-        missing = version is None and self._session.state().find("test_suite", name) is None
+        state = self._session.state()
+        missing = version is None and state.find("test_suite", name) is None
         if said or content is not None or missing:
-            self._session.change(lambda changes: self._ensure(changes, name, content, reset, said))
+            state = self._session.change(lambda changes: self._ensure(changes, name, content, reset, said))
         if self._ignored:
             warnings.warn(
                 f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to make "
                 "them its next version",
                 stacklevel=2,
             )
-        self._row = self._find(self._session.state(), name, version)
+        self._row = self._find(state, name, version)
 
     # --- what it is -------------------------------------------------------------------------------------------------
 

@@ -161,19 +161,8 @@ def test_a_failure_of_any_storage_call_leaves_the_old_state_or_the_new(
         check_whole(fault, commits=len(scenario.before))
 
 
-READS_BACK = pytest.mark.xfail(
-    strict=True,
-    reason="TestCase, TestSuite and Model look themselves up in a newly probed state after their commit: "
-    "when that probe fails they raise a StorageError although the commit has landed",
-)
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize(
-    "scenario",
-    [pytest.param(each, marks=[READS_BACK] if "test run" in each.name else []) for each in SCENARIOS],
-    ids=repr,
-)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=repr)
 def test_what_raised_was_not_done(place: Place, scenario: Scenario, when: When) -> None:
     landed = []
     for fault in faults(place, scenario, when, dead=False):

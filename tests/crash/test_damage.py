@@ -239,11 +239,6 @@ def test_an_entry_missing_from_the_middle_is_told_on_opening(folder: Path, commi
     assert not entry(folder, commit).exists(), "a writer filled the gap"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Log._refuse_gap looks two entries ahead only: a gap of two (a folder that is being synced) is not seen, "
-    "and the next commit fills it, which cuts off all that comes after",
-)
 @pytest.mark.parametrize("missing", [(2, 3), (1, 2, 3, 4)])
 def test_several_entries_missing_from_the_middle_are_told_on_opening(folder: Path, missing: tuple[int, ...]) -> None:
     for commit in missing:
@@ -468,13 +463,9 @@ def test_a_damaged_bulk_file_is_named(bulk: Path, table: str, damage: Callable[[
         localreg.open(bulk).sql(f"SELECT * FROM {table}").dicts()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="workflow/samples.py, split_known: a foreign duckdb error (damaged part) or NotFoundError (missing part) "
-    "comes through where `read_part` gives IntegrityError",
-)
 @pytest.mark.parametrize("damage", [truncate, Path.unlink])
 def test_a_damaged_part_of_samples_is_told_by_the_next_upload(bulk: Path, damage: Callable[[Path], None]) -> None:
+    """Named for a bug: an error of duckdb came through."""
     path = parts(bulk, "test_samples")
     damage(path)
     registry = localreg.open(bulk)
@@ -613,12 +604,8 @@ def test_a_snapshot_that_says_something_else_is_named_by_verify(long: Path) -> N
     assert problems(long) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="query/engine.py keeps connections on the snapshot's file: once that is cleaned up (two snapshots later), "
-    "every query through a handle that stays at its commit, such as `at(…)`, fails for ever",
-)
 def test_a_snapshot_deleted_under_an_open_handle_does_no_harm(long: Path) -> None:
+    """Named for a bug: a handle that stays at its commit could not be queried once its snapshot was cleaned up."""
     registry = localreg.open(long)
     past = registry.at(commit=128)
     assert (len(registry.models()), len(past.models())) == (LONG, 128)

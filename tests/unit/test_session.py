@@ -328,12 +328,11 @@ def test_a_name_that_another_took_meanwhile_refuses_the_whole_transaction(regist
     assert names(registry) == ["one", "two", "three"]
 
 
-def test_transactions_do_not_nest(registry: Registry, other: Registry) -> None:
+def test_transactions_do_not_nest(registry: Registry) -> None:
     with registry.transaction():
         registry.create_model("three")
-        for handle in (registry, other, registry.namespace("vision")):
-            with pytest.raises(InvalidInputError, match="transactions do not nest"), handle.transaction():
-                pytest.fail("it was opened")
+        with pytest.raises(InvalidInputError, match="transactions do not nest"), registry.transaction():
+            pytest.fail("it was opened")
         registry.create_model("four")
     assert registry.commit == 3
     with registry.transaction():

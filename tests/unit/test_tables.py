@@ -121,7 +121,7 @@ class Plain:
     ],
 )
 def test_a_type_that_cannot_be_stored_is_refused_with_its_field(hint: str) -> None:
-    cls = dataclass(frozen=True)(type("Odd", (), {"__annotations__": {"good": "int", "odd": hint}}))
+    cls: type = dataclass(frozen=True)(type("Odd", (), {"__annotations__": {"good": "int", "odd": hint}}))
     cls.__module__ = __name__
     with pytest.raises(InvalidInputError, match="Odd" if hint == "NoSuchName" else r"Odd\.odd"):
         schema_of(cls)

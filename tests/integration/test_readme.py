@@ -1,0 +1,146 @@
+"""What the README shows is run as it stands there, and what it says that comes out is compared word for word."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of the README: its language, the line that it begins at, its text."""
+
+    language: str
+    line: int
+    text: str
+
+
+def blocks() -> list[Block]:
+    text = README.read_text(encoding="utf-8")
+    found = re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(each[1], text.count("\n", 0, each.start()) + 1, each[2]) for each in found]
+
+
+def of(language: str) -> list[Block]:
+    return [block for block in blocks() if block.language == language]
+
+
+def environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LOCALREG", "PYTEST", "COV"))}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+
+
+def python(code: str, folder: Path) -> str:
+    """What a block prints, run from a file as a script."""
+    script = folder / "block.py"
+    script.write_text(code, encoding="utf-8")
+    command = [sys.executable, "-W", "error", script.name]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, encoding="utf-8")
+    script.unlink()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def shown_outputs() -> dict[int, str | None]:
+    """By the line of a python block: the text block that follows it at once, or None."""
+    every = blocks()
+    following = [*every[1:], None]
+    return {
+        block.line: after.text if after is not None and after.language == "text" else None
+        for block, after in zip(every, following, strict=True)
+        if block.language == "python"
+    }
+
+
+SCRIPTS = [block for block in of("python") if not block.text.startswith("def test_")]
+TESTS = [block for block in of("python") if block.text.startswith("def test_")]
+
+
+def test_the_readme_has_what_the_tests_below_run() -> None:
+    assert len(SCRIPTS) >= 2
+    assert len(TESTS) >= 1
+    assert len(of("console")) >= 1
+    assert len(of("sh")) == 3
+    assert README.read_text(encoding="utf-8").count("```") == 2 * len(blocks())
+
+
+@pytest.mark.parametrize("block", SCRIPTS, ids=lambda block: f"line {block.line}")
+def test_a_python_block_prints_what_the_text_block_below_shows(block: Block, tmp_path: Path) -> None:
+    expected = shown_outputs()[block.line]
+    assert expected is not None, "the README shows no output"
+    assert python(block.text, tmp_path) == expected
+
+
+def test_the_command_lines_answer_and_the_directory_is_as_drawn(tmp_path: Path) -> None:
+    python(SCRIPTS[0].text, tmp_path)
+    answers = []
+    for line in of("console")[0].text.splitlines():
+        prompt, program, *arguments = shlex.split(line)
+        assert (prompt, program) == ("$", "localreg")
+        code = "import sys; from localreg.cli import main; main(sys.argv[1:])"
+        command = [sys.executable, "-W", "error", "-c", code, *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, encoding="utf-8"
+        )
+        assert (done.returncode, done.stderr) == (0, ""), line
+        answers.append(done.stdout)
+    listed, updated, audited = answers
+    assert "meadow-5 (YOLOR-D6, 1280x1280)" in listed
+    assert updated == "updated model 'meadow-5 (YOLOR-D6, 1280x1280)'\n"
+    assert len([line for line in audited.splitlines() if "meadow-5" in line]) == 2
+    (drawn,) = [block.text for block in of("text") if block.text.startswith("registry/")]
+    folders: list[str] = []
+    for line in drawn.splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.strip()
+        folders[depth:] = [name]
+        assert name == "…" or (tmp_path / "".join(folders)).exists(), line
+
+
+@pytest.mark.parametrize("block", TESTS, ids=lambda block: f"line {block.line}")
+def test_a_block_that_is_a_test_passes(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "test_block.py").write_text(block.text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "localreg.pytest_plugin", "-q", "-p", "no:cacheprovider"]
+    alone = {**environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{block.text.count('def test_')} passed" in done.stdout
+
+
+def test_the_test_command_is_that_of_the_continuous_integration() -> None:
+    *_, command = [block.text.strip() for block in of("sh")]
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert command in script.splitlines()
+    assert command.endswith(".venv-test/bin/pytest")
+
+
+def test_the_command_of_the_example_names_an_extra_and_a_script_that_exist() -> None:
+    install, example, _ = [block.text.strip() for block in of("sh")]
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    extras = set(re.findall(r"\.\[(\w+)\]", example))
+    assert extras == {"demo"}
+    assert re.search(r"^demo = \[", project, re.MULTILINE)
+    assert 'name = "localreg-registry"' in project
+    assert install.startswith("pip install 'localreg-registry'")
+    script = example.split()[-1]
+    assert (ROOT / script).is_file()
+    assert example.split(" && ")[0] == "python3 -m venv .venv"
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    text = README.read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tests|localreg|examples)/[\w./]+)`", text)) | set(
+        re.findall(r"\]\(([\w./]+)\)", text)
+    )
+    assert len(named) >= 6
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
