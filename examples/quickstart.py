@@ -79,8 +79,9 @@ def main(folder: str) -> None:
             return Guess(ScoredClassificationLabel(str(labels[image.number]), float(scores[image.number])))
 
         metadata = {"framework": "scikit-learn", "commit": git_commit(), "dataset": "sklearn.datasets.load_digits"}
-        registry.create_model(name, exist_ok=True).update(metadata=metadata)
-        test(Model(name, infer), suite)
+        model = Model(name, infer)
+        model.update(metadata=metadata)
+        test(model, suite)
 
     # 4. Which is better, on which images, and is it luck?
     comparison = registry.compare("digits-logistic", "digits-svc", suite="digits")
