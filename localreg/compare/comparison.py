@@ -16,9 +16,8 @@ from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord, 
 from localreg.session import Session
 from localreg.tables import Node, read_part
 from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
-from localreg.workflow.samples import files_of, sample_count, samples_at
-from localreg.workflow.test_case import case_indices
-from localreg.workflow.test_suite import find_suite
+from localreg.workflow.samples import case_indices, files_of, sample_count, samples_at
+from localreg.workflow.versioned import find_named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,7 +179,7 @@ def compare(
 ) -> Comparison:
     """Compare two model versions; see `Registry.compare`."""
     state = session.state()
-    _, record = find_suite(session, state, suite)
+    _, record = find_named(session, state, TestSuiteRecord, suite)
     version = state.find("test_suite_version", str(record.version), record.id)
     assert version is not None, "a suite names only versions that exist"
     cases = version.load(TestSuiteVersionRecord).test_cases

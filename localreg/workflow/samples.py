@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from localreg.canonical import JsonObject, canonical, checked_object
+from localreg.canonical import JsonObject, canonical, checked_object, parse
 from localreg.errors import IntegrityError, StorageError
 from localreg.log import State
 from localreg.records.files import FilePointer
-from localreg.tables import part_file, read_part, struct_column
+from localreg.tables import objects_of, part_file, read_part, struct_column
 from localreg.workflow.labels import refuse_bad_labels
+from localreg.workflow.test_sample import TestSample
 from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
 
     from localreg.session import Session
 
-__all__ = ["absolute_indices", "files_of", "sample_count", "sample_rows", "samples_at", "split_known"]
+__all__ = [
+    "absolute_indices",
+    "case_indices",
+    "files_of",
+    "objects_at",
+    "sample_count",
+    "sample_rows",
+    "samples_at",
+    "split_known",
+]
 
 PROBE = "{'t': 'localreg', 'i': 7, 'f': 1.5, 'b': true, 'n': NULL::VARCHAR, 'l': ['a', NULL], 's': [{'x': [1.5]}]}"
 """Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them.
@@ -155,3 +165,27 @@ def samples_at(session: Session, state: State, workflow_id: str, indices: np.nda
     pointers = files_of(state, workflow_id, "test_samples")
     tables = [read_part(session.store, pointer, ["sample", "metadata"]) for pointer in pointers]
     return pa.concat_tables(tables).take(pa.array(indices))
+
+
+def case_indices(session: Session, state: State, version_id: str) -> np.ndarray:
+    """The `sample_idx` of each sample (int64) of a test case version, in the order of adding."""
+    import numpy as np
+
+    parts = [
+        absolute_indices(read_part(session.store, pointer, ["sample_idx"])["sample_idx"].to_numpy(), pointer.details)
+        for pointer in files_of(state, version_id, "ground_truths")
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def objects_at(
+    session: Session, state: State, workflow: Workflow, workflow_id: str, indices: np.ndarray
+) -> list[TestSample]:
+    """Test samples as objects, in the order of `indices`."""
+    if not len(indices):
+        return []
+    rows = samples_at(session, state, workflow_id, indices)
+    extra: dict[str, list[object]] = {}
+    if workflow.has_metadata:
+        extra["metadata"] = [{} if text is None else parse(text) for text in rows["metadata"].to_pylist()]
+    return objects_of(rows["sample"], workflow.test_sample, workflow.test_sample_type, **extra)

@@ -20,8 +20,7 @@ from localreg.tables import struct_column
 from localreg.workflow.inferences import MISSING, Inferences, write_inferences
 from localreg.workflow.labels import refuse_bad_labels
 from localreg.workflow.model import Model, check_binding
-from localreg.workflow.samples import sample_count
-from localreg.workflow.test_case import case_indices, objects_at
+from localreg.workflow.samples import case_indices, objects_at, sample_count
 from localreg.workflow.test_suite import TestSuite
 
 if TYPE_CHECKING:

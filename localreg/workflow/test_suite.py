@@ -6,19 +6,19 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from localreg.errors import ConflictError, InvalidInputError, NotFoundError
-from localreg.log import Row, State
-from localreg.names import check_name, check_tags, check_text, did_you_mean
+from localreg.errors import ConflictError, InvalidInputError
+from localreg.log import State
+from localreg.names import check_name, check_tags, check_text
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
-from localreg.session import Changes, Session
+from localreg.session import Changes
 from localreg.session.current import current_session
-from localreg.workflow.test_case import TestCase, _check_workflow
-from localreg.workflow.workflow import Workflow
+from localreg.workflow.test_case import TestCase
+from localreg.workflow.versioned import Versioned
 
 __all__ = ["TestSuite"]
 
 
-class TestSuite:
+class TestSuite(Versioned[TestSuiteRecord]):
     """One version of a test suite. Get the class from `define_workflow`, which binds it to the types.
 
     Args:
@@ -37,7 +37,7 @@ class TestSuite:
     """
 
     __test__ = False
-    workflow: ClassVar[Workflow]
+    _record_class = TestSuiteRecord
     test_case_class: ClassVar[type[TestCase[Any, Any]]]
 
     def __init__(
@@ -72,33 +72,6 @@ class TestSuite:
             )
         self._row = self._find(state, name, version)
 
-    # --- what it is -------------------------------------------------------------------------------------------------
-
-    @property
-    def id(self) -> str:
-        """Id of the test suite, the same for all its versions."""
-        return self._row.parent
-
-    @property
-    def version_id(self) -> str:
-        """Id of the version that this object shows."""
-        return self._row.id
-
-    @property
-    def version(self) -> int:
-        """Number of the version that this object shows; 0 is empty."""
-        return int(self._row.name)
-
-    @property
-    def name(self) -> str:
-        """The name of the test suite."""
-        return self._record().name
-
-    @property
-    def description(self) -> str | None:
-        """Free text."""
-        return self._record().description
-
     @property
     def tags(self) -> list[str]:
         """Sorted, unique."""
@@ -113,18 +86,6 @@ class TestSuite:
     def load_test_samples(self) -> list[tuple[TestCase[Any, Any], list[Any]]]:
         """Each test case with its test samples, in order."""
         return [(case, [sample for sample, _ in case.load_test_samples()]) for case in self.test_cases]
-
-    @property
-    def session(self) -> Session:
-        """Where the suite lies."""
-        return self._session
-
-    def _record(self) -> TestSuiteRecord:
-        row = self._session.state().get("test_suite", self._row.parent)
-        assert row is not None, "a version outlives its suite only if the log is damaged"
-        return row.load(TestSuiteRecord)
-
-    # --- finding and making -----------------------------------------------------------------------------------------
 
     def _checked(self, cases: Sequence[TestCase[Any, Any]]) -> list[str]:
         """Ids of the versions of the cases."""
@@ -142,14 +103,6 @@ class TestSuite:
                 )
             ids[case.id] = case._row.id
         return list(ids.values())
-
-    def _find(self, state: State, name: str, version: int | None) -> Row:
-        suite, record = find_suite(self._session, state, name)
-        _check_workflow(state, self.workflow, record.workflow, f"test suite {name!r}")
-        row = state.find("test_suite_version", str(record.version if version is None else version), suite.id)
-        if row is None:
-            raise NotFoundError(f"test suite {name!r} has no version {version}; the newest is {record.version}")
-        return row
 
     def _ensure(
         self, changes: Changes, name: str, content: list[str] | None, reset: bool, said: dict[str, Any]
@@ -173,7 +126,7 @@ class TestSuite:
             _add_version(changes, record, content or [])
             return
         record = row.load(TestSuiteRecord)
-        _check_workflow(changes.draft, self.workflow, record.workflow, f"test suite {name!r}")
+        self._check_workflow(changes.draft, record)
         newer = record.replaced(**said)
         if content is not None and content != _content(changes.draft, record):
             self._ignored = bool(record.version) and not reset
@@ -185,12 +138,6 @@ class TestSuite:
 
     def __repr__(self) -> str:
         return f"<TestSuite {self.name!r} version {self.version}>"
-
-    def __eq__(self, other: object) -> bool:
-        return self._row.id == other._row.id if isinstance(other, TestSuite) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._row.id)
 
 
 def _add_version(changes: Changes, suite: TestSuiteRecord, content: list[str]) -> None:
@@ -207,16 +154,3 @@ def _add_version(changes: Changes, suite: TestSuiteRecord, content: list[str]) -
 def _content(state: State, suite: TestSuiteRecord) -> list[str]:
     row = state.find("test_suite_version", str(suite.version), suite.id)
     return [] if row is None else row.load(TestSuiteVersionRecord).test_cases
-
-
-def find_suite(session: Session, state: State, name: str) -> tuple[Row, TestSuiteRecord]:
-    """A test suite by name.
-
-    Raises:
-        NotFoundError: there is none; near names are suggested.
-    """
-    row = state.find("test_suite", check_name(name, what="test suite name"))
-    if row is None:
-        hint = did_you_mean(name, [other.name for other in state.children("test_suite")])
-        raise NotFoundError(f"no test suite {name!r} in namespace {session.namespace!r}{hint}")
-    return row, row.load(TestSuiteRecord)

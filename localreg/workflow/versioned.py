@@ -1,0 +1,103 @@
+"""What test cases and test suites share: a name in the namespace, and numbered versions that never change."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from localreg.errors import NotFoundError, WorkflowMismatchError
+from localreg.log import Row, State
+from localreg.names import check_name, did_you_mean
+from localreg.records.workflows import TestCaseRecord, TestSuiteRecord
+from localreg.session import Session
+from localreg.workflow.workflow import Workflow
+
+__all__ = ["Versioned", "find_named"]
+
+RecordT = TypeVar("RecordT", TestCaseRecord, TestSuiteRecord)
+
+
+class Versioned(Generic[RecordT]):
+    """One version of a named thing of a workflow. Equal if it is the same version of the same thing."""
+
+    workflow: ClassVar[Workflow]
+    _record_class: type[RecordT]
+    _session: Session
+    _row: Row
+    """Of the version."""
+
+    @property
+    def id(self) -> str:
+        """Identity of the thing, the same for all its versions."""
+        return self._row.parent
+
+    @property
+    def version_id(self) -> str:
+        """Identity of the version that this object shows."""
+        return self._row.id
+
+    @property
+    def version(self) -> int:
+        """Number of the version that this object shows; 0 is empty."""
+        return int(self._row.name)
+
+    @property
+    def name(self) -> str:
+        """The name, the same for all versions."""
+        return self._record().name
+
+    @property
+    def description(self) -> str | None:
+        """Free text."""
+        return self._record().description
+
+    @property
+    def session(self) -> Session:
+        """Where it lies."""
+        return self._session
+
+    def _record(self) -> RecordT:
+        row = self._session.state().get(self._record_class.kind, self._row.parent)
+        assert row is not None, "a version outlives its thing only if the log is damaged"
+        return row.load(self._record_class)
+
+    def _find(self, state: State, name: str, version: int | None) -> Row:
+        """The row of a version; None = the newest."""
+        row, record = find_named(self._session, state, self._record_class, name)
+        self._check_workflow(state, record)
+        number = record.version if version is None else version
+        found = state.find(f"{row.kind}_version", str(number), row.id)
+        if found is None:
+            noun = row.kind.replace("_", " ")
+            raise NotFoundError(f"{noun} {name!r} has no version {version}; the newest is {record.version}")
+        return found
+
+    def _check_workflow(self, state: State, record: RecordT) -> None:
+        """Raise `WorkflowMismatchError` if the thing belongs to another workflow than this class."""
+        row = state.get("workflow", record.workflow)
+        if row is None or row.name != self.workflow.name:
+            other = "another workflow" if row is None else f"workflow {row.name!r}"
+            raise WorkflowMismatchError(
+                f"{record.kind.replace('_', ' ')} {record.name!r} belongs to {other}, not to {self.workflow.name!r}; "
+                "choose another name"
+            )
+        self.workflow.check(row)
+
+    def __eq__(self, other: object) -> bool:
+        return self._row.id == other._row.id if isinstance(other, Versioned) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._row.id)
+
+
+def find_named(session: Session, state: State, record_class: type[RecordT], name: str) -> tuple[Row, RecordT]:
+    """A test case or test suite by its name.
+
+    Raises:
+        NotFoundError: there is none; near names are suggested.
+    """
+    noun = record_class.kind.replace("_", " ")
+    row = state.find(record_class.kind, check_name(name, what=f"{noun} name"))
+    if row is None:
+        hint = did_you_mean(name, [other.name for other in state.children(record_class.kind)])
+        raise NotFoundError(f"no {noun} {name!r} in namespace {session.namespace!r}{hint}")
+    return row, row.load(record_class)
