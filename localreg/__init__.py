@@ -82,6 +82,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'localreg' has no attribute {name!r}")
     module, _, attribute = _HOMES.get(name, f"localreg.errors:{name}").partition(":")
     value = globals()[name] = getattr(import_module(module), attribute)
+    if isinstance(value, type):
+        value.__module__ = "localreg"  # where users find it, and what they see of it
     return value
 
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 
 from localreg.canonical import checked_object
-from localreg.errors import AlreadyExistsError, NotFoundError
+from localreg.errors import AlreadyExistsError, ConflictError, NotFoundError
 from localreg.log import Row
 from localreg.models.handle import checked_texts
 from localreg.models.model import Model, ModelVersion
@@ -36,25 +36,24 @@ def create_model(
         tags=check_tags(tags),
         **checked_texts(owner=owner, description=description, task=task),
     )
-    existing: list[Row] = []
+    handed_out: Row | None = None
 
     def operation(changes: Changes) -> None:
-        existing.clear()
         row = changes.draft.find("model", record.name)
-        if row is None:
-            changes.create(record)
-        elif exist_ok:
-            existing.append(row)
-        else:
+        if row is not None and not exist_ok:
             raise AlreadyExistsError(
                 f"a model {record.name!r} exists already; choose another name, or pass exist_ok=True"
             )
+        if handed_out is not None and (row.id if row else record.id) != handed_out.id:
+            raise ConflictError(f"another commit made or removed a model {record.name!r} in the meantime; try again")
+        if row is None:
+            changes.create(record)
 
-    session.change(operation)
-    if not existing:
-        return Model(session, record.id)
-    _warn_of_differences(existing[0], record)
-    return Model(session, existing[0].id)
+    handed_out = session.change(operation).find("model", record.name)
+    assert handed_out is not None, "the operation made it, or found it"
+    if handed_out.id != record.id:
+        _warn_of_differences(handed_out, record)
+    return Model(session, handed_out.id)
 
 
 def _warn_of_differences(row: Row, asked: ModelRecord) -> None:

@@ -204,6 +204,8 @@ class Model(Handle[ModelRecord]):
             model = self._row(changes.draft)
             if changes.draft.find(record.kind, record.name, record.parent) is not None:
                 raise AlreadyExistsError(f"model {model.name!r} has a version {record.name!r} already; choose another")
+            if changes.draft.find("alias", record.name, record.parent) is not None:
+                raise AlreadyExistsError(f"model {model.name!r} has an alias {record.name!r}; choose another version")
             changes.create(record)
 
         self._session.change(operation)
@@ -242,6 +244,9 @@ class Model(Handle[ModelRecord]):
             target = self._find_version(changes.draft, wanted)
             if isinstance(version, ModelVersion) and target.id != version.id:
                 raise InvalidInputError(f"{version!r} is no version of model {self.name!r}")
+            # `model@name` must mean one thing.
+            if changes.draft.find("model_version", alias, self._id) is not None:
+                raise AlreadyExistsError(f"model {self.name!r} has a version {alias!r}; choose another alias")
             row = changes.draft.find("alias", alias, self._id)
             if row is None:
                 record = AliasRecord(id=changes.new_id("alias", alias), name=alias, model=self._id, version=target.id)

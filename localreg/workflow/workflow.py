@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["Workflow"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Workflow:
     """The types of one problem. Writes nothing: the first typed use records it in the registry.
+
+    Equal if the name and the schemas are: a notebook cell that is run again defines the same workflow again.
 
     Attributes:
         name: unique in the namespace.
@@ -55,6 +57,14 @@ class Workflow:
                 f"{self.test_sample_type.__name__} has no field to tell one sample from another; add one"
             )
         self.schemas()  # refuses types that cannot be stored here and now, not at the first use
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Workflow):
+            return NotImplemented
+        return (self.name, self.schemas()) == (other.name, other.schemas())
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     @cached_property
     def test_sample(self) -> Node:

@@ -135,6 +135,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def native(rows: localreg.Result) -> list[dict[str, Any]]:
     """The library's rows as JSON has them."""
+
     def value(item: object) -> object:
         return item.isoformat() if isinstance(item, datetime) else item
 
@@ -469,7 +470,7 @@ def test_an_interrupt_is_quiet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(localreg, "open", interrupt)
+    monkeypatch.setattr("localreg.registry.open_registry", interrupt)
     ran = cli("models", "list")
     assert (ran.code, ran.out, ran.err.strip()) == (INTERRUPTED, "", "")
 

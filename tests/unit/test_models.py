@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -510,3 +511,30 @@ def test_a_read_only_handle_makes_and_changes_nothing(registry: Registry, tmp_pa
         localreg.open(tmp_path / "none", read_only=True)
     assert told.value.code == "no_registry"
     assert not (tmp_path / "none").exists()
+
+
+# --- two meanings of one word -----------------------------------------------------------------------------------------
+
+
+def test_a_version_and_an_alias_of_one_model_never_have_one_name(registry: Registry) -> None:
+    model = registry.create_model("m")
+    model.create_version("1")
+    model.create_version("2")
+    with pytest.raises(AlreadyExistsError, match="has a version '2'"):
+        model.set_alias("2", "1")
+    model.set_alias("best", "1")
+    with pytest.raises(AlreadyExistsError, match="has an alias 'best'"):
+        model.create_version("best")
+    assert registry.get_version("m@best").version == "1"
+
+
+def test_a_handle_given_out_in_a_transaction_never_means_another_model(registry: Registry, other: Registry) -> None:
+    def both_make_it() -> None:
+        with registry.transaction():
+            registry.create_model("x", exist_ok=True)
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(other.create_model, "x").result()
+
+    with pytest.raises(ConflictError, match="another commit made"):
+        both_make_it()
+    assert [row["created_by"] for row in registry.models()] == ["ben"]

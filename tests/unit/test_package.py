@@ -102,3 +102,10 @@ def test_each_module_can_be_imported_first() -> None:
 def test_the_package_is_typed_and_says_its_version() -> None:
     assert (Path(localreg.__file__).parent / "py.typed").exists()
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", localreg.__version__)
+
+
+def test_users_see_the_public_home_of_each_class() -> None:
+    for name in localreg.__all__:
+        value = getattr(localreg, name)
+        if isinstance(value, type):
+            assert (value.__module__, getattr(localreg, value.__name__)) == ("localreg", value)

@@ -996,3 +996,29 @@ def test_warnings_as_errors_leave_nothing_half_done(registry: Registry) -> None:
         with pytest.raises(UserWarning, match="ignored"):
             Case("c", test_samples=pairs(2))
     assert registry.commit == commit
+
+
+def test_a_notebook_cell_that_is_run_again_defines_the_same_workflow(registry: localreg.Registry) -> None:
+    def cell() -> tuple[Any, type[Any], type[Any], type[Any]]:
+        @dataclass(frozen=True)
+        class Text(TestSample):
+            text: str
+
+        @dataclass(frozen=True)
+        class Kind(GroundTruth):
+            label: str
+
+        @dataclass(frozen=True)
+        class Said(Inference):
+            label: str
+
+        return define_workflow("Texts", Text, Kind, Said), Text, Kind, Said
+
+    (first, case_class, _, _), text, kind, _ = cell()
+    case = case_class("c", test_samples=[(text("a"), kind("x"))])
+    (second, _, suite_class, model_class), _, _, said = cell()
+    assert first == second
+    assert hash(first) == hash(second)
+    suite = suite_class("s", test_cases=[case])
+    test(model_class("m", lambda sample: said("x")), suite)
+    assert registry.sql("SELECT count(*) AS n FROM inferences")[0]["n"] == 1
