@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def git_commit() -> str | None:
         return None
 
 
+def looking_up(labels: Sequence[str], scores: Sequence[float]) -> Callable[[DigitImage], Guess]:
+    """What a model says of an image: here, what it said of all of them at once."""
+
+    def infer(image: DigitImage) -> Guess:
+        return Guess(ScoredClassificationLabel(str(labels[image.number]), float(scores[image.number])))
+
+    return infer
+
+
 def main(folder: str) -> None:
     registry = localreg.open(folder)
     localreg.use(registry)
@@ -74,12 +84,8 @@ def main(folder: str) -> None:
     for name, classifier in classifiers.items():
         classifier.fit(images[train], digits[train])
         labels, scores = classifier.predict(images), classifier.decision_function(images).max(axis=1)
-
-        def infer(image: DigitImage, labels=labels, scores=scores) -> Guess:  # noqa: ANN001 - arrays of this round
-            return Guess(ScoredClassificationLabel(str(labels[image.number]), float(scores[image.number])))
-
         metadata = {"framework": "scikit-learn", "commit": git_commit(), "dataset": "sklearn.datasets.load_digits"}
-        model = Model(name, infer)
+        model = Model(name, looking_up(labels, scores))
         model.update(metadata=metadata)
         test(model, suite)
 
