@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from operator import index
+from reprlib import repr as _short_repr
 from typing import SupportsIndex, TypeGuard
 
 from localreg.errors import InvalidInputError
@@ -30,12 +31,12 @@ __all__ = [
     "check_tags",
     "check_text",
     "check_version",
+    "check_whole",
     "did_you_mean",
     "is_digest",
     "namespace_folder",
-    "namespace_of_folder",
     "new_id",
-    "new_ids",
+    "shown_value",
     "split_reference",
 ]
 
@@ -147,6 +148,30 @@ def check_text(value: object, *, what: str, limit: int = 100_000) -> str:
     return text
 
 
+def check_whole(value: object, *, what: str, hint: str = "write a whole number, 0 or more") -> int:
+    """A count or a commit's number: a plain int, 0 or more and below 2**63.
+
+    True and 1.0 equal 1 to Python, and stand where something else was meant: they are refused.
+
+    Args:
+        value: what a user passed in; an integer of another library, such as numpy's, is taken as well.
+        what: the argument's name, for messages.
+        hint: what to do instead.
+
+    Raises:
+        InvalidInputError: no whole number, or out of range.
+    """
+    if not isinstance(value, SupportsIndex) or isinstance(value, bool):
+        raise InvalidInputError(f"{what} is {shown_value(value)}, of type {type(value).__qualname__}; {hint}")
+    try:
+        number = index(value)
+    except TypeError as error:  # numpy's arrays have the method, and refuse
+        raise InvalidInputError(f"{what} is of type {type(value).__qualname__}; {hint}") from error
+    if 0 <= number < 2**63:
+        return number
+    raise InvalidInputError(f"{what} is {'below 0' if number < 0 else 'above 2**63'}; {hint}")
+
+
 # Control characters (category Cc), line and paragraph separators, halves of surrogate pairs.
 _BAD_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BAD_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -182,6 +207,14 @@ def _refuse_match(match: re.Match[str] | None, what: str, text: str) -> None:
     raise InvalidInputError(
         f"{what} {_shown(text)} contains {kind}, U+{code:04X}, at position {match.start()}; remove it"
     )
+
+
+def shown_value(value: object) -> str:
+    """Any value on one short line, for a message. Never raises: Python refuses to write integers of 5,000 digits."""
+    try:
+        return _short_repr(value)
+    except Exception:  # a message about a bad value must not fail over that value
+        return f"a value of type {type(value).__qualname__}"
 
 
 def _shown(text: str) -> str:
@@ -223,13 +256,6 @@ def namespace_folder(namespace: str) -> str:
     return namespace.replace("/", ".")
 
 
-def namespace_of_folder(folder: str) -> str | None:
-    """The namespace that a folder holds; None for a folder that is none of ours."""
-    namespace = folder.replace(".", "/")
-    ours = "/" not in folder and len(folder) <= _NAMESPACE_LIMIT and _is_namespace(namespace)
-    return namespace if ours else None
-
-
 def _namespace_fault(text: str) -> str:
     if len(text) > _NAMESPACE_LIMIT:
         return f"has {len(text):,} characters, more than {_NAMESPACE_LIMIT}"
@@ -263,12 +289,6 @@ _is_sha256 = re.compile(r"[0-9a-f]{64}").fullmatch
 def new_id() -> str:
     """A random identity: 128 bits of the system's generator as 32 lower-case hexadecimal digits."""
     return os.urandom(16).hex()
-
-
-def new_ids(count: int) -> list[str]:
-    """As many identities as asked for, by one call of the system."""
-    digits = os.urandom(16 * count).hex()
-    return [digits[start : start + 32] for start in range(0, 32 * count, 32)]
 
 
 def check_id(value: object, *, what: str = "id") -> str:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from localreg import models
 from localreg.errors import InvalidInputError
 from localreg.models import Model, ModelVersion
+from localreg.names import check_text, check_whole, shown_value
 from localreg.session import Session, Transaction, open_session
 from localreg.session.current import Used, use_session
+from localreg.session.location import MODES, find_location
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison
@@ -215,7 +217,8 @@ class Registry:
         Raises:
             InvalidInputError: no such commit, or a time without a zone.
         """
-        return Registry(self._session.at(commit=commit, time=None if time is None else _utc(time)))
+        number = None if commit is None else check_whole(commit, what="commit", hint=_COMMIT_HINT)
+        return Registry(self._session.at(commit=number, time=None if time is None else _utc(time, what="time")))
 
     def audit(
         self, *, kind: str | None = None, name: str | None = None, since: int | datetime | str | None = None
@@ -226,18 +229,22 @@ class Registry:
             kind: only events on this kind of record, such as `model`.
             name: only events on records that had this name at that moment.
             since: only commits after this number, or events at or after this time.
+
+        Raises:
+            InvalidInputError: a kind or name that is no text, or a `since` that is neither a number nor a time.
         """
-        conditions: dict[str, object] = {}
-        if kind is not None:
-            conditions["kind = ?"] = kind
-        if name is not None:
-            conditions["name = ?"] = name
-        if isinstance(since, int):
-            conditions["commit > ?"] = since
+        from localreg.query.quoting import literal  # with its package comes the engine: not before a query does
+
+        conditions = [
+            f"{column} = {literal(check_text(wanted, what=column))}"
+            for column, wanted in (("kind", kind), ("name", name))
+            if wanted is not None
+        ]
+        if isinstance(since, str | datetime):
+            conditions.append(f"time >= CAST({literal(_utc(since, what='since'))} AS TIMESTAMPTZ)")
         elif since is not None:
-            conditions["time >= CAST(? AS TIMESTAMPTZ)"] = _utc(since)
-        where = " AND ".join(conditions) or "true"
-        return self.sql(f"SELECT * FROM audit_events WHERE {where}", list(conditions.values()))
+            conditions.append(f"commit > {check_whole(since, what='since', hint=_SINCE_HINT)}")
+        return self._session.engine().select("audit_events", where=" AND ".join(conditions) or None)
 
     def resolve(self, commit_id: str) -> int | None:
         """Settle an `UnknownOutcomeError`: the number of that commit, or None if it did not land.
@@ -288,23 +295,78 @@ def open_registry(
 
     Raises:
         NotFoundError: read-only, and there is no registry.
+        InvalidInputError: no place where a registry can lie, or a malformed namespace.
         FormatError: the folder holds something else, or a registry of a newer format.
     """
-    return Registry(open_session(uri, namespace=namespace, actor=actor, read_only=read_only, shared=shared))
+    if not isinstance(shared, str) or shared not in MODES:
+        raise InvalidInputError(f"shared is {shown_value(shared)}; it must be one of {', '.join(MODES)}")
+    location = _checked_location(find_location(None) if uri is None else uri)
+    return Registry(open_session(location, namespace=namespace, actor=actor, read_only=read_only, shared=shared))
 
 
 def use(registry: Registry) -> Used:
-    """Make a registry the one that class-style workflows use; for good, or within a `with` block."""
+    """Make a registry the one that class-style workflows use; for good, or within a `with` block.
+
+    Raises:
+        InvalidInputError: no open registry.
+    """
+    if not isinstance(registry, Registry):
+        raise InvalidInputError(
+            f"use() takes an open registry, not {shown_value(registry)}; write localreg.use(localreg.open(path))"
+        )
     return use_session(registry._session)
 
 
-def _utc(time: datetime | str) -> str:
-    """A time as the log writes it."""
+_COMMIT_HINT = "write a commit's number, such as 12; 0 is before the first. For a time, say time="
+_SINCE_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
+_TIME_HINT = "write an aware datetime, such as datetime.now(UTC), or text such as 2026-03-31T12:00:00+00:00"
+
+
+_LONGEST_LOCATION = 8_192
+"""Characters: twice the longest path that Linux takes."""
+
+
+def _utc(time: object, *, what: str) -> str:
+    """A time as the log writes it: UTC with microseconds and a Z, 27 characters, so that order of text is order."""
     if isinstance(time, str):
-        try:
-            time = datetime.fromisoformat(time)
-        except ValueError as error:
-            raise InvalidInputError(f"{time!r} is no time; write it as 2026-03-31T12:00:00+00:00") from error
-    if time.tzinfo is None:
-        raise InvalidInputError(f"{time} has no time zone; use an aware datetime, such as datetime.now(UTC)")
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        time = _parsed(time, what)
+    if not isinstance(time, datetime):
+        raise InvalidInputError(f"{what} is {shown_value(time)}, of type {type(time).__qualname__}; {_TIME_HINT}")
+    if time.utcoffset() is None:
+        raise InvalidInputError(f"{what} is {time}, which has no time zone; {_TIME_HINT}")
+    try:
+        text = time.astimezone(UTC).isoformat(timespec="microseconds")
+    except OverflowError as error:
+        raise InvalidInputError(
+            f"{what} is {time}, which in UTC is beyond the years 1 to 9999; {_TIME_HINT}"
+        ) from error
+    return text.replace("+00:00", "Z")
+
+
+def _parsed(text: str, what: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInputError(f"{what} is {shown_value(text)}, which is no time; {_TIME_HINT}") from error
+
+
+def _checked_location(uri: object) -> str:
+    """A path or URI as text; what no file system takes is refused here, where the argument's name is known."""
+    text = uri.__fspath__() if isinstance(uri, os.PathLike) else uri
+    if not isinstance(text, str):
+        raise InvalidInputError(f"uri is of type {type(uri).__qualname__}; write a path or URI as a str or a Path")
+    if len(text) > _LONGEST_LOCATION:
+        raise InvalidInputError(
+            f"uri has {len(text):,} characters, more than {_LONGEST_LOCATION:,}; write a shorter one"
+        )
+    try:
+        storable = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        storable = False
+    if not storable:
+        raise InvalidInputError(f"uri {shown_value(text)} holds a NUL or half of a surrogate pair; no path can have it")
+    if text.startswith("~") and os.path.expanduser(text) == text:
+        raise InvalidInputError(
+            f"uri {shown_value(text)} begins with the home of an unknown user; write the whole path"
+        )
+    return text

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from localreg.cli.output import Answer, Format, show
+from localreg.cli.values import commit_or_text
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Place:
         registry = self.open(read_only=True)
         if self.at is None:
             return registry
-        return registry.at(commit=int(self.at)) if self.at.isdecimal() else registry.at(time=self.at)
+        at = commit_or_text(self.at)
+        return registry.at(commit=at) if isinstance(at, int) else registry.at(time=at)
 
     def write(self) -> "Registry":
         """The registry, for changes. It must be there: a typo in a path makes no registry."""

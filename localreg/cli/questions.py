@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localreg.cli import values
 from localreg.cli.models import HISTORY
 from localreg.cli.output import Rows
 from localreg.cli.place import examples, reading
@@ -44,7 +45,7 @@ def audit(
 
     json and csv hold the records before and after each event, too.
     """
-    start = int(since) if since is not None and since.isdecimal() else since
+    start = None if since is None else values.commit_or_text(since)
     return Rows.of(registry.audit(kind=kind, name=name, since=start), shown=HISTORY)
 
 

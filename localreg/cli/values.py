@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-__all__ = ["metadata", "value"]
+__all__ = ["commit_or_text", "metadata", "value"]
 
 
 def metadata(pairs: Sequence[str], text: str | None = None, *, option: str = "--json") -> dict[str, object]:
@@ -35,14 +35,19 @@ def value(text: str) -> object:
     """What a written value means: JSON if it is JSON, else the text itself, so that `5` is a number, `"5"` a text."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
+
+
+def commit_or_text(text: str) -> int | str:
+    """A commit's number, or the text of a time. More digits than a number of commits can have are taken for neither."""
+    return int(text) if text.isdecimal() and len(text) < 19 else text
 
 
 def _json_object(text: str, option: str) -> dict[str, object]:
     try:
         parsed = json.loads(text, object_pairs_hook=_unique)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"no JSON: {error}", param_hint=option) from error
     if not isinstance(parsed, dict):
         raise typer.BadParameter('a JSON object is needed, such as {"seed": 7}', param_hint=option)

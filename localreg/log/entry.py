@@ -186,7 +186,7 @@ def compose(
         files = f'"files":{canonical([file.to_json() for file in change.files])},' if change.files else ""
         record = (
             f'{{"action":{quoted(change.action)},"actor":{actor},"commit":{commit},"commit_id":"{commit_id}",'
-            f'{details}"effect":"{change.effect}","event":{number},{files}"host":{host},"id":{quoted(change.id)},'
+            f'{details}"effect":"{change.effect}","event":{number},"events":{len(changes)},{files}"host":{host},"id":{quoted(change.id)},'
             f'"kind":{quoted(change.kind)},"name":{quoted(change.name)},"parent":{quoted(change.parent)},'
             f'"payload":"{sha256_hex(payload)}","previous":"{digest}","time":"{time}"}}'
         )
@@ -226,7 +226,7 @@ def read(data: bytes, previous: Head, *, name: str) -> Entry:
     digest = previous.digest
     events = []
     for number, row in enumerate(rows, 1):
-        event = _event(row, digest, name)
+        event = _event(row, digest, len(rows), name)
         if (event.commit, event.event) != (previous.commit + 1, number):
             raise _swapped(name, f"it says commit {event.commit}, event {event.event}")
         digest = event.digest
@@ -242,7 +242,7 @@ def last_digest(data: bytes) -> str | None:
         return None
 
 
-def _event(row: EntryRow, previous: str, name: str) -> Event:
+def _event(row: EntryRow, previous: str, of: int, name: str) -> Event:
     fields = _object(row.record, name)
     claimed = fields.get("previous")
     if not is_digest(claimed) or chain(claimed, row.record) != row.digest:
@@ -251,6 +251,13 @@ def _event(row: EntryRow, previous: str, name: str) -> Event:
         raise _swapped(name, "it does not chain on the entry before it")
     if (fields.get("commit"), fields.get("event")) != (row.commit, row.event):
         raise _altered(name, row, "number")
+    # Each digest covers what stands before it: without this, events cut off the end of the last entry leave no trace.
+    if fields.get("events") != of:
+        raise IntegrityError(
+            f"{name} has been altered: it was written with {fields.get('events')} events and holds {of}; restore it "
+            "from a copy",
+            code="entry_altered",
+        )
     redacted = row.payload == ""
     payload = {} if redacted else _object(row.payload, name)
     if not redacted and sha256_hex(row.payload) != fields.get("payload"):

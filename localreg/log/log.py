@@ -7,7 +7,7 @@ else reads: the newest state, the state at an earlier commit, the entries themse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from localreg.errors import (
     IntegrityError,
@@ -104,18 +104,39 @@ class Log:
         return fold(start, self.entries(start.head, upto=commit))
 
     def _start(self, *, at_most: int | None = None) -> State:
-        """Where to begin folding: the newest snapshot that shows this log, not newer than `at_most`; else nothing.
-
-        A snapshot of a log that was since rolled back or replaced is known by the digest of its commit.
-        """
+        """Where to begin folding: the newest readable snapshot of this log, not newer than `at_most`; else nothing."""
         state = snapshot.load(self.store, self.origin.digest, at_most=at_most)
-        if state is not None:
-            data = self.store.get(entry_path(state.head.commit))
-            if data is not None and last_digest(data) == state.head.digest:
-                features = [(row.name, row.fields) for row in state.children(FEATURE)]
-                refuse_unknown_to_readers(features, self.store.uri)
-                return state
-        return State(self.origin)
+        if state is None:
+            return State(self.origin)
+        self.refuse_rolled_back(state)
+        features = [(row.name, row.fields) for row in state.children(FEATURE)]
+        refuse_unknown_to_readers(features, self.store.uri)
+        return state
+
+    def refuse_rolled_back(self, shown: State) -> None:
+        """Notice a log that no longer leads to what a snapshot shows: its end was lost, or another stands there.
+
+        To fold what is left would be to forget commits in silence, and the next ones would take their numbers: the
+        snapshot is the last trace of what was acknowledged. Whether that was meant, only a person can tell.
+
+        Raises:
+            IntegrityError: the entry of the snapshot's commit is missing, or is another.
+            FormatError: that entry, or one before it, is damaged.
+        """
+        path = entry_path(shown.head.commit)
+        data = self.store.get(path)
+        if data is not None and last_digest(data) == shown.head.digest:
+            return
+        if data is not None:
+            for _ in self.entries(self.origin, upto=shown.head.commit):
+                pass  # an entry that is only damaged has an error of its own, which says more
+        fault, code = ("is missing", "entry_missing") if data is None else ("is another entry", "entry_swapped")
+        raise IntegrityError(
+            f"{self.name_of(path)} {fault}: {self.name_of(shown.base.file or 'snapshots')} shows what was there; "
+            "restore the missing entries from a copy or, if the log was rolled back on purpose, delete the files in "
+            f"{self.name_of('snapshots')}",
+            code=code,
+        )
 
     def _on_newer_snapshot(self, state: State) -> State:
         """The same state, on a newer snapshot if its tail has grown long and another process has written one."""
@@ -167,7 +188,8 @@ class Log:
         doubt: StorageError | None = None
         for _ in range(PUBLISH_ATTEMPTS):
             try:
-                if self.store.put_if_absent(path, data):
+                # Where entries were written before, a missing folder is a lost log, and no place for the next one.
+                if self.store.put_if_absent(path, data, make=entry.commit == 1):
                     return entry
             except ReadOnlyError:
                 raise
@@ -176,7 +198,7 @@ class Log:
             landed = self._landed(path, entry, doubt)
             if landed is not None:
                 return entry if landed else None
-            if doubt is not None and doubt.code == "disk_full":
+            if doubt is not None and doubt.code in ("disk_full", "registry_gone"):
                 break
         if doubt is not None and doubt.code != "doubtful":
             raise doubt
@@ -229,8 +251,3 @@ class Log:
             where = self.name_of(f"commit {state.head.commit}")
             logging.getLogger("localreg").warning("no snapshot at %s: %s", where, error)
             return state
-
-
-def replay(origin: Head, entries: Iterable[Entry]) -> State:
-    """The state that entries from the very first on lead to."""
-    return fold(State(origin), entries)

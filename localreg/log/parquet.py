@@ -38,11 +38,11 @@ class EntryRow(NamedTuple):
     commit: int
     """The entry's number, from 1."""
     event: int
-    """The event's place within the entry, from 0."""
+    """The event's place within the entry, from 1."""
     record: str
     """Canonical JSON of all that the chain of digests covers."""
     payload: str
-    """Canonical JSON of before, after, message and salt; empty when redacted."""
+    """Canonical JSON of before, after, message and nonce; empty when redacted."""
     digest: str
     """SHA-256 over the previous digest and the record, in hexadecimal digits."""
     signature: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import cast
 
 from localreg.canonical import parse
@@ -167,7 +168,9 @@ def _check_snapshot(log: Log, report: VerifyReport, state: State) -> None:
     cached = snapshot.load(log.store, log.origin.digest, at_most=state.head.commit)
     if cached is None or cached.head.commit != state.head.commit:
         return  # unreadable: passed over by every reader, too
-    if cached.head != state.head or _as_set(cached) != _as_set(state):
+    if cached.head.digest != state.head.digest:
+        _check_standing(log, report, cached)
+    elif cached.head != state.head or _as_set(cached) != _as_set(state):
         path = cached.base.file or "snapshots"
         message = f"{path} does not show what the log says; delete it: it is a cache and will be made again"
         report.problems.append(Problem(path, "snapshot_wrong", message))
@@ -180,27 +183,65 @@ def _as_set(state: State) -> dict[tuple[str, str], object]:
 def _check_end(log: Log, report: VerifyReport) -> None:
     """Entries lost from the end leave a log that is whole; a snapshot of a later commit tells."""
     newest = snapshot.load(log.store, log.origin.digest)
-    path = entry_path(newest.head.commit if newest is not None else 0)
-    named = any(problem.path == path for problem in report.problems)
-    if newest is not None and log.store.size(path) is None and not named:
-        message = (
-            f"{path} is missing: {newest.base.file} shows that it was there; restore it from a copy, or delete the "
-            "snapshot if the log was rolled back on purpose"
-        )
-        report.problems.append(Problem(path, "entry_missing", message))
+    if newest is not None:
+        _check_standing(log, report, newest)
+
+
+def _check_standing(log: Log, report: VerifyReport, shown: State) -> None:
+    path = entry_path(shown.head.commit)
+    if any(problem.path == path for problem in report.problems):
+        return
+    try:
+        log.refuse_rolled_back(shown)
+    except LocalregError as error:
+        report.problems.append(Problem(path, error.code, str(error)))
 
 
 def _check_file(log: Log, report: VerifyReport, pointer: FilePointer) -> None:
     path = pointer.path
     try:
-        digest = sha256()
-        with open(log.store.local_file(path), "rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
+        file = log.store.local_file(path)
+        size, digest = _size_and_digest(file)
     except (LocalregError, OSError):
         report.problems.append(Problem(path, "file_missing", f"{path} is missing; restore it from a copy"))
         return
     report.files += 1
-    if digest.hexdigest() != pointer.sha256:
+    if digest != pointer.sha256:
         message = f"{path} has been altered: its sha256 is not the one in the log; restore it from a copy"
         report.problems.append(Problem(path, "file_altered", message))
+    elif size != pointer.bytes:
+        message = (
+            f"{path} has {size} bytes, and the log says {pointer.bytes}: its writer was wrong; write the part anew"
+        )
+        report.problems.append(Problem(path, "file_altered", message))
+    elif path.startswith("data/"):
+        _check_rows(report, pointer, file)
+
+
+def _size_and_digest(file: Path) -> tuple[int, str]:
+    digest, size = sha256(), 0
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def _check_rows(report: VerifyReport, pointer: FilePointer, file: Path) -> None:
+    """Compare the number of rows, on which the numbers of all later samples rest, with the part's footer.
+
+    Only of bytes that the log vouches for: pyarrow is not made to survive a footer that somebody has forged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = pointer.path
+    try:
+        rows = pq.read_metadata(file).num_rows
+    except (pa.ArrowException, OSError) as error:
+        message = f"{path} is the file that was written, and no Parquet file ({str(error)[:200]}); write the part anew"
+        report.problems.append(Problem(path, "rows_wrong", message))
+        return
+    if rows != pointer.rows:
+        message = f"{path} has {rows} rows, and the log says {pointer.rows}: its writer was wrong; write the part anew"
+        report.problems.append(Problem(path, "rows_wrong", message))

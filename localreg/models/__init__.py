@@ -1,6 +1,13 @@
 """Models, their versions and aliases."""
 
-from localreg.models.finding import create_model, ensure_version, find_model, get_model, get_version
+from localreg.models.finding import (
+    create_model,
+    ensure_version,
+    find_model,
+    get_model,
+    get_version,
+    warn_of_differences,
+)
 from localreg.models.handle import UNCHANGED, Unchanged
 from localreg.models.model import Model, ModelVersion
 
@@ -14,4 +21,5 @@ __all__ = [
     "find_model",
     "get_model",
     "get_version",
+    "warn_of_differences",
 ]

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 
 from localreg.canonical import checked_object
-from localreg.errors import AlreadyExistsError, ConflictError, NotFoundError
+from localreg.errors import AlreadyExistsError, NotFoundError
 from localreg.log import Row
 from localreg.models.handle import checked_texts
 from localreg.models.model import Model, ModelVersion
@@ -14,7 +14,14 @@ from localreg.names import check_name, check_tags, check_text, did_you_mean, new
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes, Session
 
-__all__ = ["create_model", "ensure_version", "find_model", "get_model", "get_version"]
+__all__ = ["create_model", "ensure_version", "find_model", "get_model", "get_version", "warn_of_differences"]
+
+_LONGEST_REFERENCE = 1_000
+"""Characters: a name, `@`, an alias, and some room. Each `@` is another way to read it, so that it must be bounded."""
+
+
+SAID = ("metadata", "tags", "owner", "description", "task")
+"""What people say about a model; the rest of its record is ours."""
 
 
 def create_model(
@@ -32,11 +39,10 @@ def create_model(
     record = ModelRecord(
         id=new_id(),
         name=check_name(name),
-        metadata=checked_object(metadata or {}, what="metadata"),
+        metadata=checked_object({} if metadata is None else metadata, what="metadata"),
         tags=check_tags(tags),
         **checked_texts(owner=owner, description=description, task=task),
     )
-    handed_out: Row | None = None
 
     def operation(changes: Changes) -> None:
         row = changes.draft.find("model", record.name)
@@ -44,29 +50,25 @@ def create_model(
             raise AlreadyExistsError(
                 f"a model {record.name!r} exists already; choose another name, or pass exist_ok=True"
             )
-        if handed_out is not None and (row.id if row else record.id) != handed_out.id:
-            raise ConflictError(f"another commit made or removed a model {record.name!r} in the meantime; try again")
         if row is None:
             changes.create(record)
 
-    handed_out = session.change(operation).find("model", record.name)
-    assert handed_out is not None, "the operation made it, or found it"
-    if handed_out.id != record.id:
-        _warn_of_differences(handed_out, record)
-    return Model(session, handed_out.id)
+    row = session.change(operation).find("model", record.name)
+    assert row is not None, "the operation made it, or found it"
+    if row.id != record.id:
+        asked = {field: getattr(record, field) for field in SAID if getattr(record, field)}
+        warn_of_differences(row, asked, stacklevel=3)
+    return Model(session, row.id)
 
 
-def _warn_of_differences(row: Row, asked: ModelRecord) -> None:
-    differing = [
-        field
-        for field in ("metadata", "tags", "owner", "description", "task")
-        if getattr(asked, field) and getattr(asked, field) != row.fields.get(field)
-    ]
+def warn_of_differences(row: Row, asked: Mapping[str, object], *, stacklevel: int) -> None:
+    """Warn that fields which were given for an existing model are not applied, where they differ."""
+    differing = [field for field, value in asked.items() if value != row.fields.get(field)]
     if differing:
         warnings.warn(
             f"model {row.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
             "use update() to change them",
-            stacklevel=4,
+            stacklevel=stacklevel + 1,
         )
 
 
@@ -94,7 +96,7 @@ def get_version(session: Session, reference: str | Model | ModelVersion) -> Mode
         found._row(session.state())  # raises if it is not here
         return found
     state = session.state()
-    for name, what in split_reference(check_text(reference, what="reference")):
+    for name, what in split_reference(check_text(reference, what="reference", limit=_LONGEST_REFERENCE)):
         row = state.find("model", name)
         if row is None:
             continue

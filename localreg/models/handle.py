@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from localreg.canonical import checked_object
 from localreg.errors import ConflictError, InvalidInputError, NotFoundError
 from localreg.log import Row, State
-from localreg.names import check_text
+from localreg.names import check_text, shown_value
 from localreg.records.base import Record
 from localreg.session import Changes, Session
 
@@ -111,6 +111,18 @@ class Handle(Generic[RecordT]):
         """The audit events of this record and of what belongs to it, in order of commit; columns of `audit_events`."""
         return self._session.engine().select("audit_events", where=f"id = '{self._id}' OR parent = '{self._id}'")
 
+    def _shown(self) -> str:
+        """What tells this one from others, for its repr."""
+        return repr(self.name)
+
+    def __repr__(self) -> str:
+        # A debugger or a failed assertion shows handles that outlived their record: that must not be another error.
+        kind = type(self).__name__
+        try:
+            return f"<{kind} {self._shown()}>"
+        except NotFoundError:
+            return f"<{kind} deleted …{self._id[-8:]}>"
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Handle):
             return NotImplemented
@@ -133,11 +145,24 @@ def metadata_merger(
     metadata: Mapping[str, object] | None, unset: Iterable[str]
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """What turns old metadata into new: keys in `unset` go, those in `metadata` come or are replaced."""
-    added = checked_object(metadata or {}, what="metadata")
-    if isinstance(unset, str):
-        raise InvalidInputError(f"unset is a text; pass a list of keys: [{unset!r}]")
-    removed = set(unset)
+    added = checked_object({} if metadata is None else metadata, what="metadata")
+    removed = _checked_keys(unset)
     return lambda old: {**{key: value for key, value in old.items() if key not in removed}, **added}
+
+
+def _checked_keys(unset: Iterable[str]) -> set[str]:
+    """The keys to remove. What is no text can be no key, and to leave it silently in place would hide a mistake."""
+    if isinstance(unset, str):
+        raise InvalidInputError(f"unset is a text; pass a list of keys: [{shown_value(unset)}]")
+    if not isinstance(unset, Iterable):
+        raise InvalidInputError(f"unset is of type {type(unset).__qualname__}; pass a list of metadata keys")
+    keys = list(unset)
+    for key in keys:
+        if not isinstance(key, str):
+            raise InvalidInputError(
+                f"unset holds {shown_value(key)}, of type {type(key).__qualname__}; metadata keys are text"
+            )
+    return set(keys)
 
 
 def noun(kind: str) -> str:

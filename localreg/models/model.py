@@ -78,9 +78,8 @@ class ModelVersion(Handle[ModelVersionRecord]):
         ]
         return aliases + [f"test run {run.id}" for run in state.children("test_run", row.id)]
 
-    def __repr__(self) -> str:
-        row = self._row()
-        return f"<ModelVersion {self.model.name!r} {row.name!r}>"
+    def _shown(self) -> str:
+        return f"{self.model.name!r} {self.name!r}"
 
 
 class Model(Handle[ModelRecord]):
@@ -197,7 +196,7 @@ class Model(Handle[ModelRecord]):
             name=check_version(version),
             model=self._id,
             description=None if description is None else check_text(description, what="description"),
-            metadata=checked_object(metadata or {}, what="metadata"),
+            metadata=checked_object({} if metadata is None else metadata, what="metadata"),
         )
 
         def operation(changes: Changes) -> None:
@@ -298,11 +297,9 @@ class Model(Handle[ModelRecord]):
         return row
 
     def _find_alias(self, state: State, alias: str) -> Row:
+        alias = check_alias(alias)
         row = state.find("alias", alias, self._id)
         if row is None:
             hint = did_you_mean(alias, [row.name for row in state.children("alias", self._id)])
             raise NotFoundError(f"model {self._row(state).name!r} has no alias {alias!r}{hint}")
         return row
-
-    def __repr__(self) -> str:
-        return f"<Model {self.name!r}>"

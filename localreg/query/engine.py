@@ -15,10 +15,13 @@ from localreg.canonical import JsonObject, canonical
 from localreg.errors import IntegrityError, InvalidInputError, LocalregError, NotFoundError
 from localreg.log import Entry, Row, State
 from localreg.log.snapshot import rows_table
+from localreg.names import check_whole
 from localreg.query.expressions import rewrite_order_by, rewrite_where
 from localreg.query.guard import check_select, explain_error, locked_connection, referenced_tables, translate_error
+from localreg.query.quoting import identifier, literal
 from localreg.query.result import JSON_FIELD, Result
-from localreg.query.tables import BULK, TABLES, BulkTable
+from localreg.query.syntax import clean_message
+from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
 from localreg.storage import Store
 
 if TYPE_CHECKING:
@@ -52,10 +55,10 @@ class Engine:
         Raises:
             InvalidInputError: not exactly one SELECT, an unknown table or column, a file outside the registry.
         """
-        checked = check_select(sql)
+        checked, values = check_select(sql), _checked_parameters(parameters)
 
         def fetch() -> pa.Table:
-            return self._fetch(checked, parameters, lambda: self._needed(checked), _sql_error(checked))
+            return self._fetch(checked, values, lambda: self._needed(checked), _sql_error(checked))
 
         return Result(fetch)
 
@@ -75,10 +78,8 @@ class Engine:
         columns = TABLES[table].columns
         condition = "true" if where is None else rewrite_where(where, columns, table=table)
         order = "_order" if order_by is None else f"{rewrite_order_by(order_by, columns, table=table)}, _order"
-        if limit is not None and (not isinstance(limit, int) or limit < 0):
-            raise InvalidInputError(f"limit is {limit!r}; it must be a whole number, 0 or more, or None for all")
-        bound = "" if limit is None else f" LIMIT {int(limit)}"
-        sql = f'SELECT * EXCLUDE (_order) FROM "_{table}" WHERE {condition} ORDER BY {order}{bound}'
+        bound = "" if limit is None else f" LIMIT {check_whole(limit, what='limit', hint=_LIMIT_HINT)}"
+        sql = f"SELECT * EXCLUDE (_order) FROM {INTERNAL}.{table} WHERE {condition} ORDER BY {order}{bound}"
 
         def told(error: Exception) -> LocalregError:
             # Without a `where` of the user's, whatever fails is the registry's.
@@ -97,7 +98,7 @@ class Engine:
 
         with self._lock:
             try:
-                cursor = self._connection(tables()).execute(sql, list(parameters))
+                cursor = _executed(self._connection(tables()), sql, parameters)
                 types = [str(column[1]) for column in cursor.description or ()]
                 return _labelled(cursor.to_arrow_table(), types)
             except duckdb.Error as error:
@@ -128,13 +129,14 @@ class Engine:
     def _create_views(
         self, connection: DuckDBPyConnection, tables: set[str], parts: list[dict[str, Any]], base: str | None
     ) -> None:
+        connection.execute(f"CREATE SCHEMA {INTERNAL}")
         self._create_records(connection, base)
         if "audit_events" in tables:
-            _load(connection, "_events", _events_table(self.namespace, self._entries()))
+            _load(connection, "events", _events_table(self.namespace, self._entries()))
         for name in tables & TABLES.keys():
-            connection.execute(f'CREATE VIEW "_{name}" AS {TABLES[name].sql}')
+            connection.execute(f"CREATE VIEW {INTERNAL}.{name} AS {TABLES[name].sql}")
             columns = ", ".join(f'"{column}"' for column in TABLES[name].columns)
-            connection.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM "_{name}" ORDER BY _order')
+            connection.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM {INTERNAL}.{name} ORDER BY _order')
         for name in tables & BULK.keys():
             self._create_bulk(connection, name, [part for part in parts if part["table"] == name])
 
@@ -152,14 +154,15 @@ class Engine:
 
         overlay = list(self.state.overlay())
         rows = self.state.rows() if base is None else (row for _, row in overlay if row is not None)
-        _load(connection, "_overlay", rows_table(rows))
-        union = "SELECT * FROM _overlay"
+        _load(connection, "overlay", rows_table(rows))
+        union = f"SELECT * FROM {INTERNAL}.overlay"
         if base is not None:
             changed = {"kind": [kind for (kind, _), _ in overlay], "id": [id for (_, id), _ in overlay]}
-            _load(connection, "_changed", pa.table(changed, pa.schema([("kind", pa.string()), ("id", pa.string())])))
-            union += f" UNION ALL SELECT b.* FROM read_parquet({_quoted(base)}) b ANTI JOIN _changed USING (kind, id)"
+            _load(connection, "changed", pa.table(changed, pa.schema([("kind", pa.string()), ("id", pa.string())])))
+            kept = f"read_parquet({literal(base)}) b ANTI JOIN {INTERNAL}.changed USING (kind, id)"
+            union += f" UNION ALL SELECT b.* FROM {kept}"
         connection.execute(
-            f"""CREATE VIEW _records AS SELECT {_quoted(self.namespace)} AS namespace, kind, parent, name, id,
+            f"""CREATE VIEW {INTERNAL}.records AS SELECT {literal(self.namespace)} AS namespace, kind, parent, name, id,
                 CAST(record AS JSON) AS record, created_commit, created_event, created_by,
                 CAST(created_at AS TIMESTAMPTZ) AS created_at, CAST(updated_at AS TIMESTAMPTZ) AS updated_at
             FROM ({union})"""
@@ -219,13 +222,13 @@ class Engine:
         for number, workflow in enumerate(sorted({part["workflow_id"] for part in parts})):
             own = [part for part in parts if part["workflow_id"] == workflow]
             native = [self._native(part["path"]) for part in own]
-            source = f"_{name}_parts_{number}"
+            source = f"{name}_parts_{number}"
             located = [{**part, "file": file} for part, file in zip(own, native, strict=True)]
             _load(connection, source, pa.Table.from_pylist(located))
-            files = ", ".join(map(_quoted, native))
+            files = ", ".join(map(literal, native))
             rows = (
                 f"FROM read_parquet([{files}], filename = true, file_row_number = true, union_by_name = true) d "
-                f'JOIN "{source}" p ON p.file = d.filename'
+                f"JOIN {INTERNAL}.{source} p ON p.file = d.filename"
             )
             columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
             fields = self._fields(workflow, bulk)
@@ -233,10 +236,10 @@ class Engine:
             value = f"to_json(d.{bulk.typed})" if fields else f"CASE WHEN d.{bulk.typed} THEN CAST('{{}}' AS JSON) END"
             generic.append(f"SELECT {columns}, {value} AS {bulk.typed} {rows}")
             typed = "".join(
-                f", struct_extract(d.{bulk.typed}, {_quoted(field)}) AS {_double_quoted(column)}"
+                f", struct_extract(d.{bulk.typed}, {literal(field)}) AS {identifier(column)}"
                 for field, column in _typed_columns(fields, bulk).items()
             )
-            schema = _double_quoted(schemas[workflow])
+            schema = identifier(schemas[workflow])
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             connection.execute(f"CREATE VIEW {schema}.{name} AS SELECT {columns}{typed} {rows}")
         empty = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, (kind, _) in bulk.columns.items())
@@ -251,7 +254,8 @@ class Engine:
         return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
 
 
-_TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema")
+_LIMIT_HINT = "it must be a whole number, 0 or more, or None for all"
+_TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema", INTERNAL)
 
 
 def _schema_names(state: State) -> dict[str, str]:
@@ -296,21 +300,41 @@ def _events_table(namespace: str, entries: Iterable[Entry]) -> pa.Table:
     return pa.table({"namespace": pa.array([namespace] * len(columns["commit"]), pa.string()), **arrays})
 
 
-def _quoted(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _double_quoted(text: str) -> str:
-    """A text as an SQL identifier."""
-    return '"' + text.replace('"', '""') + '"'
-
-
 def _load(connection: DuckDBPyConnection, name: str, table: pa.Table) -> None:
     """Copy a table into the database: DuckDB cannot push all its join filters into one of Arrow's, and then fails."""
     connection.register("_incoming", table)
-    connection.execute(f'CREATE TABLE "{name}" AS FROM _incoming')
+    connection.execute(f"CREATE TABLE {INTERNAL}.{name} AS FROM _incoming")
     connection.unregister("_incoming")
+
+
+def _checked_parameters(parameters: Sequence[object]) -> list[object]:
+    """The values of `?`, from now on independent of the caller's list; what each may be is DuckDB's to say."""
+    if isinstance(parameters, str | bytes) or not isinstance(parameters, Sequence):
+        kind = type(parameters).__qualname__
+        raise InvalidInputError(f"parameters is of type {kind}; pass a list with one value for each ? in the query")
+    return list(parameters)
+
+
+def _executed(connection: DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> DuckDBPyConnection:
+    """The connection with the query run on it."""
+    import duckdb
+
+    try:
+        return connection.execute(sql, list(parameters))
+    except duckdb.Error as error:
+        if parameters and isinstance(error, duckdb.NotImplementedException):
+            raise _unbindable(parameters, error) from error
+        raise
+    except Exception as error:  # DuckDB lets out what its own casts and a value's own methods raise
+        raise _unbindable(parameters, error) from error
+
+
+def _unbindable(parameters: Sequence[object], error: Exception) -> InvalidInputError:
+    kinds = ", ".join(sorted({type(value).__qualname__ for value in parameters})) or "none"
+    return InvalidInputError(
+        f"cannot run sql: a parameter (types: {kinds}) cannot be given to DuckDB, {clean_message(str(error))[:200]!r}; "
+        "pass valid text, numbers, times, lists or dicts of them"
+    )
 
 
 def _labelled(table: pa.Table, types: Sequence[str]) -> pa.Table:

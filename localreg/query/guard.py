@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError, LocalregError, StorageError
 from localreg.names import did_you_mean
+from localreg.query.quoting import literal
 from localreg.query.scope import quote
 from localreg.query.syntax import Node, SyntaxFault, check_text, clean_message, parse, parse_cursor, walk
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["check_select", "explain_error", "locked_connection", "referenced_tables", "translate_error"]
+__all__ = ["check_select", "explain_error", "locked_connection", "reaches_out", "referenced_tables", "translate_error"]
 
 _TABLE_FUNCTIONS = frozenset(
     {
@@ -51,6 +52,39 @@ _TABLE_FUNCTIONS = frozenset(
 )
 """Those that compute from their arguments or show the catalogue. Everything else is refused: readers of files have
 nothing to read here, `query` and `query_table` hide what they read, and some act (`enable_logging`, `checkpoint`)."""
+
+_SIDE_EFFECTS = frozenset(
+    {
+        "current_setting",
+        "getvariable",
+        "getenv",
+        "setseed",
+        "error",
+        "nextval",
+        "currval",
+        "write_log",
+        "sleep_ms",
+        "stats",
+        "json_serialize_plan",
+        "json_execute_serialized_sql",
+        "current_query",
+        "current_query_id",
+        "current_connection_id",
+        "current_transaction_id",
+        "txid_current",
+        "current_database",
+        "current_catalog",
+        "current_schema",
+        "current_schemas",
+        "current_role",
+        "current_user",
+        "session_user",
+        "user",
+        "in_search_path",
+    }
+)
+"""Scalar functions that read or change the process or the connection rather than compute from the row: refused in
+`where`, `order_by` and `sql` alike. `pg_…`, `has_…` and `inet_…` are, too."""
 
 _CATALOGUE_FUNCTIONS = frozenset(
     {
@@ -95,7 +129,17 @@ def check_select(sql: str) -> str:
             raise InvalidInputError(
                 f"cannot run sql: {name}() is not taken; `sql` reads the registry's own tables only"
             )
+    for name in _called_functions(statements[0]):
+        if reaches_out(name):
+            raise InvalidInputError(
+                f"cannot run sql: {name}() is about the database rather than the rows, and is not taken; leave it out"
+            )
     return sql.strip().rstrip(";").rstrip()
+
+
+def reaches_out(function: str) -> bool:
+    """Whether a scalar function of that lower-case name does more than compute from its arguments."""
+    return function in _SIDE_EFFECTS or function.startswith(("pg_", "has_", "inet_"))
 
 
 def _explain(sql: str, fault: SyntaxFault) -> str:
@@ -127,6 +171,12 @@ def _called_table_functions(statement: Node) -> Iterator[str]:
     for node in walk(statement):
         if node.get("type") == "TABLE_FUNCTION":
             yield node["function"]["function_name"].lower()
+
+
+def _called_functions(statement: Node) -> Iterator[str]:
+    for node in walk(statement):
+        if node.get("class") == "FUNCTION":
+            yield node["function_name"].lower()
 
 
 def referenced_tables(sql: str) -> set[tuple[str | None, str]] | None:
@@ -211,9 +261,9 @@ def locked_connection(paths: Sequence[str], *, setup: Callable[[DuckDBPyConnecti
         connection.execute("SET TimeZone = 'UTC'")
         # The default is `.tmp` in the working directory, which is the user's, and perhaps not writable.
         spill = os.path.join(tempfile.gettempdir(), f"localreg-duckdb-{os.getpid()}")
-        connection.execute(f"SET temp_directory = {_literal(spill)}")
+        connection.execute(f"SET temp_directory = {literal(spill)}")
         setup(connection)
-        connection.execute(f"SET allowed_paths = [{', '.join(map(_literal, paths))}]")
+        connection.execute(f"SET allowed_paths = [{', '.join(map(literal, paths))}]")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
@@ -222,10 +272,6 @@ def locked_connection(paths: Sequence[str], *, setup: Callable[[DuckDBPyConnecti
         connection.close()
         raise
     return connection
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def translate_error(error: Exception, sql: str, *, tables: Collection[str] = ()) -> LocalregError:
@@ -265,7 +311,7 @@ def _translate_permission(reason: str, sql: str) -> LocalregError:
     """
     named = re.search(r'"(.+)"', reason)
     path = named[1].removesuffix("/**/*.parquet") if named else ""
-    if named and path.replace("'", "''") not in sql and path not in sql:
+    if named and literal(path)[1:-1] not in sql and path not in sql:
         return StorageError(f"cannot run sql: the file {path!r} is gone; open the registry again, and see `verify`")
     return InvalidInputError(
         f"cannot run sql: it reaches outside the registry, whose tables are all that `sql` reads ({reason})"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from localreg.errors import InvalidInputError
+from localreg.names import check_whole, shown_value
+from localreg.query.syntax import parse_cursor
 from localreg.query.text import aligned, cell
 
 if TYPE_CHECKING:
@@ -27,7 +30,8 @@ SHOWN_WIDTH = 48
 class Result:
     """Rows of a query over one commit. Fetched once, at the first look, then kept.
 
-    Iterating gives one dict a row. Time stamps are aware datetimes in UTC.
+    Iterating gives one dict a row. Time stamps are aware datetimes in UTC; those that Python has no datetime for,
+    `infinity` and years beyond 1 to 9999, stand in dicts as DuckDB prints them.
     """
 
     def __init__(self, fetch: Callable[[], pa.Table]) -> None:
@@ -46,7 +50,10 @@ class Result:
             import pandas  # noqa: F401 - only to tell that it is missing
         except ImportError as error:
             raise InvalidInputError("pandas is not installed: pip install 'localreg-registry[pandas]'") from error
-        return self.arrow().to_pandas()
+        try:
+            return self.arrow().to_pandas()
+        except (ValueError, OverflowError, NotImplementedError) as error:  # Arrow's own errors are among these
+            raise _no_frame("pandas", error) from error
 
     def pl(self) -> pl.DataFrame:
         """The rows as a Polars data frame (extra `polars`)."""
@@ -54,7 +61,10 @@ class Result:
             import polars
         except ImportError as error:
             raise InvalidInputError("polars is not installed: pip install 'localreg-registry[polars]'") from error
-        frame = polars.from_arrow(self.arrow())
+        try:
+            frame = polars.from_arrow(self.arrow())
+        except Exception as error:  # Polars has a tree of errors of its own
+            raise _no_frame("Polars", error) from error
         assert isinstance(frame, polars.DataFrame)
         return frame
 
@@ -78,16 +88,40 @@ class Result:
         """Whether there is a row."""
         return len(self) > 0
 
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        if not -len(self) <= number < len(self):
-            raise IndexError(number)  # the protocol of sequences: list() and unpacking rely on it
-        return _dicts(self.arrow().slice(number % len(self), 1))[0]
+    @overload
+    def __getitem__(self, number: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, number: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(number, slice):
+            return self._sliced(number)
+        if not isinstance(number, SupportsIndex):
+            raise InvalidInputError(
+                f"a result has rows, and {type(number).__qualname__} is no row's number; "
+                "write result[0], result[0:5], or result[0]['name']"
+            )
+        place = index(number)
+        if not -len(self) <= place < len(self):
+            raise IndexError(shown_value(number))  # the protocol of sequences: list() and unpacking rely on it
+        return _dicts(self.arrow().slice(place % len(self), 1))[0]
+
+    def _sliced(self, wanted: slice) -> list[dict[str, Any]]:
+        try:
+            places = range(*wanted.indices(len(self)))
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"{wanted!r} is no slice of rows: {error}; write result[0:5]") from error
+        if places.step == 1:
+            return _dicts(self.arrow().slice(places.start, len(places)))
+        return _dicts(self.arrow().take(list(places))) if places else []
 
     def __repr__(self) -> str:
         return self.text()
 
     def text(self, *, rows: int = SHOWN_ROWS) -> str:
         """A plain table of the first rows, for a terminal."""
+        rows = check_whole(rows, what="rows")
         values = [list(row.values()) for row in self._first(rows)]
         return "\n".join([*aligned(self.columns, values, longest=SHOWN_WIDTH), *self._more(rows)])
 
@@ -110,8 +144,51 @@ class Result:
 
 
 def _dicts(table: pa.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_pylist()
+    try:
+        rows: list[dict[str, Any]] = table.to_pylist()
+    except (ValueError, OverflowError):
+        columns = map(_values, table.columns)
+        rows = [dict(zip(table.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
     for name in [field.name for field in table.schema if field.metadata == JSON_FIELD]:
         for row in rows:
-            row[name] = None if row[name] is None else json.loads(row[name])  # NaN may stand in it
+            row[name] = _json_value(row[name])
     return rows
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """A column's values; what Python cannot hold, such as the time `infinity`, as the text that DuckDB prints."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        return [_value(scalar, text) for scalar, text in zip(column, _printed(column), strict=True)]
+    return values
+
+
+def _value(scalar: pa.Scalar, text: str | None) -> object:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return text
+
+
+def _printed(column: pa.ChunkedArray) -> list[str | None]:
+    import pyarrow as pa
+
+    cursor = parse_cursor()
+    cursor.execute("SET TimeZone = 'UTC'")
+    cursor.register("printed", pa.table({"value": column}))
+    return [text for (text,) in cursor.execute("SELECT CAST(value AS VARCHAR) FROM printed").fetchall()]
+
+
+def _json_value(text: str | None) -> object:
+    """The value of a JSON text, in which NaN may stand; the text itself if Python's reader cannot take it."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # 5,000 digits, 5,000 brackets: JSON to DuckDB, too much for Python
+        return text
+
+
+def _no_frame(library: str, error: Exception) -> InvalidInputError:
+    return InvalidInputError(f"{library} cannot hold this result: {error}; use arrow(), or cast the column to VARCHAR")

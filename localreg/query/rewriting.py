@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from localreg.query.guard import reaches_out
 from localreg.query.json_paths import Path, read, reads_whole_number
 from localreg.query.kinds import (
     BOOLEAN,
@@ -78,37 +79,6 @@ _CONTAINS = frozenset({"contains", "list_contains", "list_has", "array_contains"
 _ALIKE = frozenset({"greatest", "least", "nullif", "list_value"})
 """Functions whose arguments are of one type."""
 
-_SIDE_EFFECTS = frozenset(
-    {
-        "current_setting",
-        "getvariable",
-        "getenv",
-        "setseed",
-        "error",
-        "nextval",
-        "currval",
-        "write_log",
-        "sleep_ms",
-        "stats",
-        "json_serialize_plan",
-        "json_execute_serialized_sql",
-        "current_query",
-        "current_query_id",
-        "current_connection_id",
-        "current_transaction_id",
-        "txid_current",
-        "current_database",
-        "current_catalog",
-        "current_schema",
-        "current_schemas",
-        "current_role",
-        "current_user",
-        "session_user",
-        "user",
-        "in_search_path",
-    }
-)
-"""They read or change the process or the connection rather than compute from the row."""
 _HIDDEN_AGGREGATES = frozenset(
     {
         "json_group_array",
@@ -365,7 +335,7 @@ class Rewriter:
             raise self._source.error(f"{name}() is over many rows, which only `registry.sql` takes")
         if not info.kinds & {"scalar", "macro"}:
             raise self._source.error(f"{name}() gives rows, not a value; `registry.sql` takes it")
-        if name in _SIDE_EFFECTS or name.startswith(("pg_", "has_", "inet_")):
+        if reaches_out(name):
             raise self._source.error(f"{name}() is about the database rather than the row, and is not taken")
         return info
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from localreg.errors import InvalidInputError
+from localreg.names import shown_value
 from localreg.query.json_paths import Path
 from localreg.query.kinds import (
     BOOLEAN,
@@ -45,7 +46,7 @@ TEXT_OPERATORS = frozenset({"~~", "!~~", "~~*", "!~~*", "~~~", "like_escape", "n
 
 def quote(text: object, *, length: int = 200) -> str:
     """What the user wrote, in quotes and cut to fit into a message."""
-    shown = text if isinstance(text, str) else repr(text)
+    shown = text if isinstance(text, str) else shown_value(text)
     return repr(shown if len(shown) <= length else shown[: length - 1] + "…")
 
 

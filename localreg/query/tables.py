@@ -1,14 +1,18 @@
 """The documented tables: the same names and columns in `sql`, in `where`, and for outside tools.
 
-Each is a view over three relations that the engine makes of a state: `_records` (every record, its JSON and where it
-comes from), `_events` (the audit log) and `_parts` (bulk files and where their rows belong).
+Each is a view over relations that the engine makes of a state in a schema of their own, so that `SHOW TABLES` lists the
+documented ones alone: `records` (every record, its JSON and where it comes from), `events` (the audit log) and the
+parts (bulk files and where their rows belong).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BULK", "TABLES", "Table"]
+__all__ = ["BULK", "INTERNAL", "TABLES", "Table"]
+
+INTERNAL = "localreg_internal"
+"""The schema of what is no documented table; the SQL below names it in full."""
 
 TEXT = "VARCHAR"
 TIME = "TIMESTAMP WITH TIME ZONE"
@@ -36,14 +40,16 @@ SELECT r.id, r.namespace, r.name, (r.record->>'description') AS description, (r.
     (r.record->>'task') AS task, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
     coalesce((r.record->'metadata'), '{{}}') AS metadata, w.name AS workflow, v.latest_version,
     coalesce(a.aliases, []) AS aliases, coalesce(CAST((r.record->'archived') AS BOOLEAN), false) AS archived, {_MADE}
-FROM _records r
-LEFT JOIN _records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
 LEFT JOIN (
     SELECT parent, arg_max(name, (created_commit, created_event)) AS latest_version
-    FROM _records WHERE kind = 'model_version' GROUP BY parent
+    FROM localreg_internal.records WHERE kind = 'model_version' GROUP BY parent
 ) v ON v.parent = r.id
-LEFT JOIN (SELECT parent, list(name ORDER BY name) AS aliases FROM _records WHERE kind = 'alias' GROUP BY parent) a
-    ON a.parent = r.id
+LEFT JOIN (
+    SELECT parent, list(name ORDER BY name) AS aliases
+    FROM localreg_internal.records WHERE kind = 'alias' GROUP BY parent
+) a ON a.parent = r.id
 WHERE r.kind = 'model'
 """
 
@@ -54,11 +60,11 @@ SELECT r.id, r.namespace, m.name AS model, r.name AS version, (r.record->>'descr
         CAST(coalesce((r.record->'metadata'), '{{}}') AS MAP(VARCHAR, JSON))
     )) AS metadata,
     coalesce(a.aliases, []) AS aliases, {_MADE}
-FROM _records r
-LEFT JOIN _records m ON m.kind = 'model' AND m.id = r.parent
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = r.parent
 LEFT JOIN (
     SELECT (record->>'version') AS version, list(name ORDER BY name) AS aliases
-    FROM _records WHERE kind = 'alias' GROUP BY ALL
+    FROM localreg_internal.records WHERE kind = 'alias' GROUP BY ALL
 ) a ON a.version = r.id
 WHERE r.kind = 'model_version'
 """
@@ -66,15 +72,16 @@ WHERE r.kind = 'model_version'
 _WORKFLOWS = f"""
 SELECT r.id, r.namespace, r.name, (r.record->'test_sample') AS test_sample, (r.record->'ground_truth') AS ground_truth,
     (r.record->'inference') AS inference, {_MADE}
-FROM _records r WHERE r.kind = 'workflow'
+FROM localreg_internal.records r WHERE r.kind = 'workflow'
 """
 
 _TEST_CASES = f"""
 SELECT r.id, r.namespace, r.name, w.name AS workflow, CAST((r.record->'version') AS BIGINT) AS version,
     (r.record->>'description') AS description, coalesce(CAST((v.record->'samples') AS BIGINT), 0) AS samples, {_MADE}
-FROM _records r
-LEFT JOIN _records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
-LEFT JOIN _records v ON v.kind = 'test_case_version' AND v.parent = r.id AND v.name = (r.record->>'version')
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
+LEFT JOIN localreg_internal.records v
+    ON v.kind = 'test_case_version' AND v.parent = r.id AND v.name = (r.record->>'version')
 WHERE r.kind = 'test_case'
 """
 
@@ -83,12 +90,14 @@ SELECT r.id, r.namespace, r.name, w.name AS workflow, CAST((r.record->'version')
     (r.record->>'description') AS description, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
     coalesce(list_transform(CAST((v.record->'test_cases') AS VARCHAR[]), lambda id: c.names[id]), []) AS test_cases,
     {_MADE}
-FROM _records r
-LEFT JOIN _records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
-LEFT JOIN _records v ON v.kind = 'test_suite_version' AND v.parent = r.id AND v.name = (r.record->>'version')
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
+LEFT JOIN localreg_internal.records v
+    ON v.kind = 'test_suite_version' AND v.parent = r.id AND v.name = (r.record->>'version')
 CROSS JOIN (
     SELECT map(list(cv.id), list(tc.name)) AS names
-    FROM _records cv JOIN _records tc ON tc.kind = 'test_case' AND tc.id = cv.parent WHERE cv.kind = 'test_case_version'
+    FROM localreg_internal.records cv JOIN localreg_internal.records tc ON tc.kind = 'test_case' AND tc.id = cv.parent
+    WHERE cv.kind = 'test_case_version'
 ) c
 WHERE r.kind = 'test_suite'
 """
@@ -97,11 +106,11 @@ _TEST_RUNS = f"""
 SELECT r.id, r.namespace, m.name AS model, v.name AS version, s.name AS test_suite,
     CAST(sv.name AS BIGINT) AS test_suite_version, (r.record->>'evaluator') AS evaluator,
     (r.record->'fingerprint') AS fingerprint, {_MADE}
-FROM _records r
-LEFT JOIN _records v ON v.kind = 'model_version' AND v.id = r.parent
-LEFT JOIN _records m ON m.kind = 'model' AND m.id = v.parent
-LEFT JOIN _records sv ON sv.kind = 'test_suite_version' AND sv.id = (r.record->>'test_suite_version')
-LEFT JOIN _records s ON s.kind = 'test_suite' AND s.id = sv.parent
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records v ON v.kind = 'model_version' AND v.id = r.parent
+LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = v.parent
+LEFT JOIN localreg_internal.records sv ON sv.kind = 'test_suite_version' AND sv.id = (r.record->>'test_suite_version')
+LEFT JOIN localreg_internal.records s ON s.kind = 'test_suite' AND s.id = sv.parent
 WHERE r.kind = 'test_run'
 """
 
@@ -109,7 +118,7 @@ _AUDIT_EVENTS = """
 SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
     e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.before AS JSON) AS before,
     CAST(e.after AS JSON) AS after, e.digest, (e.commit, e.event) AS _order
-FROM _events e LEFT JOIN _records p ON p.id = e.parent
+FROM localreg_internal.events e LEFT JOIN localreg_internal.records p ON p.id = e.parent
 """
 
 TABLES: dict[str, Table] = {

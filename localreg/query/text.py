@@ -44,7 +44,7 @@ def cell(value: object) -> str:
         case float():
             text = f"{value:.6g}"
         case datetime():
-            text = f"{value:%Y-%m-%d %H:%M:%S}"
+            text = value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
         case list() if all(isinstance(item, str) for item in value):
             text = ", ".join(value)
         case bool() | dict() | list():

@@ -21,6 +21,7 @@ class Changes:
         before: the state that they start from.
         draft: the state that they lead to.
         made: the changes so far.
+        outcome: which records they touch and how, but for those that nobody holds.
         operation: number of the operation at work, from 1.
         ids: what `new_id` gave out.
     """
@@ -29,6 +30,7 @@ class Changes:
         self.before = before
         self.draft: Draft = before.draft()
         self.made: list[Change] = []
+        self.outcome: list[Outcome] = []
         self.operation = 0
         self._actor = actor
         self._time = time
@@ -42,6 +44,11 @@ class Changes:
     def new_id(self, kind: str, name: str) -> str:
         """An id for a record that this operation makes: the same when the operation is run again on a newer state."""
         return self.ids.setdefault((self.operation, kind, name), new_id())
+
+    def ensure(self, record: Record) -> None:
+        """Put a record that had to be there, and that nobody holds by its id: any other of its name does as well."""
+        self._add(Change(record.kind, "create", record.id, record.name, record.parent, after=record.to_json()))
+        self.outcome.pop()
 
     def create(
         self,
@@ -86,7 +93,17 @@ class Changes:
 
     def _add(self, change: Change) -> None:
         self.made.append(change)
+        self.outcome.append(Outcome(change.kind, change.action, change.id, change.name))
         self.draft.apply(change, Pending(self.before.head.commit + 1, len(self.made), self._time, self._actor))
+
+
+class Outcome(NamedTuple):
+    """What a change comes to, whatever its values."""
+
+    kind: str
+    action: str
+    id: str
+    name: str
 
 
 class Pending(NamedTuple):

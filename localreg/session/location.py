@@ -74,9 +74,7 @@ def root_store(location: str, *, shared: str = "umask") -> Store:
     if not separator or (os.name == "nt" and len(scheme) == 1):
         return _local(Path(location), shared)
     if scheme == "file":
-        from urllib.parse import unquote, urlsplit
-
-        return _local(Path(unquote(urlsplit(location).path)), shared)
+        return _local(_path_of(location), shared)
     if scheme == "memory":
         return MemoryStore.named(rest)
     raise InvalidInputError(
@@ -84,10 +82,22 @@ def root_store(location: str, *, shared: str = "umask") -> Store:
     )
 
 
+def _path_of(uri: str) -> Path:
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(uri)
+    if parts.netloc.lower() not in ("", "localhost"):
+        raise InvalidInputError(
+            f"cannot open {uri!r}: it names the host {parts.netloc!r}, and file:// reaches this machine only; write "
+            "file:///folder, or give the path of a mounted share"
+        )
+    return Path(unquote(parts.path))
+
+
 def _local(path: Path, shared: str) -> Store:
     if str(path) in ("", "."):
         path = Path.cwd()
-    return LocalStore(path.expanduser().absolute(), staging="", shared=shared)
+    return LocalStore(path.expanduser().absolute(), staging="", shared=shared, marker=NAME)
 
 
 def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[RegistryFile, bool]:

@@ -12,8 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
@@ -23,6 +22,7 @@ from localreg.names import check_id, check_name, check_namespace, check_text, na
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
 from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
+from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
 from localreg.storage import Store
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ Precondition: TypeAlias = Callable[[State, State, Sequence[Change]], None]
 preconditions: list[Precondition] = []
 """What must hold of every commit. Upper layers add theirs when they are imported: policies, access."""
 
-_transactions: ContextVar[tuple[Transaction, ...]] = ContextVar("localreg_transactions", default=())
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _abandoned: list[Engine | None] = []
 
@@ -56,6 +55,12 @@ def _refuse_condemned_files(before: State, after: State, changes: Sequence[Chang
 preconditions.append(_refuse_condemned_files)
 
 
+class AsOf(NamedTuple):
+    """What a look into the past was asked for; None = by commit number."""
+
+    time: str | None
+
+
 class Session:
     """A namespace of an open registry.
 
@@ -67,9 +72,19 @@ class Session:
         namespace: the namespace's name.
         actor: who is named in the audit log.
         read_only: why nothing may be written, or "" if it may.
+        place: what a transaction on this namespace is on.
     """
 
-    def __init__(self, root: Store, file: RegistryFile, namespace: str, *, actor: str, read_only: str = "") -> None:
+    def __init__(
+        self,
+        root: Store,
+        file: RegistryFile,
+        namespace: str,
+        *,
+        actor: str,
+        read_only: str = "",
+        opening: object = None,
+    ) -> None:
         self.root = root
         self.file = file
         self.namespace = namespace
@@ -77,14 +92,19 @@ class Session:
         self.read_only = read_only
         self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
         self.log = Log(self.store, file.registry, namespace)
+        self.place = Place(opening or self, namespace)
         self._state: State | None = None
         self._engine: Engine | None = None
-        self._pinned = False
+        self._as_of: AsOf | None = None
         self._lock = threading.RLock()
         _sessions.add(self)
 
     def __repr__(self) -> str:
         return f"<Session {self.namespace!r} of {self.root.uri}>"
+
+    def is_same_namespace(self, other: Session) -> bool:
+        """Whether ids of the one mean the same in the other."""
+        return (self.file.registry, self.namespace) == (other.file.registry, other.namespace)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -96,15 +116,9 @@ class Session:
         with self._lock:
             if self._state is None:
                 self._state = self.log.load()
-            elif not self._pinned:
+            elif self._as_of is None:
                 self._state = self.log.refresh(self._state)
             return self._state
-
-    def pinned(self, state: State, why: str) -> Session:
-        """This namespace as one state shows it, read-only."""
-        session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why)
-        session._state, session._pinned = state, True
-        return session
 
     def at(self, *, commit: int | None = None, time: str | None = None) -> Session:
         """This namespace as it was, read-only.
@@ -117,7 +131,10 @@ class Session:
         if (commit is None) == (time is None):
             raise InvalidInputError("at() takes a commit or a time, and not both")
         number = commit if commit is not None else self._commit_at(str(time))
-        return self.pinned(self.log.at(number, newest), f"this is the registry as of commit {number}")
+        why = f"this is the registry as of commit {number}"
+        session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why)
+        session._state, session._as_of = self.log.at(number, newest), AsOf(time)
+        return session
 
     def _commit_at(self, time: str) -> int:
         number = 0
@@ -150,14 +167,22 @@ class Session:
         return Engine(state, self.namespace, self.store, entries)
 
     def at_namespace(self, name: str) -> Session:
-        """Another namespace of the same registry."""
-        return Session(self.root, self.file, check_namespace(name), actor=self.actor, read_only=self.read_only)
+        """Another namespace of the same registry; of a look into the past, as it was at the same time."""
+        name = check_namespace(name)
+        if name == self.namespace:
+            return self
+        if self._as_of is None:
+            opening = self.place.opening
+            return Session(self.root, self.file, name, actor=self.actor, read_only=self.read_only, opening=opening)
+        if self._as_of.time is None:
+            raise InvalidInputError(f"commit numbers of {self.namespace!r} mean nothing in {name!r}; use at(time=…)")
+        return Session(self.root, self.file, name, actor=self.actor).at(time=self._as_of.time)
 
     def close(self) -> None:
         """Let go of state and connections; the session can still be used, and loads them again."""
         with self._lock:
             self._engine = None
-            if not self._pinned:
+            if self._as_of is None:
                 self._state = None
 
     def resolve(self, commit_id: str) -> int | None:
@@ -182,8 +207,7 @@ class Session:
         transaction = self.transaction_here()
         if transaction is None:
             return self._commit([operation], None, None)
-        transaction.run(operation)
-        return transaction.changes.draft
+        return transaction.run(operation)
 
     def refuse_if_read_only(self) -> None:
         """Raise `ReadOnlyError` if nothing may be written here."""
@@ -192,7 +216,9 @@ class Session:
 
     def transaction_here(self) -> Transaction | None:
         """The transaction that calls on this session join at this moment."""
-        return next((each for each in _transactions.get() if each.session is self), None)
+        if self._as_of is not None:
+            return None
+        return next((each for each in transactions.get() if each.place == self.place and each.is_open_here), None)
 
     @contextmanager
     def transaction(self, message: str | None = None) -> Iterator[Transaction]:
@@ -206,21 +232,28 @@ class Session:
         if self.transaction_here() is not None:
             raise InvalidInputError("a transaction is open already, and transactions do not nest; use the open one")
         checked = None if message is None else check_text(message, what="message")
-        transaction = Transaction(self, self.new_changes(self.state(), {}), checked)
-        token = _transactions.set((*_transactions.get(), transaction))
+        transaction = Transaction(self.place, checked, self._new_changes(self.state(), {}), self._rerun)
+        token = transactions.set((*transactions.get(), transaction))
         try:
             yield transaction
         finally:
-            _transactions.reset(token)
+            transactions.reset(token)
+            transaction.close()
         if transaction.changes.made:
             transaction.commit = self._commit(transaction.operations, transaction.changes, checked).head.commit
 
-    def new_changes(self, state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
+    def _new_changes(self, state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
         """An empty list of changes to a state; `ids` are those that earlier runs of the same operations gave out."""
         return Changes(state, actor=self.actor, time=now(), ids=ids)
 
     def _commit(self, operations: Sequence[Operation], prepared: Changes | None, message: str | None) -> State:
-        """Run operations and publish what they change, until it landed; the state that they lead to."""
+        """Run operations and publish what they change, until it landed; the state that they lead to.
+
+        Args:
+            operations: to run, and to run again whenever another writer was first.
+            prepared: what a transaction's operations did already; a later run must come to the same.
+            message: why.
+        """
         provenance = Provenance(self.actor, host(), message)
         commit_id = new_id()
         ids: dict[tuple[int, str, str], str] = {} if prepared is None else prepared.ids
@@ -230,9 +263,11 @@ class Session:
                 refuse_unknown_to_writers(((row.name, row.fields) for row in state.children(FEATURE)), self.store.uri)
                 changes = prepared
                 if changes is None or changes.before.head != state.head:
-                    if prepared is not None:  # after each lost race: any of the winners may have touched our records
-                        _refuse_overlap(prepared, state)
-                    changes = self._run(operations, state, ids)
+                    if prepared is not None:
+                        refuse_overlap(prepared, state)
+                    changes = self._run(operations, self._new_changes(state, ids))
+                    if prepared is not None:
+                        refuse_other_outcome(prepared, changes)
                 if not changes.made:
                     return state
                 made = [*self._genesis(state), *changes.made]
@@ -243,11 +278,13 @@ class Session:
                     self._state = self.log.with_snapshot(fold(state, [entry]))
                     return self._state
 
-    def _run(self, operations: Sequence[Operation], state: State, ids: dict[tuple[int, str, str], str]) -> Changes:
-        changes = self.new_changes(state, ids)
+    def _run(self, operations: Sequence[Operation], changes: Changes) -> Changes:
         for operation in operations:
             changes.run(operation)
         return changes
+
+    def _rerun(self, operations: Sequence[Operation], changes: Changes) -> Changes:
+        return self._run(operations, self._new_changes(changes.before, changes.ids))
 
     def _genesis(self, state: State) -> list[Change]:
         """What the first commit of a namespace says first: that the namespace, and perhaps the registry, was made."""
@@ -268,45 +305,6 @@ class Session:
             )
             made.insert(0, Change(record.kind, "create", record.id, record.name, after=record.to_json()))
         return made
-
-
-class Transaction:
-    """Changes that become one commit.
-
-    Attributes:
-        message: why; stands with every event.
-        commit: its number once it has landed; None before, and if nothing was changed.
-    """
-
-    def __init__(self, session: Session, changes: Changes, message: str | None) -> None:
-        self.session = session
-        self.changes = changes
-        self.message = message
-        self.operations: list[Operation] = []
-        self.commit: int | None = None
-
-    def run(self, operation: Operation) -> None:
-        """Run an operation on the transaction's own state. If it raises, nothing of it stays."""
-        before = len(self.changes.made)
-        try:
-            self.changes.run(operation)
-        except BaseException:
-            self.changes.operation -= 1
-            if len(self.changes.made) > before:
-                self.changes = self.session._run(self.operations, self.changes.before, self.changes.ids)
-            raise
-        self.operations.append(operation)
-
-
-def _refuse_overlap(prepared: Changes, newest: State) -> None:
-    """Another writer came first: refuse if it touched a record that the transaction has read and changed."""
-    for change in prepared.made:
-        ours, theirs = prepared.before.get(change.kind, change.id), newest.get(change.kind, change.id)
-        if ours is not None and (theirs is None or theirs.updated != ours.updated):
-            raise ConflictError(
-                f"{change.kind.replace('_', ' ')} {change.name!r} was changed by another commit during the "
-                "transaction; nothing was written: run it again"
-            )
 
 
 def host() -> str:
@@ -362,7 +360,6 @@ def _after_fork() -> None:
     for session in list(_sessions):
         session._lock = threading.RLock()
         _abandoned.append(session._engine)  # closing its connections would wait for threads that are not here
-        session._engine = None
         session._engine = None
 
 

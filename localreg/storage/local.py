@@ -62,10 +62,11 @@ class LocalStore:
     """The `Store` of a folder. Opens and makes nothing until used; can be pickled.
 
     Folders are made when a write finds them missing, never looked for before: a commit into folders that exist costs
-    its eight system calls and no look-up.
+    its eight system calls and no look-up. Within a registry they are made only while the registry is there: what was
+    unmounted or moved under an open handle leaves an empty folder or none, and a commit written there would be lost.
     """
 
-    def __init__(self, root: Path, *, staging: str = STAGING, shared: str = "umask") -> None:
+    def __init__(self, root: Path, *, staging: str = STAGING, shared: str = "umask", marker: str = "") -> None:
         """Look at `root`, which need not exist.
 
         Args:
@@ -74,6 +75,7 @@ class LocalStore:
                 for a root whose own files are few.
             shared: who else may use the files and folders that this store makes, as git's `core.sharedRepository`:
                 `"umask"`, whom the umask lets; `"group"`, also the group; `"all"`, everybody may also read.
+            marker: name of the file by which the root is known; scopes make folders only where it is. "" = no such.
         """
         if shared not in _FILE_BITS:
             raise InvalidInputError(f"unknown shared mode {shared!r}: choose 'umask', 'group' or 'all'")
@@ -81,6 +83,8 @@ class LocalStore:
         self._base = self._root.rstrip(os.sep) + "/"
         self._staging = check_path(staging) if staging else ""
         self._shared = shared
+        self._marker = check_path(marker) if marker else ""
+        self._top = ""  # of a scope in a root with a marker: that root
 
     def __repr__(self) -> str:
         return f"LocalStore({self._root!r})"
@@ -113,12 +117,12 @@ class LocalStore:
             _discard(temporary)
         _settle(final)
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
+    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
         """See `Store.put_if_absent`."""
         final = self._native(path)
-        temporary = self._stage(final, data)
+        temporary = self._stage(final, data, make=make)
         try:
-            created = self._link(temporary, final)
+            created = self._link(temporary, final, make=make)
             if created:
                 _settle(final)
         finally:
@@ -168,7 +172,9 @@ class LocalStore:
 
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""
-        return LocalStore(Path(self._native(folder)), shared=self._shared)
+        scope = LocalStore(Path(self._native(folder)), shared=self._shared, marker=self._marker)
+        scope._top = self._top or (self._root if self._marker else "")
+        return scope
 
     def writable(self) -> bool:
         """See `Store.writable`; asks the root, or the folder in which it would be made."""
@@ -185,20 +191,20 @@ class LocalStore:
             raise NotFoundError(f"no file {path!r} in {self.uri}")
         return self._native(path)
 
-    def _stage(self, final: str, data: bytes) -> str:
+    def _stage(self, final: str, data: bytes, *, make: bool = True) -> str:
         """Write and sync a temporary file on the mount of `final`; its path."""
         folder, _, name = final.rpartition("/")
         if self._staging:
             folder = self._base + self._staging
         temporary = f"{folder}/.{name}.{os.urandom(8).hex()}.tmp"
         try:
-            self._write(temporary, data, final)
+            self._write(temporary, data, final, make=make)
         except OSError as error:
             raise _unwritable(final, error) from error
         return temporary
 
-    def _write(self, where: str, data: bytes, final: str) -> None:
-        descriptor = self._create(where, final)
+    def _write(self, where: str, data: bytes, final: str, *, make: bool) -> None:
+        descriptor = self._create(where, final, make=make)
         try:
             try:
                 _write_all(descriptor, data)
@@ -212,12 +218,12 @@ class LocalStore:
             _discard(where)
             raise
 
-    def _create(self, where: str, final: str) -> int:
+    def _create(self, where: str, final: str, *, make: bool = True) -> int:
         """Open a new file with its final permissions: nobody is to meet it with others.
 
         Where its folder is missing, so mostly is that of `final`: both are made at once.
         """
-        descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where, final)
+        descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where, final, make=make)
         try:
             _grant(descriptor, _FILE_BITS[self._shared])
         except BaseException:
@@ -226,28 +232,43 @@ class LocalStore:
             raise
         return descriptor
 
-    def _link(self, temporary: str, final: str) -> bool:
+    def _link(self, temporary: str, final: str, *, make: bool) -> bool:
         try:
-            self._with_folder(lambda: os.link(temporary, final), final)
+            self._with_folder(lambda: os.link(temporary, final), final, make=make)
         except FileExistsError:
             return False
         except OSError as error:
             raise _unpublished(final, error) from error
         return True
 
-    def _with_folder(self, act: Callable[[], _T], *wheres: str) -> _T:
-        """Try first, and make the folders of `wheres` only if that fails: usually they are there."""
+    def _with_folder(self, act: Callable[[], _T], *wheres: str, make: bool = True) -> _T:
+        """Try first, and make the folders of `wheres` only if that fails: usually they are there.
+
+        Args:
+            act: what to try, and to try again.
+            wheres: files; the last is the one that is wanted in the end.
+            make: whether the folder of that last one may be made, too.
+        """
         try:
             return act()
         except FileNotFoundError:
+            self._refuse_if_gone(os.path.dirname(wheres[-1]), make)
             self._make_folders(os.path.dirname(where) for where in wheres)
         return act()
+
+    def _refuse_if_gone(self, folder: str, make: bool) -> None:
+        """Tell a folder that is new from one that was lost, before one is made in its place."""
+        marker = f"{self._top}/{self._marker}"
+        if self._top and not os.path.isfile(marker):
+            raise _Gone(marker)
+        if not make and not os.path.isdir(folder):
+            raise _Gone(folder)
 
     def _make_folders(self, folders: Iterable[str]) -> None:
         missing: builtins.list[str] = []
         for folder in folders:
             chain: builtins.list[str] = []
-            while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+            while not os.path.isdir(folder) and folder not in (self._top, os.path.dirname(folder)):
                 chain.insert(0, folder)
                 folder = os.path.dirname(folder)
             missing += [new for new in chain if new not in missing]
@@ -353,6 +374,13 @@ class _TellingFile(io.FileIO):
             raise _unwritable(self._where, error) from error
 
 
+class _Gone(FileNotFoundError):
+    """What must be there before a folder is made is not: the registry was unmounted, moved or emptied."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(errno.ENOENT, f"{missing} is not there any more")
+
+
 def _folder_prefix(prefix: str) -> str:
     return check_path(prefix) + "/" if prefix else ""
 
@@ -410,6 +438,12 @@ def _unreadable(where: str, error: OSError) -> StorageError:
 
 def _unwritable(where: str, error: OSError, *, verb: str = "write") -> LocalregError:
     reason = error.strerror or str(error)
+    if isinstance(error, _Gone):
+        return StorageError(
+            f"cannot {verb} {where}: {reason}, so the registry was unmounted, moved or emptied; nothing was changed; "
+            "put it back, or open it where it is now",
+            code="registry_gone",
+        )
     if error.errno in _FORBIDDEN:
         return ReadOnlyError(f"may not {verb} {where} ({reason}): open read-only, or have the permissions changed")
     if error.errno in _FULL:

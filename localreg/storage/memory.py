@@ -71,8 +71,8 @@ class MemoryStore:
         with self._shelf.lock:
             self._shelf.files[key] = bytes(data)
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
-        """See `Store.put_if_absent`."""
+    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+        """See `Store.put_if_absent`; there are no folders to be missing."""
         key, content = self._key(path), bytes(data)
         with self._shelf.lock:
             if key in self._shelf.files:

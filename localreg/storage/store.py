@@ -66,18 +66,25 @@ class Store(Protocol):
         """
         ...
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
+    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
         """Create `path` with `data`, unless it exists: the commit point.
 
         Exclusive (one True among all racers), whole (no reader sees a part), durable when True is returned. False
         does not say that the winner's file is durable yet; a successor in the same folder makes it so.
+
+        Args:
+            path: the file.
+            data: its content.
+            make: whether the folder may be made for it. False says that the folder was there before: if it is not,
+                it was lost, and a store that has folders refuses. Where paths are mere names, it means nothing.
 
         Returns:
             True if this call created the file; False if something is there already. A network share may say False
             of its own success, after a lost answer: who must know compares what is there.
 
         Raises:
-            StorageError: nothing was changed; or, with code `"doubtful"`, the file may be there: read it back.
+            StorageError: nothing was changed; or, with code `"doubtful"`, the file may be there: read it back; or,
+                with code `"registry_gone"`, the folder is missing and must not be made.
         """
         ...
 

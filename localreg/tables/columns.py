@@ -12,7 +12,7 @@ from itertools import chain, compress, pairwise
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
-from localreg.tables.schema import Node, arrow_type
+from localreg.tables.schema import Node, arrow_type, without_none
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -192,7 +192,7 @@ def objects_of(array: pa.Array, node: Node, cls: type, **extra: Sequence[object]
 
 
 def _values(array: pa.Array, node: Node, hint: Any) -> list[Any]:
-    hint = _class_of(hint)
+    hint = without_none(hint)[0]
     if node.type == "struct":
         return objects_of(array, node, hint)
     if node.type == "list":
@@ -210,9 +210,3 @@ def _values(array: pa.Array, node: Node, hint: Any) -> list[Any]:
         ]
     plain: list[Any] = array.to_pylist()
     return plain
-
-
-def _class_of(hint: Any) -> Any:
-    members = [member for member in typing.get_args(hint) if member is not NoneType]
-    is_optional = NoneType in typing.get_args(hint) and len(members) == 1
-    return members[0] if is_optional else hint

@@ -23,7 +23,7 @@ from localreg.errors import InvalidInputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ANY_JSON_FIELDS", "Field", "Node", "arrow_type", "schema_of"]
+__all__ = ["ANY_JSON_FIELDS", "Field", "Node", "arrow_type", "schema_of", "without_none"]
 
 ANY_JSON_FIELDS = ("metadata",)
 """Fields of test samples kept as JSON text in a column of their own, and not part of a sample's identity."""
@@ -121,7 +121,7 @@ def _struct(cls: type, path: str, *, optional: bool, within: tuple[type, ...], w
 
 
 def _node(hint: Any, path: str, *, within: tuple[type, ...]) -> Node:
-    hint, optional = _without_none(hint)
+    hint, optional = without_none(hint)
     if hint in _PLAIN:
         return Node(_PLAIN[hint], optional)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -135,7 +135,8 @@ def _node(hint: Any, path: str, *, within: tuple[type, ...]) -> Node:
     )
 
 
-def _without_none(hint: Any) -> tuple[Any, bool]:
+def without_none(hint: Any) -> tuple[Any, bool]:
+    """A type hint without its `| None`, and whether it had one."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         members = [member for member in typing.get_args(hint) if member is not type(None)]
         if len(members) == 1:

@@ -96,10 +96,10 @@ class FaultyStore:
         with self._call("put", path):
             self._store.put(path, data)
 
-    def put_if_absent(self, path: str, data: bytes) -> bool:
+    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
         """See `Store.put_if_absent`."""
         with self._call("put_if_absent", path):
-            return self._store.put_if_absent(path, data)
+            return self._store.put_if_absent(path, data, make=make)
 
     def sync(self, path: str) -> None:
         """See `Store.sync`."""

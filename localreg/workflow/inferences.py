@@ -73,13 +73,13 @@ def _pointers(state: State, version_id: str) -> list[FilePointer]:
 
 
 def write_inferences(
-    session: Session, place: JsonObject, owner: str, indices: np.ndarray, made: pa.Array
+    session: Session, workflow_id: str, owner: str, indices: np.ndarray, made: pa.Array
 ) -> FilePointer:
     """Stage inferences as a part, sorted by sample.
 
     Args:
         session: whose store takes the part.
-        place: what the part says of its indices: `workflow`, `first`, `staged_first`.
+        workflow_id: whose samples they are of.
         owner: id of the test run.
         indices: `sample_idx` of each.
         made: the inferences as a column; null = skipped.
@@ -92,9 +92,8 @@ def write_inferences(
     column = made.take(pa.array(order))
     status = pc.if_else(column.is_valid(), STATUSES[OK], STATUSES[SKIPPED])
     rows = pa.table({"sample_idx": pa.array(indices[order], pa.int64()), "status": status, "inference": column})
-    return write_part(
-        session.store, "inferences", owner, rows, {**place, "generation": 1, "index_digest": _digest(indices[order])}
-    )
+    details: JsonObject = {"workflow": workflow_id, "generation": 1, "index_digest": _digest(indices[order])}
+    return write_part(session.store, "inferences", owner, rows, details)
 
 
 def _digest(indices: np.ndarray) -> str:

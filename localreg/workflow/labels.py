@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
+from localreg.tables.schema import without_none
 from localreg.workflow.annotation import ClassificationLabel
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ def _faults(array: pa.Array, hint: Any, path: str, rows: np.ndarray) -> Iterator
     import pyarrow.compute as pc
 
     if pa.types.is_list(array.type):
-        item = next(iter(typing.get_args(_there(hint))), None)
+        item = next(iter(typing.get_args(without_none(hint)[0])), None)
         yield from _faults(array.flatten(), item, f"{path}[]", rows[pc.list_parent_indices(array).to_numpy()])
-    cls = _there(hint)
+    cls = without_none(hint)[0]
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and pa.types.is_struct(array.type)):
         return
     hints = typing.get_type_hints(cls)
@@ -72,9 +73,3 @@ def _first(bad: pa.Array | None, values: pa.Array, path: str, rows: np.ndarray) 
     if number >= 0:
         wanted = "not be blank" if path.endswith("label") else "be a finite number"
         yield int(rows[number]), f"{path} is {values[number].as_py()!r}; it must {wanted}"
-
-
-def _there(hint: Any) -> Any:
-    """A type without its `| None`."""
-    members = [member for member in typing.get_args(hint) if member is not type(None)]
-    return members[0] if type(None) in typing.get_args(hint) and len(members) == 1 else hint

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -69,7 +68,7 @@ class Model(Generic[SampleT, InferenceT]):
         record = row.load(ModelRecord)
         check_binding(state, record, self.workflow)
         if record.id != fresh:
-            _warn_of_differences(record, asked)
+            registered.warn_of_differences(row, asked, stacklevel=2)
         self.registered = registered.Model(self._session, record.id)
 
     def _create(self, changes: Changes, fresh: str, name: str, asked: dict[str, Any]) -> None:
@@ -145,16 +144,6 @@ class Model(Generic[SampleT, InferenceT]):
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r} of workflow {self.workflow.name!r}>"
-
-
-def _warn_of_differences(record: ModelRecord, asked: dict[str, Any]) -> None:
-    differing = [field for field, value in asked.items() if value != getattr(record, field)]
-    if differing:
-        warnings.warn(
-            f"model {record.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
-            "use update() to change them",
-            stacklevel=3,
-        )
 
 
 def check_binding(state: State, model: ModelRecord, workflow: Workflow) -> None:

@@ -9,7 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject
-from localreg.errors import ConflictError, InvalidInputError, LocalregError, WorkflowMismatchError
+from localreg.errors import (
+    ConflictError,
+    InvalidInputError,
+    LocalregError,
+    NonDeterministicError,
+    WorkflowMismatchError,
+)
 from localreg.log import Row, State
 from localreg.models import ensure_version
 from localreg.records.files import FilePointer
@@ -60,7 +66,7 @@ class TestRun:
                 f"model {model.name!r} belongs to workflow {model.workflow.name!r}, "
                 f"and test suite {test_suite.name!r} to {test_suite.workflow.name!r}"
             )
-        if model.session.store.uri != test_suite.session.store.uri:
+        if not model.session.is_same_namespace(test_suite.session):
             raise InvalidInputError(f"{model!r} and {test_suite!r} lie in different registries or namespaces")
         self.model = model
         self.test_suite = test_suite
@@ -194,11 +200,9 @@ class _Upload:
             changes.update(model, record.replaced(workflow=workflow_id))
         version = self._ensure_version(changes, model)
         rows = run._sample_indices(changes.draft)
-        missing = [
-            position
-            for position in _missing(rows, run._inferences(changes.draft, version)).tolist()
-            if position in self._places
-        ]
+        inferences = run._inferences(changes.draft, version)
+        missing = [position for position in _missing(rows, inferences).tolist() if position in self._places]
+        self._refuse_other_answers(inferences, rows, set(missing))
         existing = _find_run(changes.draft, version, run.test_suite.version_id)
         owner = existing.id if existing else changes.new_id("test_run", run.test_suite.version_id)
         files = (self._stage(changes.draft, workflow_id, owner, rows, missing),) if missing else ()
@@ -229,12 +233,31 @@ class _Upload:
         if self._staged is None or self._staged[0] != indices.tolist():
             if self._staged is not None:
                 self._discard(self._staged[1])
-            count = sample_count(state, workflow_id)
-            place: JsonObject = {"workflow": workflow_id, "first": count, "staged_first": count}
             made = self._made.take([self._places[position] for position in missing])
-            pointer = write_inferences(self._run._session, place, owner, indices, made)
+            pointer = write_inferences(self._run._session, workflow_id, owner, indices, made)
             self._staged = (indices.tolist(), pointer)
-        return replace(self._staged[1], owner=owner)
+        count = sample_count(state, workflow_id)
+        place: JsonObject = {"first": count, "staged_first": count}
+        pointer = self._staged[1]
+        return replace(pointer, owner=owner, details={**pointer.details, **place})
+
+    def _refuse_other_answers(self, inferences: Inferences | None, rows: np.ndarray, missing: set[int]) -> None:
+        """Another process may have run the same version meanwhile: the same inferences are fine, others are not."""
+        done = [position for position in self._places if position not in missing]
+        theirs = inferences.column(rows[done]) if inferences is not None and done else None
+        if theirs is None:
+            return
+        ours = self._made.take([self._places[position] for position in done])
+        if theirs.combine_chunks().equals(ours):
+            return
+        pairs = zip(done, ours.to_pylist(), theirs.to_pylist(), strict=True)
+        # Compared as text, where NaN is like NaN.
+        odd = next(((at, mine, other) for at, mine, other in pairs if repr(mine) != repr(other)), None)
+        if odd is not None:
+            raise NonDeterministicError(
+                f"model {self._run.model.name!r} gave {odd[1]!r} for the sample with sample_idx {int(rows[odd[0]])}, "
+                f"and another run of the same version has stored {odd[2]!r}; make a new version for a changed model"
+            )
 
     def _discard(self, pointer: FilePointer) -> None:
         try:

@@ -95,13 +95,13 @@ class TestSuite(Versioned[TestSuiteRecord]):
                 raise InvalidInputError(
                     f"test_cases[{number}] is {case!r}; it must be a test case of {self.workflow.name!r}"
                 )
-            if case._session.store.uri != self._session.store.uri:
-                raise InvalidInputError(f"test_cases[{number}] lies in {case._session.store.uri}; copy it here first")
+            if not case.session.is_same_namespace(self._session):
+                raise InvalidInputError(f"test_cases[{number}] lies in {case.session!r}; copy it here first")
             if case.id in ids:
                 raise InvalidInputError(
                     f"test_cases[{number}], {case.name!r}, stands in the suite twice; leave one out"
                 )
-            ids[case.id] = case._row.id
+            ids[case.id] = case.version_id
         return list(ids.values())
 
     def _ensure(

@@ -103,7 +103,7 @@ class Workflow:
         row = changes.draft.find("workflow", self.name)
         if row is None:
             record = WorkflowRecord(id=changes.new_id("workflow", self.name), name=self.name, **self.schemas())
-            changes.create(record)
+            changes.ensure(record)
             return record.id
         self.check(row)
         return row.id

@@ -38,8 +38,10 @@ class Namespace:
             path = self.folder / f"log/{commit:020d}.parquet"
             if not path.exists():
                 break
-            for event, row in enumerate(pq.read_table(path, partitioning=None).to_pylist(), 1):
+            rows = pq.read_table(path, partitioning=None).to_pylist()
+            for event, row in enumerate(rows, 1):
                 self.audit.append(self.checked(row, commit, event))
+                assert self.audit[-1]["events"] == len(rows), "altered"
                 self.fold(self.audit[-1])
         assert all(row.record.get("needed_by") == "writers" for row in self.of("feature")), "a newer writer"
 

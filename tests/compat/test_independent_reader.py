@@ -16,6 +16,7 @@ import pytest
 
 import localreg
 from localreg.errors import LocalregError
+from localreg.log.parquet import decode, encode
 from localreg.session import Changes
 from tests.compat import independent_reader, scenario
 from tests.compat.independent_reader import Namespace
@@ -131,6 +132,19 @@ def test_an_altered_byte_of_an_entry_is_noticed_by_both(folder: Path, old: bytes
         assert [problem.code for problem in registry.verify().problems] == ["entry_altered"]
     with pytest.raises(LocalregError, match="altered"):
         library_answers(without_snapshots(folder))
+
+
+def test_events_cut_off_the_newest_entry_are_noticed_by_both(folder: Path) -> None:
+    path = sorted((folder / "namespaces/default/log").glob("*.parquet"))[-1]
+    with localreg.open(folder) as registry, registry.transaction():
+        registry.create_model("one more")
+        registry.create_model("and another")
+    newest = path.with_name(f"{int(path.stem) + 1:020d}.parquet")
+    newest.write_bytes(encode(decode(newest.read_bytes(), name="")[:1]))
+    with pytest.raises(AssertionError, match="altered"):
+        Namespace(folder)
+    with localreg.open(folder, read_only=True) as registry:
+        assert [problem.code for problem in registry.verify().problems] == ["entry_altered"]
 
 
 def test_swapped_entries_are_noticed_by_both(folder: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 import pickle
+import shutil
 import stat
 import subprocess
 import sys
@@ -53,6 +54,19 @@ class TestScopeOfLocalStore(StoreContract):
         return LocalStore(tmp_path, staging="").scope("namespaces/vision")
 
 
+class TestScopeOfRegistry(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return registry(tmp_path).scope("namespaces/vision")
+
+
+def registry(folder: Path) -> LocalStore:
+    """A root known by its marker."""
+    root = LocalStore(folder, staging="", marker="localreg.json")
+    root.put_if_absent("localreg.json", b"{}")
+    return root
+
+
 @pytest.fixture(params=["tmp", ""], ids=["staging folder", "staged beside"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path, staging=request.param)
@@ -85,6 +99,68 @@ def test_of_racing_processes_exactly_one_creates_and_its_content_stays(tmp_path:
     for turn, winner in winners:
         assert store.get(f"log/{turn}") == f"{winner} in {turn}".encode()
     assert temporaries(tmp_path) == []
+
+
+# A root that vanishes
+
+
+VANISHING: dict[str, Callable[[Path], object]] = {
+    "moved": lambda folder: folder.rename(folder.with_name("away")),
+    "moved, an empty folder in its place": lambda folder: folder.rename(folder.with_name("away")) and folder.mkdir(),
+    "the marker gone and the folders": lambda folder: shutil.rmtree(folder) or folder.mkdir(),
+}
+
+
+@pytest.mark.parametrize("vanish", VANISHING)
+@pytest.mark.parametrize("verb", ["put", "put_if_absent", "writer"])
+@pytest.mark.parametrize("folder", ["namespaces/vision", "namespaces/new"])
+def test_nothing_is_made_where_the_registry_was(tmp_path: Path, vanish: str, verb: str, folder: str) -> None:
+    place = tmp_path / "registry"
+    root = registry(place)
+    root.scope("namespaces/vision").put_if_absent("a/0", b"")
+    VANISHING[vanish](place)
+    was_there = place.exists()
+    for scope in (root.scope(folder), root.scope("namespaces").scope(folder.rpartition("/")[2])):
+        scope = pickle.loads(pickle.dumps(scope))
+        with pytest.raises(StorageError, match=r"localreg\.json is not there any more.*put it back, or open") as caught:
+            VERBS[verb](scope)
+        assert caught.value.code == "registry_gone"
+        assert "a/1" in str(caught.value)
+    assert place.exists() == was_there
+    assert not was_there or list(place.iterdir()) == []
+
+
+def test_a_root_that_vanishes_while_folders_are_made_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "registry"
+    scope = registry(place).scope("namespaces/vision")
+    shutil.rmtree(place)
+    monkeypatch.setattr(os.path, "isfile", lambda path: True)
+    with pytest.raises(StorageError, match="nothing was changed"):
+        scope.put_if_absent("a/1", b"")
+    assert not place.exists()
+
+
+def test_within_a_registry_that_is_there_folders_are_made(tmp_path: Path) -> None:
+    scope = registry(tmp_path).scope("namespaces/vision")
+    scope.put("a/1", b"x")
+    shutil.rmtree(tmp_path / "namespaces")
+    scope.put("a/1", b"y")
+    assert scope.get("a/1") == b"y"
+
+
+@pytest.mark.parametrize("staging", ["tmp", ""])
+def test_a_folder_that_must_have_been_there_is_not_made(tmp_path: Path, staging: str) -> None:
+    store = LocalStore(tmp_path / "r", staging=staging)
+    with pytest.raises(StorageError, match="log is not there any more") as caught:
+        store.put_if_absent("log/2", b"x", make=False)
+    assert caught.value.code == "registry_gone"
+    assert not (tmp_path / "r").exists()
+    store.put_if_absent("log/1", b"x")
+    shutil.rmtree(tmp_path / "r/tmp", ignore_errors=True)  # a copy may leave out what is empty
+    assert store.put_if_absent("log/2", b"x", make=False)
+    assert not store.put_if_absent("log/2", b"y", make=False)
 
 
 # The order of calls, on which all durability rests

@@ -10,6 +10,7 @@ import pytest
 
 from localreg.canonical import JsonValue, canonical, parse
 from localreg.errors import (
+    FormatError,
     IntegrityError,
     InvalidInputError,
     LocalregError,
@@ -141,9 +142,18 @@ def test_a_payload_can_be_emptied_while_the_chain_holds() -> None:
         assert (event.files, event.details) == (whole.files, whole.details)
     row = fold(State(ORIGIN), [redacted]).get("test_run", "2" * 32)
     assert row is None
-    kept = fold(State(ORIGIN), [read(encode(rows[:2]), ORIGIN, name="x")]).get("model", "1" * 32)
+    two = [row._replace(payload="") for row in decode(composed(changes=CHANGES[:2])[1], name="x")]
+    kept = fold(State(ORIGIN), [read(encode(two), ORIGIN, name="x")]).get("model", "1" * 32)
     assert kept is not None
     assert (kept.record, kept.fields["name"]) == (None, 'y "\\ 🌱\u2028')
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_events_cut_off_the_end_of_an_entry_are_told_though_each_digest_holds(kept: int) -> None:
+    rows = decode(composed()[1], name="x")
+    with pytest.raises(IntegrityError, match=f"log/17 .* written with 4 events and holds {kept}; restore") as caught:
+        read(encode(rows[:kept]), ORIGIN, name="log/17")
+    assert caught.value.code == "entry_altered"
 
 
 def test_the_last_digest_is_read_without_a_check() -> None:
@@ -217,10 +227,10 @@ class Answers:
         self._put, self._act, self._answer = store.put_if_absent, act, answer
         self.calls = 0
 
-    def __call__(self, path: str, data: bytes) -> bool:
+    def __call__(self, path: str, data: bytes, *, make: bool = True) -> bool:
         self.calls += 1
         if self._act:
-            self._put(path, data)
+            self._put(path, data, make=make)
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
@@ -412,16 +422,69 @@ def test_a_handle_that_lives_long_takes_over_the_snapshot_of_another() -> None:
     assert {row.id: row for row in state.rows()} == {row.id: row for row in newest.rows()}
 
 
-def test_a_snapshot_of_a_log_that_was_rolled_back_is_not_believed() -> None:
-    log = Log(MemoryStore(), REGISTRY, "default")
-    list(grown(log, SNAPSHOT_EVERY + 3))
+def rolled_back(log: Log) -> Head:
+    """Loses the last entries, the one that the snapshot shows included; where the log ends then."""
+    states = list(grown(log, SNAPSHOT_EVERY + 3))
     for number in range(SNAPSHOT_EVERY - 1, SNAPSHOT_EVERY + 4):
         log.store.delete(entry_path(number))
-    assert log.load().head.commit == SNAPSHOT_EVERY - 2
+    return states[SNAPSHOT_EVERY - 3].head
+
+
+def delete_snapshots(log: Log) -> None:
+    for path in list(log.store.list("snapshots")):
+        log.store.delete(path)
+
+
+def test_a_lost_end_that_a_snapshot_knows_of_is_told_and_not_written_over() -> None:
+    log = Log(MemoryStore(), REGISTRY, "default")
+    end = rolled_back(log)
+    with pytest.raises(
+        IntegrityError, match=r"is missing: .*snapshots/0+64.parquet shows .* delete the files"
+    ) as caught:
+        log.load()
+    assert caught.value.code == "entry_missing"
+    delete_snapshots(log)
+    assert log.load().head == end, "rolled back on purpose"
+
+
+def test_another_entry_than_the_snapshot_knows_of_is_told_until_the_snapshot_is_deleted() -> None:
+    log = Log(MemoryStore(), REGISTRY, "default")
+    end = rolled_back(log)
     for name in ("other", "history"):
-        assert publish(log, name)
+        entry = publish(log, name, end)
+        assert entry is not None
+        end = entry.head
+    newest = fold(State(log.origin), log.entries(log.origin))
+    for act in (log.load, lambda: log.at(SNAPSHOT_EVERY, newest)):
+        with pytest.raises(IntegrityError, match="is another entry: .* rolled back on purpose") as caught:
+            act()
+        assert caught.value.code == "entry_swapped"
+    delete_snapshots(log)
     assert names(log)[-2:] == ["other", "history"]
-    assert log.load().base.commit == 0
+
+
+def test_a_damaged_entry_under_a_snapshot_is_called_damaged_and_not_another() -> None:
+    log = Log(MemoryStore(), REGISTRY, "default")
+    list(grown(log, SNAPSHOT_EVERY))
+    path = entry_path(SNAPSHOT_EVERY)
+    data = log.store.get(path)
+    assert data is not None
+    log.store.put(path, data[:-1])
+    with pytest.raises(FormatError, match=path) as caught:
+        log.load()
+    assert caught.value.code == "entry_torn"
+
+
+def test_only_the_first_entry_may_make_the_folder_of_the_log(tmp_path: Path) -> None:
+    log = Log(LocalStore(tmp_path), REGISTRY, "default")
+    head = filled(log, 2).head
+    (tmp_path / "log").rename(tmp_path / "away")
+    with pytest.raises(StorageError, match="log is not there any more") as caught:
+        publish(log, "third", head)
+    assert caught.value.code == "registry_gone"
+    assert not (tmp_path / "log").exists()
+    (tmp_path / "away").rename(tmp_path / "log")
+    assert publish(log, "third", head)
 
 
 def test_the_clock_of_a_commit_is_read_when_it_is_published(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -535,6 +535,6 @@ def test_a_handle_given_out_in_a_transaction_never_means_another_model(registry:
             with ThreadPoolExecutor(1) as elsewhere:
                 elsewhere.submit(other.create_model, "x").result()
 
-    with pytest.raises(ConflictError, match="another commit made"):
+    with pytest.raises(ConflictError, match="changed by another commit"):
         both_make_it()
     assert [row["created_by"] for row in registry.models()] == ["ben"]

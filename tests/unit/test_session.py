@@ -9,9 +9,12 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +37,7 @@ from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.session import Changes, Session, preconditions
 from localreg.session import session as session_module
+from localreg.session.current import current_session
 from localreg.session.location import find_location, open_or_make, root_store
 from localreg.storage import MemoryStore, Store
 from localreg.testing import FaultyStore
@@ -78,11 +82,11 @@ def before_publishing(monkeypatch: pytest.MonkeyPatch, registry: Registry, *acts
     store = registry._session.store
     publish, left, attempts = store.put_if_absent, list(acts), list[str]()
 
-    def put_if_absent(path: str, data: bytes) -> bool:
+    def put_if_absent(path: str, data: bytes, **how: Any) -> bool:
         attempts.append(path)
         if left:
             left.pop(0)()
-        return publish(path, data)
+        return publish(path, data, **how)
 
     monkeypatch.setattr(store, "put_if_absent", put_if_absent)
     return attempts
@@ -169,8 +173,8 @@ def test_an_unknown_outcome_names_the_commit_and_the_handle_finds_out_by_itself(
     publish, get = store.put_if_absent, store.get
     silent = threading.Event()
 
-    def put_if_absent(path: str, data: bytes) -> bool:
-        publish(path, data)
+    def put_if_absent(path: str, data: bytes, **how: Any) -> bool:
+        publish(path, data, **how)
         silent.set()
         raise StorageError("no answer", code="doubtful")
 
@@ -762,3 +766,89 @@ def test_the_actor_is_the_one_given_or_that_of_the_environment(tmp_path: Path, m
     registry = localreg.open(tmp_path)
     registry.create_model("x")
     assert {event.actor for entry in registry._session.entries() for event in entry.events} == {"ci"}
+
+
+# What a transaction is not
+
+
+def test_a_call_in_a_context_that_outlived_the_block_commits_by_itself(registry: Registry, other: Registry) -> None:
+    with registry.transaction():
+        registry.create_model("inside")
+        outliving = copy_context()
+    outliving.run(registry.create_model, "later")
+    assert names(other)[-2:] == ["inside", "later"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_forked_inside_a_transaction_is_no_part_of_it(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "registry")
+    with registry.transaction() as transaction:
+        registry.create_model("of the parent")
+        child = os.fork()
+        if child == 0:
+            registry.create_model("of the child")
+            with suppress(ConflictError):
+                transaction.close()
+                os._exit(1)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    assert names(localreg.open(tmp_path / "registry")) == ["of the child", "of the parent"]
+
+
+def test_content_that_another_commit_forestalled_is_a_conflict_and_not_dropped(
+    registry: Registry, other: Registry
+) -> None:
+    registry.create_model("known")
+
+    def lose() -> None:
+        with registry.transaction():
+            registry.create_model("x", metadata={"mine": 1}, exist_ok=True)
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(other.create_model, "x").result()
+
+    with pytest.raises(ConflictError, match="'x' was changed by another commit"):
+        lose()
+
+
+def test_a_transaction_that_changes_nothing_has_no_commit(registry: Registry, other: Registry) -> None:
+    with registry.transaction() as transaction:
+        registry.create_model("one", exist_ok=True)
+        other.create_model("theirs")
+    assert transaction.commit is None
+
+
+def test_a_handle_on_the_same_namespace_joins_and_one_opened_anew_does_not(registry: Registry, other: Registry) -> None:
+    def abandon() -> None:
+        with registry.transaction():
+            registry.namespace("default").create_model("joined")
+            other.create_model("alone")
+            raise KeyError("out")
+
+    with pytest.raises(KeyError):
+        abandon()
+    assert names(registry)[-1] == "alone"
+    assert registry.find_model("joined") is None
+
+
+def test_another_namespace_of_the_past_is_shown_as_it_was_at_that_time(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "registry")
+    team = registry.namespace("team")
+    team.create_model("early")
+    registry.create_model("m")
+    moment = registry.audit()[-1]["time"]
+    team.create_model("late")
+    past = registry.at(time=moment)
+    assert [row["name"] for row in past.namespace("team").models()] == ["early"]
+    assert past.namespace("team").read_only
+    assert registry.at(commit=0).namespace("default").commit == 0
+    with pytest.raises(InvalidInputError, match="use at"):
+        registry.at(commit=1).namespace("team")
+
+
+def test_a_with_block_of_use_is_not_disturbed_by_another_thread(tmp_path: Path) -> None:
+    ours, theirs = localreg.open(tmp_path / "a"), localreg.open(tmp_path / "b")
+    with localreg.use(ours), ThreadPoolExecutor(1) as elsewhere:
+        used = elsewhere.submit(lambda: localreg.use(theirs)).result()
+        assert current_session() is ours._session
+        assert elsewhere.submit(current_session).result() is theirs._session
+        elsewhere.submit(lambda: used.__exit__(None, None, None)).result()

@@ -16,6 +16,7 @@ from localreg import (
     ConflictError,
     IntegrityError,
     InvalidInputError,
+    NonDeterministicError,
     NotFoundError,
     ReadOnlyError,
     Registry,
@@ -792,10 +793,10 @@ class Interfering:
         store = registry._session.log.store
         publish = store.put_if_absent
 
-        def put_if_absent(path: str, data: bytes) -> bool:
+        def put_if_absent(path: str, data: bytes, *, make: bool = True) -> bool:
             if acts:
                 acts.pop(0)()
-            return publish(path, data)
+            return publish(path, data, make=make)
 
         store.put_if_absent = put_if_absent  # type: ignore[method-assign]
 
@@ -859,7 +860,7 @@ def test_a_run_that_lost_a_race_stores_no_sample_twice(registry: Registry, other
 
     def theirs() -> None:
         with localreg.use(other):
-            test(Net("m", Counting(lambda photo: guess("theirs"))), Suite("part"))
+            test(Net("m", Counting()), Suite("part"))
 
     Interfering(registry, [theirs])
     test(mine, suite)
@@ -867,9 +868,25 @@ def test_a_run_that_lost_a_race_stores_no_sample_twice(registry: Registry, other
         """SELECT s.locator, i.animal.label AS label FROM "Animals".inferences i
         JOIN "Animals".test_samples s USING (sample_idx) ORDER BY ALL"""
     )
-    assert [tuple(row.values()) for row in rows] == [("1", "1"), ("2", "theirs"), ("3", "3"), ("x", "theirs")]
+    assert [tuple(row.values()) for row in rows] == [("1", "1"), ("2", "2"), ("3", "3"), ("x", "x")]
     assert [version.version for version in mine.registered.versions()] == ["1"]
     assert len(mine.load_inferences(case)) == 3
+
+
+def test_another_answer_that_landed_first_is_told_and_ours_are_not_stored(registry: Registry, other: Registry) -> None:
+    suite = Suite("s", test_cases=[Case("a", test_samples=pairs(1, 2))])
+    mine = Net("m", Counting())
+
+    def theirs() -> None:
+        with localreg.use(other):
+            test(Net("m", Counting(lambda photo: guess("theirs"))), Suite("s"))
+
+    Interfering(registry, [theirs])
+    with pytest.raises(NonDeterministicError, match=r"'theirs'.*new version"):
+        test(mine, suite)
+    assert {row["label"] for row in registry.sql('SELECT animal.label AS label FROM "Animals".inferences')} == {
+        "theirs"
+    }
 
 
 def test_a_name_that_another_writer_took_during_a_transaction_is_a_conflict(

@@ -1,0 +1,330 @@
+"""Whatever a caller passes in by mistake, what comes back is an answer or an error of ours that says what to do.
+
+One table: each public method, and arguments with which it works. Each argument in turn is replaced by each hostile
+value. Methods and their parameters are read from the classes, so that a new one without an entry fails here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import localreg
+from localreg import InvalidInputError, LocalregError, Registry, Result
+from localreg.models import Model, ModelVersion
+
+NOBODY = object()
+
+HOSTILE: dict[str, object] = {
+    "None": None,
+    "5": 5,
+    "-1": -1,
+    "2**70": 2**70,
+    "10**5000": 10**5000,
+    "True": True,
+    "1.5": 1.5,
+    "nan": float("nan"),
+    "bytes": b"x",
+    "empty": "",
+    "blank": " ",
+    "surrogate": "\ud800",
+    "NUL": "a\0b",
+    "quotes": "'\"; --",
+    "@": "@" * 900,
+    "10 MB": "x" * 10_000_000,
+    "[]": [],
+    "{}": {},
+    "[5]": [5],
+    "[[]]": [[]],
+    "[surrogate]": ["\ud800"],
+    "{5: 5}": {5: 5},
+    "object": NOBODY,
+    "[object]": [NOBODY],
+    "type": int,
+    "date": date(2026, 1, 1),
+    "time": time(12),
+    "naive": datetime(2026, 1, 1),  # noqa: DTZ001
+    "first moment": datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+    "path": Path("x"),
+}
+
+Arguments = Mapping[str, object]
+CALLS: dict[type, dict[str, Arguments]] = {
+    Registry: {
+        "namespace": {"name": "other"},
+        "create_model": {
+            "name": "new",
+            "metadata": {},
+            "tags": [],
+            "owner": "ana",
+            "description": "",
+            "task": "detection",
+            "exist_ok": True,
+        },
+        "get_model": {"name": "m"},
+        "find_model": {"name": "m"},
+        "get_version": {"reference": "m@1"},
+        "models": {"where": "name = 'm'", "order_by": "name", "limit": 1},
+        "transaction": {"message": "why"},
+        "sql": {"query": "SELECT ?", "parameters": [1]},
+        "compare": {"baseline": "m@1", "candidate": "m@2", "suite": "none", "strict": False},
+        "at": {"commit": 1, "time": None},
+        "audit": {"kind": "model", "name": "m", "since": 0},
+        "resolve": {"commit_id": "0" * 32},
+        "verify": {},
+        "close": {},
+    },
+    Model: {
+        "update": {"metadata": {}, "unset": [], "tags": [], "owner": None, "description": None, "task": None},
+        "tag": {"tags": "x"},
+        "untag": {"tags": "x"},
+        "rename": {"name": "other"},
+        "delete": {},
+        "create_version": {"version": "3", "metadata": {}, "description": ""},
+        "versions": {},
+        "version": {"version": "1"},
+        "set_alias": {"alias": "production", "version": "1"},
+        "remove_alias": {"alias": "a"},
+        "aliases": {},
+        "resolve": {"alias": "a"},
+        "history": {},
+    },
+    ModelVersion: {
+        "update": {"metadata": {}, "unset": [], "description": None},
+        "delete": {},
+        "history": {},
+    },
+    Result: {
+        "arrow": {},
+        "df": {},
+        "pl": {},
+        "dicts": {},
+        "text": {"rows": 5},
+        "__getitem__": {"number": 0},
+    },
+}
+"""Each public method and its arguments; names of their own for what is taken by position."""
+
+FUNCTIONS: dict[Callable[..., object], Arguments] = {
+    localreg.open: {"uri": "registry", "namespace": "n", "actor": "ana", "read_only": False, "shared": "umask"},
+    localreg.use: {"registry": None},
+}
+
+CASES = [
+    pytest.param(owner, method, argument, id=f"{owner.__name__}.{method}({argument})")
+    for owner, methods in CALLS.items()
+    for method, arguments in methods.items()
+    for argument in arguments
+]
+
+
+def public(owner: type) -> dict[str, Callable[..., object]]:
+    """The methods that a user calls by name, those of base classes included, and `__getitem__`."""
+    return {
+        name: function
+        for name, function in inspect.getmembers(owner, inspect.isfunction)
+        if not name.startswith("_") or name == "__getitem__"
+    }
+
+
+def parameters(function: Callable[..., object]) -> set[str]:
+    return set(inspect.signature(function).parameters) - {"self"}
+
+
+@pytest.fixture
+def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
+    """What the methods are called on; each time a registry of its own, since calls change it."""
+    monkeypatch.chdir(tmp_path)
+    made: list[None] = []
+
+    def make() -> dict[type, Any]:
+        made.append(None)
+        registry = localreg.open(f"memory://{tmp_path}/{len(made)}")
+        model = registry.create_model("m", metadata={"a": 1})
+        version = model.create_version("1")
+        model.create_version("2")
+        model.set_alias("a", "1")
+        return {Registry: registry, Model: model, ModelVersion: version, Result: registry.models()}
+
+    return make
+
+
+def called(function: Callable[..., Any], arguments: Arguments) -> object:
+    """The call, positional where the signature says so, and looked at: results and transactions are lazy."""
+    kinds = inspect.signature(function).parameters
+    spread = [name for name in arguments if kinds[name].kind is inspect.Parameter.VAR_POSITIONAL]
+    named = {name: value for name, value in arguments.items() if name not in spread}
+    answer = function(*(arguments[name] for name in spread), **named)
+    if isinstance(answer, Result):
+        assert isinstance(answer.text(), str)
+        return answer.dicts()
+    if isinstance(answer, Registry):
+        return answer.models().dicts()
+    if isinstance(answer, AbstractContextManager):
+        with answer:
+            return None
+    return repr(answer)
+
+
+def answers_or_refuses(function: Callable[..., object], arguments: Arguments, what: str) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            called(function, arguments)
+    except LocalregError as error:
+        if len(str(error)) > 5_000:
+            raise AssertionError(f"{what}: the message holds all of the value") from error
+    except IndexError:
+        assert function.__name__ == "__getitem__", what
+    except Exception as error:
+        raise AssertionError(f"{what}: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+@pytest.mark.parametrize("owner", CALLS)
+def test_every_public_method_and_argument_stands_in_the_table(owner: type) -> None:
+    assert {name: parameters(function) for name, function in public(owner).items()} == {
+        name: set(arguments) for name, arguments in CALLS[owner].items()
+    }
+
+
+@pytest.mark.parametrize("owner", CALLS)
+def test_every_method_works_with_the_arguments_of_the_table(
+    owner: type, subjects: Callable[[], dict[type, Any]]
+) -> None:
+    for method, arguments in CALLS[owner].items():
+        if method not in ("compare", "delete", "pl", "df"):
+            called(getattr(subjects()[owner], method), arguments)
+
+
+@pytest.mark.parametrize(("owner", "method", "argument"), CASES)
+def test_a_hostile_argument_is_answered_or_refused(
+    owner: type, method: str, argument: str, subjects: Callable[[], dict[type, Any]]
+) -> None:
+    for name, value in HOSTILE.items():
+        arguments = {**CALLS[owner][method], argument: value}
+        if (method, argument) == ("at", "time"):
+            arguments["commit"] = None
+        answers_or_refuses(getattr(subjects()[owner], method), arguments, f"{method}({argument} = {name})")
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"), [(function, name) for function, given in FUNCTIONS.items() for name in given]
+)
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+def test_open_and_use_answer_or_refuse(
+    function: Callable[..., object],
+    argument: str,
+    value: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parameters(function) == set(FUNCTIONS[function])
+    answers_or_refuses(function, {**FUNCTIONS[function], argument: value}, f"{function.__name__}({argument})")
+
+
+# --- what must be refused, not merely survived ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metadata", [[], "", 0, False, (), b""])
+def test_metadata_that_is_empty_but_no_object_is_refused(
+    metadata: Any, subjects: Callable[[], dict[type, Any]]
+) -> None:
+    made = subjects()
+    for call in (
+        lambda: made[Registry].create_model("new", metadata=metadata),
+        lambda: made[Model].update(metadata=metadata),
+        lambda: made[Model].create_version("3", metadata=metadata),
+        lambda: made[ModelVersion].update(metadata=metadata),
+    ):
+        with pytest.raises(InvalidInputError, match=r"^metadata is "):
+            call()
+
+
+@pytest.mark.parametrize("unset", [5, "a", [5], [[]], [None], {5: 1}, b"a"])
+def test_keys_to_remove_that_are_no_texts_are_refused(unset: Any, subjects: Callable[[], dict[type, Any]]) -> None:
+    with pytest.raises(InvalidInputError, match=r"^unset "):
+        subjects()[Model].update(unset=unset)
+
+
+@pytest.mark.parametrize("commit", ["x", 1.5, True, -1, 2**70, [], None])
+def test_a_commit_that_is_no_number_is_refused(commit: Any, subjects: Callable[[], dict[type, Any]]) -> None:
+    with pytest.raises(InvalidInputError, match="commit"):
+        subjects()[Registry].at(commit=commit)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        5,
+        1.5,
+        True,
+        date(2026, 1, 1),
+        datetime(2026, 1, 1),  # noqa: DTZ001
+        "soon",
+        "2026-01-01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
+def test_a_time_that_is_none_is_refused(moment: Any, subjects: Callable[[], dict[type, Any]]) -> None:
+    registry = subjects()[Registry]
+    with pytest.raises(InvalidInputError, match=r"^time is .*write an aware datetime"):
+        registry.at(time=moment)
+    if moment != 5:
+        with pytest.raises(InvalidInputError, match=r"^since is .*write a"):
+            registry.audit(since=moment)
+
+
+def test_years_before_1000_come_before_the_first_commit(subjects: Callable[[], dict[type, Any]]) -> None:
+    registry = subjects()[Registry]
+    assert registry.at(time=datetime(900, 1, 1, tzinfo=UTC)).commit == 0
+    assert registry.at(time="0900-01-01T00:00:00Z").commit == 0
+    assert registry.at(time="9999-12-31T23:59:59Z").commit == registry.commit
+    assert len(registry.audit(since=datetime(900, 1, 1, tzinfo=UTC))) == len(registry.audit())
+    assert len(registry.audit(since="9999-12-31T23:59:59Z")) == 0
+
+
+@pytest.mark.parametrize("limit", [True, 1.5, "1", -1, 2**70])
+def test_a_limit_that_is_no_count_is_refused(limit: Any, subjects: Callable[[], dict[type, Any]]) -> None:
+    with pytest.raises(InvalidInputError, match=r"^limit is .*or None for all"):
+        subjects()[Registry].models(limit=limit)
+
+
+@pytest.mark.parametrize("uri", [5, b"x", "a\0b", "\ud800", "~nosuchuser/x", ["x"]])
+def test_a_place_that_is_none_is_refused(uri: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInputError, match=r"^uri "):
+        localreg.open(uri)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("parameters", [5, "ab", b"ab", None, {"a": 1}, ["\ud800"], [NOBODY], [[NOBODY]], [10**100]])
+def test_parameters_that_cannot_be_bound_are_refused(parameters: Any, subjects: Callable[[], dict[type, Any]]) -> None:
+    registry = subjects()[Registry]
+    with pytest.raises(InvalidInputError):
+        registry.sql("SELECT ?", parameters).dicts()
+    assert registry.sql("SELECT 1 AS n").dicts() == [{"n": 1}]
+
+
+def test_only_a_registry_is_used() -> None:
+    with pytest.raises(InvalidInputError, match="takes an open registry, not 5"):
+        localreg.use(5)  # type: ignore[arg-type]
+
+
+def test_what_was_deleted_still_has_a_repr(subjects: Callable[[], dict[type, Any]]) -> None:
+    registry = subjects()[Registry]
+    model = registry.create_model("gone")
+    version = model.create_version("1")
+    assert (repr(model), repr(version)) == ("<Model 'gone'>", "<ModelVersion 'gone' '1'>")
+    version.delete()
+    model.delete()
+    assert repr(model) == f"<Model deleted …{model.id[-8:]}>"
+    assert repr(version) == f"<ModelVersion deleted …{version.id[-8:]}>"
