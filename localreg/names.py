@@ -38,6 +38,7 @@ __all__ = [
     "new_id",
     "shown_value",
     "split_reference",
+    "whole_number",
 ]
 
 _NAME_LIMIT = 512
@@ -114,8 +115,8 @@ def check_version(version: object, *, what: str = "version") -> str:
         raise InvalidInputError(
             f"{what} {version!r} is a float, which has no one spelling; write it as text, '{version}'"
         )
-    if isinstance(version, SupportsIndex) and not isinstance(version, bool):
-        number = index(version)
+    number = whole_number(version)
+    if number is not None:
         if 0 <= number < 10**18:
             return str(number)
         raise InvalidInputError(
@@ -161,15 +162,22 @@ def check_whole(value: object, *, what: str, hint: str = "write a whole number, 
     Raises:
         InvalidInputError: no whole number, or out of range.
     """
-    if not isinstance(value, SupportsIndex) or isinstance(value, bool):
+    number = whole_number(value)
+    if number is None:
         raise InvalidInputError(f"{what} is {shown_value(value)}, of type {type(value).__qualname__}; {hint}")
-    try:
-        number = index(value)
-    except TypeError as error:  # numpy's arrays have the method, and refuse
-        raise InvalidInputError(f"{what} is of type {type(value).__qualname__}; {hint}") from error
     if 0 <= number < 2**63:
         return number
     raise InvalidInputError(f"{what} is {'below 0' if number < 0 else 'above 2**63'}; {hint}")
+
+
+def whole_number(value: object) -> int | None:
+    """The plain int that a value is, or None: True and False are none, and what only has the method may refuse."""
+    if not isinstance(value, SupportsIndex) or isinstance(value, bool):
+        return None
+    try:
+        return index(value)
+    except TypeError:  # an array, or a class: `int` itself has the method
+        return None
 
 
 # Control characters (category Cc), line and paragraph separators, halves of surrogate pairs.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from html import escape
-from operator import index
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from localreg.errors import InvalidInputError
-from localreg.names import check_whole, shown_value
+from localreg.names import check_whole, shown_value, whole_number
 from localreg.query.syntax import parse_cursor
 from localreg.query.text import aligned, cell
 
@@ -50,8 +49,9 @@ class Result:
             import pandas  # noqa: F401 - only to tell that it is missing
         except ImportError as error:
             raise InvalidInputError("pandas is not installed: pip install 'localreg-registry[pandas]'") from error
+        table = self.arrow()
         try:
-            return self.arrow().to_pandas()
+            return table.to_pandas()
         except (ValueError, OverflowError, NotImplementedError) as error:  # Arrow's own errors are among these
             raise _no_frame("pandas", error) from error
 
@@ -61,8 +61,9 @@ class Result:
             import polars
         except ImportError as error:
             raise InvalidInputError("polars is not installed: pip install 'localreg-registry[polars]'") from error
+        table = self.arrow()
         try:
-            frame = polars.from_arrow(self.arrow())
+            frame = polars.from_arrow(table)
         except Exception as error:  # Polars has a tree of errors of its own
             raise _no_frame("Polars", error) from error
         assert isinstance(frame, polars.DataFrame)
@@ -97,12 +98,12 @@ class Result:
     def __getitem__(self, number: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
         if isinstance(number, slice):
             return self._sliced(number)
-        if not isinstance(number, SupportsIndex):
+        place = whole_number(number)
+        if place is None:
             raise InvalidInputError(
                 f"a result has rows, and {type(number).__qualname__} is no row's number; "
                 "write result[0], result[0:5], or result[0]['name']"
             )
-        place = index(number)
         if not -len(self) <= place < len(self):
             raise IndexError(shown_value(number))  # the protocol of sequences: list() and unpacking rely on it
         return _dicts(self.arrow().slice(place % len(self), 1))[0]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localreg.canonical import JsonObject, canonical, checked_object, parse
 from localreg.errors import IntegrityError, StorageError
 from localreg.log import State
+from localreg.query.quoting import literal
 from localreg.records.files import FilePointer
 from localreg.tables import objects_of, part_file, read_part, struct_column
 from localreg.workflow.labels import refuse_bad_labels
@@ -132,12 +133,12 @@ def _known_samples(connection: Any, session: Session, state: State, workflow_id:
     probe = _probe(connection)
     selects = []
     for pointer in pointers:
-        file = str(part_file(session.store, pointer)).replace("'", "''")
+        file = literal(str(part_file(session.store, pointer)))
         key = "key" if pointer.details.get("hash_probe") == probe else "hash(sample)"
         first = cast(int, pointer.details["first"])
         selects.append(
             f"SELECT {first} + file_row_number AS idx, {key} AS key, sample "
-            f"FROM read_parquet('{file}', file_row_number = true)"
+            f"FROM read_parquet({file}, file_row_number = true)"
         )
     return " UNION ALL ".join(selects)
 

@@ -18,5 +18,5 @@ def test_a_file_uri_of_this_machine_is_its_path(host: str) -> None:
 @pytest.mark.parametrize("host", ["share", "share:80", "ana@localhost", "."])
 def test_a_file_uri_of_another_host_is_refused(host: str) -> None:
     """Named for a bug: the host was dropped, and a registry made in a folder of this machine."""
-    with pytest.raises(InvalidInputError, match="it names the host .*; write file:///folder"):
+    with pytest.raises(InvalidInputError, match=r"it names the host .*; write file:///folder"):
         root_store(f"file://{host}/folder")

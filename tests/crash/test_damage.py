@@ -329,9 +329,9 @@ def test_no_commit_is_acknowledged_where_the_registry_is_not(
     folder.rename(folder.with_name("away"))
     if instead is not None:
         instead(folder)
-    for act in (lambda: registry.create_model("six"), lambda: vision.create_model("six")):
+    for handle in (registry, vision):
         with pytest.raises(StorageError, match=str(folder)) as caught:
-            act()
+            handle.create_model("six")
         assert caught.value.code == "registry_gone"
     assert not folder.exists() or list(folder.iterdir()) == []
     if instead is not None:

@@ -346,7 +346,7 @@ def test_at_shows_the_registry_as_it_was(cli: Cli, registry: localreg.Registry) 
     assert done(cli("--at", "2", "audit", "-f", "json")).json == native(registry.at(commit=2).audit())
     assert done(cli("models", "list", "--at", "2001-01-01T00:00:00Z", "-f", "json")).json == []
     assert cli("models", "list", "--at", "99").err.startswith("localreg: no commit 99")
-    assert cli("models", "list", "--at", "soon").err.startswith("localreg: 'soon' is no time")
+    assert cli("models", "list", "--at", "soon").err.startswith("localreg: time is 'soon', which is no time")
     assert cli("verify", "--at", "2").code == 2
 
 
@@ -393,7 +393,7 @@ def test_a_renamed_model_is_told_by_its_new_name(cli: Cli) -> None:
         ("models delete meadow-5", "depend on it"),
         ("models create meadow-5", "exists already"),
         ("models list --where 'nme = 1'", "did you mean 'name'"),
-        ("models list --limit -1", "limit is -1"),
+        ("models list --limit -1", "limit is below 0"),
         ("models list --namespace UP", "namespace 'UP'"),
         ("models create x --metadata '=1'", "KEY=VALUE"),
         ("sql 'DROP TABLE models'", "not a SELECT"),
@@ -653,3 +653,19 @@ def test_help_loads_nothing_heavy(arguments: str) -> None:
     )
     ran = subprocess.run(process(*arguments.split(), code=code), check=True, capture_output=True, text=True)
     assert ran.stderr == "loaded []\n"
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "soon", "9" * 30, "9" * 5_000, "2026-01-01"])
+@pytest.mark.parametrize("words", [["models", "list", "--at"], ["audit", "--since"]])
+def test_a_time_that_is_none_is_one_line(
+    folder: Path, words: list[str], time: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*words, time, "--registry", str(folder)]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert len(told) < 1_000
+
+
+def test_metadata_that_is_nested_too_deeply_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "create", "deep", "--metadata-json", "[" * 100_000, "--registry", str(folder)]) == 2
+    assert "no JSON" in capsys.readouterr().err

@@ -449,3 +449,26 @@ def test_a_where_that_duckdb_refuses_is_told_in_the_users_words() -> None:
     assert str(translated).endswith("(name is VARCHAR)")
     assert translated.__cause__ is caught.value
     connection.close()
+
+
+# --- functions about the database -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT current_setting('memory_limit')",
+        "SELECT getvariable('x')",
+        "SELECT 1 WHERE sleep_ms(5) IS NULL",
+        "SELECT 1 UNION ALL SELECT setseed(1)",
+        "SELECT Write_Log('x')",
+        "SELECT [current_setting(x) FOR x IN ['threads']]",
+        "SELECT list_transform(['threads'], lambda x: main.current_setting(x))",
+        "SELECT * FROM range(txid_current())",
+        "WITH a AS (SELECT pg_backend_pid()) FROM a",
+        "FROM models ORDER BY setseed(0.5)",
+    ],
+)
+def test_what_where_refuses_is_refused_in_sql_as_well(sql: str) -> None:
+    with pytest.raises(InvalidInputError, match="is about the database rather than the rows"):
+        check_select(sql)

@@ -238,12 +238,13 @@ def test_metadata_that_is_empty_but_no_object_is_refused(
     metadata: Any, subjects: Callable[[], dict[type, Any]]
 ) -> None:
     made = subjects()
-    for call in (
+    calls: tuple[Callable[[], object], ...] = (
         lambda: made[Registry].create_model("new", metadata=metadata),
         lambda: made[Model].update(metadata=metadata),
         lambda: made[Model].create_version("3", metadata=metadata),
         lambda: made[ModelVersion].update(metadata=metadata),
-    ):
+    )
+    for call in calls:
         with pytest.raises(InvalidInputError, match=r"^metadata is "):
             call()
 

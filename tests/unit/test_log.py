@@ -456,7 +456,7 @@ def test_another_entry_than_the_snapshot_knows_of_is_told_until_the_snapshot_is_
         end = entry.head
     newest = fold(State(log.origin), log.entries(log.origin))
     for act in (log.load, lambda: log.at(SNAPSHOT_EVERY, newest)):
-        with pytest.raises(IntegrityError, match="is another entry: .* rolled back on purpose") as caught:
+        with pytest.raises(IntegrityError, match=r"is another entry: .* rolled back on purpose") as caught:
             act()
         assert caught.value.code == "entry_swapped"
     delete_snapshots(log)

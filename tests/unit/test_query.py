@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 import localreg
 from localreg import IntegrityError, InvalidInputError, Registry, Result
-from localreg.query.tables import BULK, TABLES
+from localreg.query.tables import BULK, INTERNAL, TABLES
 from localreg.workflow import (
     GroundTruth,
     Inference,
@@ -508,3 +509,80 @@ def test_nan_is_not_none_in_rows_and_in_json(registry: Registry) -> None:
     assert row["none"] is None
     assert math.isnan(row["j"]["x"])
     assert registry.sql("SELECT 'null'::JSON AS j, NULL::JSON AS n").dicts() == [{"j": None, "n": None}]
+
+
+# --- what Python has no value for -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("TIMESTAMP 'infinity'", "infinity"),
+        ("TIMESTAMPTZ '-infinity'", "-infinity"),
+        ("DATE 'infinity'", "infinity"),
+        ("DATE '20000-01-01'", "20000-01-01"),
+        ("TIMESTAMPTZ '20000-01-01 00:00:00Z'", "20000-01-01 00:00:00+00"),
+        ("TIMESTAMP '0044-03-15 (BC) 10:00:00'", "0044-03-15 (BC) 10:00:00"),
+        ("[TIMESTAMP 'infinity']", "[infinity]"),
+        ("{'a': DATE '20000-01-01'}", "{'a': 20000-01-01}"),
+        ("CAST('" + "9" * 5_000 + "' AS JSON)", "9" * 5_000),
+        ("CAST('" + "[" * 3_000 + "]" * 3_000 + "' AS JSON)", "[" * 3_000 + "]" * 3_000),
+    ],
+    ids=range(10),
+)
+def test_a_value_that_python_lacks_is_its_text(registry: Registry, sql: str, expected: str) -> None:
+    result = registry.sql(f"SELECT 1 AS n, {sql} AS value")
+    assert result.dicts() == [{"n": 1, "value": expected}]
+    assert result[0]["value"] == expected
+    assert expected[:20] in result.text()
+    assert "<table>" in result._repr_html_()
+
+
+def test_only_the_value_that_python_lacks_becomes_text(registry: Registry) -> None:
+    result = registry.sql("FROM (VALUES (TIMESTAMPTZ 'infinity'), ('2026-01-02 03:04:05Z'), (NULL)) t(moment)")
+    assert rows(result) == [("infinity",), (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),), (None,)]
+
+
+def test_years_before_1000_are_shown_with_four_digits(registry: Registry) -> None:
+    assert "0900-01-01 00:00:00" in registry.sql("SELECT TIMESTAMP '0900-01-01' AS t").text()
+
+
+def test_a_frame_that_cannot_hold_a_value_is_our_error(registry: Registry) -> None:
+    with pytest.raises(InvalidInputError, match="pandas cannot hold this result"):
+        registry.sql("SELECT DATE '20000-01-01'").df()
+    with pytest.raises(InvalidInputError, match=r"^cannot run sql: "):
+        registry.sql("SELECT CAST('a' AS INTEGER)").df()
+
+
+def test_a_slice_is_a_list_of_rows(registry: Registry) -> None:
+    result = registry.sql("SELECT i FROM range(5) t(i)")
+    assert result[1:3] == [{"i": 1}, {"i": 2}]
+    assert [row["i"] for row in result[::-2]] == [4, 2, 0]
+    assert result[7:9] == result[3:1] == []
+    assert result[-2:] == [result[3], result[4]]
+    wrong: list[Any] = ["i", 1.5, None, True, slice("a", "b"), slice(0, 5, 0)]
+    for number in wrong:
+        with pytest.raises(InvalidInputError, match=r"write result\[0"):
+            result[number]
+
+
+# --- what is not to be seen -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workflow", ["w", "localreg_internal"])
+def test_the_catalogue_lists_the_documented_tables_alone(registry: Registry, workflow: str) -> None:
+    fill(workflow)
+    assert [row["name"] for row in registry.sql("SHOW TABLES")] == sorted([*TABLES, *BULK])
+    listed = registry.sql("SELECT table_schema, table_name FROM information_schema.tables")
+    schemas = {row["table_schema"] for row in listed}
+    assert schemas == {"main", INTERNAL, "w" if workflow == "w" else f"{INTERNAL} (2)"}
+    assert {row["table_name"] for row in listed if row["table_schema"] != INTERNAL} == {*TABLES, *BULK}
+
+
+def test_audit_comes_in_order_of_commit_and_takes_any_name(registry: Registry) -> None:
+    name = 'it\'s "quoted"; -- \\ %'
+    registry.create_model(name).update(owner="ana").delete()
+    registry.create_model("other")
+    assert [row["action"] for row in registry.audit(name=name)] == ["create", "update", "delete"]
+    assert [row["commit"] for row in registry.audit(kind="model", since=1)] == [2, 3, 4]
+    assert len(registry.audit(kind="model_version")) == 0
