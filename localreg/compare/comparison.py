@@ -61,7 +61,7 @@ class MetricRow:
     p: float | None
     """McNemar's exact two-sided p-value, of this row alone."""
     n: int
-    """Paired samples."""
+    """Paired samples; one that has two different ground truths, in two test cases, counts as two."""
     fixed: int
     broken: int
     verdict: Verdict
