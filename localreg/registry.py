@@ -221,23 +221,29 @@ class Registry:
         return Registry(self._session.at(commit=number, time=None if time is None else _utc(time, what="time")))
 
     def audit(
-        self, *, kind: str | None = None, name: str | None = None, since: int | datetime | str | None = None
+        self,
+        *,
+        kind: str | None = None,
+        name: str | None = None,
+        actor: str | None = None,
+        since: int | datetime | str | None = None,
     ) -> Result:
         """Who did what: the rows of `audit_events`, in order of commit.
 
         Args:
             kind: only events on this kind of record, such as `model`.
             name: only events on records that had this name at that moment.
+            actor: only what this actor did.
             since: only commits after this number, or events at or after this time.
 
         Raises:
-            InvalidInputError: a kind or name that is no text, or a `since` that is neither a number nor a time.
+            InvalidInputError: a kind, name or actor that is no text, or a `since` that is neither a number nor a time.
         """
         from localreg.query.quoting import literal  # with its package comes the engine: not before a query does
 
         conditions = [
             f"{column} = {literal(check_text(wanted, what=column))}"
-            for column, wanted in (("kind", kind), ("name", name))
+            for column, wanted in (("kind", kind), ("name", name), ("actor", actor))
             if wanted is not None
         ]
         if isinstance(since, str | datetime):

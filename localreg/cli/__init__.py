@@ -49,6 +49,10 @@ def run(arguments: Sequence[str]) -> int:
             return INTERRUPTED
         except BrokenPipeError:
             return leave_pipe()
+        except OSError as error:  # of our own output: what the library meets on disk is a LocalregError
+            print(f"localreg: cannot write the answer: {error.strerror or error}", file=sys.stderr)
+            leave_pipe()
+            return REFUSED
     return code
 
 

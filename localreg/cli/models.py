@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["HISTORY", "Name", "Pairs", "app"]
 
 LISTED = ("name", "latest_version", "aliases", "tags", "owner", "task", "workflow", "updated_at")
-HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "parent_name", "message")
+HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "parent_name", "details", "message")
 WELL_KNOWN = (
     *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
     *("notes", "keywords", "hyperparameters", "tracker"),

@@ -94,6 +94,8 @@ def reading(*, past: bool = True) -> Callable[[Callable[Concatenate["Registry", 
             wanted = Format(str(kwargs.pop("format")))
             if place.at is not None and not past:
                 raise typer.BadParameter("this command looks at the whole log, not at one commit", param_hint="--at")
+            if place.actor is not None:
+                raise typer.BadParameter("it names who writes, and this only reads", param_hint="--actor")
             answer = function(place.read(), *args, **kwargs)
             show(answer, wanted)
             if not answer.ok:

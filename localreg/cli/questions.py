@@ -37,6 +37,7 @@ def audit(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only events on records that had this name then.")
     ] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Only what this actor did.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="N|TIME", help="Only commits after number N, or events at or after a time.")
     ] = None,
@@ -46,7 +47,7 @@ def audit(
     json and csv hold the records before and after each event, too.
     """
     start = None if since is None else values.commit_or_text(since)
-    return Rows.of(registry.audit(kind=kind, name=name, since=start), shown=HISTORY)
+    return Rows.of(registry.audit(kind=kind, name=name, actor=by, since=start), shown=HISTORY)
 
 
 @app.command("verify", epilog=examples("localreg verify", "localreg verify --namespace default --format json"))

@@ -67,7 +67,7 @@ class MetricRow:
     verdict: Verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The answer to "is the candidate better than the baseline?", sample by sample.
 
@@ -141,6 +141,9 @@ class Comparison:
         )
         rows = [{name: getattr(row, name) for name in schema.names} for row in self.rows]
         return Result(lambda: pa.Table.from_pylist(rows, schema))
+
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook shows
 
     def __str__(self) -> str:
         width = max(len(self.baseline), len(self.candidate))

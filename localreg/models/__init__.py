@@ -9,7 +9,7 @@ from localreg.models.finding import (
     warn_of_differences,
 )
 from localreg.models.handle import UNCHANGED, Unchanged
-from localreg.models.model import Model, ModelVersion
+from localreg.models.model import Model, ModelVersion, refuse_shadowing
 
 __all__ = [
     "UNCHANGED",
@@ -21,5 +21,6 @@ __all__ = [
     "find_model",
     "get_model",
     "get_version",
+    "refuse_shadowing",
     "warn_of_differences",
 ]

@@ -9,12 +9,19 @@ from localreg.canonical import checked_object
 from localreg.errors import AlreadyExistsError, NotFoundError
 from localreg.log import Row
 from localreg.models.handle import checked_texts
-from localreg.models.model import Model, ModelVersion
+from localreg.models.model import Model, ModelVersion, refuse_shadowing
 from localreg.names import check_name, check_tags, check_text, did_you_mean, new_id, split_reference
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes, Session
 
-__all__ = ["create_model", "ensure_version", "find_model", "get_model", "get_version", "warn_of_differences"]
+__all__ = [
+    "create_model",
+    "ensure_version",
+    "find_model",
+    "get_model",
+    "get_version",
+    "warn_of_differences",
+]
 
 _LONGEST_REFERENCE = 1_000
 """Characters: a name, `@`, an alias, and some room. Each `@` is another way to read it, so that it must be bounded."""
@@ -51,6 +58,7 @@ def create_model(
                 f"a model {record.name!r} exists already; choose another name, or pass exist_ok=True"
             )
         if row is None:
+            refuse_shadowing(changes.draft, record.name)
             changes.create(record)
 
     row = session.change(operation).find("model", record.name)

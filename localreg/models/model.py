@@ -12,11 +12,20 @@ from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.log import Row, State
 from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts, listed, metadata_merger
-from localreg.names import check_alias, check_name, check_tags, check_text, check_version, did_you_mean, new_id
+from localreg.names import (
+    check_alias,
+    check_name,
+    check_tags,
+    check_text,
+    check_version,
+    did_you_mean,
+    new_id,
+    split_reference,
+)
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes
 
-__all__ = ["Model", "ModelVersion"]
+__all__ = ["Model", "ModelVersion", "refuse_shadowing"]
 
 
 class ModelVersion(Handle[ModelVersionRecord]):
@@ -168,6 +177,7 @@ class Model(Handle[ModelRecord]):
                 return record
             if changes.draft.find("model", name) is not None:
                 raise AlreadyExistsError(f"a model {name!r} exists already; choose another name")
+            refuse_shadowing(changes.draft, name)
             former = [old for old in record.former_names if old != name]
             return record.replaced(name=name, former_names=[*former, record.name])
 
@@ -249,10 +259,13 @@ class Model(Handle[ModelRecord]):
             row = changes.draft.find("alias", alias, self._id)
             if row is None:
                 record = AliasRecord(id=changes.new_id("alias", alias), name=alias, model=self._id, version=target.id)
-                changes.create(record, action="set_alias")
-            else:
-                record = row.load(AliasRecord).replaced(version=target.id)
-                changes.update(row, record, action="set_alias")
+                changes.create(record, action="set_alias", details={"version": target.name})
+                return
+            old = row.load(AliasRecord)
+            moved_from = changes.draft.get("model_version", old.version)
+            # In words, too: who moved it from what to what is what people ask the log.
+            details: JsonObject = {"version": target.name, "from": moved_from.name if moved_from else None}
+            changes.update(row, old.replaced(version=target.id), action="set_alias", details=details)
 
         self._session.change(operation)
         return self
@@ -303,3 +316,15 @@ class Model(Handle[ModelRecord]):
             hint = did_you_mean(alias, [row.name for row in state.children("alias", self._id)])
             raise NotFoundError(f"model {self._row(state).name!r} has no alias {alias!r}{hint}")
         return row
+
+
+def refuse_shadowing(state: State, name: str) -> None:
+    """Raise if a new model's name already means a version of another one: an exact name would win from then on."""
+    for model, what in split_reference(name):
+        row = state.find("model", model)
+        if (
+            what is not None
+            and row is not None
+            and (state.find("model_version", what, row.id) or state.find("alias", what, row.id))
+        ):
+            raise AlreadyExistsError(f"{name!r} means {what!r} of model {model!r} already; choose another name")

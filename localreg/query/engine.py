@@ -103,6 +103,10 @@ class Engine:
                 return _labelled(cursor.to_arrow_table(), types)
             except duckdb.Error as error:
                 raise told(error) from error
+            except RuntimeError as error:
+                if "interrupted" in str(error):  # how DuckDB tells that Ctrl-C was pressed
+                    raise KeyboardInterrupt from None
+                raise told(error) from error
 
     # --- relations --------------------------------------------------------------------------------------------------
 
@@ -288,13 +292,15 @@ def _events_table(namespace: str, entries: Iterable[Entry]) -> pa.Table:
     import pyarrow as pa
 
     names = ("commit", "event", "time", "actor", "host", "message", "action", "kind", "id", "name", "parent", "digest")
-    columns: dict[str, list[Any]] = {name: [] for name in (*names, "before", "after")}
+    objects = ("details", "before", "after")
+    columns: dict[str, list[Any]] = {name: [] for name in (*names, *objects)}
     for entry in entries:
         for event in entry.events:
             for name in names:
                 columns[name].append(getattr(event, name))
-            columns["before"].append(None if event.before is None else canonical(event.before))
-            columns["after"].append(None if event.after is None else canonical(event.after))
+            for name in objects:
+                value = getattr(event, name)
+                columns[name].append(None if value is None else canonical(value))
     whole = {"commit", "event"}
     arrays = {name: pa.array(values, pa.int64() if name in whole else pa.string()) for name, values in columns.items()}
     return pa.table({"namespace": pa.array([namespace] * len(columns["commit"]), pa.string()), **arrays})

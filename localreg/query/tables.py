@@ -116,8 +116,8 @@ WHERE r.kind = 'test_run'
 
 _AUDIT_EVENTS = """
 SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
-    e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.before AS JSON) AS before,
-    CAST(e.after AS JSON) AS after, e.digest, (e.commit, e.event) AS _order
+    e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.details AS JSON) AS details,
+    CAST(e.before AS JSON) AS before, CAST(e.after AS JSON) AS after, e.digest, (e.commit, e.event) AS _order
 FROM localreg_internal.events e LEFT JOIN localreg_internal.records p ON p.id = e.parent
 """
 
@@ -221,6 +221,7 @@ TABLES: dict[str, Table] = {
             "name": TEXT,
             "parent": TEXT,
             "parent_name": TEXT,
+            "details": "JSON",
             "before": "JSON",
             "after": "JSON",
             "digest": TEXT,

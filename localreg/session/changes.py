@@ -72,13 +72,31 @@ class Changes:
             )
         )
 
-    def update(self, row: Row, record: Record, *, action: str = "update", files: tuple[FilePointer, ...] = ()) -> None:
+    def update(
+        self,
+        row: Row,
+        record: Record,
+        *,
+        action: str = "update",
+        files: tuple[FilePointer, ...] = (),
+        details: JsonObject | None = None,
+    ) -> None:
         """Put a record in the place of its older self. Nothing happens if nothing differs."""
         after = record.to_json()
         if not files and after == row.record and canonical(after) == canonical(row.record):  # 1 == True in Python
             return
         self._add(
-            Change(row.kind, action, row.id, record.name, record.parent, before=row.record, after=after, files=files)
+            Change(
+                row.kind,
+                action,
+                row.id,
+                record.name,
+                record.parent,
+                before=row.record,
+                after=after,
+                files=files,
+                details=details,
+            )
         )
 
     def delete(self, row: Row, *, action: str = "delete") -> None:

@@ -99,6 +99,10 @@ def schema_of(cls: type, *, without: Collection[str] = ()) -> Node:
 def _struct(cls: type, path: str, *, optional: bool, within: tuple[type, ...], without: Collection[str] = ()) -> Node:
     if not dataclasses.is_dataclass(cls):
         raise InvalidInputError(f"{path} is {cls!r}, which is no dataclass; decorate it with @dataclass(frozen=True)")
+    if "__dataclass_fields__" not in vars(cls) and vars(cls).get("__annotations__"):
+        raise InvalidInputError(
+            f"the fields of {path} are not those of a dataclass; decorate it with @dataclass(frozen=True)"
+        )
     if cls in within:
         raise InvalidInputError(f"{path} contains itself; a column cannot be that deep")
     try:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import localreg.models as registered
 from localreg.canonical import JsonObject, checked_object
-from localreg.errors import WorkflowMismatchError
+from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import State
-from localreg.names import check_name, check_tags, new_id
+from localreg.names import check_name, check_tags, new_id, shown_value
 from localreg.records.models import ModelRecord
 from localreg.session import Changes, Session
 from localreg.session.current import current_session
@@ -51,6 +51,8 @@ class Model(Generic[SampleT, InferenceT]):
         tags: Iterable[str] | None = None,
     ) -> None:
         self._session = current_session()
+        if infer is not None and not callable(infer):
+            raise InvalidInputError(f"infer is {shown_value(infer)}; pass a function from test sample to inference")
         self.infer = infer
         name = check_name(name)
         asked: dict[str, Any] = {}
@@ -73,6 +75,7 @@ class Model(Generic[SampleT, InferenceT]):
 
     def _create(self, changes: Changes, fresh: str, name: str, asked: dict[str, Any]) -> None:
         if changes.draft.find("model", name) is None:
+            registered.refuse_shadowing(changes.draft, name)
             changes.create(ModelRecord(id=fresh, name=name, workflow=self.workflow.ensure(changes), **asked))
 
     # --- what it is -------------------------------------------------------------------------------------------------

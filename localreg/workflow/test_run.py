@@ -18,6 +18,7 @@ from localreg.errors import (
 )
 from localreg.log import Row, State
 from localreg.models import ensure_version
+from localreg.names import shown_value
 from localreg.records.files import FilePointer
 from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
@@ -61,6 +62,11 @@ class TestRun:
     __test__ = False
 
     def __init__(self, model: Model[Any, Any], test_suite: TestSuite) -> None:
+        if not isinstance(model, Model) or not isinstance(test_suite, TestSuite):
+            raise InvalidInputError(
+                f"a test run takes a model and a test suite of a workflow, not {shown_value(model)} and "
+                f"{shown_value(test_suite)}; see define_workflow"
+            )
         if model.workflow != test_suite.workflow:
             raise WorkflowMismatchError(
                 f"model {model.name!r} belongs to workflow {model.workflow.name!r}, "
@@ -71,6 +77,7 @@ class TestRun:
         self.model = model
         self.test_suite = test_suite
         self._session = model.session
+        self._inferred: int | None = None
 
     def run(self) -> int:
         """Infer what is missing and store it: one commit, none if nothing is missing.
@@ -83,7 +90,8 @@ class TestRun:
         positions, made = self._infer(state, version)
         work = _Upload(self, version, positions, made)
         self._session.change(work.operation)
-        return len(made)
+        self._inferred = len(made)
+        return self._inferred
 
     def _newest_version(self, state: State) -> str | None:
         """Id of the model version that is run: the newest now; None if there is none, and the run makes it."""
@@ -151,7 +159,8 @@ class TestRun:
         return Inferences(self._session, state, version, sample_count(state, self.model.workflow_id(state)))
 
     def __repr__(self) -> str:
-        return f"<TestRun of {self.model.name!r} on {self.test_suite.name!r} version {self.test_suite.version}>"
+        done = "" if self._inferred is None else f": {self._inferred} samples inferred now, the others before"
+        return f"<TestRun of {self.model.name!r} on {self.test_suite.name!r} version {self.test_suite.version}{done}>"
 
 
 def _missing(rows: np.ndarray, inferences: Inferences | None) -> np.ndarray:

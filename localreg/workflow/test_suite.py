@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from localreg.errors import ConflictError, InvalidInputError
 from localreg.log import State
-from localreg.names import check_name, check_tags, check_text
+from localreg.names import check_name, check_tags, check_text, shown_value
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Changes
 from localreg.session.current import current_session
@@ -89,6 +89,8 @@ class TestSuite(Versioned[TestSuiteRecord]):
 
     def _checked(self, cases: Sequence[TestCase[Any, Any]]) -> list[str]:
         """Ids of the versions of the cases."""
+        if not isinstance(cases, Iterable):
+            raise InvalidInputError(f"test_cases is {shown_value(cases)}; it must be a list of test cases")
         ids: dict[str, str] = {}
         for number, case in enumerate(cases):
             if not isinstance(case, TestCase) or case.workflow != self.workflow:

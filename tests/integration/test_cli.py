@@ -669,3 +669,18 @@ def test_a_time_that_is_none_is_one_line(
 def test_metadata_that_is_nested_too_deeply_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "create", "deep", "--metadata-json", "[" * 100_000, "--registry", str(folder)]) == 2
     assert "no JSON" in capsys.readouterr().err
+
+
+def test_who_acted_is_asked_with_by_and_actor_is_for_writing(cli: Cli, registry: localreg.Registry) -> None:
+    done(cli("--actor", "zoe", "models", "tag", "meadow-4", "seen"))
+    assert [row["action"] for row in done(cli("audit", "--by", "zoe", "-f", "json")).json] == ["tag"]
+    assert cli("audit", "--actor", "zoe").code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_answer_that_cannot_be_written_is_told_in_one_line(registry: localreg.Registry, importable: None) -> None:
+    command = [sys.executable, "-c", "from localreg.cli import main; main()", "-r", registry.uri, "models", "list"]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert "cannot write the answer" in ran.stderr

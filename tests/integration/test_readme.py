@@ -131,7 +131,7 @@ def test_the_command_of_the_example_names_an_extra_and_a_script_that_exist() -> 
     assert extras == {"demo"}
     assert re.search(r"^demo = \[", project, re.MULTILINE)
     assert 'name = "localreg-registry"' in project
-    assert install.startswith("pip install 'localreg-registry'")
+    assert install.startswith("pip install .")  # the index's own `localreg` is another package
     script = example.split()[-1]
     assert (ROOT / script).is_file()
     assert example.split(" && ")[0] == "python3 -m venv .venv"

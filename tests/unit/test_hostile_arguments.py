@@ -76,7 +76,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "sql": {"query": "SELECT ?", "parameters": [1]},
         "compare": {"baseline": "m@1", "candidate": "m@2", "suite": "none", "strict": False},
         "at": {"commit": 1, "time": None},
-        "audit": {"kind": "model", "name": "m", "since": 0},
+        "audit": {"kind": "model", "name": "m", "actor": "ana", "since": 0},
         "resolve": {"commit_id": "0" * 32},
         "verify": {},
         "close": {},

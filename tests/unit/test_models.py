@@ -395,9 +395,10 @@ def test_references_take_versions_and_aliases_and_an_exact_name_wins(registry: R
     model.set_alias("production", "1")
     assert registry.get_version("a@2") == two
     assert registry.get_version(" a @ production ") == one
-    odd = registry.create_model("a@2").create_version("x@y")
-    assert registry.get_version("a@2") == odd
-    assert registry.get_version("a@2@x@y") == odd
+    odd = registry.create_model("a@3").create_version("x@y")
+    model.create_version("3")
+    assert registry.get_version("a@3") == odd
+    assert registry.get_version("a@3@x@y") == odd
     assert registry.get_version(two) == two
     with pytest.raises(NotFoundError, match="model 'a' has neither a version nor an alias 'z'"):
         registry.get_version("a@z")
@@ -538,3 +539,29 @@ def test_a_handle_given_out_in_a_transaction_never_means_another_model(registry:
     with pytest.raises(ConflictError, match="changed by another commit"):
         both_make_it()
     assert [row["created_by"] for row in registry.models()] == ["ben"]
+
+
+def test_a_new_name_never_hides_what_a_reference_means_already(registry: Registry) -> None:
+    model = registry.create_model("a")
+    model.create_version("1")
+    model.set_alias("best", "1")
+    other = registry.create_model("b")
+    for name in ("a@1", "a@best"):
+        with pytest.raises(AlreadyExistsError, match="of model 'a' already"):
+            registry.create_model(name)
+        with pytest.raises(AlreadyExistsError, match="of model 'a' already"):
+            other.rename(name)
+    registry.create_model("a@2")
+
+
+def test_the_log_tells_in_words_from_where_to_where_an_alias_moved_and_by_whom(
+    registry: Registry, other: Registry
+) -> None:
+    model = registry.create_model("m")
+    model.create_version("1")
+    model.create_version("2")
+    model.set_alias("production", "1")
+    other.get_model("m").set_alias("production", "2")
+    moves = registry.audit(kind="alias")
+    assert [row["details"] for row in moves] == [{"version": "1"}, {"version": "2", "from": "1"}]
+    assert [row["details"] for row in registry.audit(actor="ben")] == [{"version": "2", "from": "1"}]

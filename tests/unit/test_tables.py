@@ -338,3 +338,15 @@ def test_a_part_comes_back_and_its_pointer_tells_its_bytes() -> None:
     with pytest.raises(IntegrityError, match="cannot be read") as told:
         read_part(store, pointer)
     assert told.value.code == "file_altered"
+
+
+def test_fields_that_a_forgotten_decorator_leaves_out_are_told() -> None:
+    @dataclass(frozen=True)
+    class Base:
+        a: int
+
+    class Forgotten(Base):
+        b: int
+
+    with pytest.raises(InvalidInputError, match="decorate it with @dataclass"):
+        schema_of(Forgotten)

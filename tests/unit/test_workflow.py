@@ -511,7 +511,7 @@ def test_a_grown_suite_is_inferred_for_what_is_new(registry: Registry) -> None:
     grown = Suite("s", test_cases=[Case("a", test_samples=pairs(3, 2, 1), reset=True)], reset=True)
     run = test(Net("m", infer), grown)
     assert infer.asked == ["1", "2", "3"]
-    assert repr(run) == "<TestRun of 'm' on 's' version 2>"
+    assert repr(run) == "<TestRun of 'm' on 's' version 2: 1 samples inferred now, the others before>"
     loaded = Net("m").load_inferences(grown.test_cases[0])
     assert [(photo.locator, said and said.animal and said.animal.label) for photo, _, said in loaded] == [
         ("3", "3"),
