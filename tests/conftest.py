@@ -4,9 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import localreg
 from localreg import Registry
+
+# No test depends on the machine's speed, or on luck: the same examples each time, however long they take.
+settings.register_profile(
+    "localreg", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.load_profile("localreg")
 
 
 @pytest.fixture
