@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self, cast
 from pydantic import BaseModel, ConfigDict
 
 from localreg.canonical import JsonObject
-from localreg.names import new_id
 
 __all__ = ["Record"]
 
@@ -41,8 +40,3 @@ class Record(BaseModel):
     def replaced(self, **fields: Any) -> Self:
         """A copy with some fields replaced; the values must already have been checked."""
         return self.model_copy(update=fields)
-
-    @staticmethod
-    def new_id() -> str:
-        """A fresh id."""
-        return new_id()
