@@ -8,6 +8,8 @@ else reads: the newest state, the state at an earlier commit, the entries themse
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from localreg.errors import (
     IntegrityError,
@@ -20,20 +22,36 @@ from localreg.errors import (
 from localreg.log import snapshot
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, last_digest, now, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
+from localreg.log.history import History
 from localreg.log.parquet import decode
 from localreg.log.state import State, fold
 from localreg.storage import Store
 
-__all__ = ["SNAPSHOT_EVERY", "Log"]
+__all__ = ["SNAPSHOT_EVERY", "Log", "PastEvents"]
 
 SNAPSHOT_EVERY = 64
 """Entries in the tail that make a snapshot worth its writing."""
+
+SNAPSHOT_ROWS = 4_096
+"""Changed records that do, too: each commit copies what changed since the snapshot."""
 
 GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
 """How far beyond the end of the log it is looked for entries that nothing leads to."""
 
 PUBLISH_ATTEMPTS = 3
 """How often one entry is offered to a store that neither took it nor said why."""
+
+
+class PastEvents(NamedTuple):
+    """A log as a query reads it.
+
+    Attributes:
+        files: native paths of history segments, in order.
+        tail: the entries after them.
+    """
+
+    files: list[Path]
+    tail: list[Entry]
 
 
 class Log:
@@ -47,6 +65,7 @@ class Log:
     def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
         self.store = store
         self.origin = genesis(registry_id, namespace)
+        self.history = History(store, self.origin)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -70,18 +89,51 @@ class Log:
                     return
                 raise self._missing(head.commit + 1)
             entry = read(data, head, name=self.name_of(path))
-            # At once: what follows may have to be read by other rules.
-            announced = [(event.name, event.after or {}) for event in entry.events if event.kind == FEATURE]
-            refuse_unknown_to_readers(announced, self.store.uri)
+            self._refuse_unknown(entry)
             yield entry
             head = entry.head
 
+    def _refuse_unknown(self, entry: Entry) -> None:
+        """At once: what follows may have to be read by other rules."""
+        announced = [(event.name, event.after or {}) for event in entry.events if event.kind == FEATURE]
+        if announced:
+            refuse_unknown_to_readers(announced, self.store.uri)
+
+    def past(self, after: Head, upto: int) -> Iterator[Entry]:
+        """The same entries, up to a commit that is known to exist; from history segments as far as these reach.
+
+        Raises:
+            FormatError, IntegrityError: as `entries`.
+        """
+        head = after
+        for segment in self.history.cover(upto):
+            if segment.last > head.commit:
+                try:
+                    for entry in self.history.entries(segment, after=head.commit):
+                        self._refuse_unknown(entry)
+                        yield entry
+                        head = entry.head
+                except LocalregError:
+                    break  # a cache that cannot be read is no cache
+        yield from self.entries(head, upto=upto)
+
+    def past_events(self, upto: int) -> PastEvents:
+        """The log up to a commit that is known to exist, for a query: files as far as they reach, then entries."""
+        files: list[Path] = []
+        head = self.origin
+        try:
+            for segment in self.history.cover(upto):
+                opened = self.history.opened(segment)
+                files.append(opened.native)
+                head = opened.after
+        except LocalregError:
+            pass  # a cache that cannot be read is no cache
+        return PastEvents(files, list(self.entries(head, upto=upto)))
+
     def refresh(self, state: State) -> State:
         """The newest state: one probe of the tail if nothing happened since `state`."""
-        entries = list(self.entries(state.head))
-        if not entries:
-            return state
-        return self._on_newer_snapshot(fold(state, entries))
+        newest = fold(state, self.entries(state.head))
+        return state if newest is state else self._on_newer_snapshot(newest)
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
@@ -101,17 +153,25 @@ class Log:
                 f"no commit {commit} in {self.store.uri}: the newest is {newest.head.commit}", code="no_such_commit"
             )
         start = self._start(at_most=commit)
-        return fold(start, self.entries(start.head, upto=commit))
+        return fold(start, self.past(start.head, commit))
 
     def _start(self, *, at_most: int | None = None) -> State:
         """Where to begin folding: the newest readable snapshot of this log, not newer than `at_most`; else nothing."""
-        state = snapshot.load(self.store, self.origin.digest, at_most=at_most)
+        state = self.snapshot(at_most=at_most)
         if state is None:
             return State(self.origin)
         self.refuse_rolled_back(state)
         features = [(row.name, row.fields) for row in state.children(FEATURE)]
         refuse_unknown_to_readers(features, self.store.uri)
         return state
+
+    def snapshot(self, *, at_most: int | None = None) -> State | None:
+        """The newest readable snapshot of this log, not newer than commit `at_most`; None if there is none."""
+        return snapshot.load(self.store, self.origin.digest, self._folded, at_most=at_most)
+
+    def _folded(self, commit: int) -> State:
+        """The state at a commit, from the entries alone."""
+        return fold(State(self.origin), self.entries(self.origin, upto=commit))
 
     def refuse_rolled_back(self, shown: State) -> None:
         """Notice a log that no longer leads to what a snapshot shows: its end was lost, or another stands there.
@@ -132,7 +192,7 @@ class Log:
                 pass  # an entry that is only damaged has an error of its own, which says more
         fault, code = ("is missing", "entry_missing") if data is None else ("is another entry", "entry_swapped")
         raise IntegrityError(
-            f"{self.name_of(path)} {fault}: {self.name_of(shown.base.file or 'snapshots')} shows what was there; "
+            f"{self.name_of(path)} {fault}: {self.name_of(shown.base.path or 'snapshots')} shows what was there; "
             "restore the missing entries from a copy or, if the log was rolled back on purpose, delete the files in "
             f"{self.name_of('snapshots')}",
             code=code,
@@ -241,13 +301,15 @@ class Log:
         A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all the same.
         """
         state = self._on_newer_snapshot(state)
-        if state.head.commit - state.base.commit < SNAPSHOT_EVERY:
+        if state.head.commit - state.base.commit < SNAPSHOT_EVERY and state.changed < SNAPSHOT_ROWS:
             return state
+        commit = state.head.commit
         try:
-            return snapshot.save(self.store, self.origin.digest, state)
+            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
+            self.history.extend(self.entries, commit)
         except LocalregError as error:
             import logging
 
-            where = self.name_of(f"commit {state.head.commit}")
+            where = self.name_of(f"commit {commit}")
             logging.getLogger("localreg").warning("no snapshot at %s: %s", where, error)
-            return state
+        return state

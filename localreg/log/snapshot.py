@@ -1,194 +1,231 @@
-"""Snapshot files: the state at one commit, as a cache that may be deleted at any time.
+"""Snapshots: the state at one commit, as a set of layers that may be deleted at any time.
 
-A snapshot is a Parquet file of rows `(kind, parent, name, id, record, …)`, sorted by kind, parent and name. Which
-commit it shows stands in its key-value metadata; a hint beside it names the newest. A snapshot that is missing, torn,
-of another log or of a layout that we do not know is passed over: the log alone is the truth.
+A set is a large layer and a few smaller ones over it, each with what changed since: writing a snapshot costs what has
+changed, not what there is. The newest layer names those that it lies upon, so one path is a whole set; a hint beside
+them names the newest. Names end with a digest, so a file never changes under its name, and two writers of one
+snapshot do not meet. A set with a layer that is missing, torn, of another log or of a layout that we do not know is
+passed over: the log alone is the truth.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from localreg.canonical import JsonObject, canonical, parse, sha256_hex
+from localreg.canonical import canonical, parse
 from localreg.errors import LocalregError
-from localreg.log.entry import Head
+from localreg.log.layer import REMOVED, DamagedLayerError, Layer, footer_digest, layer_commit
 from localreg.log.state import Row, State
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from pathlib import Path
 
     from localreg.storage import Store
 
-__all__ = ["SnapshotBase", "hinted_commit", "load", "rows_table", "save"]
+__all__ = ["LayeredBase", "hinted_commit", "load", "paths", "save"]
 
+FOLDER = "snapshots"
 HINT = "snapshots/latest.json"
-LAYOUT = 1
-"""Snapshots of another layout are passed over and rebuilt."""
-KEPT = 2
-"""Complete snapshots that stay: one for a reader that has just read an older hint."""
 
-COLUMNS = (
-    "kind",
-    "parent",
-    "name",
-    "id",
-    "record",
-    "created_commit",
-    "created_event",
-    "created_at",
-    "created_by",
-    "updated_commit",
-    "updated_event",
-    "updated_at",
-    "updated_by",
-)
-_INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
+SMALL = 4_096
+"""Rows up to which a layer is rewritten with every snapshot: it costs less than one more file for every reader."""
+GROWTH = 8
+"""A layer is merged with the newer ones once these have an eighth of its rows. So each row is rewritten a few times in
+its life, and a set of n rows has about log8(n / 4,096) + 1 layers."""
+
+_T = TypeVar("_T")
+
+Rebuild = Callable[[], State]
+"""Gives the same state from the log alone."""
 
 
-class SnapshotBase:
-    """The records of a snapshot file, in memory; a record's JSON is parsed when it is asked for."""
+class LayeredBase:
+    """The records of a set of layers; what the newest layer says of a record counts.
 
-    def __init__(self, table: pa.Table, *, file: str, commit: int) -> None:
-        self.file = file
-        self.commit = commit
-        self._columns = {name: table[name].to_pylist() for name in COLUMNS}
-        self._ids: dict[tuple[str, str], int] = {}
-        self._names: dict[tuple[str, str], dict[str, int]] = {}
-        columns = (self._columns[name] for name in ("kind", "parent", "name", "id"))
-        for number, (kind, parent, name, id) in enumerate(zip(*columns, strict=True)):
-            self._ids[kind, id] = number
-            self._names.setdefault((kind, parent), {})[name] = number
+    When a layer turns out to be damaged the records are folded from the log instead, once, and nobody above notices.
+    """
+
+    def __init__(self, layers: Sequence[Layer], rebuild: Rebuild) -> None:
+        self.layers = tuple(layers)
+        self.commit = layers[-1].head.commit
+        self.path = layers[-1].path
+        self._rebuild = rebuild
+        self._rebuilt: State | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether a layer turned out to be damaged: the next snapshot must not be built on these."""
+        return self._rebuilt is not None
 
     def get(self, kind: str, id: str) -> Row | None:
         """The record, or None."""
-        number = self._ids.get((kind, id))
-        return None if number is None else self._row(number)
+        return self._answer(lambda: self._get(kind, id), lambda state: state.get(kind, id))
 
     def find(self, kind: str, name: str, parent: str) -> Row | None:
         """The record of that name, or None."""
-        number = self._names.get((kind, parent), {}).get(name)
-        return None if number is None else self._row(number)
+        return self._answer(lambda: self._find(kind, name, parent), lambda state: state.find(kind, name, parent))
+
+    def holds(self, kind: str, id: str) -> bool:
+        """Whether a layer says anything of the record."""
+        return any(layer.holds(kind, id) for layer in self.layers)
 
     def children(self, kind: str, parent: str) -> Iterable[Row]:
         """All of one kind within one parent."""
-        return map(self._row, self._names.get((kind, parent), {}).values())
+        return self._answer(
+            lambda: list(self._shown(lambda layer: layer.children(kind, parent))),
+            lambda state: state.children(kind, parent),
+        )
 
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """All of them, or all of one kind."""
-        return (self._row(number) for (of_kind, _), number in self._ids.items() if kind in (None, of_kind))
+        return self._answer(lambda: list(self._shown(lambda layer: layer.all(kind))), lambda state: state.rows(kind))
 
-    def _row(self, number: int) -> Row:
-        column = {name: values[number] for name, values in self._columns.items()}
-        text = column["record"]
-        return Row(
-            kind=column["kind"],
-            parent=column["parent"],
-            name=column["name"],
-            id=column["id"],
-            record=None if text is None else cast(JsonObject, parse(text)),
-            created=(column["created_commit"], column["created_event"]),
-            created_at=column["created_at"],
-            created_by=column["created_by"],
-            updated=(column["updated_commit"], column["updated_event"]),
-            updated_at=column["updated_at"],
-            updated_by=column["updated_by"],
-        )
+    def files(self) -> list[Path]:
+        """Native paths of the layers, oldest first; none if they cannot be read as they are."""
 
+        def checked() -> list[Path]:
+            for layer in self.layers:
+                layer.check_rows()
+            native = [layer.native for layer in self.layers]
+            return native if all(map(os.path.exists, native)) else []
 
-def rows_table(rows: Iterable[Row]) -> pa.Table:
-    """Rows as an Arrow table with the columns of a snapshot; `record` is canonical JSON text."""
-    import pyarrow as pa
+        return self._answer(checked, lambda _: [])
 
-    values = [
-        (
-            row.kind,
-            row.parent,
-            row.name,
-            row.id,
-            None if row.record is None else canonical(row.record),
-            *row.created,
-            row.created_at,
-            row.created_by,
-            *row.updated,
-            row.updated_at,
-            row.updated_by,
-        )
-        for row in rows
-    ]
-    columns: Sequence[Sequence[object]] = list(zip(*values, strict=True)) or [()] * len(COLUMNS)
-    arrays = [pa.array(column, _type(name)) for name, column in zip(COLUMNS, columns, strict=True)]
-    return pa.table(arrays, names=list(COLUMNS))
+    def _get(self, kind: str, id: str) -> Row | None:
+        for layer in reversed(self.layers):
+            row = layer.get(kind, id)
+            if row is not None:
+                return None if row is REMOVED else row
+        return None
 
+    def _find(self, kind: str, name: str, parent: str) -> Row | None:
+        for place in range(len(self.layers) - 1, -1, -1):
+            row = self.layers[place].find(kind, name, parent)
+            # A newer layer may have renamed or removed what this one still calls so.
+            if row is not None and not any(newer.holds(kind, row.id) for newer in self.layers[place + 1 :]):
+                return row
+        return None
 
-def _type(column: str) -> pa.DataType:
-    import pyarrow as pa
+    def _shown(self, of: Callable[[Layer], Iterable[Row]]) -> Iterator[Row]:
+        shadowed: set[tuple[str, str]] = set()
+        for layer in reversed(self.layers):
+            yield from (row for row in of(layer) if (row.kind, row.id) not in shadowed)
+            if layer is not self.layers[0]:
+                shadowed.update(layer.shadows())
 
-    return pa.int64() if column in _INTEGERS else pa.string()
+    def _answer(self, ask: Callable[[], _T], instead: Callable[[State], _T]) -> _T:
+        if self._rebuilt is None:
+            try:
+                return ask()
+            except DamagedLayerError as error:
+                import logging
+
+                with self._lock:
+                    if self._rebuilt is None:
+                        logging.getLogger("localreg").warning("%s; the log is read instead, which takes longer", error)
+                        self._rebuilt = self._rebuild()
+        return instead(self._rebuilt)
 
 
-def save(store: Store, origin: str, state: State) -> State:
+def save(store: Store, origin: str, state: State, rebuild: Rebuild) -> State:
     """Write the snapshot of a state and its hint; clean up older ones. Returns the same state on the new base.
 
     Args:
         store: the namespace's.
         origin: digest that the log began with: tells this log from any other.
         state: what to write.
+        rebuild: gives this state again from the log alone, should the files be damaged later.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from localreg.log.layer_writer import changes_table, merged_bytes  # numpy and pyarrow come with it
 
-    table = rows_table(sorted(state.rows(), key=lambda row: (row.kind, row.parent, row.name)))
-    meta = _signed({"layout": LAYOUT, "origin": origin, "rows": table.num_rows, **state.head._asdict()})
-    path = f"snapshots/{state.head.commit:020d}.parquet"
-    sink = pa.BufferOutputStream()
-    schema = table.schema.with_metadata({"localreg": meta})
-    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
-        for begin, end in _runs(table["kind"].to_pylist()):
-            writer.write_table(table.slice(begin, end - begin), row_group_size=10_000)
-    store.put(path, sink.getvalue())
+    layers = _sound_layers(store, state)
+    if not layers and state.base.commit:  # on a base that cannot be built upon: all of it is new
+        changes = changes_table(((row.kind, row.id), row) for row in state.rows())
+    else:
+        overlay = state.overlay()
+        changes = changes_table((key, row) for key, row in overlay if row is not None or _held(layers, key))
+    merged = _worth_merging(layers, changes.num_rows)
+    below = layers[: len(layers) - merged]
+    under = [layer.path for layer in below]
+    data = merged_bytes(
+        layers[len(below) :],
+        changes,
+        below,
+        {"origin": origin, "under": list(under), "replaced": [layer.path for layer in layers], **state.head._asdict()},
+    )
+    path = _path(state.head.commit, data)
+    store.put(path, data)
     store.put(HINT, canonical({"path": path}).encode())
-    _clean_up(store)
-    return State(state.head, SnapshotBase(table, file=path, commit=state.head.commit))
+    layer = Layer(path, store.local_file(path), origin=origin)
+    _clean_up(store, layer)
+    return State(state.head, LayeredBase([*below, layer], rebuild))
 
 
-def _signed(meta: JsonObject) -> str:
-    """The text of the metadata with its own digest: Parquet has checksums for its pages alone."""
-    return canonical({**meta, "check": sha256_hex(canonical(meta))})
+def _sound_layers(store: Store, state: State) -> tuple[Layer, ...]:
+    """The layers under a state; none if a new one cannot be laid upon them."""
+    base = state.base
+    if not isinstance(base, LayeredBase) or base.damaged or any(store.size(path.path) is None for path in base.layers):
+        return ()
+    return base.layers
 
 
-def _runs(kinds: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Where each kind begins and ends: a row group holds one kind only."""
-    begin = 0
-    for number in range(1, len(kinds) + 1):
-        if number == len(kinds) or kinds[number] != kinds[begin]:
-            yield begin, number
-            begin = number
+def _held(layers: Sequence[Layer], key: tuple[str, str]) -> bool:
+    return any(layer.holds(*key) for layer in layers)
 
 
-def _clean_up(store: Store) -> None:
+def _worth_merging(layers: Sequence[Layer], changes: int) -> int:
+    """How many of the newest layers a snapshot with so many changed rows takes in."""
+    merged, rows = 0, changes
+    for layer in reversed(layers):
+        if layer.rows > max(SMALL, GROWTH * rows):
+            break
+        rows += layer.rows
+        merged += 1
+    return merged
+
+
+def _path(commit: int, data: bytes) -> str:
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    return f"{FOLDER}/{commit:020d}-{footer_digest(data[-footer:])}.parquet"
+
+
+def _clean_up(store: Store, newest: Layer) -> None:
+    """Leave this set, and the one before it for a reader that has just read an older hint."""
+    kept = {newest.path, *newest.under, *newest.replaced}
     with contextlib.suppress(LocalregError):  # tidying is worth no error: the next snapshot tries again
-        for path in _newest_first(store)[KEPT:]:
-            store.delete(path)
+        for path in store.list(FOLDER):
+            commit = layer_commit(path)
+            if path.endswith(".parquet") and path not in kept and (commit is None or commit <= newest.head.commit):
+                store.delete(path)
 
 
-def load(store: Store, origin: str, *, at_most: int | None = None) -> State | None:
+def load(store: Store, origin: str, rebuild: Callable[[int], State], *, at_most: int | None = None) -> State | None:
     """The state of the newest readable snapshot, not newer than commit `at_most`; None if there is none."""
     for path in _candidates(store, at_most):
-        state = _read(store, origin, path)
-        if state is not None and (at_most is None or state.head.commit <= at_most):
-            return state
+        layers = _open_set(store, origin, path)
+        if layers is not None and (at_most is None or layers[-1].head.commit <= at_most):
+            head = layers[-1].head
+            return State(head, LayeredBase(layers, partial(rebuild, head.commit)))
     return None
 
 
 def _candidates(store: Store, at_most: int | None) -> Iterator[str]:
     hinted = _hinted(store)
-    if hinted is not None and at_most is None:
+    if hinted is not None and (at_most is None or (layer_commit(hinted) or 0) <= at_most):
         yield hinted
-    for path in _newest_first(store):
-        if path != hinted or at_most is not None:
+    for path in reversed(paths(store)):
+        if path != hinted and (at_most is None or (layer_commit(path) or 0) <= at_most):
             yield path
+
+
+def paths(store: Store) -> list[str]:
+    """The snapshot files that are there, oldest first; each is the newest layer of a set."""
+    return [path for path in store.list(FOLDER) if layer_commit(path) is not None]
 
 
 def _hinted(store: Store) -> str | None:
@@ -198,37 +235,19 @@ def _hinted(store: Store) -> str | None:
     except LocalregError:
         return None
     path = hint.get("path") if isinstance(hint, dict) else None
-    return path if isinstance(path, str) and path.startswith("snapshots/") else None
+    return path if isinstance(path, str) and path.startswith(f"{FOLDER}/") and layer_commit(path) is not None else None
 
 
 def hinted_commit(store: Store) -> int | None:
     """The commit of the newest snapshot, as the hint says; None if it does not."""
-    stem = (_hinted(store) or "").removeprefix("snapshots/").removesuffix(".parquet")
-    return int(stem) if stem.isdecimal() else None
+    hinted = _hinted(store)
+    return None if hinted is None else layer_commit(hinted)
 
 
-def _newest_first(store: Store) -> list[str]:
-    return sorted((path for path in store.list("snapshots") if path.endswith(".parquet")), reverse=True)
-
-
-def _read(store: Store, origin: str, path: str) -> State | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _open_set(store: Store, origin: str, path: str) -> list[Layer] | None:
+    """The layers of a set, oldest first; None if it is not whole."""
     try:
-        data = store.get(path)
-        if data is None:
-            return None
-        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
-            meta = parse((file.schema_arrow.metadata or {}).get(b"localreg", b"null"))
-            if not isinstance(meta, dict) or (meta.get("layout"), meta.get("origin")) != (LAYOUT, origin):
-                return None
-            if meta.pop("check", None) != sha256_hex(canonical(meta)):
-                return None
-            table = file.read(columns=list(COLUMNS), use_threads=False)
-        if table.num_rows != meta["rows"] or table.schema.types != [_type(name) for name in COLUMNS]:
-            return None  # no checksum covers the footer's own claims
-        head = Head(cast(int, meta["commit"]), cast(str, meta["digest"]), cast(str, meta["time"]))
-        return State(head, SnapshotBase(table, file=path, commit=head.commit))
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, LocalregError):
+        newest = Layer(path, store.local_file(path), origin=origin)
+        return [*(Layer(under, store.local_file(under), origin=origin) for under in newest.under), newest]
+    except LocalregError:
         return None  # a cache that cannot be read is no cache

@@ -11,6 +11,7 @@ namespace can be listed. Kinds that a later release brings are folded just the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -97,15 +98,18 @@ class Row(NamedTuple):
 
 
 class Base(Protocol):
-    """Records as of a snapshot: three ways to look them up."""
-
-    @property
-    def file(self) -> str | None:
-        """Path of the snapshot file that holds exactly these records, for queries; None if there is none."""
+    """Records as of a snapshot: ways to look them up."""
 
     @property
     def commit(self) -> int:
         """The commit that it shows."""
+
+    @property
+    def path(self) -> str:
+        """The snapshot's file, within the namespace; "" if there is none."""
+
+    def files(self) -> list[Path]:
+        """Native paths of Parquet files with these records, oldest first, for queries; none if there are none."""
 
     def get(self, kind: str, id: str) -> Row | None:
         """The record, or None."""
@@ -123,8 +127,12 @@ class Base(Protocol):
 class EmptyBase:
     """What stands before the first commit."""
 
-    file = None
     commit = 0
+    path = ""
+
+    def files(self) -> list[Path]:
+        """None."""
+        return []
 
     def get(self, kind: str, id: str) -> Row | None:
         """Nothing."""
@@ -191,6 +199,11 @@ class State:
         """What changed since the base, by (kind, id); None = removed."""
         return iter(self._rows.items())
 
+    @property
+    def changed(self) -> int:
+        """How many records changed since the base."""
+        return len(self._rows)
+
     def is_condemned(self, path: str) -> bool:
         """Whether garbage collection has condemned the file: no commit may name it again."""
         return self.get(CONDEMNED, path) is not None
@@ -223,6 +236,12 @@ class Draft(State):
         elif effect == "remove":
             self._remove(change.kind, change.id)
 
+    def extend(self, entry: Entry) -> None:
+        """Fold a whole entry in: the next one."""
+        for event in entry.events:
+            self.apply(event, event)
+        self.head = entry.head
+
     def _put(self, row: Row) -> None:
         old = self.get(row.kind, row.id)
         if old is not None:
@@ -244,7 +263,7 @@ class Draft(State):
             del names[row.name]
 
     def frozen(self, head: Head) -> State:
-        """The finished state. The draft must not be used after."""
+        """The finished state, at `head`. The draft must not be used after."""
         state = State(head, self.base)
         state._rows, state._names = self._rows, self._names
         return state
@@ -253,15 +272,13 @@ class Draft(State):
 def fold(state: State, entries: Iterable[Entry]) -> State:
     """The state after some more entries.
 
-    Pure: folding `a + b` is folding `a`, then `b`.
+    Pure: folding `a + b` is folding `a`, then `b`. Folding nothing gives the state itself.
     """
-    draft = state.draft()
-    head = state.head
+    draft: Draft | None = None
     for entry in entries:
-        for event in entry.events:
-            draft.apply(event, event)
-        head = entry.head
-    return draft.frozen(head)
+        draft = draft or state.draft()
+        draft.extend(entry)
+    return state if draft is None else draft.frozen(draft.head)
 
 
 def _row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, stamp: Stamp) -> Row:

@@ -17,9 +17,10 @@ from localreg.canonical import parse
 from localreg.errors import LocalregError
 from localreg.log import snapshot
 from localreg.log.entry import Entry, Head, entry_path, read
+from localreg.log.layer import layer_commit
 from localreg.log.log import Log
 from localreg.log.parquet import decode
-from localreg.log.state import State, fold
+from localreg.log.state import Draft, State
 from localreg.records.files import FilePointer
 
 __all__ = ["Problem", "VerifyReport", "verify"]
@@ -81,10 +82,13 @@ def verify(log: Log, namespace: str) -> VerifyReport:
     files: dict[str, FilePointer] = {}
     emptied: dict[tuple[int, int], str] = {}
     redacted: set[tuple[int, int]] = set()
-    state: State | None = State(log.origin)
+    draft: Draft | None = State(log.origin).draft()
     snapshots = _snapshots(log)
     for entry in _readable_entries(log, report):
-        state = fold(state, [entry]) if state is not None and state.head.commit == entry.commit - 1 else None
+        if draft is not None and draft.head.commit == entry.commit - 1:
+            draft.extend(entry)
+        else:
+            draft = None  # after a gap nothing can be said of the state
         for event in entry.events:
             if event.action == "condemn":
                 for pointer in event.files:
@@ -95,8 +99,8 @@ def verify(log: Log, namespace: str) -> VerifyReport:
                 emptied[event.commit, event.event] = entry_path(event.commit)
             if event.action == "redact":
                 redacted.update(_redacted_places(event.details))
-        if state is not None and entry.commit in snapshots:
-            _check_snapshot(log, report, state)
+        if draft is not None and entry.commit in snapshots:
+            _check_snapshot(log, report, draft)
     _check_end(log, report)
     for place, path in emptied.items():
         if place not in redacted:
@@ -160,18 +164,17 @@ def _redacted_places(details: object) -> Iterator[tuple[int, int]]:
 
 
 def _snapshots(log: Log) -> set[int]:
-    names = (path.removeprefix("snapshots/").removesuffix(".parquet") for path in log.store.list("snapshots"))
-    return {int(name) for name in names if name.isdecimal()}
+    return {commit for path in snapshot.paths(log.store) if (commit := layer_commit(path)) is not None}
 
 
 def _check_snapshot(log: Log, report: VerifyReport, state: State) -> None:
-    cached = snapshot.load(log.store, log.origin.digest, at_most=state.head.commit)
+    cached = log.snapshot(at_most=state.head.commit)
     if cached is None or cached.head.commit != state.head.commit:
         return  # unreadable: passed over by every reader, too
     if cached.head.digest != state.head.digest:
         _check_standing(log, report, cached)
     elif cached.head != state.head or _as_set(cached) != _as_set(state):
-        path = cached.base.file or "snapshots"
+        path = cached.base.path or "snapshots"
         message = f"{path} does not show what the log says; delete it: it is a cache and will be made again"
         report.problems.append(Problem(path, "snapshot_wrong", message))
 
@@ -182,7 +185,7 @@ def _as_set(state: State) -> dict[tuple[str, str], object]:
 
 def _check_end(log: Log, report: VerifyReport) -> None:
     """Entries lost from the end leave a log that is whole; a snapshot of a later commit tells."""
-    newest = snapshot.load(log.store, log.origin.digest)
+    newest = log.snapshot()
     if newest is not None:
         _check_standing(log, report, newest)
 

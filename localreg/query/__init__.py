@@ -1,6 +1,7 @@
 """DuckDB over one snapshot: documented tables, the rewriting of expressions, the read-only guard."""
 
+from localreg.query.database import Databases
 from localreg.query.engine import Engine
 from localreg.query.result import Result
 
-__all__ = ["Engine", "Result"]
+__all__ = ["Databases", "Engine", "Result"]

@@ -1,21 +1,21 @@
 """DuckDB over one state: documented views, made only as far as a query needs them, on a locked connection.
 
-An engine belongs to one immutable state, so its connection is made once and kept. Files are read by DuckDB itself
-through native paths; what the snapshot does not hold yet comes as a small Arrow table.
+An engine belongs to one immutable state; the connections that it asks are shared with the states after it. Files are
+read by DuckDB itself through native paths; what the snapshot does not hold yet comes as a small Arrow table.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, cast
 
-from localreg.canonical import JsonObject, canonical
+from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, InvalidInputError, LocalregError, NotFoundError
-from localreg.log import Entry, Row, State
-from localreg.log.snapshot import rows_table
+from localreg.log import PastEvents, Row, State
+from localreg.log.history import events_table
 from localreg.names import check_whole
+from localreg.query.database import Databases, create_records, load, show_records
 from localreg.query.expressions import rewrite_order_by, rewrite_where
 from localreg.query.guard import check_select, explain_error, locked_connection, referenced_tables, translate_error
 from localreg.query.quoting import identifier, literal
@@ -25,6 +25,8 @@ from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
 from localreg.storage import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
@@ -38,16 +40,18 @@ class Engine:
         state: what is shown.
         namespace: its name, for the `namespace` columns.
         store: where its files lie.
-        entries: the log up to the state, read only if a query asks for it.
+        events: the log up to the state, read only if a query asks for it.
+        databases: the session's connections, shared with the engines of other states.
     """
 
-    def __init__(self, state: State, namespace: str, store: Store, entries: Callable[[], Iterable[Entry]]) -> None:
+    def __init__(
+        self, state: State, namespace: str, store: Store, events: Callable[[], PastEvents], databases: Databases
+    ) -> None:
         self.state = state
         self.namespace = namespace
         self._store = store
-        self._entries = entries
-        self._connections: dict[tuple[frozenset[str], str | None], DuckDBPyConnection] = {}
-        self._lock = threading.RLock()
+        self._events = events
+        self._databases = databases
 
     def sql(self, sql: str, parameters: Sequence[object] = ()) -> Result:
         """The rows of one SELECT over the documented tables.
@@ -96,7 +100,7 @@ class Engine:
     ) -> pa.Table:
         import duckdb
 
-        with self._lock:
+        with self._databases.lock:
             try:
                 cursor = _executed(self._connection(tables()), sql, parameters)
                 types = [str(column[1]) for column in cursor.description or ()]
@@ -118,58 +122,52 @@ class Engine:
         return {name for _, name in named if name in TABLES or name in BULK}
 
     def _connection(self, tables: set[str]) -> DuckDBPyConnection:
-        # Looked for at each query: the snapshot may be cleaned up while we live, and then the records come from memory.
-        base = self._base_file()
-        key = (frozenset(tables), base)
-        if key not in self._connections:
-            parts = self._parts() if tables & BULK.keys() else []
-            paths = [self._native(part["path"]) for part in parts if part["table"] in tables]
-            self._connections[key] = locked_connection(
-                [*paths, *([base] if base else [])],
-                setup=lambda connection: self._create_views(connection, tables, parts, base),
-            )
-        return self._connections[key]
+        """A connection on which the tables show this state."""
+        # Asked for at each query: layers may be cleaned up while we live, and then the records come from memory.
+        layers = self.state.base.files()
+        # Tables of records are swapped; events and bulk rows belong to one state.
+        own = None if tables <= RECORDS else self
+        key = (frozenset(tables), tuple(layers), own)
+        database = self._databases.get(key, lambda: self._new_connection(tables, layers))
+        if database.shown is not self.state:
+            database.shown = None  # until all is in its place
+            self._show(database.connection, layers)
+            database.shown = self.state
+        return database.connection
 
-    def _create_views(
-        self, connection: DuckDBPyConnection, tables: set[str], parts: list[dict[str, Any]], base: str | None
-    ) -> None:
-        connection.execute(f"CREATE SCHEMA {INTERNAL}")
-        self._create_records(connection, base)
-        if "audit_events" in tables:
-            _load(connection, "events", _events_table(self.namespace, self._entries()))
-        for name in tables & TABLES.keys():
-            connection.execute(f"CREATE VIEW {INTERNAL}.{name} AS {TABLES[name].sql}")
-            columns = ", ".join(f'"{column}"' for column in TABLES[name].columns)
-            connection.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM {INTERNAL}.{name} ORDER BY _order')
-        for name in tables & BULK.keys():
-            self._create_bulk(connection, name, [part for part in parts if part["table"] == name])
-
-    def _base_file(self) -> str | None:
-        """Native path of the snapshot under the state; None if there is none, or if it has just been cleaned up."""
-        if self.state.base.file is None:
-            return None
-        try:
-            return str(self._store.local_file(self.state.base.file))
-        except LocalregError:
-            return None
-
-    def _create_records(self, connection: DuckDBPyConnection, base: str | None) -> None:
-        import pyarrow as pa
-
+    def _show(self, connection: DuckDBPyConnection, layers: list[Path]) -> None:
+        if not layers:
+            show_records(connection, self.state.rows(), ())
+            return
         overlay = list(self.state.overlay())
-        rows = self.state.rows() if base is None else (row for _, row in overlay if row is not None)
-        _load(connection, "overlay", rows_table(rows))
-        union = f"SELECT * FROM {INTERNAL}.overlay"
-        if base is not None:
-            changed = {"kind": [kind for (kind, _), _ in overlay], "id": [id for (_, id), _ in overlay]}
-            _load(connection, "changed", pa.table(changed, pa.schema([("kind", pa.string()), ("id", pa.string())])))
-            kept = f"read_parquet({literal(base)}) b ANTI JOIN {INTERNAL}.changed USING (kind, id)"
-            union += f" UNION ALL SELECT b.* FROM {kept}"
+        show_records(connection, (row for _, row in overlay if row is not None), (key for key, _ in overlay))
+
+    def _new_connection(self, tables: set[str], layers: list[Path]) -> DuckDBPyConnection:
+        parts = [part for part in self._parts() if part["table"] in tables] if tables & BULK.keys() else []
+        events = self._events() if "audit_events" in tables else PastEvents([], [])
+        paths = [*(self._native(part["path"]) for part in parts), *map(str, [*layers, *events.files])]
+
+        def create(connection: DuckDBPyConnection) -> None:
+            connection.execute(f"CREATE SCHEMA {INTERNAL}")
+            create_records(connection, self.namespace, layers)
+            self._create_events(connection, events)
+            for name in tables & TABLES.keys():
+                connection.execute(f"CREATE VIEW {INTERNAL}.{name} AS {TABLES[name].sql}")
+                columns = ", ".join(f'"{column}"' for column in TABLES[name].columns)
+                connection.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM {INTERNAL}.{name} ORDER BY _order')
+            for name in tables & BULK.keys():
+                self._create_bulk(connection, name, [part for part in parts if part["table"] == name])
+
+        return locked_connection(paths, setup=create)
+
+    def _create_events(self, connection: DuckDBPyConnection, events: PastEvents) -> None:
+        load(connection, "recent_events", events_table(events.tail))
+        union = f"FROM {INTERNAL}.recent_events"
+        if events.files:
+            files = ", ".join(literal(str(file)) for file in events.files)
+            union += f" UNION ALL FROM read_parquet([{files}])"
         connection.execute(
-            f"""CREATE VIEW {INTERNAL}.records AS SELECT {literal(self.namespace)} AS namespace, kind, parent, name, id,
-                CAST(record AS JSON) AS record, created_commit, created_event, created_by,
-                CAST(created_at AS TIMESTAMPTZ) AS created_at, CAST(updated_at AS TIMESTAMPTZ) AS updated_at
-            FROM ({union})"""
+            f"CREATE VIEW {INTERNAL}.events AS SELECT {literal(self.namespace)} AS namespace, * FROM ({union})"
         )
 
     # --- bulk rows --------------------------------------------------------------------------------------------------
@@ -228,7 +226,7 @@ class Engine:
             native = [self._native(part["path"]) for part in own]
             source = f"{name}_parts_{number}"
             located = [{**part, "file": file} for part, file in zip(own, native, strict=True)]
-            _load(connection, source, pa.Table.from_pylist(located))
+            load(connection, source, pa.Table.from_pylist(located))
             files = ", ".join(map(literal, native))
             rows = (
                 f"FROM read_parquet([{files}], filename = true, file_row_number = true, union_by_name = true) d "
@@ -258,6 +256,9 @@ class Engine:
         return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
 
 
+RECORDS = TABLES.keys() - {"audit_events"}
+"""Tables that are made of records alone."""
+
 _LIMIT_HINT = "it must be a whole number, 0 or more, or None for all"
 _TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema", INTERNAL)
 
@@ -286,31 +287,6 @@ def _typed_columns(fields: list[str], bulk: BulkTable) -> dict[str, str]:
             columns[field] = f"{bulk.typed}_{columns[field]}"
         taken.add(columns[field].lower())
     return columns
-
-
-def _events_table(namespace: str, entries: Iterable[Entry]) -> pa.Table:
-    import pyarrow as pa
-
-    names = ("commit", "event", "time", "actor", "host", "message", "action", "kind", "id", "name", "parent", "digest")
-    objects = ("details", "before", "after")
-    columns: dict[str, list[Any]] = {name: [] for name in (*names, *objects)}
-    for entry in entries:
-        for event in entry.events:
-            for name in names:
-                columns[name].append(getattr(event, name))
-            for name in objects:
-                value = getattr(event, name)
-                columns[name].append(None if value is None else canonical(value))
-    whole = {"commit", "event"}
-    arrays = {name: pa.array(values, pa.int64() if name in whole else pa.string()) for name, values in columns.items()}
-    return pa.table({"namespace": pa.array([namespace] * len(columns["commit"]), pa.string()), **arrays})
-
-
-def _load(connection: DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    """Copy a table into the database: DuckDB cannot push all its join filters into one of Arrow's, and then fails."""
-    connection.register("_incoming", table)
-    connection.execute(f"CREATE TABLE {INTERNAL}.{name} AS FROM _incoming")
-    connection.unregister("_incoming")
 
 
 def _checked_parameters(parameters: Sequence[object]) -> list[object]:

@@ -38,7 +38,7 @@ _MADE_COLUMNS = {"created_at": TIME, "created_by": TEXT, "updated_at": TIME}
 _MODELS = f"""
 SELECT r.id, r.namespace, r.name, (r.record->>'description') AS description, (r.record->>'owner') AS owner,
     (r.record->>'task') AS task, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
-    coalesce((r.record->'metadata'), '{{}}') AS metadata, w.name AS workflow, v.latest_version,
+    coalesce(r.metadata, '{{}}') AS metadata, w.name AS workflow, v.latest_version,
     coalesce(a.aliases, []) AS aliases, coalesce(CAST((r.record->'archived') AS BOOLEAN), false) AS archived, {_MADE}
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
@@ -56,8 +56,8 @@ WHERE r.kind = 'model'
 _MODEL_VERSIONS = f"""
 SELECT r.id, r.namespace, m.name AS model, r.name AS version, (r.record->>'description') AS description,
     to_json(map_concat(
-        CAST(coalesce((m.record->'metadata'), '{{}}') AS MAP(VARCHAR, JSON)),
-        CAST(coalesce((r.record->'metadata'), '{{}}') AS MAP(VARCHAR, JSON))
+        CAST(coalesce(m.metadata, '{{}}') AS MAP(VARCHAR, JSON)),
+        CAST(coalesce(r.metadata, '{{}}') AS MAP(VARCHAR, JSON))
     )) AS metadata,
     coalesce(a.aliases, []) AS aliases, {_MADE}
 FROM localreg_internal.records r

@@ -27,7 +27,7 @@ from localreg.storage import Store
 
 if TYPE_CHECKING:
     from localreg.log.verify import VerifyReport
-    from localreg.query import Engine
+    from localreg.query import Databases, Engine
 
 __all__ = ["Precondition", "Session", "Transaction", "open_session", "preconditions"]
 
@@ -38,7 +38,7 @@ preconditions: list[Precondition] = []
 """What must hold of every commit. Upper layers add theirs when they are imported: policies, access."""
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
-_abandoned: list[Engine | None] = []
+_abandoned: list[Databases | None] = []
 
 
 def _refuse_condemned_files(before: State, after: State, changes: Sequence[Change]) -> None:
@@ -95,6 +95,7 @@ class Session:
         self.place = Place(opening or self, namespace)
         self._state: State | None = None
         self._engine: Engine | None = None
+        self._databases: Databases | None = None
         self._as_of: AsOf | None = None
         self._lock = threading.RLock()
         _sessions.add(self)
@@ -146,7 +147,7 @@ class Session:
 
     def entries(self, after: Head | None = None) -> Iterator[Entry]:
         """The log up to the state that is shown, from the beginning or from a given place."""
-        return self.log.entries(after or self.log.origin, upto=self.state().head.commit)
+        return self.log.past(after or self.log.origin, self.state().head.commit)
 
     def engine(self) -> Engine:
         """Queries about the state that is shown; kept until the state changes."""
@@ -159,12 +160,12 @@ class Session:
             return self._engine
 
     def _new_engine(self, state: State) -> Engine:
-        def entries() -> Iterator[Entry]:
-            return self.log.entries(self.log.origin, upto=state.head.commit)
+        from localreg.query import Databases, Engine  # not before a query comes: it is a fifth of the import
 
-        from localreg.query import Engine  # not before a query comes: it is a fifth of the import
-
-        return Engine(state, self.namespace, self.store, entries)
+        self._databases = self._databases or Databases()
+        return Engine(
+            state, self.namespace, self.store, lambda: self.log.past_events(state.head.commit), self._databases
+        )
 
     def at_namespace(self, name: str) -> Session:
         """Another namespace of the same registry; of a look into the past, as it was at the same time."""
@@ -181,7 +182,7 @@ class Session:
     def close(self) -> None:
         """Let go of state and connections; the session can still be used, and loads them again."""
         with self._lock:
-            self._engine = None
+            self._engine = self._databases = None
             if self._as_of is None:
                 self._state = None
 
@@ -359,8 +360,8 @@ def _after_fork() -> None:
     """A lock that another thread held at the fork would never be released in the child; nor has DuckDB its threads."""
     for session in list(_sessions):
         session._lock = threading.RLock()
-        _abandoned.append(session._engine)  # closing its connections would wait for threads that are not here
-        session._engine = None
+        _abandoned.append(session._databases)  # closing their connections would wait for threads that are not here
+        session._engine = session._databases = None
 
 
 if hasattr(os, "register_at_fork"):

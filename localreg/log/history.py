@@ -1,0 +1,279 @@
+"""History segments: old events as columns, so that nobody opens ten thousand entries to look back.
+
+A segment is a Parquet file of the events of a run of commits, a row each. Segments are a cache, as snapshots are: the
+log alone is the truth, and what no readable segment covers is read from there. New segments are short and are merged
+as they grow, so that a log has a handful of them.
+
+Accepted: events that come from a segment have been checked against the chain when it was written, not when it is
+read; its bytes are checked against the digest in its name. `verify` reads entries only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from localreg.canonical import JsonObject, canonical, parse
+from localreg.errors import FormatError, LocalregError
+from localreg.log.entry import Entry, Event, Head
+from localreg.records.files import FilePointer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from localreg.storage import Store
+
+__all__ = ["History", "Segment", "events_table"]
+
+FOLDER = "history"
+LAYOUT = 1
+"""Segments of another layout are passed over."""
+GROWTH = 8
+"""A segment is merged with the newer ones once these hold an eighth of its commits."""
+LONGEST = 65_536
+"""Commits that a segment holds at most: it bounds the memory that making one takes."""
+BATCH = 8_192
+"""Commits that are read at once to make segments of a log that has none."""
+
+TEXTS = ("commit_id", "time", "actor", "host", "kind", "action", "id", "name", "parent", "effect", "message", "digest")
+OBJECTS = ("details", "before", "after")
+COLUMNS = ("commit", "event", *TEXTS, *OBJECTS, "files", "redacted")
+
+_NAME = re.compile(r"history/(\d{20})-(\d{20})-([0-9a-f]{32})\.parquet", re.ASCII)
+
+
+class Segment(NamedTuple):
+    """The events of some commits in a row.
+
+    Attributes:
+        first: number of the first commit.
+        last: number of the last one.
+        path: of the file, within the namespace.
+    """
+
+    first: int
+    last: int
+    path: str
+
+    @property
+    def commits(self) -> int:
+        """How many."""
+        return self.last - self.first + 1
+
+
+class Opened(NamedTuple):
+    """A segment that was found sound.
+
+    Attributes:
+        native: its file, on this machine.
+        before: where the log stands before it.
+        after: where the log stands after it.
+    """
+
+    native: Path
+    before: Head
+    after: Head
+
+
+class History:
+    """The segments of one namespace.
+
+    Attributes:
+        store: the namespace's.
+        origin: where its log began.
+    """
+
+    def __init__(self, store: Store, origin: Head) -> None:
+        self.store = store
+        self.origin = origin
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def cover(self, upto: int) -> list[Segment]:
+        """The segments that hold the log from commit 1 on, as far as they do and not beyond `upto`."""
+        return _cover(self._listed(), upto)
+
+    def entries(self, segment: Segment, *, after: int = 0) -> Iterator[Entry]:
+        """The entries in a segment that come after a commit, in order.
+
+        Raises:
+            LocalregError: before the first one; it is not there, not what was written, or not of this log.
+        """
+        table, opened = self._table(segment)
+        time = opened.before.time
+        events: list[Event] = []
+        for event in _events(table):
+            if events and events[-1].commit != event.commit:
+                time = max(time, events[0].time)
+                if events[0].commit > after:
+                    yield _entry(events, time)
+                events = []
+            events.append(event)
+        if events and events[0].commit > after:
+            yield _entry(events, max(time, events[0].time))
+
+    def opened(self, segment: Segment) -> Opened:
+        """A segment's file, checked, and where the log stands around it.
+
+        Raises:
+            LocalregError: as `entries`.
+        """
+        return self._opened(segment, self._data(segment))
+
+    def _listed(self) -> list[Segment]:
+        named = map(_NAME.fullmatch, self.store.list(FOLDER))
+        return [Segment(int(match[1]), int(match[2]), match[0]) for match in named if match]
+
+    def _data(self, segment: Segment) -> bytes:
+        data = self.store.get(segment.path)
+        if data is None or _digest(data) not in segment.path:
+            raise _damaged(segment)
+        return data
+
+    def _opened(self, segment: Segment, data: bytes) -> Opened:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(pa.BufferReader(data)) as file:
+                meta = cast(JsonObject, parse(file.metadata.metadata[b"localreg"]))
+            if (meta["layout"], meta["origin"]) != (LAYOUT, self.origin.digest):
+                raise _damaged(segment)
+            before, after = (Head(*cast(Any, meta[key])) for key in ("before", "after"))
+        except (pa.ArrowException, OSError, KeyError, TypeError) as error:
+            raise _damaged(segment) from error
+        return Opened(self.store.local_file(segment.path), before, after)
+
+    def _table(self, segment: Segment) -> tuple[pa.Table, Opened]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        data = self._data(segment)
+        opened = self._opened(segment, data)
+        try:
+            return pq.read_table(pa.BufferReader(data), columns=list(COLUMNS), use_threads=False), opened
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(segment) from error
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def extend(self, read: Callable[[Head], Iterator[Entry]], upto: int) -> None:
+        """Write a segment of what none holds yet, merged with as many of the last ones as it has outgrown.
+
+        Args:
+            read: the checked entries after a head.
+            upto: number of the last commit.
+        """
+        there = self._listed()
+        cover = _cover(there, upto)
+        head = self.origin
+        while cover:
+            try:
+                head = self.opened(cover[-1]).after
+                break
+            except LocalregError:  # made anew
+                del cover[-1]
+        for entries in _batches(read(head), upto - head.commit):
+            cover = self._append(cover, head, entries)
+            head = entries[-1].head
+        self._clean_up(there, cover)
+
+    def _append(self, cover: list[Segment], before: Head, entries: list[Entry]) -> list[Segment]:
+        """The cover with some more entries, written."""
+        import pyarrow as pa
+
+        after = entries[-1].head
+        tables = [events_table(entries)]
+        stays, commits = len(cover), len(entries)
+        while stays and cover[stays - 1].commits <= GROWTH * commits and commits + cover[stays - 1].commits <= LONGEST:
+            stays -= 1
+            commits += cover[stays].commits
+            table, opened = self._table(cover[stays])
+            tables.insert(0, table)
+            before = opened.before
+        data = self._file(pa.concat_tables(tables), before, after)
+        segment = Segment(before.commit + 1, after.commit, "")
+        path = f"{FOLDER}/{segment.first:020d}-{segment.last:020d}-{_digest(data)}.parquet"
+        self.store.put(path, data)
+        return [*cover[:stays], segment._replace(path=path)]
+
+    def _file(self, table: pa.Table, before: Head, after: Head) -> bytes:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        meta = canonical({"layout": LAYOUT, "origin": self.origin.digest, "before": [*before], "after": [*after]})
+        sink = pa.BufferOutputStream()
+        with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
+            writer.write_table(table, row_group_size=16_384)
+            writer.add_key_value_metadata({"localreg": meta})
+        return cast(bytes, sink.getvalue().to_pybytes())
+
+    def _clean_up(self, before: Sequence[Segment], cover: Sequence[Segment]) -> None:
+        """Delete what was merged a while ago; what has just been merged stays for who has just listed it."""
+        with contextlib.suppress(LocalregError):  # tidying is worth no error: the next segment tries again
+            if cover:
+                kept = {*cover, *_cover(before, cover[-1].last)}
+                for segment in before:
+                    if segment not in kept and segment.last <= cover[-1].last:
+                        self.store.delete(segment.path)
+
+
+def _cover(there: Iterable[Segment], upto: int) -> list[Segment]:
+    longest = {segment.first: segment for segment in sorted(there) if segment.last <= upto}
+    cover: list[Segment] = []
+    while (first := cover[-1].last + 1 if cover else 1) in longest:
+        cover.append(longest[first])
+    return cover
+
+
+def _batches(entries: Iterator[Entry], count: int) -> Iterator[list[Entry]]:
+    while count > 0 and (batch := list(islice(entries, min(count, BATCH)))):
+        count -= len(batch)
+        yield batch
+
+
+def _entry(events: Sequence[Event], time: str) -> Entry:
+    return Entry(tuple(events), Head(events[0].commit, events[-1].digest, time))
+
+
+def _events(table: pa.Table) -> Iterator[Event]:
+    columns = {name: table[name].to_pylist() for name in COLUMNS}
+    for name in OBJECTS:
+        columns[name] = [None if text is None else parse(text) for text in columns[name]]
+    columns["files"] = [() if text is None else _pointers(text) for text in columns["files"]]
+    yield from map(Event._make, zip(*(columns[name] for name in Event._fields), strict=True))
+
+
+def _pointers(text: str) -> tuple[FilePointer, ...]:
+    return tuple(FilePointer.from_json(pointer) for pointer in cast("list[JsonObject]", parse(text)))
+
+
+def events_table(entries: Iterable[Entry]) -> pa.Table:
+    """Events as an Arrow table with the columns of a segment; objects are canonical JSON text."""
+    import pyarrow as pa
+
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for entry in entries:
+        for event in entry.events:
+            for name in ("commit", "event", *TEXTS, "redacted"):
+                columns[name].append(getattr(event, name))
+            for name in OBJECTS:
+                value = getattr(event, name)
+                columns[name].append(None if value is None else canonical(value))
+            columns["files"].append(canonical([file.to_json() for file in event.files]) if event.files else None)
+    kinds: dict[str, pa.DataType] = {"commit": pa.int64(), "event": pa.int64(), "redacted": pa.bool_()}
+    return pa.table({name: pa.array(values, kinds.get(name, pa.string())) for name, values in columns.items()})
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:32]
+
+
+def _damaged(segment: Segment) -> FormatError:
+    return FormatError(f"{segment.path} is missing or damaged; it is made again from the log", code="history_damaged")

@@ -1,0 +1,393 @@
+"""One snapshot file, as far as it is read: look-ups by id and by name without loading it.
+
+A layer is a Parquet file of rows `(kind, parent, name, id, record, …)`, sorted by kind, parent and name, a row group
+for each run of a kind. Between the last row group and the footer, where Parquet keeps its own indexes, lies one of
+ours: the 64-bit hashes of all (kind, id) and of all (kind, parent, name), each sorted and with the numbers of their
+rows. It is mapped, not read, so a look-up in a million rows touches a few pages, and one for what is not there costs
+nothing else. What the hash finds is compared with the row.
+
+Guarantees: the name of the file ends with the digest of its footer, the footer holds the digests of the index and of
+the rows, and pages have checksums of their own: damage is noticed by whoever reads the damaged place, as
+`DamagedLayerError`, and never read past.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from enum import Enum
+from hashlib import blake2b, sha256
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from localreg.canonical import JsonObject, parse
+from localreg.errors import FormatError, LocalregError
+from localreg.log.entry import Head
+from localreg.log.state import Row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    Keys = npt.NDArray[np.uint64]
+
+__all__ = [
+    "COLUMNS",
+    "JSON_COLUMNS",
+    "LAYOUT",
+    "REMOVED",
+    "DamagedLayerError",
+    "Group",
+    "Layer",
+    "Removed",
+    "footer_digest",
+    "id_key",
+    "layer_commit",
+    "name_key",
+    "schema",
+]
+
+LAYOUT = 2
+"""Snapshot files of another layout are passed over and rebuilt."""
+
+GROUPS_KEPT = 4
+"""Decoded row groups that stay in memory: a few megabytes each at most."""
+
+COLUMNS = (
+    "kind",
+    "parent",
+    "name",
+    "id",
+    "record",
+    "metadata",
+    "created_commit",
+    "created_event",
+    "created_at",
+    "created_by",
+    "updated_commit",
+    "updated_event",
+    "updated_at",
+    "updated_by",
+    "removed",
+    "replaces",
+)
+_INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
+_BOOLEANS = frozenset({"removed", "replaces"})
+JSON_COLUMNS = ("record", "metadata")
+"""JSON text; marked as such in the file, so that a query reads paths in it without another look at the whole."""
+
+
+class DamagedLayerError(FormatError):
+    """A snapshot file is not what was written. Caught within this package: a cache is made again."""
+
+
+class Removed(Enum):
+    """What a layer says of a record that older layers hold and that is gone."""
+
+    REMOVED = "removed"
+
+
+REMOVED: Final = Removed.REMOVED
+
+
+class Group(NamedTuple):
+    """A row group: rows of one kind.
+
+    Attributes:
+        first: number of its first row in the file.
+        lowest: parent and name of its first row.
+        highest: parent and name of its last row.
+    """
+
+    kind: str
+    first: int
+    rows: int
+    lowest: tuple[str, str]
+    highest: tuple[str, str]
+
+
+def schema() -> pa.Schema:
+    """Columns and types of a layer."""
+    import pyarrow as pa
+
+    def kind(column: str) -> pa.DataType:
+        return pa.int64() if column in _INTEGERS else pa.bool_() if column in _BOOLEANS else pa.string()
+
+    return pa.schema([(column, kind(column)) for column in COLUMNS])
+
+
+def id_key(kind: str, id: str) -> int:
+    """What the index knows a record by: 64 bits of BLAKE2b."""
+    return _key(f"{kind}\0{id}")
+
+
+def name_key(kind: str, parent: str, name: str) -> int:
+    """What the index knows a name by."""
+    return _key(f"{kind}\0{parent}\0{name}")
+
+
+def _key(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+
+
+class Layer:
+    """A snapshot file, open. Safe to share between threads; stays readable when the file is deleted.
+
+    Attributes:
+        path: of the file, within the namespace.
+        native: of the file, on this machine.
+        head: where the log stood.
+        under: paths of the older layers that it lies upon, oldest first.
+        rows: how many, removed ones included.
+        groups: its row groups, in order.
+    """
+
+    def __init__(self, path: str, native: Path, *, origin: str) -> None:
+        """Open a file and check its footer.
+
+        Raises:
+            DamagedLayerError: it is not what was written, of another layout, or of another log than `origin`.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.path = path
+        self.native = native
+        self._lock = threading.Lock()
+        self._decoded: dict[int, pa.Table] = {}
+        try:
+            with pa.memory_map(str(native)) as mapped:
+                self._buffer: pa.Buffer = mapped.read_buffer()
+            self._check_footer()
+            self._file: pq.ParquetFile = pq.ParquetFile(pa.BufferReader(self._buffer), page_checksum_verification=True)
+            meta = parse(self._file.metadata.metadata.get(b"localreg", b"null"))
+            self._adopt(cast(JsonObject, meta), origin)
+        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError, LocalregError) as error:
+            raise _damaged(path, error) from error
+
+    def _check_footer(self) -> None:
+        """Before a parser sees it: pyarrow is not made to survive a footer that somebody has altered."""
+        view = memoryview(self._buffer)
+        size = int.from_bytes(view[-8:-4], "little") + 8
+        if size > len(view) or footer_digest(view[-size:]) not in self.path:
+            raise FormatError("its footer does not fit its name")
+
+    def _adopt(self, meta: JsonObject, origin: str) -> None:
+        if (meta["layout"], meta["origin"]) != (LAYOUT, origin):
+            raise FormatError("another layout, or another log")
+        self.head = Head(cast(int, meta["commit"]), cast(str, meta["digest"]), cast(str, meta["time"]))
+        self.under = tuple(cast("list[str]", meta["under"]))
+        self.replaced = tuple(cast("list[str]", meta["replaced"]))
+        self.groups = tuple(
+            Group(kind, first, rows, (low[0], low[1]), (high[0], high[1]))
+            for kind, first, rows, low, high in cast("list[tuple[str, int, int, list[str], list[str]]]", meta["groups"])
+        )
+        self.rows = sum(group.rows for group in self.groups)
+        self._index_at = cast(int, meta["index"])
+        self._index_sha256 = meta["index_sha256"]
+        self._rows_sha256 = meta["rows_sha256"]
+        self._index_checked = False
+
+    # --- look-ups -----------------------------------------------------------------------------------------------------
+
+    def holds(self, kind: str, id: str) -> bool:
+        """Whether it says anything of a record; by the hash alone, so once in 10^13 it says yes for nothing."""
+        return bool(len(self._numbers("id", id_key(kind, id))))
+
+    def get(self, kind: str, id: str) -> Row | Removed | None:
+        """The record, or that it is gone; None if this layer does not say."""
+        for number in self._numbers("id", id_key(kind, id)):
+            row, removed = self._row(int(number))
+            if (row.kind, row.id) == (kind, id):
+                return REMOVED if removed else row
+        return None
+
+    def find(self, kind: str, name: str, parent: str) -> Row | None:
+        """The record of that name, or None."""
+        for number in self._numbers("name", name_key(kind, parent, name)):
+            row, removed = self._row(int(number))
+            if not removed and (row.kind, row.parent, row.name) == (kind, parent, name):
+                return row
+        return None
+
+    def children(self, kind: str, parent: str) -> Iterator[Row]:
+        """All of one kind within one parent, without those that are gone."""
+        import pyarrow.compute as pc
+
+        for number, group in enumerate(self.groups):
+            if group.kind == kind and group.lowest[0] <= parent <= group.highest[0]:
+                table = self.table(number)
+                yield from _rows(table.filter(pc.equal(table["parent"], parent)))
+
+    def all(self, kind: str | None = None) -> Iterator[Row]:
+        """All of them, or all of one kind, without those that are gone."""
+        for number, group in enumerate(self.groups):
+            if kind in (None, group.kind):
+                yield from _rows(self.table(number))
+
+    def shadows(self) -> Iterator[tuple[str, str]]:
+        """(kind, id) of what older layers may hold and must not show."""
+        import pyarrow.compute as pc
+
+        for number, group in enumerate(self.groups):
+            table = self.table(number)
+            for id in table.filter(pc.or_(table["replaces"], table["removed"]))["id"].to_pylist():
+                yield group.kind, id
+
+    def _row(self, number: int) -> tuple[Row, bool]:
+        place = next(place for place, group in enumerate(self.groups) if number < group.first + group.rows)
+        one = self.table(place).slice(number - self.groups[place].first, 1)
+        return _row({name: one[name][0].as_py() for name in COLUMNS}), one["removed"][0].as_py()
+
+    # --- columns ------------------------------------------------------------------------------------------------------
+
+    def table(self, group: int) -> pa.Table:
+        """The rows of one row group.
+
+        Raises:
+            DamagedLayerError: they are not what was written.
+        """
+        import pyarrow as pa
+
+        with self._lock:
+            try:
+                table = self._decoded.pop(group)
+            except KeyError:
+                try:
+                    table = self._file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
+                except (pa.ArrowException, OSError) as error:
+                    raise _damaged(self.path, error) from error
+                table = _plain(table)
+                if table.num_rows != self.groups[group].rows or table.schema.types != schema().types:
+                    raise _damaged(self.path, "a row group is not the one that was written") from None
+            self._decoded[group] = table
+            while len(self._decoded) > GROUPS_KEPT:
+                del self._decoded[next(iter(self._decoded))]
+        return table
+
+    def keys(self) -> tuple[Keys, Keys]:
+        """The hashes of (kind, id) and of (kind, parent, name), by row."""
+        import numpy as np
+
+        id_keys, name_keys, id_rows, name_rows = self._index()
+        by_row = np.empty(self.rows, np.uint64), np.empty(self.rows, np.uint64)
+        by_row[0][id_rows] = id_keys
+        by_row[1][name_rows] = name_keys
+        return by_row
+
+    def holding(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """`holds`, of many (kind, id) at once, each given by its hash."""
+        import numpy as np
+
+        held = self._index()[0]
+        return cast(
+            "npt.NDArray[np.bool_]",
+            np.searchsorted(held, keys, side="right") > np.searchsorted(held, keys, side="left"),
+        )
+
+    def matches(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Rows whose (kind, id) may be among the given ones: their numbers, ascending, and each one's place in `keys`.
+
+        Only the hashes are compared.
+        """
+        import numpy as np
+
+        id_keys, _, id_rows, _ = self._index()
+        begin = np.searchsorted(id_keys, keys, side="left")
+        counts = np.searchsorted(id_keys, keys, side="right") - begin
+        places = np.repeat(np.arange(len(keys)), counts)
+        within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rows = id_rows[np.repeat(begin, counts) + within].astype(np.int64)
+        order = np.argsort(rows, kind="stable")
+        return rows[order], places[order]
+
+    def check_rows(self) -> None:
+        """Compare the rows with their digest, for a reader that does not look at the checksums of pages.
+
+        Raises:
+            DamagedLayerError: they are not what was written.
+        """
+        if sha256(memoryview(self._buffer)[: self._index_at]).hexdigest() != self._rows_sha256:
+            raise _damaged(self.path, "its rows do not fit their digest")
+
+    def _numbers(self, what: str, key: int) -> npt.NDArray[np.uint32]:
+        import numpy as np
+
+        id_keys, name_keys, id_rows, name_rows = self._index()
+        keys, rows = (id_keys, id_rows) if what == "id" else (name_keys, name_rows)
+        wanted = np.uint64(key)
+        begin = int(np.searchsorted(keys, wanted))
+        end = begin
+        while end < len(keys) and keys[end] == wanted:
+            end += 1
+        return rows[begin:end]
+
+    def _index(self) -> tuple[Keys, Keys, npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        import numpy as np
+
+        count, view = self.rows, memoryview(self._buffer)[self._index_at :]
+        if not self._index_checked:
+            if sha256(view[: 24 * count]).hexdigest() != self._index_sha256:
+                raise _damaged(self.path, "its index does not fit its digest")
+            self._index_checked = True
+        keys = np.frombuffer(view, np.uint64, 2 * count)
+        rows = np.frombuffer(view, np.uint32, 2 * count, offset=16 * count)
+        return keys[:count], keys[count:], rows[:count], rows[count:]
+
+
+def footer_digest(footer: bytes | memoryview) -> str:
+    """What a layer's name ends with: the digest of the last bytes of the file, from where the footer begins."""
+    return sha256(footer).hexdigest()[:32]
+
+
+def layer_commit(path: str) -> int | None:
+    """The commit that a file in `snapshots/` shows, as its name says; None if it is no layer's name."""
+    named = re.fullmatch(r"snapshots/(\d{20})-[0-9a-f]{32}\.parquet", path, re.ASCII)
+    return int(named[1]) if named else None
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """JSON columns as the text that they are."""
+    import pyarrow as pa
+
+    for name in JSON_COLUMNS:
+        column = table[name]
+        if isinstance(column.type, pa.BaseExtensionType):
+            plain = pa.chunked_array([chunk.storage for chunk in column.chunks], pa.string())
+            table = table.set_column(COLUMNS.index(name), name, plain)
+    return table
+
+
+def _rows(table: pa.Table) -> Iterator[Row]:
+    columns = {name: table[name].to_pylist() for name in COLUMNS}
+    for number, removed in enumerate(columns["removed"]):
+        if not removed:
+            yield _row({name: values[number] for name, values in columns.items()})
+
+
+def _row(column: dict[str, object]) -> Row:
+    text, metadata = cast("tuple[str | None, str | None]", (column["record"], column["metadata"]))
+    record = None if text is None else cast(JsonObject, parse(text))
+    if record is not None and metadata is not None:
+        record["metadata"] = parse(metadata)
+    values = (
+        *(column[name] for name in COLUMNS[:4]),
+        record,
+        (column["created_commit"], column["created_event"]),
+        column["created_at"],
+        column["created_by"],
+        (column["updated_commit"], column["updated_event"]),
+        column["updated_at"],
+        column["updated_by"],
+    )
+    return Row._make(values)
+
+
+def _damaged(path: str, why: object) -> DamagedLayerError:
+    return DamagedLayerError(
+        f"{path} is damaged ({why}); delete it: it is made again from the log", code="snapshot_damaged"
+    )

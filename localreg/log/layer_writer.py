@@ -1,0 +1,297 @@
+"""Snapshot files, as they are written: from rows, or by merging layers row group by row group.
+
+Merging holds one row group of the largest layer in memory at a time, and all of the others, which are an eighth of it
+at most. Nothing is parsed: a record's text goes from file to file as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from io import BytesIO
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from localreg.canonical import JsonObject, JsonValue, canonical
+from localreg.log.layer import COLUMNS, JSON_COLUMNS, LAYOUT, Group, Layer, id_key, name_key, schema
+from localreg.log.state import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Matches = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+__all__ = ["as_json", "changes_table", "merged_bytes", "rows_table"]
+
+GROUP = 8_192
+"""Rows of a row group at least, but for the last one of a kind; it never has twice as many."""
+
+KEYS = ("id_key", "name_key")
+"""Columns that rows carry with them on the way into a file, where they become its index."""
+
+
+def rows_table(rows: Iterable[Row]) -> pa.Table:
+    """Rows as an Arrow table with the columns of a layer; `record` and `metadata` are canonical JSON text.
+
+    Metadata has a column of its own: it is what people search by, and the rest of a record need not be parsed for it.
+    """
+    import pyarrow as pa
+
+    values = [
+        (
+            *row[:4],
+            *_texts(row.record),
+            *row.created,
+            row.created_at,
+            row.created_by,
+            *row.updated,
+            row.updated_at,
+            row.updated_by,
+            False,
+            False,
+        )
+        for row in rows
+    ]
+    columns: Sequence[Sequence[object]] = list(zip(*values, strict=True)) or [()] * len(COLUMNS)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema().types, strict=True)]
+    return pa.table(arrays, schema=schema())
+
+
+def _texts(record: JsonObject | None) -> tuple[str | None, str | None]:
+    if record is None or "metadata" not in record:
+        return None if record is None else canonical(record), None
+    rest = {key: value for key, value in record.items() if key != "metadata"}
+    return canonical(rest), canonical(record["metadata"])
+
+
+def as_json(table: pa.Table) -> pa.Table:
+    """The table with its JSON columns marked as such."""
+    import pyarrow as pa
+
+    for name in JSON_COLUMNS:
+        chunks = [pa.ExtensionArray.from_storage(pa.json_(pa.utf8()), chunk) for chunk in table[name].chunks]
+        marked = pa.chunked_array(chunks, pa.json_(pa.utf8()))
+        table = table.set_column(table.column_names.index(name), name, marked)
+    return table
+
+
+def changes_table(changes: Iterable[tuple[tuple[str, str], Row | None]]) -> pa.Table:
+    """What an overlay says, with keys: rows that were put, and those of records that are gone."""
+    import numpy as np
+    import pyarrow as pa
+
+    put = [row if row is not None else _gone(kind, id) for (kind, id), row in changes]
+    gone = pa.array([row.created == (0, 0) for row in put], pa.bool_())
+    table = rows_table(put)
+    table = table.set_column(COLUMNS.index("removed"), "removed", gone)
+    ids = np.array([id_key(row.kind, row.id) for row in put], np.uint64)
+    names = np.array([name_key(row.kind, row.parent, row.name) for row in put], np.uint64)
+    return _with_keys(table, ids, names)
+
+
+def _gone(kind: str, id: str) -> Row:
+    return Row(kind, "", "", id, None, (0, 0), "", "", (0, 0), "", "")
+
+
+def merged_bytes(layers: Sequence[Layer], changes: pa.Table, below: Sequence[Layer], meta: JsonObject) -> bytes:
+    """The file of a layer that holds what `layers` and, over them, `changes` say.
+
+    Args:
+        layers: to be merged, oldest first; perhaps none.
+        changes: what came after them, from `changes_table`.
+        below: the layers that the new one will lie upon, oldest first.
+        meta: for the footer: `commit`, `digest`, `time`, `origin`, `under`, `replaced`.
+
+    Raises:
+        DamagedLayerError: a layer is not what was written.
+    """
+    writer = _LayerWriter()
+    upper = _newest([_all_of(layer) for layer in layers[1:]], changes)
+    for kind, table in _merged(layers[0] if layers else None, upper):
+        table = _relative_to(table, below)
+        if table.num_rows:
+            writer.add(kind, table)
+    return writer.finish(meta)
+
+
+def _with_keys(table: pa.Table, ids: npt.NDArray[np.uint64], names: npt.NDArray[np.uint64]) -> pa.Table:
+    import pyarrow as pa
+
+    for column, keys in zip(KEYS, (ids, names), strict=True):
+        table = table.append_column(column, pa.array(keys, pa.uint64()))
+    return table
+
+
+def _all_of(layer: Layer) -> pa.Table:
+    """A whole layer, with keys."""
+    import pyarrow as pa
+
+    tables = [layer.table(number) for number in range(len(layer.groups))]
+    return _with_keys(pa.concat_tables(tables or [schema().empty_table()]), *layer.keys())
+
+
+def _newest(older: Sequence[pa.Table], changes: pa.Table) -> pa.Table:
+    """One row for each record: what was said of it last; sorted."""
+    import pyarrow as pa
+
+    table = pa.concat_tables([changes, *reversed(older)])
+    if older:
+        numbered = table.select(["kind", "id"]).append_column("number", pa.array(range(table.num_rows), pa.int64()))
+        first = numbered.group_by(["kind", "id"], use_threads=False).aggregate([("number", "min")])
+        table = table.take(first["number_min"])
+    return _sorted(table)
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    # Strings sort by their bytes, which is the order of code points.
+    return table.sort_by([("kind", "ascending"), ("parent", "ascending"), ("name", "ascending")]).combine_chunks()
+
+
+def _merged(target: Layer | None, upper: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of a layer with those of `upper` in their places, as (kind, table), sorted."""
+    import pyarrow as pa
+
+    keys = list(zip(*(upper[column].to_pylist() for column in ("kind", "parent", "name")), strict=True))
+    position = 0
+    if target is not None:
+        matches = target.matches(upper["id_key"].to_numpy())
+        ids, names = target.keys()
+        for number, group in enumerate(target.groups):
+            begin = position
+            while position < len(keys) and keys[position] <= (group.kind, *group.highest):
+                position += 1
+            span = slice(group.first, group.first + group.rows)
+            table = _without(_with_keys(target.table(number), ids[span], names[span]), group, matches, upper)
+            for kind, few in _by_kind(upper, keys, begin, position):
+                if kind != group.kind:
+                    yield kind, few
+                else:
+                    table = _sorted(pa.concat_tables([table, few]))
+            yield group.kind, table
+    yield from _by_kind(upper, keys, position, len(keys))
+
+
+def _by_kind(
+    table: pa.Table, keys: Sequence[tuple[str, str, str]], begin: int, end: int
+) -> Iterator[tuple[str, pa.Table]]:
+    for kind, run in groupby(range(begin, end), key=lambda number: keys[number][0]):
+        numbers = list(run)
+        yield kind, table.slice(numbers[0], len(numbers))
+
+
+def _without(table: pa.Table, group: Group, matches: Matches, upper: pa.Table) -> pa.Table:
+    """A row group without what `upper` says anew: the hashes gave the candidates, the rows themselves decide."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers, places = matches
+    begin, end = np.searchsorted(numbers, [group.first, group.first + group.rows])
+    if begin == end:
+        return table
+    rows = numbers[begin:end] - group.first
+    said = upper.select(["kind", "id"]).take(places[begin:end])
+    same = pc.and_(pc.equal(table["id"].take(rows), said["id"]), pc.equal(said["kind"], group.kind))
+    stays = np.ones(table.num_rows, np.bool_)
+    stays[rows[same.to_numpy()]] = False
+    return table.filter(pa.array(stays))
+
+
+def _relative_to(table: pa.Table, below: Sequence[Layer]) -> pa.Table:
+    """The rows with `replaces` as it is above the layers `below`; those that are gone only if these may hold them."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    replaces = np.zeros(table.num_rows, np.bool_)
+    keys = table["id_key"].to_numpy()
+    for layer in below:
+        replaces |= layer.holding(keys)
+    column = pa.array(replaces, pa.bool_())
+    table = table.set_column(table.column_names.index("replaces"), "replaces", column)
+    return table.filter(pc.or_(pc.invert(table["removed"]), column))
+
+
+class _LayerWriter:
+    """A file in the making, in memory."""
+
+    def __init__(self) -> None:
+        import pyarrow.parquet as pq
+
+        self._sink = BytesIO()
+        self._parquet = pq.ParquetWriter(
+            self._sink,
+            as_json(schema().empty_table()).schema,
+            compression="zstd",
+            write_page_checksum=True,
+            write_statistics=list(COLUMNS[:4]),
+        )
+        self._groups: list[JsonValue] = []
+        self._rows = 0
+        self._keys: tuple[list[npt.NDArray[np.uint64]], list[npt.NDArray[np.uint64]]] = ([], [])
+        self._kind = ""
+        self._waiting: list[pa.Table] = []
+
+    def add(self, kind: str, table: pa.Table) -> None:
+        """The next rows, in order, all of one kind."""
+        import pyarrow as pa
+
+        if kind != self._kind:
+            self._flush()
+            self._kind = kind
+        self._waiting.append(table)
+        if sum(each.num_rows for each in self._waiting) < 2 * GROUP:
+            return
+        table = pa.concat_tables(self._waiting)
+        whole = table.num_rows // GROUP - 1
+        for number in range(whole):
+            self._write(table.slice(number * GROUP, GROUP))
+        self._waiting = [table.slice(whole * GROUP)]
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            self._write(pa.concat_tables(self._waiting))
+            self._waiting = []
+
+    def _write(self, table: pa.Table) -> None:
+        low, high = (table.slice(number, 1).to_pylist()[0] for number in (0, table.num_rows - 1))
+        bounds: list[JsonValue] = [[row["parent"], row["name"]] for row in (low, high)]
+        self._groups.append([self._kind, self._rows, table.num_rows, *bounds])
+        self._rows += table.num_rows
+        for keys, column in zip(self._keys, KEYS, strict=True):
+            keys.append(table[column].to_numpy())
+        self._parquet.write_table(as_json(table.select(COLUMNS)), row_group_size=table.num_rows)
+
+    def finish(self, meta: JsonObject) -> bytes:
+        """The whole file."""
+        self._flush()
+        self._sink.write(b"\0" * (-self._sink.tell() % 8))  # an index at odd addresses could not be mapped
+        begin = self._sink.tell()
+        with self._sink.getbuffer() as written:
+            rows_sha256 = sha256(written).hexdigest()
+        index = self._index()
+        self._sink.write(index)
+        whole: JsonObject = {
+            **meta,
+            "layout": LAYOUT,
+            "rows": self._rows,
+            "groups": self._groups,
+            "index": begin,
+            "index_sha256": sha256(index).hexdigest(),
+            "rows_sha256": rows_sha256,
+        }
+        self._parquet.add_key_value_metadata({"localreg": canonical(whole)})
+        self._parquet.close()
+        return self._sink.getvalue()
+
+    def _index(self) -> bytes:
+        import numpy as np
+
+        keys = [np.concatenate(each) if each else np.empty(0, np.uint64) for each in self._keys]
+        orders = [np.argsort(each, kind="stable") for each in keys]
+        sorted_keys = [each[order].tobytes() for each, order in zip(keys, orders, strict=True)]
+        return b"".join([*sorted_keys, *(order.astype(np.uint32).tobytes() for order in orders)])
