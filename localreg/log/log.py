@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from localreg.errors import (
+    FormatError,
     IntegrityError,
     InvalidInputError,
     LocalregError,
@@ -22,7 +23,8 @@ from localreg.errors import (
 from localreg.log import snapshot
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, last_digest, now, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
-from localreg.log.history import History
+from localreg.log.history import History, Segment
+from localreg.log.layer import layer_commit
 from localreg.log.parquet import decode
 from localreg.log.state import State, fold
 from localreg.storage import Store
@@ -106,29 +108,41 @@ class Log:
             FormatError, IntegrityError: as `entries`.
         """
         head = after
-        for segment in self.history.cover(upto):
-            if segment.last > head.commit:
-                try:
+        try:
+            for segment in self._cover(upto):
+                if segment.last > head.commit:
                     for entry in self.history.entries(segment, after=head.commit):
                         self._refuse_unknown(entry)
                         yield entry
                         head = entry.head
-                except LocalregError:
-                    break  # a cache that cannot be read is no cache
+        except FormatError:
+            pass  # a cache that cannot be read is no cache
         yield from self.entries(head, upto=upto)
 
     def past_events(self, upto: int) -> PastEvents:
         """The log up to a commit that is known to exist, for a query: files as far as they reach, then entries."""
-        files: list[Path] = []
+        opened = [self.history.opened(segment) for segment in self._cover(upto)]
+        head = opened[-1].after if opened else self.origin
+        return PastEvents([each.native for each in opened], list(self.entries(head, upto=upto)))
+
+    def _cover(self, upto: int) -> list[Segment]:
+        """The history segments up to a commit, as far as they are sound and this log leads to where they end.
+
+        Where the log was rolled back, what they say is no longer true.
+        """
+        cover: list[Segment] = []
         head = self.origin
-        try:
-            for segment in self.history.cover(upto):
+        for segment in self.history.cover(upto):
+            try:
                 opened = self.history.opened(segment)
-                files.append(opened.native)
-                head = opened.after
-        except LocalregError:
-            pass  # a cache that cannot be read is no cache
-        return PastEvents(files, list(self.entries(head, upto=upto)))
+            except LocalregError:
+                break  # a cache that cannot be read is no cache
+            if opened.before != head:
+                break
+            cover.append(segment)
+            head = opened.after
+        data = self.store.get(entry_path(head.commit)) if cover else None
+        return cover if data is not None and last_digest(data) == head.digest else []
 
     def refresh(self, state: State) -> State:
         """The newest state: one probe of the tail if nothing happened since `state`."""
@@ -168,6 +182,17 @@ class Log:
     def snapshot(self, *, at_most: int | None = None) -> State | None:
         """The newest readable snapshot of this log, not newer than commit `at_most`; None if there is none."""
         return snapshot.load(self.store, self.origin.digest, self._folded, at_most=at_most)
+
+    def snapshots(self, commit: int) -> Iterator[State]:
+        """What each readable snapshot of a commit shows."""
+        for path in snapshot.paths(self.store):
+            state = (
+                snapshot.read(self.store, self.origin.digest, self._folded, path)
+                if layer_commit(path) == commit
+                else None
+            )
+            if state is not None:
+                yield state
 
     def _folded(self, commit: int) -> State:
         """The state at a commit, from the entries alone."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from localreg.storage import Store
 
-__all__ = ["LayeredBase", "hinted_commit", "load", "paths", "save"]
+__all__ = ["LayeredBase", "hinted_commit", "load", "paths", "read", "save"]
 
 FOLDER = "snapshots"
 HINT = "snapshots/latest.json"
@@ -207,11 +207,31 @@ def _clean_up(store: Store, newest: Layer) -> None:
 def load(store: Store, origin: str, rebuild: Callable[[int], State], *, at_most: int | None = None) -> State | None:
     """The state of the newest readable snapshot, not newer than commit `at_most`; None if there is none."""
     for path in _candidates(store, at_most):
-        layers = _open_set(store, origin, path)
-        if layers is not None and (at_most is None or layers[-1].head.commit <= at_most):
-            head = layers[-1].head
-            return State(head, LayeredBase(layers, partial(rebuild, head.commit)))
+        state = read(store, origin, rebuild, path)
+        if state is not None and (at_most is None or state.head.commit <= at_most):
+            return state
     return None
+
+
+def read(store: Store, origin: str, rebuild: Callable[[int], State], path: str) -> State | None:
+    """The state that one snapshot shows; None if it cannot be read.
+
+    Args:
+        store: the namespace's.
+        origin: digest that the log began with.
+        rebuild: gives the state at a commit from the log alone, should a layer turn out to be damaged.
+        path: of the newest layer of the set.
+    """
+    try:
+        newest = Layer(path, store.local_file(path), origin=origin)
+        under = [Layer(each, native, origin=origin) for each, native in _native(store, newest.under)]
+    except LocalregError:
+        return None  # a cache that cannot be read is no cache
+    return State(newest.head, LayeredBase([*under, newest], partial(rebuild, newest.head.commit)))
+
+
+def _native(store: Store, files: Iterable[str]) -> list[tuple[str, Path]]:
+    return [(path, store.local_file(path)) for path in files]
 
 
 def _candidates(store: Store, at_most: int | None) -> Iterator[str]:
@@ -242,12 +262,3 @@ def hinted_commit(store: Store) -> int | None:
     """The commit of the newest snapshot, as the hint says; None if it does not."""
     hinted = _hinted(store)
     return None if hinted is None else layer_commit(hinted)
-
-
-def _open_set(store: Store, origin: str, path: str) -> list[Layer] | None:
-    """The layers of a set, oldest first; None if it is not whole."""
-    try:
-        newest = Layer(path, store.local_file(path), origin=origin)
-        return [*(Layer(under, store.local_file(under), origin=origin) for under in newest.under), newest]
-    except LocalregError:
-        return None  # a cache that cannot be read is no cache

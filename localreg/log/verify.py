@@ -100,7 +100,7 @@ def verify(log: Log, namespace: str) -> VerifyReport:
             if event.action == "redact":
                 redacted.update(_redacted_places(event.details))
         if draft is not None and entry.commit in snapshots:
-            _check_snapshot(log, report, draft)
+            _check_snapshots(log, report, draft)
     _check_end(log, report)
     for place, path in emptied.items():
         if place not in redacted:
@@ -167,16 +167,14 @@ def _snapshots(log: Log) -> set[int]:
     return {commit for path in snapshot.paths(log.store) if (commit := layer_commit(path)) is not None}
 
 
-def _check_snapshot(log: Log, report: VerifyReport, state: State) -> None:
-    cached = log.snapshot(at_most=state.head.commit)
-    if cached is None or cached.head.commit != state.head.commit:
-        return  # unreadable: passed over by every reader, too
-    if cached.head.digest != state.head.digest:
-        _check_standing(log, report, cached)
-    elif cached.head != state.head or _as_set(cached) != _as_set(state):
-        path = cached.base.path or "snapshots"
-        message = f"{path} does not show what the log says; delete it: it is a cache and will be made again"
-        report.problems.append(Problem(path, "snapshot_wrong", message))
+def _check_snapshots(log: Log, report: VerifyReport, state: State) -> None:
+    for cached in log.snapshots(state.head.commit):  # those that cannot be read are passed over by every reader, too
+        if cached.head.digest != state.head.digest:
+            _check_standing(log, report, cached)
+        elif cached.head != state.head or _as_set(cached) != _as_set(state):
+            path = cached.base.path
+            message = f"{path} does not show what the log says; delete it: it is a cache and will be made again"
+            report.problems.append(Problem(path, "snapshot_wrong", message))
 
 
 def _as_set(state: State) -> dict[tuple[str, str], object]:

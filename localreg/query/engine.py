@@ -102,7 +102,7 @@ class Engine:
 
         with self._databases.lock:
             try:
-                cursor = _executed(self._connection(tables()), sql, parameters)
+                cursor = _executed(self.connection(tables()), sql, parameters)
                 types = [str(column[1]) for column in cursor.description or ()]
                 return _labelled(cursor.to_arrow_table(), types)
             except duckdb.Error as error:
@@ -121,8 +121,8 @@ class Engine:
             return {*TABLES, *BULK}
         return {name for _, name in named if name in TABLES or name in BULK}
 
-    def _connection(self, tables: set[str]) -> DuckDBPyConnection:
-        """A connection on which the tables show this state."""
+    def connection(self, tables: set[str]) -> DuckDBPyConnection:
+        """A connection on which these documented tables show this state. To be used under the databases' lock."""
         # Asked for at each query: layers may be cleaned up while we live, and then the records come from memory.
         layers = self.state.base.files()
         # Tables of records are swapped; events and bulk rows belong to one state.

@@ -15,7 +15,7 @@ import pytest
 import localreg
 from tests.compat import scenario
 from tests.compat.independent_reader import Namespace
-from tests.compat.test_independent_reader import independent_answers, without_snapshots
+from tests.compat.test_independent_reader import independent_answers, without_caches
 
 FOLDER = Path(__file__).parent / "format_1"
 
@@ -46,7 +46,7 @@ def test_the_registry_of_format_1_is_read_as_it_was_written(folder: Path, expect
 def test_it_has_a_snapshot_and_a_tail_and_reads_the_same_without(folder: Path, expected: dict[str, Any]) -> None:
     snapshots = sorted((folder / "namespaces/default/snapshots").glob("*.parquet"))
     assert 0 < int(snapshots[-1].stem) < expected["commit"]
-    with localreg.open(without_snapshots(folder), read_only=True) as registry:
+    with localreg.open(without_caches(folder), read_only=True) as registry:
         assert scenario.answers(registry) == expected
 
 

@@ -93,7 +93,7 @@ def test_files_of_one_event_are_in_order_of_path_before_and_behind_a_snapshot() 
     change = Change("thing", "create", "o", "o", after={"id": "o", "name": "o"}, files=files)
     entry, _ = compose(origin, [change], Provenance("ana", "host"), "0" * 32, "2026-01-01T00:00:00.000000Z")
     state = fold(State(origin), [entry])
-    names = [row.name for row in save(MemoryStore(), origin.digest, state).children("file", "o")]
+    names = [row.name for row in save(MemoryStore(), origin.digest, state, lambda: state).children("file", "o")]
     assert names == sorted(names)
     assert [row.name for row in state.children("file", "o")] == names
 

@@ -46,8 +46,9 @@ def entry(folder: Path, commit: int) -> Path:
     return log_of(folder) / f"{commit:020d}.parquet"
 
 
-def without_snapshots(folder: Path) -> Path:
-    shutil.rmtree(folder / "namespaces/default/snapshots")
+def without_caches(folder: Path) -> Path:
+    for cache in ("snapshots", "history"):
+        shutil.rmtree(folder / "namespaces/default" / cache, ignore_errors=True)
     return folder
 
 
@@ -107,7 +108,7 @@ def test_both_readers_give_the_same_answers(made: Path) -> None:
 
 def test_the_log_alone_gives_the_same_answers_as_the_snapshots(folder: Path) -> None:
     with_snapshots = library_answers(folder)
-    assert library_answers(without_snapshots(folder)) == with_snapshots
+    assert library_answers(without_caches(folder)) == with_snapshots
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ def test_an_altered_byte_of_an_entry_is_noticed_by_both(folder: Path, old: bytes
     with localreg.open(folder, read_only=True) as registry:
         assert [problem.code for problem in registry.verify().problems] == ["entry_altered"]
     with pytest.raises(LocalregError, match="altered"):
-        library_answers(without_snapshots(folder))
+        library_answers(without_caches(folder))
 
 
 def test_events_cut_off_the_newest_entry_are_noticed_by_both(folder: Path) -> None:
@@ -199,7 +200,7 @@ def test_entries_in_other_encodings_are_read_the_same(folder: Path, write: Calla
     expected = library_answers(folder)
     for path in log_of(folder).iterdir():
         write(pq.read_table(path, partitioning=None), path)
-    assert library_answers(without_snapshots(folder)) == expected
+    assert library_answers(without_caches(folder)) == expected
     assert independent_answers(folder) == expected
     with localreg.open(folder) as registry:
         assert registry.verify().ok
@@ -220,7 +221,7 @@ def test_a_redaction_twin_still_chains_for_both(folder: Path) -> None:
         if event["commit"] == commit:
             event.update(before=None, after=None, message=None)
     _empty_payloads(entry(folder, commit))
-    assert library_answers(without_snapshots(folder)) == expected
+    assert library_answers(without_caches(folder)) == expected
     assert independent_answers(folder) == expected
     with localreg.open(folder) as registry:
         assert [problem.code for problem in registry.verify().problems] == ["payload_missing"]
@@ -240,7 +241,7 @@ def test_a_redacted_record_is_a_stub_with_id_and_name_for_both(folder: Path) -> 
         commit = registry.commit
     _empty_payloads(entry(folder, commit))
     assert Namespace(folder).models()["secret 7"]["metadata"] == {}
-    assert library_answers(without_snapshots(folder))["models"]["secret 7"]["metadata"] == {}
+    assert library_answers(without_caches(folder))["models"]["secret 7"]["metadata"] == {}
     assert b"hunter2" not in b"".join(path.read_bytes() for path in folder.rglob("*.parquet"))
 
 

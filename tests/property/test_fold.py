@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, NamedTuple
 
+import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localreg.canonical import JsonObject
-from localreg.log import Change, Entry, Head, Log, Provenance, Row, State, fold, snapshot
+from localreg.log import Change, Entry, Head, Log, PastEvents, Provenance, Row, State, fold, layer_writer, snapshot
+from localreg.log import history as history_module
 from localreg.log.entry import compose, entry_path, genesis, read
+from localreg.log.history import events_table
 from localreg.log.parquet import decode, encode
+from localreg.query import Databases, Engine
+from localreg.query.tables import INTERNAL
 from localreg.records.files import FilePointer
 from localreg.storage import MemoryStore
 
@@ -196,8 +203,8 @@ def test_a_snapshot_and_its_tail_are_the_full_replay(history: History, at: int) 
     first, second = cut(history, at)
     store = MemoryStore()
     origin = genesis(REGISTRY, "default").digest
-    saved = snapshot.save(store, origin, fold(EMPTY, first))
-    loaded = snapshot.load(store, origin)
+    saved = snapshot.save(store, origin, fold(EMPTY, first), lambda: fold(EMPTY, first))
+    loaded = snapshot.load(store, origin, lambda commit: fold(EMPTY, history.entries[:commit]))
     assert loaded is not None
     for base in (saved, loaded):
         assert base.base.commit == len(first)
@@ -219,7 +226,7 @@ def test_the_state_at_a_commit_is_what_was_seen_then(history: History, snapshots
         state = log.load()
         seen.append(everything(state))
         if number in snapshots:
-            snapshot.save(store, log.origin.digest, state)
+            snapshot.save(store, log.origin.digest, state, partial(fold, state, ()))
     newest = log.load()
     for commit, then in enumerate(seen):
         assert everything(log.at(commit, newest)) == then
@@ -227,6 +234,76 @@ def test_the_state_at_a_commit_is_what_was_seen_then(history: History, snapshots
         assert {key: row.record for key, row in then[1].items()} == {
             key: row.record for key, row in history.books[commit].items()
         }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _many_small_layers() -> Iterator[None]:
+    """As few rows as these histories have would never make a second layer, row group or segment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshot, "SMALL", 1)
+        patch.setattr(snapshot, "GROWTH", 2)
+        patch.setattr(layer_writer, "GROUP", 2)
+        patch.setattr(history_module, "GROWTH", 2)
+        patch.setattr(history_module, "BATCH", 2)
+        yield
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(histories(), st.lists(st.integers(1, 8), max_size=6, unique=True))
+def test_layers_upon_layers_show_what_the_whole_log_says(history: History, at: list[int]) -> None:
+    store = MemoryStore()
+    origin = genesis(REGISTRY, "default").digest
+    state = EMPTY
+    for number, entry in enumerate(history.entries, 1):
+        state = fold(state, [entry])
+        if number in at:
+            state = snapshot.save(store, origin, state, refuse_to_rebuild)
+        assert_agrees(state, history.books[number])
+        loaded = snapshot.load(store, origin, refuse_to_rebuild, at_most=number)
+        rest = history.entries[loaded.head.commit if loaded else 0 : number]
+        assert everything(fold(loaded or EMPTY, rest)) == everything(state)
+        assert shown_by_files(state) == shown_by_records(state)
+
+
+def refuse_to_rebuild(*_: object) -> State:
+    raise AssertionError("a sound layer was taken for a damaged one")
+
+
+def shown_by_files(state: State) -> set[tuple[str, str, str, str]]:
+    """What a query finds."""
+    databases = Databases()
+    engine = Engine(state, "default", MemoryStore(), lambda: PastEvents([], []), databases)
+    with databases.lock:
+        rows = (
+            engine.connection({"models"}).execute(f"SELECT kind, parent, name, id FROM {INTERNAL}.records").fetchall()
+        )
+    assert len(set(rows)) == len(rows)
+    return set(rows)
+
+
+def shown_by_records(state: State) -> set[tuple[str, str, str, str]]:
+    return {row[:4] for row in state.rows()}
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(histories(), st.lists(st.integers(1, 8), max_size=6, unique=True), st.integers(0, 8))
+def test_segments_and_the_entries_after_them_are_the_log(history: History, at: list[int], after: int) -> None:
+    log = Log(MemoryStore(), REGISTRY, "default")
+    for number, data in enumerate(history.data, 1):
+        assert log.store.put_if_absent(entry_path(number), data)
+        if number in at:
+            log.history.extend(log.entries, number)
+    last = len(history.entries)
+    begin = min(after, last)
+    head = history.entries[begin - 1].head if begin else log.origin
+    assert list(log.past(head, last)) == history.entries[begin:]
+    for upto in range(last + 1):
+        assert list(log.past(log.origin, upto)) == history.entries[:upto]
+        files, tail = log.past_events(upto)
+        rows = [row for file in files for row in pq.read_table(file).to_pylist()]
+        rows += events_table(tail).to_pylist()
+        assert rows == events_table(history.entries[:upto]).to_pylist()
+    assert [segment.last for segment in log.history.cover(last)][-1:] == sorted(n for n in at if n <= last)[-1:]
 
 
 def assert_agrees(state: State, book: Book) -> None:

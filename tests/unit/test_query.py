@@ -244,8 +244,7 @@ def test_an_old_handle_and_result_outlive_their_snapshot_file(registry: Registry
     lazy = registry.models()
     old = registry.at(commit=70)
     assert len(old.models()) == 70
-    file = Path(registry.uri, "namespaces/default/snapshots", f"{64:020d}.parquet")
-    assert file.exists()
+    (file,) = Path(registry.uri, "namespaces/default/snapshots").glob("*.parquet")
     for number in range(140):
         registry.create_model(f"n{number}")
     assert not file.exists()
