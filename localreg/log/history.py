@@ -14,7 +14,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from localreg.canonical import JsonObject, canonical, parse
@@ -96,7 +96,7 @@ class History:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def cover(self, upto: int) -> list[Segment]:
-        """The segments that hold the log from commit 1 on, as far as they do and not beyond `upto`."""
+        """The segments that hold the log from commit 1 on, as far as they do; the last one may go beyond `upto`."""
         return _cover(self._listed(), upto)
 
     def entries(self, segment: Segment, *, after: int = 0) -> Iterator[Entry]:
@@ -105,18 +105,16 @@ class History:
         Raises:
             LocalregError: before the first one; it is not there, not what was written, or not of this log.
         """
+        import numpy as np
+
         table, opened = self._table(segment)
-        time = opened.before.time
-        events: list[Event] = []
-        for event in _events(table):
-            if events and events[-1].commit != event.commit:
-                time = max(time, events[0].time)
-                if events[0].commit > after:
-                    yield _entry(events, time)
-                events = []
-            events.append(event)
-        if events and events[0].commit > after:
-            yield _entry(events, max(time, events[0].time))
+        commits = table["commit"].to_numpy()
+        begin = int(np.searchsorted(commits, after, side="right"))
+        time = max([opened.before.time, *table["time"][:begin].to_pylist()])
+        for _, group in groupby(_events(table.slice(begin)), key=lambda event: event.commit):
+            events = tuple(group)
+            time = max(time, events[0].time)
+            yield Entry(events, Head(events[0].commit, events[-1].digest, time))
 
     def opened(self, segment: Segment) -> Opened:
         """A segment's file, checked, and where the log stands around it.
@@ -172,6 +170,8 @@ class History:
         """
         there = self._listed()
         cover = _cover(there, upto)
+        if cover and cover[-1].last >= upto:
+            return  # another writer was faster
         head = self.origin
         while cover:
             try:
@@ -225,9 +225,9 @@ class History:
 
 
 def _cover(there: Iterable[Segment], upto: int) -> list[Segment]:
-    longest = {segment.first: segment for segment in sorted(there) if segment.last <= upto}
+    longest = {segment.first: segment for segment in sorted(there)}
     cover: list[Segment] = []
-    while (first := cover[-1].last + 1 if cover else 1) in longest:
+    while (first := cover[-1].last + 1 if cover else 1) in longest and first <= upto:
         cover.append(longest[first])
     return cover
 
@@ -236,10 +236,6 @@ def _batches(entries: Iterator[Entry], count: int) -> Iterator[list[Entry]]:
     while count > 0 and (batch := list(islice(entries, min(count, BATCH)))):
         count -= len(batch)
         yield batch
-
-
-def _entry(events: Sequence[Event], time: str) -> Entry:
-    return Entry(tuple(events), Head(events[0].commit, events[-1].digest, time))
 
 
 def _events(table: pa.Table) -> Iterator[Event]:

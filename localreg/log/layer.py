@@ -284,10 +284,7 @@ class Layer:
         import numpy as np
 
         held = self._index()[0]
-        return cast(
-            "npt.NDArray[np.bool_]",
-            np.searchsorted(held, keys, side="right") > np.searchsorted(held, keys, side="left"),
-        )
+        return np.searchsorted(held, keys, side="right") > np.searchsorted(held, keys, side="left")
 
     def matches(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Rows whose (kind, id) may be among the given ones: their numbers, ascending, and each one's place in `keys`.

@@ -48,10 +48,12 @@ class PastEvents(NamedTuple):
     """A log as a query reads it.
 
     Attributes:
-        files: native paths of history segments, in order.
+        upto: number of the last commit to show.
+        files: native paths of history segments, in order; the last one may go beyond that.
         tail: the entries after them.
     """
 
+    upto: int
     files: list[Path]
     tail: list[Entry]
 
@@ -112,6 +114,8 @@ class Log:
             for segment in self._cover(upto):
                 if segment.last > head.commit:
                     for entry in self.history.entries(segment, after=head.commit):
+                        if entry.commit > upto:
+                            return
                         self._refuse_unknown(entry)
                         yield entry
                         head = entry.head
@@ -120,10 +124,10 @@ class Log:
         yield from self.entries(head, upto=upto)
 
     def past_events(self, upto: int) -> PastEvents:
-        """The log up to a commit that is known to exist, for a query: files as far as they reach, then entries."""
+        """The log up to a commit that is known to exist, for a query; the files may go beyond it."""
         opened = [self.history.opened(segment) for segment in self._cover(upto)]
         head = opened[-1].after if opened else self.origin
-        return PastEvents([each.native for each in opened], list(self.entries(head, upto=upto)))
+        return PastEvents(upto, [each.native for each in opened], list(self.entries(head, upto=upto)))
 
     def _cover(self, upto: int) -> list[Segment]:
         """The history segments up to a commit, as far as they are sound and this log leads to where they end.

@@ -144,7 +144,7 @@ class Engine:
 
     def _new_connection(self, tables: set[str], layers: list[Path]) -> DuckDBPyConnection:
         parts = [part for part in self._parts() if part["table"] in tables] if tables & BULK.keys() else []
-        events = self._events() if "audit_events" in tables else PastEvents([], [])
+        events = self._events() if "audit_events" in tables else PastEvents(0, [], [])
         paths = [*(self._native(part["path"]) for part in parts), *map(str, [*layers, *events.files])]
 
         def create(connection: DuckDBPyConnection) -> None:
@@ -165,7 +165,7 @@ class Engine:
         union = f"FROM {INTERNAL}.recent_events"
         if events.files:
             files = ", ".join(literal(str(file)) for file in events.files)
-            union += f" UNION ALL FROM read_parquet([{files}])"
+            union += f" UNION ALL FROM read_parquet([{files}]) WHERE commit <= {events.upto}"
         connection.execute(
             f"CREATE VIEW {INTERNAL}.events AS SELECT {literal(self.namespace)} AS namespace, * FROM ({union})"
         )

@@ -272,7 +272,7 @@ def refuse_to_rebuild(*_: object) -> State:
 def shown_by_files(state: State) -> set[tuple[str, str, str, str]]:
     """What a query finds."""
     databases = Databases()
-    engine = Engine(state, "default", MemoryStore(), lambda: PastEvents([], []), databases)
+    engine = Engine(state, "default", MemoryStore(), lambda: PastEvents(0, [], []), databases)
     with databases.lock:
         rows = (
             engine.connection({"models"}).execute(f"SELECT kind, parent, name, id FROM {INTERNAL}.records").fetchall()
@@ -299,11 +299,12 @@ def test_segments_and_the_entries_after_them_are_the_log(history: History, at: l
     assert list(log.past(head, last)) == history.entries[begin:]
     for upto in range(last + 1):
         assert list(log.past(log.origin, upto)) == history.entries[:upto]
-        files, tail = log.past_events(upto)
-        rows = [row for file in files for row in pq.read_table(file).to_pylist()]
-        rows += events_table(tail).to_pylist()
+        past = log.past_events(upto)
+        rows = [row for file in past.files for row in pq.read_table(file).to_pylist() if row["commit"] <= upto]
+        rows += events_table(past.tail).to_pylist()
         assert rows == events_table(history.entries[:upto]).to_pylist()
-    assert [segment.last for segment in log.history.cover(last)][-1:] == sorted(n for n in at if n <= last)[-1:]
+    made = [number for number in at if number <= last]
+    assert [segment.last for segment in log.history.cover(last)][-1:] == sorted(made)[-1:]
 
 
 def assert_agrees(state: State, book: Book) -> None:
