@@ -318,7 +318,8 @@ def is_digest(value: object) -> TypeGuard[str]:
 
 # --- finding what was meant -------------------------------------------------------------------------------------------
 
-_CONSIDERED = 5_000  # candidates looked at: about 50 ms, however many there are
+_CONSIDERED = 5_000  # candidates compared: about 50 ms, however many there are
+_LOOKED_THROUGH = 1_000_000  # to find those
 _COMPARED = 100  # characters compared, and candidates compared in full
 _NEAR = 0.6  # difflib's own threshold
 
@@ -326,8 +327,8 @@ _NEAR = 0.6  # difflib's own threshold
 def did_you_mean(name: str, candidates: Iterable[str], n: int = 3) -> str:
     """The end of a "not found" message: `; did you mean 'yolor'?`, or nothing.
 
-    Letter case does not count, and a candidate that contains the name is near whatever its length. Only the first
-    5,000 candidates are looked at, and their first 100 characters, so that an error costs milliseconds.
+    Letter case does not count, and a candidate that contains the name is near whatever its length. Of many candidates
+    5,000 are looked at, those first that begin as the name does or contain it, and their first 100 characters.
     """
     near = _near(name, candidates, n)
     if not near:
@@ -355,11 +356,22 @@ def _near(name: str, candidates: Iterable[str], n: int) -> list[str]:
         return matcher.ratio() if exact else matcher.quick_ratio()
 
     # The quick ratio is an upper bound: the full, quadratic one is only worth its cost for the best of those.
-    bounds = [(likeness(candidate, exact=False), candidate) for candidate in islice(candidates, _CONSIDERED)]
+    bounds = [(likeness(candidate, exact=False), candidate) for candidate in _considered(wanted, candidates)]
     hopeful = sorted((pair for pair in bounds if pair[0] >= _NEAR), key=_first, reverse=True)[:_COMPARED]
     ratios = [(likeness(candidate, exact=True), candidate) for _, candidate in hopeful]
     best = sorted((pair for pair in ratios if pair[0] >= _NEAR), key=_first, reverse=True)
     return [candidate for _, candidate in best[:n]]
+
+
+def _considered(wanted: str, candidates: Iterable[str]) -> list[str]:
+    likely: list[str] = []
+    others: list[str] = []
+    for candidate in islice(candidates, _LOOKED_THROUGH):
+        folded = candidate.casefold()
+        chosen = likely if folded.startswith(wanted[:2]) or wanted in folded else others
+        if len(chosen) < _CONSIDERED:
+            chosen.append(candidate)
+    return (likely + others)[:_CONSIDERED]
 
 
 def _first(pair: tuple[float, str]) -> float:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -223,6 +223,25 @@ class Layer:
                 table = self.table(number)
                 yield from _rows(table.filter(pc.equal(table["parent"], parent)))
 
+    def names(self, kind: str, parent: str) -> Iterator[tuple[str, str]]:
+        """(id, name) of all of one kind within one parent, without those that are gone."""
+        for number, group in enumerate(self.groups):
+            if group.kind == kind and group.lowest[0] <= parent <= group.highest[0]:
+                columns = ("parent", "id", "name", "removed")
+                table = self._columns(number, columns)
+                for of, id, name, removed in zip(*(table[column].to_pylist() for column in columns), strict=True):
+                    if of == parent and not removed:
+                        yield id, name
+
+    def containing(self, kind: str, text: str) -> Iterator[str]:
+        """Ids of those of one kind whose record (without metadata) contains a text, as JSON."""
+        import pyarrow.compute as pc
+
+        for number, group in enumerate(self.groups):
+            if group.kind == kind:
+                table = _plain(self._columns(number, ("id", "record")))
+                yield from table.filter(pc.match_substring(table["record"], text))["id"].to_pylist()
+
     def all(self, kind: str | None = None) -> Iterator[Row]:
         """All of them, or all of one kind, without those that are gone."""
         for number, group in enumerate(self.groups):
@@ -251,22 +270,28 @@ class Layer:
         Raises:
             DamagedLayerError: they are not what was written.
         """
-        import pyarrow as pa
-
         with self._lock:
-            try:
-                table = self._decoded.pop(group)
-            except KeyError:
-                try:
-                    table = self._file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
-                except (pa.ArrowException, OSError) as error:
-                    raise _damaged(self.path, error) from error
-                table = _plain(table)
-                if table.num_rows != self.groups[group].rows or table.schema.types != schema().types:
-                    raise _damaged(self.path, "a row group is not the one that was written") from None
+            table = self._decoded.pop(group, None)
+        if table is None:
+            table = _plain(self._columns(group, COLUMNS))
+            if table.schema.types != schema().types:
+                raise _damaged(self.path, "a row group is not the one that was written")
+        with self._lock:
             self._decoded[group] = table
             while len(self._decoded) > GROUPS_KEPT:
                 del self._decoded[next(iter(self._decoded))]
+        return table
+
+    def _columns(self, group: int, columns: Sequence[str]) -> pa.Table:
+        import pyarrow as pa
+
+        try:
+            with self._lock:
+                table = self._file.read_row_group(group, columns=list(columns), use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(self.path, error) from error
+        if table.num_rows != self.groups[group].rows:
+            raise _damaged(self.path, "a row group is not the one that was written")
         return table
 
     def keys(self) -> tuple[Keys, Keys]:
@@ -351,11 +376,10 @@ def _plain(table: pa.Table) -> pa.Table:
     """JSON columns as the text that they are."""
     import pyarrow as pa
 
-    for name in JSON_COLUMNS:
-        column = table[name]
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
         if isinstance(column.type, pa.BaseExtensionType):
             plain = pa.chunked_array([chunk.storage for chunk in column.chunks], pa.string())
-            table = table.set_column(COLUMNS.index(name), name, plain)
+            table = table.set_column(place, name, plain)
     return table
 
 

@@ -85,6 +85,22 @@ class LayeredBase:
         """All of them, or all of one kind."""
         return self._answer(lambda: list(self._shown(lambda layer: layer.all(kind))), lambda state: state.rows(kind))
 
+    def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
+        """(id, name) of each of one kind within one parent."""
+        return self._answer(
+            lambda: list(self._newest(lambda layer: layer.names(kind, parent), lambda pair: (kind, pair[0]))),
+            lambda state: ((row.id, row.name) for row in state.children(kind, parent)),
+        )
+
+    def containing(self, kind: str, text: str) -> Iterable[Row]:
+        """Those of one kind whose record (without metadata) contains a text, as JSON."""
+
+        def current() -> list[Row]:
+            ids = self._newest(lambda layer: layer.containing(kind, text), lambda id: (kind, id))
+            return [row for row in (self._get(kind, id) for id in ids) if row is not None]
+
+        return self._answer(current, lambda state: state.containing(kind, text))
+
     def files(self) -> list[Path]:
         """Native paths of the layers, oldest first; none if they cannot be read as they are."""
 
@@ -112,9 +128,13 @@ class LayeredBase:
         return None
 
     def _shown(self, of: Callable[[Layer], Iterable[Row]]) -> Iterator[Row]:
+        return self._newest(of, lambda row: (row.kind, row.id))
+
+    def _newest(self, of: Callable[[Layer], Iterable[_T]], key: Callable[[_T], tuple[str, str]]) -> Iterator[_T]:
+        """What the layers hold, without what a newer one says anew."""
         shadowed: set[tuple[str, str]] = set()
         for layer in reversed(self.layers):
-            yield from (row for row in of(layer) if (row.kind, row.id) not in shadowed)
+            yield from (each for each in of(layer) if key(each) not in shadowed) if shadowed else of(layer)
             if layer is not self.layers[0]:
                 shadowed.update(layer.shadows())
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from localreg.canonical import JsonObject
+from localreg.canonical import JsonObject, canonical
 from localreg.errors import FormatError, NotFoundError
 from localreg.log.entry import Change, Entry, Event, Head
 from localreg.records.base import Record
@@ -123,6 +123,12 @@ class Base(Protocol):
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """All of them, or all of one kind, in any order."""
 
+    def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
+        """(id, name) of each of one kind within one parent, in any order; without reading the records."""
+
+    def containing(self, kind: str, text: str) -> Iterable[Row]:
+        """Those of one kind whose record, as JSON without metadata, contains a text."""
+
 
 class EmptyBase:
     """What stands before the first commit."""
@@ -147,6 +153,14 @@ class EmptyBase:
         return ()
 
     def rows(self, kind: str | None = None) -> Iterable[Row]:
+        """Nothing."""
+        return ()
+
+    def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
+        """Nothing."""
+        return ()
+
+    def containing(self, kind: str, text: str) -> Iterable[Row]:
         """Nothing."""
         return ()
 
@@ -193,6 +207,20 @@ class State:
                 yield row
         for changed in self._rows.values():
             if changed is not None and kind in (None, changed.kind):
+                yield changed
+
+    def names(self, kind: str, parent: str = "") -> Iterator[str]:
+        """The names of one kind within one parent, in no order; without reading the records."""
+        yield from self._names.get((kind, parent), {})
+        yield from (name for id, name in self.base.names(kind, parent) if (kind, id) not in self._rows)
+
+    def containing(self, kind: str, text: str) -> Iterator[Row]:
+        """Those of one kind whose record contains a text: as JSON, and not in its metadata."""
+        for row in self.base.containing(kind, text):
+            if (kind, row.id) not in self._rows:
+                yield row
+        for changed in self._rows.values():
+            if changed is not None and changed.kind == kind and text in _without_metadata(changed.record):
                 yield changed
 
     def overlay(self) -> Iterator[tuple[tuple[str, str], Row | None]]:
@@ -284,6 +312,10 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
 def _row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, stamp: Stamp) -> Row:
     place = (stamp.commit, stamp.event)
     return Row(kind, parent, name, id, record, place, stamp.time, stamp.actor, place, stamp.time, stamp.actor)
+
+
+def _without_metadata(record: JsonObject | None) -> str:
+    return canonical({key: value for key, value in (record or {}).items() if key != "metadata"})
 
 
 def _file_row(pointer: FilePointer, stamp: Stamp, kind: str = "file") -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 
-from localreg.canonical import checked_object
+from localreg.canonical import checked_object, quoted
 from localreg.errors import AlreadyExistsError, NotFoundError
 from localreg.log import Row
 from localreg.models.handle import checked_texts
@@ -139,14 +139,15 @@ def _newest(model: Model) -> ModelVersion:
 
 
 def _no_model(session: Session, name: str) -> NotFoundError:
-    models = session.state().children("model")
+    state = session.state()
     for former, _ in split_reference(name):
-        renamed = [row.name for row in models if former in _former_names(row)]
+        renamed = [row for row in state.containing("model", quoted(former)) if former in _former_names(row)]
         if renamed:
+            newest = max(renamed, key=lambda row: row.updated)
             return NotFoundError(
-                f"no model {former!r} in {session.namespace!r}: it is now called {renamed[-1]!r}", code="renamed"
+                f"no model {former!r} in {session.namespace!r}: it is now called {newest.name!r}", code="renamed"
             )
-    hint = did_you_mean(name, [row.name for row in models])
+    hint = did_you_mean(name, state.names("model"))
     return NotFoundError(f"no model {name!r} in namespace {session.namespace!r}{hint}")
 
 

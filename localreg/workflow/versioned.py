@@ -98,6 +98,6 @@ def find_named(session: Session, state: State, record_class: type[RecordT], name
     noun = record_class.kind.replace("_", " ")
     row = state.find(record_class.kind, check_name(name, what=f"{noun} name"))
     if row is None:
-        hint = did_you_mean(name, [other.name for other in state.children(record_class.kind)])
+        hint = did_you_mean(name, state.names(record_class.kind))
         raise NotFoundError(f"no {noun} {name!r} in namespace {session.namespace!r}{hint}")
     return row, row.load(record_class)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localreg.canonical import JsonObject
+from localreg.canonical import JsonObject, canonical
 from localreg.log import Change, Entry, Head, Log, PastEvents, Provenance, Row, State, fold, layer_writer, snapshot
 from localreg.log import history as history_module
 from localreg.log.entry import compose, entry_path, genesis, read
@@ -311,6 +311,12 @@ def assert_agrees(state: State, book: Book) -> None:
     """Every way to look into a state says what the book says."""
     assert book_of(state) == book
     for kind in (*KINDS, "file", "condemned_file"):
+        for parent in (*PARENTS, *PATHS):
+            named = sorted(row.name for (of, _), row in book.items() if (of, row.parent) == (kind, parent))
+            assert sorted(state.names(kind, parent)) == named
+        for word in ('"x"', '"value":0'):
+            found = {row.id for row in state.containing(kind, word)}
+            assert found == {id for (of, id), row in book.items() if of == kind and word in canonical(row.record)}
         ours = {id: row for (of, id), row in book.items() if of == kind}
         assert {row.id for row in state.rows(kind)} == ours.keys()
         for id in (*IDS, *PATHS):
