@@ -265,6 +265,18 @@ class Registry:
         """Check every digest and file of the namespace; the report has `.ok` and names each damage with its file."""
         return self._session.verify()
 
+    def snapshot(self) -> int:
+        """Write a snapshot of the newest commit, and the history up to it, so that who opens next reads nothing else.
+
+        Snapshots come by themselves every 64 commits; this is for a registry that is about to be copied, or whose
+        caches were deleted. Returns the commit's number.
+
+        Raises:
+            ReadOnlyError: nothing may be written here.
+            StorageError: it could not be written; nothing depends on it.
+        """
+        return self._session.snapshot()
+
     def close(self) -> None:
         """Let go of what is kept in memory. Nothing needs to be flushed: every commit is durable already."""
         self._session.close()

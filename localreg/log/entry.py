@@ -31,7 +31,6 @@ __all__ = [
     "compose",
     "entry_path",
     "genesis",
-    "last_digest",
     "now",
     "read",
 ]
@@ -232,14 +231,6 @@ def read(data: bytes, previous: Head, *, name: str) -> Entry:
         digest = event.digest
         events.append(event)
     return Entry(tuple(events), Head(previous.commit + 1, digest, max(previous.time, events[0].time)))
-
-
-def last_digest(data: bytes) -> str | None:
-    """What an entry's file says its last digest is, unchecked; None if it cannot be parsed."""
-    try:
-        return decode(data, name="")[-1].digest
-    except (FormatError, IndexError):
-        return None
 
 
 def _event(row: EntryRow, previous: str, of: int, name: str) -> Event:

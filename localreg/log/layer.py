@@ -54,9 +54,6 @@ __all__ = [
 LAYOUT = 2
 """Snapshot files of another layout are passed over and rebuilt."""
 
-GROUPS_KEPT = 4
-"""Decoded row groups that stay in memory: a few megabytes each at most."""
-
 COLUMNS = (
     "kind",
     "parent",
@@ -75,6 +72,11 @@ COLUMNS = (
     "removed",
     "replaces",
 )
+OUTLINE = (*COLUMNS[:4], "created_commit", "created_event", "created_at", "created_by", "removed")
+"""What the fold needs to know of a record that is put anew."""
+GROUPS_KEPT = {COLUMNS: 4, OUTLINE: 32}
+"""Decoded row groups that stay in memory: a few megabytes each, and less than one."""
+
 _INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
 _BOOLEANS = frozenset({"removed", "replaces"})
 JSON_COLUMNS = ("record", "metadata")
@@ -158,7 +160,7 @@ class Layer:
         self.path = path
         self.native = native
         self._lock = threading.Lock()
-        self._decoded: dict[int, pa.Table] = {}
+        self._decoded: dict[tuple[str, ...], dict[int, pa.Table]] = {COLUMNS: {}, OUTLINE: {}}
         try:
             with pa.memory_map(str(native)) as mapped:
                 self._buffer: pa.Buffer = mapped.read_buffer()
@@ -202,6 +204,14 @@ class Layer:
         """The record, or that it is gone; None if this layer does not say."""
         for number in self._numbers("id", id_key(kind, id)):
             row, removed = self._row(int(number))
+            if (row.kind, row.id) == (kind, id):
+                return REMOVED if removed else row
+        return None
+
+    def outline(self, kind: str, id: str) -> Row | Removed | None:
+        """`get` without the record itself: a fraction of the reading."""
+        for number in self._numbers("id", id_key(kind, id)):
+            row, removed = self._row(int(number), OUTLINE)
             if (row.kind, row.id) == (kind, id):
                 return REMOVED if removed else row
         return None
@@ -257,10 +267,11 @@ class Layer:
             for id in table.filter(pc.or_(table["replaces"], table["removed"]))["id"].to_pylist():
                 yield group.kind, id
 
-    def _row(self, number: int) -> tuple[Row, bool]:
+    def _row(self, number: int, columns: tuple[str, ...] = COLUMNS) -> tuple[Row, bool]:
         place = next(place for place, group in enumerate(self.groups) if number < group.first + group.rows)
-        one = self.table(place).slice(number - self.groups[place].first, 1)
-        return _row({name: one[name][0].as_py() for name in COLUMNS}), one["removed"][0].as_py()
+        one = self._decoded_group(place, columns).slice(number - self.groups[place].first, 1)
+        values = dict.fromkeys(COLUMNS) | {name: one[name][0].as_py() for name in columns}
+        return _row(values), bool(values["removed"])
 
     # --- columns ------------------------------------------------------------------------------------------------------
 
@@ -270,16 +281,20 @@ class Layer:
         Raises:
             DamagedLayerError: they are not what was written.
         """
+        return self._decoded_group(group, COLUMNS)
+
+    def _decoded_group(self, group: int, columns: tuple[str, ...]) -> pa.Table:
         with self._lock:
-            table = self._decoded.pop(group, None)
+            decoded = self._decoded[columns]
+            table = decoded.pop(group, None)
         if table is None:
-            table = _plain(self._columns(group, COLUMNS))
-            if table.schema.types != schema().types:
+            table = _plain(self._columns(group, columns))
+            if table.schema.types != [schema().field(column).type for column in columns]:
                 raise _damaged(self.path, "a row group is not the one that was written")
         with self._lock:
-            self._decoded[group] = table
-            while len(self._decoded) > GROUPS_KEPT:
-                del self._decoded[next(iter(self._decoded))]
+            decoded[group] = table
+            while len(decoded) > GROUPS_KEPT[columns]:
+                del decoded[next(iter(decoded))]
         return table
 
     def _columns(self, group: int, columns: Sequence[str]) -> pa.Table:

@@ -21,11 +21,11 @@ from localreg.errors import (
     UnknownOutcomeError,
 )
 from localreg.log import snapshot
-from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, last_digest, now, read
+from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, now, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.layer import layer_commit
-from localreg.log.parquet import decode
+from localreg.log.parquet import decode, last_digest
 from localreg.log.state import State, fold
 from localreg.storage import Store
 
@@ -332,13 +332,23 @@ class Log:
         state = self._on_newer_snapshot(state)
         if state.head.commit - state.base.commit < SNAPSHOT_EVERY and state.changed < SNAPSHOT_ROWS:
             return state
-        commit = state.head.commit
         try:
-            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
-            self.history.extend(self.entries, commit)
+            return self.write_snapshot(state)
         except LocalregError as error:
             import logging
 
-            where = self.name_of(f"commit {commit}")
+            where = self.name_of(f"commit {state.head.commit}")
             logging.getLogger("localreg").warning("no snapshot at %s: %s", where, error)
+        return state
+
+    def write_snapshot(self, state: State) -> State:
+        """The same state, on a snapshot of just this commit; history segments reach as far, too.
+
+        Raises:
+            StorageError, ReadOnlyError: it could not be written.
+        """
+        commit = state.head.commit
+        if state.base.commit < commit:
+            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
+        self.history.extend(self.entries, commit)
         return state

@@ -26,10 +26,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from localreg.errors import InvalidInputError
+from localreg.errors import FormatError, InvalidInputError
 from localreg.log.foreign import LARGEST_ENTRY, read_columns, torn
+from localreg.names import is_digest
 
-__all__ = ["COLUMNS", "EntryRow", "decode", "encode"]
+__all__ = ["COLUMNS", "EntryRow", "decode", "encode", "last_digest"]
 
 
 class EntryRow(NamedTuple):
@@ -268,9 +269,34 @@ def decode(data: bytes, *, name: str) -> list[EntryRow]:
     return _decode_foreign(data, name) if rows is None else rows
 
 
+def last_digest(data: bytes) -> str | None:
+    """What an entry's file says its last digest is, unchecked; None if it cannot be told.
+
+    Of a file that `encode` wrote no other value is looked at: an entry may hold a hundred thousand events.
+    """
+    try:
+        count, *sizes = _layout(data)
+        frame = _frame(count, sizes)
+        end = frame.start - sizes[3] - len(frame.headers[5])
+        text = data[end - 64 : end].decode()
+        if frame.start + len(frame.end) == len(data) and is_digest(text):
+            return text
+    except (ValueError, struct.error, IndexError):
+        pass
+    try:
+        return decode(data, name="")[-1].digest
+    except (FormatError, IndexError):
+        return None
+
+
+def _layout(data: bytes) -> list[int]:
+    """How many rows, and the sizes of the four text pages, as a file of ours says."""
+    return list(map(int, data[-_LAYOUT_END - _LAYOUT_SIZE : -_LAYOUT_END].split(b" ")))
+
+
 def _decode_ours(data: bytes) -> list[EntryRow] | None:
     """The rows of a file that `encode` wrote; None (or an error from a value that cannot be parsed) for any other."""
-    count, *sizes = map(int, data[-_LAYOUT_END - _LAYOUT_SIZE : -_LAYOUT_END].split(b" "))
+    count, *sizes = _layout(data)
     if len(sizes) != 4 or count < 0 or min(sizes) < 0:
         return None
     frame = _frame(count, sizes)

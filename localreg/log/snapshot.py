@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from localreg.canonical import canonical, parse
 from localreg.errors import LocalregError
-from localreg.log.layer import REMOVED, DamagedLayerError, Layer, footer_digest, layer_commit
+from localreg.log.layer import REMOVED, DamagedLayerError, Layer, Removed, footer_digest, layer_commit
 from localreg.log.state import Row, State
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ class LayeredBase:
         """The record, or None."""
         return self._answer(lambda: self._get(kind, id), lambda state: state.get(kind, id))
 
+    def outline(self, kind: str, id: str) -> Row | None:
+        """The record, without what it says."""
+        return self._answer(lambda: self._get(kind, id, Layer.outline), lambda state: state.get(kind, id))
+
     def find(self, kind: str, name: str, parent: str) -> Row | None:
         """The record of that name, or None."""
         return self._answer(lambda: self._find(kind, name, parent), lambda state: state.find(kind, name, parent))
@@ -112,9 +116,11 @@ class LayeredBase:
 
         return self._answer(checked, lambda _: [])
 
-    def _get(self, kind: str, id: str) -> Row | None:
+    def _get(
+        self, kind: str, id: str, look: Callable[[Layer, str, str], Row | Removed | None] = Layer.get
+    ) -> Row | None:
         for layer in reversed(self.layers):
-            row = layer.get(kind, id)
+            row = look(layer, kind, id)
             if row is not None:
                 return None if row is REMOVED else row
         return None

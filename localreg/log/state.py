@@ -114,6 +114,9 @@ class Base(Protocol):
     def get(self, kind: str, id: str) -> Row | None:
         """The record, or None."""
 
+    def outline(self, kind: str, id: str) -> Row | None:
+        """The record with None for what it says, or None: who it is and by whom it was made."""
+
     def find(self, kind: str, name: str, parent: str) -> Row | None:
         """The record of that name, or None."""
 
@@ -141,6 +144,10 @@ class EmptyBase:
         return []
 
     def get(self, kind: str, id: str) -> Row | None:
+        """Nothing."""
+        return None
+
+    def outline(self, kind: str, id: str) -> Row | None:
         """Nothing."""
         return None
 
@@ -271,7 +278,7 @@ class Draft(State):
         self.head = entry.head
 
     def _put(self, row: Row) -> None:
-        old = self.get(row.kind, row.id)
+        old = self._outline(row.kind, row.id)
         if old is not None:
             row = row._replace(created=old.created, created_at=old.created_at, created_by=old.created_by)
             if (old.parent, old.name) != (row.parent, row.name):
@@ -280,10 +287,13 @@ class Draft(State):
         self._names.setdefault((row.kind, row.parent), {})[row.name] = row.id
 
     def _remove(self, kind: str, id: str) -> None:
-        old = self.get(kind, id)
+        old = self._outline(kind, id)
         if old is not None:
             self._rows[kind, id] = None
             self._free(old)
+
+    def _outline(self, kind: str, id: str) -> Row | None:
+        return self._rows[kind, id] if (kind, id) in self._rows else self.base.outline(kind, id)
 
     def _free(self, row: Row) -> None:
         names = self._names.get((row.kind, row.parent), {})

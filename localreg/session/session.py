@@ -116,7 +116,9 @@ class Session:
             return transaction.changes.draft
         with self._lock:
             if self._state is None:
-                self._state = self.log.load()
+                loaded = self.log.load()
+                # Who has just read a long tail spares the next one from it.
+                self._state = loaded if self.read_only else self.log.with_snapshot(loaded)
             elif self._as_of is None:
                 self._state = self.log.refresh(self._state)
             return self._state
@@ -189,6 +191,15 @@ class Session:
     def resolve(self, commit_id: str) -> int | None:
         """Number of the commit with that id; None if it is not in the log."""
         return self.log.resolve(check_id(commit_id, what="commit id"), self.state())
+
+    def snapshot(self) -> int:
+        """Write a snapshot of the newest state; its commit."""
+        self.refuse_if_read_only()
+        if self.transaction_here() is not None:
+            raise InvalidInputError("a snapshot shows commits, and a transaction is open; take it after the block")
+        with self._lock:
+            self._state = self.log.write_snapshot(self.state())
+            return self._state.head.commit
 
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace."""

@@ -1,6 +1,6 @@
 """Print how near we are to what the disk and the libraries underneath allow. No time is asserted: machines differ.
 
-Run `python -m tests.benchmarks [--rounds N] [--folder FOLDER]`.
+Run `python -m tests.benchmarks [--rounds N] [--folder FOLDER] [--large] [--only GROUP]`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import ground
+from tests.benchmarks import ground, size
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 
@@ -17,12 +17,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="more rounds, steadier medians")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to measure: a real disk")
+    parser.add_argument("--large", action="store_true", help="also a million models and 100,000 commits: half an hour")
+    parser.add_argument("--only", default="", help="only this group: ground, size")
     arguments = parser.parse_args()
     with bench_folder(arguments.folder) as folder:
         print(f"on {file_system(folder)}, medians of {arguments.rounds} rounds\n")
         print(f"{'ratio':>7}  {'at most':>7}  {'ours ms':>9}  {'limit ms':>9}  what")
-        for figure in ground.figures(Bench(folder, arguments.rounds)):
-            print(line(figure), flush=True)
+        bench = Bench(folder, arguments.rounds, arguments.large)
+        for name, group in (("ground", ground), ("size", size)):
+            if arguments.only in ("", name):
+                for figure in group.figures(bench):
+                    print(line(figure), flush=True)
 
 
 def line(figure: Figure) -> str:

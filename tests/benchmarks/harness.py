@@ -43,10 +43,12 @@ class Bench:
     Attributes:
         folder: empty, on a real disk.
         rounds: multiplies the number of repetitions.
+        large: also what takes many minutes to set up.
     """
 
     folder: Path
     rounds: int
+    large: bool = False
 
     def fresh(self) -> Path:
         """A path in the folder where nothing is yet."""

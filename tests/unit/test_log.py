@@ -20,10 +20,10 @@ from localreg.errors import (
 )
 from localreg.log import Change, Entry, Head, Log, Provenance, State, fold
 from localreg.log import log as log_module
-from localreg.log.entry import compose, entry_path, genesis, last_digest, now, read
+from localreg.log.entry import compose, entry_path, genesis, now, read
 from localreg.log.layer import layer_commit
 from localreg.log.log import GAP_PROBES, PUBLISH_ATTEMPTS, SNAPSHOT_EVERY
-from localreg.log.parquet import decode, encode
+from localreg.log.parquet import decode, encode, last_digest
 from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.storage import LocalStore, MemoryStore, Store
