@@ -28,6 +28,9 @@ __all__ = ["as_json", "changes_table", "merged_bytes", "rows_table"]
 GROUP = 8_192
 """Rows of a row group at least, but for the last one of a kind; it never has twice as many."""
 
+UNIQUE = ("name", "id", *JSON_COLUMNS)
+"""Columns whose values hardly repeat: a dictionary would only cost."""
+
 KEYS = ("id_key", "name_key")
 """Columns that rows carry with them on the way into a file, where they become its index."""
 
@@ -225,6 +228,7 @@ class _LayerWriter:
             self._sink,
             as_json(schema().empty_table()).schema,
             compression="zstd",
+            use_dictionary=[column for column in COLUMNS if column not in UNIQUE],
             write_page_checksum=True,
             write_statistics=list(COLUMNS[:4]),
         )
