@@ -243,17 +243,10 @@ class Registry:
         """
         from localreg.audit import diff
 
-        last = self._session.committed().head.commit
-        begin, end = self._commit_number(a, "a", last), last if b is None else self._commit_number(b, "b", last)
-        return diff(self._session, begin, end)
-
-    def _commit_number(self, moment: int | datetime | str, what: str, last: int) -> int:
-        if isinstance(moment, str | datetime):
-            return self._session.commit_at(_utc(moment, what=what))
-        number = check_whole(moment, what=what, hint=_SINCE_HINT)
-        if number > last:
-            raise InvalidInputError(f"{what} is commit {number}, and the newest is {last}", code="no_such_commit")
-        return number
+        session = self._session.frozen()
+        return diff(
+            session, _moment(session, a, "a"), session.state().head.commit if b is None else _moment(session, b, "b")
+        )
 
     def watch(
         self,
@@ -485,6 +478,16 @@ def _utc(time: object, *, what: str) -> str:
             f"{what} is {time}, which in UTC is beyond the years 1 to 9999; {_TIME_HINT}"
         ) from error
     return text.replace("+00:00", "Z")
+
+
+def _moment(session: Session, moment: int | datetime | str, what: str) -> int:
+    """The number of a commit that is named by its number, or by a time."""
+    if isinstance(moment, str | datetime):
+        return session.commit_at(_utc(moment, what=what))
+    number, last = check_whole(moment, what=what, hint=_SINCE_HINT), session.state().head.commit
+    if number > last:
+        raise InvalidInputError(f"{what} is commit {number}, and the newest is {last}", code="no_such_commit")
+    return number
 
 
 def _parsed(text: str, what: str) -> datetime:
