@@ -86,5 +86,10 @@ def _do(registry: Registry, deed: Deed) -> None:
 
 
 def seen(state: State) -> dict[tuple[str, str], str]:
-    """All that a state says of its records, but for when they were made and changed."""
-    return {(row.kind, row.id): canonical([row.parent, row.name, row.record]) for row in state.rows()}
+    """All that a state says of its records, but for when they were changed last."""
+    return {
+        (row.kind, row.id): canonical(
+            [row.parent, row.name, row.record, [*row.created], row.created_at, row.created_by]
+        )
+        for row in state.rows()
+    }

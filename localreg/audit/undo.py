@@ -15,7 +15,7 @@ from localreg.audit.diff import is_known
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import Change, Event, Row, State
-from localreg.log.state import CONDEMNED
+from localreg.log.state import CONDEMNED, restoring
 from localreg.models import refuse_shadowing
 from localreg.models.handle import noun
 from localreg.records.differences import differences
@@ -57,12 +57,13 @@ def _take_back(session: Session, changes: Changes, commit: int, number: int | No
     entries = session.log.entries(session.log.head_at(commit - 1), upto=last)
     entry = next(entries)
     chosen = list(_undoable(_chosen(entry, number)))
+    restored = _removed_rows(session, changes.before, entry, chosen)
     touched = _touched(entry, entries, changes)
     draft = changes.draft
     was = {_key(event): draft.get(*_key(event)) for event in chosen}
     inverses = []
     for event in reversed(_to_do(draft, chosen, touched)):
-        inverse = _inverse(draft, event)
+        inverse = _inverse(draft, event, restored.get(event.event))
         _refuse_taken(draft, inverse)
         changes.make(inverse)
         inverses.append(inverse)
@@ -161,9 +162,28 @@ def _changed_since(event: Event, row: Row | None, left: JsonObject | None, commi
     )
 
 
-def _inverse(draft: State, event: Event) -> Change:
+def _removed_rows(session: Session, newest: State, entry: Entry, chosen: Sequence[Event]) -> dict[int, Row]:
+    """The rows that events of an entry removed, by event: they come back in their place in the order of creation.
+
+    A bare model name means its newest version: one that came back as the newest would change what people run.
+    """
+    if all(event.effect == "put" for event in chosen):
+        return {}
+    draft = session.log.at(entry.commit - 1, newest).draft()
+    rows = {}
+    for event in entry.events:
+        row = draft.get(*_key(event))
+        if event.effect == "remove" and row is not None:
+            rows[event.event] = row
+        draft.apply(event, event)
+    return rows
+
+
+def _inverse(draft: State, event: Event, removed: Row | None) -> Change:
     before, after = event.after, event.before
     details: JsonObject = {"undoes": event.commit, "undoes_event": event.event}
+    if removed is not None:
+        details["created"] = restoring(removed)
     action = INVERSE.get(event.action, event.action)
     if event.kind == AliasRecord.kind:
         action = "remove_alias" if after is None else "set_alias"
