@@ -140,6 +140,8 @@ class _History:
             named = [named[event - 1]]
         wanted: dict[Key, list[Position]] = {}
         for told in named:
+            if told.position in self._declared:
+                continue  # so what had spread from it has been declared, too
             if told.position == self._newest(told.key) and told.key.kind not in GENESIS:
                 raise self._newest_value(told)
             positions = wanted.setdefault(told.key, [])
