@@ -28,7 +28,7 @@ def told_stray(store: Store, path: str) -> str:
     try:
         data = store.get(path)
         number = _NUMBER.search(name)
-        entry = store.get(entry_path(int(number[0]))) if number else None
+        entry = store.get(entry_path(int(number[0]))) if number and entry_path(int(number[0])) != path else None
         if data is not None and data == entry:
             return f"{path} is a copy of the entry beside it, made by a sync program or by hand; delete it"
         rows = [] if data is None else decode(data, name=path)

@@ -28,6 +28,12 @@ __all__ = ["Problem", "Redaction", "VerifyReport", "verify"]
 
 CHUNK_BYTES = 1 << 20
 
+NUMBER_DIGITS = 20
+"""Of an entry's name."""
+
+MISSING_TOLD = 100
+"""Missing entries in a row that are told one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -142,14 +148,18 @@ def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
 
     After a bad one the chain is taken up again from what the next entry says it follows.
     """
-    last = _last_number(log, report)
     head: Head | None = log.origin
-    for number in range(1, last + 1):
+    due = 1
+    for number in _numbers(log, report):
+        if number > due:
+            report.problems += _missing(due, number - 1)
+            head = None
+        due = number + 1
         path = entry_path(number)
         try:
             data = log.store.get(path)
-            if data is None:
-                report.problems.append(Problem(path, "entry_missing", f"{path} is missing; restore it from a copy"))
+            if data is None:  # lost since it was listed
+                report.problems += _missing(number, number)
                 head = None
                 continue
             entry = read(data, head or _claimed(data, number, path), name=path)
@@ -164,15 +174,27 @@ def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
         yield entry
 
 
-def _last_number(log: Log, report: VerifyReport) -> int:
-    last = 0
+def _numbers(log: Log, report: VerifyReport) -> list[int]:
+    """The numbers of the entries that are there, in order; other files become problems."""
+    numbers = []
     for path in log.store.list("log"):
         stem = path.removeprefix("log/").removesuffix(".parquet")
-        if stem.isdecimal() and entry_path(int(stem)) == path and int(stem) > 0:
-            last = max(last, int(stem))
+        if len(stem) == NUMBER_DIGITS and stem.isdecimal() and entry_path(int(stem)) == path and int(stem) > 0:
+            numbers.append(int(stem))
         else:
             report.problems.append(Problem(path, "stray_file", told_stray(log.store, path)))
-    return last
+    return sorted(numbers)
+
+
+def _missing(first: int, last: int) -> Iterator[Problem]:
+    """One problem for each missing entry; where a file far away makes them many, one for the rest."""
+    for number in range(first, min(last, first + MISSING_TOLD - 1) + 1):
+        path = entry_path(number)
+        yield Problem(path, "entry_missing", f"{path} is missing; restore it from a copy")
+    if last - first >= MISSING_TOLD:
+        path = entry_path(first + MISSING_TOLD)
+        message = f"{path} and all up to {entry_path(last)} are missing; restore them from a copy"
+        yield Problem(path, "entry_missing", message)
 
 
 def _claimed(data: bytes, number: int, path: str) -> Head:

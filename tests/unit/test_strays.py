@@ -129,6 +129,14 @@ def test_an_entry_that_was_renamed_is_told_where_it_belongs(folders: tuple[Path,
     assert_undisturbed(here)
 
 
+def test_a_file_of_a_huge_number_costs_no_more_than_a_line(folders: tuple[Path, Path]) -> None:
+    here, _ = folders
+    place(here, "9" * 20 + ".parquet", b"whatever")
+    problems = localreg.open(here).verify().problems
+    assert [problem.code for problem in problems] == ["entry_missing"] * 101 + ["entry_torn"]
+    assert f"all up to {entry_path(10**20 - 2)} are missing" in problems[100].message
+
+
 def test_a_copy_far_behind_the_end_is_no_gap(folders: tuple[Path, Path]) -> None:
     here, there = folders
     data = (log(there) / f"{NUMBER}.parquet").read_bytes()
