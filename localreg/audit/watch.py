@@ -87,10 +87,6 @@ class _Quiet:
     def begin(self) -> None:
         """An event was given out, and the caller wants the next."""
         self._began = self._clock()
-        self.quicken()
-
-    def quicken(self) -> None:
-        """Something happened: more may soon."""
         self._interval = self._pace.shortest
 
     def wait(self) -> bool:
@@ -114,7 +110,6 @@ def _follow(log: Log, start: _Start, kinds: frozenset[str] | None, quiet: _Quiet
                     f"since is event {passed} of commit {entry.commit}, which has {len(entry.events)}",
                     code="no_such_event",
                 )
-            quiet.quicken()
             for event in entry.events[passed:]:
                 if kinds is None or event.kind in kinds:
                     yield AuditEvent.of(event)
