@@ -182,12 +182,13 @@ def test_without_a_timeout_it_goes_on_waiting(registry: Registry, root: Store) -
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_probes_grow_rare_while_nothing_happens_and_frequent_again_when_it_does(remote: bool, root: Store) -> None:
+def test_probes_grow_rare_while_nothing_happens_and_frequent_again_when_it_does(
+    remote: bool, root: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FaultyStore, "remote", remote, raising=False)
     store = FaultyStore(root, fail_at=0, when="before")
     registry = opened(store)
     registry.create_model("one")
-    if remote:
-        registry._session.store.remote = True  # type: ignore[attr-defined]
     pace = REMOTE if remote else LOCAL
     quiet = 40
     clock = Clock(*[lambda: None] * (quiet - 1), lambda: opened(root).create_model("two"), *[lambda: None] * 3)
