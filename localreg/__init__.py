@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from localreg.version import __version__
 
 if TYPE_CHECKING:
+    from localreg.audit import AuditEvent, Diff, Position, RecordDiff
     from localreg.compare import Comparison
     from localreg.errors import (
         AccessDeniedError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from localreg.models import Model, ModelVersion
     from localreg.query import Result
+    from localreg.records.differences import Difference
     from localreg.registry import Registry, use
     from localreg.registry import open_registry as open
     from localreg.session import Transaction
@@ -48,6 +50,11 @@ __all__ = [
     "Transaction",
     "Result",
     "Comparison",
+    "AuditEvent",
+    "Position",
+    "Diff",
+    "RecordDiff",
+    "Difference",
     "LocalregError",
     "NotFoundError",
     "AlreadyExistsError",
@@ -74,6 +81,11 @@ _HOMES = {
     "Transaction": "localreg.session:Transaction",
     "Result": "localreg.query:Result",
     "Comparison": "localreg.compare:Comparison",
+    "AuditEvent": "localreg.audit:AuditEvent",
+    "Position": "localreg.audit:Position",
+    "Diff": "localreg.audit:Diff",
+    "RecordDiff": "localreg.audit:RecordDiff",
+    "Difference": "localreg.records.differences:Difference",
 }
 
 

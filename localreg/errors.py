@@ -14,7 +14,7 @@ LocalregError
 ├── StorageError (OSError)              the disk, share or store failed: mend it, try again
 ├── FormatError                         this is not (or not yet) something that we can read
 ├── IntegrityError                      bytes are not what the log says they were
-└── UnknownOutcomeError                 ask `registry.resolve(commit_id)` before going on
+└── UnknownOutcomeError                 ask `registry.resolve(commit_id, commit=…)` before going on
 ```
 
 A message says what failed, on which name or file, and what to do next. `code` is stable across releases, for
@@ -143,10 +143,14 @@ class UnknownOutcomeError(LocalregError):
 
     Attributes:
         commit_id: what `registry.resolve` settles.
+        commit: the number that was attempted: the commit landed there or nowhere. None if that is not known.
     """
 
     default_code = "unknown_outcome"
 
-    def __init__(self, message: str, *, commit_id: str = "", code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, commit_id: str = "", commit: int | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message, code=code)
         self.commit_id = commit_id
+        self.commit = commit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -18,6 +18,7 @@ from localreg.session.current import Used, use_session
 from localreg.session.location import MODES, find_location
 
 if TYPE_CHECKING:
+    from localreg.audit import AuditEvent, Diff, Position
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
     from localreg.query import Result
@@ -220,6 +221,64 @@ class Registry:
         number = None if commit is None else check_whole(commit, what="commit", hint=_COMMIT_HINT)
         return Registry(self._session.at(commit=number, time=None if time is None else _utc(time, what="time")))
 
+    def frozen(self) -> Registry:
+        """The registry as it is now, read-only and for good: many reads of one state, none of which asks the store.
+
+        May be used as a context manager. An open transaction does not show: what it will come to is not known yet.
+        """
+        return Registry(self._session.frozen())
+
+    def diff(self, a: int | datetime | str, b: int | datetime | str | None = None) -> Diff:
+        """What is different at `b` from `a`: records created, deleted and changed, each with its differences by path.
+
+        Costs by what happened in between, not by what there is. A record that was removed and put again, or changed
+        and changed back, is compared as it was at both ends.
+
+        Args:
+            a: a commit's number, 0 for before the first; or a time, as in `at`.
+            b: the same; None = the newest. May be earlier than `a`: then everything is told the other way round.
+
+        Raises:
+            InvalidInputError: no such commit, or neither a number nor a time.
+        """
+        from localreg.audit import diff
+
+        session = self._session.frozen()
+        return diff(
+            session, _moment(session, a, "a"), session.state().head.commit if b is None else _moment(session, b, "b")
+        )
+
+    def watch(
+        self,
+        since: int | tuple[int, int] | None = None,
+        *,
+        kinds: str | Iterable[str] | None = None,
+        timeout: float | None = None,
+    ) -> Generator[AuditEvent, None, None]:
+        """What anybody does from now on, or did since some place in the log, event by event, as it is committed.
+
+        Each event comes once, in order. To go on later, in this process or another, keep the `position` of the last
+        event dealt with and pass it as `since`: nothing is lost and nothing comes twice, wherever the watcher was
+        stopped. The number of a commit means all of that commit, of which a watcher may have seen only a part.
+
+        Waits by asking for the next entry, at first every 20 ms, then up to every 500 ms (0.5 to 10 s where each
+        question is a request to a remote store). No thread is started; Ctrl-C ends it.
+
+        Args:
+            since: only what comes after this event's position, or after all of this commit; 0 = from the beginning;
+                None = from now.
+            kinds: only events on these kinds of record, such as `"alias"` or `["model", "model_version"]`.
+            timeout: seconds after which it ends when no such event has come; 0 = give what is there, and end; None =
+                never end.
+
+        Raises:
+            InvalidInputError: no such commit or event; or this handle shows the past, where nothing happens.
+            StorageError: (while waiting) the store failed; go on with the last position when it is back.
+        """
+        from localreg.audit import watch
+
+        return watch(self._session, since=since, kinds=kinds, timeout=timeout)
+
     def audit(
         self,
         *,
@@ -252,14 +311,86 @@ class Registry:
             conditions.append(f"commit > {check_whole(since, what='since', hint=_SINCE_HINT)}")
         return self._session.engine().select("audit_events", where=" AND ".join(conditions) or None)
 
-    def resolve(self, commit_id: str) -> int | None:
+    def undo(self, commit: int, *, event: int | None = None, message: str | None = None) -> int | None:
+        """Take a commit back: a commit of its own, after which the records are what they were before that one.
+
+        Each event has an inverse with a verb of its own (`delete` for `create`, `set_alias` for `set_alias`) and
+        `details.undoes`. What was deleted comes back under its id. To undo an undo is to do again. Joins the
+        transaction, if one is open.
+
+        Args:
+            commit: its number.
+            event: take back only this event of it, counted from 1.
+            message: why; stands with every event.
+
+        Returns:
+            Number of the new commit; None if there was nothing left to undo, or in a transaction.
+
+        Raises:
+            ConflictError: a record was changed since, a name taken, something that it refers to deleted, or something
+                made that depends on it. Nothing was written; the message names what stands against it.
+            InvalidInputError: no such commit or event; or one that stands for good: a redaction, files given up, bulk
+                files brought in (delete the test run or test case instead), what was redacted.
+        """
+        from localreg.audit import undo
+
+        number = check_whole(commit, what="commit", hint=_COMMIT_HINT)
+        place = None if event is None else check_whole(event, what="event")
+        return undo(self._session, number, event=place, message=message)
+
+    def redact(
+        self,
+        record: Model | ModelVersion | None = None,
+        *,
+        commit: int | None = None,
+        event: int | None = None,
+        reason: str,
+    ) -> list[Position]:
+        """Remove a secret from the past, for good: empty what events said, while the chain of digests holds.
+
+        First take the secret out of the record as it is now (`model.update(unset=["api_key"])`, or delete it). Then
+        name the record, and all that was said of it but for its present value is emptied; or name the commit, or the
+        event, that brought the secret in, and it is emptied together with the later events of the same records, which
+        repeat it. A commit's message goes only if the whole commit is named.
+
+        That something was done, when, by whom, and to which name stays, and so do `details`, and rows in bulk files:
+        they cannot be redacted. Nor can copies of the folder elsewhere, backups, or the memory of running processes.
+
+        May be called again after a crash, with the same arguments: it finishes what was declared.
+
+        Args:
+            record: a model or a model version.
+            commit: or a commit's number.
+            event: only this event of that commit, counted from 1.
+            reason: stands in the log in clear, and in every report of `verify`.
+
+        Returns:
+            The events that this call declared as redacted; none if all of them were already.
+
+        Raises:
+            ConflictError: the event holds the present value of a record: change or delete that first.
+            InvalidInputError: no such commit or event; both or neither a record and a commit; within a transaction.
+            StorageError: the store failed. If the redaction was declared, what is left shows in `verify`; call again.
+        """
+        from localreg.audit import redact
+
+        number = None if commit is None else check_whole(commit, what="commit", hint=_COMMIT_HINT)
+        place = None if event is None else check_whole(event, what="event")
+        return redact(self._session, record=record, commit=number, event=place, reason=reason)
+
+    def resolve(self, commit_id: str, *, commit: int | None = None) -> int | None:
         """Settle an `UnknownOutcomeError`: the number of that commit, or None if it did not land.
+
+        Args:
+            commit_id: the error's `commit_id`.
+            commit: the error's `commit`: then only that entry is read. Without it the whole log may be.
 
         Raises:
             InvalidInputError: not a commit id.
             StorageError: the store still does not answer.
         """
-        return self._session.resolve(commit_id)
+        number = None if commit is None else check_whole(commit, what="commit", hint=_COMMIT_HINT)
+        return self._session.resolve(commit_id, commit=number)
 
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace; the report has `.ok` and names each damage with its file."""
@@ -359,6 +490,16 @@ def _utc(time: object, *, what: str) -> str:
             f"{what} is {time}, which in UTC is beyond the years 1 to 9999; {_TIME_HINT}"
         ) from error
     return text.replace("+00:00", "Z")
+
+
+def _moment(session: Session, moment: int | datetime | str, what: str) -> int:
+    """The number of a commit that is named by its number, or by a time."""
+    if isinstance(moment, str | datetime):
+        return session.commit_at(_utc(moment, what=what))
+    number, last = check_whole(moment, what=what, hint=_SINCE_HINT), session.state().head.commit
+    if number > last:
+        raise InvalidInputError(f"{what} is commit {number}, and the newest is {last}", code="no_such_commit")
+    return number
 
 
 def _parsed(text: str, what: str) -> datetime:

@@ -31,6 +31,7 @@ __all__ = [
     "compose",
     "entry_path",
     "genesis",
+    "is_time",
     "now",
     "read",
 ]
@@ -273,7 +274,7 @@ def _event(row: EntryRow, previous: str, of: int, name: str) -> Event:
 
 def _refuse_unknown_forms(fields: JsonObject, name: str) -> None:
     """What the chain holds together but this release could only misread."""
-    if not all(isinstance(fields.get(key), str) for key in _TEXT_FIELDS) or not _is_time(str(fields["time"])):
+    if not all(isinstance(fields.get(key), str) for key in _TEXT_FIELDS) or not is_time(str(fields["time"])):
         raise FormatError(f"{name} holds an event without its plain fields; restore it from a copy", code="entry_torn")
     if fields["effect"] not in ("put", "remove", "none"):
         raise FormatError(
@@ -282,7 +283,7 @@ def _refuse_unknown_forms(fields: JsonObject, name: str) -> None:
         )
 
 
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
     """Whether times can be compared as text: all of them have 27 characters and one zone."""
     return len(text) == 27 and text.endswith("Z")
 

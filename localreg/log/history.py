@@ -18,7 +18,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from localreg.canonical import JsonObject, canonical, parse
-from localreg.errors import FormatError, LocalregError
+from localreg.errors import FormatError, LocalregError, StorageError
 from localreg.log.entry import Entry, Event, Head
 from localreg.records.files import FilePointer
 
@@ -201,6 +201,11 @@ class History:
         segment = Segment(before.commit + 1, after.commit, "")
         path = f"{FOLDER}/{segment.first:020d}-{segment.last:020d}-{_digest(data)}.parquet"
         self.store.put(path, data)
+        if any(self.store.size(merged.path) is None for merged in cover[stays:]):  # a redaction forbids their rows
+            self.store.delete(path)
+            raise StorageError(
+                f"{path} was given up: what it was made from was deleted meanwhile; nothing depends on it"
+            )
         return [*cover[:stays], segment._replace(path=path)]
 
     def _file(self, table: pa.Table, before: Head, after: Head) -> bytes:

@@ -148,6 +148,24 @@ class Log:
         data = self.store.get(entry_path(head.commit)) if cover else None
         return cover if data is not None and last_digest(data) == head.digest else []
 
+    def head_at(self, commit: int) -> Head:
+        """Where the log stood after a commit that is known to exist, to read on from there.
+
+        One read: the digest is what that entry says of itself, and is checked when the next one chains on it; the
+        running maximum of times is left out.
+
+        Raises:
+            FormatError: the entry is torn.
+            IntegrityError: it is missing.
+        """
+        if commit == 0:
+            return self.origin
+        path = entry_path(commit)
+        data = self.store.get(path)
+        if data is None:
+            raise self._missing(commit)
+        return Head(commit, last_digest(data) or "", "")
+
     def refresh(self, state: State) -> State:
         """The newest state: one probe of the tail if nothing happened since `state`."""
         newest = fold(state, self.entries(state.head))
@@ -310,16 +328,22 @@ class Log:
         except StorageError as error:
             raise UnknownOutcomeError(
                 f"the store failed while commit {entry.commit_id} was being published to {self.name_of(path)} "
-                f"({doubt or error}); whether it landed is unknown: `registry.resolve` tells once the store answers",
+                f"({doubt or error}); whether it landed is unknown: once the store answers, "
+                f"`registry.resolve(commit_id, commit={entry.commit})` tells",
                 commit_id=entry.commit_id,
+                commit=entry.commit,
             ) from error
         return landed
 
-    def resolve(self, commit_id: str, newest: State) -> int | None:
-        """Number of the commit with an id that `UnknownOutcomeError` named; None if it is not in the log."""
+    def resolve(self, commit_id: str, newest: State, *, commit: int | None = None) -> int | None:
+        """Number of the commit with an id that `UnknownOutcomeError` named; None if it is not in the log.
+
+        An attempt is made at one number, and all before it are known to have failed: who knows `commit` reads one
+        entry. Without it the log is read backwards, to its beginning if need be.
+        """
         wanted = f'"commit_id":"{commit_id}"'
-        for number in range(newest.head.commit, 0, -1):
-            data = self.store.get(entry_path(number))
+        for number in range(newest.head.commit, 0, -1) if commit is None else (commit,):
+            data = self.store.get(entry_path(number)) if number else None
             if data is not None and any(wanted in row.record for row in decode(data, name=entry_path(number))):
                 return number
         return None

@@ -18,11 +18,11 @@ from pydantic import ValidationError
 
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import FormatError, NotFoundError
-from localreg.log.entry import Change, Entry, Event, Head
+from localreg.log.entry import Change, Entry, Event, Head, is_time
 from localreg.records.base import Record
 from localreg.records.files import FilePointer
 
-__all__ = ["Base", "Draft", "EmptyBase", "Row", "Stamp", "State", "fold"]
+__all__ = ["Base", "Draft", "EmptyBase", "Row", "Stamp", "State", "fold", "restoring"]
 
 CONDEMNED = "condemned_file"
 
@@ -267,7 +267,8 @@ class Draft(State):
             self._put(_file_row(pointer, stamp))
         effect = change.effect
         if effect == "put":
-            self._put(_row(change.kind, change.parent, change.name, change.id, change.after, stamp))
+            row = _row(change.kind, change.parent, change.name, change.id, change.after, stamp)
+            self._put(_restored(row, change.details))
         elif effect == "remove":
             self._remove(change.kind, change.id)
 
@@ -326,6 +327,23 @@ def _row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, 
 
 def _without_metadata(record: JsonObject | None) -> str:
     return canonical({key: value for key, value in (record or {}).items() if key != "metadata"})
+
+
+def restoring(row: Row) -> JsonObject:
+    """What the details of an event say, under `created`, to put a removed record where it stood among the others."""
+    commit, event = row.created
+    return {"commit": commit, "event": event, "time": row.created_at, "actor": row.created_by}
+
+
+def _restored(row: Row, details: JsonObject | None) -> Row:
+    """The row, created when the details say: by an event of an earlier commit, else it was not meant so."""
+    match (details or {}).get("created"):
+        case {"commit": int(commit), "event": int(event), "time": str(time), "actor": str(actor)} if (
+            0 < commit < row.created[0] and 0 < event < 2**31 and is_time(time)
+        ):
+            return row._replace(created=(commit, event), created_at=time, created_by=actor)
+        case _:
+            return row
 
 
 def _file_row(pointer: FilePointer, stamp: Stamp, kind: str = "file") -> Row:

@@ -20,12 +20,20 @@ from localreg.log.entry import Entry, Head, entry_path, read
 from localreg.log.layer import layer_commit
 from localreg.log.log import Log
 from localreg.log.parquet import decode
+from localreg.log.redaction import REDACT, declared
 from localreg.log.state import Draft, State
+from localreg.log.strays import told_stray
 from localreg.records.files import FilePointer
 
-__all__ = ["Problem", "VerifyReport", "verify"]
+__all__ = ["Problem", "Redaction", "VerifyReport", "verify"]
 
 CHUNK_BYTES = 1 << 20
+
+NUMBER_DIGITS = 20
+"""Of an entry's name."""
+
+MISSING_TOLD = 100
+"""Missing entries in a row that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,38 @@ class Problem:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What was taken out of the log on purpose, and who answers for it."""
+
+    commit: int
+    """The commit that declares it."""
+
+    time: str
+    """When, by that writer's clock: ISO 8601, UTC."""
+
+    actor: str
+    """By whom."""
+
+    kind: str
+    """Of the record whose events were emptied."""
+
+    name: str
+    """Of that record, at that time."""
+
+    reason: str
+    """Why; empty if nothing was said."""
+
+    events: tuple[tuple[int, int], ...]
+    """The emptied events, as (commit, event)."""
+
+    def __str__(self) -> str:
+        places = ", ".join(f"{commit}.{event}" for commit, event in self.events)
+        why = f": {self.reason}" if self.reason else ""
+        what = f"{self.kind.replace('_', ' ')} {self.name!r} (events {places})"
+        return f"{self.actor} redacted what was said of {what} in commit {self.commit}, {self.time}{why}"
+
+
 @dataclass(slots=True)
 class VerifyReport:
     """What `verify` looked at, and what it found.
@@ -54,6 +94,7 @@ class VerifyReport:
         files: bulk files whose digests were compared.
         digest: of the last event: note it elsewhere, and a log replaced as a whole can be told, too.
         problems: every damage, in the order of the log; empty = all is well.
+        redactions: what was taken out on purpose: by whom and why.
     """
 
     namespace: str
@@ -62,6 +103,7 @@ class VerifyReport:
     files: int = 0
     digest: str = ""
     problems: list[Problem] = field(default_factory=list)
+    redactions: list[Redaction] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -70,18 +112,17 @@ class VerifyReport:
 
     def __str__(self) -> str:
         summary = f"{self.namespace}: {self.commits} commits, {self.events} events, {self.files} files"
-        if self.ok:
-            return f"{summary}: all digests hold"
-        lines = [f"  {problem.message}" for problem in self.problems]
-        return "\n".join([f"{summary}: {len(self.problems)} problems", *lines])
+        result = "all digests hold" if self.ok else f"{len(self.problems)} problems"
+        lines = [*(problem.message for problem in self.problems), *map(str, self.redactions)]
+        return "\n".join([f"{summary}: {result}", *(f"  {line}" for line in lines)])
 
 
 def verify(log: Log, namespace: str) -> VerifyReport:
     """Read the whole log and every file that it names, and report what does not fit."""
     report = VerifyReport(namespace)
     files: dict[str, FilePointer] = {}
-    emptied: dict[tuple[int, int], str] = {}
-    redacted: set[tuple[int, int]] = set()
+    emptied: set[tuple[int, int]] = set()
+    full: set[tuple[int, int]] = set()
     draft: Draft | None = State(log.origin).draft()
     snapshots = _snapshots(log)
     for entry in _readable_entries(log, report):
@@ -95,18 +136,12 @@ def verify(log: Log, namespace: str) -> VerifyReport:
                     files.pop(pointer.path, None)
             else:
                 files.update((pointer.path, pointer) for pointer in event.files)
-            if event.redacted:
-                emptied[event.commit, event.event] = entry_path(event.commit)
-            if event.action == "redact":
-                redacted.update(_redacted_places(event.details))
+            (emptied if event.redacted else full).add((event.commit, event.event))
+        report.redactions += _redactions(entry)
         if draft is not None and entry.commit in snapshots:
             _check_snapshots(log, report, draft)
     _check_end(log, report)
-    for place, path in emptied.items():
-        if place not in redacted:
-            report.problems.append(
-                Problem(path, "payload_missing", f"{path}: event {place[1]} lost its payload, and no entry redacts it")
-            )
+    _check_redactions(report, emptied, full)
     for pointer in files.values():
         _check_file(log, report, pointer)
     return report
@@ -117,14 +152,18 @@ def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
 
     After a bad one the chain is taken up again from what the next entry says it follows.
     """
-    last = _last_number(log, report)
     head: Head | None = log.origin
-    for number in range(1, last + 1):
+    due = 1
+    for number in _numbers(log, report):
+        if number > due:
+            report.problems += _missing(due, number - 1)
+            head = None
+        due = number + 1
         path = entry_path(number)
         try:
             data = log.store.get(path)
-            if data is None:
-                report.problems.append(Problem(path, "entry_missing", f"{path} is missing; restore it from a copy"))
+            if data is None:  # lost since it was listed
+                report.problems += _missing(number, number)
                 head = None
                 continue
             entry = read(data, head or _claimed(data, number, path), name=path)
@@ -139,16 +178,27 @@ def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
         yield entry
 
 
-def _last_number(log: Log, report: VerifyReport) -> int:
-    last = 0
+def _numbers(log: Log, report: VerifyReport) -> list[int]:
+    """The numbers of the entries that are there, in order; other files become problems."""
+    numbers = []
     for path in log.store.list("log"):
         stem = path.removeprefix("log/").removesuffix(".parquet")
-        if stem.isdecimal() and entry_path(int(stem)) == path and int(stem) > 0:
-            last = max(last, int(stem))
+        if len(stem) == NUMBER_DIGITS and stem.isdecimal() and entry_path(int(stem)) == path and int(stem) > 0:
+            numbers.append(int(stem))
         else:
-            message = f"{path} is no entry of this log; a sync program may have left it: move it out of the folder"
-            report.problems.append(Problem(path, "stray_file", message))
-    return last
+            report.problems.append(Problem(path, "stray_file", told_stray(log.store, path)))
+    return sorted(numbers)
+
+
+def _missing(first: int, last: int) -> Iterator[Problem]:
+    """One problem for each missing entry; where a file far away makes them many, one for the rest."""
+    for number in range(first, min(last, first + MISSING_TOLD - 1) + 1):
+        path = entry_path(number)
+        yield Problem(path, "entry_missing", f"{path} is missing; restore it from a copy")
+    if last - first >= MISSING_TOLD:
+        path = entry_path(first + MISSING_TOLD)
+        message = f"{path} and all up to {entry_path(last)} are missing; restore them from a copy"
+        yield Problem(path, "entry_missing", message)
 
 
 def _claimed(data: bytes, number: int, path: str) -> Head:
@@ -158,9 +208,31 @@ def _claimed(data: bytes, number: int, path: str) -> Head:
     return Head(number - 1, previous if isinstance(previous, str) else "", "")
 
 
-def _redacted_places(details: object) -> Iterator[tuple[int, int]]:
-    events = details.get("events", []) if isinstance(details, dict) else []
-    return ((commit, event) for commit, event in cast("list[list[int]]", events))
+def _redactions(entry: Entry) -> Iterator[Redaction]:
+    places = list(declared(entry))
+    for event in entry.events:
+        if event.action == REDACT:
+            details = event.details or {}
+            own = tuple(place for place in places if [*place] in cast("list[object]", details.get("events", [])))
+            reason = details.get("reason")
+            told = reason if isinstance(reason, str) else ""
+            yield Redaction(event.commit, event.time, event.actor, event.kind, event.name, told, own)
+
+
+def _check_redactions(report: VerifyReport, emptied: set[tuple[int, int]], full: set[tuple[int, int]]) -> None:
+    """What was emptied must have been declared, and what was declared must have been emptied."""
+    wanted = {place for redaction in report.redactions for place in redaction.events}
+    for commit, event in sorted(emptied - wanted):
+        path = entry_path(commit)
+        message = f"{path}: event {event} lost its payload, and no entry redacts it"
+        report.problems.append(Problem(path, "payload_missing", message))
+    for commit, event in sorted(full & wanted):
+        path = entry_path(commit)
+        message = (
+            f"{path}: event {event} was redacted, and still has its payload: the redaction was interrupted, or the "
+            "file restored from an older copy; call registry.redact again, as it was called"
+        )
+        report.problems.append(Problem(path, "redaction_unfinished", message))
 
 
 def _snapshots(log: Log) -> set[int]:

@@ -92,7 +92,7 @@ class Changes:
                 row.id,
                 record.name,
                 record.parent,
-                before=row.record,
+                before=row.fields,  # also of a redacted one: null would say that there was none
                 after=after,
                 files=files,
                 details=details,
@@ -108,6 +108,10 @@ class Changes:
     ) -> None:
         """Record an act that leaves the record as it is, such as an upload that only brings files."""
         self._add(Change(row.kind, action, row.id, row.name, row.parent, files=files, details=details))
+
+    def make(self, change: Change) -> None:
+        """Make a change that was put together elsewhere, such as the inverse of an event."""
+        self._add(change)
 
     def _add(self, change: Change) -> None:
         self.made.append(change)

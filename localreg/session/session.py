@@ -114,6 +114,10 @@ class Session:
         transaction = self.transaction_here()
         if transaction is not None:
             return transaction.changes.draft
+        return self.committed()
+
+    def committed(self) -> State:
+        """The state to answer from, without what a transaction that is open here has not committed yet."""
         with self._lock:
             if self._state is None:
                 loaded = self.log.load()
@@ -133,13 +137,26 @@ class Session:
         newest = self.state()
         if (commit is None) == (time is None):
             raise InvalidInputError("at() takes a commit or a time, and not both")
-        number = commit if commit is not None else self._commit_at(str(time))
-        why = f"this is the registry as of commit {number}"
+        number = commit if commit is not None else self.commit_at(str(time))
+        return self._pinned(self.log.at(number, newest), AsOf(time))
+
+    def frozen(self) -> Session:
+        """This namespace as it is now, read-only; later commits do not show, and no look probes for them."""
+        return self._pinned(self.committed(), AsOf(None))
+
+    def _pinned(self, state: State, as_of: AsOf) -> Session:
+        why = f"this is the registry as of commit {state.head.commit}"
         session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why)
-        session._state, session._as_of = self.log.at(number, newest), AsOf(time)
+        session._state, session._as_of = state, as_of
         return session
 
-    def _commit_at(self, time: str) -> int:
+    @property
+    def is_pinned(self) -> bool:
+        """Whether one commit is shown for good."""
+        return self._as_of is not None
+
+    def commit_at(self, time: str) -> int:
+        """Number of the last commit whose running maximum of times is not later than `time`; 0 = before the first."""
         number = 0
         for entry in self.entries():
             if entry.head.time > time:
@@ -188,9 +205,9 @@ class Session:
             if self._as_of is None:
                 self._state = None
 
-    def resolve(self, commit_id: str) -> int | None:
+    def resolve(self, commit_id: str, *, commit: int | None = None) -> int | None:
         """Number of the commit with that id; None if it is not in the log."""
-        return self.log.resolve(check_id(commit_id, what="commit id"), self.state())
+        return self.log.resolve(check_id(commit_id, what="commit id"), self.committed(), commit=commit)
 
     def snapshot(self) -> int:
         """Write a snapshot of the newest state; its commit."""
@@ -209,16 +226,22 @@ class Session:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def change(self, operation: Operation) -> State:
+    def change(self, operation: Operation, *, message: str | None = None) -> State:
         """Make a change durable, or raise and leave everything as it was. Joins the transaction, if one is open.
 
         Returns:
             The state with the change: to look at it again would be another read, which may fail when all is done.
+
+        Raises:
+            InvalidInputError: a message within a transaction, which has its own.
         """
         self.refuse_if_read_only()
+        checked = None if message is None else check_text(message, what="message")
         transaction = self.transaction_here()
         if transaction is None:
-            return self._commit([operation], None, None)
+            return self._commit([operation], None, checked)
+        if checked is not None:
+            raise InvalidInputError("message stands with the whole commit: give it to registry.transaction() instead")
         return transaction.run(operation)
 
     def refuse_if_read_only(self) -> None:

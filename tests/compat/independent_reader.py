@@ -70,7 +70,8 @@ class Namespace:
 
     def put(self, event: dict[str, Any], kind: str, id: str, parent: str, name: str, record: dict[str, Any]) -> None:
         old = self.rows.get((kind, id))
-        created = old.created if old else (event["commit"], event["event"], id if "file" in kind else "")
+        made = event if "file" in kind else event.get("details", {}).get("created", event)
+        created = old.created if old else (made["commit"], made["event"], id if "file" in kind else "")
         self.rows[kind, id] = Row(parent, name, id, record, created)
 
     def of(self, kind: str, parents: Collection[str] | None = None) -> list[Row]:

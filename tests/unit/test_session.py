@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import traceback
@@ -852,3 +853,90 @@ def test_a_with_block_of_use_is_not_disturbed_by_another_thread(tmp_path: Path) 
         assert current_session() is ours._session
         assert elsewhere.submit(current_session).result() is theirs._session
         elsewhere.submit(lambda: used.__exit__(None, None, None)).result()
+
+
+def test_a_frozen_handle_shows_one_commit_for_good_and_asks_the_store_nothing(root: Store) -> None:
+    opened(root).create_model("one", metadata={"lr": 0.1})
+    store = FaultyStore(root, fail_at=0, when="before")
+    registry = opened(store)
+    with registry.frozen() as frozen, registry.at(commit=1) as past:
+        opened(root).create_model("two")
+        before = len(store.calls)
+        for handle in (frozen, past):
+            for _ in range(3):
+                assert handle.find_model("two") is None
+                assert handle.get_model("one").metadata == {"lr": 0.1}
+                assert handle.commit == 1
+                assert len(handle.models(where="metadata.lr < 1")) == 1
+        assert len(store.calls) == before
+        assert names(registry) == ["one", "two"]
+    assert names(frozen) == ["one"], "a block that ends lets go of connections, not of the commit"
+    assert frozen.read_only
+    with pytest.raises(ReadOnlyError, match="as of commit 1"):
+        frozen.create_model("three")
+
+
+def test_a_frozen_handle_shows_nothing_of_an_open_transaction(registry: Registry) -> None:
+    with registry.transaction():
+        registry.create_model("three")
+        frozen = registry.frozen()
+        assert names(frozen) == ["one", "two"]
+    assert names(frozen) == ["one", "two"]
+
+
+def test_a_message_within_a_transaction_is_refused(registry: Registry) -> None:
+    with registry.transaction("the whole"), pytest.raises(InvalidInputError, match="message stands with the whole"):
+        registry._session.change(lambda changes: None, message="a part")
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_an_unknown_outcome_is_settled_by_one_read_of_the_number_that_the_error_names(
+    root: Store, monkeypatch: pytest.MonkeyPatch, landed: bool
+) -> None:
+    registry = opened(root)
+    for number in range(20):
+        registry.create_model(f"model {number}")
+    store = registry._session.store
+    publish = store.put_if_absent
+
+    def fail(path: str) -> bytes:
+        raise StorageError("still no answer")
+
+    def put_if_absent(path: str, data: bytes, **how: Any) -> bool:
+        if landed:
+            publish(path, data, **how)
+        monkeypatch.setattr(store, "get", fail)
+        raise StorageError("no answer", code="doubtful")
+
+    monkeypatch.setattr(store, "put_if_absent", put_if_absent)
+    with pytest.raises(UnknownOutcomeError, match="commit=21") as caught:
+        registry.create_model("doubtful")
+    error = caught.value
+    assert error.commit == 21
+    opened(root).create_model("later")  # takes the number if nothing landed
+    counted = FaultyStore(root, fail_at=0, when="before")
+    other = opened(counted)
+    newest = other.commit
+    before = len(counted.calls)
+    assert other.resolve(error.commit_id, commit=error.commit) == (21 if landed else None)
+    assert len(counted.calls) - before == 2, "a probe of the tail, and the entry"
+    assert other.resolve(error.commit_id) == (21 if landed else None)
+    assert other.resolve(error.commit_id, commit=newest + 5) is None
+    assert other.resolve(error.commit_id, commit=0) is None
+
+
+def test_an_unknown_outcome_crosses_processes_whole() -> None:
+    error = pickle.loads(pickle.dumps(UnknownOutcomeError("?", commit_id="ab", commit=7)))
+    assert (error.commit_id, error.commit, str(error)) == ("ab", 7, "?")
+
+
+def test_a_look_at_a_time_reads_no_further_than_that_time(root: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FaultyStore(root, fail_at=0, when="before")
+    registry = opened(store)
+    for minute in range(30):
+        monkeypatch.setattr(log_module, "now", lambda minute=minute: f"2026-03-01T12:{minute:02d}:00.000000Z")
+        registry.create_model(str(minute))
+    before = len(store.calls)
+    assert registry.at(time="2026-03-01T12:04:00+00:00").commit == 5
+    read = {call.path for call in store.calls[before:] if "/log/" in call.path}
+    assert not any(path.endswith(entry_path(7)) for path in read)

@@ -1,0 +1,197 @@
+"""Removing a secret from the past while the chain of digests holds.
+
+In this order, so that a crash leaves nothing done, or something declared that the next call finishes:
+
+1. A commit says which events are emptied, by whom and why, and puts again, as they are now, the records whose newest
+   value stood in one of them. From here on the redaction is a fact of the log.
+2. The entries concerned are replaced by twins without those payloads, and caches deleted (`localreg.log.redaction`).
+3. What is kept in memory is let go of, and a snapshot is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from localreg.audit.diff import is_known
+from localreg.audit.event import Position
+from localreg.canonical import JsonObject, JsonValue
+from localreg.errors import ConflictError, InvalidInputError, NotFoundError
+from localreg.log import Change, Event, Row
+from localreg.log.features import FEATURE
+from localreg.log.redaction import REDACT, declared, finish
+from localreg.models import Model, ModelVersion
+from localreg.models.handle import Handle, noun
+from localreg.names import check_text, shown_value
+from localreg.records.models import NamespaceRecord, RegistryRecord
+from localreg.session import Changes, Session
+
+__all__ = ["Key", "redact"]
+
+
+class Key(NamedTuple):
+    """Which record."""
+
+    kind: str
+    id: str
+
+
+GENESIS = frozenset({RegistryRecord.kind, NamespaceRecord.kind})
+"""Their values are ours and hold no secrets: where their event goes for its message, they are put as they are."""
+
+
+def redact(
+    session: Session, *, record: Model | ModelVersion | None, commit: int | None, event: int | None, reason: str
+) -> list[Position]:
+    """Empty payloads for good; see `Registry.redact`."""
+    session.refuse_if_read_only()
+    if (record is None) == (commit is None) or (event is not None and commit is None):
+        raise InvalidInputError("redact() takes a record; or a commit, and perhaps an event of it")
+    asked = None if record is None else _key_of(session, record)
+    if not check_text(reason, what="reason").strip():
+        raise InvalidInputError("reason is empty; say why: it stands in the log for ever, so without the secret")
+    if session.transaction_here() is not None:
+        raise InvalidInputError("a redaction is a commit of its own; call it outside the transaction")
+    emptied: list[Position] = []
+
+    def operation(changes: Changes) -> None:
+        emptied.clear()
+        history = _History(session, changes)
+        wanted = history.of_record(asked) if asked is not None else history.of_commit(commit, event)
+        for key, positions in wanted.items():
+            emptied.extend(positions)
+            changes.make(_declaration(key, positions, changes.draft.get(*key), history.names[key], reason))
+
+    session.change(operation)
+    finish(session.log)
+    session.close()  # state and connections that were made of what is gone
+    session.log.with_snapshot(session.committed())
+    return sorted(emptied)
+
+
+def _key_of(session: Session, record: Model | ModelVersion) -> Key:
+    if not isinstance(record, Handle):
+        raise InvalidInputError(f"record is {shown_value(record)}; pass a model or a model version, not its name")
+    if not session.is_same_namespace(record._session):
+        raise InvalidInputError(f"{record!r} is of another registry or namespace; redact it there")
+    return Key(record._record_class.kind, record.id)
+
+
+class _Told(NamedTuple):
+    """What is needed to know of an event."""
+
+    position: Position
+    key: Key
+    touches: bool
+    """It puts or removes the record."""
+    has_before: bool
+    """Its payload holds an older value of the record."""
+
+
+class _History:
+    """All events up to the state that a redaction is declared on.
+
+    Attributes:
+        names: of every record, its last.
+    """
+
+    def __init__(self, session: Session, changes: Changes) -> None:
+        self._draft = changes.draft
+        self._events: list[_Told] = []
+        self._declared: set[tuple[int, int]] = set()
+        self.names: dict[Key, tuple[str, str]] = {}
+        for entry in session.log.entries(session.log.origin, upto=changes.before.head.commit):
+            self._declared.update(declared(entry))
+            for event in entry.events:
+                self._events.append(_told(event))
+                self.names[Key(event.kind, event.id)] = (event.name, event.parent)
+
+    def of_record(self, key: Key) -> dict[Key, list[Position]]:
+        """Everything that was said of a record, but for its present value.
+
+        Raises:
+            NotFoundError: there never was such a record.
+            ConflictError: nothing was said of it but its present value.
+        """
+        own = [told for told in self._events if told.key == key]
+        if not own:
+            raise NotFoundError(f"the log of this namespace knows no {noun(key.kind)} {key.id}")
+        positions = [told.position for told in own if not self._is_clean(told)]
+        if not positions:
+            raise self._newest_value(own[0])
+        return self._left({key: positions})
+
+    def of_commit(self, commit: int | None, event: int | None) -> dict[Key, list[Position]]:
+        """The events of a commit, or one of them, and the later ones that may repeat what they said.
+
+        Raises:
+            InvalidInputError: there is no such commit or event.
+            ConflictError: one of them holds the present value of a record.
+        """
+        named = [told for told in self._events if told.position.commit == commit]
+        if not named:
+            last = self._events[-1].position.commit if self._events else 0
+            raise InvalidInputError(f"no commit {commit} to redact: there are 1 to {last}", code="no_such_commit")
+        if event is not None:
+            if not 1 <= event <= len(named):
+                raise InvalidInputError(
+                    f"commit {commit} has no event {event}: it has 1 to {len(named)}", code="no_such_event"
+                )
+            named = [named[event - 1]]
+        wanted: dict[Key, list[Position]] = {}
+        for told in named:
+            if told.position in self._declared:
+                continue  # so what had spread from it has been declared, too
+            if told.position == self._newest(told.key) and told.key.kind not in GENESIS:
+                raise self._newest_value(told)
+            positions = wanted.setdefault(told.key, [])
+            positions += [each for each in (told.position, *self._spread(told)) if each not in positions]
+        return self._left(wanted)
+
+    def _spread(self, told: _Told) -> list[Position]:
+        """Later events that may repeat what an event said: any that holds the record, unless all it holds is clean."""
+        later = [each for each in self._events if each.key == told.key and each.position > told.position]
+        return [each.position for each in later if told.touches and each.touches and not self._is_clean(each)]
+
+    def _newest(self, key: Key) -> Position | None:
+        """The event that holds the present value of a record; None if there is none."""
+        row = self._draft.get(*key)
+        return Position(*row.updated) if row is not None and row.record is not None else None
+
+    def _is_clean(self, told: _Told) -> bool:
+        """It holds the present value of the record, and no older one."""
+        return told.position == self._newest(told.key) and not told.has_before
+
+    def _left(self, wanted: dict[Key, list[Position]]) -> dict[Key, list[Position]]:
+        """Those that no earlier redaction has declared."""
+        if any(key.kind == FEATURE for key in wanted):
+            raise InvalidInputError("a feature cannot be redacted: programs must know what it says")
+        left = {key: [each for each in positions if each not in self._declared] for key, positions in wanted.items()}
+        return {key: positions for key, positions in left.items() if positions}
+
+    def _newest_value(self, told: _Told) -> ConflictError:
+        what = f"{noun(told.key.kind)} {self.names[told.key][0]!r}"
+        return ConflictError(
+            f"commit {told.position.commit}, event {told.position.event} holds the present value of {what}: change "
+            "that first, so that it holds no secret (such as by update(unset=[…])), or delete the record; then redact; "
+            "nothing was written",
+            code="newest_value",
+        )
+
+
+def _told(event: Event) -> _Told:
+    position, key = Position(event.commit, event.event), Key(event.kind, event.id)
+    has_before = event.before is not None and is_known(event.before)
+    return _Told(position, key, event.effect != "none", has_before)
+
+
+def _declaration(
+    key: Key, positions: Sequence[Position], row: Row | None, name: tuple[str, str], reason: str
+) -> Change:
+    """The event that says so; it puts the record as it is, if the event that did is one of those emptied."""
+    places: list[JsonValue] = [[*position] for position in positions]
+    details: JsonObject = {"events": places, "reason": reason}
+    if row is None or row.updated not in positions:
+        return Change(key.kind, REDACT, key.id, *name, details=details)
+    before: JsonObject = {"id": row.id, "name": row.name}
+    return Change(key.kind, REDACT, row.id, row.name, row.parent, before=before, after=row.record, details=details)

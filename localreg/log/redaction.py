@@ -1,0 +1,77 @@
+"""Emptying the payloads that the log declares as redacted: what makes a declaration true, and can be done again.
+
+An entry is replaced by its twin without those payloads; digests, records and their chain stay. Two processes may be at
+it at the same time, one from an older view of the log. Therefore whoever has replaced entries looks at the log's end
+again, and once more replaces what lacks something that was declared meanwhile: each entry is written last by somebody
+who afterwards saw every declaration that an earlier writer of that entry had acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from localreg.log.entry import Entry, entry_path
+from localreg.log.parquet import decode, encode
+from localreg.log.snapshot import HINT
+
+if TYPE_CHECKING:
+    from localreg.log.log import Log
+    from localreg.storage import Store
+
+__all__ = ["REDACT", "declared", "finish"]
+
+REDACT = "redact"
+"""The action that declares payloads as redacted."""
+
+CACHES = ("snapshots", "history")
+"""Folders of what is made from the log, and may hold what the log held."""
+
+
+def declared(entry: Entry) -> Iterator[tuple[int, int]]:
+    """The events, as (commit, event), that an entry declares as redacted: of earlier commits, whatever it says."""
+    for event in entry.events:
+        places = (event.details or {}).get("events") if event.action == REDACT else None
+        for place in places if isinstance(places, list) else ():
+            if isinstance(place, list) and len(place) == 2:
+                commit, number = place
+                if isinstance(commit, int) and isinstance(number, int) and 0 < commit < entry.commit:
+                    yield commit, number
+
+
+def finish(log: Log) -> None:
+    """Empty every payload that the log declares as redacted, and delete the caches.
+
+    Raises:
+        StorageError, ReadOnlyError: the store failed; what is left is declared and not emptied: do it again.
+    """
+    wanted: dict[int, set[int]] = {}
+    head, news = log.origin, True
+    while news:
+        news = False
+        for entry in log.entries(head):
+            for commit, event in declared(entry):
+                wanted.setdefault(commit, set()).add(event)
+                news = True
+            head = entry.head
+        if news:
+            for commit, events in sorted(wanted.items()):
+                _empty(log.store, commit, events)
+    _delete_caches(log.store)
+
+
+def _empty(store: Store, commit: int, events: set[int]) -> None:
+    path = entry_path(commit)
+    data = store.get(path)
+    if data is None:
+        return  # lost since it was read: `verify` says so
+    rows = decode(data, name=path)
+    if any(row.payload and row.event in events for row in rows):
+        store.put(path, encode([row._replace(payload="") if row.event in events else row for row in rows]))
+
+
+def _delete_caches(store: Store) -> None:
+    store.delete(HINT)  # first: else it would name what is no longer there
+    for folder in CACHES:
+        for path in list(store.list(folder)):
+            store.delete(path)
