@@ -191,7 +191,7 @@ def test_caches_that_hold_it_are_made_anew(tmp_path: Path) -> None:
     session = registry._session
     session.store.put("history/1.parquet", SECRET.encode())
     old = {*session.store.list("snapshots"), *session.store.list("history")}
-    assert len(old) == 5
+    assert len(old) == 6
     model.update(unset=["key"])
     registry.redact(model, reason="why")
     new = {*session.store.list("snapshots"), *session.store.list("history")}
