@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         UnknownOutcomeError,
         WorkflowMismatchError,
     )
-    from localreg.models import Model, ModelVersion
+    from localreg.models import Differences, Model, ModelVersion
     from localreg.query import Result
     from localreg.registry import Registry, use
     from localreg.registry import open_registry as open
@@ -48,6 +48,7 @@ __all__ = [
     "Transaction",
     "Result",
     "Comparison",
+    "Differences",
     "LocalregError",
     "NotFoundError",
     "AlreadyExistsError",
@@ -74,6 +75,7 @@ _HOMES = {
     "Transaction": "localreg.session:Transaction",
     "Result": "localreg.query:Result",
     "Comparison": "localreg.compare:Comparison",
+    "Differences": "localreg.models:Differences",
 }
 
 

@@ -16,10 +16,11 @@ from localreg.errors import IntegrityError, InvalidInputError, LocalregError, No
 from localreg.log import Entry, Row, State
 from localreg.log.snapshot import rows_table
 from localreg.names import check_whole
-from localreg.query.expressions import rewrite_order_by, rewrite_where
-from localreg.query.guard import check_select, explain_error, locked_connection, referenced_tables, translate_error
+from localreg.query.facets import facets_sql
+from localreg.query.guard import check_select, locked_connection, referenced_tables, translate_error
 from localreg.query.quoting import identifier, literal
 from localreg.query.result import JSON_FIELD, Result
+from localreg.query.rows import Rows
 from localreg.query.syntax import clean_message
 from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
 from localreg.storage import Store
@@ -67,25 +68,47 @@ class Engine:
         table: str,
         *,
         where: str | None = None,
+        search: str | None = None,
+        archived: bool | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
     ) -> Result:
-        """Rows of one documented table; see `Registry.models` for `where` and `order_by`.
+        """Rows of one documented table; see `Registry.models` for the arguments.
 
         Raises:
-            InvalidInputError: the expression does not parse or names an unknown column; the limit is no whole number.
+            InvalidInputError: an expression does not parse or names an unknown column; the limit is no whole number.
         """
-        columns = TABLES[table].columns
-        condition = "true" if where is None else rewrite_where(where, columns, table=table)
-        order = "_order" if order_by is None else f"{rewrite_order_by(order_by, columns, table=table)}, _order"
-        bound = "" if limit is None else f" LIMIT {check_whole(limit, what='limit', hint=_LIMIT_HINT)}"
-        sql = f"SELECT * EXCLUDE (_order) FROM {INTERNAL}.{table} WHERE {condition} ORDER BY {order}{bound}"
+        rows = Rows(table, where, search, archived)
+        condition, order, most = rows.condition(), rows.order(order_by), _checked_limit(limit)
 
-        def told(error: Exception) -> LocalregError:
-            # Without a `where` of the user's, whatever fails is the registry's.
-            return _sql_error(sql)(error) if where is None else explain_error(error, where, columns)
+        def fetch() -> pa.Table:
+            wanted, bound = condition, "" if most is None else f" LIMIT {most}"
+            if most is not None and most <= FEW and TABLES[table].has_ids:
+                # All columns of all rows are costly to compute, and few are asked for: look for their ids first.
+                found = self._rows(rows, f"SELECT id FROM {rows.source} WHERE {wanted} ORDER BY {order}{bound}")
+                wanted = f"id IN ({', '.join(map(literal, found['id'].to_pylist())) or 'NULL'})"
+            sql = f"SELECT {rows.documented()} FROM {rows.source} WHERE {wanted} ORDER BY {order}{bound}"
+            return self._rows(rows, sql)
 
-        return Result(lambda: self._fetch(sql, (), lambda: {table}, told))
+        return Result(fetch)
+
+    def facets(
+        self,
+        table: str,
+        *,
+        by: str,
+        where: str | None = None,
+        search: str | None = None,
+        archived: bool | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """Values and how many rows have them; see `Registry.facets`."""
+        rows = Rows(table, where, search, archived)
+        sql = facets_sql(rows, by, limit=_checked_limit(limit))
+        return Result(lambda: self._rows(rows, sql))
+
+    def _rows(self, rows: Rows, sql: str) -> pa.Table:
+        return self._fetch(sql, (), lambda: {rows.table}, rows.told)
 
     def _fetch(
         self,
@@ -177,7 +200,11 @@ class Engine:
     def _parts(self) -> list[dict[str, Any]]:
         """The live bulk files, each with what its rows belong to."""
         rows = sorted(self.state.rows("file"), key=lambda row: row.created)
-        return [self._part(row) for row in rows if row.fields.get("table") in BULK]
+        return [self._part(row) for row in rows if row.fields.get("table") in BULK and self._has_owner(row)]
+
+    def _has_owner(self, row: Row) -> bool:
+        """Whether the record that a part belongs to is there: deletion leaves the files to garbage collection."""
+        return self.state.get(BULK[str(row.fields["table"])].owner, row.parent) is not None
 
     def _part(self, row: Row) -> dict[str, Any]:
         fields = row.fields
@@ -258,8 +285,15 @@ class Engine:
         return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
 
 
+FEW = 1_000
+"""Rows that are looked for by id first, and fetched whole only then."""
+
 _LIMIT_HINT = "it must be a whole number, 0 or more, or None for all"
 _TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema", INTERNAL)
+
+
+def _checked_limit(limit: int | None) -> int | None:
+    return None if limit is None else check_whole(limit, what="limit", hint=_LIMIT_HINT)
 
 
 def _schema_names(state: State) -> dict[str, str]:
