@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         UnknownOutcomeError,
         WorkflowMismatchError,
     )
-    from localreg.models import Model, ModelVersion
+    from localreg.models import Differences, Model, ModelVersion
     from localreg.query import Result
     from localreg.records.differences import Difference
     from localreg.registry import Registry, use
@@ -55,6 +55,7 @@ __all__ = [
     "Diff",
     "RecordDiff",
     "Difference",
+    "Differences",
     "LocalregError",
     "NotFoundError",
     "AlreadyExistsError",
@@ -86,6 +87,7 @@ _HOMES = {
     "Diff": "localreg.audit:Diff",
     "RecordDiff": "localreg.audit:RecordDiff",
     "Difference": "localreg.records.differences:Difference",
+    "Differences": "localreg.models:Differences",
 }
 
 

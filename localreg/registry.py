@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from localreg import models
 from localreg.errors import InvalidInputError
-from localreg.models import Model, ModelVersion
+from localreg.models import Listings, Model, ModelVersion
 from localreg.names import check_text, check_whole, shown_value
 from localreg.session import Session, Transaction, open_session
 from localreg.session.current import Used, use_session
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
     from localreg.query import Result
+    from localreg.workflow import TestSuite
 
 __all__ = ["Registry", "open_registry", "use"]
 
 
-class Registry:
+class Registry(Listings):
     """An open registry at one namespace. Make one with `localreg.open`.
 
     Reads show the newest commit of any process; each call that changes something is one commit, durable when it
@@ -135,27 +136,6 @@ class Registry:
         """
         return models.get_version(self._session, reference)
 
-    def models(
-        self,
-        where: str | None = None,
-        *,
-        order_by: str | Sequence[str] | None = None,
-        limit: int | None = None,
-    ) -> Result:
-        """The models that fit, in order of creation.
-
-        Args:
-            where: a DuckDB boolean expression over the columns of `models`, with paths into metadata:
-                `"metadata.framework = 'pytorch' AND metadata.optim.lr < 0.1 AND 'detector' IN tags"`. A path takes the
-                type of what it is compared with; what is missing or of another type is NULL, never an error.
-            order_by: columns or metadata paths, each with ASC or DESC.
-            limit: at most so many rows.
-
-        Raises:
-            InvalidInputError: the expression does not parse, or names an unknown column.
-        """
-        return self._session.engine().select("models", where=where, order_by=order_by, limit=limit)
-
     # --- many changes, one commit -----------------------------------------------------------------------------------
 
     def transaction(self, message: str | None = None) -> AbstractContextManager[Transaction]:
@@ -185,7 +165,7 @@ class Registry:
         baseline: str | Model | ModelVersion,
         candidate: str | Model | ModelVersion,
         *,
-        suite: str,
+        suite: str | TestSuite,
         strict: bool = False,
     ) -> Comparison:
         """Whether the candidate is better than the baseline on a test suite; see `localreg.compare.Comparison`.
@@ -193,7 +173,7 @@ class Registry:
         Args:
             baseline: a model or version; references as in `get_version`.
             candidate: the one that might be better.
-            suite: name of the test suite, at its newest version.
+            suite: name of the test suite, at its newest version; or a `TestSuite`, at the version that it shows.
             strict: count a sample without an inference as wrong, instead of leaving it out.
 
         Raises:

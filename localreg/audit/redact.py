@@ -21,7 +21,8 @@ from localreg.log import Change, Event, Row
 from localreg.log.features import FEATURE
 from localreg.log.redaction import REDACT, declared, finish
 from localreg.models import Model, ModelVersion
-from localreg.models.handle import Handle, noun
+from localreg.models.deletion import noun
+from localreg.models.handle import Handle
 from localreg.names import check_text, shown_value
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session import Changes, Session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from localreg.canonical import JsonObject
 from localreg.compare.labels import label_path, labels
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
-from localreg.log import State
+from localreg.log import Row, State
 from localreg.metrics import mcnemar_exact
 from localreg.models import ModelVersion
 from localreg.query import Result
@@ -17,7 +17,8 @@ from localreg.session import Session
 from localreg.tables import Node, read_part
 from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
 from localreg.workflow.samples import case_indices, files_of, sample_count, samples_at
-from localreg.workflow.versioned import find_named
+from localreg.workflow.test_suite import TestSuite
+from localreg.workflow.versioned import deleted, find_named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -178,13 +179,11 @@ def _number(value: float | None) -> str:
 
 
 def compare(
-    session: Session, baseline: ModelVersion, candidate: ModelVersion, *, suite: str, strict: bool = False
+    session: Session, baseline: ModelVersion, candidate: ModelVersion, *, suite: str | TestSuite, strict: bool = False
 ) -> Comparison:
     """Compare two model versions; see `Registry.compare`."""
     state = session.state()
-    _, record = find_named(session, state, TestSuiteRecord, suite)
-    version = state.find("test_suite_version", str(record.version), record.id)
-    assert version is not None, "a suite names only versions that exist"
+    record, version = _suite(session, state, suite)
     cases = version.load(TestSuiteVersionRecord).test_cases
     samples = _Samples(session, state, record, cases)
     sides = [_Side(session, state, record, each, samples) for each in (baseline, candidate)]
@@ -195,13 +194,26 @@ def compare(
         baseline=sides[0].name,
         candidate=sides[1].name,
         suite=record.name,
-        suite_version=record.version,
+        suite_version=int(version.name),
         strict=strict,
         coverage=(sides[0].coverage(samples.once), sides[1].coverage(samples.once)),
         rows=tuple(rows),
         fixed=_listed(session, state, samples, sides, strict, right=1),
         broken=_listed(session, state, samples, sides, strict, right=0),
     )
+
+
+def _suite(session: Session, state: State, suite: str | TestSuite) -> tuple[TestSuiteRecord, Row]:
+    """A suite by its name, at its newest version; or as an object, at the version that it shows."""
+    if not isinstance(suite, TestSuite):
+        _, record = find_named(session, state, TestSuiteRecord, suite)
+        version = state.find("test_suite_version", str(record.version), record.id)
+        assert version is not None, "a suite names only versions that exist"
+        return record, version
+    row, version = state.get("test_suite", suite.id), state.get("test_suite_version", suite.version_id)
+    if row is None or version is None:
+        raise deleted("test_suite", suite.id, session)
+    return row.load(TestSuiteRecord), version
 
 
 class _Samples:

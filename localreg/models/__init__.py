@@ -1,22 +1,27 @@
 """Models, their versions and aliases."""
 
+from localreg.models.deletion import delete
+from localreg.models.differences import Differences
 from localreg.models.finding import (
     create_model,
     ensure_version,
     find_model,
     get_model,
     get_version,
-    warn_of_differences,
 )
-from localreg.models.handle import UNCHANGED, Unchanged
+from localreg.models.handle import UNCHANGED, Unchanged, warn_of_differences
+from localreg.models.listings import Listings
 from localreg.models.model import Model, ModelVersion, refuse_shadowing
 
 __all__ = [
     "UNCHANGED",
+    "Differences",
+    "Listings",
     "Model",
     "ModelVersion",
     "Unchanged",
     "create_model",
+    "delete",
     "ensure_version",
     "find_model",
     "get_model",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 
 from localreg.canonical import checked_object, quoted
 from localreg.errors import AlreadyExistsError, NotFoundError
 from localreg.log import Row
-from localreg.models.handle import checked_texts
+from localreg.models.handle import checked_texts, warn_of_differences
 from localreg.models.model import Model, ModelVersion, refuse_shadowing
 from localreg.names import check_name, check_tags, check_text, did_you_mean, new_id, split_reference
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
@@ -20,7 +19,6 @@ __all__ = [
     "find_model",
     "get_model",
     "get_version",
-    "warn_of_differences",
 ]
 
 _LONGEST_REFERENCE = 1_000
@@ -67,17 +65,6 @@ def create_model(
         asked = {field: getattr(record, field) for field in SAID if getattr(record, field)}
         warn_of_differences(row, asked, stacklevel=3)
     return Model(session, row.id)
-
-
-def warn_of_differences(row: Row, asked: Mapping[str, object], *, stacklevel: int) -> None:
-    """Warn that fields which were given for an existing model are not applied, where they differ."""
-    differing = [field for field, value in asked.items() if value != row.fields.get(field)]
-    if differing:
-        warnings.warn(
-            f"model {row.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
-            "use update() to change them",
-            stacklevel=stacklevel + 1,
-        )
 
 
 def find_model(session: Session, name: str) -> Model | None:

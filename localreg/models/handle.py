@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-from localreg.canonical import checked_object
-from localreg.errors import ConflictError, InvalidInputError, NotFoundError
+from localreg.canonical import JsonObject, checked_object
+from localreg.errors import InvalidInputError, NotFoundError
 from localreg.log import Row, State
+from localreg.models.deletion import delete, noun
+from localreg.models.differences import Differences
 from localreg.names import check_text, shown_value
 from localreg.records.base import Record
+from localreg.records.differences import differences
 from localreg.session import Changes, Session
 
 if TYPE_CHECKING:
     from localreg.query import Result
 
-__all__ = ["UNCHANGED", "Handle", "Unchanged", "checked_texts", "listed", "metadata_merger", "noun"]
+__all__ = ["UNCHANGED", "Handle", "Unchanged", "checked_texts", "metadata_merger", "warn_of_differences"]
 
 
 class Unchanged:
@@ -93,19 +97,34 @@ class Handle(Generic[RecordT]):
         self._session.change(operation)
         return self
 
-    def _delete(self, dependants: Callable[[State], list[str]]) -> None:
-        def operation(changes: Changes) -> None:
-            row = self._row(changes.draft)
-            blocking = dependants(changes.draft)
-            if blocking:
-                raise ConflictError(
-                    f"{noun(row.kind)} {row.name!r} cannot be deleted: {listed(blocking)} depend on it; "
-                    "delete those first",
-                    code="has_dependants",
-                )
-            changes.delete(row)
+    def _delete(self, *, force: bool) -> None:
+        self._session.change(lambda changes: delete(changes, self._row(changes.draft), force=force))
 
-        self._session.change(operation)
+    def differences(self, other: Self) -> Differences:
+        """What differs between this one (`before`) and another (`after`) of its kind: metadata by path, and each field.
+
+        The other may be the same one at another commit, `registry.at(commit=5).get_model("m")`, or of another registry.
+
+        Raises:
+            InvalidInputError: the other is of another kind.
+            NotFoundError: one of them was deleted.
+        """
+        if not isinstance(other, type(self)):
+            raise InvalidInputError(
+                f"{self!r} cannot be compared with {shown_value(other)}; give a {type(self).__name__}"
+            )
+        before, after = self._stated(), other._stated()
+        if self._id == other._id:  # two names are no difference between two things, but they are of one
+            before, after = {"name": self.name, **before}, {"name": other.name, **after}
+        return Differences(self._label(), other._label(), tuple(differences(before, after)))
+
+    def _stated(self) -> JsonObject:
+        """What is said of it, but for its name: what `differences` compares."""
+        raise NotImplementedError
+
+    def _label(self) -> str:
+        """What it is called where others stand beside it."""
+        return self.name
 
     def history(self) -> Result:
         """The audit events of this record and of what belongs to it, in order of commit; columns of `audit_events`."""
@@ -165,12 +184,12 @@ def _checked_keys(unset: Iterable[str]) -> set[str]:
     return set(keys)
 
 
-def noun(kind: str) -> str:
-    """A kind of record, as people say it."""
-    return kind.replace("_", " ")
-
-
-def listed(things: list[str], most: int = 5) -> str:
-    """The first things of a list, and how many more there are."""
-    shown = ", ".join(things[:most])
-    return shown if len(things) <= most else f"{shown} and {len(things) - most} more"
+def warn_of_differences(row: Row, asked: Mapping[str, object], *, stacklevel: int) -> None:
+    """Warn that fields which were given for an existing record are not applied, where they differ."""
+    differing = [field for field, value in asked.items() if value != row.fields.get(field)]
+    if differing:
+        warnings.warn(
+            f"{noun(row.kind)} {row.name!r} exists already, and its {' and '.join(differing)} stay as they are; "
+            "use update() to change them",
+            stacklevel=stacklevel + 1,
+        )

@@ -11,7 +11,8 @@ from typing import Self
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.log import Row, State
-from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts, listed, metadata_merger
+from localreg.models.deletion import listed
+from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts, metadata_merger, warn_of_differences
 from localreg.names import (
     check_alias,
     check_name,
@@ -70,22 +71,22 @@ class ModelVersion(Handle[ModelVersionRecord]):
         merge = metadata_merger(metadata, unset)
         return self._change(lambda record, _: record.replaced(metadata=merge(record.metadata), **fields))
 
-    def delete(self) -> None:
+    def delete(self, *, force: bool = False) -> None:
         """Delete this version.
+
+        Args:
+            force: delete what depends on it, too: aliases, test runs and their inferences; one commit.
 
         Raises:
             ConflictError: aliases or test runs depend on it; they are named.
         """
-        self._delete(self._dependants)
+        self._delete(force=force)
 
-    def _dependants(self, state: State) -> list[str]:
-        row = self._row(state)
-        aliases = [
-            f"alias {alias.name!r}"
-            for alias in state.children("alias", row.parent)
-            if alias.load(AliasRecord).version == row.id
-        ]
-        return aliases + [f"test run {run.id}" for run in state.children("test_run", row.id)]
+    def _stated(self) -> JsonObject:
+        return {"description": self.description, "metadata": self.metadata}
+
+    def _label(self) -> str:
+        return f"{self.model.name}@{self.name}"
 
     def _shown(self) -> str:
         return f"{self.model.name!r} {self.name!r}"
@@ -122,6 +123,11 @@ class Model(Handle[ModelRecord]):
     def metadata(self) -> JsonObject:
         """A copy: change it with `update`."""
         return self.record.metadata
+
+    @property
+    def archived(self) -> bool:
+        """Whether it is hidden from listings."""
+        return self.record.archived
 
     # --- changing it ------------------------------------------------------------------------------------------------
 
@@ -183,20 +189,42 @@ class Model(Handle[ModelRecord]):
 
         return self._change(edit, action="rename")
 
-    def delete(self) -> None:
+    def archive(self) -> Self:
+        """Hide the model from listings. It is not locked: it can be found by name, changed, and run as before."""
+        return self._change(lambda record, _: record.replaced(archived=True), action="archive")
+
+    def restore(self) -> Self:
+        """Show the model in listings again."""
+        return self._change(lambda record, _: record.replaced(archived=False), action="restore")
+
+    def delete(self, *, force: bool = False) -> None:
         """Delete the model. Its history stays in the audit log, and its name is free.
+
+        Args:
+            force: delete what depends on it, too: versions, aliases, test runs and their inferences; one commit.
 
         Raises:
             ConflictError: versions, and what hangs on them, depend on it; they are named.
         """
-        self._delete(lambda state: [f"version {row.name!r}" for row in state.children("model_version", self._id)])
+        self._delete(force=force)
 
     # --- versions and aliases ---------------------------------------------------------------------------------------
 
     def create_version(
-        self, version: str | int, *, metadata: Mapping[str, object] | None = None, description: str | None = None
+        self,
+        version: str | int,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        description: str | None = None,
+        exist_ok: bool = False,
     ) -> ModelVersion:
         """Add a version; it becomes the newest.
+
+        Args:
+            version: free text, unique in the model.
+            metadata: laid over the model's.
+            description: free text.
+            exist_ok: return the version if there is one; what differs is left as it is, with a warning.
 
         Raises:
             AlreadyExistsError: there is one of that name.
@@ -212,13 +240,21 @@ class Model(Handle[ModelRecord]):
         def operation(changes: Changes) -> None:
             model = self._row(changes.draft)
             if changes.draft.find(record.kind, record.name, record.parent) is not None:
-                raise AlreadyExistsError(f"model {model.name!r} has a version {record.name!r} already; choose another")
+                if exist_ok:
+                    return
+                raise AlreadyExistsError(
+                    f"model {model.name!r} has a version {record.name!r} already; choose another, or pass exist_ok=True"
+                )
             if changes.draft.find("alias", record.name, record.parent) is not None:
                 raise AlreadyExistsError(f"model {model.name!r} has an alias {record.name!r}; choose another version")
             changes.create(record)
 
-        self._session.change(operation)
-        return ModelVersion(self._session, record.id)
+        row = self._session.change(operation).find(record.kind, record.name, record.parent)
+        assert row is not None, "the operation made it, or found it"
+        if row.id != record.id:
+            asked = {field: getattr(record, field) for field in ("metadata", "description") if getattr(record, field)}
+            warn_of_differences(row, asked, stacklevel=2)
+        return ModelVersion(self._session, row.id)
 
     def versions(self) -> list[ModelVersion]:
         """All versions, in order of creation."""
@@ -300,6 +336,12 @@ class Model(Handle[ModelRecord]):
         """
         row = self._find_alias(self._session.state(), alias)
         return ModelVersion(self._session, row.load(AliasRecord).version)
+
+    def _stated(self) -> JsonObject:
+        record, state = self.record, self._session.state()
+        workflow = None if record.workflow is None else state.get("workflow", record.workflow)
+        said: JsonObject = record.model_dump(include={"description", "owner", "task", "tags", "metadata", "archived"})
+        return {**said, "workflow": None if workflow is None else workflow.name}
 
     def _find_version(self, state: State, version: str) -> Row:
         row = state.find("model_version", version, self._id)

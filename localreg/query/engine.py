@@ -16,10 +16,11 @@ from localreg.log import PastEvents, Row, State
 from localreg.log.history import events_table
 from localreg.names import check_whole
 from localreg.query.database import Databases, create_records, load, show_records
-from localreg.query.expressions import rewrite_order_by, rewrite_where
-from localreg.query.guard import check_select, explain_error, locked_connection, referenced_tables, translate_error
+from localreg.query.facets import facets_sql
+from localreg.query.guard import check_select, locked_connection, referenced_tables, translate_error
 from localreg.query.quoting import identifier, literal
 from localreg.query.result import JSON_FIELD, Result
+from localreg.query.rows import Rows
 from localreg.query.syntax import clean_message
 from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
 from localreg.storage import Store
@@ -71,25 +72,46 @@ class Engine:
         table: str,
         *,
         where: str | None = None,
+        search: str | None = None,
+        archived: bool | None = None,
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
     ) -> Result:
-        """Rows of one documented table; see `Registry.models` for `where` and `order_by`.
+        """Rows of one documented table; see `Registry.models` for the arguments.
 
         Raises:
-            InvalidInputError: the expression does not parse or names an unknown column; the limit is no whole number.
+            InvalidInputError: an expression does not parse or names an unknown column; the limit is no whole number.
         """
-        columns = TABLES[table].columns
-        condition = "true" if where is None else rewrite_where(where, columns, table=table)
-        order = "_order" if order_by is None else f"{rewrite_order_by(order_by, columns, table=table)}, _order"
-        bound = "" if limit is None else f" LIMIT {check_whole(limit, what='limit', hint=_LIMIT_HINT)}"
-        sql = f"SELECT * EXCLUDE (_order) FROM {INTERNAL}.{table} WHERE {condition} ORDER BY {order}{bound}"
+        rows = Rows(table, where, search, archived)
+        condition, order, most = rows.condition(), rows.order(order_by), _checked_limit(limit)
 
-        def told(error: Exception) -> LocalregError:
-            # Without a `where` of the user's, whatever fails is the registry's.
-            return _sql_error(sql)(error) if where is None else explain_error(error, where, columns)
+        bound = "" if most is None else f" LIMIT {most}"
+        where_and_order = f"WHERE {condition} ORDER BY {order}{bound}"
+        if TABLES[table].has_ids and (condition != "true" or bound):
+            # All columns of a row cost much more than those that it is chosen by: ids first.
+            found = f"WITH found AS MATERIALIZED (SELECT id FROM {rows.source} {where_and_order})"
+            sql = f"{found} SELECT {rows.documented()} FROM ({TABLES[table].among('found')}) ORDER BY {order}"
+        else:
+            sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
+        return Result(lambda: self._rows(rows, sql))
 
-        return Result(lambda: self._fetch(sql, (), lambda: {table}, told))
+    def facets(
+        self,
+        table: str,
+        *,
+        by: str,
+        where: str | None = None,
+        search: str | None = None,
+        archived: bool | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """Values and how many rows have them; see `Registry.facets`."""
+        rows = Rows(table, where, search, archived)
+        sql = facets_sql(rows, by, limit=_checked_limit(limit))
+        return Result(lambda: self._rows(rows, sql))
+
+    def _rows(self, rows: Rows, sql: str) -> pa.Table:
+        return self._fetch(sql, (), lambda: {rows.table}, rows.told)
 
     def _fetch(
         self,
@@ -175,7 +197,11 @@ class Engine:
     def _parts(self) -> list[dict[str, Any]]:
         """The live bulk files, each with what its rows belong to."""
         rows = sorted(self.state.rows("file"), key=lambda row: row.created)
-        return [self._part(row) for row in rows if row.fields.get("table") in BULK]
+        return [self._part(row) for row in rows if row.fields.get("table") in BULK and self._has_owner(row)]
+
+    def _has_owner(self, row: Row) -> bool:
+        """Whether the record that a part belongs to is there: deletion leaves the files to garbage collection."""
+        return self.state.get(BULK[str(row.fields["table"])].owner, row.parent) is not None
 
     def _part(self, row: Row) -> dict[str, Any]:
         fields = row.fields
@@ -259,8 +285,13 @@ class Engine:
 RECORDS = TABLES.keys() - {"audit_events"}
 """Tables that are made of records alone."""
 
+
 _LIMIT_HINT = "it must be a whole number, 0 or more, or None for all"
 _TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema", INTERNAL)
+
+
+def _checked_limit(limit: int | None) -> int | None:
+    return None if limit is None else check_whole(limit, what="limit", hint=_LIMIT_HINT)
 
 
 def _schema_names(state: State) -> dict[str, str]:

@@ -26,20 +26,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from localreg.errors import InvalidInputError
+from localreg.query.kinds import Family
 from localreg.query.rewriting import TOO_DEEP, Rewriter
 from localreg.query.scope import Source
 from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression
 
-__all__ = ["rewrite_order_by", "rewrite_where"]
+__all__ = ["Facet", "rewrite_facet", "rewrite_order_by", "rewrite_where"]
+
+BuiltT = TypeVar("BuiltT")
 
 _CONDITION = ("SELECT * FROM t WHERE CASE WHEN ", "\nTHEN 0 END")
 _ORDER = ("SELECT * FROM t ORDER BY ", "\n")
 _ONE = {
     "where": "write one condition, without ;, SELECT, ORDER BY or LIMIT",
     "order_by": "write columns with ASC or DESC, without ; or LIMIT",
+    "by": "write one column or path, such as tags or metadata.framework",
 }
 
 
@@ -78,7 +84,40 @@ def rewrite_order_by(text: str | Sequence[str], columns: Mapping[str, str], *, t
     return ", ".join(_order_keys(Source("order_by", each, columns, table)) for each in texts)
 
 
-def _guarded(source: Source, build: Callable[[], str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """What rows are counted by.
+
+    Attributes:
+        sql: the expression.
+        is_json: it gives JSON values.
+        is_list: it gives lists.
+    """
+
+    sql: str
+    is_json: bool
+    is_list: bool
+
+
+def rewrite_facet(text: str, columns: Mapping[str, str], *, table: str) -> Facet:
+    """The one expression to count rows by: a column, a path into JSON, or what can be computed from them.
+
+    Raises:
+        InvalidInputError: as in `rewrite_where`; also for several expressions, and for a direction (`DESC`).
+    """
+    source = Source("by", text, columns, table)
+
+    def build() -> Facet:
+        keys = _parse_order(source)
+        if len(keys) != 1 or {keys[0]["type"], keys[0]["null_order"]} != {"ORDER_DEFAULT"}:
+            raise source.error(f"it is more than one expression; {_ONE['by']}")
+        expression, kind = Rewriter(source).facet(keys[0]["expression"])
+        return Facet(unparse_expression(expression), kind.family is Family.JSON, kind.family is Family.LIST)
+
+    return _guarded(source, build)
+
+
+def _guarded(source: Source, build: Callable[[], BuiltT]) -> BuiltT:
     """`build()`, with the faults of the parser and of our own recursion told as the user's."""
     try:
         check_text(source.text)
@@ -96,7 +135,7 @@ def _explain(source: Source, fault: SyntaxFault) -> str:
         return f"it holds another statement; {_ONE[source.label]}"
     if fault.kind == "text":
         return str(fault)
-    before, _ = _CONDITION if source.label == "where" else _ORDER
+    before = _CONDITION[0] if source.label == "where" else _ORDER[0]
     reason = str(fault)
     if fault.position is not None and fault.position >= len(before) + len(source.text):
         reason = "it ends too early"
@@ -134,7 +173,7 @@ def _parse_order(source: Source) -> list[Node]:
             orders: list[Node] = node["modifiers"].pop()["orders"]
             if node == _frame("order_by"):
                 return orders
-    raise source.error(f"it is more than an order; {_ONE['order_by']}")
+    raise source.error(f"it is more than an order; {_ONE[source.label]}")
 
 
 @lru_cache(maxsize=2)

@@ -118,6 +118,14 @@ class Rewriter:
             return [self._rewrite(node)]
         return [self._rewrite(node, NUMBER), self._rewrite(node, Kind(Family.ANY_TEXT))]
 
+    def facet(self, node: Node) -> tuple[Node, Kind]:
+        """An expression to count by, and its kind; a path gives the JSON that stands there."""
+        self._refuse(node)
+        if node["class"] == "CONSTANT":
+            raise self._source.error("a constant is the same for every row; name a column")
+        kind = self._scope.kind(node)
+        return (self._rewrite(node, JSON), JSON) if kind == OPEN else (self._rewrite(node), kind)
+
     def _refuse(self, root: Node) -> None:
         """Refuses what may stand nowhere, before anything else is said about the expression."""
         for node in walk(root):

@@ -25,21 +25,41 @@ class Table:
 
     Attributes:
         columns: name → DuckDB type, in order.
-        sql: the SELECT behind the view. It has one column more, `_order`: the order of a listing when nothing is said.
+        sql: the SELECT behind the view. It has more columns: `_order`, the order of a listing when nothing is said;
+            if something is searched, `_record`, JSON that holds all of the searched texts, or NULL.
+        searched: the columns in which `search` looks.
+        is_own: each of them is the field of `_record` of that name.
+        has_ids: `id` tells each row from the others.
     """
 
     columns: dict[str, str]
     sql: str
+    searched: tuple[str, ...] = ()
+    is_own: bool = True
+    has_ids: bool = True
+
+    def among(self, ids: str) -> str:
+        """The same SELECT of the records in a relation of ids alone; the ones that these refer to are still found."""
+        return self.sql.replace(
+            "FROM localreg_internal.records r", f"FROM (FROM localreg_internal.records SEMI JOIN {ids} USING (id)) r", 1
+        )
 
 
 _MADE = "r.created_at, r.created_by, r.updated_at, (r.created_commit, r.created_event) AS _order"
+_ARCHIVED = "coalesce(CAST((r.record->'archived') AS BOOLEAN), false) AS archived"
+_RECORD = """coalesce(
+        CASE WHEN {0}.metadata IS NULL THEN CAST({0}.record AS VARCHAR)
+        ELSE '{{"metadata":' || CAST({0}.metadata AS VARCHAR) || ',' || substr(CAST({0}.record AS VARCHAR), 2) END,
+        CAST(json_object('name', {0}.name) AS VARCHAR)
+    )"""
+_OWN_RECORD = f"{_RECORD.format('r')} AS _record"
 _MADE_COLUMNS = {"created_at": TIME, "created_by": TEXT, "updated_at": TIME}
 
 _MODELS = f"""
 SELECT r.id, r.namespace, r.name, (r.record->>'description') AS description, (r.record->>'owner') AS owner,
     (r.record->>'task') AS task, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
     coalesce(r.metadata, '{{}}') AS metadata, w.name AS workflow, v.latest_version,
-    coalesce(a.aliases, []) AS aliases, coalesce(CAST((r.record->'archived') AS BOOLEAN), false) AS archived, {_MADE}
+    coalesce(a.aliases, []) AS aliases, {_ARCHIVED}, {_MADE}, {_OWN_RECORD}
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
 LEFT JOIN (
@@ -59,7 +79,7 @@ SELECT r.id, r.namespace, m.name AS model, r.name AS version, (r.record->>'descr
         CAST(coalesce(m.metadata, '{{}}') AS MAP(VARCHAR, JSON)),
         CAST(coalesce(r.metadata, '{{}}') AS MAP(VARCHAR, JSON))
     )) AS metadata,
-    coalesce(a.aliases, []) AS aliases, {_MADE}
+    coalesce(a.aliases, []) AS aliases, {_MADE}, {_RECORD.format("r")} || {_RECORD.format("m")} AS _record
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = r.parent
 LEFT JOIN (
@@ -71,13 +91,14 @@ WHERE r.kind = 'model_version'
 
 _WORKFLOWS = f"""
 SELECT r.id, r.namespace, r.name, (r.record->'test_sample') AS test_sample, (r.record->'ground_truth') AS ground_truth,
-    (r.record->'inference') AS inference, {_MADE}
+    (r.record->'inference') AS inference, {_MADE}, {_OWN_RECORD}
 FROM localreg_internal.records r WHERE r.kind = 'workflow'
 """
 
 _TEST_CASES = f"""
 SELECT r.id, r.namespace, r.name, w.name AS workflow, CAST((r.record->'version') AS BIGINT) AS version,
-    (r.record->>'description') AS description, coalesce(CAST((v.record->'samples') AS BIGINT), 0) AS samples, {_MADE}
+    (r.record->>'description') AS description, coalesce(CAST((v.record->'samples') AS BIGINT), 0) AS samples,
+    {_ARCHIVED}, {_MADE}, {_OWN_RECORD}
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
 LEFT JOIN localreg_internal.records v
@@ -89,7 +110,7 @@ _TEST_SUITES = f"""
 SELECT r.id, r.namespace, r.name, w.name AS workflow, CAST((r.record->'version') AS BIGINT) AS version,
     (r.record->>'description') AS description, coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags,
     coalesce(list_transform(CAST((v.record->'test_cases') AS VARCHAR[]), lambda id: c.names[id]), []) AS test_cases,
-    {_MADE}
+    {_ARCHIVED}, {_MADE}, {_OWN_RECORD}
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records w ON w.kind = 'workflow' AND w.id = (r.record->>'workflow')
 LEFT JOIN localreg_internal.records v
@@ -105,7 +126,7 @@ WHERE r.kind = 'test_suite'
 _TEST_RUNS = f"""
 SELECT r.id, r.namespace, m.name AS model, v.name AS version, s.name AS test_suite,
     CAST(sv.name AS BIGINT) AS test_suite_version, (r.record->>'evaluator') AS evaluator,
-    (r.record->'fingerprint') AS fingerprint, {_MADE}
+    (r.record->'fingerprint') AS fingerprint, {_MADE}, CAST(NULL AS VARCHAR) AS _record
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records v ON v.kind = 'model_version' AND v.id = r.parent
 LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = v.parent
@@ -139,6 +160,7 @@ TABLES: dict[str, Table] = {
             **_MADE_COLUMNS,
         },
         _MODELS,
+        searched=("name", "description", "tags", "metadata"),
     ),
     "model_versions": Table(
         {
@@ -152,6 +174,8 @@ TABLES: dict[str, Table] = {
             **_MADE_COLUMNS,
         },
         _MODEL_VERSIONS,
+        searched=("model", "version", "description", "metadata"),
+        is_own=False,
     ),
     "workflows": Table(
         {
@@ -164,6 +188,7 @@ TABLES: dict[str, Table] = {
             **_MADE_COLUMNS,
         },
         _WORKFLOWS,
+        searched=("name",),
     ),
     "test_cases": Table(
         {
@@ -174,9 +199,11 @@ TABLES: dict[str, Table] = {
             "version": WHOLE,
             "description": TEXT,
             "samples": WHOLE,
+            "archived": "BOOLEAN",
             **_MADE_COLUMNS,
         },
         _TEST_CASES,
+        searched=("name", "description"),
     ),
     "test_suites": Table(
         {
@@ -188,9 +215,11 @@ TABLES: dict[str, Table] = {
             "description": TEXT,
             "tags": "VARCHAR[]",
             "test_cases": "VARCHAR[]",
+            "archived": "BOOLEAN",
             **_MADE_COLUMNS,
         },
         _TEST_SUITES,
+        searched=("name", "description", "tags"),
     ),
     "test_runs": Table(
         {
@@ -205,6 +234,8 @@ TABLES: dict[str, Table] = {
             **_MADE_COLUMNS,
         },
         _TEST_RUNS,
+        searched=("model", "version", "test_suite", "evaluator", "fingerprint"),
+        is_own=False,
     ),
     "audit_events": Table(
         {
@@ -227,6 +258,7 @@ TABLES: dict[str, Table] = {
             "digest": TEXT,
         },
         _AUDIT_EVENTS,
+        has_ids=False,
     ),
 }
 """Tables of records and of the log, by name."""
@@ -237,10 +269,12 @@ class BulkTable:
     """A table of bulk rows: one view over all workflows, and one with typed columns in each workflow's schema.
 
     Attributes:
+        owner: kind of the records that the parts belong to.
         typed: the struct column that holds the typed values.
         columns: the columns before it, name → SQL over `d` (the rows) and `p` (the part they stand in).
     """
 
+    owner: str
     typed: str
     columns: dict[str, tuple[str, str]]
 
@@ -249,6 +283,7 @@ _INDEX = "CASE WHEN d.sample_idx >= p.staged_first THEN d.sample_idx - p.staged_
 
 BULK: dict[str, BulkTable] = {
     "test_samples": BulkTable(
+        "workflow",
         "sample",
         {
             "namespace": (TEXT, "p.namespace"),
@@ -258,6 +293,7 @@ BULK: dict[str, BulkTable] = {
         },
     ),
     "ground_truths": BulkTable(
+        "test_case_version",
         "ground_truth",
         {
             "namespace": (TEXT, "p.namespace"),
@@ -268,6 +304,7 @@ BULK: dict[str, BulkTable] = {
         },
     ),
     "inferences": BulkTable(
+        "test_run",
         "inference",
         {
             "namespace": (TEXT, "p.namespace"),

@@ -43,6 +43,9 @@ class _CaseOrSuiteRecord(Record):
     description: str | None = None
     """Free text."""
 
+    archived: bool = False
+    """Hidden from listings, unless asked for."""
+
 
 class TestCaseRecord(_CaseOrSuiteRecord):
     """A named, versioned set of (test sample, ground truth)."""

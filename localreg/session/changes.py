@@ -83,7 +83,7 @@ class Changes:
     ) -> None:
         """Put a record in the place of its older self. Nothing happens if nothing differs."""
         after = record.to_json()
-        if not files and after == row.record and canonical(after) == canonical(row.record):  # 1 == True in Python
+        if not files and _is_same(row, record, after):
             return
         self._add(
             Change(
@@ -117,6 +117,14 @@ class Changes:
         self.made.append(change)
         self.outcome.append(Outcome(change.kind, change.action, change.id, change.name))
         self.draft.apply(change, Pending(self.before.head.commit + 1, len(self.made), self._time, self._actor))
+
+
+def _is_same(row: Row, record: Record, after: JsonObject) -> bool:
+    before = row.record
+    if before is not None and before.keys() != after.keys():
+        # An older release did not write every field: those are as by default, which is no change worth an event.
+        before = row.load(type(record)).to_json()
+    return after == before and canonical(after) == canonical(before)  # 1 == True in Python
 
 
 class Outcome(NamedTuple):

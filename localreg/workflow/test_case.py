@@ -16,7 +16,7 @@ from localreg.workflow.case_content import CaseContent
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.samples import case_indices, files_of, objects_at
 from localreg.workflow.test_sample import TestSample
-from localreg.workflow.versioned import Versioned
+from localreg.workflow.versioned import Versioned, deleted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,8 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
         case = cls.__new__(cls)
         case._session = session
         row = session.state().get("test_case_version", version_id)
-        assert row is not None, "a suite's version names only case versions that exist"
+        if row is None:  # deleted with its suites, one of which the caller still holds
+            raise deleted("test_case_version", version_id, session)
         case._row = row
         return case
 

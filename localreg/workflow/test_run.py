@@ -14,10 +14,11 @@ from localreg.errors import (
     InvalidInputError,
     LocalregError,
     NonDeterministicError,
+    NotFoundError,
     WorkflowMismatchError,
 )
 from localreg.log import Row, State
-from localreg.models import ensure_version
+from localreg.models import delete, ensure_version
 from localreg.names import shown_value
 from localreg.records.files import FilePointer
 from localreg.records.models import ModelRecord
@@ -93,6 +94,24 @@ class TestRun:
         self._inferred = len(made)
         return self._inferred
 
+    def delete(self) -> None:
+        """Delete this run of the model's newest version, with the inferences that it made.
+
+        Those are then missing wherever they were used: the next run of any suite with these samples infers them again.
+
+        Raises:
+            NotFoundError: it was never run, or is deleted already.
+        """
+
+        def operation(changes: Changes) -> None:
+            version = self._newest_version(changes.draft)
+            run = version and _find_run(changes.draft, version, self.test_suite.version_id)
+            if not run:
+                raise NotFoundError(f"there is no test run of {self.model.name!r} on {self.test_suite!r} to delete")
+            delete(changes, run, force=False)
+
+        self._session.change(operation)
+
     def _newest_version(self, state: State) -> str | None:
         """Id of the model version that is run: the newest now; None if there is none, and the run makes it."""
         versions = state.children("model_version", self.model.id)
@@ -148,8 +167,8 @@ class TestRun:
         row = state.get("test_suite_version", self.test_suite.version_id)
         if row is None:
             raise ConflictError(
-                f"version {self.test_suite.version} of the test suite is not in {self._session.namespace!r}: the "
-                "transaction that made it was not committed; make it again"
+                f"version {self.test_suite.version} of the test suite is not in {self._session.namespace!r}: it was "
+                "deleted, or the transaction that made it was not committed; make it again"
             )
         return row
 

@@ -112,8 +112,9 @@ class TestSuite(Versioned[TestSuiteRecord]):
         workflow_id = self.workflow.ensure(changes)
         if any(changes.draft.get("test_case_version", id) is None for id in content or ()):
             raise ConflictError(
-                f"a test case given to test suite {name!r} is not in {self._session.namespace!r}: the transaction that "
-                "made it was not committed, or another writer made one of its name first; make it again"
+                f"a test case given to test suite {name!r} is not in {self._session.namespace!r}: it was deleted, "
+                "the transaction that made it was not committed, or another writer made one of its name first; make it "
+                "again"
             )
         row = changes.draft.find("test_suite", name)
         if row is None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from localreg.errors import NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
+from localreg.models import delete
 from localreg.names import check_name, did_you_mean
 from localreg.records.workflows import TestCaseRecord, TestSuiteRecord
-from localreg.session import Session
+from localreg.session import Changes, Session
 from localreg.workflow.workflow import Workflow
 
-__all__ = ["Versioned", "find_named"]
+__all__ = ["Versioned", "deleted", "find_named"]
 
 RecordT = TypeVar("RecordT", TestCaseRecord, TestSuiteRecord)
 
@@ -55,10 +56,54 @@ class Versioned(Generic[RecordT]):
         """Where it lies."""
         return self._session
 
+    @property
+    def archived(self) -> bool:
+        """Whether it is hidden from listings."""
+        return self._record().archived
+
+    def archive(self) -> Self:
+        """Hide it, in all versions, from listings. It is not locked: it can be loaded, changed and run as before."""
+        return self._set_archived(True, "archive")
+
+    def restore(self) -> Self:
+        """Show it in listings again."""
+        return self._set_archived(False, "restore")
+
+    def delete(self, *, force: bool = False) -> None:
+        """Delete it with all its versions. Its history stays in the audit log, and its name is free.
+
+        Test samples belong to the workflow, and stay.
+
+        Args:
+            force: delete what depends on it, too, in one commit: of a test case the test suites that hold any version
+                of it; of a test suite its test runs and their inferences.
+
+        Raises:
+            ConflictError: something depends on it; it is named.
+        """
+        self._session.change(lambda changes: delete(changes, self._thing(changes.draft), force=force))
+
+    def _set_archived(self, archived: bool, action: str) -> Self:
+        def operation(changes: Changes) -> None:
+            row = self._thing(changes.draft)
+            changes.update(row, row.load(self._record_class).replaced(archived=archived), action=action)
+
+        self._session.change(operation)
+        return self
+
     def _record(self) -> RecordT:
-        row = self._session.state().get(self._record_class.kind, self._row.parent)
-        assert row is not None, "a version outlives its thing only if the log is damaged"
-        return row.load(self._record_class)
+        return self._thing(self._session.state()).load(self._record_class)
+
+    def _thing(self, state: State) -> Row:
+        """The row of the thing itself.
+
+        Raises:
+            NotFoundError: it was deleted.
+        """
+        row = state.get(self._record_class.kind, self._row.parent)
+        if row is None:
+            raise deleted(self._record_class.kind, self._row.parent, self._session)
+        return row
 
     def _find(self, state: State, name: str, version: int | None) -> Row:
         """The row of a version; None = the newest."""
@@ -87,6 +132,14 @@ class Versioned(Generic[RecordT]):
 
     def __hash__(self) -> int:
         return hash(self._row.id)
+
+
+def deleted(kind: str, id: str, session: Session) -> NotFoundError:
+    """The error to raise for what an object still stands for, and the registry no longer holds."""
+    return NotFoundError(
+        f"{kind.replace('_', ' ')} {id} is not in {session.namespace!r}: it was deleted, or not made yet at the commit "
+        "that is shown"
+    )
 
 
 def find_named(session: Session, state: State, record_class: type[RecordT], name: str) -> tuple[Row, RecordT]:

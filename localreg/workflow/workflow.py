@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject
-from localreg.errors import InvalidInputError, WorkflowMismatchError
+from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row
+from localreg.models import delete
 from localreg.names import check_name
 from localreg.records.workflows import WorkflowRecord
+from localreg.session.current import current_session
 from localreg.tables import ANY_JSON_FIELDS, Node, schema_of
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
@@ -107,6 +109,29 @@ class Workflow:
             return record.id
         self.check(row)
         return row.id
+
+    def delete(self, *, force: bool = False) -> None:
+        """Delete the workflow from the current registry, with its test samples; its name is free.
+
+        Args:
+            force: delete its test cases, test suites and their test runs, too, in one commit. Models stay, and are no
+                longer bound to it.
+
+        Raises:
+            NotFoundError: it has not been used there.
+            WorkflowMismatchError: a workflow of that name has other types.
+            ConflictError: test cases, test suites or models depend on it; they are named.
+        """
+        session = current_session()
+
+        def operation(changes: Changes) -> None:
+            row = changes.draft.find("workflow", self.name)
+            if row is None:
+                raise NotFoundError(f"no workflow {self.name!r} in namespace {session.namespace!r}")
+            self.check(row)
+            delete(changes, row, force=force)
+
+        session.change(operation)
 
     def check(self, row: Row) -> None:
         """Raise `WorkflowMismatchError` if the recorded workflow has other types than this one."""

@@ -71,7 +71,20 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "get_model": {"name": "m"},
         "find_model": {"name": "m"},
         "get_version": {"reference": "m@1"},
-        "models": {"where": "name = 'm'", "order_by": "name", "limit": 1},
+        "models": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
+        "model_versions": {"where": "model = 'm'", "search": "m", "order_by": "id", "limit": 1},
+        "workflows": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1},
+        "test_cases": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
+        "test_suites": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
+        "test_runs": {"where": "model = 'm'", "search": "m", "order_by": "id", "limit": 1},
+        "facets": {
+            "table": "models",
+            "by": "tags",
+            "where": "name = 'm'",
+            "search": "m",
+            "limit": 1,
+            "archived": None,
+        },
         "transaction": {"message": "why"},
         "sql": {"query": "SELECT ?", "parameters": [1]},
         "compare": {"baseline": "m@1", "candidate": "m@2", "suite": "none", "strict": False},
@@ -86,8 +99,11 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "tag": {"tags": "x"},
         "untag": {"tags": "x"},
         "rename": {"name": "other"},
-        "delete": {},
-        "create_version": {"version": "3", "metadata": {}, "description": ""},
+        "archive": {},
+        "restore": {},
+        "delete": {"force": True},
+        "differences": {"other": None},
+        "create_version": {"version": "3", "metadata": {}, "description": "", "exist_ok": True},
         "versions": {},
         "version": {"version": "1"},
         "set_alias": {"alias": "production", "version": "1"},
@@ -98,7 +114,8 @@ CALLS: dict[type, dict[str, Arguments]] = {
     },
     ModelVersion: {
         "update": {"metadata": {}, "unset": [], "description": None},
-        "delete": {},
+        "delete": {"force": True},
+        "differences": {"other": None},
         "history": {},
     },
     Result: {
@@ -199,7 +216,7 @@ def test_every_method_works_with_the_arguments_of_the_table(
     owner: type, subjects: Callable[[], dict[type, Any]]
 ) -> None:
     for method, arguments in CALLS[owner].items():
-        if method not in ("compare", "delete", "pl", "df"):
+        if method not in ("compare", "delete", "differences", "pl", "df"):
             called(getattr(subjects()[owner], method), arguments)
 
 

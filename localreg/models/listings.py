@@ -1,0 +1,155 @@
+"""Listings: the rows of each documented table of records, found and ordered the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from localreg.session import Session
+
+if TYPE_CHECKING:
+    from localreg.query import Result
+
+__all__ = ["Listings"]
+
+
+class Listings:
+    """What a registry lists. All listings take the same arguments; see `models`."""
+
+    _session: Session
+
+    def models(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        archived: bool | None = False,
+    ) -> Result:
+        """The models that fit, in order of creation.
+
+        Args:
+            where: a DuckDB boolean expression over the columns of `models`, with paths into metadata:
+                `"metadata.framework = 'pytorch' AND metadata.optim.lr < 0.1 AND 'detector' IN tags"`. A path takes the
+                type of what it is compared with; what is missing or of another type is NULL, never an error. A key that
+                is no plain word stands in brackets and single quotes, `metadata['a.b']['it''s']`, or in double quotes,
+                `metadata."a.b"`.
+            search: words that must all occur in name, description, tags or metadata (keys and values), in any case,
+                with or without accents, and within longer words; `"in quotes"` is a phrase, `-word` must not occur.
+            order_by: columns or metadata paths, each with ASC or DESC.
+            limit: at most so many rows.
+            archived: True for the archived ones alone, None for both. Archived ones are hidden by default, whatever
+                `where` says.
+
+        Raises:
+            InvalidInputError: the expression does not parse, or names an unknown column.
+        """
+        return self._listed("models", where, search, order_by, limit, archived)
+
+    def model_versions(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The versions of all models; their metadata is the model's, overlaid by their own. Arguments as in `models`.
+
+        `search` looks in model, version, description and metadata.
+        """
+        return self._listed("model_versions", where, search, order_by, limit)
+
+    def workflows(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The workflows, with the schemas of their types. Arguments as in `models`; `search` looks in the name."""
+        return self._listed("workflows", where, search, order_by, limit)
+
+    def test_cases(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        archived: bool | None = False,
+    ) -> Result:
+        """The test cases at their newest version. Arguments as in `models`; `search` looks in name and description."""
+        return self._listed("test_cases", where, search, order_by, limit, archived)
+
+    def test_suites(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        archived: bool | None = False,
+    ) -> Result:
+        """The test suites at their newest version. Arguments as in `models`.
+
+        `search` looks in name, description and tags.
+        """
+        return self._listed("test_suites", where, search, order_by, limit, archived)
+
+    def test_runs(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The test runs. Arguments as in `models`.
+
+        `search` looks in model, version, test suite, evaluator and fingerprint.
+        """
+        return self._listed("test_runs", where, search, order_by, limit)
+
+    def facets(
+        self,
+        table: str,
+        by: str,
+        *,
+        where: str | None = None,
+        search: str | None = None,
+        limit: int | None = None,
+        archived: bool | None = None,
+    ) -> Result:
+        """Which values there are, and how many rows have each: columns `value` and `count`, the most frequent first.
+
+        Args:
+            table: any documented table, such as `models` or `inferences`.
+            by: a column or a path into JSON, such as `tags` or `metadata.framework`, or an expression over them. Of a
+                list, each distinct item counts once a row. NULL stands for rows without a value: missing, JSON null, or
+                an empty list.
+            where: count only these rows; see `models`.
+            search: count only these rows; see `models`.
+            limit: at most so many values.
+            archived: True to count archived records alone, False to leave them out, None for both; for tables that
+                have the column.
+
+        Raises:
+            InvalidInputError: no such table or column, or an expression that does not parse.
+        """
+        engine = self._session.engine()
+        return engine.facets(table, by=by, where=where, search=search, archived=archived, limit=limit)
+
+    def _listed(
+        self,
+        table: str,
+        where: str | None,
+        search: str | None,
+        order_by: str | Sequence[str] | None,
+        limit: int | None,
+        archived: bool | None = None,
+    ) -> Result:
+        engine = self._session.engine()
+        return engine.select(table, where=where, search=search, order_by=order_by, limit=limit, archived=archived)

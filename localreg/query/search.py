@@ -1,0 +1,176 @@
+"""`search`: words that a row must hold, as SQL over one documented view.
+
+A search is words, parted by white space; a row fits if it holds each of them, anywhere in its searched columns (`Table.
+searched`), in any case, with or without accents, and within longer words: `yolo` finds `YOLOR-D6`. Metadata counts with
+its keys and its values, at any depth.
+
+| written | found |
+|---|---|
+| `night yolor` | rows with both words |
+| `"night owl"` | the phrase, spaces and all |
+| `-night`, `-"night owl"` | rows without it |
+| `"-night"` | the text `-night`; within a word a hyphen is a plain character |
+
+A quotation mark without its partner is a plain character.
+
+Speed rests on three steps, each on fewer rows than the one before: a look at the raw JSON of the record, which is a
+superset of what is searched; the searched columns, as text; and, only where the JSON has escapes or the word has
+characters of JSON's own syntax, the keys and values one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from localreg.errors import InvalidInputError
+from localreg.names import check_text
+from localreg.query.quoting import identifier, literal
+from localreg.query.syntax import parse_cursor
+
+__all__ = ["Term", "search_condition", "terms"]
+
+MAX_SEARCH = 1_000
+"""Characters: each word is a pass over what the ones before it left."""
+
+_TERM = re.compile(r'(-?)"([^"]+)"(?=\s|\Z)|(\S+)')
+_JSON_SYNTAX = frozenset('"\\{}[],:')
+_BETWEEN = "chr(31)"
+"""Parts the texts of several columns: no word can hold it, as it is white space to `terms`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word or phrase of a search."""
+
+    text: str
+    wanted: bool = True
+    """Whether rows with it are wanted, or those without."""
+
+
+def terms(search: object) -> list[Term]:
+    """The words and phrases of a search, in order.
+
+    Raises:
+        InvalidInputError: no text, or too long.
+    """
+    found = []
+    for minus, phrase, word in _TERM.findall(check_text(search, what="search", limit=MAX_SEARCH)):
+        if phrase:
+            found.append(Term(phrase, wanted=not minus))
+        elif len(word) > 1 and word.startswith("-"):
+            found.append(Term(word[1:], wanted=False))
+        else:
+            found.append(Term(word))
+    return found
+
+
+def search_condition(
+    search: str, columns: Mapping[str, str], searched: tuple[str, ...], *, is_own: bool = False
+) -> str:
+    """The SQL condition that a row of a view fits a search.
+
+    Args:
+        search: what the user wrote; blank = every row fits.
+        columns: documented name → DuckDB type.
+        searched: those that are searched; beside them the view has `_record`, the JSON that they come from, or NULL.
+        is_own: each searched column is the field of `_record` of that name.
+
+    Raises:
+        InvalidInputError: nothing in this table is searched, or `search` is no text.
+    """
+    found = terms(search)
+    if not searched:
+        raise InvalidInputError(f"cannot use search {search!r}: this table has no texts to search; use where")
+    conditions = [_condition(term, columns, searched, is_own) for term in found]
+    return " AND ".join(condition for condition in conditions if condition) or "true"
+
+
+def _condition(term: Term, columns: Mapping[str, str], searched: tuple[str, ...], is_own: bool) -> str:
+    word = _folded_word(term.text)
+    if not word:  # nothing but accents
+        return ""
+    likely = _matches("_record", _escaped(word))
+    if is_own:
+        paths = ", ".join(literal(f"$.{name}") for name in searched)
+        text = f"array_to_string(json_extract_string(_record, [{paths}]), {_BETWEEN})"
+        spellings = sorted({word, _escaped(word)})
+        likely = f"CASE WHEN {likely} THEN {' OR '.join(_matches(text, each) for each in spellings)} ELSE false END"
+    else:
+        likely = f"_record IS NULL OR {likely}"
+    texts = ", ".join(_texts(name, columns[name], is_own) for name in searched)
+    exact = f"contains(strip_accents(lower(concat_ws({_BETWEEN}, {texts}))), {literal(word)})"
+    if is_own and _JSON_SYNTAX.isdisjoint(word) and word.isprintable():
+        # What follows a backslash is no text of its own: the n of \\n, the 1f of \\u001f.
+        exact = f"CASE WHEN contains(_record, '\\') THEN {exact} ELSE true END"
+    holds = f"CASE WHEN {likely} THEN {exact} ELSE false END"
+    return holds if term.wanted else f"NOT {holds}"
+
+
+_IS_ASCII = "strlen(_record) = length(_record)"
+"""No accents to look for, which costs ten times what seeing this does."""
+
+
+def _matches(text: str, word: str) -> str:
+    """Whether a text that is made of `_record` holds a folded word: folding the text itself costs three times that."""
+    if not word.isascii():
+        return f"CASE WHEN {_IS_ASCII} THEN false ELSE contains(strip_accents(lower({text})), {literal(word)}) END"
+    plain, accented = "(?i)" + _quoted(word), "".join(map(_accented, word))
+    return (
+        f"CASE WHEN {_IS_ASCII} THEN regexp_matches({text}, {literal(plain)}) "
+        f"ELSE regexp_matches({text}, {literal(accented)}) END"
+    )
+
+
+def _escaped(word: str) -> str:
+    """The word as it stands within a JSON string."""
+    return json.dumps(word, ensure_ascii=False)[1:-1]
+
+
+def _quoted(text: str) -> str:
+    return re.sub(r"([^\w\s])", r"\\\1", text, flags=re.ASCII)
+
+
+def _accented(character: str) -> str:
+    """The pattern of an ASCII character in either case, with any accents, be they part of it or marks of their own."""
+    return (
+        f"[{_quoted(character)}{character.upper() if character.isalpha() else ''}{_accents().get(character, '')}]\\pM*"
+    )
+
+
+@lru_cache(maxsize=1)
+def _accents() -> Mapping[str, str]:
+    """All characters that DuckDB folds to an ASCII character, by that one. Takes a few milliseconds."""
+    rows = parse_cursor().execute(
+        "SELECT folded, string_agg(chr(code)) FROM (SELECT code, strip_accents(lower(chr(code))) AS folded "
+        "FROM (SELECT CAST(range AS INTEGER) AS code FROM range(128, 9216))) "
+        "WHERE length(folded) = 1 AND strlen(folded) = 1 GROUP BY folded"
+    )
+    return {folded: accented.replace(",", "") for folded, accented in rows.fetchall()}
+
+
+def _folded_word(text: str) -> str:
+    """The text as DuckDB folds it."""
+    row = parse_cursor().execute("SELECT strip_accents(lower(?))", [text]).fetchone()
+    assert row is not None  # a SELECT without FROM has one row
+    folded: str = row[0]
+    return folded
+
+
+def _texts(name: str, kind: str, is_own: bool) -> str:
+    """The texts of a column; of JSON, each key and each value as it is, without the syntax between them."""
+    if is_own:
+        return _tokens(f"json_extract(_record, '$.{name}')")
+    column = identifier(name)
+    if kind.endswith("[]"):
+        return f"array_to_string({column}, {_BETWEEN})"
+    return _tokens(column) if kind == "JSON" else column
+
+
+def _tokens(value: str) -> str:
+    tokens = rf"""regexp_extract_all(CAST({value} AS VARCHAR), '"(?:[^"\\]|\\.)*"|[^\[\]{{}},:"]+')"""
+    unquoted = "CASE WHEN starts_with(token, '\"') THEN json_extract_string(token, '$') ELSE token END"
+    return f"array_to_string(list_transform({tokens}, lambda token: {unquoted}), {_BETWEEN})"
