@@ -35,17 +35,17 @@ FOLDER = "history"
 LAYOUT = 1
 """Segments of another layout are passed over."""
 GROWTH = 8
-"""A segment is merged with the newer ones once these hold an eighth of its commits."""
+"""A segment is merged with the newer ones once these hold an eighth of its events."""
 LONGEST = 65_536
-"""Commits that a segment holds at most: it bounds the memory that making one takes."""
-BATCH = 8_192
-"""Commits that are read at once to make segments of a log that has none."""
+"""Events up to which segments are merged: it bounds the memory that it takes."""
+BATCH = 16_384
+"""Events that are read at once, or little more, to make segments of a log that has none."""
 
 TEXTS = ("commit_id", "time", "actor", "host", "kind", "action", "id", "name", "parent", "effect", "message", "digest")
 OBJECTS = ("details", "before", "after")
 COLUMNS = ("commit", "event", *TEXTS, *OBJECTS, "files", "redacted")
 
-_NAME = re.compile(r"history/(\d{20})-(\d{20})-([0-9a-f]{32})\.parquet", re.ASCII)
+_NAME = re.compile(r"history/(\d{20})-(\d{20})-(\d{1,18})-[0-9a-f]{32}\.parquet", re.ASCII)
 
 
 class Segment(NamedTuple):
@@ -54,17 +54,14 @@ class Segment(NamedTuple):
     Attributes:
         first: number of the first commit.
         last: number of the last one.
+        events: how many.
         path: of the file, within the namespace.
     """
 
     first: int
     last: int
+    events: int
     path: str
-
-    @property
-    def commits(self) -> int:
-        """How many."""
-        return self.last - self.first + 1
 
 
 class Opened(NamedTuple):
@@ -126,7 +123,7 @@ class History:
 
     def _listed(self) -> list[Segment]:
         named = map(_NAME.fullmatch, self.store.list(FOLDER))
-        return [Segment(int(match[1]), int(match[2]), match[0]) for match in named if match]
+        return [Segment(int(match[1]), int(match[2]), int(match[3]), match[0]) for match in named if match]
 
     def _data(self, segment: Segment) -> bytes:
         data = self.store.get(segment.path)
@@ -190,23 +187,23 @@ class History:
 
         after = entries[-1].head
         tables = [events_table(entries)]
-        stays, commits = len(cover), len(entries)
-        while stays and cover[stays - 1].commits <= GROWTH * commits and commits + cover[stays - 1].commits <= LONGEST:
+        stays, events = len(cover), tables[0].num_rows
+        while stays and cover[stays - 1].events <= min(GROWTH * events, LONGEST - events):
             stays -= 1
-            commits += cover[stays].commits
+            events += cover[stays].events
             table, opened = self._table(cover[stays])
             tables.insert(0, table)
             before = opened.before
         data = self._file(pa.concat_tables(tables), before, after)
-        segment = Segment(before.commit + 1, after.commit, "")
-        path = f"{FOLDER}/{segment.first:020d}-{segment.last:020d}-{_digest(data)}.parquet"
+        first = before.commit + 1
+        path = f"{FOLDER}/{first:020d}-{after.commit:020d}-{events}-{_digest(data)}.parquet"
         self.store.put(path, data)
         if any(self.store.size(merged.path) is None for merged in cover[stays:]):  # a redaction forbids their rows
             self.store.delete(path)
             raise StorageError(
                 f"{path} was given up: what it was made from was deleted meanwhile; nothing depends on it"
             )
-        return [*cover[:stays], segment._replace(path=path)]
+        return [*cover[:stays], Segment(first, after.commit, events, path)]
 
     def _file(self, table: pa.Table, before: Head, after: Head) -> bytes:
         import pyarrow as pa
@@ -238,8 +235,16 @@ def _cover(there: Iterable[Segment], upto: int) -> list[Segment]:
 
 
 def _batches(entries: Iterator[Entry], count: int) -> Iterator[list[Entry]]:
-    while count > 0 and (batch := list(islice(entries, min(count, BATCH)))):
-        count -= len(batch)
+    """Up to `count` entries, in lists of about `BATCH` events."""
+    batch: list[Entry] = []
+    events = 0
+    for entry in islice(entries, count):
+        batch.append(entry)
+        events += len(entry.events)
+        if events >= BATCH:
+            yield batch
+            batch, events = [], 0
+    if batch:
         yield batch
 
 

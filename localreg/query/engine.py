@@ -87,13 +87,20 @@ class Engine:
 
         bound = "" if most is None else f" LIMIT {most}"
         where_and_order = f"WHERE {condition} ORDER BY {order}{bound}"
-        if TABLES[table].has_ids and (condition != "true" or bound):
-            # All columns of a row cost much more than those that it is chosen by: ids first.
-            found = f"WITH found AS MATERIALIZED (SELECT id FROM {rows.source} {where_and_order})"
-            sql = f"{found} SELECT {rows.documented()} FROM ({TABLES[table].among('found')}) ORDER BY {order}"
-        else:
+        if not TABLES[table].has_ids or (condition, bound) == ("true", ""):
             sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
-        return Result(lambda: self._rows(rows, sql))
+            return Result(lambda: self._rows(rows, sql))
+
+        def fetch() -> pa.Table:
+            # All columns of a row cost much more than those that it is chosen by: ids first. In a table of their own,
+            # since DuckDB would not know how few they are, and hash all the records instead.
+            with self._databases.lock:
+                found = self._rows(rows, f"SELECT id FROM {rows.source} {where_and_order}")
+                load(self.connection({table}), "found", found)
+                among = TABLES[table].among(f"{INTERNAL}.found")
+                return self._rows(rows, f"SELECT {rows.documented()} FROM ({among}) ORDER BY {order}")
+
+        return Result(fetch)
 
     def facets(
         self,
