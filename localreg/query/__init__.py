@@ -3,5 +3,6 @@
 from localreg.query.database import Databases
 from localreg.query.engine import Engine
 from localreg.query.result import Result
+from localreg.query.source import Source
 
-__all__ = ["Databases", "Engine", "Result"]
+__all__ = ["Databases", "Engine", "Result", "Source"]

@@ -38,6 +38,10 @@ class Table:
     is_own: bool = True
     has_ids: bool = True
 
+    def select(self, schema: str) -> str:
+        """The SELECT over the relations in another schema."""
+        return self.sql.replace(f"{INTERNAL}.", f"{schema}.")
+
     def among(self, ids: str) -> str:
         """The same SELECT of the records in a relation of ids alone; the ones that these refer to are still found."""
         return self.sql.replace(

@@ -27,7 +27,7 @@ from localreg.storage import Store
 
 if TYPE_CHECKING:
     from localreg.log.verify import VerifyReport
-    from localreg.query import Databases, Engine
+    from localreg.query import Databases, Engine, Source
 
 __all__ = ["Precondition", "Session", "Transaction", "open_session", "preconditions"]
 
@@ -174,7 +174,7 @@ class Session:
         if isinstance(state, Draft):  # a transaction's own: it goes on changing, so the query gets a copy
             return self._new_engine(state.draft())
         with self._lock:
-            if self._engine is None or self._engine.state is not state:
+            if self._engine is None or self._engine.sources[0].state is not state:
                 self._engine = self._new_engine(state)
             return self._engine
 
@@ -182,9 +182,13 @@ class Session:
         from localreg.query import Databases, Engine  # not before a query comes: it is a fifth of the import
 
         self._databases = self._databases or Databases()
-        return Engine(
-            state, self.namespace, self.store, lambda: self.log.past_events(state.head.commit), self._databases
-        )
+        return Engine([self.source(state)], self._databases)
+
+    def source(self, state: State, **place: str) -> Source:
+        """This namespace at a state, for a query; `schema=` where it does not stand alone."""
+        from localreg.query import Source
+
+        return Source(state, self.namespace, self.store, lambda: self.log.past_events(state.head.commit), **place)
 
     def at_namespace(self, name: str) -> Session:
         """Another namespace of the same registry; of a look into the past, as it was at the same time."""

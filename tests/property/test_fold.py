@@ -18,7 +18,7 @@ from localreg.log import history as history_module
 from localreg.log.entry import compose, entry_path, genesis, read
 from localreg.log.history import events_table
 from localreg.log.parquet import decode, encode
-from localreg.query import Databases, Engine
+from localreg.query import Databases, Engine, Source
 from localreg.query.tables import INTERNAL
 from localreg.records.files import FilePointer
 from localreg.storage import MemoryStore
@@ -272,7 +272,7 @@ def refuse_to_rebuild(*_: object) -> State:
 def shown_by_files(state: State) -> set[tuple[str, str, str, str]]:
     """What a query finds."""
     databases = Databases()
-    engine = Engine(state, "default", MemoryStore(), lambda: PastEvents(0, [], []), databases)
+    engine = Engine([Source(state, "default", MemoryStore(), lambda: PastEvents(0, [], []))], databases)
     with databases.lock:
         rows = (
             engine.connection({"models"}).execute(f"SELECT kind, parent, name, id FROM {INTERNAL}.records").fetchall()

@@ -1,0 +1,276 @@
+"""One namespace in a database: its records, its events and its bulk rows as relations of a schema.
+
+Files are read by DuckDB itself through native paths; what the snapshot does not hold yet comes as a small Arrow table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from localreg.canonical import JsonObject
+from localreg.errors import IntegrityError, NotFoundError
+from localreg.log import PastEvents, Row, State
+from localreg.log.history import events_table
+from localreg.log.layer_writer import as_json, rows_table
+from localreg.query.database import load
+from localreg.query.quoting import identifier, literal
+from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
+from localreg.storage import Store
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Files", "Source", "schema_names"]
+
+
+class Files(NamedTuple):
+    """What a connection reads of one namespace.
+
+    Attributes:
+        layers: those of the snapshot, oldest first; none if the records come from memory.
+        events: the log.
+        parts: bulk files, each with what its rows belong to and, as `file`, its native path.
+    """
+
+    layers: list[Path]
+    events: PastEvents
+    parts: list[dict[str, Any]]
+
+    def paths(self) -> list[str]:
+        """All of them."""
+        return [*map(str, [*self.layers, *self.events.files]), *(part["file"] for part in self.parts)]
+
+
+class Source:
+    """A namespace at one state.
+
+    Args:
+        state: what is shown.
+        namespace: its name, for the `namespace` columns.
+        store: where its files lie.
+        events: the log up to the state, read only if a query asks for it.
+        schema: of its relations in the database.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        namespace: str,
+        store: Store,
+        events: Callable[[], PastEvents],
+        *,
+        schema: str = INTERNAL,
+    ) -> None:
+        self.state = state
+        self.namespace = namespace
+        self.store = store
+        self.schema = schema
+        self._events = events
+
+    def files(self, tables: Iterable[str], layers: list[Path]) -> Files:
+        """What some documented tables read, over layers from `state.base.files()`."""
+        bulk = BULK.keys() & set(tables)
+        events = self._events() if "audit_events" in tables else PastEvents(0, [], [])
+        parts = [part for part in self._parts() if part["table"] in bulk] if bulk else []
+        return Files(layers, events, [{**part, "file": self._native(part["path"])} for part in parts])
+
+    def create(
+        self, connection: DuckDBPyConnection, tables: set[str], files: Files, schemas: Mapping[str, str]
+    ) -> None:
+        """Make the schema with a view for each of the documented tables.
+
+        Args:
+            connection: not locked yet.
+            tables: their names.
+            files: what `files` said.
+            schemas: where to put typed views of bulk rows, by id of the workflow.
+        """
+        connection.execute(f"CREATE SCHEMA {self.schema}")
+        self._create_records(connection, files.layers)
+        self._create_events(connection, files.events)
+        for name in tables & TABLES.keys():
+            connection.execute(f"CREATE VIEW {self.schema}.{name} AS {TABLES[name].select(self.schema)}")
+        for name in tables & BULK.keys():
+            parts = [part for part in files.parts if part["table"] == name]
+            self._create_bulk(connection, name, parts, schemas)
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def _create_records(self, connection: DuckDBPyConnection, layers: list[Path]) -> None:
+        """The view of all records: those in the layers of a snapshot under those that changed since.
+
+        Of each layer it shows what no newer one says anew. Only rows that replace older ones are looked at for that.
+        """
+        self._swap(connection, (), ())
+        sources = [f"read_parquet({literal(str(file))})" for file in layers]
+        connection.execute(f"CREATE TABLE {self.schema}.shadows (kind VARCHAR, id VARCHAR, layer INTEGER)")
+        for number, layer in enumerate(sources[1:], 1):
+            connection.execute(
+                f"INSERT INTO {self.schema}.shadows SELECT kind, id, {number} FROM {layer} WHERE replaces OR removed"
+            )
+        shown = [f"SELECT * FROM {self.schema}.overlay"]
+        for number, layer in enumerate(sources):
+            newer = f"SELECT kind, id FROM {self.schema}.changed"
+            if number < len(sources) - 1:
+                newer += f" UNION ALL SELECT kind, id FROM {self.schema}.shadows WHERE layer > {number}"
+            shown.append(
+                f"SELECT l.* FROM {layer} l ANTI JOIN ({newer}) n ON n.kind = l.kind AND n.id = l.id "
+                "WHERE NOT l.removed"
+            )
+        connection.execute(
+            f"""CREATE VIEW {self.schema}.records AS SELECT {literal(self.namespace)} AS namespace,
+                kind, parent, name, id, record, metadata, created_commit, created_event, created_by, updated_commit,
+                CAST(created_at AS TIMESTAMPTZ) AS created_at, CAST(updated_at AS TIMESTAMPTZ) AS updated_at
+            FROM ({" UNION ALL ".join(shown)})"""
+        )
+
+    def show(self, connection: DuckDBPyConnection, layers: list[Path]) -> None:
+        """Let the records be those of this state, on a connection that was made for these layers."""
+        if not layers:
+            self._swap(connection, self.state.rows(), ())
+            return
+        overlay = list(self.state.overlay())
+        self._swap(connection, (row for _, row in overlay if row is not None), (key for key, _ in overlay))
+
+    def _swap(self, connection: DuckDBPyConnection, rows: Iterable[Row], changed: Iterable[tuple[str, str]]) -> None:
+        """Replace the records that stand over the layers, and the (kind, id) of those in the layers to hide."""
+        import pyarrow as pa
+
+        load(connection, f"{self.schema}.overlay", as_json(rows_table(rows)))
+        kinds, ids = [list(column) for column in zip(*changed, strict=True)] or [[], []]
+        keys = pa.table({"kind": pa.array(kinds, pa.string()), "id": pa.array(ids, pa.string())})
+        load(connection, f"{self.schema}.changed", keys)
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def _create_events(self, connection: DuckDBPyConnection, events: PastEvents) -> None:
+        load(connection, f"{self.schema}.recent_events", events_table(events.tail))
+        union = f"FROM {self.schema}.recent_events"
+        if events.files:
+            files = ", ".join(literal(str(file)) for file in events.files)
+            union += f" UNION ALL FROM read_parquet([{files}]) WHERE commit <= {events.upto}"
+        connection.execute(
+            f"CREATE VIEW {self.schema}.events AS SELECT {literal(self.namespace)} AS namespace, * FROM ({union})"
+        )
+
+    # --- bulk rows --------------------------------------------------------------------------------------------------
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """The live bulk files, each with what its rows belong to."""
+        rows = sorted(self.state.rows("file"), key=lambda row: row.created)
+        return [self._part(row) for row in rows if row.fields.get("table") in BULK and self._has_owner(row)]
+
+    def _has_owner(self, row: Row) -> bool:
+        """Whether the record that a part belongs to is there: deletion leaves the files to garbage collection."""
+        return self.state.get(BULK[str(row.fields["table"])].owner, row.parent) is not None
+
+    def _part(self, row: Row) -> dict[str, Any]:
+        fields = row.fields
+        details = cast(JsonObject, fields.get("details", {}))
+        part: dict[str, Any] = {
+            "path": fields["path"],
+            "table": fields["table"],
+            "owner": fields["owner"],
+            "namespace": self.namespace,
+            "workflow_id": details["workflow"],
+            "workflow": self._name_of("workflow", details["workflow"]),
+            "first": details["first"],
+            "staged_first": details["staged_first"],
+        }
+        owner = str(fields["owner"])
+        if fields["table"] == "ground_truths":
+            version = self.state.get("test_case_version", owner)
+            part["version"] = int(version.name) if version else None
+            part["test_case"] = self._name_of("test_case", version.parent if version else "")
+        elif fields["table"] == "inferences":
+            run = self.state.get("test_run", owner)
+            version = self.state.get("model_version", run.parent if run else "")
+            part["model_version"] = version.name if version else None
+            part["model"] = self._name_of("model", version.parent if version else "")
+        return part
+
+    def _name_of(self, kind: str, id: object) -> str | None:
+        row = self.state.get(kind, str(id))
+        return row.name if row is not None else None
+
+    def _native(self, path: object) -> str:
+        try:
+            return str(self.store.local_file(str(path)))
+        except NotFoundError as error:
+            raise IntegrityError(
+                f"{self.store.uri}/{path} is missing; restore it from a copy", code="file_missing"
+            ) from error
+
+    def _create_bulk(
+        self, connection: DuckDBPyConnection, name: str, parts: list[dict[str, Any]], schemas: Mapping[str, str]
+    ) -> None:
+        """One view over all workflows with the values as JSON, and one with typed columns in each workflow's schema."""
+        import pyarrow as pa
+
+        bulk = BULK[name]
+        generic = []
+        for number, workflow in enumerate(sorted({part["workflow_id"] for part in parts})):
+            own = [part for part in parts if part["workflow_id"] == workflow]
+            native = [part["file"] for part in own]
+            source = f"{self.schema}.{name}_parts_{number}"
+            load(connection, source, pa.Table.from_pylist(own))
+            files = ", ".join(map(literal, native))
+            rows = (
+                f"FROM read_parquet([{files}], filename = true, file_row_number = true, union_by_name = true) d "
+                f"JOIN {source} p ON p.file = d.filename"
+            )
+            columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
+            fields = self._fields(workflow, bulk)
+            # A type without fields is a BOOLEAN in Parquet: true where there is one.
+            value = f"to_json(d.{bulk.typed})" if fields else f"CASE WHEN d.{bulk.typed} THEN CAST('{{}}' AS JSON) END"
+            generic.append(f"SELECT {columns}, {value} AS {bulk.typed} {rows}")
+            if workflow in schemas:
+                typed = "".join(
+                    f", struct_extract(d.{bulk.typed}, {literal(field)}) AS {identifier(column)}"
+                    for field, column in _typed_columns(fields, bulk).items()
+                )
+                schema = identifier(schemas[workflow])
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+                connection.execute(f"CREATE VIEW {schema}.{name} AS SELECT {columns}{typed} {rows}")
+        empty = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, (kind, _) in bulk.columns.items())
+        body = " UNION ALL ".join(generic) or f"SELECT {empty}, CAST(NULL AS JSON) AS {bulk.typed} WHERE false"
+        connection.execute(f"CREATE VIEW {self.schema}.{name} AS {body}")
+
+    def _fields(self, workflow: str, bulk: BulkTable) -> list[str]:
+        row = self.state.get("workflow", workflow)
+        kind = {"sample": "test_sample"}.get(bulk.typed, bulk.typed)
+        schema = row.fields.get(kind) if row is not None else None
+        fields = schema.get("fields") if isinstance(schema, dict) else None
+        return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
+
+
+_TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema", INTERNAL)
+
+
+def schema_names(state: State) -> dict[str, str]:
+    """The schema of each workflow, by id: its name.
+
+    DuckDB does not tell upper from lower case, and has names of its own: a workflow that comes second is `name (2)`.
+    """
+    taken = set(_TAKEN_SCHEMAS)
+    schemas: dict[str, str] = {}
+    for row in state.children("workflow"):
+        names = chain([row.name], (f"{row.name} ({number})" for number in count(2)))
+        schemas[row.id] = next(name for name in names if name.lower() not in taken)
+        taken.add(schemas[row.id].lower())
+    return schemas
+
+
+def _typed_columns(fields: list[str], bulk: BulkTable) -> dict[str, str]:
+    """The column of each field: its name, after the struct's if it would be called like another column."""
+    taken = {name.lower() for name in (*bulk.columns, *fields)}
+    own = {column.lower() for column in bulk.columns}
+    columns = {field: field for field in fields}
+    for field in fields:
+        while columns[field].lower() in own or (columns[field] != field and columns[field].lower() in taken):
+            columns[field] = f"{bulk.typed}_{columns[field]}"
+        taken.add(columns[field].lower())
+    return columns
