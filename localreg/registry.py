@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from localreg import models
 from localreg.errors import InvalidInputError
 from localreg.models import Listings, Model, ModelVersion
-from localreg.names import check_text, check_whole, shown_value
+from localreg.names import check_whole, shown_value
 from localreg.session import Session, Transaction, open_session
 from localreg.session.current import Used, use_session
 from localreg.session.location import MODES, find_location
+from localreg.times import utc
 
 if TYPE_CHECKING:
     from localreg.audit import AuditEvent, Diff, Position
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
-    from localreg.query import Result
+    from localreg.query import Engine
     from localreg.workflow import TestSuite
 
-__all__ = ["Registry", "open_registry", "use"]
+__all__ = ["AllNamespaces", "Registry", "open_registry", "use"]
 
 
 class Registry(Listings):
@@ -76,6 +77,18 @@ class Registry(Listings):
             InvalidInputError: not a namespace's name.
         """
         return Registry(self._session.at_namespace(name))
+
+    def namespaces(self) -> list[str]:
+        """Names of the namespaces that there are: those in which something was committed."""
+        return self._session.namespaces()
+
+    def all(self) -> AllNamespaces:
+        """All namespaces that may be read, to be asked together; nothing can be changed through it.
+
+        Listings, facets, `sql` and `audit` have the rows of all of them, told apart by their column `namespace`. The
+        schemas of workflows, with their typed columns, are there in one namespace alone.
+        """
+        return AllNamespaces(self._session)
 
     # --- models -----------------------------------------------------------------------------------------------------
 
@@ -152,14 +165,6 @@ class Registry(Listings):
 
     # --- questions --------------------------------------------------------------------------------------------------
 
-    def sql(self, query: str, parameters: Sequence[object] = ()) -> Result:
-        """The rows of one SELECT over the documented tables, in DuckDB's SQL; it can only read, and only this registry.
-
-        Raises:
-            InvalidInputError: anything but one SELECT, an unknown table or column, a file outside the registry.
-        """
-        return self._session.engine().sql(query, parameters)
-
     def compare(
         self,
         baseline: str | Model | ModelVersion,
@@ -199,7 +204,7 @@ class Registry(Listings):
             InvalidInputError: no such commit, or a time without a zone.
         """
         number = None if commit is None else check_whole(commit, what="commit", hint=_COMMIT_HINT)
-        return Registry(self._session.at(commit=number, time=None if time is None else _utc(time, what="time")))
+        return Registry(self._session.at(commit=number, time=None if time is None else utc(time, what="time")))
 
     def frozen(self) -> Registry:
         """The registry as it is now, read-only and for good: many reads of one state, none of which asks the store.
@@ -258,38 +263,6 @@ class Registry(Listings):
         from localreg.audit import watch
 
         return watch(self._session, since=since, kinds=kinds, timeout=timeout)
-
-    def audit(
-        self,
-        *,
-        kind: str | None = None,
-        name: str | None = None,
-        actor: str | None = None,
-        since: int | datetime | str | None = None,
-    ) -> Result:
-        """Who did what: the rows of `audit_events`, in order of commit.
-
-        Args:
-            kind: only events on this kind of record, such as `model`.
-            name: only events on records that had this name at that moment.
-            actor: only what this actor did.
-            since: only commits after this number, or events at or after this time.
-
-        Raises:
-            InvalidInputError: a kind, name or actor that is no text, or a `since` that is neither a number nor a time.
-        """
-        from localreg.query.quoting import literal  # with its package comes the engine: not before a query does
-
-        conditions = [
-            f"{column} = {literal(check_text(wanted, what=column))}"
-            for column, wanted in (("kind", kind), ("name", name), ("actor", actor))
-            if wanted is not None
-        ]
-        if isinstance(since, str | datetime):
-            conditions.append(f"time >= CAST({literal(_utc(since, what='since'))} AS TIMESTAMPTZ)")
-        elif since is not None:
-            conditions.append(f"commit > {check_whole(since, what='since', hint=_SINCE_HINT)}")
-        return self._session.engine().select("audit_events", where=" AND ".join(conditions) or None)
 
     def undo(self, commit: int, *, event: int | None = None, message: str | None = None) -> int | None:
         """Take a commit back: a commit of its own, after which the records are what they were before that one.
@@ -388,6 +361,9 @@ class Registry(Listings):
         """
         return self._session.snapshot()
 
+    def _asked(self) -> Engine:
+        return self._session.engine()
+
     def close(self) -> None:
         """Let go of what is kept in memory. Nothing needs to be flushed: every commit is durable already."""
         self._session.close()
@@ -402,6 +378,23 @@ class Registry(Listings):
 
     def __repr__(self) -> str:
         return f"<Registry {self.uri!r}, namespace {self.namespace_name!r}{', read-only' if self.read_only else ''}>"
+
+
+class AllNamespaces(Listings):
+    """The questions of a `Registry`, asked of all its namespaces at once. Made by `Registry.all`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def namespaces(self) -> list[str]:
+        """Names of the namespaces that there are."""
+        return self._session.namespaces()
+
+    def _asked(self) -> Engine:
+        return self._session.engine_of_all()
+
+    def __repr__(self) -> str:
+        return f"<AllNamespaces of {self._session.root.uri!r}>"
 
 
 def open_registry(
@@ -448,45 +441,20 @@ def use(registry: Registry) -> Used:
 
 _COMMIT_HINT = "write a commit's number, such as 12; 0 is before the first. For a time, say time="
 _SINCE_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
-_TIME_HINT = "write an aware datetime, such as datetime.now(UTC), or text such as 2026-03-31T12:00:00+00:00"
 
 
 _LONGEST_LOCATION = 8_192
 """Characters: twice the longest path that Linux takes."""
 
 
-def _utc(time: object, *, what: str) -> str:
-    """A time as the log writes it: UTC with microseconds and a Z, 27 characters, so that order of text is order."""
-    if isinstance(time, str):
-        time = _parsed(time, what)
-    if not isinstance(time, datetime):
-        raise InvalidInputError(f"{what} is {shown_value(time)}, of type {type(time).__qualname__}; {_TIME_HINT}")
-    if time.utcoffset() is None:
-        raise InvalidInputError(f"{what} is {time}, which has no time zone; {_TIME_HINT}")
-    try:
-        text = time.astimezone(UTC).isoformat(timespec="microseconds")
-    except OverflowError as error:
-        raise InvalidInputError(
-            f"{what} is {time}, which in UTC is beyond the years 1 to 9999; {_TIME_HINT}"
-        ) from error
-    return text.replace("+00:00", "Z")
-
-
 def _moment(session: Session, moment: int | datetime | str, what: str) -> int:
     """The number of a commit that is named by its number, or by a time."""
     if isinstance(moment, str | datetime):
-        return session.commit_at(_utc(moment, what=what))
+        return session.commit_at(utc(moment, what=what))
     number, last = check_whole(moment, what=what, hint=_SINCE_HINT), session.state().head.commit
     if number > last:
         raise InvalidInputError(f"{what} is commit {number}, and the newest is {last}", code="no_such_commit")
     return number
-
-
-def _parsed(text: str, what: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInputError(f"{what} is {shown_value(text)}, which is no time; {_TIME_HINT}") from error
 
 
 def _checked_location(uri: object) -> str:

@@ -1,22 +1,24 @@
-"""Listings: the rows of each documented table of records, found and ordered the same way."""
+"""Questions about records and events: the same of one namespace and of all, each answered by one query."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from localreg.session import Session
+from localreg.names import check_text, check_whole
+from localreg.times import utc
 
 if TYPE_CHECKING:
-    from localreg.query import Result
+    from localreg.query import Engine, Result
 
 __all__ = ["Listings"]
 
+_SINCE_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
+
 
 class Listings:
-    """What a registry lists. All listings take the same arguments; see `models`."""
-
-    _session: Session
+    """What can be asked of a registry. All listings take the same arguments; see `models`."""
 
     def models(
         self,
@@ -139,8 +141,51 @@ class Listings:
         Raises:
             InvalidInputError: no such table or column, or an expression that does not parse.
         """
-        engine = self._session.engine()
-        return engine.facets(table, by=by, where=where, search=search, archived=archived, limit=limit)
+        return self._asked().facets(table, by=by, where=where, search=search, archived=archived, limit=limit)
+
+    def sql(self, query: str, parameters: Sequence[object] = ()) -> Result:
+        """The rows of one SELECT over the documented tables, in DuckDB's SQL; it can only read, and only this registry.
+
+        Raises:
+            InvalidInputError: anything but one SELECT, an unknown table or column, a file outside the registry.
+        """
+        return self._asked().sql(query, parameters)
+
+    def audit(
+        self,
+        *,
+        kind: str | None = None,
+        name: str | None = None,
+        actor: str | None = None,
+        since: int | datetime | str | None = None,
+    ) -> Result:
+        """Who did what: the rows of `audit_events`, in order of commit.
+
+        Args:
+            kind: only events on this kind of record, such as `model`.
+            name: only events on records that had this name at that moment.
+            actor: only what this actor did.
+            since: only commits after this number, or events at or after this time.
+
+        Raises:
+            InvalidInputError: a kind, name or actor that is no text, or a `since` that is neither a number nor a time.
+        """
+        from localreg.query.quoting import literal  # with its package comes the engine: not before a query does
+
+        conditions = [
+            f"{column} = {literal(check_text(wanted, what=column))}"
+            for column, wanted in (("kind", kind), ("name", name), ("actor", actor))
+            if wanted is not None
+        ]
+        if isinstance(since, str | datetime):
+            conditions.append(f"time >= CAST({literal(utc(since, what='since'))} AS TIMESTAMPTZ)")
+        elif since is not None:
+            conditions.append(f"commit > {check_whole(since, what='since', hint=_SINCE_HINT)}")
+        return self._asked().select("audit_events", where=" AND ".join(conditions) or None)
+
+    def _asked(self) -> Engine:
+        """What answers."""
+        raise NotImplementedError
 
     def _listed(
         self,
@@ -151,5 +196,6 @@ class Listings:
         limit: int | None,
         archived: bool | None = None,
     ) -> Result:
-        engine = self._session.engine()
-        return engine.select(table, where=where, search=search, order_by=order_by, limit=limit, archived=archived)
+        return self._asked().select(
+            table, where=where, search=search, order_by=order_by, limit=limit, archived=archived
+        )

@@ -11,10 +11,10 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
+from localreg.errors import AccessDeniedError, ConflictError, InvalidInputError, ReadOnlyError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
@@ -96,6 +96,7 @@ class Session:
         self._state: State | None = None
         self._engine: Engine | None = None
         self._databases: Databases | None = None
+        self._others: dict[str, Session] = {}
         self._as_of: AsOf | None = None
         self._lock = threading.RLock()
         _sessions.add(self)
@@ -189,6 +190,38 @@ class Session:
         from localreg.query import Source
 
         return Source(state, self.namespace, self.store, lambda: self.log.past_events(state.head.commit), **place)
+
+    def namespaces(self) -> list[str]:
+        """Names of the namespaces that hold a commit and may be read, in order."""
+        names = []
+        for folder in self.root.folders("namespaces"):
+            # A folder may be all that a writer left who died before its first commit; or not be ours to look into.
+            with suppress(AccessDeniedError):
+                if self.root.size(f"namespaces/{folder}/{entry_path(1)}"):
+                    names.append(folder.replace(".", "/"))
+        return sorted(names)
+
+    def engine_of_all(self) -> Engine:
+        """Queries about all namespaces that may be read, each at its newest commit.
+
+        Raises:
+            InvalidInputError: this is a look at a commit, and its number means nothing elsewhere.
+            AccessDeniedError: none may be read.
+        """
+        from localreg.query import INTERNAL, Databases, Engine
+
+        names = self.namespaces() or [self.namespace]
+        with self._lock:
+            self._others = {name: self._others.get(name) or self.at_namespace(name) for name in names}
+        sources = []
+        for number, session in enumerate(self._others.values()):
+            with suppress(AccessDeniedError):  # what this user may not read is not there
+                place = {"schema": f"{INTERNAL}_{number}"} if len(names) > 1 else {}
+                sources.append(session.source(session.committed(), **place))
+        if not sources:
+            raise AccessDeniedError(f"may not read any namespace of {self.root.uri}: have the permissions changed")
+        self._databases = self._databases or Databases()
+        return Engine(sources, self._databases)
 
     def at_namespace(self, name: str) -> Session:
         """Another namespace of the same registry; of a look into the past, as it was at the same time."""
@@ -331,9 +364,7 @@ class Session:
             return []
         namespace = NamespaceRecord(id=new_id(), name=self.namespace, registry=self.file.registry)
         made = [Change(namespace.kind, "create", namespace.id, namespace.name, after=namespace.to_json())]
-        others = [folder for folder in self.root.folders("namespaces") if folder != namespace_folder(self.namespace)]
-        # A folder may be all that a writer left who died before its first commit.
-        if not any(self.root.size(f"namespaces/{folder}/{entry_path(1)}") for folder in others):
+        if not set(self.namespaces()) - {self.namespace}:
             file = self.file
             record = RegistryRecord(
                 id=file.registry,

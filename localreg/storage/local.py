@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from localreg.errors import (
+    AccessDeniedError,
     AlreadyExistsError,
     InvalidInputError,
     LocalregError,
@@ -432,7 +433,9 @@ def _discard(where: str) -> None:
         os.unlink(where)
 
 
-def _unreadable(where: str, error: OSError) -> StorageError:
+def _unreadable(where: str, error: OSError) -> LocalregError:
+    if error.errno in _FORBIDDEN:
+        return AccessDeniedError(f"may not read {where} ({error.strerror}): have the permissions changed")
     return StorageError(f"cannot read {where}: {error.strerror or error}; check the disk and its permissions")
 
 
