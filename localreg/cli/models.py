@@ -41,6 +41,7 @@ app = new_group(
     epilog=examples(
         "localreg models list --where \"metadata.framework = 'pytorch' AND 'detector' IN tags\"",
         "localreg models list --order-by 'created_at DESC' --limit 20 --format json",
+        "localreg models list --search 'night yolor'",
     ),
 )
 @reading()
@@ -57,9 +58,20 @@ def list_models(
         typer.Option(metavar="COLUMN", help="A column or metadata path, with ASC or DESC; repeatable."),
     ] = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many; else all.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help='Words that must all occur in name, description, tags or metadata; "a phrase", -without.',
+        ),
+    ] = None,
+    archived: Annotated[
+        bool, typer.Option("--archived", help="Only the archived ones, which are hidden else.")
+    ] = False,
 ) -> Rows:
     """List the models, in order of creation."""
-    return Rows.of(registry.models(where, order_by=order_by or None, limit=limit), shown=LISTED)
+    found = registry.models(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
+    return Rows.of(found, shown=LISTED)
 
 
 @app.command(
@@ -69,7 +81,7 @@ def list_models(
 def show_model(registry: "Registry", name: Name) -> Card:
     """Show one model in full, with its metadata."""
     model = registry.get_model(name)
-    return Card(Rows.of(registry.models(f"id = '{model.id}'")), first=WELL_KNOWN)
+    return Card(Rows.of(registry.models(f"id = '{model.id}'", archived=None)), first=WELL_KNOWN)
 
 
 @app.command(
@@ -184,16 +196,36 @@ def rename_model(
     return f"renamed model {name!r} to {registry.get_model(name).rename(new_name).name!r}"
 
 
-@app.command("delete", epilog=examples("localreg models delete night-owl"))
+@app.command("archive", epilog=examples("localreg models archive night-owl", "localreg models list --archived"))
 @writing
-def delete_model(registry: "Registry", name: Name) -> str:
-    """Delete a model that has no versions.
+def archive_model(registry: "Registry", name: Name) -> str:
+    """Hide a model from listings; it is not locked."""
+    return f"archived model {registry.get_model(name).archive().name!r}"
+
+
+@app.command("restore", epilog=examples("localreg models restore night-owl"))
+@writing
+def restore_model(registry: "Registry", name: Name) -> str:
+    """Show an archived model in listings again."""
+    return f"restored model {registry.get_model(name).restore().name!r}"
+
+
+@app.command("delete", epilog=examples("localreg models delete night-owl", "localreg models delete night-owl --force"))
+@writing
+def delete_model(
+    registry: "Registry",
+    name: Name,
+    force: Annotated[
+        bool, typer.Option("--force", help="With its versions, aliases, test runs and their inferences.")
+    ] = False,
+) -> str:
+    """Delete a model; without --force only one that has no versions.
 
     Its history stays in the audit log, and its name is free.
     """
     model = registry.get_model(name)
     deleted = model.name
-    model.delete()
+    model.delete(force=force)
     return f"deleted model {deleted!r}"
 
 

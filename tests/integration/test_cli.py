@@ -53,6 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.create_model("meadow-4", metadata={"framework": "pytorch"}, tags={"detector"}, owner="ana")
     registry.create_model("meadow-5", metadata={"framework": "pytorch", "lr": 0.1, "optim": {"deep": [1, None]}})
     registry.create_model("night-owl", description="two\nlines")
+    registry.create_model("retired").archive()
     _, case_class, suite_class, model_class = define_workflow("Plates", Plate, Text, Reading)
 
     def wrong_on(*numbers: int) -> Callable[[Plate], Reading]:
@@ -194,11 +195,32 @@ WRITES = [
     "models tag meadow-5 t",
     "models untag meadow-4 detector",
     "models rename meadow-5 x",
+    "models archive meadow-4",
+    "models restore retired",
     "models delete night-owl",
     "versions create meadow-5 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",
 ]
+
+
+def test_archived_models_are_listed_alone_shown_and_found_again(cli: Cli) -> None:
+    assert done(cli("models", "archive", "meadow-4")).out == "archived model 'meadow-4'\n"
+    listed = [row["name"] for row in done(cli("models", "list", "--format", "json")).json]
+    assert "meadow-4" not in listed
+    archived = done(cli("models", "list", "--archived", "--format", "json")).json
+    assert [row["name"] for row in archived] == ["meadow-4", "retired"]
+    assert "meadow-4" in done(cli("models", "show", "meadow-4")).out
+    done(cli("models", "restore", "meadow-4"))
+    assert "meadow-4" in [row["name"] for row in done(cli("models", "list", "--format", "json")).json]
+
+
+def test_search_and_forced_deletion(cli: Cli) -> None:
+    found = done(cli("models", "list", "--search", "MEADOW -4", "--format", "json")).json
+    assert [row["name"] for row in found] == ["meadow-5"]
+    done(cli("models", "delete", "meadow-5", "--force"))
+    assert not done(cli("models", "list", "--search", "meadow -4", "--format", "json")).json
+    assert done(cli("models", "delete", "meadow-4", "--force")).out == "deleted model 'meadow-4'\n"
 
 
 def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:

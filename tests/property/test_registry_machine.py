@@ -1,9 +1,14 @@
-"""The public API beside plain dicts: models, versions, aliases, tags, metadata, transactions, the past."""
+"""The public API beside plain dicts: models, versions, aliases, metadata, archives, transactions, the past, search.
+
+Listings, searches and facets are compared with a walk over the dicts; another namespace has a book of its own.
+"""
 
 from __future__ import annotations
 
 import copy
 import itertools
+import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +20,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import localreg
 from localreg import Model, Registry
+from localreg.canonical import canonical
 from localreg.errors import AlreadyExistsError, ConflictError, LocalregError, NotFoundError, ReadOnlyError
+from localreg.query.search import terms
 
 NAMES = st.sampled_from(["a", "b", "a@b", "yolo/é 🌱"])
 VERSIONS = st.sampled_from(["1", "2", "rc"])
@@ -34,7 +41,9 @@ class Plain:
 
     metadata: dict[str, Any]
     tags: list[str]
+    description: str | None = None
     former: list[str] = field(default_factory=list)
+    archived: bool = False
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
 
@@ -100,13 +109,34 @@ def rename(name: str, new: str) -> Deed:
     return lambda registry: registry.get_model(name).rename(new), told
 
 
-def delete(name: str) -> Deed:
+def delete(name: str, force: bool) -> Deed:
     def told(book: Book) -> None:
-        if entry_in(book, name).versions:
+        if entry_in(book, name).versions and not force:
             raise RefusedError(ConflictError)
         del book[name]
 
-    return lambda registry: registry.get_model(name).delete(), told
+    return lambda registry: registry.get_model(name).delete(force=force), told
+
+
+def archive(name: str) -> Deed:
+    def told(book: Book) -> None:
+        entry_in(book, name).archived = True
+
+    return lambda registry: registry.get_model(name).archive(), told
+
+
+def restore(name: str) -> Deed:
+    def told(book: Book) -> None:
+        entry_in(book, name).archived = False
+
+    return lambda registry: registry.get_model(name).restore(), told
+
+
+def describe(name: str, description: str | None) -> Deed:
+    def told(book: Book) -> None:
+        entry_in(book, name).description = description
+
+    return lambda registry: registry.get_model(name).update(description=description), told
 
 
 def create_version(name: str, version: str, metadata: dict[str, Any]) -> Deed:
@@ -119,16 +149,27 @@ def create_version(name: str, version: str, metadata: dict[str, Any]) -> Deed:
     return lambda registry: registry.get_model(name).create_version(version, metadata=metadata), told
 
 
-def delete_version(name: str, version: str) -> Deed:
+def update_version(name: str, version: str, metadata: dict[str, Any]) -> Deed:
     def told(book: Book) -> None:
         model = entry_in(book, name)
         if version not in model.versions:
             raise RefusedError(NotFoundError)
-        if version in model.aliases.values():
+        model.versions[version].update(metadata)
+
+    return lambda registry: registry.get_model(name).version(version).update(metadata=metadata), told
+
+
+def delete_version(name: str, version: str, force: bool) -> Deed:
+    def told(book: Book) -> None:
+        model = entry_in(book, name)
+        if version not in model.versions:
+            raise RefusedError(NotFoundError)
+        if version in model.aliases.values() and not force:
             raise RefusedError(ConflictError)
         del model.versions[version]
+        model.aliases = {alias: target for alias, target in model.aliases.items() if target != version}
 
-    return lambda registry: registry.get_model(name).version(version).delete(), told
+    return lambda registry: registry.get_model(name).version(version).delete(force=force), told
 
 
 def set_alias(name: str, alias: str, version: str) -> Deed:
@@ -156,13 +197,29 @@ DEEDS = st.one_of(
     st.builds(update, NAMES, METADATA, st.lists(KEYS, max_size=1)),
     st.builds(retag, NAMES, TAGS, TAGS),
     st.builds(rename, NAMES, NAMES),
-    st.builds(delete, NAMES),
+    st.builds(delete, NAMES, st.booleans()),
+    st.builds(archive, NAMES),
+    st.builds(restore, NAMES),
+    st.builds(describe, NAMES, st.sampled_from([None, "", "a NIGHT owl"])),
     st.builds(create_version, NAMES, VERSIONS, METADATA),
     st.builds(create_version, NAMES, VERSIONS, METADATA),
-    st.builds(delete_version, NAMES, VERSIONS),
+    st.builds(update_version, NAMES, VERSIONS, METADATA),
+    st.builds(delete_version, NAMES, VERSIONS, st.booleans()),
     st.builds(set_alias, NAMES, ALIASES, VERSIONS),
     st.builds(remove_alias, NAMES, ALIASES),
 )
+
+
+BEGINNING = [
+    create("a", {"lr": 1, "note": "é"}, ["x"]),
+    create_version("a", "1", {"lr": 2}),
+    create_version("a", "rc", {}),
+    set_alias("a", "production", "1"),
+    set_alias("a", "best", "rc"),
+    create("b", {"note": ["a", 2]}, ["y", "z"]),
+    create_version("b", "1", {}),
+    describe("b", "a NIGHT owl"),
+]
 
 
 def tried(deed: Deed, registry: Registry, book: Book) -> None:
@@ -196,7 +253,37 @@ def shown_model(model: Model) -> Plain:
     assert (newest.version if newest else None) == (list(own)[-1] if own else None)
     aliases = {alias: version.version for alias, version in model.aliases().items()}
     assert all(model.resolve(alias).version == version for alias, version in aliases.items())
-    return Plain(dict(model.metadata), model.tags, list(model.record.former_names), own, aliases)
+    record = model.record
+    said = (model.tags, model.description, list(record.former_names), model.archived)
+    return Plain(dict(model.metadata), *said, own, aliases)
+
+
+def listed_names(book: Book, *, archived: bool | None) -> set[str]:
+    return {name for name, model in book.items() if archived in (None, model.archived)}
+
+
+def folded(text: str) -> str:
+    return text.lower().replace("é", "e")
+
+
+def texts(name: str, model: Plain) -> list[str]:
+    """All texts of a model that a search looks in."""
+
+    def leaves(value: object) -> list[str]:
+        if isinstance(value, dict):
+            return [text for key, item in value.items() for text in (key, *leaves(item))]
+        if isinstance(value, list):
+            return [text for item in value for text in leaves(item)]
+        return [value if isinstance(value, str) else json.dumps(value)]
+
+    return [folded(each) for each in (name, model.description or "", *model.tags, *leaves(model.metadata))]
+
+
+WORDS = ['"t o"', "lr -x", "-a", "note y"]
+
+
+def fits(search: str, name: str, model: Plain) -> bool:
+    return all(any(folded(term.text) in text for text in texts(name, model)) is term.wanted for term in terms(search))
 
 
 class GivenUpError(Exception):
@@ -212,6 +299,13 @@ class RegistryMachine(RuleBasedStateMachine):
         self.registry = localreg.open(self.uri, actor="ana")
         self.book: Book = {}
         self.past: dict[int, Book] = {0: {}}
+        # Something to work on from the start: most verbs need a model, a version, an alias.
+        with self.registry.transaction("begin"):
+            for deed in BEGINNING:
+                tried(deed, self.registry, self.book)
+        self.past[1] = copy.deepcopy(self.book)
+        self.elsewhere = self.registry.namespace("else/where")
+        self.other_book: Book = {}
 
     def remember(self) -> None:
         """Each commit has its own page; what made no commit has changed nothing."""
@@ -220,10 +314,11 @@ class RegistryMachine(RuleBasedStateMachine):
             assert self.book == self.past[commit]
         self.past[commit] = copy.deepcopy(self.book)
 
-    @rule(deed=DEEDS)
-    def one_call(self, deed: Deed) -> None:
-        tried(deed, self.registry, self.book)
-        self.remember()
+    @rule(deeds=st.lists(DEEDS, min_size=1, max_size=3))
+    def a_few_calls(self, deeds: list[Deed]) -> None:
+        for deed in deeds:
+            tried(deed, self.registry, self.book)
+            self.remember()
 
     @rule(deed=DEEDS)
     def one_call_of_another_handle(self, deed: Deed) -> None:
@@ -278,6 +373,61 @@ class RegistryMachine(RuleBasedStateMachine):
         self.registry.close()
         self.registry = localreg.open(self.uri, actor="ana")
 
+    @rule(archived=st.sampled_from([None, True, False]), limit=st.sampled_from([None, 0, 1, 9]))
+    def search_the_models(self, archived: bool | None, limit: int | None) -> None:
+        among = listed_names(self.book, archived=archived)
+        for search in WORDS:
+            expected = {name for name in among if fits(search, name, self.book[name])}
+            found = [
+                row["name"]
+                for row in self.registry.models(search=search, archived=archived, order_by="name", limit=limit)
+            ]
+            assert found == sorted(expected)[:limit], search
+
+    @rule(least=st.integers(-3, 3), tag=st.sampled_from(["x", "y", "z"]))
+    def list_by_a_condition(self, least: int, tag: str) -> None:
+        where = f"metadata.lr >= {least} OR '{tag}' IN tags"
+        found = {row["name"] for row in self.registry.models(where)}
+        numbers = {
+            name: lr
+            for name, model in self.book.items()
+            if isinstance(lr := model.metadata.get("lr"), int) and not isinstance(lr, bool)
+        }
+        assert found == {
+            name
+            for name, model in self.book.items()
+            if not model.archived and (tag in model.tags or (name in numbers and numbers[name] >= least))
+        }
+
+    @rule()
+    def count_the_tags(self) -> None:
+        counted = {row["value"]: row["count"] for row in self.registry.facets("models", "tags")}
+        expected: Counter[str | None] = Counter()
+        for model in self.book.values():
+            expected.update(model.tags or [None])
+        assert counted == dict(expected)
+
+    @rule(one=NAMES, other=NAMES)
+    def tell_two_models_apart(self, one: str, other: str) -> None:
+        if one not in self.book or other not in self.book:
+            return
+        a, b = self.book[one], self.book[other]
+        told = {
+            row.path.partition(".")[0]
+            for row in self.registry.get_model(one).differences(self.registry.get_model(other))
+        }
+        assert told == {
+            field
+            for field in ("metadata", "tags", "description", "archived")
+            if canonical(getattr(a, field)) != canonical(getattr(b, field))
+        }
+
+    @rule(deed=DEEDS)
+    def one_call_in_another_namespace(self, deed: Deed) -> None:
+        """Names of one namespace mean nothing in another."""
+        tried(deed, self.elsewhere, self.other_book)
+        assert shown(self.elsewhere) == self.other_book
+
     @precondition(lambda self: len(self.past) > 1)
     @rule(data=st.data())
     def look_back(self, data: st.DataObject) -> None:
@@ -285,6 +435,7 @@ class RegistryMachine(RuleBasedStateMachine):
         past = self.registry.at(commit=commit)
         assert past.commit == commit
         assert shown(past) == self.past[commit]
+        assert {row["name"] for row in past.models()} == listed_names(self.past[commit], archived=False)
         with pytest.raises(ReadOnlyError):
             past.create_model("anachronism")
 
@@ -311,7 +462,9 @@ class RegistryMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         assert shown(localreg.open(self.uri)) == self.book
         assert localreg.open(self.uri).verify().ok
-        listed = {row["name"]: row for row in self.registry.models().dicts()}
+        assert shown(localreg.open(self.uri, namespace="else/where")) == self.other_book
+        assert {row["name"] for row in self.registry.models()} == listed_names(self.book, archived=False)
+        listed = {row["name"]: row for row in self.registry.models(archived=None).dicts()}
         assert listed.keys() == self.book.keys()
         assert {name: sorted(row["aliases"]) for name, row in listed.items()} == {
             name: sorted(model.aliases) for name, model in self.book.items()
