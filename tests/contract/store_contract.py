@@ -256,6 +256,39 @@ class StoreContract:
         with pytest.raises(NotFoundError):
             store.local_file("data/part")
 
+    def test_local_files_are_in_the_order_asked_for(self, store: Store) -> None:
+        paths = [f"data/{letter}.parquet" for letter in "cabdefgh"]
+        for path in paths:
+            store.put_if_absent(path, path.encode())
+        found = store.local_files(paths)
+        assert [file.read_bytes().decode() for file in found] == paths
+        assert found == [store.local_file(path) for path in paths]
+        assert store.local_files([]) == []
+        with pytest.raises(NotFoundError, match="data/none"):
+            store.local_files([*paths, "data/none"])
+
+    # What a machine may keep
+
+    def test_fresh_asks_the_place_itself(self, store: Store) -> None:
+        store.put_if_absent("log/1.parquet", b"content")
+        assert store.get("log/1.parquet", fresh=True) == b"content"
+        assert store.local_file("log/1.parquet", fresh=True).read_bytes() == b"content"
+        assert store.get("log/2.parquet", fresh=True) is None
+
+    def test_a_forgotten_file_is_read_again(self, store: Store) -> None:
+        store.put_if_absent("log/1.parquet", b"content")
+        store.forget("log/1.parquet")
+        store.forget("log/none.parquet")
+        assert store.get("log/1.parquet") == b"content"
+
+    def test_a_note_is_recalled_or_was_not_kept(self, store: Store) -> None:
+        assert store.recall("head") is None
+        store.remember("head", b"first")
+        store.remember("head", b"second")
+        assert store.recall("head") in (b"second", None)
+        assert store.scope("namespaces/vision").recall("head") is None
+        assert list(store.list("")) == []
+
     # Scopes
 
     def test_a_scope_is_the_same_store_seen_from_below(self, store: Store) -> None:
@@ -311,6 +344,10 @@ class StoreContract:
             lambda: store.delete(path),
             lambda: store.size(path),
             lambda: store.local_file(path),
+            lambda: store.local_files([path]),
+            lambda: store.forget(path),
+            lambda: store.recall(path),
+            lambda: store.remember(path, b""),
             lambda: store.scope(path),
         ]
         if path:
