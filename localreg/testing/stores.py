@@ -49,7 +49,8 @@ class FaultyStore:
     """A `Store` that passes all calls on to another one, but for one.
 
     Calls are counted over the store and all its scopes, from 1. `uri`, `scope`, `writable`, notes and `forget` are not
-    counted: they touch no file of the place. A list is read to its end by the call itself, so that a fault after it has a meaning.
+    counted: they touch no file of the place. A list is read to its end by the call itself, so that a fault after it has
+    a meaning.
     """
 
     def __init__(

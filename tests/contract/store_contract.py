@@ -41,7 +41,13 @@ BAD_PATHS = [
 
 
 class StoreContract:
-    """Override `store` with a fixture that gives an empty store."""
+    """Override `store` with a fixture that gives an empty store.
+
+    Attributes:
+        rounds: of each race; fewer where each call crosses a network.
+    """
+
+    rounds = ROUNDS
 
     @pytest.fixture
     def store(self) -> Store:
@@ -89,7 +95,7 @@ class StoreContract:
         store.put("hint", contents[0])
 
         def replace() -> None:
-            for turn in range(ROUNDS):
+            for turn in range(self.rounds):
                 store.put("hint", contents[turn % len(contents)])
 
         seen = watch(lambda: store.get("hint"), during=replace)
@@ -124,18 +130,18 @@ class StoreContract:
 
         def race(thread: int) -> list[bool]:
             won = []
-            for turn in range(ROUNDS):
+            for turn in range(self.rounds):
                 barrier.wait(PATIENCE_S)
                 won.append(store.put_if_absent(f"log/{turn}", f"{thread} in {turn}".encode()))
             return won
 
         with ThreadPoolExecutor(THREADS) as pool:
             won = list(pool.map(race, range(THREADS)))
-        for turn in range(ROUNDS):
+        for turn in range(self.rounds):
             winners = [thread for thread in range(THREADS) if won[thread][turn]]
             assert len(winners) == 1
             assert store.get(f"log/{turn}") == f"{winners[0]} in {turn}".encode()
-        assert len(list(store.list(""))) == ROUNDS
+        assert len(list(store.list(""))) == self.rounds
 
     def test_a_reader_sees_the_whole_created_file_or_none(self, store: Store) -> None:
         content = b"x" * LARGE
@@ -143,7 +149,7 @@ class StoreContract:
 
         def create() -> None:
             nonlocal turn
-            for turn in range(ROUNDS):
+            for turn in range(self.rounds):
                 store.put_if_absent(f"log/{turn}", content)
 
         assert watch(lambda: store.get(f"log/{turn}"), during=create) <= {None, content}
