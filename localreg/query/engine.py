@@ -121,9 +121,12 @@ class Engine:
         # Looked for at each query: the snapshot may be cleaned up while we live, and then the records come from memory.
         base = self._base_file()
         key = (frozenset(tables), base)
-        if key not in self._connections:
+        parts: list[dict[str, Any]] = []
+        paths: list[str] = []
+        if key not in self._connections or self._store.remote:  # a cache of remote files may have been emptied since
             parts = self._parts() if tables & BULK.keys() else []
-            paths = [self._native(part["path"]) for part in parts if part["table"] in tables]
+            paths = self._all_native([part["path"] for part in parts if part["table"] in tables])
+        if key not in self._connections:
             self._connections[key] = locked_connection(
                 [*paths, *([base] if base else [])],
                 setup=lambda connection: self._create_views(connection, tables, parts, base),
@@ -207,6 +210,13 @@ class Engine:
     def _name_of(self, kind: str, id: object) -> str | None:
         row = self.state.get(kind, str(id))
         return row.name if row is not None else None
+
+    def _all_native(self, paths: list[str]) -> list[str]:
+        """Native paths of files, fetched several at once where they lie behind a network."""
+        try:
+            return [str(file) for file in self._store.local_files(paths)]
+        except NotFoundError:
+            return [self._native(path) for path in paths]  # names the one
 
     def _native(self, path: object) -> str:
         try:

@@ -51,19 +51,18 @@ class RemoteStore:
     Safe to share between threads; after a fork each process has a connection of its own.
     """
 
-    def __init__(self, address: Address, *, registry: str = "", offline: bool = False) -> None:
+    def __init__(self, address: Address, *, offline: bool = False) -> None:
         """Look at an address; nothing is asked yet.
 
         Args:
             address: where.
-            registry: id of the registry that lies there, if it is known: what the cache keeps of another is not shown.
             offline: answer from the cache alone, and never ask the place.
         """
         self._link = Link(address)
         self._base = ""
         self._staging = ""
         self._offline = offline
-        self._cache = FileCache(cache_folder(), f"{address.place}\n{registry}", limit=cache_limit())
+        self._cache = _cache_of(address, "")
 
     def __repr__(self) -> str:
         return f"RemoteStore({self.uri!r})"
@@ -82,6 +81,13 @@ class RemoteStore:
     def exclusive(self) -> bool:
         """See `Store.exclusive`; where puts appear whole, and can be conditional."""
         return self._link.address.exclusive
+
+    def of_registry(self, registry: str) -> RemoteStore:
+        """The same store for the registry of that id: what the cache keeps of another one there is not shown."""
+        store = RemoteStore.__new__(RemoteStore)
+        store.__dict__.update(self.__dict__)
+        store._cache = _cache_of(self._link.address, registry)
+        return store
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -396,6 +402,10 @@ class _TellingFile(io.FileIO):
                 code="disk_full",
             ) from error
         return whole
+
+
+def _cache_of(address: Address, registry: str) -> FileCache:
+    return FileCache(cache_folder(), f"{address.place}\n{registry}", limit=cache_limit())
 
 
 def _error_of(act: Callable[[], None]) -> Exception | None:
