@@ -9,9 +9,6 @@ from contextlib import contextmanager, redirect_stderr
 from typing import Any
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
-
 from localreg.storage.address import parse_address
 from localreg.storage.remote import RemoteStore
 
@@ -44,6 +41,9 @@ class Server:
     @property
     def client(self) -> Any:
         """A client of AWS's own library, to look behind our back."""
+        import boto3
+        from botocore.config import Config
+
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,

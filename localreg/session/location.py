@@ -179,7 +179,9 @@ def open_or_make(
     if shared not in MODES:
         raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")
     made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, _mode_of(store), shared)
-    if store.put_if_absent(NAME, f"{canonical(asdict(made))}\n".encode()):
+    data = f"{canonical(asdict(made))}\n".encode()
+    if store.put_if_absent(NAME, data):
+        store.remember(NAME, data)
         return made, True
     return open_or_make(store, make=False)
 
@@ -206,7 +208,9 @@ def _own_mode(remote: bool) -> str:
 
 
 def _refuse_foreign(store: Store) -> None:
-    names = [name for name in store.list("") if not name.startswith(".")]
+    # A foreign bucket may be large: where listing costs, the folders are looked at first.
+    names = [name for name in store.folders("") if not name.startswith(".")] if store.remote else []
+    names = names or [name for name in store.list("") if not name.startswith(".")]
     if names and NAME not in names:
         raise FormatError(
             f"{store.uri} is not a registry and not empty (it holds {names[0]!r}); name an empty or a new folder",

@@ -126,9 +126,10 @@ def parse_address(location: str, options: Mapping[str, Any] | None = None) -> Ad
     """
     links, merged = [], dict(options or {})
     for number, link in enumerate(_archive_last(location).split("::")):
+        protocol = link.partition("://")[0] if "://" in link else ""
+        if protocol or number == 0:
+            _refuse_unknown(protocol or link, link)
         bare, found = _without_credentials(link)
-        protocol = bare.partition("://")[0] if "://" in bare else ""
-        _refuse_unknown(protocol or bare, bare, known_path=not protocol and number > 0)
         for name, value in found.items():
             own = merged if number == 0 else merged.setdefault(protocol, {})
             own.setdefault(name, value)
@@ -175,9 +176,8 @@ def _masked(link: str) -> str:
     return re.sub(r"://[^/@]*@", "://", link)
 
 
-def _refuse_unknown(protocol: str, shown: str, *, known_path: bool) -> None:
-    if known_path:
-        return
+def _refuse_unknown(protocol: str, link: str) -> None:
+    shown = _masked(re.split(r"[?#]", link)[0])
     if protocol in _CACHES:
         raise InvalidInputError(
             f"cannot open {shown}: {protocol} would show an old log; localreg has a cache of its own"
@@ -186,7 +186,7 @@ def _refuse_unknown(protocol: str, shown: str, *, known_path: bool) -> None:
 
     if protocol not in available_protocols():
         raise InvalidInputError(
-            f"cannot open {_masked(shown)!r}: {protocol}:// is not supported; use a path, file://, memory://, s3:// or "
+            f"cannot open {shown!r}: {protocol}:// is not supported; use a path, file://, memory://, s3:// or "
             "another scheme that fsspec knows"
         )
 

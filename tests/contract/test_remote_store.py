@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from localreg.storage import Store
 from tests.contract.store_contract import StoreContract
-from tests.remote import Server, options, served, store_at
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Server]:
-    with served() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "cache"))
+from tests.remote import Server, options, store_at
 
 
 class TestS3(StoreContract):
