@@ -182,9 +182,9 @@ def _refuse_unknown(protocol: str, link: str) -> None:
         raise InvalidInputError(
             f"cannot open {shown}: {protocol} would show an old log; localreg has a cache of its own"
         )
-    from fsspec import available_protocols
+    from fsspec import available_protocols, registry
 
-    if protocol not in available_protocols():
+    if protocol not in available_protocols() and protocol not in registry:
         raise InvalidInputError(
             f"cannot open {shown!r}: {protocol}:// is not supported; use a path, file://, memory://, s3:// or "
             "another scheme that fsspec knows"

@@ -130,7 +130,8 @@ class RemoteStore:
         """See `Store.folders`."""
         start = self._key(prefix) if prefix else self._base.rstrip("/")
         if self._offline:
-            rest = (name[len(start) :].lstrip("/").partition("/") for name in self._cache.names(f"{start}/"))
+            below = f"{start}/" if start else ""
+            rest = (name[len(below) :].partition("/") for name in self._cache.names(below))
             names = {name for name, slash, _ in rest if slash}
         else:
             names = set(self._ask("list", prefix, lambda: self._link.folders(start), absent=builtins.list[str]()))

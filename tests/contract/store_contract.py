@@ -58,7 +58,8 @@ class StoreContract:
     def test_a_missing_file_is_none_everywhere(self, store: Store) -> None:
         assert store.get("log/1.parquet") is None
         assert store.size("log/1.parquet") is None
-        for call in [store.local_file, store.sync]:
+        calls: list[Callable[[str], object]] = [store.local_file, store.sync]
+        for call in calls:
             with pytest.raises(NotFoundError, match=r"log/1\.parquet"):
                 call("log/1.parquet")
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +65,10 @@ class Guess(Inference):
     animal: ScoredClassificationLabel
 
 
+def guesses(said: Mapping[str, str]) -> Callable[[Photo], Guess]:
+    return lambda photo: Guess(ScoredClassificationLabel(said[photo.locator], 0.9))
+
+
 def compare_two_models(registry: Registry) -> str:
     """The quickstart's flow, small: a suite, two models run on it, a comparison; as text."""
     _, TestCase, TestSuite, Model = define_workflow("Animals", Photo, Animal, Guess)
@@ -75,9 +79,7 @@ def compare_two_models(registry: Registry) -> str:
         )
         suite = TestSuite("animals", test_cases=[case], reset=True)
         for name, said in {"old": dict.fromkeys(truth, "cat"), "new": truth}.items():
-            test(
-                Model(name, lambda photo, said=said: Guess(ScoredClassificationLabel(said[photo.locator], 0.9))), suite
-            )
+            test(Model(name, guesses(said)), suite)
     return str(registry.compare("old", "new", suite="animals"))
 
 
