@@ -6,9 +6,10 @@ Run `python -m tests.benchmarks [--rounds N] [--folder FOLDER]`.
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
-from tests.benchmarks import ground
+from tests.benchmarks import ground, remote
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 
@@ -21,7 +22,8 @@ def main() -> None:
     with bench_folder(arguments.folder) as folder:
         print(f"on {file_system(folder)}, medians of {arguments.rounds} rounds\n")
         print(f"{'ratio':>7}  {'at most':>7}  {'ours ms':>9}  {'limit ms':>9}  what")
-        for figure in ground.figures(Bench(folder, arguments.rounds)):
+        bench = Bench(folder, arguments.rounds)
+        for figure in chain(ground.figures(bench), remote.figures(bench)):
             print(line(figure), flush=True)
 
 
