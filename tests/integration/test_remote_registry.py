@@ -21,6 +21,7 @@ import pytest
 
 import localreg
 from localreg import InvalidInputError, NotFoundError, ReadOnlyError, Registry, StorageError
+from localreg.storage.probe import RACERS
 from localreg.workflow import GroundTruth, Inference, ScoredClassificationLabel, TestSample, define_workflow, test
 from tests.crash.wire import Fault, Wire
 from tests.remote import KEY, SECRET, Server, options, served
@@ -207,8 +208,10 @@ def test_a_registry_that_was_copied_to_a_store_that_ignores_conditions_is_only_r
 
 
 def test_the_place_is_probed_once_before_the_first_commit_and_not_by_readers(uri: str, s3: Server) -> None:
-    opened(uri, s3).create_model("meadow")
     with Wire(s3.endpoint) as wire:
+        opened(uri, wire).create_model("meadow")  # made now: tried when it was made, and not again
+        assert len([request for request in wire.requests if request.verb == "PUT"]) == 2 + RACERS + 2
+        wire.requests.clear()
         registry = opened(uri, wire)
         registry.models()
         assert not any("probe" in request.path for request in wire.requests)
@@ -301,7 +304,12 @@ def test_verify_looks_at_the_bucket_and_not_at_the_copies(uri: str, s3: Server) 
     parts = [key for key in s3.keys(bucket_of(uri)) if "/data/inferences/" in key]
     s3.client.put_object(Bucket=bucket_of(uri), Key=parts[0], Body=b"something else")
     s3.client.delete_object(Bucket=bucket_of(uri), Key=parts[1])
-    assert sorted(problem.code for problem in registry.verify().problems) == ["file_altered", "file_missing"]
+    entry = next(key for key in s3.keys(bucket_of(uri)) if "/log/" in key)
+    body = s3.client.get_object(Bucket=bucket_of(uri), Key=entry)["Body"].read()
+    s3.client.put_object(Bucket=bucket_of(uri), Key=entry, Body=body.replace(b'"actor":"', b'"actor":"x', 1))
+    codes = {problem.code for problem in registry.verify().problems}
+    assert {"file_altered", "file_missing"} < codes
+    assert any(problem.path.startswith("log/") for problem in registry.verify().problems)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
