@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from localreg.canonical import canonical, parse
 from localreg.errors import FormatError, InvalidInputError, NotFoundError, StorageError
-from localreg.names import new_id
+from localreg.names import new_id, shown_value
 from localreg.storage import LocalStore, MemoryStore, Store
 
 __all__ = ["FORMAT", "RegistryFile", "bound", "check_commit_mode", "find_location", "open_or_make", "root_store"]
@@ -78,7 +78,9 @@ def check_commit_mode(asked: str | None, *, remote: bool) -> None:
         InvalidInputError: it is unknown, not there yet, or another than the place's own.
     """
     if asked is not None and asked not in COMMIT_MODES:
-        raise InvalidInputError(f"commit_mode is {asked!r}; it must be one of {', '.join(COMMIT_MODES)}, or left out")
+        raise InvalidInputError(
+            f"commit_mode is {shown_value(asked)}; it must be one of {', '.join(COMMIT_MODES)}, or left out"
+        )
     if asked == SINGLE_WRITER:
         raise InvalidInputError(
             f"commit_mode {SINGLE_WRITER!r} is not there yet; keep the registry in a folder, or in a store that "
