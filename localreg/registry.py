@@ -404,26 +404,49 @@ def open_registry(
     actor: str | None = None,
     read_only: bool = False,
     shared: str = "umask",
+    storage_options: Mapping[str, object] | None = None,
+    commit_mode: str | None = None,
+    offline: bool = False,
 ) -> Registry:
     """Open a registry; make it if the folder is absent or empty.
 
     Args:
-        uri: a path, `file://…` or `memory://name`; None = `LOCALREG_URI`, else the nearest `.localreg` upward, else
-            `.localreg` here.
+        uri: a path, `file://…`, `memory://name`, or another URL that fsspec knows: `s3://bucket/folder`, read-only
+            `https://host/folder` and `zip://file.zip`; None = `LOCALREG_URI`, else the nearest `.localreg` upward,
+            else `.localreg` here.
         namespace: where names are looked up and made: `team/project`.
         actor: named in the audit log; None = `LOCALREG_ACTOR`, else the login name.
         read_only: refuse every change, and make nothing. A folder without write permission opens so by itself.
         shared: for a registry that is made now: who else may write, `umask`, `group` or `all`.
+        storage_options: for fsspec's file system of a remote address: credentials, `endpoint_url`. Never written
+            anywhere, nor shown.
+        commit_mode: for a registry that is made now; None = what the place can do. `single-writer` must be asked for,
+            and is not there yet.
+        offline: read what this machine's cache holds of a remote registry, and ask nothing of the network. Shows the
+            last commit that was read here, not the newest.
 
     Raises:
         NotFoundError: read-only, and there is no registry.
-        InvalidInputError: no place where a registry can lie, or a malformed namespace.
+        InvalidInputError: no place where a registry can lie, a malformed namespace, or a package that is missing.
         FormatError: the folder holds something else, or a registry of a newer format.
+        StorageError: the place cannot be reached, refuses the credentials, or (code `"no_conditional_put"`) would let
+            two writers overwrite each other's commits.
     """
     if not isinstance(shared, str) or shared not in MODES:
         raise InvalidInputError(f"shared is {shown_value(shared)}; it must be one of {', '.join(MODES)}")
     location = _checked_location(find_location(None) if uri is None else uri)
-    return Registry(open_session(location, namespace=namespace, actor=actor, read_only=read_only, shared=shared))
+    return Registry(
+        open_session(
+            location,
+            namespace=namespace,
+            actor=actor,
+            read_only=read_only,
+            shared=shared,
+            storage_options=_checked_options(storage_options),
+            commit_mode=commit_mode,
+            offline=offline,
+        )
+    )
 
 
 def use(registry: Registry) -> Used:
@@ -455,6 +478,15 @@ def _moment(session: Session, moment: int | datetime | str, what: str) -> int:
     if number > last:
         raise InvalidInputError(f"{what} is commit {number}, and the newest is {last}", code="no_such_commit")
     return number
+
+
+def _checked_options(options: object) -> Mapping[str, object] | None:
+    if options is not None and not (isinstance(options, Mapping) and all(isinstance(key, str) for key in options)):
+        raise InvalidInputError(
+            f"storage_options is of type {type(options).__qualname__}; write a dict with text keys, such as "
+            "{'endpoint_url': 'https://…'}"
+        )
+    return options
 
 
 def _checked_location(uri: object) -> str:

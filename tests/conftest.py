@@ -8,12 +8,26 @@ from hypothesis import HealthCheck, settings
 
 import localreg
 from localreg import Registry
+from tests.remote import Server, served
 
 # No test depends on the machine's speed, or on luck: the same examples each time, however long they take.
 settings.register_profile(
     "localreg", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 settings.load_profile("localreg")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads, or leaves, anything in the user's cache."""
+    monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Server]:
+    """An S3 server for the whole run; each test takes a bucket of its own."""
+    with served() as server:
+        yield server
 
 
 @pytest.fixture

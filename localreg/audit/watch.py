@@ -68,7 +68,7 @@ def watch(
         raise InvalidInputError(
             f"nothing happens any more where {session.read_only}; watch the registry itself", code="pinned"
         )
-    pace = REMOTE if getattr(session.store, "remote", False) else LOCAL
+    pace = REMOTE if session.store.remote else LOCAL
     return _follow(session.log, _start(session, since), _checked_kinds(kinds), _Quiet(pace, timeout, sleep, clock))
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import (
     FormatError,
     IntegrityError,
@@ -39,6 +40,9 @@ SNAPSHOT_ROWS = 4_096
 
 GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
 """How far beyond the end of the log it is looked for entries that nothing leads to."""
+
+NOTE = "head"
+"""What the local cache of a remote registry calls the note of what was seen last."""
 
 PUBLISH_ATTEMPTS = 3
 """How often one entry is offered to a store that neither took it nor said why."""
@@ -169,13 +173,56 @@ class Log:
     def refresh(self, state: State) -> State:
         """The newest state: one probe of the tail if nothing happened since `state`."""
         newest = fold(state, self.entries(state.head))
-        return state if newest is state else self._on_newer_snapshot(newest)
+        if newest is state:
+            return state
+        newest = self._on_newer_snapshot(newest)
+        self._remember(newest)
+        return newest
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
+        if self.store.remote:
+            return self._load_from_afar()
         state = self.refresh(self._start())
         self._refuse_gap(state.head.commit)
         return state
+
+    def _load_from_afar(self) -> State:
+        """`load` with as few requests as there can be: each is a round trip.
+
+        What this machine saw last is taken up from its cache, after one look that shows that the log still leads
+        there. No look beyond the end: it is `verify` that lists the folder.
+        """
+        seen = self._seen()
+        if seen is not None:
+            return self.refresh(seen)
+        start = self._start(standing=False)
+        state = self.refresh(start)
+        if state.head == start.head and start.head.commit:
+            self.refuse_rolled_back(start)  # else the next entry has told, by what it chains on
+        self._remember(state)
+        return state
+
+    def _remember(self, state: State) -> None:
+        if self.store.remote:
+            note: JsonObject = {**state.head._asdict(), "snapshot": state.base.path}
+            self.store.remember(NOTE, canonical(note).encode())
+
+    def _seen(self) -> State | None:
+        """The state that this machine saw last, if the log still leads to it."""
+        try:
+            note = parse(self.store.recall(NOTE) or b"null")
+            if not isinstance(note, dict):
+                return None
+            head = Head(*(cast(Any, note[field]) for field in Head._fields))
+            start = snapshot.read(self.store, self.origin.digest, self._folded, str(note["snapshot"]))
+            start = start or State(self.origin)
+            data = self.store.get(entry_path(head.commit), fresh=True)
+            if data is None or last_digest(data) != head.digest:
+                return None
+            return fold(start, self.entries(start.head, upto=head.commit))
+        except (KeyError, LocalregError):
+            return None  # a note is worth no error
 
     def at(self, commit: int, newest: State) -> State:
         """The state as commit number `commit` left it; 0 is the empty state before the first.
@@ -191,12 +238,16 @@ class Log:
         start = self._start(at_most=commit)
         return fold(start, self.past(start.head, commit))
 
-    def _start(self, *, at_most: int | None = None) -> State:
-        """Where to begin folding: the newest readable snapshot of this log, not newer than `at_most`; else nothing."""
+    def _start(self, *, at_most: int | None = None, standing: bool = True) -> State:
+        """Where to begin folding: the newest readable snapshot of this log, not newer than `at_most`; else nothing.
+
+        `standing` is whether to see that the log still leads to it.
+        """
         state = self.snapshot(at_most=at_most)
         if state is None:
             return State(self.origin)
-        self.refuse_rolled_back(state)
+        if standing:
+            self.refuse_rolled_back(state)
         features = [(row.name, row.fields) for row in state.children(FEATURE)]
         refuse_unknown_to_readers(features, self.store.uri)
         return state
@@ -231,7 +282,7 @@ class Log:
             FormatError: that entry, or one before it, is damaged.
         """
         path = entry_path(shown.head.commit)
-        data = self.store.get(path)
+        data = self.store.get(path, fresh=True)
         if data is not None and last_digest(data) == shown.head.digest:
             return
         if data is not None:

@@ -62,12 +62,13 @@ def finish(log: Log) -> None:
 
 def _empty(store: Store, commit: int, events: set[int]) -> None:
     path = entry_path(commit)
-    data = store.get(path)
+    data = store.get(path, fresh=True)
     if data is None:
         return  # lost since it was read: `verify` says so
     rows = decode(data, name=path)
     if any(row.payload and row.event in events for row in rows):
         store.put(path, encode([row._replace(payload="") if row.event in events else row for row in rows]))
+    store.forget(path)
 
 
 def _delete_caches(store: Store) -> None:
@@ -75,3 +76,4 @@ def _delete_caches(store: Store) -> None:
     for folder in CACHES:
         for path in list(store.list(folder)):
             store.delete(path)
+            store.forget(path)

@@ -257,14 +257,11 @@ def read(store: Store, origin: str, rebuild: Callable[[int], State], path: str) 
     """
     try:
         newest = Layer(path, store.local_file(path), origin=origin)
-        under = [Layer(each, native, origin=origin) for each, native in _native(store, newest.under)]
+        natives = store.local_files(newest.under)
+        under = [Layer(each, native, origin=origin) for each, native in zip(newest.under, natives, strict=True)]
     except LocalregError:
         return None  # a cache that cannot be read is no cache
     return State(newest.head, LayeredBase([*under, newest], partial(rebuild, newest.head.commit)))
-
-
-def _native(store: Store, files: Iterable[str]) -> list[tuple[str, Path]]:
-    return [(path, store.local_file(path)) for path in files]
 
 
 def _candidates(store: Store, at_most: int | None) -> Iterator[str]:

@@ -26,9 +26,11 @@ def told_stray(store: Store, path: str) -> str:
     if name.startswith("._"):
         return f"{path} is what macOS keeps beside a file, and no entry; delete it"
     try:
-        data = store.get(path)
+        data = store.get(path, fresh=True)
         number = _NUMBER.search(name)
-        entry = store.get(entry_path(int(number[0]))) if number and entry_path(int(number[0])) != path else None
+        entry = (
+            store.get(entry_path(int(number[0])), fresh=True) if number and entry_path(int(number[0])) != path else None
+        )
         if data is not None and data == entry:
             return f"{path} is a copy of the entry beside it, made by a sync program or by hand; delete it"
         rows = [] if data is None else decode(data, name=path)

@@ -161,7 +161,7 @@ def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
         due = number + 1
         path = entry_path(number)
         try:
-            data = log.store.get(path)
+            data = log.store.get(path, fresh=True)
             if data is None:  # lost since it was listed
                 report.problems += _missing(number, number)
                 head = None
@@ -273,7 +273,7 @@ def _check_standing(log: Log, report: VerifyReport, shown: State) -> None:
 def _check_file(log: Log, report: VerifyReport, pointer: FilePointer) -> None:
     path = pointer.path
     try:
-        file = log.store.local_file(path)
+        file = log.store.local_file(path, fresh=True)
         size, digest = _size_and_digest(file)
     except (LocalregError, OSError):
         report.problems.append(Problem(path, "file_missing", f"{path} is missing; restore it from a copy"))

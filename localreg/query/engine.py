@@ -146,6 +146,9 @@ class Engine:
         own = None if tables <= RECORDS else self
         namespaces = tuple(source.namespace for source in self.sources)
         key = (frozenset(tables), namespaces, tuple(map(tuple, layers)), own)
+        for source, files in zip(self.sources, layers, strict=True):
+            if own and source.store.remote:
+                source.files(tables, files)  # the cache may have been emptied since the connection was made
         database = self._databases.get(key, lambda: self._new_connection(tables, layers))
         states = [source.state for source in self.sources]
         if len(database.shown) != len(states) or any(map(operator.is_not, database.shown, states)):

@@ -75,7 +75,8 @@ class Source:
         bulk = BULK.keys() & set(tables)
         events = self._events() if "audit_events" in tables else PastEvents(0, [], [])
         parts = [part for part in self._parts() if part["table"] in bulk] if bulk else []
-        return Files(layers, events, [{**part, "file": self._native(part["path"])} for part in parts])
+        native = self._native([part["path"] for part in parts])
+        return Files(layers, events, [{**part, "file": file} for part, file in zip(parts, native, strict=True)])
 
     def create(
         self, connection: DuckDBPyConnection, tables: set[str], files: Files, schemas: Mapping[str, str]
@@ -196,12 +197,14 @@ class Source:
         row = self.state.get(kind, str(id))
         return row.name if row is not None else None
 
-    def _native(self, path: object) -> str:
+    def _native(self, paths: list[str]) -> list[str]:
+        """Native paths of files, fetched several at once where they lie behind a network."""
         try:
-            return str(self.store.local_file(str(path)))
+            return [str(file) for file in self.store.local_files(paths)]
         except NotFoundError as error:
+            missing = next((path for path in paths if self.store.size(path) is None), "a file")
             raise IntegrityError(
-                f"{self.store.uri}/{path} is missing; restore it from a copy", code="file_missing"
+                f"{self.store.uri}/{missing} is missing; restore it from a copy", code="file_missing"
             ) from error
 
     def _create_bulk(

@@ -7,16 +7,18 @@ anything else, so that a newer format is refused and a foreign folder is never a
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from localreg.canonical import canonical, parse
-from localreg.errors import FormatError, InvalidInputError, NotFoundError
-from localreg.names import new_id
+from localreg.errors import FormatError, InvalidInputError, NotFoundError, StorageError
+from localreg.names import new_id, shown_value
 from localreg.storage import LocalStore, MemoryStore, Store
 
-__all__ = ["FORMAT", "RegistryFile", "find_location", "open_or_make", "root_store"]
+__all__ = ["FORMAT", "RegistryFile", "bound", "check_commit_mode", "find_location", "open_or_make", "root_store"]
 
 FORMAT = 1
 """The disk format that this release writes; it reads this one and all before it."""
@@ -24,6 +26,11 @@ FORMAT = 1
 NAME = "localreg.json"
 FOLDER = ".localreg"
 MODES = ("umask", "group", "all")
+EXCLUSIVE: Final = ("link", "conditional")
+"""Commit modes with one promise, that an entry is created only if absent; each place keeps it by its own means, so that
+a copy from the one kind of place to the other goes on."""
+SINGLE_WRITER: Final = "single-writer"
+COMMIT_MODES: Final = (*EXCLUSIVE, SINGLE_WRITER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class RegistryFile:
         registry: the registry's id, 32 hex digits.
         least_reader: oldest format version that a reader must know.
         least_writer: oldest format version that a writer must know.
-        commit_mode: how commits are published; this release knows `link`.
+        commit_mode: how commits are published; this release knows `link` and `conditional`.
         shared: who else may write, as in git's core.sharedRepository: `umask`, `group` or `all`.
     """
 
@@ -49,7 +56,7 @@ class RegistryFile:
     @property
     def writable(self) -> bool:
         """Whether this release knows enough to write here."""
-        return self.least_writer <= FORMAT and self.commit_mode == "link" and self.shared in MODES
+        return self.least_writer <= FORMAT and self.commit_mode in EXCLUSIVE and self.shared in MODES
 
 
 def find_location(uri: str | os.PathLike[str] | None) -> str:
@@ -64,22 +71,65 @@ def find_location(uri: str | os.PathLike[str] | None) -> str:
     return str(next(near, here / FOLDER))
 
 
-def root_store(location: str, *, shared: str = "umask") -> Store:
-    """The store at a path, a `file://` URI or a `memory://` name.
+def check_commit_mode(asked: str | None, *, remote: bool) -> None:
+    """Raise unless it is a commit mode that may be asked for at such a place.
 
     Raises:
-        InvalidInputError: a scheme that this release cannot write to.
+        InvalidInputError: it is unknown, not there yet, or another than the place's own.
+    """
+    if asked is not None and asked not in COMMIT_MODES:
+        raise InvalidInputError(
+            f"commit_mode is {shown_value(asked)}; it must be one of {', '.join(COMMIT_MODES)}, or left out"
+        )
+    if asked == SINGLE_WRITER:
+        raise InvalidInputError(
+            f"commit_mode {SINGLE_WRITER!r} is not there yet; keep the registry in a folder, or in a store that "
+            "creates files only if absent",
+            code="not_there_yet",
+        )
+    if asked not in (None, _own_mode(remote)):
+        raise InvalidInputError(f"commit_mode is {asked!r}, and such a place has {_own_mode(remote)!r}; leave it out")
+
+
+def root_store(
+    location: str,
+    *,
+    shared: str = "umask",
+    storage_options: Mapping[str, object] | None = None,
+    offline: bool = False,
+) -> Store:
+    """The store at a path, a `file://` URI, a `memory://` name, or any other URL that fsspec knows.
+
+    Raises:
+        InvalidInputError: an unknown scheme, or options for a place that takes none.
     """
     scheme, separator, rest = location.partition("://")
-    if not separator or (os.name == "nt" and len(scheme) == 1):
-        return _local(Path(location), shared)
-    if scheme == "file":
+    remote = separator and scheme not in ("file", "memory") and not (os.name == "nt" and len(scheme) == 1)
+    if remote or _CHAINED.match(location):
+        from localreg.storage.address import parse_address
+        from localreg.storage.remote import RemoteStore
+
+        return RemoteStore(parse_address(location, storage_options), offline=offline)
+    if storage_options:
+        raise InvalidInputError(f"storage_options are for remote addresses such as s3://…; {location!r} takes none")
+    if scheme == "file" and separator:
         return _local(_path_of(location), shared)
-    if scheme == "memory":
+    if scheme == "memory" and separator:
         return MemoryStore.named(rest)
-    raise InvalidInputError(
-        f"cannot open {location!r}: {scheme}:// is not supported yet; use a path, file:// or memory://"
-    )
+    return _local(Path(location), shared)
+
+
+_CHAINED = re.compile(r"^(zip|tar|libarchive)::")
+"""An archive's URL, as fsspec chains them: `zip::/folder/registry.zip`."""
+
+
+def bound(root: Store, location: str, file: RegistryFile) -> Store:
+    """The store that a location named, now that it is known what lies there."""
+    if root.remote:
+        from localreg.storage.remote import RemoteStore
+
+        return cast(RemoteStore, root).of_registry(file.registry)
+    return root_store(location, shared=file.shared if file.writable else "umask")
 
 
 def _path_of(uri: str) -> Path:
@@ -100,7 +150,9 @@ def _local(path: Path, shared: str) -> Store:
     return LocalStore(path.expanduser().absolute(), staging="", shared=shared, marker=NAME)
 
 
-def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[RegistryFile, bool]:
+def open_or_make(
+    store: Store, *, make: bool, shared: str = "umask", offline: bool = False
+) -> tuple[RegistryFile, bool]:
     """The registry file in a folder, and whether it was made by this call.
 
     Two processes may make one registry at once: one of them wins, and both open the same.
@@ -108,25 +160,59 @@ def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[Re
     Raises:
         NotFoundError: nothing is there, and `make` is false.
         FormatError: the folder holds something else, or a format that is too new.
+        StorageError: of code `"no_conditional_put"`; the place cannot hold a registry that several write to.
     """
     data = store.get(NAME)
+    if data is None and offline:
+        data = store.recall(NAME)
     if data is not None:
-        return _parse(data, store), False
-    if not make:
+        file = _parse(data, store)
+        store.remember(NAME, data)
+        return file, False
+    if offline:
+        raise NotFoundError(
+            f"nothing of {store.uri} is in this machine's cache; open it once without offline=True", code="no_registry"
+        )
+    if not make or (store.remote and not store.writable()):
         raise NotFoundError(
             f"no registry at {store.uri}; `localreg.open` without read_only makes one", code="no_registry"
         )
     _refuse_foreign(store)
     if shared not in MODES:
         raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")
-    made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, "link", shared)
-    if store.put_if_absent(NAME, f"{canonical(asdict(made))}\n".encode()):
+    made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, _mode_of(store), shared)
+    data = f"{canonical(asdict(made))}\n".encode()
+    if store.put_if_absent(NAME, data):
+        store.remember(NAME, data)
         return made, True
     return open_or_make(store, make=False)
 
 
+def _mode_of(store: Store) -> str:
+    """The commit mode of a registry that is made in a store."""
+    mode = _own_mode(store.remote)
+    if not store.remote:
+        return mode
+    from localreg.storage.probe import probe
+
+    found = probe(store)
+    if found:
+        raise StorageError(
+            f"cannot make a registry at {store.uri}: {found}, so that two writers could overwrite each other's "
+            f"commits; choose another place, or ask for commit_mode={SINGLE_WRITER!r}; nothing was made",
+            code="no_conditional_put",
+        )
+    return mode
+
+
+def _own_mode(remote: bool) -> str:
+    return "conditional" if remote else "link"
+
+
 def _refuse_foreign(store: Store) -> None:
-    names = [name for name in store.list("") if not name.startswith(".")]
+    # A foreign bucket may be large: where listing costs, the folders are looked at first.
+    names = [name for name in store.folders("") if not name.startswith(".")] if store.remote else []
+    names = names or [name for name in store.list("") if not name.startswith(".")]
     if names and NAME not in names:
         raise FormatError(
             f"{store.uri} is not a registry and not empty (it holds {names[0]!r}); name an empty or a new folder",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from localreg.errors import AccessDeniedError, ConflictError, InvalidInputError, ReadOnlyError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
@@ -21,7 +21,16 @@ from localreg.log.features import FEATURE, refuse_unknown_to_writers
 from localreg.names import check_id, check_name, check_namespace, check_text, namespace_folder, new_id
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
-from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
+from localreg.session.location import (
+    SINGLE_WRITER,
+    RegistryFile,
+    bound,
+    check_commit_mode,
+    find_location,
+    open_or_make,
+    root_store,
+)
+from localreg.session.proof import Proof
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
 from localreg.storage import Store
 
@@ -73,6 +82,7 @@ class Session:
         actor: who is named in the audit log.
         read_only: why nothing may be written, or "" if it may.
         place: what a transaction on this namespace is on.
+        proof: that the place is one to commit to.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class Session:
         actor: str,
         read_only: str = "",
         opening: object = None,
+        proof: Proof | None = None,
     ) -> None:
         self.root = root
         self.file = file
@@ -93,6 +104,7 @@ class Session:
         self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
         self.log = Log(self.store, file.registry, namespace)
         self.place = Place(opening or self, namespace)
+        self.proof = proof or Proof(root, shown=False)
         self._state: State | None = None
         self._engine: Engine | None = None
         self._databases: Databases | None = None
@@ -230,7 +242,8 @@ class Session:
             return self
         if self._as_of is None:
             opening = self.place.opening
-            return Session(self.root, self.file, name, actor=self.actor, read_only=self.read_only, opening=opening)
+            rest: dict[str, Any] = {"read_only": self.read_only, "opening": opening, "proof": self.proof}
+            return Session(self.root, self.file, name, actor=self.actor, **rest)
         if self._as_of.time is None:
             raise InvalidInputError(f"commit numbers of {self.namespace!r} mean nothing in {name!r}; use at(time=…)")
         return Session(self.root, self.file, name, actor=self.actor).at(time=self._as_of.time)
@@ -345,6 +358,7 @@ class Session:
                 made = [*self._genesis(state), *changes.made]
                 for precondition in preconditions:
                     precondition(state, changes.draft, made)
+                self.proof.require()
                 entry = self.log.publish(state.head, made, provenance, commit_id)
                 if entry is not None:
                     self._state = self.log.with_snapshot(fold(state, [entry]))
@@ -402,26 +416,38 @@ def open_session(
     actor: str | None = None,
     read_only: bool = False,
     shared: str = "umask",
+    storage_options: Mapping[str, object] | None = None,
+    commit_mode: str | None = None,
+    offline: bool = False,
 ) -> Session:
     """Open a registry's namespace; make the registry if there is none. See `localreg.open`."""
     namespace = check_namespace(namespace)
     location = find_location(uri)
-    file, _ = open_or_make(root_store(location, shared=shared), make=not read_only, shared=shared)
-    root = root_store(location, shared=file.shared if file.writable else "umask")
+    place = root_store(location, shared=shared, storage_options=storage_options, offline=offline)
+    check_commit_mode(commit_mode, remote=place.remote)
+    file, made = open_or_make(place, make=not read_only, shared=shared, offline=offline)
+    root = bound(place, location, file)
     return Session(
         root,
         file,
         namespace,
         actor=default_actor() if actor is None else check_name(actor, what="actor"),
-        read_only=_why_read_only(root, file, read_only),
+        read_only="it was opened offline" if offline else _why_read_only(root, file, read_only),
+        proof=Proof(root, shown=made),
     )
 
 
 def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:
     if asked:
         return "it was opened read-only"
+    if file.commit_mode == SINGLE_WRITER:
+        return f"its commit mode is {SINGLE_WRITER}, which this release can read but not write yet"
     if not file.writable:
         return "it was made by a newer localreg, which this release can read but not write; upgrade"
+    if root.remote and not root.writable():
+        return "such an address can only be read; copy the registry to a place that can be written to"
+    if not root.exclusive:
+        return "such a place cannot create files only if absent, so two writers would overwrite each other's commits"
     return "" if root.writable() else "this process may not write there; check the folder's permissions"
 
 
@@ -429,6 +455,7 @@ def _after_fork() -> None:
     """A lock that another thread held at the fork would never be released in the child; nor has DuckDB its threads."""
     for session in list(_sessions):
         session._lock = threading.RLock()
+        session.proof.renew_lock()
         _abandoned.append(session._databases)  # closing their connections would wait for threads that are not here
         session._engine = session._databases = None
 

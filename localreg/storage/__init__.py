@@ -10,7 +10,8 @@ Guaranteed by each of them, and tested by the same class of tests:
 Not guaranteed: an order between different files (the log gives that), the durability of deletions, and anything on a
 disk that confirms an fsync which it has not done.
 
-Importing this package costs a few modules of the standard library.
+Importing this package costs a few modules of the standard library; `RemoteStore`, which needs more, is in
+`localreg.storage.remote` and is imported by who has a remote address.
 """
 
 from localreg.storage.local import LocalStore

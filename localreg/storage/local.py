@@ -33,7 +33,7 @@ from localreg.errors import (
 from localreg.storage.store import STAGING, check_path, is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -95,8 +95,18 @@ class LocalStore:
         """The absolute path of the folder, in the platform's own spelling."""
         return self._root
 
-    def get(self, path: str) -> bytes | None:
-        """See `Store.get`."""
+    @property
+    def remote(self) -> bool:
+        """See `Store.remote`; no."""
+        return False
+
+    @property
+    def exclusive(self) -> bool:
+        """See `Store.exclusive`; yes."""
+        return True
+
+    def get(self, path: str, *, fresh: bool = False) -> bytes | None:
+        """See `Store.get`; nothing is cached."""
         where = self._native(path)
         try:
             with open(where, "rb", buffering=0) as file:
@@ -167,9 +177,26 @@ class LocalStore:
             raise _unreadable(where, error) from error
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
-    def local_file(self, path: str) -> Path:
+    def local_file(self, path: str, *, fresh: bool = False) -> Path:
         """See `Store.local_file`; the file itself, nothing is copied."""
         return Path(self._existing(path))
+
+    def local_files(self, paths: Sequence[str]) -> builtins.list[Path]:
+        """See `Store.local_files`."""
+        return [self.local_file(path) for path in paths]
+
+    def forget(self, path: str) -> None:
+        """See `Store.forget`; nothing is kept."""
+        check_path(path)
+
+    def recall(self, name: str) -> bytes | None:
+        """See `Store.recall`; nothing is kept, since asking again costs nothing."""
+        check_path(name)
+        return None
+
+    def remember(self, name: str, data: bytes) -> None:
+        """See `Store.remember`; not kept."""
+        check_path(name)
 
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""

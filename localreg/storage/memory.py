@@ -17,7 +17,7 @@ from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.storage.store import STAGING, check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -61,8 +61,18 @@ class MemoryStore:
         """The name behind `memory://`, with the folder of a scope."""
         return self._uri
 
-    def get(self, path: str) -> bytes | None:
-        """See `Store.get`."""
+    @property
+    def remote(self) -> bool:
+        """See `Store.remote`; no."""
+        return False
+
+    @property
+    def exclusive(self) -> bool:
+        """See `Store.exclusive`; yes."""
+        return True
+
+    def get(self, path: str, *, fresh: bool = False) -> bytes | None:
+        """See `Store.get`; nothing is cached."""
         return self._shelf.files.get(self._key(path))
 
     def put(self, path: str, data: bytes) -> None:
@@ -112,7 +122,7 @@ class MemoryStore:
         data = self.get(path)
         return None if data is None else len(data)
 
-    def local_file(self, path: str) -> Path:
+    def local_file(self, path: str, *, fresh: bool = False) -> Path:
         """See `Store.local_file`; a copy, made once for each content, gone with the store or the process."""
         key = self._key(path)
         with self._shelf.lock:
@@ -120,6 +130,23 @@ class MemoryStore:
             if data is None:
                 raise self._missing(path)
             return self._shelf.copy(key, data)
+
+    def local_files(self, paths: Sequence[str]) -> builtins.list[Path]:
+        """See `Store.local_files`."""
+        return [self.local_file(path) for path in paths]
+
+    def forget(self, path: str) -> None:
+        """See `Store.forget`; nothing is kept."""
+        check_path(path)
+
+    def recall(self, name: str) -> bytes | None:
+        """See `Store.recall`; nothing is kept, since asking again costs nothing."""
+        check_path(name)
+        return None
+
+    def remember(self, name: str, data: bytes) -> None:
+        """See `Store.remember`; not kept."""
+        check_path(name)
 
     def scope(self, folder: str) -> MemoryStore:
         """See `Store.scope`; shares the files."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from localreg.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -48,10 +48,28 @@ class Store(Protocol):
         """Where this store is, as users write and are shown it."""
         ...
 
-    def get(self, path: str) -> bytes | None:
+    @property
+    def remote(self) -> bool:
+        """Whether each call costs a round trip over a network: worth to save calls, or to make them at once."""
+        ...
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether `put_if_absent` can keep its promise here, as far as is known of the kind of place.
+
+        False: not against other writers; the place needs a single writer. Of a place that says True, `probe` tells.
+        """
+        ...
+
+    def get(self, path: str, *, fresh: bool = False) -> bytes | None:
         """The whole content, or None if there is no such file.
 
         A missing file costs one failed open and nothing else: the end of the log is found by running into it.
+
+        Args:
+            path: the file.
+            fresh: ask the place itself. Otherwise an immutable file may come from a cache of this machine, also when
+                the place has lost or altered it since.
         """
         ...
 
@@ -132,14 +150,38 @@ class Store(Protocol):
         """Length in bytes, or None if there is no such file."""
         ...
 
-    def local_file(self, path: str) -> Path:
+    def local_file(self, path: str, *, fresh: bool = False) -> Path:
         """A file of this machine that holds the same bytes, for readers that want a native path.
 
-        For immutable files only: a copy does not follow its original.
+        For immutable files only: a copy does not follow its original. The same file has the same path each time.
+
+        Args:
+            path: the file.
+            fresh: as in `get`.
 
         Raises:
             NotFoundError: there is no such file.
         """
+        ...
+
+    def local_files(self, paths: Sequence[str]) -> builtins.list[Path]:
+        """`local_file` of each, in the same order; what has to be fetched is fetched several at once.
+
+        Raises:
+            NotFoundError: one of them is not there.
+        """
+        ...
+
+    def forget(self, path: str) -> None:
+        """Drop what this machine keeps of a file, which was replaced by its twin or deleted; fine if nothing is."""
+        ...
+
+    def recall(self, name: str) -> bytes | None:
+        """What `remember` was told under `name` on this machine, about the registry at this place; else None."""
+        ...
+
+    def remember(self, name: str, data: bytes) -> None:
+        """Keep a small note for `recall`, as long as it lasts: it may be lost at any time, or not be kept at all."""
         ...
 
     def scope(self, folder: str) -> Store:

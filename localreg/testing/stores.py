@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 from localreg.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
@@ -48,8 +48,9 @@ class Call(NamedTuple):
 class FaultyStore:
     """A `Store` that passes all calls on to another one, but for one.
 
-    Calls are counted over the store and all its scopes, from 1. `uri`, `scope` and `writable` are not counted: they
-    touch no file. A list is read to its end by the call itself, so that a fault after it has a meaning.
+    Calls are counted over the store and all its scopes, from 1. `uri`, `scope`, `writable`, notes and `forget` are not
+    counted: they touch no file of the place. A list is read to its end by the call itself, so that a fault after it has
+    a meaning.
     """
 
     def __init__(
@@ -86,10 +87,20 @@ class FaultyStore:
         """That of the store within."""
         return self._store.uri
 
-    def get(self, path: str) -> bytes | None:
+    @property
+    def remote(self) -> bool:
+        """That of the store within."""
+        return self._store.remote
+
+    @property
+    def exclusive(self) -> bool:
+        """That of the store within."""
+        return self._store.exclusive
+
+    def get(self, path: str, *, fresh: bool = False) -> bytes | None:
         """See `Store.get`."""
         with self._call("get", path):
-            return self._store.get(path)
+            return self._store.get(path, fresh=fresh)
 
     def put(self, path: str, data: bytes) -> None:
         """See `Store.put`."""
@@ -130,10 +141,26 @@ class FaultyStore:
         with self._call("size", path):
             return self._store.size(path)
 
-    def local_file(self, path: str) -> Path:
+    def local_file(self, path: str, *, fresh: bool = False) -> Path:
         """See `Store.local_file`."""
         with self._call("local_file", path):
-            return self._store.local_file(path)
+            return self._store.local_file(path, fresh=fresh)
+
+    def local_files(self, paths: Sequence[str]) -> builtins.list[Path]:
+        """See `Store.local_files`; one call for each file."""
+        return [self.local_file(path) for path in paths]
+
+    def forget(self, path: str) -> None:
+        """See `Store.forget`; not counted."""
+        self._store.forget(path)
+
+    def recall(self, name: str) -> bytes | None:
+        """See `Store.recall`; not counted: a note is this machine's."""
+        return self._store.recall(name)
+
+    def remember(self, name: str, data: bytes) -> None:
+        """See `Store.remember`; not counted."""
+        self._store.remember(name, data)
 
     def scope(self, folder: str) -> FaultyStore:
         """See `Store.scope`; shares the count and the fault."""

@@ -41,7 +41,13 @@ BAD_PATHS = [
 
 
 class StoreContract:
-    """Override `store` with a fixture that gives an empty store."""
+    """Override `store` with a fixture that gives an empty store.
+
+    Attributes:
+        rounds: of each race; fewer where each call crosses a network.
+    """
+
+    rounds = ROUNDS
 
     @pytest.fixture
     def store(self) -> Store:
@@ -52,7 +58,8 @@ class StoreContract:
     def test_a_missing_file_is_none_everywhere(self, store: Store) -> None:
         assert store.get("log/1.parquet") is None
         assert store.size("log/1.parquet") is None
-        for call in [store.local_file, store.sync]:
+        calls: list[Callable[[str], object]] = [store.local_file, store.sync]
+        for call in calls:
             with pytest.raises(NotFoundError, match=r"log/1\.parquet"):
                 call("log/1.parquet")
 
@@ -89,7 +96,7 @@ class StoreContract:
         store.put("hint", contents[0])
 
         def replace() -> None:
-            for turn in range(ROUNDS):
+            for turn in range(self.rounds):
                 store.put("hint", contents[turn % len(contents)])
 
         seen = watch(lambda: store.get("hint"), during=replace)
@@ -124,18 +131,18 @@ class StoreContract:
 
         def race(thread: int) -> list[bool]:
             won = []
-            for turn in range(ROUNDS):
+            for turn in range(self.rounds):
                 barrier.wait(PATIENCE_S)
                 won.append(store.put_if_absent(f"log/{turn}", f"{thread} in {turn}".encode()))
             return won
 
         with ThreadPoolExecutor(THREADS) as pool:
             won = list(pool.map(race, range(THREADS)))
-        for turn in range(ROUNDS):
+        for turn in range(self.rounds):
             winners = [thread for thread in range(THREADS) if won[thread][turn]]
             assert len(winners) == 1
             assert store.get(f"log/{turn}") == f"{winners[0]} in {turn}".encode()
-        assert len(list(store.list(""))) == ROUNDS
+        assert len(list(store.list(""))) == self.rounds
 
     def test_a_reader_sees_the_whole_created_file_or_none(self, store: Store) -> None:
         content = b"x" * LARGE
@@ -143,7 +150,7 @@ class StoreContract:
 
         def create() -> None:
             nonlocal turn
-            for turn in range(ROUNDS):
+            for turn in range(self.rounds):
                 store.put_if_absent(f"log/{turn}", content)
 
         assert watch(lambda: store.get(f"log/{turn}"), during=create) <= {None, content}
@@ -256,6 +263,39 @@ class StoreContract:
         with pytest.raises(NotFoundError):
             store.local_file("data/part")
 
+    def test_local_files_are_in_the_order_asked_for(self, store: Store) -> None:
+        paths = [f"data/{letter}.parquet" for letter in "cabdefgh"]
+        for path in paths:
+            store.put_if_absent(path, path.encode())
+        found = store.local_files(paths)
+        assert [file.read_bytes().decode() for file in found] == paths
+        assert found == [store.local_file(path) for path in paths]
+        assert store.local_files([]) == []
+        with pytest.raises(NotFoundError, match="data/none"):
+            store.local_files([*paths, "data/none"])
+
+    # What a machine may keep
+
+    def test_fresh_asks_the_place_itself(self, store: Store) -> None:
+        store.put_if_absent("log/1.parquet", b"content")
+        assert store.get("log/1.parquet", fresh=True) == b"content"
+        assert store.local_file("log/1.parquet", fresh=True).read_bytes() == b"content"
+        assert store.get("log/2.parquet", fresh=True) is None
+
+    def test_a_forgotten_file_is_read_again(self, store: Store) -> None:
+        store.put_if_absent("log/1.parquet", b"content")
+        store.forget("log/1.parquet")
+        store.forget("log/none.parquet")
+        assert store.get("log/1.parquet") == b"content"
+
+    def test_a_note_is_recalled_or_was_not_kept(self, store: Store) -> None:
+        assert store.recall("head") is None
+        store.remember("head", b"first")
+        store.remember("head", b"second")
+        assert store.recall("head") in (b"second", None)
+        assert store.scope("namespaces/vision").recall("head") is None
+        assert list(store.list("")) == []
+
     # Scopes
 
     def test_a_scope_is_the_same_store_seen_from_below(self, store: Store) -> None:
@@ -311,6 +351,10 @@ class StoreContract:
             lambda: store.delete(path),
             lambda: store.size(path),
             lambda: store.local_file(path),
+            lambda: store.local_files([path]),
+            lambda: store.forget(path),
+            lambda: store.recall(path),
+            lambda: store.remember(path, b""),
             lambda: store.scope(path),
         ]
         if path:

@@ -404,7 +404,8 @@ class RegistryMachine(RuleBasedStateMachine):
         counted = {row["value"]: row["count"] for row in self.registry.facets("models", "tags")}
         expected: Counter[str | None] = Counter()
         for model in self.book.values():
-            expected.update(model.tags or [None])
+            absent: list[str | None] = [None]
+            expected.update(model.tags or absent)
         assert counted == dict(expected)
 
     @rule(one=NAMES, other=NAMES)

@@ -1,0 +1,85 @@
+"""An S3 server in this process for tests, and what they need of it."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
+from typing import Any
+from uuid import uuid4
+
+from localreg.storage.address import parse_address
+from localreg.storage.remote import RemoteStore
+
+SECRET = "s3cr3t-0f-th3-t3sts"
+"""Must never be found in anything written or shown."""
+KEY = "AKIA0TESTS0LOCALREG0"
+
+
+class Server:
+    """Moto's S3 server on a free port of this machine.
+
+    Attributes:
+        endpoint: its URL.
+    """
+
+    def __init__(self) -> None:
+        from moto.server import ThreadedMotoServer
+
+        logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        with redirect_stderr(io.StringIO()):
+            self._server.start()
+        host, port = self._server.get_host_and_port()
+        self.endpoint = f"http://{host}:{port}"
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._server.stop()
+
+    @property
+    def client(self) -> Any:
+        """A client of AWS's own library, to look behind our back."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            region_name="us-east-1",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def bucket(self) -> str:
+        """A fresh bucket's name."""
+        name = f"bucket-{uuid4().hex}"
+        self.client.create_bucket(Bucket=name)
+        return name
+
+    def keys(self, bucket: str) -> list[str]:
+        """All keys in a bucket."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [each["Key"] for page in pages for each in page.get("Contents", [])]
+
+
+def options(endpoint: str) -> dict[str, Any]:
+    """Storage options for a server of ours."""
+    return {"key": KEY, "secret": SECRET, "endpoint_url": endpoint, "client_kwargs": {"region_name": "us-east-1"}}
+
+
+def store_at(uri: str, storage_options: Mapping[str, Any] | None = None, **rest: Any) -> RemoteStore:
+    """The store of an address."""
+    return RemoteStore(parse_address(uri, storage_options), **rest)
+
+
+@contextmanager
+def served() -> Iterator[Server]:
+    """A server for a block."""
+    server = Server()
+    try:
+        yield server
+    finally:
+        server.stop()
