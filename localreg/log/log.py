@@ -7,7 +7,7 @@ else reads: the newest state, the state at an earlier commit, the entries themse
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from localreg.errors import (
     IntegrityError,
@@ -173,11 +173,26 @@ class Log:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def publish(self, head: Head, changes: Sequence[Change], provenance: Provenance, commit_id: str) -> Entry | None:
+    def publish(
+        self,
+        head: Head,
+        changes: Sequence[Change],
+        provenance: Provenance,
+        commit_id: str,
+        *,
+        visible: Callable[[], None] | None = None,
+    ) -> Entry | None:
         """Make the changes the commit after `head`.
 
         This is the commit point: when it returns an entry, the commit is durable and visible to all; when it returns
         None, another writer's commit took the number and nothing of ours was written.
+
+        Args:
+            head: what it follows.
+            changes: what it says.
+            provenance: who, where and why.
+            commit_id: by which it is known again.
+            visible: see `Store.put_if_absent`.
 
         Raises:
             StorageError, ReadOnlyError: the store failed, and reading back shows that nothing was written.
@@ -189,7 +204,7 @@ class Log:
         for _ in range(PUBLISH_ATTEMPTS):
             try:
                 # Where entries were written before, a missing folder is a lost log, and no place for the next one.
-                if self.store.put_if_absent(path, data, make=entry.commit == 1):
+                if self.store.put_if_absent(path, data, make=entry.commit == 1, visible=visible):
                     return entry
             except ReadOnlyError:
                 raise

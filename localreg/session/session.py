@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
 from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
+from localreg.session.turns import Turns
 from localreg.storage import Store
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ class Session:
         self._engine: Engine | None = None
         self._as_of: AsOf | None = None
         self._lock = threading.RLock()
+        self._turns = Turns(self.store)
         _sessions.add(self)
 
     def __repr__(self) -> str:
@@ -257,26 +260,42 @@ class Session:
         provenance = Provenance(self.actor, host(), message)
         commit_id = new_id()
         ids: dict[tuple[int, str, str], str] = {} if prepared is None else prepared.ids
+        losses, lost_s = 0, 0.0
         while True:
-            with self._lock:
+            with self._turns.take(losses, lost_s, self.state) as turn, self._lock:
+                began = time.monotonic()
                 state = self.state()
-                refuse_unknown_to_writers(((row.name, row.fields) for row in state.children(FEATURE)), self.store.uri)
-                changes = prepared
-                if changes is None or changes.before.head != state.head:
-                    if prepared is not None:
-                        refuse_overlap(prepared, state)
-                    changes = self._run(operations, self._new_changes(state, ids))
-                    if prepared is not None:
-                        refuse_other_outcome(prepared, changes)
-                if not changes.made:
+                made = self._changes_of(operations, prepared, state, ids)
+                if not made:
                     return state
-                made = [*self._genesis(state), *changes.made]
-                for precondition in preconditions:
-                    precondition(state, changes.draft, made)
-                entry = self.log.publish(state.head, made, provenance, commit_id)
+                entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
                 if entry is not None:
                     self._state = self.log.with_snapshot(fold(state, [entry]))
                     return self._state
+            losses, lost_s = losses + 1, time.monotonic() - began
+
+    def _changes_of(
+        self,
+        operations: Sequence[Operation],
+        prepared: Changes | None,
+        state: State,
+        ids: dict[tuple[int, str, str], str],
+    ) -> list[Change]:
+        """What operations change in the newest state, with what the first commit says first; nothing is refused."""
+        refuse_unknown_to_writers(((row.name, row.fields) for row in state.children(FEATURE)), self.store.uri)
+        changes = prepared
+        if changes is None or changes.before.head != state.head:
+            if prepared is not None:
+                refuse_overlap(prepared, state)
+            changes = self._run(operations, self._new_changes(state, ids))
+            if prepared is not None:
+                refuse_other_outcome(prepared, changes)
+        if not changes.made:
+            return []
+        made = [*self._genesis(state), *changes.made]
+        for precondition in preconditions:
+            precondition(state, changes.draft, made)
+        return made
 
     def _run(self, operations: Sequence[Operation], changes: Changes) -> Changes:
         for operation in operations:

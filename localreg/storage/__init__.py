@@ -15,6 +15,7 @@ Importing this package costs a few modules of the standard library.
 
 from localreg.storage.local import LocalStore
 from localreg.storage.memory import MemoryStore
+from localreg.storage.queue import LockQueue, Turn
 from localreg.storage.store import Store
 
-__all__ = ["Store", "LocalStore", "MemoryStore"]
+__all__ = ["Store", "LockQueue", "Turn", "LocalStore", "MemoryStore"]

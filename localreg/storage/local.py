@@ -29,6 +29,7 @@ from localreg.errors import (
     ReadOnlyError,
     StorageError,
 )
+from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, check_path, is_temporary
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _FILE_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o660, "all": 0o664}
 _FOLDER_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o2770, "all": 0o2775}
 
 _POSIX = os.name == "posix"
+_LOCK: Final = "queue.lock"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
@@ -117,17 +119,37 @@ class LocalStore:
             _discard(temporary)
         _settle(final)
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(
+        self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
+    ) -> bool:
         """See `Store.put_if_absent`."""
         final = self._native(path)
         temporary = self._stage(final, data, make=make)
         try:
             created = self._link(temporary, final, make=make)
             if created:
+                if visible is not None:
+                    visible()
                 _settle(final)
         finally:
             _discard(temporary)
         return created
+
+    def queue(self) -> LockQueue | None:
+        """See `Store.queue`; a lock on a file in the staging folder. A store without that folder has no queue."""
+        return LockQueue(self._open_lock) if self._staging else None
+
+    def _open_lock(self) -> int:
+        where = f"{self._base}{self._staging}/{_LOCK}"
+        try:
+            return os.open(where, os.O_RDWR)
+        except FileNotFoundError:
+            temporary = self._stage(where, b"")  # so that nobody meets it without the permissions that it needs
+            try:
+                self._link(temporary, where, make=True)
+            finally:
+                _discard(temporary)
+            return os.open(where, os.O_RDWR)
 
     def sync(self, path: str) -> None:
         """See `Store.sync`."""

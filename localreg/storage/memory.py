@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, NamedTuple
 
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -71,14 +72,22 @@ class MemoryStore:
         with self._shelf.lock:
             self._shelf.files[key] = bytes(data)
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(
+        self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
+    ) -> bool:
         """See `Store.put_if_absent`; there are no folders to be missing."""
         key, content = self._key(path), bytes(data)
         with self._shelf.lock:
             if key in self._shelf.files:
                 return False
             self._shelf.files[key] = content
+        if visible is not None:
+            visible()
         return True
+
+    def queue(self) -> LockQueue | None:
+        """See `Store.queue`; there is none: an attempt costs less than waiting."""
+        return None
 
     def sync(self, path: str) -> None:
         """See `Store.sync`; there is nothing to do."""

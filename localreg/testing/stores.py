@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 from localreg.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
-    from localreg.storage.store import Store
+    from localreg.storage import LockQueue, Store
 
 __all__ = ["Call", "CrashedError", "FaultyStore"]
 
@@ -96,10 +96,16 @@ class FaultyStore:
         with self._call("put", path):
             self._store.put(path, data)
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(
+        self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
+    ) -> bool:
         """See `Store.put_if_absent`."""
         with self._call("put_if_absent", path):
-            return self._store.put_if_absent(path, data, make=make)
+            return self._store.put_if_absent(path, data, make=make, visible=visible)
+
+    def queue(self) -> LockQueue | None:
+        """See `Store.queue`; not counted, since nothing hangs on it."""
+        return self._store.queue()
 
     def sync(self, path: str) -> None:
         """See `Store.sync`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import ground
+from tests.benchmarks import ground, writers
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 
@@ -21,13 +21,14 @@ def main() -> None:
     with bench_folder(arguments.folder) as folder:
         print(f"on {file_system(folder)}, medians of {arguments.rounds} rounds\n")
         print(f"{'ratio':>7}  {'at most':>7}  {'ours ms':>9}  {'limit ms':>9}  what")
-        for figure in ground.figures(Bench(folder, arguments.rounds)):
-            print(line(figure), flush=True)
+        for rows in (ground, writers):
+            for figure in rows.figures(Bench(folder, arguments.rounds)):
+                print(line(figure), flush=True)
 
 
 def line(figure: Figure) -> str:
     """One row of the table; an exclamation mark where it falls short."""
-    at_most = "" if figure.at_most is None else f"{figure.at_most:g}"
+    at_most = "" if figure.at_most is None else f"{figure.at_most:.3g}"
     mark = "!" if figure.at_most is not None and figure.ratio > figure.at_most else " "
     times = f"{figure.ours * 1e3:9.3f}  {figure.limit * 1e3:9.3f}"
     return f"{figure.ratio:7.2f}{mark} {at_most:>7}  {times}  {figure.what}"
