@@ -15,7 +15,7 @@ from localreg.models import Model, ModelVersion
 from localreg.names import check_text, check_whole, shown_value
 from localreg.session import Session, Transaction, open_session
 from localreg.session.current import Used, use_session
-from localreg.session.location import MODES, find_location
+from localreg.session.location import COMMIT_MODES, MODES, find_location
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison
@@ -288,6 +288,7 @@ def open_registry(
     actor: str | None = None,
     read_only: bool = False,
     shared: str = "umask",
+    commit_mode: str | None = None,
 ) -> Registry:
     """Open a registry; make it if the folder is absent or empty.
 
@@ -298,16 +299,27 @@ def open_registry(
         actor: named in the audit log; None = `LOCALREG_ACTOR`, else the login name.
         read_only: refuse every change, and make nothing. A folder without write permission opens so by itself.
         shared: for a registry that is made now: who else may write, `umask`, `group` or `all`.
+        commit_mode: for a registry that is made now: how commits are published; None = what the place proves to allow.
+            `single-writer` where it proves nothing: writers then take turns by a lease, weaker than a proof.
 
     Raises:
         NotFoundError: read-only, and there is no registry.
         InvalidInputError: no place where a registry can lie, or a malformed namespace.
         FormatError: the folder holds something else, or a registry of a newer format.
+        StorageError: the place proves no way to commit, and `single-writer` was not asked for.
     """
     if not isinstance(shared, str) or shared not in MODES:
         raise InvalidInputError(f"shared is {shown_value(shared)}; it must be one of {', '.join(MODES)}")
+    if commit_mode is not None and commit_mode not in COMMIT_MODES:
+        raise InvalidInputError(
+            f"commit_mode is {shown_value(commit_mode)}; it must be one of {', '.join(COMMIT_MODES)}"
+        )
     location = _checked_location(find_location(None) if uri is None else uri)
-    return Registry(open_session(location, namespace=namespace, actor=actor, read_only=read_only, shared=shared))
+    return Registry(
+        open_session(
+            location, namespace=namespace, actor=actor, read_only=read_only, shared=shared, commit_mode=commit_mode
+        )
+    )
 
 
 def use(registry: Registry) -> Used:

@@ -213,7 +213,7 @@ class Log:
             landed = self._landed(path, entry, doubt)
             if landed is not None:
                 return entry if landed else None
-            if doubt is not None and doubt.code in ("disk_full", "registry_gone"):
+            if doubt is not None and doubt.code in ("disk_full", "registry_gone", "no_commit_mode"):
                 break
         if doubt is not None and doubt.code != "doubtful":
             raise doubt

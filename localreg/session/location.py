@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from localreg.canonical import canonical, parse
-from localreg.errors import FormatError, InvalidInputError, NotFoundError
+from localreg.errors import FormatError, InvalidInputError, NotFoundError, StorageError
 from localreg.names import new_id
 from localreg.storage import LocalStore, MemoryStore, Store
 
@@ -24,6 +24,8 @@ FORMAT = 1
 NAME = "localreg.json"
 FOLDER = ".localreg"
 MODES = ("umask", "group", "all")
+COMMIT_MODES = ("link", "rename-noreplace", "single-writer")
+"""Those that this release writes in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class RegistryFile:
         registry: the registry's id, 32 hex digits.
         least_reader: oldest format version that a reader must know.
         least_writer: oldest format version that a writer must know.
-        commit_mode: how commits are published; this release knows `link`.
+        commit_mode: how commits are published; `link`, `rename-noreplace` or `single-writer`.
         shared: who else may write, as in git's core.sharedRepository: `umask`, `group` or `all`.
     """
 
@@ -49,7 +51,7 @@ class RegistryFile:
     @property
     def writable(self) -> bool:
         """Whether this release knows enough to write here."""
-        return self.least_writer <= FORMAT and self.commit_mode == "link" and self.shared in MODES
+        return self.least_writer <= FORMAT and self.commit_mode in COMMIT_MODES and self.shared in MODES
 
 
 def find_location(uri: str | os.PathLike[str] | None) -> str:
@@ -100,7 +102,9 @@ def _local(path: Path, shared: str) -> Store:
     return LocalStore(path.expanduser().absolute(), staging="", shared=shared, marker=NAME)
 
 
-def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[RegistryFile, bool]:
+def open_or_make(
+    store: Store, *, make: bool, shared: str = "umask", commit_mode: str | None = None
+) -> tuple[RegistryFile, bool]:
     """The registry file in a folder, and whether it was made by this call.
 
     Two processes may make one registry at once: one of them wins, and both open the same.
@@ -108,10 +112,18 @@ def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[Re
     Raises:
         NotFoundError: nothing is there, and `make` is false.
         FormatError: the folder holds something else, or a format that is too new.
+        StorageError: the place has no way to publish that is proven, and none was asked for.
+        InvalidInputError: the registry is there, and has another commit mode than was asked for.
     """
     data = store.get(NAME)
     if data is not None:
-        return _parse(data, store), False
+        file = _parse(data, store)
+        if commit_mode not in (None, file.commit_mode):
+            raise InvalidInputError(
+                f"{store.uri} was made with the commit mode {file.commit_mode!r}, which stays as it is; open it "
+                "without commit_mode"
+            )
+        return file, False
     if not make:
         raise NotFoundError(
             f"no registry at {store.uri}; `localreg.open` without read_only makes one", code="no_registry"
@@ -119,10 +131,23 @@ def open_or_make(store: Store, *, make: bool, shared: str = "umask") -> tuple[Re
     _refuse_foreign(store)
     if shared not in MODES:
         raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")
-    made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, "link", shared)
-    if store.put_if_absent(NAME, f"{canonical(asdict(made))}\n".encode()):
+    mode = commit_mode or _proven_mode(store)
+    made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, mode, shared)
+    if store.publishing(mode).put_if_absent(NAME, f"{canonical(asdict(made))}\n".encode()):
         return made, True
-    return open_or_make(store, make=False)
+    return open_or_make(store, make=False, commit_mode=commit_mode)
+
+
+def _proven_mode(store: Store) -> str:
+    mode = store.commit_mode()
+    if mode is None:
+        raise StorageError(
+            f"cannot make a registry at {store.uri}: nothing there makes a file appear for exactly one of two writers "
+            "(no hard links, no renames that replace nothing); choose another file system or, if there will be one "
+            "writer at a time, say commit_mode='single-writer'",
+            code="no_commit_mode",
+        )
+    return mode
 
 
 def _refuse_foreign(store: Store) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError
@@ -25,7 +25,7 @@ from localreg.session.changes import Changes, Operation
 from localreg.session.location import RegistryFile, find_location, open_or_make, root_store
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
 from localreg.session.turns import Turns
-from localreg.storage import Store
+from localreg.storage import Lease, Store
 
 if TYPE_CHECKING:
     from localreg.log.verify import VerifyReport
@@ -100,6 +100,7 @@ class Session:
         self._as_of: AsOf | None = None
         self._lock = threading.RLock()
         self._turns = Turns(self.store)
+        self._lease = Lease(self.store, actor=actor, host=host()) if file.commit_mode == "single-writer" else None
         _sessions.add(self)
 
     def __repr__(self) -> str:
@@ -182,8 +183,10 @@ class Session:
         return Session(self.root, self.file, name, actor=self.actor).at(time=self._as_of.time)
 
     def close(self) -> None:
-        """Let go of state and connections; the session can still be used, and loads them again."""
+        """Let go of state, connections and lease; the session can still be used, and gets them again."""
         with self._lock:
+            if self._lease is not None:
+                self._lease.release()
             self._engine = None
             if self._as_of is None:
                 self._state = None
@@ -268,7 +271,8 @@ class Session:
                 made = self._changes_of(operations, prepared, state, ids)
                 if not made:
                     return state
-                entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
+                with nullcontext() if self._lease is None else self._lease.hold(commit_id):
+                    entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
                 if entry is not None:
                     self._state = self.log.with_snapshot(fold(state, [entry]))
                     return self._state
@@ -351,12 +355,16 @@ def open_session(
     actor: str | None = None,
     read_only: bool = False,
     shared: str = "umask",
+    commit_mode: str | None = None,
 ) -> Session:
     """Open a registry's namespace; make the registry if there is none. See `localreg.open`."""
     namespace = check_namespace(namespace)
     location = find_location(uri)
-    file, _ = open_or_make(root_store(location, shared=shared), make=not read_only, shared=shared)
+    start = root_store(location, shared=shared)
+    file, _ = open_or_make(start, make=not read_only, shared=shared, commit_mode=commit_mode)
     root = root_store(location, shared=file.shared if file.writable else "umask")
+    if file.writable:
+        root = root.publishing(file.commit_mode)
     return Session(
         root,
         file,

@@ -13,9 +13,10 @@ disk that confirms an fsync which it has not done.
 Importing this package costs a few modules of the standard library.
 """
 
+from localreg.storage.lease import Lease
 from localreg.storage.local import LocalStore
 from localreg.storage.memory import MemoryStore
 from localreg.storage.queue import LockQueue, Turn
 from localreg.storage.store import Store
 
-__all__ = ["Store", "LockQueue", "Turn", "LocalStore", "MemoryStore"]
+__all__ = ["Store", "Lease", "LockQueue", "Turn", "LocalStore", "MemoryStore"]

@@ -1,22 +1,25 @@
-"""A store in a folder of a local disk (or of a mount that has hard links).
+"""A store in a folder of a local disk, or of a mount that behaves like one.
 
 Publishing is `link`: of all ways to make a file appear on POSIX it alone is at once exclusive (unlike `rename`) and
 whole (unlike `O_EXCL`, which shows the file before its content). The order of a publish is fixed, and held by a test:
 write the temporary file, fsync it, link, fsync the folder, unlink. A crash at any point leaves either nothing or
-the whole file, and at most a temporary file that no listing shows.
+the whole file, and at most a temporary file that no listing shows. Where there are no links (Windows shares, exFAT) a
+rename that replaces nothing takes its place, in the same order. The two exclude each other, too.
 
-Accepted: a folder is made durable, and shared, by whoever makes it, a moment after it appears. If that process dies in
-between, others who find the folder rely on the file system to write a folder's own entry no later than what is synced
-within it, as journals do; and the group may have to be let in by hand.
+Accepted: a folder is made durable by whoever makes it, a moment after it appears. If that process dies in between,
+others who find the folder rely on the file system to write a folder's own entry no later than what is synced within it,
+as journals do.
 """
 
 from __future__ import annotations
 
 import builtins
+import copy
 import errno
 import io
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
@@ -30,10 +33,11 @@ from localreg.errors import (
     StorageError,
 )
 from localreg.storage.queue import LockQueue
+from localreg.storage.rename import rename_noreplace
 from localreg.storage.store import STAGING, check_path, is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -56,6 +60,8 @@ _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Answers that a file system gives instead of acting; after any other, the act may have been done.
 _REFUSALS = _FORBIDDEN | _FULL | {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}
+# What links and exclusive renames fail with where a file system has none.
+_UNSUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK})
 # Some shares have no fsync of folders. Failing every commit there would make nothing safer (PostgreSQL does the same).
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF})
 
@@ -68,7 +74,15 @@ class LocalStore:
     unmounted or moved under an open handle leaves an empty folder or none, and a commit written there would be lost.
     """
 
-    def __init__(self, root: Path, *, staging: str = STAGING, shared: str = "umask", marker: str = "") -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        staging: str = STAGING,
+        shared: str = "umask",
+        marker: str = "",
+        commit_mode: str = "link",
+    ) -> None:
         """Look at `root`, which need not exist.
 
         Args:
@@ -78,7 +92,11 @@ class LocalStore:
             shared: who else may use the files and folders that this store makes, as git's `core.sharedRepository`:
                 `"umask"`, whom the umask lets; `"group"`, also the group; `"all"`, everybody may also read.
             marker: name of the file by which the root is known; scopes make folders only where it is. "" = no such.
+            commit_mode: how `put_if_absent` publishes: `"link"`, `"rename-noreplace"`, or `"single-writer"`, which is
+                exclusive only among callers that keep each other out by other means.
         """
+        if commit_mode not in _PUBLISH:
+            raise InvalidInputError(f"unknown commit mode {commit_mode!r}: choose one of {', '.join(_PUBLISH)}")
         if shared not in _FILE_BITS:
             raise InvalidInputError(f"unknown shared mode {shared!r}: choose 'umask', 'group' or 'all'")
         self._root = os.path.abspath(root)
@@ -86,6 +104,7 @@ class LocalStore:
         self._staging = check_path(staging) if staging else ""
         self._shared = shared
         self._marker = check_path(marker) if marker else ""
+        self._commit_mode = commit_mode
         self._top = ""  # of a scope in a root with a marker: that root
 
     def __repr__(self) -> str:
@@ -194,7 +213,9 @@ class LocalStore:
 
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""
-        scope = LocalStore(Path(self._native(folder)), shared=self._shared, marker=self._marker)
+        scope = LocalStore(
+            Path(self._native(folder)), shared=self._shared, marker=self._marker, commit_mode=self._commit_mode
+        )
         scope._top = self._top or (self._root if self._marker else "")
         return scope
 
@@ -204,6 +225,21 @@ class LocalStore:
         nearest = next((folder for folder in (root, *root.parents) if os.path.lexists(folder)), root)
         effective = os.access in os.supports_effective_ids
         return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK, effective_ids=effective)
+
+    def commit_mode(self) -> str | None:
+        """See `Store.commit_mode`; asks the file system by doing it. Makes the folder if it is missing."""
+        names = [self._stage(f"{self._base}probe", b"") for _ in range(2)]
+        try:
+            return next((mode for mode in ("link", "rename-noreplace") if _is_exclusive(mode, *names)), None)
+        finally:
+            for name in names:
+                _discard(name)
+
+    def publishing(self, commit_mode: str) -> LocalStore:
+        """See `Store.publishing`."""
+        twin = copy.copy(self)
+        twin._commit_mode = commit_mode
+        return twin
 
     def _native(self, path: str) -> str:
         return self._base + check_path(path)
@@ -255,13 +291,25 @@ class LocalStore:
         return descriptor
 
     def _link(self, temporary: str, final: str, *, make: bool) -> bool:
+        publish = _PUBLISH[self._commit_mode]
         try:
-            self._with_folder(lambda: os.link(temporary, final), final, make=make)
+            self._with_folder(lambda: publish(temporary, final), final, make=make)
         except FileExistsError:
             return False
         except OSError as error:
+            if error.errno in _UNSUPPORTED and not _is_possible(self._commit_mode, temporary):
+                raise self._no_such_mode(final, error) from error
             raise _unpublished(final, error) from error
         return True
+
+    def _no_such_mode(self, final: str, error: OSError) -> StorageError:
+        means = {"link": "hard links"}.get(self._commit_mode, "renames that replace nothing")
+        return StorageError(
+            f"cannot write {final}: this registry is committed to by {means} (commit_mode {self._commit_mode!r}), and "
+            f"the file system that it lies on now has none ({error.strerror}); nothing was changed; copy it to one "
+            "that has",
+            code="no_commit_mode",
+        )
 
     def _with_folder(self, act: Callable[[], _T], *wheres: str, make: bool = True) -> _T:
         """Try first, and make the folders of `wheres` only if that fails: usually they are there.
@@ -295,13 +343,29 @@ class LocalStore:
                 folder = os.path.dirname(folder)
             missing += [new for new in chain if new not in missing]
         for new in missing:
-            # Another process may be faster. It grants the permissions, but has perhaps not synced yet when we go on.
+            # Another process may be faster; it has perhaps not synced yet when we go on.
             with suppress(FileExistsError):
-                os.mkdir(new)
-                _grant(new, _FOLDER_BITS[self._shared])
+                self._make_folder(new)
         # All made first, then synced from the deepest up: a journal that writes one of them writes the others, too.
         for parent in sorted({os.path.dirname(new) for new in missing}, key=len, reverse=True):
             _sync_folder(parent)
+
+    def _make_folder(self, new: str) -> None:
+        """Make one folder; a shared one appears with its permissions, lest the group be shut out for a moment."""
+        bits = _FOLDER_BITS[self._shared]
+        if not (bits and _POSIX):
+            os.mkdir(new)
+            return
+        parent, _, name = new.rpartition("/")
+        staged = f"{parent}/.{name}.{os.urandom(8).hex()}.tmp"
+        os.mkdir(staged)
+        try:
+            _grant(staged, bits)
+            _rename_folder(staged, new)
+        except BaseException:
+            with suppress(OSError):
+                os.rmdir(staged)
+            raise
 
     def _walk(self, prefix: str) -> Iterator[str]:
         for name in self._names(prefix):
@@ -403,15 +467,70 @@ class _Gone(FileNotFoundError):
         super().__init__(errno.ENOENT, f"{missing} is not there any more")
 
 
+def _link(source: str, target: str) -> None:
+    os.link(source, target)
+
+
+def _replace_if_absent(source: str, target: str) -> None:
+    """Check, then act: for one writer at a time."""
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    os.replace(source, target)
+
+
+_PUBLISH: Final[dict[str, Callable[[str, str], None]]] = {
+    "link": _link,
+    "rename-noreplace": rename_noreplace,
+    "single-writer": _replace_if_absent,
+}
+
+
+def _is_possible(mode: str, temporary: str) -> bool:
+    """Whether a file can be published so beside itself, where no permission can be in the way."""
+    aside = f"{temporary[: -len('.tmp')]}.aside.tmp"
+    try:
+        _PUBLISH[mode](temporary, aside)
+    except OSError as error:
+        return error.errno not in _UNSUPPORTED
+    finally:
+        _discard(aside)
+    return True
+
+
+def _is_exclusive(mode: str, first: str, second: str) -> bool:
+    """Whether publishing so in the place of another file fails because that is there, and else does not."""
+    try:
+        _PUBLISH[mode](first, second)
+    except FileExistsError:
+        return _is_possible(mode, second)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise _unwritable(second, error) from error
+    return False
+
+
+def _rename_folder(source: str, target: str) -> None:
+    try:
+        rename_noreplace(source, target)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
+        os.rename(source, target)  # replaces an empty folder at most, which others reach by its name only
+
+
 def _folder_prefix(prefix: str) -> str:
     return check_path(prefix) + "/" if prefix else ""
 
 
 def _own_name(entry: os.DirEntry[str]) -> str | None:
-    """The name of what a store could have published, thus no link, device or temporary file; `name/` of a folder."""
+    """The name of what a store could have published, thus no link, device or temporary thing; `name/` of a folder."""
+    if is_temporary(entry.name):
+        return None
     if entry.is_dir(follow_symlinks=False):
         return entry.name + "/"
-    return entry.name if entry.is_file(follow_symlinks=False) and not is_temporary(entry.name) else None
+    return entry.name if entry.is_file(follow_symlinks=False) else None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -89,6 +89,14 @@ class MemoryStore:
         """See `Store.queue`; there is none: an attempt costs less than waiting."""
         return None
 
+    def commit_mode(self) -> str | None:
+        """See `Store.commit_mode`; as good as a link."""
+        return "link"
+
+    def publishing(self, commit_mode: str) -> MemoryStore:
+        """See `Store.publishing`; there is but one way."""
+        return self
+
     def sync(self, path: str) -> None:
         """See `Store.sync`; there is nothing to do."""
         if self.get(path) is None:

@@ -101,6 +101,17 @@ class Store(Protocol):
         """
         ...
 
+    def commit_mode(self) -> str | None:
+        """How a registry that is made here now will publish its entries, proven by trying; None if nothing is proven.
+
+        The value that `localreg.json` keeps (FORMAT.md, section 10). May make and remove temporary files.
+        """
+        ...
+
+    def publishing(self, commit_mode: str) -> Store:
+        """The same store, publishing as a registry's `localreg.json` says; itself, where there is but one way."""
+        ...
+
     def sync(self, path: str) -> None:
         """Make the name of a visible file durable, whoever created it: the last step after a doubtful answer.
 

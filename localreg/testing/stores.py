@@ -107,6 +107,15 @@ class FaultyStore:
         """See `Store.queue`; not counted, since nothing hangs on it."""
         return self._store.queue()
 
+    def commit_mode(self) -> str | None:
+        """See `Store.commit_mode`."""
+        with self._call("commit_mode", ""):
+            return self._store.commit_mode()
+
+    def publishing(self, commit_mode: str) -> FaultyStore:
+        """See `Store.publishing`; shares the count and the fault."""
+        return self._twin(self._store.publishing(commit_mode), self._base)
+
     def sync(self, path: str) -> None:
         """See `Store.sync`."""
         with self._call("sync", path):
@@ -143,10 +152,13 @@ class FaultyStore:
 
     def scope(self, folder: str) -> FaultyStore:
         """See `Store.scope`; shares the count and the fault."""
-        scope = FaultyStore(self._store.scope(folder), fail_at=0, when="before")
-        scope._base = f"{self._base}{folder}/"
-        scope._plan = self._plan
-        return scope
+        return self._twin(self._store.scope(folder), f"{self._base}{folder}/")
+
+    def _twin(self, store: Store, base: str) -> FaultyStore:
+        twin = FaultyStore(store, fail_at=0, when="before")
+        twin._base = base
+        twin._plan = self._plan
+        return twin
 
     def writable(self) -> bool:
         """See `Store.writable`."""

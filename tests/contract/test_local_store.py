@@ -19,6 +19,7 @@ import pytest
 from localreg.errors import AlreadyExistsError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
 from localreg.storage import LocalStore
 from localreg.storage import local as local_module
+from localreg.storage.rename import rename_noreplace
 from tests.contract.store_contract import StoreContract
 
 if TYPE_CHECKING:
@@ -58,6 +59,38 @@ class TestScopeOfRegistry(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         return registry(tmp_path).scope("namespaces/vision")
+
+
+class TestStoreThatRenames(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return renaming(tmp_path)
+
+
+class TestScopeOfStoreThatRenames(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return renaming(tmp_path).scope("namespaces/vision")
+
+
+def renaming(folder: Path) -> LocalStore:
+    store = LocalStore(folder, commit_mode="rename-noreplace")
+    if not can_rename(folder):
+        pytest.skip("this file system or platform has no exclusive rename")
+    return store
+
+
+def can_rename(folder: Path) -> bool:
+    source, target = folder / "can.source", folder / "can.target"
+    source.touch()
+    try:
+        rename_noreplace(str(source), str(target))
+    except OSError:
+        return False
+    finally:
+        source.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+    return True
 
 
 def registry(folder: Path) -> LocalStore:
@@ -349,7 +382,7 @@ def test_a_refusal_to_publish_is_told_from_a_doubtful_answer(
     message: str,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail_always(OSError(number, os.strerror(number))))
+        patch.setattr(os, call, fail_at("a/1", OSError(number, os.strerror(number))))
         with pytest.raises(kind, match="read it back" if number == errno.EIO else message) as caught:
             VERBS[verb](store)
     assert caught.value.code == ("doubtful" if number == errno.EIO else code)
@@ -771,6 +804,18 @@ def mode(path: Path) -> int:
 def fail_always(error: BaseException) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> None:
         raise error
+
+    return fail
+
+
+def fail_at(end: str, error: OSError) -> Callable[[str, str], None]:
+    """For the calls that publish: fails where the target is."""
+    link = os.link
+
+    def fail(source: str, target: str) -> None:
+        if target.endswith(end):
+            raise error
+        link(source, target)
 
     return fail
 
