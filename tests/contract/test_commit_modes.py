@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -139,6 +140,26 @@ def test_without_links_a_registry_is_made_with_renames_and_stays_so(
     assert registry.verify().ok
     record = registry.audit(kind="registry").dicts()[0]
     assert "rename-noreplace" in str(record["after"])
+
+
+def test_without_the_system_call_for_links_a_registry_is_made_and_opened_again(tmp_path: Path) -> None:
+    renaming(tmp_path)
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    program = "import sys, localreg; localreg.open(sys.argv[1]).create_model(sys.argv[2])"
+    calls = "link,linkat"
+    command = ["strace", "-f", "-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:error=EPERM"]
+    for name in "ab":
+        run = subprocess.run(
+            [*command, sys.executable, "-c", program, str(tmp_path / "r"), name], capture_output=True, text=True
+        )
+        if "ptrace" in run.stderr:
+            pytest.skip(f"strace cannot be used here: {run.stderr.splitlines()[0]}")
+        assert run.returncode == 0, run.stderr
+    registry = localreg.open(tmp_path / "r")
+    assert [row["name"] for row in registry.models()] == ["a", "b"]
+    assert registry.verify().ok
+    assert '"commit_mode":"rename-noreplace"' in (tmp_path / "r/localreg.json").read_text()
 
 
 def test_where_nothing_is_exclusive_a_registry_is_refused_and_a_single_writer_must_be_asked_for(

@@ -113,7 +113,14 @@ CALLS: dict[type, dict[str, Arguments]] = {
 """Each public method and its arguments; names of their own for what is taken by position."""
 
 FUNCTIONS: dict[Callable[..., object], Arguments] = {
-    localreg.open: {"uri": "registry", "namespace": "n", "actor": "ana", "read_only": False, "shared": "umask"},
+    localreg.open: {
+        "uri": "registry",
+        "namespace": "n",
+        "actor": "ana",
+        "read_only": False,
+        "shared": "umask",
+        "commit_mode": "link",
+    },
     localreg.use: {"registry": None},
 }
 
