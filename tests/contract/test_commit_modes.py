@@ -49,6 +49,16 @@ def race(root: Path, me: int, barrier: Barrier, won: SimpleQueue[tuple[int, int]
             won.put((turn, me))
 
 
+def make(folder: Path, links: bool, barrier: Barrier, made: SimpleQueue[tuple[int, str, bool]]) -> None:
+    """One of the processes that make the same registries at the same moments."""
+    if not links:
+        os.link = refuse(errno.EPERM)  # type: ignore[assignment]
+    for turn in range(ROUNDS):
+        barrier.wait(PATIENCE_S)
+        registry = localreg.open(folder / str(turn), actor="racer")
+        made.put((turn, registry.id, registry.read_only))
+
+
 # Renaming
 
 
@@ -113,6 +123,26 @@ def test_a_lost_rename_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 # What a place allows
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_processes_that_make_one_registry_at_once_find_the_same_mode(tmp_path: Path, links: bool) -> None:
+    renaming(tmp_path)
+    context = multiprocessing.get_context("spawn")
+    barrier, made = context.Barrier(PROCESSES), context.SimpleQueue()
+    processes = [context.Process(target=make, args=(tmp_path, links, barrier, made)) for _ in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE_S)
+    assert [process.exitcode for process in processes] == [0] * PROCESSES
+    answers = {made.get() for _ in range(PROCESSES * ROUNDS)}
+    assert len(answers) == ROUNDS  # one id for each, whoever asked
+    assert not any(read_only for _, _, read_only in answers)
+    wanted = '"commit_mode":"link"' if links else '"commit_mode":"rename-noreplace"'
+    for turn in range(ROUNDS):
+        assert wanted in (tmp_path / str(turn) / "localreg.json").read_text()
+        assert [path.name for path in (tmp_path / str(turn)).iterdir()] == ["localreg.json"]
 
 
 def test_links_are_preferred(tmp_path: Path) -> None:

@@ -687,6 +687,52 @@ def test_sharing_takes_nothing_away_and_leaves_folders_of_others_alone(tmp_path:
     assert mode(tmp_path) == 0o750
 
 
+@posix
+def test_a_shared_folder_is_met_by_nobody_without_its_permissions(
+    tmp_path: Path, private_umask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path / "r", shared="group")
+    chmod, early = os.chmod, list[Path]()
+
+    def look(target: int | str, bits: int) -> None:
+        early.extend(path for path in (tmp_path / "r", tmp_path / "r/a", tmp_path / "r/tmp") if is_private(path))
+        chmod(target, bits)
+
+    monkeypatch.setattr(os, "chmod", look)
+    store.put_if_absent("a/1", b"x")
+    assert early == []
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == ["a", "tmp"]
+
+
+def is_private(path: Path) -> bool:
+    return path.exists() and mode(path) != 0o2770
+
+
+@posix
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+def test_shared_folders_are_made_without_exclusive_renames_too(
+    tmp_path: Path, private_umask: None, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(local_module, "rename_noreplace", fail_always(OSError(number, "unsupported")))
+    store = LocalStore(tmp_path / "r", shared="group")
+    assert store.put_if_absent("a/1", b"x")
+    assert store.put_if_absent("a/2", b"x")
+    assert mode(tmp_path / "r/a") == 0o2770
+    assert files(store) == ["a/1", "a/2"]
+    (tmp_path / "staged").mkdir()
+    with pytest.raises(FileExistsError):
+        local_module._rename_folder(str(tmp_path / "staged"), str(tmp_path / "r/a"))
+
+
+@posix
+def test_a_folder_on_its_way_shows_in_no_listing(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.put("a/1", b"")
+    (tmp_path / ".vision.0123456789abcdef.tmp").mkdir()
+    assert store.folders("") == ["a"]
+    assert list(store.list("")) == ["a/1"]
+
+
 def test_an_unknown_shared_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="'umask', 'group' or 'all'"):
         LocalStore(tmp_path, shared="0664")
