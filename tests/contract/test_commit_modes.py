@@ -219,6 +219,17 @@ def test_a_link_that_replaces_is_found_out(tmp_path: Path, monkeypatch: pytest.M
     assert LocalStore(tmp_path, staging="").commit_mode() is None
 
 
+def test_a_link_that_always_finds_something_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(source: str, target: str) -> None:
+        if target.endswith(".aside.tmp"):
+            raise OSError(errno.ENOTSUP, "not supported")
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr(os, "link", link)
+    without_renames(monkeypatch)
+    assert LocalStore(tmp_path, staging="").commit_mode() is None
+
+
 def test_a_registry_of_links_in_a_place_without_links_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = localreg.open(tmp_path)
     registry.create_model("a")

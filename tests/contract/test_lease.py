@@ -261,7 +261,6 @@ def test_a_child_of_a_fork_does_not_hold_its_parents_lease(tmp_path: Path, world
     child = os.fork()
     if child == 0:
         try:
-            ana.release()
             world.after(SECONDS * 0.5, lambda: store.put(LEASE, b"alive"))
             commit(ana)
         except ConflictError:
@@ -269,6 +268,29 @@ def test_a_child_of_a_fork_does_not_hold_its_parents_lease(tmp_path: Path, world
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_of_a_fork_does_not_release_its_parents_lease(tmp_path: Path, world: World) -> None:
+    store = LocalStore(tmp_path)
+    ana = lease(store, world)
+    commit(ana)
+    child = os.fork()
+    if child == 0:
+        ana.release()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert holder(store).actor == "ana"
+
+
+def test_who_lost_the_lease_within_its_time_takes_nothing_from_the_next(store: Store, world: World) -> None:
+    ana, ben = lease(store, world), lease(store, world, "ben")
+    commit(ana)
+    store.delete(LEASE)
+    commit(ben)
+    ana.release()
+    assert holder(store).actor == "ben"
 
 
 # In a registry

@@ -254,6 +254,17 @@ def test_a_child_that_lives_on_holds_nothing_when_its_parent_lets_go(store: Loca
         assert take(store).taken
 
 
+@posix
+def test_a_copy_of_the_descriptor_somewhere_keeps_nothing(store: LocalStore) -> None:
+    turn = take(store)
+    copy = os.dup(turn._descriptor)  # as in a child between its fork and its first line
+    try:
+        turn.release()
+        assert take(store).taken
+    finally:
+        os.close(copy)
+
+
 @needs_fork
 def test_a_child_that_lives_on_holds_nothing_when_its_parent_is_killed(store: LocalStore) -> None:
     program = HOLD.replace(
