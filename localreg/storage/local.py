@@ -32,8 +32,8 @@ from localreg.errors import (
     ReadOnlyError,
     StorageError,
 )
+from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
 from localreg.storage.queue import LockQueue
-from localreg.storage.rename import rename_noreplace
 from localreg.storage.store import STAGING, check_path, is_temporary
 
 if TYPE_CHECKING:
@@ -60,8 +60,6 @@ _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Answers that a file system gives instead of acting; after any other, the act may have been done.
 _REFUSALS = _FORBIDDEN | _FULL | {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}
-# What links and exclusive renames fail with where a file system has none.
-_UNSUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EMLINK})
 # Some shares have no fsync of folders. Failing every commit there would make nothing safer (PostgreSQL does the same).
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF})
 
@@ -95,8 +93,8 @@ class LocalStore:
             commit_mode: how `put_if_absent` publishes: `"link"`, `"rename-noreplace"`, or `"single-writer"`, which is
                 exclusive only among callers that keep each other out by other means.
         """
-        if commit_mode not in _PUBLISH:
-            raise InvalidInputError(f"unknown commit mode {commit_mode!r}: choose one of {', '.join(_PUBLISH)}")
+        if commit_mode not in PUBLISH:
+            raise InvalidInputError(f"unknown commit mode {commit_mode!r}: choose one of {', '.join(PUBLISH)}")
         if shared not in _FILE_BITS:
             raise InvalidInputError(f"unknown shared mode {shared!r}: choose 'umask', 'group' or 'all'")
         self._root = os.path.abspath(root)
@@ -230,7 +228,9 @@ class LocalStore:
         """See `Store.commit_mode`; asks the file system by doing it. Makes the folder if it is missing."""
         names = [self._stage(f"{self._base}probe", b"") for _ in range(2)]
         try:
-            return next((mode for mode in ("link", "rename-noreplace") if _is_exclusive(mode, *names)), None)
+            return next((mode for mode in ("link", "rename-noreplace") if is_exclusive(mode, *names)), None)
+        except OSError as error:
+            raise _unwritable(names[0], error) from error
         finally:
             for name in names:
                 _discard(name)
@@ -291,13 +291,13 @@ class LocalStore:
         return descriptor
 
     def _link(self, temporary: str, final: str, *, make: bool) -> bool:
-        publish = _PUBLISH[self._commit_mode]
+        publish = PUBLISH[self._commit_mode]
         try:
             self._with_folder(lambda: publish(temporary, final), final, make=make)
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno in _UNSUPPORTED and not _is_possible(self._commit_mode, temporary):
+            if error.errno in UNSUPPORTED and not is_possible(self._commit_mode, temporary):
                 raise self._no_such_mode(final, error) from error
             raise _unpublished(final, error) from error
         return True
@@ -361,7 +361,7 @@ class LocalStore:
         os.mkdir(staged)
         try:
             _grant(staged, bits)
-            _rename_folder(staged, new)
+            rename_folder(staged, new)
         except BaseException:
             with suppress(OSError):
                 os.rmdir(staged)
@@ -465,59 +465,6 @@ class _Gone(FileNotFoundError):
 
     def __init__(self, missing: str) -> None:
         super().__init__(errno.ENOENT, f"{missing} is not there any more")
-
-
-def _link(source: str, target: str) -> None:
-    os.link(source, target)
-
-
-def _replace_if_absent(source: str, target: str) -> None:
-    """Check, then act: for one writer at a time."""
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-    os.replace(source, target)
-
-
-_PUBLISH: Final[dict[str, Callable[[str, str], None]]] = {
-    "link": _link,
-    "rename-noreplace": rename_noreplace,
-    "single-writer": _replace_if_absent,
-}
-
-
-def _is_possible(mode: str, temporary: str) -> bool:
-    """Whether a file can be published so beside itself, where no permission can be in the way."""
-    aside = f"{temporary[: -len('.tmp')]}.aside.tmp"
-    try:
-        _PUBLISH[mode](temporary, aside)
-    except OSError as error:
-        return error.errno not in _UNSUPPORTED
-    finally:
-        _discard(aside)
-    return True
-
-
-def _is_exclusive(mode: str, first: str, second: str) -> bool:
-    """Whether publishing so in the place of another file fails because that is there, and else does not."""
-    try:
-        _PUBLISH[mode](first, second)
-    except FileExistsError:
-        return _is_possible(mode, second)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise _unwritable(second, error) from error
-    return False
-
-
-def _rename_folder(source: str, target: str) -> None:
-    try:
-        rename_noreplace(source, target)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from error
-        os.rename(source, target)  # replaces an empty folder at most, which others reach by its name only
 
 
 def _folder_prefix(prefix: str) -> str:

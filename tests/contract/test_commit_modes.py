@@ -17,9 +17,8 @@ import pytest
 
 import localreg
 from localreg.errors import InvalidInputError, ReadOnlyError, StorageError
-from localreg.storage import LocalStore
-from localreg.storage import local as local_module
-from localreg.storage.rename import rename_noreplace
+from localreg.storage import LocalStore, publishing
+from localreg.storage.publishing import rename_noreplace
 from tests.contract.test_local_store import files, mounted, renaming
 
 PROCESSES, ROUNDS, PATIENCE_S = 4, 40, 60
@@ -38,7 +37,7 @@ def without_links(monkeypatch: pytest.MonkeyPatch, number: int = errno.EPERM) ->
 
 
 def without_renames(monkeypatch: pytest.MonkeyPatch, number: int = errno.EINVAL) -> None:
-    monkeypatch.setitem(local_module._PUBLISH, "rename-noreplace", refuse(number))
+    monkeypatch.setitem(publishing.PUBLISH, "rename-noreplace", refuse(number))
 
 
 def race(root: Path, me: int, barrier: Barrier, won: SimpleQueue[tuple[int, int]]) -> None:
@@ -109,7 +108,7 @@ def test_a_renamed_file_is_synced_before_and_its_folder_after(tmp_path: Path, mo
         rename(source, target)
 
     monkeypatch.setattr(os, "fsync", sync)
-    monkeypatch.setitem(local_module._PUBLISH, "rename-noreplace", publish)
+    monkeypatch.setitem(publishing.PUBLISH, "rename-noreplace", publish)
     assert store.put_if_absent("log/2", b"x")
     assert seen == ["fsync file", "rename", "fsync folder"]
     assert files(store) == ["log/1", "log/2"]
@@ -208,7 +207,7 @@ def test_a_rename_that_replaces_in_spite_of_being_asked_not_to_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_links(monkeypatch)
-    monkeypatch.setitem(local_module._PUBLISH, "rename-noreplace", os.replace)
+    monkeypatch.setitem(publishing.PUBLISH, "rename-noreplace", os.replace)
     assert LocalStore(tmp_path, staging="").commit_mode() is None
     assert list(tmp_path.iterdir()) == []
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localreg.errors import AlreadyExistsError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
-from localreg.storage import LocalStore
+from localreg.storage import LocalStore, publishing
 from localreg.storage import local as local_module
-from localreg.storage.rename import rename_noreplace
+from localreg.storage.publishing import rename_noreplace
 from tests.contract.store_contract import StoreContract
 
 if TYPE_CHECKING:
@@ -713,7 +713,7 @@ def is_private(path: Path) -> bool:
 def test_shared_folders_are_made_without_exclusive_renames_too(
     tmp_path: Path, private_umask: None, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(local_module, "rename_noreplace", fail_always(OSError(number, "unsupported")))
+    monkeypatch.setattr(publishing, "rename_noreplace", fail_always(OSError(number, "unsupported")))
     store = LocalStore(tmp_path / "r", shared="group")
     assert store.put_if_absent("a/1", b"x")
     assert store.put_if_absent("a/2", b"x")
@@ -721,7 +721,7 @@ def test_shared_folders_are_made_without_exclusive_renames_too(
     assert files(store) == ["a/1", "a/2"]
     (tmp_path / "staged").mkdir()
     with pytest.raises(FileExistsError):
-        local_module._rename_folder(str(tmp_path / "staged"), str(tmp_path / "r/a"))
+        publishing.rename_folder(str(tmp_path / "staged"), str(tmp_path / "r/a"))
 
 
 @posix
