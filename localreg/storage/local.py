@@ -226,8 +226,10 @@ class LocalStore:
 
     def commit_mode(self) -> str | None:
         """See `Store.commit_mode`; asks the file system by doing it. Makes the folder if it is missing."""
-        names = [self._stage(f"{self._base}probe", b"") for _ in range(2)]
+        names = [f"{self._base}.probe.{os.urandom(8).hex()}.tmp" for _ in range(2)]
         try:
+            for name in names:  # not synced: whether a mode works shows without
+                os.close(self._create(name, name))
             return next((mode for mode in ("link", "rename-noreplace") if is_exclusive(mode, *names)), None)
         except OSError as error:
             raise _unwritable(names[0], error) from error
