@@ -420,8 +420,8 @@ def open_registry(
         shared: for a registry that is made now: who else may write, `umask`, `group` or `all`.
         storage_options: for fsspec's file system of a remote address: credentials, `endpoint_url`. Never written
             anywhere, nor shown.
-        commit_mode: for a registry that is made now; None = what the place can do. `single-writer` must be asked for,
-            and is not there yet.
+        commit_mode: for a registry that is made now: how commits are published; None = what the place proves to allow.
+            `single-writer` where it proves nothing: writers then take turns by a lease, weaker than a proof.
         offline: read what this machine's cache holds of a remote registry, and ask nothing of the network. Shows the
             last commit that was read here, not the newest.
 
@@ -429,8 +429,8 @@ def open_registry(
         NotFoundError: read-only, and there is no registry.
         InvalidInputError: no place where a registry can lie, a malformed namespace, or a package that is missing.
         FormatError: the folder holds something else, or a registry of a newer format.
-        StorageError: the place cannot be reached, refuses the credentials, or (code `"no_conditional_put"`) would let
-            two writers overwrite each other's commits.
+        StorageError: the place cannot be reached, refuses the credentials, or (codes `"no_conditional_put"` and
+            `"no_commit_mode"`) would let two writers overwrite each other's commits.
     """
     if not isinstance(shared, str) or shared not in MODES:
         raise InvalidInputError(f"shared is {shown_value(shared)}; it must be one of {', '.join(MODES)}")

@@ -7,7 +7,7 @@ else reads: the newest state, the state at an earlier commit, the entries themse
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -331,11 +331,26 @@ class Log:
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
-    def publish(self, head: Head, changes: Sequence[Change], provenance: Provenance, commit_id: str) -> Entry | None:
+    def publish(
+        self,
+        head: Head,
+        changes: Sequence[Change],
+        provenance: Provenance,
+        commit_id: str,
+        *,
+        visible: Callable[[], None] | None = None,
+    ) -> Entry | None:
         """Make the changes the commit after `head`.
 
         This is the commit point: when it returns an entry, the commit is durable and visible to all; when it returns
         None, another writer's commit took the number and nothing of ours was written.
+
+        Args:
+            head: what it follows.
+            changes: what it says.
+            provenance: who, where and why.
+            commit_id: by which it is known again.
+            visible: see `Store.put_if_absent`.
 
         Raises:
             StorageError, ReadOnlyError: the store failed, and reading back shows that nothing was written.
@@ -347,7 +362,7 @@ class Log:
         for _ in range(PUBLISH_ATTEMPTS):
             try:
                 # Where entries were written before, a missing folder is a lost log, and no place for the next one.
-                if self.store.put_if_absent(path, data, make=entry.commit == 1):
+                if self.store.put_if_absent(path, data, make=entry.commit == 1, visible=visible):
                     return entry
             except ReadOnlyError:
                 raise
@@ -356,7 +371,7 @@ class Log:
             landed = self._landed(path, entry, doubt)
             if landed is not None:
                 return entry if landed else None
-            if doubt is not None and doubt.code in ("disk_full", "registry_gone"):
+            if doubt is not None and doubt.code in ("disk_full", "registry_gone", "no_commit_mode"):
                 break
         if doubt is not None and doubt.code != "doubtful":
             raise doubt

@@ -26,11 +26,12 @@ FORMAT = 1
 NAME = "localreg.json"
 FOLDER = ".localreg"
 MODES = ("umask", "group", "all")
-EXCLUSIVE: Final = ("link", "conditional")
+EXCLUSIVE: Final = ("link", "rename-noreplace", "conditional")
 """Commit modes with one promise, that an entry is created only if absent; each place keeps it by its own means, so that
 a copy from the one kind of place to the other goes on."""
 SINGLE_WRITER: Final = "single-writer"
 COMMIT_MODES: Final = (*EXCLUSIVE, SINGLE_WRITER)
+"""Those that this release writes in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class RegistryFile:
         registry: the registry's id, 32 hex digits.
         least_reader: oldest format version that a reader must know.
         least_writer: oldest format version that a writer must know.
-        commit_mode: how commits are published; this release knows `link` and `conditional`.
+        commit_mode: how commits are published: one of `COMMIT_MODES`.
         shared: who else may write, as in git's core.sharedRepository: `umask`, `group` or `all`.
     """
 
@@ -56,7 +57,7 @@ class RegistryFile:
     @property
     def writable(self) -> bool:
         """Whether this release knows enough to write here."""
-        return self.least_writer <= FORMAT and self.commit_mode in EXCLUSIVE and self.shared in MODES
+        return self.least_writer <= FORMAT and self.commit_mode in COMMIT_MODES and self.shared in MODES
 
 
 def find_location(uri: str | os.PathLike[str] | None) -> str:
@@ -75,20 +76,17 @@ def check_commit_mode(asked: str | None, *, remote: bool) -> None:
     """Raise unless it is a commit mode that may be asked for at such a place.
 
     Raises:
-        InvalidInputError: it is unknown, not there yet, or another than the place's own.
+        InvalidInputError: it is unknown, or none that such a place can have.
     """
     if asked is not None and asked not in COMMIT_MODES:
         raise InvalidInputError(
             f"commit_mode is {shown_value(asked)}; it must be one of {', '.join(COMMIT_MODES)}, or left out"
         )
-    if asked == SINGLE_WRITER:
+    own = ("conditional", SINGLE_WRITER) if remote else ("link", "rename-noreplace", SINGLE_WRITER)
+    if asked is not None and asked not in own:
         raise InvalidInputError(
-            f"commit_mode {SINGLE_WRITER!r} is not there yet; keep the registry in a folder, or in a store that "
-            "creates files only if absent",
-            code="not_there_yet",
+            f"commit_mode is {asked!r}, and such a place has {' or '.join(map(repr, own))}; leave it out"
         )
-    if asked not in (None, _own_mode(remote)):
-        raise InvalidInputError(f"commit_mode is {asked!r}, and such a place has {_own_mode(remote)!r}; leave it out")
 
 
 def root_store(
@@ -151,7 +149,7 @@ def _local(path: Path, shared: str) -> Store:
 
 
 def open_or_make(
-    store: Store, *, make: bool, shared: str = "umask", offline: bool = False
+    store: Store, *, make: bool, shared: str = "umask", commit_mode: str | None = None, offline: bool = False
 ) -> tuple[RegistryFile, bool]:
     """The registry file in a folder, and whether it was made by this call.
 
@@ -160,13 +158,20 @@ def open_or_make(
     Raises:
         NotFoundError: nothing is there, and `make` is false.
         FormatError: the folder holds something else, or a format that is too new.
-        StorageError: of code `"no_conditional_put"`; the place cannot hold a registry that several write to.
+        StorageError: of code `"no_conditional_put"` or `"no_commit_mode"`; the place has no way to publish that is
+            proven, and none was asked for.
+        InvalidInputError: the registry is there, and has another commit mode than was asked for.
     """
     data = store.get(NAME)
     if data is None and offline:
         data = store.recall(NAME)
     if data is not None:
         file = _parse(data, store)
+        if commit_mode not in (None, file.commit_mode):
+            raise InvalidInputError(
+                f"{store.uri} was made with the commit mode {file.commit_mode!r}, which stays as it is; open it "
+                "without commit_mode"
+            )
         store.remember(NAME, data)
         return file, False
     if offline:
@@ -180,33 +185,37 @@ def open_or_make(
     _refuse_foreign(store)
     if shared not in MODES:
         raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")
-    made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, _mode_of(store), shared)
+    mode = commit_mode if commit_mode == SINGLE_WRITER else _proven_mode(store, commit_mode)
+    made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, mode, shared)
     data = f"{canonical(asdict(made))}\n".encode()
-    if store.put_if_absent(NAME, data):
+    if store.publishing(mode).put_if_absent(NAME, data):
         store.remember(NAME, data)
         return made, True
-    return open_or_make(store, make=False)
+    return open_or_make(store, make=False, commit_mode=commit_mode)
 
 
-def _mode_of(store: Store) -> str:
-    """The commit mode of a registry that is made in a store."""
-    mode = _own_mode(store.remote)
-    if not store.remote:
-        return mode
-    from localreg.storage.probe import probe
+def _proven_mode(store: Store, asked: str | None) -> str:
+    """The commit mode of a registry that is made in a store: the one asked for, or the one that the place shows."""
+    if store.remote:
+        from localreg.storage.probe import probe
 
-    found = probe(store)
-    if found:
+        found = probe(store)
+        if not found:
+            return "conditional"
         raise StorageError(
             f"cannot make a registry at {store.uri}: {found}, so that two writers could overwrite each other's "
             f"commits; choose another place, or ask for commit_mode={SINGLE_WRITER!r}; nothing was made",
             code="no_conditional_put",
         )
+    mode = asked or store.commit_mode()
+    if mode is None:
+        raise StorageError(
+            f"cannot make a registry at {store.uri}: nothing there makes a file appear for exactly one of two writers "
+            "(no hard links, no renames that replace nothing); choose another file system or, if there will be one "
+            f"writer at a time, say commit_mode={SINGLE_WRITER!r}",
+            code="no_commit_mode",
+        )
     return mode
-
-
-def _own_mode(remote: bool) -> str:
-    return "conditional" if remote else "link"
 
 
 def _refuse_foreign(store: Store) -> None:

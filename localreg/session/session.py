@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from localreg.errors import AccessDeniedError, ConflictError, InvalidInputError, ReadOnlyError
@@ -32,7 +33,8 @@ from localreg.session.location import (
 )
 from localreg.session.proof import Proof
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
-from localreg.storage import Store
+from localreg.session.turns import Turns
+from localreg.storage import Lease, Store
 
 if TYPE_CHECKING:
     from localreg.log.verify import VerifyReport
@@ -111,6 +113,8 @@ class Session:
         self._others: dict[str, Session] = {}
         self._as_of: AsOf | None = None
         self._lock = threading.RLock()
+        self._turns = Turns(self.store)
+        self._lease = Lease(self.store, actor=actor, host=host()) if file.commit_mode == SINGLE_WRITER else None
         _sessions.add(self)
 
     def __repr__(self) -> str:
@@ -249,8 +253,10 @@ class Session:
         return Session(self.root, self.file, name, actor=self.actor).at(time=self._as_of.time)
 
     def close(self) -> None:
-        """Let go of state and connections; the session can still be used, and loads them again."""
+        """Let go of state, connections and lease; the session can still be used, and gets them again."""
         with self._lock:
+            if self._lease is not None:
+                self._lease.release()
             self._engine = self._databases = None
             if self._as_of is None:
                 self._state = None
@@ -342,27 +348,45 @@ class Session:
         provenance = Provenance(self.actor, host(), message)
         commit_id = new_id()
         ids: dict[tuple[int, str, str], str] = {} if prepared is None else prepared.ids
+        losses, lost_s = 0, 0.0
         while True:
-            with self._lock:
+            with self._turns.take(losses, lost_s, self.state) as turn, self._lock:
+                began = time.monotonic()
                 state = self.state()
-                refuse_unknown_to_writers(((row.name, row.fields) for row in state.children(FEATURE)), self.store.uri)
-                changes = prepared
-                if changes is None or changes.before.head != state.head:
-                    if prepared is not None:
-                        refuse_overlap(prepared, state)
-                    changes = self._run(operations, self._new_changes(state, ids))
-                    if prepared is not None:
-                        refuse_other_outcome(prepared, changes)
-                if not changes.made:
+                made = self._changes_of(operations, prepared, state, ids)
+                if not made:
                     return state
-                made = [*self._genesis(state), *changes.made]
-                for precondition in preconditions:
-                    precondition(state, changes.draft, made)
-                self.proof.require()
-                entry = self.log.publish(state.head, made, provenance, commit_id)
+                if self._lease is None:
+                    self.proof.require()
+                with nullcontext() if self._lease is None else self._lease.hold(commit_id):
+                    entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
                 if entry is not None:
                     self._state = self.log.with_snapshot(fold(state, [entry]))
                     return self._state
+            losses, lost_s = losses + 1, time.monotonic() - began
+
+    def _changes_of(
+        self,
+        operations: Sequence[Operation],
+        prepared: Changes | None,
+        state: State,
+        ids: dict[tuple[int, str, str], str],
+    ) -> list[Change]:
+        """What operations change in the newest state, with what the first commit says first; nothing is refused."""
+        refuse_unknown_to_writers(((row.name, row.fields) for row in state.children(FEATURE)), self.store.uri)
+        changes = prepared
+        if changes is None or changes.before.head != state.head:
+            if prepared is not None:
+                refuse_overlap(prepared, state)
+            changes = self._run(operations, self._new_changes(state, ids))
+            if prepared is not None:
+                refuse_other_outcome(prepared, changes)
+        if not changes.made:
+            return []
+        made = [*self._genesis(state), *changes.made]
+        for precondition in preconditions:
+            precondition(state, changes.draft, made)
+        return made
 
     def _run(self, operations: Sequence[Operation], changes: Changes) -> Changes:
         for operation in operations:
@@ -425,8 +449,10 @@ def open_session(
     location = find_location(uri)
     place = root_store(location, shared=shared, storage_options=storage_options, offline=offline)
     check_commit_mode(commit_mode, remote=place.remote)
-    file, made = open_or_make(place, make=not read_only, shared=shared, offline=offline)
+    file, made = open_or_make(place, make=not read_only, shared=shared, commit_mode=commit_mode, offline=offline)
     root = bound(place, location, file)
+    if file.writable:
+        root = root.publishing(file.commit_mode)
     return Session(
         root,
         file,
@@ -440,13 +466,11 @@ def open_session(
 def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:
     if asked:
         return "it was opened read-only"
-    if file.commit_mode == SINGLE_WRITER:
-        return f"its commit mode is {SINGLE_WRITER}, which this release can read but not write yet"
     if not file.writable:
         return "it was made by a newer localreg, which this release can read but not write; upgrade"
     if root.remote and not root.writable():
         return "such an address can only be read; copy the registry to a place that can be written to"
-    if not root.exclusive:
+    if not root.exclusive and file.commit_mode != SINGLE_WRITER:
         return "such a place cannot create files only if absent, so two writers would overwrite each other's commits"
     return "" if root.writable() else "this process may not write there; check the folder's permissions"
 

@@ -1,22 +1,25 @@
-"""A store in a folder of a local disk (or of a mount that has hard links).
+"""A store in a folder of a local disk, or of a mount that behaves like one.
 
 Publishing is `link`: of all ways to make a file appear on POSIX it alone is at once exclusive (unlike `rename`) and
 whole (unlike `O_EXCL`, which shows the file before its content). The order of a publish is fixed, and held by a test:
 write the temporary file, fsync it, link, fsync the folder, unlink. A crash at any point leaves either nothing or
-the whole file, and at most a temporary file that no listing shows.
+the whole file, and at most a temporary file that no listing shows. Where there are no links (Windows shares, exFAT) a
+rename that replaces nothing takes its place, in the same order. The two exclude each other, too.
 
-Accepted: a folder is made durable, and shared, by whoever makes it, a moment after it appears. If that process dies in
-between, others who find the folder rely on the file system to write a folder's own entry no later than what is synced
-within it, as journals do; and the group may have to be let in by hand.
+Accepted: a folder is made durable by whoever makes it, a moment after it appears. If that process dies in between,
+others who find the folder rely on the file system to write a folder's own entry no later than what is synced within it,
+as journals do.
 """
 
 from __future__ import annotations
 
 import builtins
+import copy
 import errno
 import io
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
@@ -30,6 +33,8 @@ from localreg.errors import (
     ReadOnlyError,
     StorageError,
 )
+from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
+from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, check_path, is_temporary
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ _FILE_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o660, "all": 0o664}
 _FOLDER_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o2770, "all": 0o2775}
 
 _POSIX = os.name == "posix"
+_LOCK: Final = "queue.lock"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
@@ -67,7 +73,15 @@ class LocalStore:
     unmounted or moved under an open handle leaves an empty folder or none, and a commit written there would be lost.
     """
 
-    def __init__(self, root: Path, *, staging: str = STAGING, shared: str = "umask", marker: str = "") -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        staging: str = STAGING,
+        shared: str = "umask",
+        marker: str = "",
+        commit_mode: str = "link",
+    ) -> None:
         """Look at `root`, which need not exist.
 
         Args:
@@ -77,7 +91,11 @@ class LocalStore:
             shared: who else may use the files and folders that this store makes, as git's `core.sharedRepository`:
                 `"umask"`, whom the umask lets; `"group"`, also the group; `"all"`, everybody may also read.
             marker: name of the file by which the root is known; scopes make folders only where it is. "" = no such.
+            commit_mode: how `put_if_absent` publishes: `"link"`, `"rename-noreplace"`, or `"single-writer"`, which is
+                exclusive only among callers that keep each other out by other means.
         """
+        if commit_mode not in PUBLISH:
+            raise InvalidInputError(f"unknown commit mode {commit_mode!r}: choose one of {', '.join(PUBLISH)}")
         if shared not in _FILE_BITS:
             raise InvalidInputError(f"unknown shared mode {shared!r}: choose 'umask', 'group' or 'all'")
         self._root = os.path.abspath(root)
@@ -85,6 +103,7 @@ class LocalStore:
         self._staging = check_path(staging) if staging else ""
         self._shared = shared
         self._marker = check_path(marker) if marker else ""
+        self._commit_mode = commit_mode
         self._top = ""  # of a scope in a root with a marker: that root
 
     def __repr__(self) -> str:
@@ -128,17 +147,37 @@ class LocalStore:
             _discard(temporary)
         _settle(final)
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(
+        self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
+    ) -> bool:
         """See `Store.put_if_absent`."""
         final = self._native(path)
         temporary = self._stage(final, data, make=make)
         try:
             created = self._link(temporary, final, make=make)
             if created:
+                if visible is not None:
+                    visible()
                 _settle(final)
         finally:
             _discard(temporary)
         return created
+
+    def queue(self) -> LockQueue | None:
+        """See `Store.queue`; a lock on a file in the staging folder. A store without that folder has no queue."""
+        return LockQueue(self._open_lock) if self._staging else None
+
+    def _open_lock(self) -> int:
+        where = f"{self._base}{self._staging}/{_LOCK}"
+        try:
+            return os.open(where, os.O_RDWR)
+        except FileNotFoundError:
+            temporary = self._stage(where, b"")  # so that nobody meets it without the permissions that it needs
+            try:
+                self._link(temporary, where, make=True)
+            finally:
+                _discard(temporary)
+            return os.open(where, os.O_RDWR)
 
     def sync(self, path: str) -> None:
         """See `Store.sync`."""
@@ -200,7 +239,9 @@ class LocalStore:
 
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""
-        scope = LocalStore(Path(self._native(folder)), shared=self._shared, marker=self._marker)
+        scope = LocalStore(
+            Path(self._native(folder)), shared=self._shared, marker=self._marker, commit_mode=self._commit_mode
+        )
         scope._top = self._top or (self._root if self._marker else "")
         return scope
 
@@ -210,6 +251,25 @@ class LocalStore:
         nearest = next((folder for folder in (root, *root.parents) if os.path.lexists(folder)), root)
         effective = os.access in os.supports_effective_ids
         return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK, effective_ids=effective)
+
+    def commit_mode(self) -> str | None:
+        """See `Store.commit_mode`; asks the file system by doing it. Makes the folder if it is missing."""
+        names = [f"{self._base}.probe.{os.urandom(8).hex()}.tmp" for _ in range(2)]
+        try:
+            for name in names:  # not synced: whether a mode works shows without
+                os.close(self._create(name, name))
+            return next((mode for mode in ("link", "rename-noreplace") if is_exclusive(mode, *names)), None)
+        except OSError as error:
+            raise _unwritable(names[0], error) from error
+        finally:
+            for name in names:
+                _discard(name)
+
+    def publishing(self, commit_mode: str) -> LocalStore:
+        """See `Store.publishing`; what was made in a bucket goes on by the means of this folder."""
+        twin = copy.copy(self)
+        twin._commit_mode = commit_mode if commit_mode in PUBLISH else "link"
+        return twin
 
     def _native(self, path: str) -> str:
         return self._base + check_path(path)
@@ -261,13 +321,25 @@ class LocalStore:
         return descriptor
 
     def _link(self, temporary: str, final: str, *, make: bool) -> bool:
+        publish = PUBLISH[self._commit_mode]
         try:
-            self._with_folder(lambda: os.link(temporary, final), final, make=make)
+            self._with_folder(lambda: publish(temporary, final), final, make=make)
         except FileExistsError:
             return False
         except OSError as error:
+            if error.errno in UNSUPPORTED and not is_possible(self._commit_mode, temporary):
+                raise self._no_such_mode(final, error) from error
             raise _unpublished(final, error) from error
         return True
+
+    def _no_such_mode(self, final: str, error: OSError) -> StorageError:
+        means = {"link": "hard links"}.get(self._commit_mode, "renames that replace nothing")
+        return StorageError(
+            f"cannot write {final}: this registry is committed to by {means} (commit_mode {self._commit_mode!r}), and "
+            f"the file system that it lies on now has none ({error.strerror}); nothing was changed; copy it to one "
+            "that has",
+            code="no_commit_mode",
+        )
 
     def _with_folder(self, act: Callable[[], _T], *wheres: str, make: bool = True) -> _T:
         """Try first, and make the folders of `wheres` only if that fails: usually they are there.
@@ -301,13 +373,29 @@ class LocalStore:
                 folder = os.path.dirname(folder)
             missing += [new for new in chain if new not in missing]
         for new in missing:
-            # Another process may be faster. It grants the permissions, but has perhaps not synced yet when we go on.
+            # Another process may be faster; it has perhaps not synced yet when we go on.
             with suppress(FileExistsError):
-                os.mkdir(new)
-                _grant(new, _FOLDER_BITS[self._shared])
+                self._make_folder(new)
         # All made first, then synced from the deepest up: a journal that writes one of them writes the others, too.
         for parent in sorted({os.path.dirname(new) for new in missing}, key=len, reverse=True):
             _sync_folder(parent)
+
+    def _make_folder(self, new: str) -> None:
+        """Make one folder; a shared one appears with its permissions, lest the group be shut out for a moment."""
+        bits = _FOLDER_BITS[self._shared]
+        if not (bits and _POSIX):
+            os.mkdir(new)
+            return
+        parent, _, name = new.rpartition("/")
+        staged = f"{parent}/.{name}.{os.urandom(8).hex()}.tmp"
+        os.mkdir(staged)
+        try:
+            _grant(staged, bits)
+            rename_folder(staged, new)
+        except BaseException:
+            with suppress(OSError):
+                os.rmdir(staged)
+            raise
 
     def _walk(self, prefix: str) -> Iterator[str]:
         for name in self._names(prefix):
@@ -414,10 +502,12 @@ def _folder_prefix(prefix: str) -> str:
 
 
 def _own_name(entry: os.DirEntry[str]) -> str | None:
-    """The name of what a store could have published, thus no link, device or temporary file; `name/` of a folder."""
+    """The name of what a store could have published, thus no link, device or temporary thing; `name/` of a folder."""
+    if is_temporary(entry.name):
+        return None
     if entry.is_dir(follow_symlinks=False):
         return entry.name + "/"
-    return entry.name if entry.is_file(follow_symlinks=False) and not is_temporary(entry.name) else None
+    return entry.name if entry.is_file(follow_symlinks=False) else None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, NamedTuple
 
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -81,14 +82,30 @@ class MemoryStore:
         with self._shelf.lock:
             self._shelf.files[key] = bytes(data)
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(
+        self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
+    ) -> bool:
         """See `Store.put_if_absent`; there are no folders to be missing."""
         key, content = self._key(path), bytes(data)
         with self._shelf.lock:
             if key in self._shelf.files:
                 return False
             self._shelf.files[key] = content
+        if visible is not None:
+            visible()
         return True
+
+    def queue(self) -> LockQueue | None:
+        """See `Store.queue`; there is none: an attempt costs less than waiting."""
+        return None
+
+    def commit_mode(self) -> str | None:
+        """See `Store.commit_mode`; as good as a link."""
+        return "link"
+
+    def publishing(self, commit_mode: str) -> MemoryStore:
+        """See `Store.publishing`; there is but one way."""
+        return self
 
     def sync(self, path: str) -> None:
         """See `Store.sync`; there is nothing to do."""

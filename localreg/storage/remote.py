@@ -26,6 +26,7 @@ from localreg.errors import AlreadyExistsError, LocalregError, NotFoundError, Re
 from localreg.storage.answers import Answer, answer_of, as_ours
 from localreg.storage.cache import FileCache, cache_folder, cache_limit, is_immutable
 from localreg.storage.link import Link, joined
+from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, check_path
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class RemoteStore:
         self._link = Link(address)
         self._base = ""
         self._staging = ""
+        self._plain = False
         self._offline = offline
         self._cache = _cache_of(address, "")
 
@@ -84,9 +86,13 @@ class RemoteStore:
 
     def of_registry(self, registry: str) -> RemoteStore:
         """The same store for the registry of that id: what the cache keeps of another one there is not shown."""
+        store = self._twin()
+        store._cache = _cache_of(self._link.address, registry)
+        return store
+
+    def _twin(self) -> RemoteStore:
         store = RemoteStore.__new__(RemoteStore)
         store.__dict__.update(self.__dict__)
-        store._cache = _cache_of(self._link.address, registry)
         return store
 
     # --- reading ----------------------------------------------------------------------------------------------------
@@ -185,13 +191,34 @@ class RemoteStore:
         """
         key, content = self._key(path), bytes(data)
         self._refuse_if_unwritable(path)
-        created = self._create(path, lambda: self._link.create(key, content))
+        if self._plain:
+            created = self.size(path) is None
+            if created:
+                self.put(path, content)
+        else:
+            created = self._create(path, lambda: self._link.create(key, content))
         if created:
             if visible is not None:
                 visible()
             if is_immutable(path):
                 self._cache.keep(key, content)
         return created
+
+    def queue(self) -> LockQueue | None:
+        """See `Store.queue`; none: whoever is late tries again."""
+        return None
+
+    def commit_mode(self) -> str | None:
+        """See `Store.commit_mode`; tries whether conditional puts hold."""
+        from localreg.storage.probe import probe
+
+        return None if probe(self) else "conditional"
+
+    def publishing(self, commit_mode: str) -> RemoteStore:
+        """See `Store.publishing`; a single writer looks, and then writes."""
+        store = self._twin()
+        store._plain = commit_mode == "single-writer"
+        return store
 
     def sync(self, path: str) -> None:
         """See `Store.sync`; what a store shows, it keeps."""
@@ -212,8 +239,7 @@ class RemoteStore:
 
     def scope(self, folder: str) -> RemoteStore:
         """See `Store.scope`; shares connection and cache."""
-        scope = RemoteStore.__new__(RemoteStore)
-        scope.__dict__.update(self.__dict__)
+        scope = self._twin()
         scope._base = self._key(folder) + "/"
         scope._staging = STAGING
         return scope

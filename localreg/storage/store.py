@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from localreg.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from localreg.storage.queue import LockQueue
 
 __all__ = ["STAGING", "Store", "check_path", "is_temporary"]
 
@@ -84,7 +86,9 @@ class Store(Protocol):
         """
         ...
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(
+        self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
+    ) -> bool:
         """Create `path` with `data`, unless it exists: the commit point.
 
         Exclusive (one True among all racers), whole (no reader sees a part), durable when True is returned. False
@@ -95,6 +99,8 @@ class Store(Protocol):
             data: its content.
             make: whether the folder may be made for it. False says that the folder was there before: if it is not,
                 it was lost, and a store that has folders refuses. Where paths are mere names, it means nothing.
+            visible: called, if this call creates the file, as soon as others see it, thus before it is durable; must
+                not raise. Whoever reads the file from then on and publishes a successor makes both durable.
 
         Returns:
             True if this call created the file; False if something is there already. A network share may say False
@@ -104,6 +110,24 @@ class Store(Protocol):
             StorageError: nothing was changed; or, with code `"doubtful"`, the file may be there: read it back; or,
                 with code `"registry_gone"`, the folder is missing and must not be made.
         """
+        ...
+
+    def queue(self) -> LockQueue | None:
+        """Where the writers of this scope can take turns; None where they cannot, or need not.
+
+        Spares lost races, and decides nothing: `put_if_absent` has one winner, whoever queued.
+        """
+        ...
+
+    def commit_mode(self) -> str | None:
+        """How a registry that is made here now will publish its entries, proven by trying; None if nothing is proven.
+
+        The value that `localreg.json` keeps (FORMAT.md, section 10). May make and remove temporary files.
+        """
+        ...
+
+    def publishing(self, commit_mode: str) -> Store:
+        """The same store, publishing as a registry's `localreg.json` says; itself, where there is but one way."""
         ...
 
     def sync(self, path: str) -> None:

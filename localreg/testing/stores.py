@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 from localreg.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
-    from localreg.storage.store import Store
+    from localreg.storage import LockQueue, Store
 
 __all__ = ["Call", "CrashedError", "FaultyStore"]
 
@@ -107,10 +107,25 @@ class FaultyStore:
         with self._call("put", path):
             self._store.put(path, data)
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(
+        self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
+    ) -> bool:
         """See `Store.put_if_absent`."""
         with self._call("put_if_absent", path):
-            return self._store.put_if_absent(path, data, make=make)
+            return self._store.put_if_absent(path, data, make=make, visible=visible)
+
+    def queue(self) -> LockQueue | None:
+        """See `Store.queue`; not counted, since nothing hangs on it."""
+        return self._store.queue()
+
+    def commit_mode(self) -> str | None:
+        """See `Store.commit_mode`."""
+        with self._call("commit_mode", ""):
+            return self._store.commit_mode()
+
+    def publishing(self, commit_mode: str) -> FaultyStore:
+        """See `Store.publishing`; shares the count and the fault."""
+        return self._twin(self._store.publishing(commit_mode), self._base)
 
     def sync(self, path: str) -> None:
         """See `Store.sync`."""
@@ -164,10 +179,13 @@ class FaultyStore:
 
     def scope(self, folder: str) -> FaultyStore:
         """See `Store.scope`; shares the count and the fault."""
-        scope = FaultyStore(self._store.scope(folder), fail_at=0, when="before")
-        scope._base = f"{self._base}{folder}/"
-        scope._plan = self._plan
-        return scope
+        return self._twin(self._store.scope(folder), f"{self._base}{folder}/")
+
+    def _twin(self, store: Store, base: str) -> FaultyStore:
+        twin = FaultyStore(store, fail_at=0, when="before")
+        twin._base = base
+        twin._plan = self._plan
+        return twin
 
     def writable(self) -> bool:
         """See `Store.writable`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import ground, remote, size
+from tests.benchmarks import ground, remote, size, writers
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 
@@ -18,13 +18,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="more rounds, steadier medians")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to measure: a real disk")
     parser.add_argument("--large", action="store_true", help="also a million models and 100,000 commits: half an hour")
-    parser.add_argument("--only", default="", help="only this group: ground, size, remote")
+    parser.add_argument("--only", default="", help="only this group: ground, size, writers, remote")
     arguments = parser.parse_args()
     with bench_folder(arguments.folder) as folder:
         print(f"on {file_system(folder)}, medians of {arguments.rounds} rounds\n")
         print(f"{'ratio':>7}  {'at most':>7}  {'ours ms':>9}  {'limit ms':>9}  what")
         bench = Bench(folder, arguments.rounds, arguments.large)
-        for name, group in (("ground", ground), ("size", size), ("remote", remote)):
+        for name, group in (("ground", ground), ("size", size), ("writers", writers), ("remote", remote)):
             if arguments.only in ("", name):
                 for figure in group.figures(bench):
                     print(line(figure), flush=True)
@@ -32,7 +32,7 @@ def main() -> None:
 
 def line(figure: Figure) -> str:
     """One row of the table; an exclamation mark where it falls short."""
-    at_most = "" if figure.at_most is None else f"{figure.at_most:g}"
+    at_most = "" if figure.at_most is None else f"{figure.at_most:.3g}"
     mark = "!" if figure.at_most is not None and figure.ratio > figure.at_most else " "
     times = f"{figure.ours * 1e3:9.3f}  {figure.limit * 1e3:9.3f}"
     return f"{figure.ratio:7.2f}{mark} {at_most:>7}  {times}  {figure.what}"

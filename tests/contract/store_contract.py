@@ -155,6 +155,13 @@ class StoreContract:
 
         assert watch(lambda: store.get(f"log/{turn}"), during=create) <= {None, content}
 
+    def test_it_is_told_when_the_created_file_can_be_seen(self, store: Store) -> None:
+        seen: list[bytes | None] = []
+        assert store.put_if_absent("log/1", b"x", visible=lambda: seen.append(store.get("log/1"))) is True
+        assert seen == [b"x"]
+        assert store.put_if_absent("log/1", b"y", visible=lambda: seen.append(store.get("log/1"))) is False
+        assert seen == [b"x"]
+
     def test_what_is_visible_can_be_synced_by_anybody(self, store: Store) -> None:
         store.put_if_absent("log/1.parquet", b"x")
         store.sync("log/1.parquet")

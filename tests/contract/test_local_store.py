@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localreg.errors import AlreadyExistsError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
-from localreg.storage import LocalStore
+from localreg.storage import LocalStore, publishing
 from localreg.storage import local as local_module
+from localreg.storage.publishing import rename_noreplace
 from tests.contract.store_contract import StoreContract
 
 if TYPE_CHECKING:
@@ -58,6 +59,38 @@ class TestScopeOfRegistry(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         return registry(tmp_path).scope("namespaces/vision")
+
+
+class TestStoreThatRenames(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return renaming(tmp_path)
+
+
+class TestScopeOfStoreThatRenames(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return renaming(tmp_path).scope("namespaces/vision")
+
+
+def renaming(folder: Path) -> LocalStore:
+    store = LocalStore(folder, commit_mode="rename-noreplace")
+    if not can_rename(folder):
+        pytest.skip("this file system or platform has no exclusive rename")
+    return store
+
+
+def can_rename(folder: Path) -> bool:
+    source, target = folder / "can.source", folder / "can.target"
+    source.touch()
+    try:
+        rename_noreplace(str(source), str(target))
+    except OSError:
+        return False
+    finally:
+        source.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+    return True
 
 
 def registry(folder: Path) -> LocalStore:
@@ -349,7 +382,7 @@ def test_a_refusal_to_publish_is_told_from_a_doubtful_answer(
     message: str,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail_always(OSError(number, os.strerror(number))))
+        patch.setattr(os, call, fail_at("a/1", OSError(number, os.strerror(number))))
         with pytest.raises(kind, match="read it back" if number == errno.EIO else message) as caught:
             VERBS[verb](store)
     assert caught.value.code == ("doubtful" if number == errno.EIO else code)
@@ -654,6 +687,52 @@ def test_sharing_takes_nothing_away_and_leaves_folders_of_others_alone(tmp_path:
     assert mode(tmp_path) == 0o750
 
 
+@posix
+def test_a_shared_folder_is_met_by_nobody_without_its_permissions(
+    tmp_path: Path, private_umask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path / "r", shared="group")
+    chmod, early = os.chmod, list[Path]()
+
+    def look(target: int | str, bits: int) -> None:
+        early.extend(path for path in (tmp_path / "r", tmp_path / "r/a", tmp_path / "r/tmp") if is_private(path))
+        chmod(target, bits)
+
+    monkeypatch.setattr(os, "chmod", look)
+    store.put_if_absent("a/1", b"x")
+    assert early == []
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == ["a", "tmp"]
+
+
+def is_private(path: Path) -> bool:
+    return path.exists() and mode(path) != 0o2770
+
+
+@posix
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+def test_shared_folders_are_made_without_exclusive_renames_too(
+    tmp_path: Path, private_umask: None, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(publishing, "rename_noreplace", fail_always(OSError(number, "unsupported")))
+    store = LocalStore(tmp_path / "r", shared="group")
+    assert store.put_if_absent("a/1", b"x")
+    assert store.put_if_absent("a/2", b"x")
+    assert mode(tmp_path / "r/a") == 0o2770
+    assert files(store) == ["a/1", "a/2"]
+    (tmp_path / "staged").mkdir()
+    with pytest.raises(FileExistsError):
+        publishing.rename_folder(str(tmp_path / "staged"), str(tmp_path / "r/a"))
+
+
+@posix
+def test_a_folder_on_its_way_shows_in_no_listing(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.put("a/1", b"")
+    (tmp_path / ".vision.0123456789abcdef.tmp").mkdir()
+    assert store.folders("") == ["a"]
+    assert list(store.list("")) == ["a/1"]
+
+
 def test_an_unknown_shared_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="'umask', 'group' or 'all'"):
         LocalStore(tmp_path, shared="0664")
@@ -771,6 +850,18 @@ def mode(path: Path) -> int:
 def fail_always(error: BaseException) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> None:
         raise error
+
+    return fail
+
+
+def fail_at(end: str, error: OSError) -> Callable[[str, str], None]:
+    """For the calls that publish: fails where the target is."""
+    link = os.link
+
+    def fail(source: str, target: str) -> None:
+        if target.endswith(end):
+            raise error
+        link(source, target)
 
     return fail
 

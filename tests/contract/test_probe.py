@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.remote import Server, options, store_at
 class Overwriting(MemoryStore):
     """Says yes to every conditional put."""
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(self, path: str, data: bytes, **how: Any) -> bool:
         self.put(path, data)
         return True
 
@@ -24,8 +25,8 @@ class Overwriting(MemoryStore):
 class OverwritingInSilence(MemoryStore):
     """Says no, and overwrites all the same."""
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
-        created = super().put_if_absent(path, data, make=make)
+    def put_if_absent(self, path: str, data: bytes, **how: Any) -> bool:
+        created = super().put_if_absent(path, data, **how)
         self.put(path, data)
         return created
 
@@ -37,7 +38,7 @@ class CheckThenWrite(MemoryStore):
         super().__init__()
         self._race = threading.Barrier(RACERS)
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(self, path: str, data: bytes, **how: Any) -> bool:
         if self.get(path) is not None:
             return False
         if data.startswith(b"racer"):
@@ -49,16 +50,16 @@ class CheckThenWrite(MemoryStore):
 class FirstWinsLastStays(CheckThenWrite):
     """One is told that it won, and another one's content is there."""
 
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(self, path: str, data: bytes, **how: Any) -> bool:
         if not data.startswith(b"racer"):
-            return super().put_if_absent(path, data, make=make)
+            return super().put_if_absent(path, data, **how)
         self._race.wait(30)
         self.put(path, b"racer of nobody")
         return data == b"racer 0"
 
 
 class Refusing(MemoryStore):
-    def put_if_absent(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def put_if_absent(self, path: str, data: bytes, **how: Any) -> bool:
         raise StorageError("not implemented", code="unsupported")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -228,10 +229,10 @@ class Answers:
         self._put, self._act, self._answer = store.put_if_absent, act, answer
         self.calls = 0
 
-    def __call__(self, path: str, data: bytes, *, make: bool = True) -> bool:
+    def __call__(self, path: str, data: bytes, **how: Any) -> bool:
         self.calls += 1
         if self._act:
-            self._put(path, data, make=make)
+            self._put(path, data, **how)
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer

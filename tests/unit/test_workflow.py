@@ -793,10 +793,10 @@ class Interfering:
         store = registry._session.log.store
         publish = store.put_if_absent
 
-        def put_if_absent(path: str, data: bytes, *, make: bool = True) -> bool:
+        def put_if_absent(path: str, data: bytes, **how: Any) -> bool:
             if acts:
                 acts.pop(0)()
-            return publish(path, data, make=make)
+            return publish(path, data, **how)
 
         store.put_if_absent = put_if_absent  # type: ignore[method-assign]
 
