@@ -35,6 +35,9 @@ __all__ = ["SNAPSHOT_EVERY", "Log", "PastEvents"]
 SNAPSHOT_EVERY = 64
 """Entries in the tail that make a snapshot worth its writing."""
 
+SNAPSHOT_OVERDUE = 4 * SNAPSHOT_EVERY
+"""Entries in the tail that show that nobody has written it."""
+
 SNAPSHOT_ROWS = 4_096
 """Changed records that do, too: each commit copies what changed since the snapshot."""
 
@@ -417,17 +420,21 @@ class Log:
     def with_snapshot(self, state: State) -> State:
         """The same state, on a snapshot just written if its tail has grown long.
 
-        A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all the same.
+        Of many writers it is the one with the round number who writes it; any other only when that one has not, for a
+        long while. A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all
+        the same.
         """
         state = self._on_newer_snapshot(state)
-        if state.head.commit - state.base.commit < SNAPSHOT_EVERY and state.changed < SNAPSHOT_ROWS:
+        commit, tail = state.head.commit, state.head.commit - state.base.commit
+        is_due = commit % SNAPSHOT_EVERY == 0 and tail >= SNAPSHOT_EVERY // 2
+        if not is_due and tail < SNAPSHOT_OVERDUE and state.changed < SNAPSHOT_ROWS:
             return state
         try:
             return self.write_snapshot(state)
         except LocalregError as error:
             import logging
 
-            where = self.name_of(f"commit {state.head.commit}")
+            where = self.name_of(f"commit {commit}")
             logging.getLogger("localreg").warning("no snapshot at %s: %s", where, error)
         return state
 
