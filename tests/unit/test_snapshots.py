@@ -1,0 +1,290 @@
+"""Sets of layers: how they grow, what a reader makes of damaged, missing and stale ones."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from pathlib import Path
+
+import pytest
+
+import localreg
+from localreg import Registry
+from localreg.errors import FormatError, StorageError
+from localreg.log import Change, Log, Provenance, State, fold, layer_writer, snapshot
+from localreg.log import history as history_module
+from localreg.log import log as log_module
+from localreg.log.entry import compose, now
+from localreg.log.history import History
+from localreg.log.layer import layer_commit
+from localreg.log.snapshot import LayeredBase
+from localreg.names import new_id
+from localreg.storage import LocalStore, Store
+
+REGISTRY = "cd" * 16
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return LocalStore(tmp_path)
+
+
+@pytest.fixture
+def log(store: Store) -> Log:
+    return Log(store, REGISTRY, "default")
+
+
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers and row groups of a few rows, a snapshot every fourth commit."""
+    monkeypatch.setattr(snapshot, "SMALL", 4)
+    monkeypatch.setattr(snapshot, "GROWTH", 2)
+    monkeypatch.setattr(layer_writer, "GROUP", 3)
+    monkeypatch.setattr(log_module, "SNAPSHOT_EVERY", 4)
+    monkeypatch.setattr(history_module, "GROWTH", 2)
+
+
+def grown(log: Log, commits: int, *, at_once: int = 1) -> State:
+    """Commits of new models, each followed by what a session does."""
+    state = log.load()
+    for number in range(commits):
+        ids = [new_id() for _ in range(at_once)]
+        changes = [
+            Change("model", "create", id, f"{number}-{place}", after={"id": id, "name": f"{number}-{place}"})
+            for place, id in enumerate(ids)
+        ]
+        entry = log.publish(state.head, changes, Provenance("ana", "host"), new_id())
+        assert entry is not None
+        state = log.with_snapshot(fold(state, [entry]))
+    return state
+
+
+def layers(state: State) -> list[int]:
+    assert isinstance(state.base, LayeredBase)
+    return [layer.rows for layer in state.base.layers]
+
+
+def refuse(commit: int) -> State:
+    raise AssertionError(f"folded from the log up to {commit}")
+
+
+def rows(state: State) -> dict[tuple[str, str], object]:
+    return {(row.kind, row.id): row for row in state.rows()}
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_set_has_few_layers_each_a_fraction_of_the_one_below(log: Log) -> None:
+    most = 0
+    state = log.load()
+    for _ in range(16):
+        state = grown_from(log, state, 4)
+        sizes = layers(state)
+        most = max(most, len(sizes))
+        assert sum(sizes) == state.head.commit
+        assert all(lower > max(4, 2 * upper) or upper <= 4 for lower, upper in itertools.pairwise(sizes))
+    assert 2 <= most <= 5
+    assert len(snapshot.paths(log.store)) <= 2 * most + 1, "two sets and no more"
+
+
+def grown_from(log: Log, state: State, commits: int) -> State:
+    for _ in range(commits):
+        id = new_id()
+        change = Change("model", "create", id, id, after={"id": id, "name": id})
+        entry = log.publish(state.head, [change], Provenance("ana", "host"), new_id())
+        assert entry is not None
+        state = log.with_snapshot(fold(state, [entry]))
+    return state
+
+
+@pytest.mark.usefixtures("_small")
+def test_row_groups_neither_grow_nor_crumble_however_often_they_are_merged(log: Log) -> None:
+    state = grown(log, 40, at_once=3)
+    assert isinstance(state.base, LayeredBase)
+    groups = [group.rows for group in state.base.layers[0].groups]
+    assert sum(groups) > 30
+    assert all(3 <= size < 6 for size in groups[:-1])
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_commit_of_many_records_is_followed_by_a_snapshot_at_once(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "SNAPSHOT_ROWS", 10)
+    assert grown(log, 1, at_once=10).base.commit == 1
+
+
+def test_the_one_with_the_round_number_writes_and_others_only_when_it_is_overdue(log: Log) -> None:
+    state = log.load()
+    for number in range(1, log_module.SNAPSHOT_OVERDUE + 1):
+        id = new_id()
+        change = Change("model", "create", id, id, after={"id": id, "name": id})
+        entry, data = compose(state.head, [change], Provenance("ana", "host"), new_id(), now())
+        assert log.store.put_if_absent(f"log/{number:020d}.parquet", data)
+        state = fold(state, [entry])
+        if number % log_module.SNAPSHOT_EVERY:  # the others died after their commits
+            state = log.with_snapshot(state)
+            assert state.base.commit == 0, number
+    assert grown_from(log, state, 1).base.commit == log_module.SNAPSHOT_OVERDUE + 1
+
+
+@pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize("lost", ["hint", "newest", "lowest", "all"])
+def test_whatever_is_lost_the_state_is_the_same(log: Log, lost: str) -> None:
+    before = rows(grown(log, 30))
+    paths = snapshot.paths(log.store)
+    gone = {"hint": [], "newest": paths[-1:], "lowest": paths[:1], "all": paths}[lost]
+    for path in [*gone, *([snapshot.HINT] if lost in ("hint", "all") else [])]:
+        log.store.delete(path)
+    assert rows(log.load()) == before
+    state = grown_from(log, log.load(), 9)
+    assert state.base.commit > 30, "the next one is whole again"
+    assert before.items() <= rows(log.load()).items()
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_half_written_layer_is_passed_over(log: Log) -> None:
+    state = grown(log, 30)
+    path = state.base.path
+    whole = log.store.get(path)
+    assert whole is not None
+    for length in {0, 1, 7, 8, 100, len(whole) // 2, len(whole) - 9, len(whole) - 1}:
+        log.store.put(path, whole[:length])
+        loaded = log.load()
+        assert rows(loaded) == rows(state)
+        assert loaded.base.path != path
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_layer_damaged_within_is_noticed_in_use_and_replaced_by_the_log(
+    log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = grown(log, 30)
+    assert isinstance(state.base, LayeredBase)
+    whole = log.store.get(state.base.path)
+    assert whole is not None
+    for place in range(4, state.base.layers[-1]._index_at + 24, 11):
+        log.store.put(state.base.path, whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        loaded = log.load()
+        assert rows(loaded) == rows(state), place
+        assert all(loaded.get(kind, id) == row for (kind, id), row in rows(state).items()), place
+        assert loaded.base.files() == [], "nothing for a query that looks at no checksums"
+    assert "is damaged" in caplog.text
+    caplog.set_level(logging.ERROR)
+    assert rows(grown_from(log, log.load(), 4)).keys() >= rows(state).keys()
+    assert log.load().base.files(), "the next snapshot is not built on it"
+
+
+def test_a_query_on_a_damaged_layer_shows_what_the_log_says(registry: Registry) -> None:
+    for number in range(70):
+        registry.create_model(f"m{number}", metadata={"n": number})
+    (path,) = Path(registry.uri, "namespaces/default/snapshots").glob("*.parquet")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 0x11
+    path.write_bytes(bytes(data))
+    assert [row["name"] for row in localreg.open(registry.uri).models("metadata.n = 17").dicts()] == ["m17"]
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_reader_whose_layers_were_cleaned_up_reads_on(log: Log) -> None:
+    old = grown(log, 12)
+    before = rows(old)
+    newer = grown_from(log, old, 40)
+    assert not set(snapshot.paths(log.store)) & {old.base.path}
+    assert rows(old) == before
+    assert all(old.get(kind, id) == row for (kind, id), row in before.items())
+    assert old.base.files() == []
+    assert len(rows(newer)) == 52
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_snapshot_of_another_log_is_passed_over(log: Log) -> None:
+    grown(log, 12)
+    stranger = Log(log.store, "ef" * 16, "default")
+    assert snapshot.load(log.store, stranger.origin.digest, refuse) is None
+    assert snapshot.load(log.store, log.origin.digest, refuse) is not None
+
+
+@pytest.mark.usefixtures("_small")
+def test_two_writers_of_one_snapshot_do_no_harm(log: Log) -> None:
+    state = grown(log, 11)
+    id = new_id()
+    entry = log.publish(
+        state.head,
+        [Change("model", "create", id, id, after={"id": id, "name": id})],
+        Provenance("ana", "host"),
+        new_id(),
+    )
+    assert entry is not None
+    twelve = fold(state, [entry])
+    first, second = log.write_snapshot(twelve), log.write_snapshot(twelve)
+    assert rows(first) == rows(second) == rows(log.load())
+    assert len({path for path in snapshot.paths(log.store) if layer_commit(path) == 12}) == 1, "the same bytes"
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_merge_is_given_up_when_its_sources_vanish_meanwhile(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redaction deletes the caches, and what a slow writer made of them would bring back what it removed."""
+    state = grown(log, 8)
+    put = log.store.put
+    redacted = list(log.store.list("snapshots"))
+
+    def put_after_a_redaction(path: str, data: bytes) -> None:
+        for old in redacted:
+            log.store.delete(old)
+        put(path, data)
+
+    newer = fold(state, [])
+    for _ in range(3):
+        id = new_id()
+        change = Change("model", "create", id, id, after={"id": id, "name": id})
+        entry = log.publish(newer.head, [change], Provenance("ana", "host"), new_id())
+        assert entry is not None
+        newer = fold(newer, [entry])
+    monkeypatch.setattr(log.store, "put", put_after_a_redaction)
+    with pytest.raises(StorageError, match="given up"):
+        log.write_snapshot(newer)
+    assert snapshot.paths(log.store) == []
+
+
+# --- history ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_small")
+def test_segments_stay_few(log: Log) -> None:
+    grown(log, 120)
+    assert len(log.history.cover(120)) <= 6
+    assert log.history.cover(120)[-1].last == 120
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_damaged_or_missing_segment_is_read_from_the_log(log: Log) -> None:
+    grown(log, 40)
+    whole = list(log.entries(log.origin))
+    for segment in log.history.cover(40):
+        data = log.store.get(segment.path)
+        assert data is not None
+        for damaged in (data[:-1], data[: len(data) // 2] + b"x" + data[len(data) // 2 + 1 :], b""):
+            log.store.put(segment.path, damaged)
+            assert list(log.past(log.origin, 40)) == whole
+            past = log.past_events(40)
+            assert len(past.tail) >= segment.events
+        log.store.delete(segment.path)
+        assert list(log.past(log.origin, 40)) == whole
+        log.store.put(segment.path, data)
+
+
+@pytest.mark.usefixtures("_small")
+def test_segments_of_commits_that_were_rolled_back_are_not_believed(log: Log) -> None:
+    grown(log, 12)
+    for number in range(9, 13):
+        log.store.delete(f"log/{number:020d}.parquet")
+    for path in log.store.list("snapshots"):
+        log.store.delete(path)
+    grown(log, 3)
+    assert list(log.past(log.origin, 11)) == list(log.entries(log.origin))
+
+
+def test_history_of_another_log_is_passed_over(log: Log) -> None:
+    grown(log, 64)
+    stranger = History(log.store, Log(log.store, "ef" * 16, "default").origin)
+    (segment,) = stranger.cover(64)
+    with pytest.raises(FormatError):
+        next(stranger.entries(segment))
