@@ -3,8 +3,8 @@
 A layer is a Parquet file of rows `(kind, parent, name, id, record, …)`, sorted by kind, parent and name, a row group
 for each run of a kind. Between the last row group and the footer, where Parquet keeps its own indexes, lies one of
 ours: the 64-bit hashes of all (kind, id) and of all (kind, parent, name), each sorted and with the numbers of their
-rows. It is mapped, not read, so a look-up in a million rows touches a few pages, and one for what is not there costs
-nothing else. What the hash finds is compared with the row.
+rows. A look-up in a million rows touches a few pages of it, and one for what is not there costs nothing else. What the
+hash finds is compared with the row.
 
 Guarantees: the name of the file ends with the digest of its footer, the footer holds the digests of the index and of
 the rows, and pages have checksums of their own: damage is noticed by whoever reads the damaged place, as
@@ -13,6 +13,7 @@ the rows, and pages have checksums of their own: damage is noticed by whoever re
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -72,6 +73,9 @@ COLUMNS = (
     "removed",
     "replaces",
 )
+LARGEST_READ = 64 << 20
+"""Bytes of a file up to which it is read into memory when it is opened."""
+
 OUTLINE = (*COLUMNS[:4], "created_commit", "created_event", "created_at", "created_by", "removed")
 """What the fold needs to know of a record that is put anew."""
 GROUPS_KEPT = {COLUMNS: 4, OUTLINE: 32}
@@ -162,8 +166,7 @@ class Layer:
         self._lock = threading.Lock()
         self._decoded: dict[tuple[str, ...], dict[int, pa.Table]] = {COLUMNS: {}, OUTLINE: {}}
         try:
-            with pa.memory_map(str(native)) as mapped:
-                self._buffer: pa.Buffer = mapped.read_buffer()
+            self._buffer: pa.Buffer = _content(native)
             self._check_footer()
             self._file: pq.ParquetFile = pq.ParquetFile(pa.BufferReader(self._buffer), page_checksum_verification=True)
             meta = parse(self._file.metadata.metadata.get(b"localreg", b"null"))
@@ -374,6 +377,16 @@ class Layer:
         keys = np.frombuffer(view, np.uint64, 2 * count)
         rows = np.frombuffer(view, np.uint32, 2 * count, offset=16 * count)
         return keys[:count], keys[count:], rows[:count], rows[count:]
+
+
+def _content(native: Path) -> pa.Buffer:
+    """The bytes of a file. Mapped only if they are many: a mapped file that a network share takes away kills us."""
+    import pyarrow as pa
+
+    if os.path.getsize(native) <= LARGEST_READ:
+        return pa.py_buffer(native.read_bytes())
+    with pa.memory_map(str(native)) as mapped:
+        return mapped.read_buffer()
 
 
 def footer_digest(footer: bytes | memoryview) -> str:
