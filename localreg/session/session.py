@@ -12,10 +12,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from localreg.errors import AccessDeniedError, ConflictError, InvalidInputError, ReadOnlyError
+from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError, StorageError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
@@ -212,7 +212,7 @@ class Session:
         names = []
         for folder in self.root.folders("namespaces"):
             # A folder may be all that a writer left who died before its first commit; or not be ours to look into.
-            with suppress(AccessDeniedError):
+            with _left_out_if_forbidden():
                 if self.root.size(f"namespaces/{folder}/{entry_path(1)}"):
                     names.append(folder.replace(".", "/"))
         return sorted(names)
@@ -222,7 +222,7 @@ class Session:
 
         Raises:
             InvalidInputError: this is a look at a commit, and its number means nothing elsewhere.
-            AccessDeniedError: none may be read.
+            StorageError: none may be read.
         """
         from localreg.query import INTERNAL, Databases, Engine
 
@@ -231,11 +231,13 @@ class Session:
             self._others = {name: self._others.get(name) or self.at_namespace(name) for name in names}
         sources = []
         for number, session in enumerate(self._others.values()):
-            with suppress(AccessDeniedError):  # what this user may not read is not there
+            with _left_out_if_forbidden():
                 place = {"schema": f"{INTERNAL}_{number}"} if len(names) > 1 else {}
                 sources.append(session.source(session.committed(), **place))
         if not sources:
-            raise AccessDeniedError(f"may not read any namespace of {self.root.uri}: have the permissions changed")
+            raise StorageError(
+                f"may not read any namespace of {self.root.uri}: have the permissions changed", code="forbidden"
+            )
         self._databases = self._databases or Databases()
         return Engine(sources, self._databases)
 
@@ -413,6 +415,16 @@ class Session:
             )
             made.insert(0, Change(record.kind, "create", record.id, record.name, after=record.to_json()))
         return made
+
+
+@contextmanager
+def _left_out_if_forbidden() -> Iterator[None]:
+    """What this user may not read is not there, where all that may be read is asked for."""
+    try:
+        yield
+    except StorageError as error:
+        if error.code != "forbidden":
+            raise
 
 
 def host() -> str:

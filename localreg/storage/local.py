@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from localreg.errors import (
-    AccessDeniedError,
     AlreadyExistsError,
     InvalidInputError,
     LocalregError,
@@ -550,10 +549,11 @@ def _discard(where: str) -> None:
         os.unlink(where)
 
 
-def _unreadable(where: str, error: OSError) -> LocalregError:
-    if error.errno in _FORBIDDEN:
-        return AccessDeniedError(f"may not read {where} ({error.strerror}): have the permissions changed")
-    return StorageError(f"cannot read {where}: {error.strerror or error}; check the disk and its permissions")
+def _unreadable(where: str, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot read {where}: {error.strerror or error}; check the disk and its permissions",
+        code="forbidden" if error.errno in _FORBIDDEN else None,
+    )
 
 
 def _unwritable(where: str, error: OSError, *, verb: str = "write") -> LocalregError:

@@ -352,17 +352,20 @@ class RegistryMachine(RuleBasedStateMachine):
         other, book = localreg.open(self.uri, actor="bob"), copy.deepcopy(self.book)
         try:
             with self.registry.transaction():
+                before = copy.deepcopy(book)
                 tried(mine, self.registry, book)
                 tried(theirs, other, self.book)
         except LocalregError:
             pass  # a name is taken now, a model is gone, a record was changed
         else:
-            on_top = copy.deepcopy(self.book)
-            try:
-                mine[1](on_top)
-            except RefusedError:
+            # What was refused inside is not tried again at the end, though the other may have made room for it.
+            if book != before:
                 on_top = copy.deepcopy(self.book)
-            self.book = on_top
+                try:
+                    mine[1](on_top)
+                except RefusedError:
+                    on_top = copy.deepcopy(self.book)
+                self.book = on_top
         commit = self.registry.commit
         for number in range(max(self.past) + 1, commit):
             self.past[number] = shown(self.registry.at(commit=number))
