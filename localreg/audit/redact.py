@@ -104,8 +104,8 @@ class _History:
         self._declared: set[tuple[int, int]] = set()
         self.names: dict[Key, tuple[str, str]] = {}
         for entry in session.log.entries(session.log.origin, upto=changes.before.head.commit):
-            self._declared.update(declared(entry))
             for event in entry.events:
+                self._declared.update(declared(event))
                 self._events.append(_told(event))
                 self.names[Key(event.kind, event.id)] = (event.name, event.parent)
 
@@ -141,15 +141,14 @@ class _History:
                     f"commit {commit} has no event {event}: it has 1 to {len(named)}", code="no_such_event"
                 )
             named = [named[event - 1]]
-        wanted: dict[Key, list[Position]] = {}
+        wanted: dict[Key, set[Position]] = {}
         for told in named:
             if told.position in self._declared:
                 continue  # so what had spread from it has been declared, too
             if told.position == self._newest(told.key) and told.key.kind not in GENESIS:
                 raise self._newest_value(told)
-            positions = wanted.setdefault(told.key, [])
-            positions += [each for each in (told.position, *self._spread(told)) if each not in positions]
-        return self._left(wanted)
+            wanted.setdefault(told.key, set()).update((told.position, *self._spread(told)))
+        return self._left({key: sorted(positions) for key, positions in wanted.items()})
 
     def _spread(self, told: _Told) -> list[Position]:
         """Later events that may repeat what an event said: any that holds the record, unless all it holds is clean."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from localreg.log.entry import Entry, entry_path
+from localreg.log.entry import Event, entry_path
 from localreg.log.parquet import decode, encode
 from localreg.log.snapshot import HINT
 
@@ -28,15 +28,14 @@ CACHES = ("snapshots", "history")
 """Folders of what is made from the log, and may hold what the log held."""
 
 
-def declared(entry: Entry) -> Iterator[tuple[int, int]]:
-    """The events, as (commit, event), that an entry declares as redacted: of earlier commits, whatever it says."""
-    for event in entry.events:
-        places = (event.details or {}).get("events") if event.action == REDACT else None
-        for place in places if isinstance(places, list) else ():
-            if isinstance(place, list) and len(place) == 2:
-                commit, number = place
-                if isinstance(commit, int) and isinstance(number, int) and 0 < commit < entry.commit:
-                    yield commit, number
+def declared(event: Event) -> Iterator[tuple[int, int]]:
+    """The events, as (commit, event), that an event declares as redacted: of earlier commits, whatever it says."""
+    places = (event.details or {}).get("events") if event.action == REDACT else None
+    for place in places if isinstance(places, list) else ():
+        if isinstance(place, list) and len(place) == 2:
+            commit, number = place
+            if isinstance(commit, int) and isinstance(number, int) and 0 < commit < event.commit:
+                yield commit, number
 
 
 def finish(log: Log) -> None:
@@ -50,8 +49,8 @@ def finish(log: Log) -> None:
     while news:
         news = False
         for entry in log.entries(head):
-            for commit, event in declared(entry):
-                wanted.setdefault(commit, set()).add(event)
+            for commit, number in (place for event in entry.events for place in declared(event)):
+                wanted.setdefault(commit, set()).add(number)
                 news = True
             head = entry.head
         if news:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
 
 from localreg.canonical import parse
 from localreg.errors import LocalregError
@@ -209,14 +208,11 @@ def _claimed(data: bytes, number: int, path: str) -> Head:
 
 
 def _redactions(entry: Entry) -> Iterator[Redaction]:
-    places = list(declared(entry))
     for event in entry.events:
         if event.action == REDACT:
-            details = event.details or {}
-            own = tuple(place for place in places if [*place] in cast("list[object]", details.get("events", [])))
-            reason = details.get("reason")
-            told = reason if isinstance(reason, str) else ""
-            yield Redaction(event.commit, event.time, event.actor, event.kind, event.name, told, own)
+            reason = (event.details or {}).get("reason")
+            told, places = reason if isinstance(reason, str) else "", tuple(declared(event))
+            yield Redaction(event.commit, event.time, event.actor, event.kind, event.name, told, places)
 
 
 def _check_redactions(report: VerifyReport, emptied: set[tuple[int, int]], full: set[tuple[int, int]]) -> None:
