@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Generator, Iterable
-from math import isfinite
 from typing import NamedTuple
 
 from localreg.audit.event import AuditEvent, Position
@@ -32,6 +31,9 @@ class Pace(NamedTuple):
 LOCAL = Pace(0.02, 0.5)
 REMOTE = Pace(0.5, 10)
 """Each probe is a request, which may cost money."""
+
+LONGEST_TIMEOUT = 1e9
+"""Seconds: thirty years, and a number that every clock can add."""
 
 GROWTH = 1.5
 JITTER = 0.5
@@ -162,6 +164,6 @@ def _checked_kinds(kinds: str | Iterable[str] | None) -> frozenset[str] | None:
 def _checked_timeout(timeout: object) -> float | None:
     if timeout is None:
         return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not isfinite(timeout) or timeout < 0:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout <= LONGEST_TIMEOUT:
         raise InvalidInputError(f"timeout is {shown_value(timeout)}; write seconds, 0 or more, or None for no end")
     return float(timeout)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
@@ -90,7 +90,12 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "compare": {"baseline": "m@1", "candidate": "m@2", "suite": "none", "strict": False},
         "at": {"commit": 1, "time": None},
         "audit": {"kind": "model", "name": "m", "actor": "ana", "since": 0},
-        "resolve": {"commit_id": "0" * 32},
+        "frozen": {},
+        "diff": {"a": 0, "b": 1},
+        "watch": {"since": 0, "kinds": "model", "timeout": 0},
+        "undo": {"commit": 4, "event": 1, "message": "why"},
+        "redact": {"record": None, "commit": 1, "event": 3, "reason": "why"},
+        "resolve": {"commit_id": "0" * 32, "commit": 1},
         "verify": {},
         "close": {},
     },
@@ -177,6 +182,7 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
         version = model.create_version("1")
         model.create_version("2")
         model.set_alias("a", "1")
+        model.update(metadata={"b": 2})
         return {Registry: registry, Model: model, ModelVersion: version, Result: registry.models()}
 
     return make
@@ -193,6 +199,8 @@ def called(function: Callable[..., Any], arguments: Arguments) -> object:
         return answer.dicts()
     if isinstance(answer, Registry):
         return answer.models().dicts()
+    if isinstance(answer, Iterator):
+        return next(answer, None)
     if isinstance(answer, AbstractContextManager):
         with answer:
             return None
