@@ -20,6 +20,7 @@ from localreg.canonical import JsonObject, JsonValue
 from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
 from localreg.log import Change, Event, Row
 from localreg.log.features import FEATURE
+from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.redaction import REDACT, declared, finish
 from localreg.models import Model, ModelVersion
 from localreg.models.deletion import noun
@@ -67,8 +68,10 @@ def redact(
     session.change(operation)
     finish(session.log)
     session.close()  # state and connections that were made of what is gone
-    with suppress(LocalregError):  # a cache: whoever commits next will try again
-        session.log.write_snapshot(session.committed())
+    state = session.committed()
+    if state.head.commit >= SNAPSHOT_EVERY:
+        with suppress(LocalregError):  # a cache: whoever commits next will try again
+            session.log.write_snapshot(state)
     return sorted(emptied)
 
 

@@ -97,6 +97,9 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "redact": {"record": None, "commit": 1, "event": 3, "reason": "why"},
         "resolve": {"commit_id": "0" * 32, "commit": 1},
         "verify": {},
+        "namespaces": {},
+        "all": {},
+        "snapshot": {},
         "close": {},
     },
     Model: {
