@@ -129,7 +129,8 @@ class LayeredBase:
         for place in range(len(self.layers) - 1, -1, -1):
             row = self.layers[place].find(kind, name, parent)
             # A newer layer may have renamed or removed what this one still calls so.
-            if row is not None and not any(newer.holds(kind, row.id) for newer in self.layers[place + 1 :]):
+            newer = self.layers[place + 1 :]
+            if row is not None and not any(layer.outline(kind, row.id) is not None for layer in newer):
                 return row
         return None
 

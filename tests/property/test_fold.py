@@ -13,7 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localreg.canonical import JsonObject, canonical
-from localreg.log import Change, Entry, Head, Log, PastEvents, Provenance, Row, State, fold, layer_writer, snapshot
+from localreg.log import (
+    Change,
+    Entry,
+    Head,
+    Log,
+    PastEvents,
+    Provenance,
+    Row,
+    State,
+    fold,
+    layer,
+    layer_writer,
+    snapshot,
+)
 from localreg.log import history as history_module
 from localreg.log.entry import compose, entry_path, genesis, read
 from localreg.log.history import events_table
@@ -251,6 +264,19 @@ def _many_small_layers() -> Iterator[None]:
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(histories(), st.lists(st.integers(1, 8), max_size=6, unique=True))
 def test_layers_upon_layers_show_what_the_whole_log_says(history: History, at: list[int]) -> None:
+    assert_layers_agree(history, at)
+
+
+@settings(max_examples=75, deadline=None, derandomize=True)
+@given(histories(), st.lists(st.integers(1, 8), max_size=6, unique=True))
+def test_hashes_that_collide_mislead_nobody(history: History, at: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layer, "_key", lambda text: len(text) % 3)
+        assert_layers_agree(history, at)
+
+
+def assert_layers_agree(history: History, at: list[int]) -> None:
+    """Snapshots after some commits show what the book says, by every way to look, and to a query."""
     store = MemoryStore()
     origin = genesis(REGISTRY, "default").digest
     state = EMPTY

@@ -97,6 +97,39 @@ def grown_from(log: Log, state: State, commits: int) -> State:
 
 
 @pytest.mark.usefixtures("_small")
+def test_of_all_that_is_merged_at_once_the_last_word_counts(log: Log) -> None:
+    state = grown(log, 20)
+
+    def updated(state: State, owner: str, models: int) -> State:
+        changes = [
+            Change("model", "update", row.id, row.name, before=row.record, after={**row.fields, "owner": owner})
+            for row in state.children("model")[:models]
+        ]
+        entry = log.publish(state.head, changes, Provenance("ana", "host"), new_id())
+        assert entry is not None
+        return log.write_snapshot(fold(state, [entry]))
+
+    state = updated(state, "first", 1)
+    assert len(layers(state)) > 1
+    state = updated(state, "second", 20)
+    assert layers(state) == [20]
+    assert {row.fields["owner"] for row in log.load().rows("model")} == {"second"}
+
+
+@pytest.mark.usefixtures("_small")
+def test_what_was_removed_leaves_no_trace_once_nothing_lies_below(log: Log) -> None:
+    state = grown(log, 4)
+    for number, row in enumerate(list(state.rows("model"))[:3] * 4):
+        change = Change("model", "delete", row.id, row.name, before=row.record)
+        entry = log.publish(state.head, [change], Provenance("ana", "host"), new_id())
+        assert entry is not None
+        state = log.with_snapshot(fold(state, [entry]))
+        assert number or len(rows(state)) == 3
+    assert isinstance(state.base, LayeredBase)
+    assert layers(state) == [1]
+
+
+@pytest.mark.usefixtures("_small")
 def test_row_groups_neither_grow_nor_crumble_however_often_they_are_merged(log: Log) -> None:
     state = grown(log, 40, at_once=3)
     assert isinstance(state.base, LayeredBase)
