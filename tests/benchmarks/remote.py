@@ -103,7 +103,8 @@ def fill(registry: Registry) -> None:
 def layers(registry: Registry) -> list[Layer]:
     """The files of the newest snapshot: the last one names those that it lies upon."""
     shown = registry._session.log.snapshot()
-    assert shown is not None and isinstance(shown.base, LayeredBase)
+    assert shown is not None
+    assert isinstance(shown.base, LayeredBase)
     return list(shown.base.layers)
 
 
