@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ import pytest
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """Azurite's own, the same for everybody: written down in its documentation."""
+
+PATIENCE_S = 60.0
+"""What has not said by then where it listens is ended."""
 
 
 @contextmanager
@@ -41,9 +45,14 @@ def _listening(program: str, *arguments: str, package: str = "") -> Iterator[str
     if found is None:
         pytest.skip(f"no {program} on the PATH: npm install --global {package or program}")
     process = subprocess.Popen([found, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    impatience = threading.Timer(PATIENCE_S, process.kill)
+    impatience.start()
     try:
-        yield _address(process, program)
+        address = _address(process, program)
+        impatience.cancel()
+        yield address
     finally:
+        impatience.cancel()
         process.kill()
         process.communicate()
 
@@ -52,7 +61,7 @@ def _address(process: subprocess.Popen[str], program: str) -> str:
     said = []
     for line in process.stdout or ():
         said.append(line)
-        match = re.search(r"listening (?:on|at) (?:http://)?([\d.]+:\d+)", line)
+        match = re.search(r"listen(?:s|ing) on (?:http://)?([\d.]+:\d+)", line)
         if match is not None:
             return match[1]
     pytest.fail(f"{program} ended before it listened:\n{''.join(said)}")
