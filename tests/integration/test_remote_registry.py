@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import multiprocessing
 import os
 import shutil
 import sys
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import fsspec
@@ -29,6 +32,7 @@ from tests.world import World
 
 WRITERS = 4
 COMMITS_EACH = 5
+COMMITS_OF_A_PROCESS = 25
 
 
 @pytest.fixture
@@ -85,6 +89,40 @@ def test_racing_handles_lose_nothing_and_share_no_number(uri: str, s3: Server) -
     assert registry.commit == WRITERS * COMMITS_EACH
     assert len(registry.models()) == WRITERS * COMMITS_EACH
     assert registry.verify().ok
+
+
+def write_from_a_process(uri: str, endpoint: str, writer: int, start: Barrier, done: SimpleQueue[list[str]]) -> None:
+    """Commit through two handles in turn; tell what was acknowledged."""
+    handles = [localreg.open(uri, storage_options=options(endpoint), actor=f"writer {writer}") for _ in range(2)]
+    start.wait(60)
+    names = [f"model {writer}.{number}" for number in range(COMMITS_OF_A_PROCESS)]
+    for number, name in enumerate(names):
+        handles[number % 2].create_model(name)
+    done.put(names)
+
+
+@pytest.mark.slow
+def test_processes_with_two_handles_each_lose_nothing_and_double_nothing(uri: str, s3: Server) -> None:
+    opened(uri, s3)
+    context = multiprocessing.get_context("spawn")
+    start, done = context.Barrier(WRITERS), context.SimpleQueue()
+    writers = [
+        context.Process(target=write_from_a_process, args=(uri, s3.endpoint, writer, start, done), daemon=True)
+        for writer in range(WRITERS)
+    ]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    assert [each.exitcode for each in writers] == [0] * WRITERS
+    acknowledged = [name for _ in writers for name in done.get()]
+    with Wire(s3.endpoint) as another_cache:
+        registry = opened(uri, another_cache)
+        assert sorted(row["name"] for row in registry.models()) == sorted(acknowledged)
+        assert registry.commit == len(acknowledged) == WRITERS * COMMITS_OF_A_PROCESS
+        events = registry.sql("SELECT name FROM audit_events WHERE kind = 'model' AND action = 'create'").dicts()
+        assert sorted(row["name"] for row in events) == sorted(acknowledged)
+        assert registry.verify().ok
 
 
 def test_models_are_tested_and_compared_as_in_a_folder(
