@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 import localreg
 from localreg import Registry
 from tests.remote import Server, served
+from tests.world import World
 
 # No test depends on the machine's speed, or on luck: the same examples each time, however long they take.
 settings.register_profile(
@@ -28,6 +29,14 @@ def s3() -> Iterator[Server]:
     """An S3 server for the whole run; each test takes a bucket of its own."""
     with served() as server:
         yield server
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Sessions whose leases live in one world, where nobody waits."""
+    world = World()
+    world.adopt_leases(monkeypatch)
+    return world
 
 
 @pytest.fixture

@@ -77,6 +77,7 @@ class Log:
         self.store = store
         self.origin = genesis(registry_id, namespace)
         self.history = History(store, self.origin)
+        self._seen: State | None = None
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class Log:
         What this machine saw last is taken up from its cache, after one look that shows that the log still leads
         there. No look beyond the end: it is `verify` that lists the folder.
         """
-        seen = self._seen()
+        seen, self._seen = self._seen or self._look_where_we_were(), None
         if seen is not None:
             return self.refresh(seen)
         start = self._start(standing=False)
@@ -206,26 +207,49 @@ class Log:
         self._remember(state)
         return state
 
+    def is_as_seen(self) -> bool:
+        """Whether the place still holds what this machine saw there last: the same registry, and no less of this log.
+
+        One look, which the next `load` need not take again; none, and false, where nothing was seen.
+
+        Raises:
+            StorageError: the place did not answer.
+        """
+        self._seen = self._look_where_we_were()
+        return self._seen is not None
+
     def _remember(self, state: State) -> None:
         if self.store.remote:
             note: JsonObject = {**state.head._asdict(), "snapshot": state.base.path}
             self.store.remember(NOTE, canonical(note).encode())
 
-    def _seen(self) -> State | None:
+    def _look_where_we_were(self) -> State | None:
         """The state that this machine saw last, if the log still leads to it."""
+        noted = self._noted()
+        if noted is None:
+            return None
+        head, start = noted
+        data = self.store.get(entry_path(head.commit), fresh=True)
         try:
-            note = parse(self.store.recall(NOTE) or b"null")
-            if not isinstance(note, dict):
-                return None
-            head = Head(*(cast(Any, note[field]) for field in Head._fields))
-            start = snapshot.read(self.store, self.origin.digest, self._folded, str(note["snapshot"]))
-            start = start or State(self.origin)
-            data = self.store.get(entry_path(head.commit), fresh=True)
             if data is None or last_digest(data) != head.digest:
                 return None
             return fold(start, self.entries(start.head, upto=head.commit))
+        except LocalregError:
+            return None  # what this machine keeps is worth no error
+
+    def _noted(self) -> tuple[Head, State] | None:
+        """Where this machine saw the log last, and the snapshot to begin from."""
+        try:
+            note = parse(self.store.recall(NOTE) or b"null")
+            if not isinstance(note, dict) or not note["commit"]:
+                return None
+            head = Head(*(cast(Any, note[field]) for field in Head._fields))
+            if not note["snapshot"]:
+                return head, State(self.origin)
+            start = snapshot.read(self.store, self.origin.digest, self._folded, str(note["snapshot"]))
+            return None if start is None else (head, self._readable(start))
         except (KeyError, LocalregError):
-            return None  # a note is worth no error
+            return None
 
     def at(self, commit: int, newest: State) -> State:
         """The state as commit number `commit` left it; 0 is the empty state before the first.
@@ -251,9 +275,13 @@ class Log:
             return State(self.origin)
         if standing:
             self.refuse_rolled_back(state)
-        features = [(row.name, row.fields) for row in state.children(FEATURE)]
+        return self._readable(state)
+
+    def _readable(self, start: State) -> State:
+        """What a snapshot shows, unless a feature that this release does not know stands in it."""
+        features = [(row.name, row.fields) for row in start.children(FEATURE)]
         refuse_unknown_to_readers(features, self.store.uri)
-        return state
+        return start
 
     def snapshot(self, *, at_most: int | None = None) -> State | None:
         """The newest readable snapshot of this log, not newer than commit `at_most`; None if there is none."""

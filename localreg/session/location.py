@@ -18,7 +18,16 @@ from localreg.errors import FormatError, InvalidInputError, NotFoundError, Stora
 from localreg.names import new_id, shown_value
 from localreg.storage import LocalStore, MemoryStore, Store
 
-__all__ = ["FORMAT", "RegistryFile", "bound", "check_commit_mode", "find_location", "open_or_make", "root_store"]
+__all__ = [
+    "FORMAT",
+    "RegistryFile",
+    "bound",
+    "check_commit_mode",
+    "find_location",
+    "noted",
+    "open_or_make",
+    "root_store",
+]
 
 FORMAT = 1
 """The disk format that this release writes; it reads this one and all before it."""
@@ -192,6 +201,24 @@ def open_or_make(
         store.remember(NAME, data)
         return made, True
     return open_or_make(store, make=False, commit_mode=commit_mode)
+
+
+def noted(store: Store, commit_mode: str | None = None) -> RegistryFile | None:
+    """The registry file that was last read at a place, from this machine's note; None if there is none of use.
+
+    The file never changes, but the place may hold another registry by now: whoever takes the note's word has to see
+    that the log is still the one that belongs to it.
+
+    Args:
+        store: the place.
+        commit_mode: what was asked for; where the note says another, the file itself has to be looked at.
+    """
+    data = store.recall(NAME)
+    try:
+        file = None if data is None else _parse(data, store)
+    except FormatError:
+        return None
+    return file if file is not None and commit_mode in (None, file.commit_mode) else None
 
 
 def _proven_mode(store: Store, asked: str | None) -> str:

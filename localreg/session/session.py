@@ -28,6 +28,7 @@ from localreg.session.location import (
     bound,
     check_commit_mode,
     find_location,
+    noted,
     open_or_make,
     root_store,
 )
@@ -461,18 +462,21 @@ def open_session(
     location = find_location(uri)
     place = root_store(location, shared=shared, storage_options=storage_options, offline=offline)
     check_commit_mode(commit_mode, remote=place.remote)
-    file, made = open_or_make(place, make=not read_only, shared=shared, commit_mode=commit_mode, offline=offline)
-    root = bound(place, location, file)
-    if file.writable:
-        root = root.publishing(file.commit_mode)
-    return Session(
-        root,
-        file,
-        namespace,
-        actor=default_actor() if actor is None else check_name(actor, what="actor"),
-        read_only="it was opened offline" if offline else _why_read_only(root, file, read_only),
-        proof=Proof(root, shown=made),
-    )
+    actor = default_actor() if actor is None else check_name(actor, what="actor")
+
+    def session_of(file: RegistryFile, made: bool) -> Session:
+        root = bound(place, location, file)
+        if file.writable:
+            root = root.publishing(file.commit_mode)
+        why = "it was opened offline" if offline else _why_read_only(root, file, read_only)
+        return Session(root, file, namespace, actor=actor, read_only=why, proof=Proof(root, shown=made))
+
+    known = None if offline else noted(place, commit_mode)
+    if known is not None:
+        session = session_of(known, made=False)
+        if session.log.is_as_seen():  # what it chains on is the registry's id: one request tells what two would
+            return session
+    return session_of(*open_or_make(place, make=not read_only, shared=shared, commit_mode=commit_mode, offline=offline))
 
 
 def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:

@@ -70,7 +70,15 @@ _CODES: Final[dict[str, Answer]] = {
     **dict.fromkeys(["SlowDown", "ServiceUnavailable", "ServerBusy", "ConditionalRequestConflict"], Answer.BUSY),
     **dict.fromkeys(["NotImplemented", "NotImplementedError", "UnsupportedOperation"], Answer.UNSUPPORTED),
     **dict.fromkeys(
-        ["ClientConnectorError", "ClientConnectorDNSError", "ConnectTimeoutError", "gaierror", "ServiceRequestError"],
+        [
+            "ClientConnectorError",
+            "ClientConnectorDNSError",
+            "ConnectTimeoutError",
+            "gaierror",
+            "ServiceRequestError",
+            "NoValidConnectionsError",
+            "BadHostKeyException",
+        ],
         Answer.UNREACHABLE,
     ),
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fsspec import AbstractFileSystem
 
     from localreg.storage.address import Address
@@ -44,6 +46,14 @@ class Link:
             _abandoned.append(made)
             made = self._made = (os.getpid(), *self.address.connect())
         return made[1], made[2]
+
+    def renew(self) -> None:
+        """After a silence: connect anew when next asked, where there is one connection for all, which may be dead.
+
+        Others may be waiting for its answers, so it is only let go of.
+        """
+        if not self.address.exclusive:
+            self._made = None
 
     def _at(self, key: str) -> tuple[AbstractFileSystem, str]:
         fs, root = self._connected()
@@ -100,11 +110,16 @@ class Link:
         fs, path = self._at(key)
         if self.address.exclusive:
             fs.pipe_file(path, data)
-            return
+        else:
+            self._replace(path, lambda temporary: fs.pipe_file(temporary, data))
+
+    def _replace(self, path: str, send: Callable[[str], object]) -> None:
+        """Send a file to beside where it belongs, and rename it, where puts do not appear whole by themselves."""
+        fs, _ = self._connected()
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/.{name}.{os.urandom(8).hex()}.tmp"
         fs.makedirs(folder, exist_ok=True)
-        fs.pipe_file(temporary, data)
+        send(temporary)
         fs.mv(temporary, path)
 
     def create(self, key: str, data: bytes) -> None:
@@ -123,7 +138,12 @@ class Link:
             self.create(key, file.read_bytes())
             return
         fs, path = self._at(key)
-        fs.put_file(os.fspath(file), path, mode="create")
+        if self.address.exclusive:
+            fs.put_file(os.fspath(file), path, mode="create")
+        elif fs.exists(path):
+            raise FileExistsError(path)
+        else:
+            self._replace(path, lambda temporary: fs.put_file(os.fspath(file), temporary))
 
     def delete(self, key: str) -> None:
         """Remove a file."""

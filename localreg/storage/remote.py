@@ -98,10 +98,10 @@ class RemoteStore:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def get(self, path: str, *, fresh: bool = False) -> bytes | None:
-        """See `Store.get`. Offline, a file that is not in the cache is none, or an error if it must be somewhere."""
+        """See `Store.get`. Offline the cache stands for the place; what must be somewhere and is not is an error."""
         key = self._key(path)
         kept = is_immutable(path)
-        if kept and not fresh:
+        if kept and (self._offline or not fresh):
             data = self._cache.read(key)
             if data is not None:
                 return data
@@ -310,6 +310,7 @@ class RemoteStore:
             answer = answer_of(error)
             if answer is Answer.EXISTS:
                 return False
+            self._renew_after(answer)
             if answer is not Answer.BUSY or offered == ATTEMPTS:
                 if offered > 1 and answer is not Answer.BUSY:
                     answer = Answer.LOST  # an intermediary may have said "busy" of what went through
@@ -332,10 +333,15 @@ class RemoteStore:
                 if "absent" in absent:
                     return absent["absent"]
                 raise self._missing(path) from error
+            self._renew_after(answer)
             if not answer.passing or asked == ATTEMPTS:
                 raise self._ours(error, answer, path, verb) from error
             time.sleep(pause)
             pause *= 3
+
+    def _renew_after(self, answer: Answer) -> None:
+        if answer is Answer.LOST:
+            self._link.renew()
 
     def _ours(self, error: BaseException, answer: Answer, path: str, verb: str) -> LocalregError:
         detail = self._link.address.scrubbed(error)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import localreg
 from localreg import Registry
+from localreg.log.entry import entry_path
+from localreg.log.layer import Layer
+from localreg.log.snapshot import HINT, LayeredBase
 from localreg.storage.address import parse_address
 from localreg.storage.remote import RemoteStore
 from tests.benchmarks.harness import Bench, Figure
@@ -83,9 +86,8 @@ def long_registry(bench: Bench, server: Server) -> str:
     fill(registry)
     bucket = server.bucket()
     store = RemoteStore(parse_address(f"s3://{bucket}", options(server.endpoint)))
-    needed = newest(folder)
-    for file in sorted(needed):
-        store.put(file.relative_to(folder).as_posix(), file.read_bytes())
+    for path in newest(registry):
+        store.put(path, (folder / path).read_bytes())
     return f"s3://{bucket}"
 
 
@@ -94,28 +96,24 @@ def fill(registry: Registry) -> None:
     model = registry.create_model("the one")
     for commit in range(1, COMMITS):
         model.update(metadata={"step": commit})
-    while len(tail(Path(registry.uri))) != TAIL:
+    while registry.commit - layers(registry)[-1].head.commit != TAIL:
         model.update(metadata={"step": registry.commit})
 
 
-def tail(folder: Path) -> list[Path]:
-    """Entries after the newest snapshot."""
-    namespace = folder / "namespaces" / "default"
-    snapshots = sorted(namespace.glob("snapshots/*.parquet"))
-    newest_one = snapshots[-1].name if snapshots else ""
-    return [file for file in namespace.glob("log/*.parquet") if file.name > newest_one]
+def layers(registry: Registry) -> list[Layer]:
+    """The files of the newest snapshot: the last one names those that it lies upon."""
+    shown = registry._session.log.snapshot()
+    assert shown is not None
+    assert isinstance(shown.base, LayeredBase)
+    return list(shown.base.layers)
 
 
-def newest(folder: Path) -> list[Path]:
+def newest(registry: Registry) -> list[str]:
     """What is needed to open: the upload of ten thousand entries would take minutes and be read by nobody."""
-    namespace = folder / "namespaces" / "default"
-    snapshot = max(namespace.glob("snapshots/*.parquet"))
-    return [
-        folder / "localreg.json",
-        *namespace.glob("snapshots/*"),
-        namespace / "log" / snapshot.name,
-        *tail(folder),
-    ]
+    snapshot = layers(registry)
+    entries = range(snapshot[-1].head.commit, registry.commit + 1)
+    within = [HINT, *(layer.path for layer in snapshot), *map(entry_path, entries)]
+    return ["localreg.json", *(f"namespaces/default/{path}" for path in within)]
 
 
 @contextmanager

@@ -249,6 +249,8 @@ def test_the_mode_of_a_registry_that_is_there_stays(tmp_path: Path) -> None:
         localreg.open(tmp_path, commit_mode="single-writer")
     with pytest.raises(InvalidInputError, match="must be one of link, rename-noreplace, conditional, single-writer"):
         localreg.open(tmp_path, commit_mode="hope")
+    with pytest.raises(InvalidInputError, match="such a place has 'link' or 'rename-noreplace' or 'single-writer'"):
+        localreg.open(tmp_path, commit_mode="conditional")
     with pytest.raises(InvalidInputError, match="unknown commit mode"):
         LocalStore(tmp_path, commit_mode="hope")
 

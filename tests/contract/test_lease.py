@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,31 +11,9 @@ import localreg
 from localreg.errors import ConflictError, StorageError, UnknownOutcomeError
 from localreg.storage import Lease, LocalStore, MemoryStore, Store
 from localreg.storage.lease import LEASE, LONGEST_S, LeaseInfo, describe
+from tests.world import World
 
 SECONDS, SETTLE_S = 30.0, 2.0
-
-
-class World:
-    """One clock for all, moved by sleeping; things happen while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.plans: list[tuple[float, Callable[[], object]]] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        end = self.now + seconds
-        while due := [plan for plan in self.plans if plan[0] <= end]:
-            plan = min(due, key=lambda each: each[0])
-            self.plans.remove(plan)
-            self.now = max(self.now, plan[0])
-            plan[1]()
-        self.now = end
-
-    def after(self, seconds: float, act: Callable[[], object]) -> None:
-        self.plans.append((self.now + seconds, act))
 
 
 class Overwriting(LocalStore):
@@ -294,19 +271,6 @@ def test_who_lost_the_lease_within_its_time_takes_nothing_from_the_next(store: S
 
 
 # In a registry
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> World:
-    """Sessions whose leases live in one world."""
-    world = World()
-    made = Lease.__init__
-
-    def init(self: Lease, store: Store, *, actor: str, host: str) -> None:
-        made(self, store, actor=actor, host=host, clock=world.clock, sleep=world.sleep)
-
-    monkeypatch.setattr(Lease, "__init__", init)
-    return world
 
 
 def test_a_registry_of_a_single_writer_works_from_end_to_end(tmp_path: Path, quick: World) -> None:

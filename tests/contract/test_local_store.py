@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localreg.errors import AlreadyExistsError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
+from localreg.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    InvalidInputError,
+    LocalregError,
+    ReadOnlyError,
+    StorageError,
+)
 from localreg.storage import LocalStore, publishing
 from localreg.storage import local as local_module
 from localreg.storage.publishing import rename_noreplace
@@ -563,14 +570,17 @@ def test_a_folder_in_the_place_of_a_file_is_told(store: LocalStore) -> None:
     ],
     ids=["get", "size", "local_file", "list", "folders"],
 )
-def test_what_cannot_be_read_is_a_storage_error(
+def test_what_cannot_be_read_is_told_and_what_may_not_be_read_apart(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch, call: str, act: Callable[[LocalStore], object]
 ) -> None:
     store.put("a/0", b"")
     with monkeypatch.context() as patch:
-        fail = fail_always(PermissionError(errno.EACCES, "Permission denied"))
-        patch.setattr("builtins.open" if call == "open" else f"os.{call}", fail)
-        with pytest.raises(StorageError, match=r"cannot read .*Permission denied"):
+        patched = "builtins.open" if call == "open" else f"os.{call}"
+        patch.setattr(patched, fail_always(OSError(errno.EIO, "Input/output error")))
+        with pytest.raises(StorageError, match=r"cannot read .*Input/output error"):
+            act(store)
+        patch.setattr(patched, fail_always(PermissionError(errno.EACCES, "Permission denied")))
+        with pytest.raises(AccessDeniedError, match=r"may not read .*Permission denied"):
             act(store)
 
 

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import http.server
 import json
+import multiprocessing
 import os
 import shutil
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import fsspec
 import pytest
 
 import localreg
-from localreg import InvalidInputError, NotFoundError, ReadOnlyError, Registry, StorageError
+from localreg import ConflictError, InvalidInputError, NotFoundError, ReadOnlyError, Registry, StorageError
+from localreg.log import Change, features
 from localreg.storage.probe import RACERS
-from localreg.workflow import GroundTruth, Inference, ScoredClassificationLabel, TestSample, define_workflow, test
 from tests.crash.wire import Fault, Wire
+from tests.flow import compare_two_models
 from tests.remote import KEY, SECRET, Server, options, served
+from tests.world import World
 
 WRITERS = 4
 COMMITS_EACH = 5
+COMMITS_OF_A_PROCESS = 25
 
 
 @pytest.fixture
@@ -49,39 +54,6 @@ def opened(uri: str, s3: Server | Wire, **arguments: object) -> Registry:
 
 def bucket_of(uri: str) -> str:
     return uri.split("/")[2]
-
-
-@dataclass(frozen=True)
-class Photo(TestSample):
-    locator: str
-
-
-@dataclass(frozen=True)
-class Animal(GroundTruth):
-    label: str
-
-
-@dataclass(frozen=True)
-class Guess(Inference):
-    animal: ScoredClassificationLabel
-
-
-def guesses(said: Mapping[str, str]) -> Callable[[Photo], Guess]:
-    return lambda photo: Guess(ScoredClassificationLabel(said[photo.locator], 0.9))
-
-
-def compare_two_models(registry: Registry) -> str:
-    """The quickstart's flow, small: a suite, two models run on it, a comparison; as text."""
-    _, TestCase, TestSuite, Model = define_workflow("Animals", Photo, Animal, Guess)
-    truth = {f"{number}.png": ("cat", "dog")[number % 2] for number in range(20)}
-    with localreg.use(registry):
-        case = TestCase(
-            "farm", test_samples=[(Photo(name), Animal(label)) for name, label in truth.items()], reset=True
-        )
-        suite = TestSuite("animals", test_cases=[case], reset=True)
-        for name, said in {"old": dict.fromkeys(truth, "cat"), "new": truth}.items():
-            test(Model(name, guesses(said)), suite)
-    return str(registry.compare("old", "new", suite="animals"))
 
 
 def test_what_is_committed_is_found_by_another_handle_and_leaves_nothing_else(uri: str, s3: Server) -> None:
@@ -117,6 +89,40 @@ def test_racing_handles_lose_nothing_and_share_no_number(uri: str, s3: Server) -
     assert registry.commit == WRITERS * COMMITS_EACH
     assert len(registry.models()) == WRITERS * COMMITS_EACH
     assert registry.verify().ok
+
+
+def write_from_a_process(uri: str, endpoint: str, writer: int, start: Barrier, done: SimpleQueue[list[str]]) -> None:
+    """Commit through two handles in turn; tell what was acknowledged."""
+    handles = [localreg.open(uri, storage_options=options(endpoint), actor=f"writer {writer}") for _ in range(2)]
+    start.wait(60)
+    names = [f"model {writer}.{number}" for number in range(COMMITS_OF_A_PROCESS)]
+    for number, name in enumerate(names):
+        handles[number % 2].create_model(name)
+    done.put(names)
+
+
+@pytest.mark.slow
+def test_processes_with_two_handles_each_lose_nothing_and_double_nothing(uri: str, s3: Server) -> None:
+    opened(uri, s3)
+    context = multiprocessing.get_context("spawn")
+    start, done = context.Barrier(WRITERS), context.SimpleQueue()
+    writers = [
+        context.Process(target=write_from_a_process, args=(uri, s3.endpoint, writer, start, done), daemon=True)
+        for writer in range(WRITERS)
+    ]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    assert [each.exitcode for each in writers] == [0] * WRITERS
+    acknowledged = [name for _ in writers for name in done.get()]
+    with Wire(s3.endpoint) as another_cache:
+        registry = opened(uri, another_cache)
+        assert sorted(row["name"] for row in registry.models()) == sorted(acknowledged)
+        assert registry.commit == len(acknowledged) == WRITERS * COMMITS_OF_A_PROCESS
+        events = registry.sql("SELECT name FROM audit_events WHERE kind = 'model' AND action = 'create'").dicts()
+        assert sorted(row["name"] for row in events) == sorted(acknowledged)
+        assert registry.verify().ok
 
 
 def test_models_are_tested_and_compared_as_in_a_folder(
@@ -223,14 +229,31 @@ def test_the_place_is_probed_once_before_the_first_commit_and_not_by_readers(uri
         assert not any("probe" in request.path for request in wire.requests)
 
 
-def test_single_writer_must_be_asked_for_and_is_not_there_yet(uri: str, s3: Server) -> None:
-    with pytest.raises(InvalidInputError, match="not there yet"):
-        opened(uri, s3, commit_mode="single-writer")
-    with pytest.raises(InvalidInputError, match="'conditional'; leave it out"):
+def test_only_what_such_a_place_has_may_be_asked_for(uri: str, s3: Server) -> None:
+    with pytest.raises(InvalidInputError, match="'conditional' or 'single-writer'; leave it out"):
         opened(uri, s3, commit_mode="link")
     with pytest.raises(InvalidInputError, match="must be one of"):
         opened(uri, s3, commit_mode="telepathy")
     assert s3.keys(bucket_of(uri)) == []
+    opened(uri, s3, commit_mode="conditional").create_model("meadow")
+    for _ in range(2):
+        with pytest.raises(InvalidInputError, match="made with the commit mode 'conditional'"):
+            opened(uri, s3, commit_mode="single-writer")
+        assert opened(uri, s3).commit == 1  # noted from then on
+
+
+def test_a_single_writer_needs_no_conditions(uri: str, s3: Server, quick: World) -> None:
+    with Wire(s3.endpoint, dropped_header="if-none-match") as wire:
+        with opened(uri, wire, actor="ana", commit_mode="single-writer") as registry:
+            registry.create_model("a")
+            quick.after(20, lambda: registry.create_model("b"))
+            with pytest.raises(ConflictError, match="ana on"):
+                opened(uri, wire, actor="ben").create_model("c")
+        ben = opened(uri, wire, actor="ben")
+        ben.create_model("c")
+        assert not any("probe" in request.path for request in wire.requests)
+        assert [row["name"] for row in ben.models()] == ["a", "b", "c"]
+        assert ben.verify().ok
 
 
 def test_a_foreign_bucket_is_never_adopted(s3: Server, cache: Path) -> None:
@@ -259,6 +282,103 @@ def test_a_registry_of_a_folder_goes_on_in_a_bucket_and_back(tmp_path: Path, s3:
     again.create_model("back in a folder")
     assert again.commit == 3
     assert again.verify().ok
+
+
+# --- how little is asked ----------------------------------------------------------------------------------------------
+
+IN_NAMESPACE = "/registries/first/namespaces/default/"
+
+
+def asked(wire: Wire) -> list[str]:
+    """Verb and path of each request, without the bucket."""
+    return [f"{each.verb} {'/'.join(['', *each.path.split('/')[2:]])}" for each in wire.requests]
+
+
+def entries(first: int, last: int) -> list[str]:
+    return [f"GET {IN_NAMESPACE}log/{number:020d}.parquet" for number in range(first, last + 1)]
+
+
+def test_a_cold_opening_reads_the_snapshot_and_what_follows_it(uri: str, s3: Server) -> None:
+    writer = opened(uri, s3)
+    writer.create_model("behind the snapshot")
+    writer.snapshot()
+    for number in range(3):
+        writer.create_model(f"model {number}")
+    snapshot = next(key for key in s3.keys(bucket_of(uri)) if "snapshots/0" in key)
+    with Wire(s3.endpoint) as wire:
+        assert len(opened(uri, wire).models()) == 4
+        assert asked(wire) == [
+            "GET /registries/first/localreg.json",
+            f"GET {IN_NAMESPACE}snapshots/latest.json",
+            f"GET /{snapshot}",
+            *entries(2, 5),
+        ]
+
+
+def test_a_warm_opening_looks_at_the_entry_seen_last_and_for_the_next(uri: str, s3: Server) -> None:
+    writer = opened(uri, s3)
+    writer.create_model("first")
+    writer.snapshot()
+    writer.create_model("second")
+    with Wire(s3.endpoint) as wire:
+        opened(uri, wire).models()
+        wire.requests.clear()
+        assert len(opened(uri, wire).models()) == 2
+        assert asked(wire) == entries(2, 3)
+        writer.create_model("third")
+        wire.requests.clear()
+        assert len(opened(uri, wire).models()) == 3
+        assert asked(wire) == entries(2, 4)
+
+
+def test_an_opening_knows_another_registry_of_the_same_length_from_the_one_it_saw(uri: str, s3: Server) -> None:
+    registry = opened(uri, s3)
+    registry.create_model("of the first")
+    registry.snapshot()
+    with Wire(s3.endpoint) as wire:  # another cache
+        first = opened(uri, wire)
+        assert first.commit == 1
+        for key in s3.keys(bucket_of(uri)):
+            s3.client.delete_object(Bucket=bucket_of(uri), Key=key)
+        with pytest.raises(NotFoundError, match="no registry"):
+            opened(uri, wire, read_only=True)
+        opened(uri, s3).create_model("of the second")
+        second = opened(uri, wire)
+        assert second.id != first.id
+        assert [row["name"] for row in second.models()] == ["of the second"]
+        second.create_model("more of the second")
+        assert second.verify().ok
+
+
+def test_what_a_newer_release_noted_is_not_read_by_one_that_does_not_know_it(
+    uri: str, s3: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr(features, "KNOWN", frozenset({"streams"}))
+        registry = opened(uri, s3)
+        change = Change(features.FEATURE, "create", "f" * 32, "streams", after={"id": "f" * 32, "name": "streams"})
+        registry._session.change(lambda changes: changes.made.append(change))
+        registry.snapshot()
+        assert opened(uri, s3).commit == 1
+    with pytest.raises(localreg.FormatError, match="streams"):
+        opened(uri, s3).models()
+
+
+def test_an_opening_without_the_network_says_so_at_once(uri: str, s3: Server) -> None:
+    with Wire(s3.endpoint) as wire:
+        opened(uri, wire).create_model("meadow")
+        wire.spoil(Fault.BUSY, at=1, times=100)
+        with pytest.raises(StorageError, match="busy"):
+            opened(uri, wire)
+        assert len(wire.requests) == 3
+
+
+def test_offline_a_snapshot_of_the_newest_commit_is_enough(uri: str, s3: Server) -> None:
+    registry = opened(uri, s3)
+    registry.create_model("meadow")
+    registry.snapshot()
+    opened(uri, s3).models()
+    assert [row["name"] for row in opened(uri, s3, offline=True).models()] == ["meadow"]
 
 
 # --- the cache --------------------------------------------------------------------------------------------------------
