@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from localreg.audit import AuditEvent, Diff, Position
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
+    from localreg.models import StoredTestCase, StoredTestSuite, StoredWorkflow
     from localreg.query import Engine
     from localreg.workflow import TestSuite
 
@@ -148,6 +149,30 @@ class Registry(Listings):
             NotFoundError: no such model, version or alias.
         """
         return models.get_version(self._session, reference)
+
+    def get_workflow(self, name: str) -> StoredWorkflow:
+        """The workflow of that name, as it is stored; the classes to work with come from `define_workflow`.
+
+        Raises:
+            NotFoundError: there is none; near names are suggested.
+        """
+        return models.get_stored(self._session, models.StoredWorkflow, name)
+
+    def get_test_case(self, name: str) -> StoredTestCase:
+        """The test case of that name, as it is stored.
+
+        Raises:
+            NotFoundError: there is none; near names are suggested.
+        """
+        return models.get_stored(self._session, models.StoredTestCase, name)
+
+    def get_test_suite(self, name: str) -> StoredTestSuite:
+        """The test suite of that name, as it is stored.
+
+        Raises:
+            NotFoundError: there is none; near names are suggested.
+        """
+        return models.get_stored(self._session, models.StoredTestSuite, name)
 
     # --- many changes, one commit -----------------------------------------------------------------------------------
 

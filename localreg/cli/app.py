@@ -1,11 +1,12 @@
 """The whole command line: groups of commands, and those that stand alone."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from localreg.cli import models, questions, versions
-from localreg.cli.place import Place, examples, placed
+from localreg.cli import models, past, questions, versions, workflows
+from localreg.cli.place import REMOTE, Place, examples, placed
 from localreg.errors import NotFoundError
 
 __all__ = ["app"]
@@ -14,7 +15,7 @@ app = typer.Typer(
     name="localreg",
     no_args_is_help=True,
     rich_markup_mode=None,  # plain text reads the same on a terminal, in a pipe and in a log
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
     epilog=examples(
@@ -48,7 +49,7 @@ def _root(
     """
 
 
-app.callback()(placed(_root))
+app.callback()(placed(_root, shown=REMOTE))
 
 
 def _init(
@@ -57,24 +58,36 @@ def _init(
         str | None, typer.Argument(metavar="[FOLDER]", help="Absent or empty; else as --registry.")
     ] = None,
     shared: Annotated[str, typer.Option(metavar="umask|group|all", help="Who else may write, as in git.")] = "umask",
+    commit_mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE",
+            help="How commits are published; else what the place proves. single-writer where it proves nothing.",
+        ),
+    ] = None,
 ) -> None:
     """Make a registry. One that is there already is left as it is."""
     if place.at is not None:
         raise typer.BadParameter("a new registry has no past", param_hint="--at")
     if folder is not None and place.registry is not None:
         raise typer.BadParameter("give the folder once: here, or by --registry", param_hint="FOLDER")
-    target = Place(folder or place.registry, place.namespace, place.actor)
+    target = replace(place, registry=folder or place.registry)
     try:
         registry, verb = target.open(read_only=True), "is there already"
     except NotFoundError:
-        registry, verb = target.open(read_only=False, shared=shared), "made"
+        registry, verb = target.open(read_only=False, shared=shared, commit_mode=commit_mode), "made"
     print(f"registry {registry.id} {verb}: {registry.uri}")
 
 
 app.command("init", epilog=examples("localreg init models", "localreg init team/models --shared group"))(
-    placed(_init, hidden={"at", "namespace", "actor"})
+    placed(_init, hidden={"at", "namespace", "actor"}, shown=REMOTE)
 )
 app.add_typer(models.app, name="models")
 app.add_typer(versions.versions, name="versions")
 app.add_typer(versions.aliases, name="aliases")
+app.add_typer(workflows.workflows, name="workflows")
+app.add_typer(workflows.cases, name="cases")
+app.add_typer(workflows.suites, name="suites")
+app.add_typer(workflows.runs, name="runs")
 app.add_typer(questions.app)
+app.add_typer(past.app)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localreg.cli import values
+from localreg.cli import completion, values
+from localreg.cli.listing import AllNamespaces, Archived, Columns, Limit, OrderBy, Search, Where, shown
 from localreg.cli.output import Card, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HISTORY", "Name", "Pairs", "app"]
 
-LISTED = ("name", "latest_version", "aliases", "tags", "owner", "task", "workflow", "updated_at")
+LISTED = ("name", "latest_version", "aliases", "tags", "owner", "updated_at")
 HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "parent_name", "details", "message")
 WELL_KNOWN = (
     *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
@@ -24,7 +25,14 @@ WELL_KNOWN = (
 VALUES = """A VALUE that is JSON is taken as JSON (5, true, null, [1, 2], {"lr": 0.1}), anything else as text; for the
 text 5 write KEY='"5"'. Dots in a KEY are plain characters: metadata is merged by whole top-level keys."""
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the model; one that begins with - goes after --.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="Name of the model; one that begins with - goes after --.",
+        autocompletion=completion.models,
+    ),
+]
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Metadata.")]
 Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
@@ -41,37 +49,24 @@ app = new_group(
     epilog=examples(
         "localreg models list --where \"metadata.framework = 'pytorch' AND 'detector' IN tags\"",
         "localreg models list --order-by 'created_at DESC' --limit 20 --format json",
-        "localreg models list --search 'night yolor'",
+        "localreg models list --search 'night yolor' --columns name,owner",
     ),
 )
 @reading()
 def list_models(
     registry: "Registry",
-    where: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EXPRESSION", help="A condition in SQL over the columns of models and paths into metadata."
-        ),
-    ] = None,
-    order_by: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column or metadata path, with ASC or DESC; repeatable."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="At most so many; else all.")] = None,
-    search: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WORDS",
-            help='Words that must all occur in name, description, tags or metadata; "a phrase", -without.',
-        ),
-    ] = None,
-    archived: Annotated[
-        bool, typer.Option("--archived", help="Only the archived ones, which are hidden else.")
-    ] = False,
+    where: Where = None,
+    search: Search = None,
+    order_by: OrderBy = None,
+    limit: Limit = None,
+    archived: Archived = False,
+    columns: Columns = None,
+    all_namespaces: AllNamespaces = False,
 ) -> Rows:
     """List the models, in order of creation."""
-    found = registry.models(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
-    return Rows.of(found, shown=LISTED)
+    asked = registry.all() if all_namespaces else registry
+    found = asked.models(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
+    return shown(found, columns, ("namespace", *LISTED) if all_namespaces else LISTED)
 
 
 @app.command(
@@ -239,3 +234,17 @@ def model_history(registry: "Registry", name: Name) -> Rows:
     In order of commit. For a deleted model: localreg audit --name NAME.
     """
     return Rows.of(registry.get_model(name).history(), shown=HISTORY)
+
+
+@app.command(
+    "diff", epilog=examples("localreg models diff meadow-4 meadow-5", "localreg models diff meadow-5 meadow-4")
+)
+@reading()
+def diff_models(
+    registry: "Registry",
+    name: Name,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="Name of the model to compare it with.")],
+) -> Rows:
+    """Show what differs between two models: only that, path by path."""
+    differing = registry.get_model(name).differences(registry.get_model(other))
+    return Rows(("path", "before", "after"), [(row.path, row.before, row.after) for row in differing])

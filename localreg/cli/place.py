@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from localreg.cli import completion
 from localreg.cli.output import Answer, Format, show
-from localreg.cli.values import commit_or_text
+from localreg.cli.values import commit_or_text, metadata
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -33,14 +34,31 @@ _GENERAL: dict[str, Any] = {
         metavar="PATH",
         help="Folder or URI of the registry; else $LOCALREG_URI, else the nearest .localreg upward.",
     ),
-    "namespace": typer.Option("--namespace", "-n", metavar="NAME", help="Namespace; else 'default'."),
+    "namespace": typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        help="Namespace; else 'default'.",
+        autocompletion=completion.namespaces,
+    ),
     "actor": typer.Option(
         "--actor", metavar="NAME", help="Who is named in the audit log; else $LOCALREG_ACTOR, else the login name."
     ),
+    "storage_option": typer.Option(
+        "--storage-option",
+        metavar="KEY=VALUE",
+        help="For the file system of a remote address, such as endpoint_url=…; never shown nor kept. Repeatable.",
+    ),
+    "offline": typer.Option("--offline", help="Of a remote registry, what this machine's cache holds."),
     "at": typer.Option(
         "--at", metavar="COMMIT|TIME", help="As it was after a commit, or at a time such as 2026-03-31T12:00:00Z."
     ),
 }
+_KINDS: dict[str, object] = {"storage_option": list[str] | None, "offline": bool | None}
+"""Of those that are no plain text."""
+REMOTE = frozenset(_KINDS)
+"""Those that would only lengthen the help of most commands."""
+
 _FORMAT = typer.Option("--format", "-f", help="A table to read; json and csv hold every column.")
 _MESSAGE = typer.Option("--message", "-m", metavar="TEXT", help="Why; stands with the events in the audit log.")
 _KEY = "localreg.cli.place"
@@ -54,6 +72,8 @@ class Place:
     namespace: str | None = None
     actor: str | None = None
     at: str | None = None
+    storage_option: tuple[str, ...] = ()
+    offline: bool = False
 
     def read(self) -> "Registry":
         """The registry, read-only, as of `at`; nothing is made."""
@@ -74,7 +94,15 @@ class Place:
 
         namespace = self.namespace or "default"
         try:
-            return open_registry(self.registry, namespace=namespace, actor=self.actor, read_only=read_only, **options)
+            return open_registry(
+                self.registry,
+                namespace=namespace,
+                actor=self.actor,
+                read_only=read_only,
+                storage_options=metadata(self.storage_option) or None,
+                offline=self.offline,
+                **options,
+            )
         except NotFoundError as error:
             if error.code != "no_registry":
                 raise
@@ -127,6 +155,7 @@ def placed(
     like: Callable[..., object] | None = None,
     extra: Collection[inspect.Parameter] = (),
     hidden: Collection[str] = (),
+    shown: frozenset[str] = frozenset(),
 ) -> Command:
     """The command as typer wants it, with the options of all commands gathered into its first argument.
 
@@ -137,12 +166,14 @@ def placed(
         like: a function whose name, text and arguments (but the first) it takes on.
         extra: options that it takes besides.
         hidden: options of all commands that are accepted, but would only lengthen its help.
+        shown: which of `REMOTE` stand in its help all the same.
     """
     like = like or command
     run: Command = command  # typer fills the signature that it is given below
 
     def entry(ctx: typer.Context, **arguments: Any) -> None:
         given = {name: arguments.pop(name) for name in _GENERAL}
+        given["storage_option"] = tuple(given["storage_option"] or ()) or None
         outer: Place = ctx.meta.get(_KEY, Place())
         place = ctx.meta[_KEY] = replace(outer, **{name: value for name, value in given.items() if value is not None})
         try:
@@ -154,7 +185,10 @@ def placed(
 
     _, *own = inspect.signature(like).parameters.values()
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    general = [_option(name, option, hidden=name in hidden) for name, option in _GENERAL.items()]
+    general = [
+        _option(name, option, kind=_KINDS.get(name, str | None), hidden=name in hidden or name in REMOTE - shown)
+        for name, option in _GENERAL.items()
+    ]
     parameters = [context, *(each.replace(kind=context.kind) for each in own), *extra, *general]
     functools.update_wrapper(entry, like)
     vars(entry).pop("__wrapped__")  # typer would read that one's annotations

@@ -1,4 +1,4 @@
-"""Questions to the whole registry: `audit`, `verify`, `sql`, `compare`."""
+"""Questions to the whole registry: `audit`, `namespaces`, `facets`, `verify`, `sql`, `compare`."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localreg.cli import values
+from localreg.cli import completion, values
+from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, shown
 from localreg.cli.models import HISTORY
 from localreg.cli.output import Rows
 from localreg.cli.place import examples, reading
@@ -41,13 +42,48 @@ def audit(
     since: Annotated[
         str | None, typer.Option(metavar="N|TIME", help="Only commits after number N, or events at or after a time.")
     ] = None,
+    columns: Columns = None,
+    all_namespaces: AllNamespaces = False,
 ) -> Rows:
     """Show who did what, in order of commit.
 
     json and csv hold the records before and after each event, too.
     """
     start = None if since is None else values.commit_or_text(since)
-    return Rows.of(registry.audit(kind=kind, name=name, actor=by, since=start), shown=HISTORY)
+    asked = registry.all() if all_namespaces else registry
+    usual = ("namespace", *HISTORY) if all_namespaces else HISTORY
+    return shown(asked.audit(kind=kind, name=name, actor=by, since=start), columns, usual)
+
+
+@app.command("namespaces", epilog=examples("localreg namespaces"))
+@reading(past=False)
+def namespaces(registry: "Registry") -> Rows:
+    """List the namespaces in which something was committed."""
+    return Rows(("namespace",), [(name,) for name in registry.namespaces()])
+
+
+@app.command(
+    "facets",
+    epilog=examples("localreg facets models --by metadata.framework", "localreg facets inferences --by status"),
+)
+@reading()
+def facets(
+    registry: "Registry",
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE", help="Such as models; localreg sql --help lists them.", autocompletion=completion.tables
+        ),
+    ],
+    by: Annotated[str, typer.Option(metavar="EXPRESSION", help="A column, or a path such as metadata.framework.")],
+    where: Where = None,
+    search: Search = None,
+    limit: Limit = None,
+    all_namespaces: AllNamespaces = False,
+) -> Rows:
+    """Count the rows by a value: which values there are, the most frequent first."""
+    asked = registry.all() if all_namespaces else registry
+    return Rows.of(asked.facets(table, by=by, where=where, search=search, limit=limit))
 
 
 @app.command("verify", epilog=examples("localreg verify", "localreg verify --namespace default --format json"))
@@ -68,6 +104,7 @@ def verify(registry: "Registry") -> "Verified":
 def sql(
     registry: "Registry",
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT in DuckDB's SQL.")],
+    all_namespaces: AllNamespaces = False,
 ) -> Rows:
     """Ask with SQL: it can only read, and only this registry.
 
@@ -75,7 +112,7 @@ def sql(
     inferences, audit_events. DESCRIBE models tells the columns of one. "plates".inferences is the table of a workflow
     of that name, with a column for each of its own fields.
     """
-    return Rows.of(registry.sql(query))
+    return Rows.of((registry.all() if all_namespaces else registry).sql(query))
 
 
 Reference = "a model (its newest version), MODEL@VERSION or MODEL@ALIAS."
@@ -91,9 +128,11 @@ Reference = "a model (its newest version), MODEL@VERSION or MODEL@ALIAS."
 @reading()
 def compare(
     registry: "Registry",
-    baseline: Annotated[str, typer.Argument(metavar="BASELINE", help=Reference)],
+    baseline: Annotated[str, typer.Argument(metavar="BASELINE", help=Reference, autocompletion=completion.models)],
     candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The one that might be better: likewise.")],
-    suite: Annotated[str, typer.Option(metavar="NAME", help="Name of the test suite.")],
+    suite: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the test suite.", autocompletion=completion.suites)
+    ],
     fixed: Annotated[
         bool, typer.Option("--fixed", help="List the samples that only the candidate gets right.")
     ] = False,

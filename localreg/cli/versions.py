@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localreg.cli import values
-from localreg.cli.models import VALUES, Pairs
-from localreg.cli.output import Rows
+from localreg.cli import completion, values
+from localreg.cli.models import VALUES, WELL_KNOWN, Pairs
+from localreg.cli.output import Card, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ __all__ = ["aliases", "versions"]
 
 LISTED = ("version", "aliases", "description", "metadata", "created_at", "created_by")
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.", autocompletion=completion.models)]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="Free text, such as 2 or 2026-03.")]
-Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="Such as production.")]
+Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="Such as production.", autocompletion=completion.aliases)]
 
 versions = new_group(
     "The versions of a model, each one trained thing.",
@@ -39,6 +39,28 @@ def list_versions(registry: "Registry", model: Model) -> Rows:
     """
     name = registry.get_model(model).name
     return Rows.of(registry.sql("SELECT * FROM model_versions WHERE model = ?", [name]), shown=LISTED)
+
+
+@versions.command("show", epilog=examples("localreg versions show meadow-5 2"))
+@reading()
+def show_version(registry: "Registry", model: Model, version: Version) -> Card:
+    """Show one version, with its metadata laid over the model's."""
+    handle = registry.get_model(model).version(version)
+    return Card(Rows.of(registry.model_versions(f"id = '{handle.id}'")), first=WELL_KNOWN)
+
+
+@versions.command("delete", epilog=examples("localreg versions delete meadow-5 2 --force"))
+@writing
+def delete_version(
+    registry: "Registry",
+    model: Model,
+    version: Version,
+    force: Annotated[bool, typer.Option("--force", help="With its aliases, test runs and their inferences.")] = False,
+) -> str:
+    """Delete a version; without --force only one that no alias or test run depends on."""
+    handle = registry.get_model(model)
+    handle.version(version).delete(force=force)
+    return f"deleted version {version!r} of model {handle.name!r}"
 
 
 @versions.command(

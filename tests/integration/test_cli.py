@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -66,6 +67,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for name, numbers in zip(["day", "night"], halves, strict=True)
         ]
         suite = suite_class("plates", test_cases=cases)
+        case_class("retired", test_samples=[(Plate(0), Text("0"))]).archive()
+        suite_class("retired", test_cases=cases[:1]).archive()
         test(model_class("meadow-4", wrong_on(0, 1, 11, 12)), suite)
         test(model_class("meadow-5", wrong_on(1, 2)), suite)
         registry.get_model("meadow-5").create_version("2", metadata={"lr": 0.2})
@@ -186,6 +189,20 @@ READS = [
     "audit",
     "verify",
     "sql 'SELECT * FROM models'",
+    "models diff meadow-4 meadow-5",
+    "versions show meadow-5 1",
+    "workflows list",
+    "workflows show Plates",
+    "cases list",
+    "cases show day",
+    "suites list",
+    "suites show plates",
+    "runs list",
+    "runs show meadow-5 plates",
+    "namespaces",
+    "facets models --by tags",
+    "diff 1",
+    f"resolve {'0' * 32}",
     "compare meadow-4 meadow-5 --suite plates",
 ]
 WRITES = [
@@ -199,6 +216,15 @@ WRITES = [
     "models restore retired",
     "models delete night-owl",
     "versions create meadow-5 3",
+    "versions delete meadow-5 1 --force",
+    "workflows delete Plates --force",
+    "cases archive day",
+    "cases restore retired",
+    "cases delete day --force",
+    "suites archive plates",
+    "suites restore retired",
+    "suites delete plates --force",
+    "undo 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",
 ]
@@ -225,7 +251,128 @@ def test_search_and_forced_deletion(cli: Cli) -> None:
 
 def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
-    assert {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])} == leaves - {"init"}
+    known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
+    assert known == leaves - {"init", "watch", "redact", "snapshot"}, "these have tests of their own"
+
+
+def test_watch_tells_each_event_on_a_line_with_the_place_to_go_on_from(cli: Cli, registry: localreg.Registry) -> None:
+    events = list(registry.watch(0, timeout=0))
+    lines = done(cli("watch", "--since", "0", "--timeout", "0")).out.splitlines()
+    assert [line.split()[0] for line in lines] == [f"{event.commit}.{event.event}" for event in events]
+    rest = done(cli("watch", "--since", lines[4].split()[0], "--timeout", "0", "-f", "json")).out.splitlines()
+    assert [json.loads(line)["digest"] for line in rest] == [event.digest for event in events[5:]]
+    kinds = done(cli("watch", "--since", "0", "--kind", "alias", "--timeout", "0", "-f", "json")).out.splitlines()
+    assert {json.loads(line)["kind"] for line in kinds} == {"alias"}
+    for wrong in (["--since", "soon"], ["--since", "1.x"], ["--format", "csv"], ["--at", "1"]):
+        assert cli("watch", "--timeout", "0", *wrong).code == 2
+
+
+def test_redact_empties_the_past_and_tells_how_much(cli: Cli, registry: localreg.Registry) -> None:
+    done(cli("models", "create", "leaky", "--metadata", "key=s3cr3t"))
+    assert cli("redact", "--model", "leaky", "--reason", "slipped in").code == 1, "it stands in the present, too"
+    done(cli("models", "unset", "leaky", "key"))
+    assert done(cli("redact", "--model", "leaky", "--reason", "slipped in")).out == "redacted 2 events\n"
+    assert "s3cr3t" not in done(cli("audit", "--name", "leaky", "--format", "json")).out
+    assert done(cli("redact", "--model", "leaky", "--reason", "slipped in")).out == "nothing to redact\n"
+    assert done(cli("verify")).out
+    assert cli("redact", "--reason", "why").code == cli("redact", "--model", "leaky").code == 2
+
+
+def test_snapshot_is_of_the_newest_commit(cli: Cli, folder: Path, registry: localreg.Registry) -> None:
+    assert done(cli("snapshot")).out == f"snapshot of commit {registry.commit}\n"
+    assert list((folder / "namespaces/default/snapshots").glob(f"{registry.commit:020d}-*.parquet"))
+    assert cli("snapshot", "--at", "1").code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "rows"),
+    [
+        ("workflows list", lambda registry: registry.workflows()),
+        ("cases list", lambda registry: registry.test_cases(archived=False)),
+        ("cases list --archived --limit 1", lambda registry: registry.test_cases(archived=True, limit=1)),
+        ("suites list --search plates", lambda registry: registry.test_suites(search="plates")),
+        ("runs list --order-by 'version DESC'", lambda registry: registry.test_runs(order_by="version DESC")),
+        ("facets models --by tags", lambda registry: registry.facets("models", "tags")),
+        ("models list --all-namespaces", lambda registry: registry.all().models()),
+        ("audit --all-namespaces --kind alias", lambda registry: registry.all().audit(kind="alias")),
+        ("sql -A 'SELECT namespace, name FROM models'", lambda r: r.all().sql("SELECT namespace, name FROM models")),
+    ],
+)
+def test_listings_of_all_kinds_are_the_librarys(
+    cli: Cli, registry: localreg.Registry, line: str, rows: Callable[[localreg.Registry], localreg.Result]
+) -> None:
+    expected = native(rows(registry))
+    assert expected
+    assert done(cli(*shlex.split(line), "--format", "json")).json == expected
+
+
+def test_diffs_are_the_librarys(cli: Cli, registry: localreg.Registry) -> None:
+    told = done(cli("diff", "2", "5", "-f", "json")).json
+    assert told == json.loads(json.dumps(asdict(registry.diff(2, 5))))
+    assert done(cli("diff", "2", "5")).out.rstrip() == str(registry.diff(2, 5))
+    rows = done(cli("models", "diff", "meadow-4", "meadow-5", "-f", "json")).json
+    expected = registry.get_model("meadow-4").differences(registry.get_model("meadow-5"))
+    assert [row["path"] for row in rows] == [row.path for row in expected]
+
+
+def test_columns_are_chosen_and_unknown_ones_told(cli: Cli) -> None:
+    assert done(cli("models", "list", "--columns", "name,task")).out.splitlines()[0].split() == ["name", "task"]
+    ran = cli("models", "list", "--columns", "name,frist")
+    assert (ran.code, "no column 'frist'" in ran.err) == (2, True)
+
+
+def test_the_readme_has_a_row_for_each_command_with_what_its_help_says() -> None:
+    readme = (Path(localreg.__file__).parents[1] / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `localreg ([a-z ]+)` \| (.*) \|$", readme, re.MULTILINE))
+    leaves = {name: command for name, command in COMMANDS.items() if not hasattr(command, "commands")}
+    assert rows == {name: " ".join(command.help.split("\n\n")[0].split()) for name, command in leaves.items()}
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("models show mea", ["meadow-4", "meadow-5"]),
+        ("models show --namespace default ni", ["night-owl"]),
+        ("models show zzz", []),
+        ("aliases set meadow-5 pro", ["production"]),
+        ("compare meadow-4 meadow-5 --suite pla", ["plates"]),
+        ("facets test_c", ["test_cases"]),
+        ("models list --namespace de", ["default"]),
+        ("-r /nowhere models show mea", []),
+        ("models sh", ["show"]),
+    ],
+)
+@pytest.mark.usefixtures("importable")
+def test_a_shell_offers_names_from_the_registry(folder: Path, line: str, offered: list[str]) -> None:
+    words = f"localreg {line}"
+    asked = {"_LOCALREG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    code = "import sys; sys.argv = ['localreg']; from localreg.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **asked}
+    )
+    assert (ran.stdout.split(), ran.stderr) == (offered, "")
+
+
+def test_options_of_a_remote_place_are_handed_on_and_never_shown(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: dict[str, Any] = {}
+
+    def opened(*_: object, **options: object) -> localreg.Registry:
+        handed.update(options)
+        return localreg.open(folder)
+
+    monkeypatch.setattr("localreg.registry.open_registry", opened)
+    line = "--storage-option endpoint_url=http://x models list --offline --storage-option secret=hush"
+    assert "hush" not in done(cli(*line.split())).out
+    assert handed["offline"] is True
+    assert handed["storage_options"] == {"secret": "hush"}, "those nearest to the command win"
+
+
+@pytest.mark.usefixtures("importable")
+def test_the_package_runs_as_the_command_does(folder: Path) -> None:
+    ran = [sys.executable, "-m", "localreg", "models", "list", "-f", "json"]
+    assert json.loads(subprocess.run(ran, check=True, capture_output=True).stdout)[0]["name"] == "meadow-4"
 
 
 @pytest.mark.parametrize("line", READS)

@@ -1,0 +1,44 @@
+"""The options that every listing takes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from localreg.cli.output import Rows
+
+if TYPE_CHECKING:
+    from localreg.query import Result
+
+__all__ = ["AllNamespaces", "Archived", "Columns", "Limit", "OrderBy", "Search", "Where", "shown"]
+
+Where = Annotated[
+    str | None, typer.Option(metavar="EXPRESSION", help="A condition in SQL over the columns and paths into metadata.")
+]
+Search = Annotated[
+    str | None, typer.Option(metavar="WORDS", help='Words that must all occur; "a phrase" in quotes, -without.')
+]
+OrderBy = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN", help="A column or metadata path, with ASC or DESC; repeatable.")
+]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many; else all.")]
+Archived = Annotated[bool, typer.Option("--archived", help="Only the archived ones, which are hidden else.")]
+Columns = Annotated[
+    str | None, typer.Option(metavar="A,B,…", help="Columns of the table; json and csv hold all of them.")
+]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces that may be read.")]
+
+
+def shown(result: "Result", columns: str | None, usual: Sequence[str]) -> Rows:
+    """A listing with the columns that were asked for, else the usual ones.
+
+    Raises:
+        typer.BadParameter: no such column.
+    """
+    wanted = [name.strip() for name in columns.split(",")] if columns is not None else list(usual)
+    unknown = [name for name in wanted if name not in result.columns]
+    if unknown:
+        raise typer.BadParameter(
+            f"no column {unknown[0]!r}; there are {', '.join(result.columns)}", param_hint="--columns"
+        )
+    return Rows.of(result, shown=wanted)
