@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from localreg.errors import (
-    AccessDeniedError,
     AlreadyExistsError,
     InvalidInputError,
     LocalregError,
@@ -577,11 +576,12 @@ def test_what_cannot_be_read_is_told_and_what_may_not_be_read_apart(
     with monkeypatch.context() as patch:
         patched = "builtins.open" if call == "open" else f"os.{call}"
         patch.setattr(patched, fail_always(OSError(errno.EIO, "Input/output error")))
-        with pytest.raises(StorageError, match=r"cannot read .*Input/output error"):
+        with pytest.raises(StorageError, match=r"cannot read .*Input/output error") as broken:
             act(store)
         patch.setattr(patched, fail_always(PermissionError(errno.EACCES, "Permission denied")))
-        with pytest.raises(AccessDeniedError, match=r"may not read .*Permission denied"):
+        with pytest.raises(StorageError, match=r"cannot read .*Permission denied") as refused:
             act(store)
+    assert (broken.value.code, refused.value.code) == ("storage", "forbidden")
 
 
 def test_what_cannot_be_deleted_is_told(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
