@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from localreg.audit import AuditEvent, Diff, Position
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
-    from localreg.models import StoredTestCase, StoredTestSuite, StoredWorkflow
     from localreg.query import Engine
-    from localreg.workflow import TestSuite
+    from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
 
 __all__ = ["AllNamespaces", "Registry", "open_registry", "use"]
 
@@ -150,29 +149,47 @@ class Registry(Listings):
         """
         return models.get_version(self._session, reference)
 
+    # --- workflows, without their Python types ----------------------------------------------------------------------
+
     def get_workflow(self, name: str) -> StoredWorkflow:
-        """The workflow of that name, as it is stored; the classes to work with come from `define_workflow`.
+        """The workflow of that name, to be looked at or deleted; run things with the classes of `define_workflow`.
 
         Raises:
             NotFoundError: there is none; near names are suggested.
         """
-        return models.get_stored(self._session, models.StoredWorkflow, name)
+        from localreg.workflow.stored import get_stored_workflow
+
+        return get_stored_workflow(self._session, name)
 
     def get_test_case(self, name: str) -> StoredTestCase:
-        """The test case of that name, as it is stored.
+        """The test case of that name in all its versions, to be looked at, archived or deleted.
 
         Raises:
             NotFoundError: there is none; near names are suggested.
         """
-        return models.get_stored(self._session, models.StoredTestCase, name)
+        from localreg.workflow.stored import get_stored_test_case
+
+        return get_stored_test_case(self._session, name)
 
     def get_test_suite(self, name: str) -> StoredTestSuite:
-        """The test suite of that name, as it is stored.
+        """The test suite of that name in all its versions, to be looked at, archived or deleted.
 
         Raises:
             NotFoundError: there is none; near names are suggested.
         """
-        return models.get_stored(self._session, models.StoredTestSuite, name)
+        from localreg.workflow.stored import get_stored_test_suite
+
+        return get_stored_test_suite(self._session, name)
+
+    def get_test_run(self, id: str) -> StoredTestRun:
+        """The test run of that id (column `id` of `test_runs`), to be looked at or deleted.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        from localreg.workflow.stored import get_stored_test_run
+
+        return get_stored_test_run(self._session, id)
 
     # --- many changes, one commit -----------------------------------------------------------------------------------
 

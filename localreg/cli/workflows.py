@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localreg.cli import completion
 from localreg.cli.listing import Archived, Columns, Limit, OrderBy, Search, Where, shown
 from localreg.cli.output import Card, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from localreg.query import Result
     from localreg.registry import Registry
 
 __all__ = ["cases", "runs", "suites", "workflows"]
@@ -20,6 +22,13 @@ SUITES = ("name", "workflow", "version", "test_cases", "tags", "description")
 RUNS = ("model", "version", "test_suite", "test_suite_version", "evaluator", "created_at")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="One that begins with - goes after --.")]
+Model = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="A model, MODEL@VERSION or MODEL@ALIAS.", autocompletion=completion.models),
+]
+Suite = Annotated[
+    str, typer.Argument(metavar="SUITE", help="Name of the test suite.", autocompletion=completion.suites)
+]
 Force = Annotated[bool, typer.Option("--force", help="With all that depends on it, in one commit.")]
 
 workflows = new_group(
@@ -167,14 +176,23 @@ def list_runs(
     return shown(found, columns, RUNS)
 
 
+@runs.command("delete", epilog=examples("localreg runs delete meadow-5 plates"))
+@writing
+def delete_run(registry: "Registry", model: Model, suite: Suite) -> str:
+    """Delete the newest run of a model version on a test suite, with the inferences that it made."""
+    run = _newest_run(registry, model, suite).dicts()[0]
+    registry.get_test_run(run["id"]).delete()
+    return f"deleted the run of {run['model']!r}, version {run['version']!r}, on {run['test_suite']!r}"
+
+
 @runs.command("show", epilog=examples("localreg runs show meadow-5 plates"))
 @reading()
-def show_run(
-    registry: "Registry",
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model, MODEL@VERSION or MODEL@ALIAS.")],
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Name of the test suite.")],
-) -> Card:
+def show_run(registry: "Registry", model: Model, suite: Suite) -> Card:
     """Show the newest run of a model version on a test suite, with the fingerprint of the code that ran."""
+    return Card(Rows.of(_newest_run(registry, model, suite)))
+
+
+def _newest_run(registry: "Registry", model: str, suite: str) -> "Result":
     version = registry.get_version(model)
     found = registry.sql(
         "FROM test_runs WHERE model = ? AND version = ? AND test_suite = ? ORDER BY test_suite_version DESC LIMIT 1",
@@ -182,4 +200,4 @@ def show_run(
     )
     if not found:
         raise NotFoundError(f"model {version.model.name!r}, version {version.version!r}, was never run on {suite!r}")
-    return Card(Rows.of(found))
+    return found

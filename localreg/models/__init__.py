@@ -12,7 +12,6 @@ from localreg.models.finding import (
 from localreg.models.handle import UNCHANGED, Unchanged, warn_of_differences
 from localreg.models.listings import Listings
 from localreg.models.model import Model, ModelVersion, refuse_shadowing
-from localreg.models.stored import StoredTestCase, StoredTestSuite, StoredWorkflow, get_stored
 
 __all__ = [
     "UNCHANGED",
@@ -20,16 +19,12 @@ __all__ = [
     "Listings",
     "Model",
     "ModelVersion",
-    "StoredTestCase",
-    "StoredTestSuite",
-    "StoredWorkflow",
     "Unchanged",
     "create_model",
     "delete",
     "ensure_version",
     "find_model",
     "get_model",
-    "get_stored",
     "get_version",
     "refuse_shadowing",
     "warn_of_differences",

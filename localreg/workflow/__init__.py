@@ -5,6 +5,7 @@ from localreg.workflow.define_workflow import define_workflow
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
 from localreg.workflow.model import Model
+from localreg.workflow.stored import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow
 from localreg.workflow.test_case import TestCase
 from localreg.workflow.test_run import TestRun, test
 from localreg.workflow.test_sample import Metadata, TestSample
@@ -20,6 +21,10 @@ __all__ = [
     "Model",
     "ScoredClassificationLabel",
     "ScoredLabel",
+    "StoredTestCase",
+    "StoredTestRun",
+    "StoredTestSuite",
+    "StoredWorkflow",
     "TestCase",
     "TestRun",
     "TestSample",

@@ -224,6 +224,7 @@ WRITES = [
     "suites archive plates",
     "suites restore retired",
     "suites delete plates --force",
+    "runs delete meadow-5 plates",
     "undo 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",

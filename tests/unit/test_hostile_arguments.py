@@ -71,9 +71,10 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "get_model": {"name": "m"},
         "find_model": {"name": "m"},
         "get_version": {"reference": "m@1"},
-        "get_workflow": {"name": "w"},
-        "get_test_case": {"name": "c"},
-        "get_test_suite": {"name": "s"},
+        "get_workflow": {"name": "m"},
+        "get_test_case": {"name": "m"},
+        "get_test_suite": {"name": "m"},
+        "get_test_run": {"id": "0" * 32},
         "models": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
         "model_versions": {"where": "model = 'm'", "search": "m", "order_by": "id", "limit": 1},
         "workflows": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1},
@@ -234,12 +235,16 @@ def test_every_public_method_and_argument_stands_in_the_table(owner: type) -> No
     }
 
 
+NOT_THERE = ("get_workflow", "get_test_case", "get_test_suite", "get_test_run")
+"""What the registry of these tests holds none of."""
+
+
 @pytest.mark.parametrize("owner", CALLS)
 def test_every_method_works_with_the_arguments_of_the_table(
     owner: type, subjects: Callable[[], dict[type, Any]]
 ) -> None:
     for method, arguments in CALLS[owner].items():
-        if method not in ("compare", "delete", "differences", "pl", "df"):
+        if method not in ("compare", "delete", "differences", "pl", "df") and method not in NOT_THERE:
             called(getattr(subjects()[owner], method), arguments)
 
 
