@@ -17,6 +17,7 @@ from hashlib import sha256
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from localreg.arrow import array
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import FormatError, LocalregError, StorageError
 from localreg.log.entry import Entry, Event, Head
@@ -274,7 +275,8 @@ def events_table(entries: Iterable[Entry]) -> pa.Table:
                 columns[name].append(None if value is None else canonical(value))
             columns["files"].append(canonical([file.to_json() for file in event.files]) if event.files else None)
     kinds: dict[str, pa.DataType] = {"commit": pa.int64(), "event": pa.int64(), "redacted": pa.bool_()}
-    return pa.table({name: pa.array(values, kinds.get(name, pa.string())) for name, values in columns.items()})
+    arrays = [array(values, kinds.get(name, pa.string())) for name, values in columns.items()]
+    return pa.Table.from_arrays(arrays, names=list(columns))
 
 
 def _digest(data: bytes) -> str:

@@ -12,6 +12,7 @@ from io import BytesIO
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from localreg.arrow import array
 from localreg.canonical import JsonObject, JsonValue, canonical
 from localreg.log.layer import COLUMNS, JSON_COLUMNS, LAYOUT, Group, Layer, id_key, name_key, schema
 from localreg.log.state import Row
@@ -58,8 +59,8 @@ def rows_table(rows: Iterable[Row]) -> pa.Table:
         for row in rows
     ]
     columns: Sequence[Sequence[object]] = list(zip(*values, strict=True)) or [()] * len(COLUMNS)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema().types, strict=True)]
-    return pa.table(arrays, schema=schema())
+    arrays = [array(column, kind) for column, kind in zip(columns, schema().types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema())
 
 
 def _texts(record: JsonObject | None) -> tuple[str | None, str | None]:

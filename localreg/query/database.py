@@ -6,17 +6,23 @@ files that it reads, and a new commit only replaces the small tables of what cha
 
 from __future__ import annotations
 
+import json
+import sys
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from localreg.log import State
+from localreg.query.quoting import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 __all__ = ["Database", "Databases", "load"]
+
+FEW = 1_000
+"""Rows up to which a table is handed over as text."""
 
 KEPT = 4
 """Connections that stay open: different tables, and the present beside a look into the past."""
@@ -53,6 +59,29 @@ class Databases:
 
 def load(connection: DuckDBPyConnection, name: str, table: pa.Table) -> None:
     """Copy a table into the database: DuckDB cannot push all its join filters into one of Arrow's, and then fails."""
+    if table.num_rows <= FEW and "pyarrow.dataset" not in sys.modules and _has_plain_types(table):
+        _load_as_json(connection, name, table)
+        return
     connection.register("_incoming", table)
     connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM _incoming")
     connection.unregister("_incoming")
+
+
+def _load_as_json(connection: DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """`load` by way of a text: to register a table, DuckDB loads `pyarrow.dataset`, and that pandas, for 0.2 s."""
+    kinds = {field.name: _PLAIN[str(field.type)] for field in table.schema}
+    rows = json.dumps(table.to_pylist())  # no parameter: DuckDB would load pandas to look at it
+    structure = json.dumps([dict.fromkeys(kinds, "VARCHAR")])
+    columns = ", ".join(f'CAST(row."{column}" AS {kind}) AS "{column}"' for column, kind in kinds.items())
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {name} AS SELECT {columns} FROM "
+        f"(SELECT unnest(from_json({literal(rows)}, {literal(structure)})) AS row)"
+    )
+
+
+def _has_plain_types(table: pa.Table) -> bool:
+    return all(str(field.type) in _PLAIN for field in table.schema)
+
+
+_PLAIN = {"string": "VARCHAR", "int64": "BIGINT", "bool": "BOOLEAN", "extension<arrow.json>": "JSON"}
+"""DuckDB's types of the columns that a text can carry."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
@@ -145,20 +146,25 @@ class Result:
 
 
 def _dicts(table: pa.Table) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = table.to_pylist()
-    except (ValueError, OverflowError):
-        columns = map(_values, table.columns)
-        rows = [dict(zip(table.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
+    columns = map(_values, table.columns)
+    rows = [dict(zip(table.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
     for name in [field.name for field in table.schema if field.metadata == JSON_FIELD]:
         for row in rows:
             row[name] = _json_value(row[name])
     return rows
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def _values(column: pa.ChunkedArray) -> list[Any]:
     """A column's values; what Python cannot hold, such as the time `infinity`, as the text that DuckDB prints."""
+    import pyarrow as pa
+
     try:
+        if column.type == pa.timestamp("us", tz="UTC"):  # pyarrow would load pandas for these
+            moments = column.cast(pa.int64()).to_pylist()
+            return [None if each is None else _EPOCH + timedelta(microseconds=each) for each in moments]
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError):
         return [_value(scalar, text) for scalar, text in zip(column, _printed(column), strict=True)]
@@ -177,7 +183,7 @@ def _printed(column: pa.ChunkedArray) -> list[str | None]:
 
     cursor = parse_cursor()
     cursor.execute("SET TimeZone = 'UTC'")
-    cursor.register("printed", pa.table({"value": column}))
+    cursor.register("printed", pa.Table.from_arrays([column], names=["value"]))
     return [text for (text,) in cursor.execute("SELECT CAST(value AS VARCHAR) FROM printed").fetchall()]
 
 

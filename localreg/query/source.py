@@ -10,6 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from localreg.arrow import array
 from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, NotFoundError
 from localreg.log import PastEvents, Row, State
@@ -142,7 +143,7 @@ class Source:
 
         load(connection, f"{self.schema}.overlay", as_json(rows_table(rows)))
         kinds, ids = [list(column) for column in zip(*changed, strict=True)] or [[], []]
-        keys = pa.table({"kind": pa.array(kinds, pa.string()), "id": pa.array(ids, pa.string())})
+        keys = pa.Table.from_arrays([array(kinds, pa.string()), array(ids, pa.string())], names=["kind", "id"])
         load(connection, f"{self.schema}.changed", keys)
 
     # --- events -------------------------------------------------------------------------------------------------------
