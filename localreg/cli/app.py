@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli import models, questions, versions
+from localreg.cli import models, questions, upkeep, versions
 from localreg.cli.place import Place, examples, placed
 from localreg.errors import NotFoundError
 
@@ -78,3 +78,4 @@ app.add_typer(models.app, name="models")
 app.add_typer(versions.versions, name="versions")
 app.add_typer(versions.aliases, name="aliases")
 app.add_typer(questions.app)
+app.add_typer(upkeep.app)

@@ -185,6 +185,8 @@ READS = [
     "aliases list meadow-5",
     "audit",
     "verify",
+    "doctor",
+    "du",
     "sql 'SELECT * FROM models'",
     "compare meadow-4 meadow-5 --suite plates",
 ]
