@@ -12,11 +12,10 @@ from localreg.log import Log, State, snapshot
 from localreg.log.entry import entry_path
 from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_OVERDUE
-from localreg.names import shown_value
 from localreg.session import Session
 from localreg.storage import Store
 from localreg.storage.lease import describe
-from localreg.upkeep.report import Finding, readable_bytes
+from localreg.upkeep.report import Finding, readable_bytes, shown_path
 from localreg.upkeep.usage import kind_of
 
 __all__ = ["NAMESPACE_CHECKS", "Namespace"]
@@ -233,5 +232,5 @@ NAMESPACE_CHECKS = (
 
 def _some(paths: list[str]) -> str:
     """Files as the subject of a sentence: the first one's name, and how many more."""
-    first = shown_value(paths[0])
+    first = shown_path(paths[0])
     return f"{first} is" if len(paths) == 1 else f"{first} and {len(paths) - 1:,} more are"

@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import Final
 
 from localreg.errors import LocalregError, StorageError
-from localreg.names import new_id, shown_value
+from localreg.names import new_id
 from localreg.session import Session
 from localreg.session.location import EXCLUSIVE, FORMAT, SINGLE_WRITER
 from localreg.storage import LocalStore
 from localreg.storage.local import FOLDER_BITS
-from localreg.upkeep.report import Finding, readable_bytes
+from localreg.upkeep.report import Finding, readable_bytes, shown_path
 from localreg.version import __version__
 
 __all__ = ["check_commit_mode", "check_location", "check_permissions", "check_room", "check_versions"]
@@ -177,7 +177,7 @@ def _folders(top: str) -> Iterator[str]:
 
 def _some(paths: list[str]) -> str:
     more = f" and {len(paths) - 1:,} more folders" if len(paths) > 1 else ""
-    return f"{shown_value(paths[0])}{more}"
+    return f"{shown_path(paths[0])}{more}"
 
 
 def check_room(session: Session) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["DoctorReport", "Finding", "Level", "readable_bytes"]
+__all__ = ["DoctorReport", "Finding", "Level", "readable_bytes", "shown_path"]
 
 Level = Literal["ok", "note", "problem"]
 
@@ -58,3 +58,8 @@ def readable_bytes(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def shown_path(path: str) -> str:
+    """A whole path, to be found by: others' files may have names that would break a line."""
+    return path if path.isprintable() else ascii(path)
