@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from localreg.registry import Registry, use
     from localreg.registry import open_registry as open
     from localreg.session import Transaction
+    from localreg.upkeep import DoctorReport, Finding
 
 __all__ = [
     "open",
@@ -56,6 +57,8 @@ __all__ = [
     "RecordDiff",
     "Difference",
     "Differences",
+    "DoctorReport",
+    "Finding",
     "LocalregError",
     "NotFoundError",
     "AlreadyExistsError",
@@ -88,6 +91,8 @@ _HOMES = {
     "RecordDiff": "localreg.audit:RecordDiff",
     "Difference": "localreg.records.differences:Difference",
     "Differences": "localreg.models:Differences",
+    "DoctorReport": "localreg.upkeep:DoctorReport",
+    "Finding": "localreg.upkeep:Finding",
 }
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from localreg.audit import AuditEvent, Diff, Position
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
-    from localreg.query import Engine
+    from localreg.query import Engine, Result
+    from localreg.upkeep import DoctorReport
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
 
 __all__ = ["AllNamespaces", "Registry", "open_registry", "use"]
@@ -402,6 +403,34 @@ class Registry(Listings):
             StorageError: it could not be written; nothing depends on it.
         """
         return self._session.snapshot()
+
+    # --- upkeep -----------------------------------------------------------------------------------------------------
+
+    def disk_usage(self) -> Result:
+        """What takes how much room, from listings: a row for each namespace that may be read and each kind of file.
+
+        Columns: `namespace` (null for what belongs to none), `what` (`log`, `snapshots`, `history`, `data/<table>`,
+        `artifacts`, `tmp` for what is on its way, `other`), `files`, `bytes` (their lengths, not what the disk rounds
+        them up to). It is the place as it is now, also for a look into the past.
+
+        Raises:
+            StorageError: (when the rows are looked at) the place cannot be listed; code `"offline"`: it is not asked.
+        """
+        from localreg.upkeep import disk_usage
+
+        return disk_usage(self._session.root)
+
+    def doctor(self) -> DoctorReport:
+        """Look whether all is as it should be: place, versions, permissions; the log and the caches of each namespace.
+
+        Each of the report's `findings` is `ok`, a `note` or a `problem`, and says what to do; `ok` is that there is no
+        problem. What fails is a finding, too. Nothing is changed; whether commits are safe here is tried with small
+        files that are taken away again, unless this handle is read-only. Digests of entries and bulk files are not
+        compared: `verify` does that.
+        """
+        from localreg.upkeep import examine
+
+        return examine(self._session)
 
     def _asked(self) -> Engine:
         return self._session.engine()

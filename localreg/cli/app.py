@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from localreg.cli import models, past, questions, versions, workflows
+from localreg.cli import models, past, questions, upkeep, versions, workflows
 from localreg.cli.place import REMOTE, Place, examples, placed
 from localreg.errors import NotFoundError
 
@@ -91,3 +91,4 @@ app.add_typer(workflows.suites, name="suites")
 app.add_typer(workflows.runs, name="runs")
 app.add_typer(questions.app)
 app.add_typer(past.app)
+app.add_typer(upkeep.app)

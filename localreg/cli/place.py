@@ -110,11 +110,14 @@ class Place:
             raise NotFoundError(f"{where}; `localreg init` makes one", code=error.code) from error
 
 
-def reading(*, past: bool = True) -> Callable[[Callable[Concatenate["Registry", P], Answer]], Command]:
+def reading(
+    *, past: bool = True, as_writer: bool = False
+) -> Callable[[Callable[Concatenate["Registry", P], Answer]], Command]:
     """A command that asks: it gets the registry read-only, and what it returns is shown in the wanted format.
 
     Args:
         past: whether `--at` has a meaning for it.
+        as_writer: whether it gets the registry as a writer would, to tell what one would meet.
     """
 
     def decorate(function: Callable[Concatenate["Registry", P], Answer]) -> Command:
@@ -124,7 +127,7 @@ def reading(*, past: bool = True) -> Callable[[Callable[Concatenate["Registry", 
                 raise typer.BadParameter("this command looks at the whole log, not at one commit", param_hint="--at")
             if place.actor is not None:
                 raise typer.BadParameter("it names who writes, and this only reads", param_hint="--actor")
-            answer = function(place.read(), *args, **kwargs)
+            answer = function(place.write() if as_writer else place.read(), *args, **kwargs)
             show(answer, wanted)
             if not answer.ok:
                 raise typer.Exit(1)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from localreg.storage import Store
 
-__all__ = ["LayeredBase", "hinted_commit", "load", "paths", "read", "save"]
+__all__ = ["HINT", "LayeredBase", "hinted", "hinted_commit", "load", "paths", "read", "save"]
 
 FOLDER = "snapshots"
 HINT = "snapshots/latest.json"
@@ -266,11 +266,11 @@ def read(store: Store, origin: str, rebuild: Callable[[int], State], path: str) 
 
 
 def _candidates(store: Store, at_most: int | None) -> Iterator[str]:
-    hinted = _hinted(store)
-    if hinted is not None and (at_most is None or (layer_commit(hinted) or 0) <= at_most):
-        yield hinted
+    newest = hinted(store)
+    if newest is not None and (at_most is None or (layer_commit(newest) or 0) <= at_most):
+        yield newest
     for path in reversed(paths(store)):
-        if path != hinted and (at_most is None or (layer_commit(path) or 0) <= at_most):
+        if path != newest and (at_most is None or (layer_commit(path) or 0) <= at_most):
             yield path
 
 
@@ -279,7 +279,8 @@ def paths(store: Store) -> list[str]:
     return [path for path in store.list(FOLDER) if layer_commit(path) is not None]
 
 
-def _hinted(store: Store) -> str | None:
+def hinted(store: Store) -> str | None:
+    """The newest snapshot, as the hint says; None if there is no hint that can be read. It may not be there."""
     data = store.get(HINT)
     try:
         hint = parse(data) if data is not None else None
@@ -291,5 +292,5 @@ def _hinted(store: Store) -> str | None:
 
 def hinted_commit(store: Store) -> int | None:
     """The commit of the newest snapshot, as the hint says; None if it does not."""
-    hinted = _hinted(store)
-    return None if hinted is None else layer_commit(hinted)
+    path = hinted(store)
+    return None if path is None else layer_commit(path)

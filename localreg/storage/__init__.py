@@ -19,6 +19,6 @@ from localreg.storage.lease import Lease
 from localreg.storage.local import LocalStore
 from localreg.storage.memory import MemoryStore
 from localreg.storage.queue import LockQueue, Turn
-from localreg.storage.store import Store
+from localreg.storage.store import FileSize, Store
 
-__all__ = ["Store", "Lease", "LockQueue", "Turn", "LocalStore", "MemoryStore"]
+__all__ = ["Store", "FileSize", "Lease", "LockQueue", "Turn", "LocalStore", "MemoryStore"]

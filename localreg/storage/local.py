@@ -34,7 +34,7 @@ from localreg.errors import (
 )
 from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
 from localreg.storage.queue import LockQueue
-from localreg.storage.store import STAGING, check_path, is_temporary
+from localreg.storage.store import STAGING, FileSize, check_path, is_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-__all__ = ["LocalStore"]
+__all__ = ["FOLDER_BITS", "LocalStore"]
 
 _T = TypeVar("_T")
 
 _FILE_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o660, "all": 0o664}
 # Setgid hands the folder's group down, so that members of one project need not share their primary group.
-_FOLDER_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o2770, "all": 0o2775}
+FOLDER_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o2770, "all": 0o2775}
 
 _POSIX = os.name == "posix"
 _LOCK: Final = "queue.lock"
@@ -189,6 +189,10 @@ class LocalStore:
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         return self._walk(_folder_prefix(prefix))
+
+    def sizes(self, prefix: str) -> Iterator[FileSize]:
+        """See `Store.sizes`."""
+        return self._weighed(_folder_prefix(prefix))
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """See `Store.folders`."""
@@ -381,7 +385,7 @@ class LocalStore:
 
     def _make_folder(self, new: str) -> None:
         """Make one folder; a shared one appears with its permissions, lest the group be shut out for a moment."""
-        bits = _FOLDER_BITS[self._shared]
+        bits = FOLDER_BITS[self._shared]
         if not (bits and _POSIX):
             os.mkdir(new)
             return
@@ -402,6 +406,21 @@ class LocalStore:
                 yield from self._walk(prefix + name)
             else:
                 yield prefix + name
+
+    def _weighed(self, prefix: str) -> Iterator[FileSize]:
+        where = self._base + prefix
+        try:
+            with os.scandir(where) as entries:
+                found = [(entry.name, _weight(entry)) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise _unreadable(where, error) from error
+        for name, weight in found:
+            if weight == _IS_FOLDER:
+                yield from self._weighed(f"{prefix}{name}/")
+            elif weight is not None:
+                yield FileSize(prefix + name, weight)
 
     def _names(self, prefix: str) -> builtins.list[str]:
         """What lies in one folder, folders with a `/` behind: then the order of names is that of whole paths."""
@@ -507,6 +526,19 @@ def _own_name(entry: os.DirEntry[str]) -> str | None:
     if entry.is_dir(follow_symlinks=False):
         return entry.name + "/"
     return entry.name if entry.is_file(follow_symlinks=False) else None
+
+
+_IS_FOLDER: Final = -1
+
+
+def _weight(entry: os.DirEntry[str]) -> int | None:
+    """A file's length, `_IS_FOLDER`, or None for what is no file, or is gone by now."""
+    if entry.is_dir(follow_symlinks=False):
+        return _IS_FOLDER
+    try:
+        return entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else None
+    except FileNotFoundError:
+        return None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, NamedTuple
 
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.storage.queue import LockQueue
-from localreg.storage.store import STAGING, check_path
+from localreg.storage.store import STAGING, FileSize, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,6 +120,13 @@ class MemoryStore:
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
         return iter(self._below(prefix))
+
+    def sizes(self, prefix: str) -> Iterator[FileSize]:
+        """See `Store.sizes`."""
+        start = self._key(prefix) + "/" if prefix else self._base
+        with self._shelf.lock:
+            files = [(key, len(data)) for key, data in self._shelf.files.items() if key.startswith(start)]
+        return (FileSize(key[len(self._base) :], length) for key, length in files)
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """See `Store.folders`."""

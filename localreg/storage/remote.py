@@ -27,7 +27,7 @@ from localreg.storage.answers import Answer, answer_of, as_ours
 from localreg.storage.cache import FileCache, cache_folder, cache_limit, is_immutable
 from localreg.storage.link import Link, joined
 from localreg.storage.queue import LockQueue
-from localreg.storage.store import STAGING, check_path
+from localreg.storage.store import STAGING, FileSize, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -131,6 +131,17 @@ class RemoteStore:
             keys = self._ask("list", prefix, lambda: self._link.below(start), absent=builtins.list[str]())
         shown = (key for key in keys if key.startswith(start) and (hidden is None or not key.startswith(hidden)))
         return iter(sorted(key[len(self._base) :] for key in shown if _is_own(key)))
+
+    def sizes(self, prefix: str) -> Iterator[FileSize]:
+        """See `Store.sizes`."""
+        start = (self._key(prefix) if prefix else self._base.rstrip("/")) + "/" if prefix or self._base else ""
+        if self._offline:
+            raise StorageError(
+                f"what lies at {self.uri} cannot be told while it is opened offline; open it online", code="offline"
+            )
+        found = self._ask("list", prefix, lambda: self._link.sizes_below(start), absent=dict[str, int]())
+        shown = ((key, length) for key, length in found.items() if key.startswith(start) and not key.endswith("/"))
+        return (FileSize(key[len(self._base) :], length) for key, length in shown)
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """See `Store.folders`."""

@@ -17,7 +17,7 @@ Paths are relative, with `/` between segments, on every platform: `"log/00000000
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from localreg.errors import InvalidInputError
 
@@ -28,10 +28,22 @@ if TYPE_CHECKING:
 
     from localreg.storage.queue import LockQueue
 
-__all__ = ["STAGING", "Store", "check_path", "is_temporary"]
+__all__ = ["STAGING", "FileSize", "Store", "check_path", "is_temporary"]
 
 STAGING = "tmp"
 """Name of the folder in which a scope stages its files. Not listed, unless asked for by its name."""
+
+
+class FileSize(NamedTuple):
+    """A file that takes room.
+
+    Attributes:
+        path: relative to the store.
+        bytes: its length.
+    """
+
+    path: str
+    bytes: int
 
 
 class Store(Protocol):
@@ -159,6 +171,17 @@ class Store(Protocol):
         Paths are relative to the store. Links are neither listed nor followed; temporary files never show, the
         staging folder only if `prefix` lies in it. A folder that is not there holds nothing. What is made or deleted
         during the iteration may or may not show.
+        """
+        ...
+
+    def sizes(self, prefix: str) -> Iterator[FileSize]:
+        """All files at any depth below a folder that take room, in no order: what is staged and temporary, too.
+
+        For those who look after a place: unlike `list`, it gives what no reader may look at. As many requests as
+        `list`. Links are neither given nor followed.
+
+        Raises:
+            StorageError: of code `"offline"`: this machine's cache does not tell what the place holds.
         """
         ...
 

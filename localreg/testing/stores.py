@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from localreg.storage import LockQueue, Store
+    from localreg.storage import FileSize, LockQueue, Store
 
 __all__ = ["Call", "CrashedError", "FaultyStore"]
 
@@ -140,6 +140,11 @@ class FaultyStore:
         """See `Store.list`."""
         with self._call("list", prefix):
             return iter(tuple(self._store.list(prefix)))
+
+    def sizes(self, prefix: str) -> Iterator[FileSize]:
+        """See `Store.sizes`."""
+        with self._call("sizes", prefix):
+            return iter(tuple(self._store.sizes(prefix)))
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """See `Store.folders`."""

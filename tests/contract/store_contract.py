@@ -340,6 +340,18 @@ class StoreContract:
         assert list(scope.list("tmp")) == ["tmp/spool/w1"]
         assert scope.folders("tmp") == ["spool"]
 
+    def test_the_sizes_are_those_of_all_files_below_staged_and_temporary_ones_too(self, store: Store) -> None:
+        scope = store.scope("namespaces/vision")
+        scope.put("log/1", b"one")
+        scope.put("log2/1", b"")
+        scope.put("tmp/spool/w1", b"points")
+        assert sorted(scope.sizes("")) == [("log/1", 3), ("log2/1", 0), ("tmp/spool/w1", 6)]
+        assert list(scope.sizes("log")) == [("log/1", 3)]
+        assert sorted(each.path for each in store.sizes("")) == [
+            f"namespaces/vision/{path}" for path in ("log/1", "log2/1", "tmp/spool/w1")
+        ]
+        assert list(store.sizes("nowhere")) == []
+
     def test_a_namespace_may_be_called_like_the_staging_folder(self, store: Store) -> None:
         store.scope("namespaces/tmp").put("log/1", b"x")
         assert list(store.list("")) == ["namespaces/tmp/log/1"]
@@ -365,7 +377,7 @@ class StoreContract:
             lambda: store.scope(path),
         ]
         if path:
-            calls += [lambda: store.list(path), lambda: store.folders(path)]
+            calls += [lambda: store.list(path), lambda: store.sizes(path), lambda: store.folders(path)]
         for call in calls:
             with pytest.raises(InvalidInputError, match="not a path within a store"):
                 call()

@@ -188,6 +188,8 @@ READS = [
     "aliases list meadow-5",
     "audit",
     "verify",
+    "doctor",
+    "du",
     "sql 'SELECT * FROM models'",
     "models diff meadow-4 meadow-5",
     "versions show meadow-5 1",

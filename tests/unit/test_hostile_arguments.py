@@ -104,6 +104,8 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "namespaces": {},
         "all": {},
         "snapshot": {},
+        "disk_usage": {},
+        "doctor": {},
         "close": {},
     },
     Model: {

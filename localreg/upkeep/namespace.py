@@ -1,0 +1,236 @@
+"""What the doctor looks at in each namespace: the log, the caches of it, and what lies about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+
+from localreg.errors import LocalregError
+from localreg.log import Log, State, snapshot
+from localreg.log.entry import entry_path
+from localreg.log.layer import layer_commit
+from localreg.log.log import SNAPSHOT_OVERDUE
+from localreg.session import Session
+from localreg.storage import Store
+from localreg.storage.lease import describe
+from localreg.upkeep.report import Finding, readable_bytes, shown_path
+from localreg.upkeep.usage import kind_of
+
+__all__ = ["NAMESPACE_CHECKS", "Namespace"]
+
+QUEUE_LOCK = "tmp/queue.lock"
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """One namespace to look at.
+
+    Attributes:
+        name: its name.
+        store: its part of the registry.
+        log: read anew, whatever a session has kept.
+    """
+
+    name: str
+    store: Store
+    log: Log
+
+    @classmethod
+    def of(cls, session: Session, folder: str) -> Namespace:
+        """The one in a folder of `namespaces`, which need not hold anything."""
+        name = folder.replace(".", "/")
+        store = session.root.scope(f"namespaces/{folder}")
+        return cls(name, store, Log(store, session.file.registry, name))
+
+    @cached_property
+    def files(self) -> dict[str, int]:
+        """Each file with its length, listed once.
+
+        The first check asks for it, so that it is older than `state`: no part of a commit in between is an orphan.
+        """
+        return dict(self.store.sizes(""))
+
+    @cached_property
+    def state(self) -> State:
+        """The newest state."""
+        return self.log.load()
+
+    def finding(self, level: str, what: str, message: str) -> Finding:
+        """A finding of this namespace."""
+        return Finding(level, f"{self.name}: {what}", message)  # type: ignore[arg-type]
+
+
+def check_log(namespace: Namespace) -> Iterator[Finding]:
+    """Whether the state can be read, and how much of it without a snapshot."""
+    state = namespace.state
+    commits, tail = state.head.commit, state.head.commit - state.base.commit
+    if not commits:
+        message = "no commit yet: the first one may be under way, or its writer died before it; nothing is lost"
+        yield namespace.finding("note", "log", message)
+        return
+    told = f"{commits:,} commits, {tail:,} of them since the last snapshot"
+    if tail >= SNAPSHOT_OVERDUE:
+        message = f"{told}: each opening reads them all; call registry.snapshot()"
+        yield namespace.finding("note", "log", message)
+    else:
+        yield namespace.finding("ok", "log", told)
+
+
+def check_entries(namespace: Namespace) -> Iterator[Finding]:
+    """Whether the folder of the log has every number, and nothing else: no entry is read, as `verify` does."""
+    names = [path for path in namespace.files if kind_of(path) == "log"]
+    numbers = {number for number in map(_entry_number, names) if number}
+    strays = [path for path in names if not _entry_number(path)]
+    missing = max(numbers, default=0) - len(numbers)
+    if missing:
+        first = next(number for number in count(1) if number not in numbers)
+        are = f"and {missing - 1:,} more entries are" if missing > 1 else "is"
+        message = f"{entry_path(first)} {are} missing; restore from a copy, then run `localreg verify`"
+        yield namespace.finding("problem", "log", message)
+    if strays:
+        message = f"{_some(strays)} in log/ and no entries; `localreg verify` tells what they are"
+        yield namespace.finding("note", "log", message)
+
+
+def _entry_number(path: str) -> int:
+    """The number of an entry by its name; 0 of what is none."""
+    stem = path.removeprefix("log/").removesuffix(".parquet")
+    return int(stem) if stem.isascii() and stem.isdecimal() and entry_path(int(stem)) == path else 0
+
+
+def check_hint(namespace: Namespace) -> Iterator[Finding]:
+    """Whether the hint leads to a snapshot that is there."""
+    if snapshot.HINT not in namespace.files:
+        if snapshot.paths(namespace.store):
+            message = f"{snapshot.HINT} is not there, so that openings list the folder; the next snapshot writes it"
+            yield namespace.finding("note", "snapshots", message)
+        return
+    hinted = snapshot.hinted(namespace.store)
+    if hinted is None or namespace.store.size(hinted) is None:
+        fault = "cannot be read" if hinted is None else f"names {hinted}, which is not there"
+        message = f"{snapshot.HINT} {fault}; it is passed over, and the next snapshot writes it anew"
+        yield namespace.finding("note", "snapshots", message)
+
+
+def check_snapshots(namespace: Namespace) -> Iterator[Finding]:
+    """Whether the newest set of layers can be read, down to its rows."""
+    there = snapshot.paths(namespace.store)
+    if not there:
+        return
+    shown = namespace.log.snapshot()
+    newest = layer_commit(there[-1])
+    if shown is None or shown.head.commit < (newest or 0):
+        message = f"{there[-1]}, or a layer under it, is missing or damaged; {_REMADE}"
+        yield namespace.finding("note", "snapshots", message)
+    fault = "" if shown is None else _fault_of_rows(shown)
+    if fault:
+        yield namespace.finding("note", "snapshots", f"{fault}; {_REMADE}")
+    elif shown is not None:
+        yield namespace.finding(
+            "ok", "snapshots", f"{len(there)} files, the newest set shows commit {shown.head.commit}"
+        )
+
+
+_REMADE = "it is a cache, passed over for the log, which takes longer: delete it, and call registry.snapshot()"
+
+
+def _fault_of_rows(shown: State) -> str:
+    base = shown.base
+    try:
+        for layer in base.layers if isinstance(base, snapshot.LayeredBase) else ():
+            layer.check_rows()
+    except LocalregError as error:
+        return error.message
+    return ""
+
+
+def check_history(namespace: Namespace) -> Iterator[Finding]:
+    """Whether each history segment that a reader would take can be read, and how far they lead."""
+    log, last = namespace.log, namespace.state.head.commit
+    segments = log.history.cover(last)
+    damaged = 0
+    for segment in segments:
+        try:
+            log.history.opened(segment)
+        except LocalregError as error:
+            damaged += 1
+            message = f"{error.message}, by the next snapshot; until then looks into the past take longer"
+            yield namespace.finding("note", "history", message)
+    if segments and not damaged:
+        past = log.past_events(last)
+        if past.files:
+            told = f"{len(past.files)} segments, up to commit {last - len(past.tail)}"
+            yield namespace.finding("ok", "history", told)
+        else:
+            message = "the segments are not of this log as it is; they are passed over: delete the files in history/"
+            yield namespace.finding("note", "history", message)
+
+
+def check_lease(namespace: Namespace) -> Iterator[Finding]:
+    """Whether somebody holds the lease of a single writer."""
+    holder = describe(namespace.store)
+    if holder is not None:
+        message = (
+            f"held by {holder}; if that process has ended without closing the registry, the next writer waits "
+            f"{holder.seconds:g} seconds for it, and goes on"
+        )
+        yield namespace.finding("note", "lease", message)
+
+
+def check_leftovers(namespace: Namespace) -> Iterator[Finding]:
+    """What a killed process may have left on its way."""
+    left = [path for path in namespace.files if kind_of(path) == "tmp" and path != QUEUE_LOCK]
+    if left:
+        size = readable_bytes(sum(namespace.files[path] for path in left))
+        message = (
+            f"{_some(left)} on the way ({size}): of a commit or an upload under way, or left by one that was killed; "
+            "no reader looks at them: delete those that are older than any writer"
+        )
+        yield namespace.finding("note", "leftovers", message)
+
+
+def check_orphans(namespace: Namespace) -> Iterator[Finding]:
+    """Bulk files that the log does not name, and files that it names and that are not there."""
+    there = {path for path in namespace.files if kind_of(path).startswith("data/")}
+    named = {row.name for row in namespace.state.rows("file")}
+    orphans = sorted(there - named)
+    if orphans:
+        size = readable_bytes(sum(namespace.files[path] for path in orphans))
+        message = (
+            f"{_some(orphans)} named by no commit ({size}): of an upload under way, or of one that was killed; keep "
+            "them while anybody writes, nothing else needs them"
+        )
+        yield namespace.finding("note", "orphans", message)
+    # Asked for one by one: what was committed since the listing has come since, too.
+    lost = sorted(path for path in named - there if namespace.store.size(path) is None)
+    if lost:
+        message = f"{_some(lost)} named by the log, and not there; restore from a copy, then run `localreg verify`"
+        yield namespace.finding("problem", "data", message)
+
+
+def check_use(namespace: Namespace) -> Iterator[Finding]:
+    """What it all takes."""
+    files = namespace.files
+    told = f"{len(files):,} files, {readable_bytes(sum(files.values()))}; `localreg du` tells them apart"
+    yield namespace.finding("ok", "disk use", told)
+
+
+NAMESPACE_CHECKS = (
+    check_entries,
+    check_log,
+    check_hint,
+    check_snapshots,
+    check_history,
+    check_lease,
+    check_leftovers,
+    check_orphans,
+    check_use,
+)
+
+
+def _some(paths: list[str]) -> str:
+    """Files as the subject of a sentence: the first one's name, and how many more."""
+    first = shown_path(paths[0])
+    return f"{first} is" if len(paths) == 1 else f"{first} and {len(paths) - 1:,} more are"
