@@ -229,10 +229,10 @@ class Layer:
 
     def children(self, kind: str, parent: str) -> Iterator[Row]:
         """All of one kind within one parent, without those that are gone."""
-        import pyarrow.compute as pc
-
         for number, group in enumerate(self.groups):
             if group.kind == kind and group.lowest[0] <= parent <= group.highest[0]:
+                import pyarrow.compute as pc  # not for kinds that there are none of: each opening asks for one
+
                 table = self.table(number)
                 yield from _rows(table.filter(pc.equal(table["parent"], parent)))
 
