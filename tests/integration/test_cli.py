@@ -856,3 +856,26 @@ def test_an_answer_that_cannot_be_written_is_told_in_one_line(registry: localreg
         ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
     assert "cannot write the answer" in ran.stderr
+
+
+# --- upkeep -----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_says_what_the_library_says_and_fails_on_a_problem(
+    cli: Cli, folder: Path, registry: localreg.Registry
+) -> None:
+    report = registry.doctor()
+    assert done(cli("doctor")).out == f"{report}\n"
+    assert done(cli("doctor", "--format", "json")).json == {"ok": True, **asdict(report)}
+    assert "tried, and it holds" in str(report), "it looks as a writer, though it is a command that reads"
+    (folder / "namespaces" / "default" / "log" / f"{1:020d}.parquet").unlink()
+    ran = cli("doctor", "--format", "csv")
+    assert (ran.code, ran.err) == (1, "")
+    assert [row["level"] for row in csv.DictReader(io.StringIO(ran.out)) if "is missing" in row["message"]] == [
+        "problem",
+        "problem",
+    ]
+
+
+def test_du_has_the_librarys_rows(cli: Cli, registry: localreg.Registry) -> None:
+    assert done(cli("du", "--format", "json")).json == registry.disk_usage().dicts()

@@ -588,3 +588,38 @@ def test_an_archive_in_a_bucket_is_read(folder: Path, tmp_path: Path, s3: Server
     s3.client.upload_file(str(archive), bucket, "a.zip")
     registry = localreg.open(f"zip::s3://{bucket}/a.zip", storage_options={"s3": options(s3.endpoint)})
     check_read_only(registry, folder)
+
+
+# --- upkeep -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_doctor_tries_a_bucket_and_leaves_nothing_there(uri: str, s3: Server) -> None:
+    registry = opened(uri, s3, actor="ana")
+    registry.create_model("m")
+    fs = fsspec.filesystem("s3", **options(s3.endpoint), skip_instance_cache=True, use_listings_cache=False)
+    before = {path: info["size"] for path, info in fs.find(uri, detail=True).items()}
+    report = registry.doctor()
+    assert [str(each) for each in report.findings if each.level != "ok"] == []
+    assert "commit mode: conditional; tried, and it holds" in str(report)
+    assert {path: info["size"] for path, info in fs.find(uri, detail=True).items()} == before
+    usage = registry.disk_usage()
+    assert [(row["namespace"], row["what"], row["files"]) for row in usage] == [
+        (None, "other", 1),
+        ("default", "log", 1),
+    ]
+    assert sum(row["bytes"] for row in usage) == sum(before.values())
+
+
+def test_offline_the_doctor_says_what_it_cannot_see(cache: Path) -> None:
+    with served() as server:
+        uri = f"s3://{server.bucket()}/r"
+        opened(uri, server).create_model("m")
+
+    offline = opened(uri, server, offline=True)
+    report = offline.doctor()
+    assert report.ok
+    assert "default: log: 1 commits" in str(report)
+    assert any(each.level == "note" and "open it online" in each.message for each in report.findings)
+    with pytest.raises(StorageError, match="open it online") as caught:
+        offline.disk_usage().dicts()
+    assert caught.value.code == "offline"

@@ -292,6 +292,13 @@ def test_history_of_another_log_is_a_note(folder: Path, default: Path, tmp_path:
     assert "missing or damaged" in only(examined(folder), "note", "default: history")
 
 
+def test_history_beyond_a_log_that_was_rolled_back_on_purpose_is_a_note(folder: Path, default: Path) -> None:
+    shutil.rmtree(default / "snapshots")
+    for number in range(61, COMMITS + 1):
+        (default / entry_path(number)).unlink()
+    assert "not of this log as it is" in only(examined(folder), "note", "default: history")
+
+
 def test_a_long_tail_is_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localreg.upkeep.namespace.SNAPSHOT_OVERDUE", 2)
     assert "call registry.snapshot()" in only(examined(folder), "note", "default: log")
