@@ -57,9 +57,11 @@ def redact(
         raise InvalidInputError("a redaction is a commit of its own; call it outside the transaction")
     emptied: list[Position] = []
 
+    history = _History(session)
+
     def operation(changes: Changes) -> None:
         emptied.clear()
-        history = _History(session, changes)
+        history.read_on(changes)
         wanted = history.of_record(asked) if asked is not None else history.of_commit(commit, event)
         for key, positions in wanted.items():
             emptied.extend(positions)
@@ -101,16 +103,22 @@ class _History:
         names: of every record, its last.
     """
 
-    def __init__(self, session: Session, changes: Changes) -> None:
-        self._draft = changes.draft
+    def __init__(self, session: Session) -> None:
+        self._log = session.log
+        self._head = session.log.origin
         self._events: list[_Told] = []
         self._declared: set[tuple[int, int]] = set()
         self.names: dict[Key, tuple[str, str]] = {}
-        for entry in session.log.entries(session.log.origin, upto=changes.before.head.commit):
+
+    def read_on(self, changes: Changes) -> None:
+        """Go on to the state that changes begin with. Of a lost race only what the winners wrote is read."""
+        self._draft = changes.draft
+        for entry in self._log.entries(self._head, upto=changes.before.head.commit):
             for event in entry.events:
                 self._declared.update(declared(event))
                 self._events.append(_told(event))
                 self.names[Key(event.kind, event.id)] = (event.name, event.parent)
+            self._head = entry.head
 
     def of_record(self, key: Key) -> dict[Key, list[Position]]:
         """Everything that was said of a record, but for its present value.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from hashlib import sha256
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -97,6 +97,27 @@ class History:
         """The segments that hold the log from commit 1 on, as far as they do; the last one may go beyond `upto`."""
         return _cover(self._listed(), upto)
 
+    def sound(self, upto: int, leads_to: Callable[[Head], bool]) -> list[Segment]:
+        """The cover as far as each segment can be read, follows the one before, and belongs to the log as it is now.
+
+        Args:
+            upto: as in `cover`.
+            leads_to: whether the log stands at a head after that head's commit: where it was rolled back, what
+                segments say is no longer true.
+        """
+        sound: list[Segment] = []
+        head = self.origin
+        for segment in self.cover(upto):
+            try:
+                opened = self.opened(segment)
+            except LocalregError:
+                break  # a cache that cannot be read is no cache
+            if opened.before != head:
+                break
+            sound.append(segment)
+            head = opened.after
+        return sound if sound and leads_to(head) else []
+
     def entries(self, segment: Segment, *, after: int = 0) -> Iterator[Entry]:
         """The entries in a segment that come after a commit, in order.
 
@@ -159,28 +180,25 @@ class History:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def extend(self, read: Callable[[Head], Iterator[Entry]], upto: int) -> None:
+    def extend(self, read: Callable[[Head], Iterator[Entry]], upto: int, leads_to: Callable[[Head], bool]) -> None:
         """Write a segment of what none holds yet, merged with as many of the last ones as it has outgrown.
+
+        What is not sound is made anew, and deleted.
 
         Args:
             read: the checked entries after a head.
             upto: number of the last commit.
+            leads_to: see `sound`.
         """
-        there = self._listed()
-        cover = _cover(there, upto)
+        before = cover = self.sound(upto, leads_to)
         if cover and cover[-1].last >= upto:
             return  # another writer was faster
-        head = self.origin
-        while cover:
-            try:
-                head = self.opened(cover[-1]).after
-                break
-            except LocalregError:  # made anew
-                del cover[-1]
+        head = self.opened(cover[-1]).after if cover else self.origin
+        there = self._listed()
         for entries in _batches(read(head), upto - head.commit):
             cover = self._append(cover, head, entries)
             head = entries[-1].head
-        self._clean_up(there, cover)
+        self._clean_up(there, {*before, *cover}, upto)
 
     def _append(self, cover: list[Segment], before: Head, entries: list[Entry]) -> list[Segment]:
         """The cover with some more entries, written."""
@@ -217,14 +235,12 @@ class History:
             writer.add_key_value_metadata({"localreg": meta})
         return cast(bytes, sink.getvalue().to_pybytes())
 
-    def _clean_up(self, before: Sequence[Segment], cover: Sequence[Segment]) -> None:
-        """Delete what was merged a while ago; what has just been merged stays for who has just listed it."""
+    def _clean_up(self, there: Iterable[Segment], kept: Collection[Segment], upto: int) -> None:
+        """Delete what was merged a while ago, or is not sound; what has just been merged stays for who listed it."""
         with contextlib.suppress(LocalregError):  # tidying is worth no error: the next segment tries again
-            if cover:
-                kept = {*cover, *_cover(before, cover[-1].last)}
-                for segment in before:
-                    if segment not in kept and segment.last <= cover[-1].last:
-                        self.store.delete(segment.path)
+            for segment in there:
+                if segment not in kept and segment.last <= upto:
+                    self.store.delete(segment.path)
 
 
 def _cover(there: Iterable[Segment], upto: int) -> list[Segment]:

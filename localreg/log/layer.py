@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from hashlib import blake2b, sha256
@@ -164,6 +165,7 @@ class Layer:
         self.path = path
         self.native = native
         self._lock = threading.Lock()
+        self._shadows: dict[str, frozenset[str]] = {}
         self._decoded: dict[tuple[str, ...], dict[int, pa.Table]] = {COLUMNS: {}, OUTLINE: {}}
         try:
             self._buffer: pa.Buffer = _content(native)
@@ -173,6 +175,12 @@ class Layer:
             self._adopt(cast(JsonObject, meta), origin)
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError, LocalregError) as error:
             raise _damaged(path, error) from error
+        _layers.add(self)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Of which it says anything."""
+        return frozenset(group.kind for group in self.groups)
 
     def _check_footer(self) -> None:
         """Before a parser sees it: pyarrow is not made to survive a footer that somebody has altered."""
@@ -261,14 +269,18 @@ class Layer:
             if kind in (None, group.kind):
                 yield from _rows(self.table(number))
 
-    def shadows(self) -> Iterator[tuple[str, str]]:
-        """(kind, id) of what older layers may hold and must not show."""
-        import pyarrow.compute as pc
+    def shadows(self, kind: str) -> frozenset[str]:
+        """Ids of one kind that older layers may hold and must not show. Looked up once."""
+        if kind not in self._shadows:
+            self._shadows[kind] = frozenset(self._shadowed(kind))
+        return self._shadows[kind]
 
+    def _shadowed(self, kind: str) -> Iterator[str]:
         for number, group in enumerate(self.groups):
-            table = self.table(number)
-            for id in table.filter(pc.or_(table["replaces"], table["removed"]))["id"].to_pylist():
-                yield group.kind, id
+            if group.kind == kind:
+                table = self._columns(number, ("id", "removed", "replaces"))
+                columns = (table[name].to_pylist() for name in table.column_names)
+                yield from (id for id, removed, replaces in zip(*columns, strict=True) if removed or replaces)
 
     def _row(self, number: int, columns: tuple[str, ...] = COLUMNS) -> tuple[Row, bool]:
         place = next(place for place, group in enumerate(self.groups) if number < group.first + group.rows)
@@ -440,3 +452,16 @@ def _damaged(path: str, why: object) -> DamagedLayerError:
     return DamagedLayerError(
         f"{path} is damaged ({why}); delete it: it is made again from the log", code="snapshot_damaged"
     )
+
+
+_layers: weakref.WeakSet[Layer] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A lock that another thread held at the fork would never be released in the child."""
+    for layer in list(_layers):
+        layer._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -95,7 +95,8 @@ class Log:
         head = after
         while upto is None or head.commit < upto:
             path = entry_path(head.commit + 1)
-            data = self.store.get(path)
+            # What is not known to exist may be in a cache of this machine all the same, and lost in the place itself.
+            data = self.store.get(path, fresh=upto is None)
             if data is None:
                 if upto is None:
                     return
@@ -138,23 +139,12 @@ class Log:
         return PastEvents(upto, [each.native for each in opened], list(self.entries(head, upto=upto)))
 
     def _cover(self, upto: int) -> list[Segment]:
-        """The history segments up to a commit, as far as they are sound and this log leads to where they end.
+        """The history segments up to a commit, as far as they are sound and this log leads to where they end."""
+        return self.history.sound(upto, self._leads_to)
 
-        Where the log was rolled back, what they say is no longer true.
-        """
-        cover: list[Segment] = []
-        head = self.origin
-        for segment in self.history.cover(upto):
-            try:
-                opened = self.history.opened(segment)
-            except LocalregError:
-                break  # a cache that cannot be read is no cache
-            if opened.before != head:
-                break
-            cover.append(segment)
-            head = opened.after
-        data = self.store.get(entry_path(head.commit)) if cover else None
-        return cover if data is not None and last_digest(data) == head.digest else []
+    def _leads_to(self, head: Head) -> bool:
+        data = self.store.get(entry_path(head.commit))
+        return data is not None and last_digest(data) == head.digest
 
     def head_at(self, commit: int) -> Head:
         """Where the log stood after a commit that is known to exist, to read on from there.
@@ -404,10 +394,20 @@ class Log:
                 return entry if landed else None
             if doubt is not None and doubt.code in ("disk_full", "registry_gone", "no_commit_mode"):
                 break
-        if doubt is not None and doubt.code != "doubtful":
-            raise doubt
-        # The doubt is settled: the number was read back, and nothing is there.
-        raise StorageError(f"{self.name_of(path)} could not be written, and nothing is there; try again") from doubt
+        if doubt is None:
+            raise StorageError(f"{self.name_of(path)} could not be written, and nothing is there; try again")
+        if doubt.code == "doubtful":  # nothing is there now; what is still under way may arrive
+            raise self._unknown(path, entry, doubt) from doubt
+        raise doubt
+
+    def _unknown(self, path: str, entry: Entry, doubt: StorageError) -> UnknownOutcomeError:
+        return UnknownOutcomeError(
+            f"the store failed while commit {entry.commit_id} was being published to {self.name_of(path)} ({doubt}); "
+            "whether it landed is unknown: once the store answers, "
+            f"`registry.resolve(commit_id, commit={entry.commit})` tells",
+            commit_id=entry.commit_id,
+            commit=entry.commit,
+        )
 
     def _landed(self, path: str, entry: Entry, doubt: StorageError | None) -> bool | None:
         """Read the number back: True = ours is there, False = another's is, None = nothing is.
@@ -416,20 +416,14 @@ class Log:
         before anything else is believed.
         """
         try:
-            data = self.store.get(path)
+            data = self.store.get(path, fresh=True)
             if data is None:
                 return None
             landed = f'"commit_id":"{entry.commit_id}"'.encode() in data
             if landed:
                 self.store.sync(path)
         except StorageError as error:
-            raise UnknownOutcomeError(
-                f"the store failed while commit {entry.commit_id} was being published to {self.name_of(path)} "
-                f"({doubt or error}); whether it landed is unknown: once the store answers, "
-                f"`registry.resolve(commit_id, commit={entry.commit})` tells",
-                commit_id=entry.commit_id,
-                commit=entry.commit,
-            ) from error
+            raise self._unknown(path, entry, doubt or error) from error
         return landed
 
     def resolve(self, commit_id: str, newest: State, *, commit: int | None = None) -> int | None:
@@ -459,7 +453,7 @@ class Log:
             return state
         try:
             return self.write_snapshot(state)
-        except LocalregError as error:
+        except Exception as error:  # whatever it is, the commit stands, and must not be made again
             import logging
 
             where = self.name_of(f"commit {commit}")
@@ -475,5 +469,5 @@ class Log:
         commit = state.head.commit
         if state.base.commit < commit:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
-        self.history.extend(self.entries, commit)
+        self.history.extend(self.entries, commit, self._leads_to)
         return state

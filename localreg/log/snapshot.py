@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -55,7 +54,6 @@ class LayeredBase:
         self.path = layers[-1].path
         self._rebuild = rebuild
         self._rebuilt: State | None = None
-        self._lock = threading.Lock()
 
     @property
     def damaged(self) -> bool:
@@ -81,18 +79,18 @@ class LayeredBase:
     def children(self, kind: str, parent: str) -> Iterable[Row]:
         """All of one kind within one parent."""
         return self._answer(
-            lambda: list(self._shown(lambda layer: layer.children(kind, parent))),
+            lambda: list(self._newest(lambda layer: layer.children(kind, parent), kind, lambda row: row.id)),
             lambda state: state.children(kind, parent),
         )
 
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """All of them, or all of one kind."""
-        return self._answer(lambda: list(self._shown(lambda layer: layer.all(kind))), lambda state: state.rows(kind))
+        return self._answer(lambda: list(self._shown(Layer.all, kind)), lambda state: state.rows(kind))
 
     def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
         """(id, name) of each of one kind within one parent."""
         return self._answer(
-            lambda: list(self._newest(lambda layer: layer.names(kind, parent), lambda pair: (kind, pair[0]))),
+            lambda: list(self._newest(lambda layer: layer.names(kind, parent), kind, lambda pair: pair[0])),
             lambda state: ((row.id, row.name) for row in state.children(kind, parent)),
         )
 
@@ -100,7 +98,7 @@ class LayeredBase:
         """Those of one kind whose record (without metadata) contains a text, as JSON."""
 
         def current() -> list[Row]:
-            ids = self._newest(lambda layer: layer.containing(kind, text), lambda id: (kind, id))
+            ids = self._newest(lambda layer: layer.containing(kind, text), kind, lambda id: id)
             return [row for row in (self._get(kind, id) for id in ids) if row is not None]
 
         return self._answer(current, lambda state: state.containing(kind, text))
@@ -134,16 +132,19 @@ class LayeredBase:
                 return row
         return None
 
-    def _shown(self, of: Callable[[Layer], Iterable[Row]]) -> Iterator[Row]:
-        return self._newest(of, lambda row: (row.kind, row.id))
+    def _shown(self, of: Callable[[Layer, str], Iterable[Row]], kind: str | None) -> Iterator[Row]:
+        kinds = {kind} if kind is not None else frozenset[str]().union(*(layer.kinds for layer in self.layers))
+        for each in sorted(kinds):
+            yield from self._newest(partial(_of_kind, of, each), each, lambda row: row.id)
 
-    def _newest(self, of: Callable[[Layer], Iterable[_T]], key: Callable[[_T], tuple[str, str]]) -> Iterator[_T]:
-        """What the layers hold, without what a newer one says anew."""
-        shadowed: set[tuple[str, str]] = set()
-        for layer in reversed(self.layers):
-            yield from (each for each in of(layer) if key(each) not in shadowed) if shadowed else of(layer)
-            if layer is not self.layers[0]:
-                shadowed.update(layer.shadows())
+    def _newest(self, of: Callable[[Layer], Iterable[_T]], kind: str, id_of: Callable[[_T], str]) -> Iterator[_T]:
+        """What the layers hold of one kind, without what a newer one says anew."""
+        shadowed: set[str] = set()
+        holding = [layer for layer in self.layers if kind in layer.kinds]
+        for layer in reversed(holding):
+            yield from (each for each in of(layer) if id_of(each) not in shadowed) if shadowed else of(layer)
+            if layer is not holding[0]:
+                shadowed.update(layer.shadows(kind))
 
     def _answer(self, ask: Callable[[], _T], instead: Callable[[State], _T]) -> _T:
         if self._rebuilt is None:
@@ -152,11 +153,13 @@ class LayeredBase:
             except DamagedLayerError as error:
                 import logging
 
-                with self._lock:
-                    if self._rebuilt is None:
-                        logging.getLogger("localreg").warning("%s; the log is read instead, which takes longer", error)
-                        self._rebuilt = self._rebuild()
+                logging.getLogger("localreg").warning("%s; the log is read instead, which takes longer", error)
+                self._rebuilt = self._rebuild()  # by two threads at once, perhaps, to the same end
         return instead(self._rebuilt)
+
+
+def _of_kind(of: Callable[[Layer, str], Iterable[Row]], kind: str, layer: Layer) -> Iterable[Row]:
+    return of(layer, kind)
 
 
 def save(store: Store, origin: str, state: State, rebuild: Rebuild) -> State:

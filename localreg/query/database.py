@@ -7,6 +7,7 @@ files that it reads, and a new commit only replaces the small tables of what cha
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -33,11 +34,13 @@ class Database:
 
     Attributes:
         connection: with views and tables in place.
+        files: native paths of what it reads.
         shown: the states, one of each namespace; none before the first.
     """
 
-    def __init__(self, connection: DuckDBPyConnection) -> None:
+    def __init__(self, connection: DuckDBPyConnection, files: Sequence[str]) -> None:
         self.connection = connection
+        self.files = files
         self.shown: Sequence[State] = ()
 
 
@@ -48,9 +51,14 @@ class Databases:
         self.lock = threading.RLock()
         self._kept: dict[Hashable, Database] = {}
 
-    def get(self, key: Hashable, make: Callable[[], DuckDBPyConnection]) -> Database:
-        """The connection of that key, made if need be. To be called, and used, under `lock`."""
-        database = self._kept.pop(key, None) or Database(make())
+    def get(self, key: Hashable, make: Callable[[], Database]) -> Database:
+        """The connection of that key, made if need be, also anew when its files are gone: most are caches.
+
+        To be called, and used, under `lock`.
+        """
+        database = self._kept.pop(key, None)
+        if database is None or not all(map(os.path.exists, database.files)):
+            database = make()
         self._kept[key] = database
         while len(self._kept) > KEPT:
             self._kept.pop(next(iter(self._kept))).connection.close()

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import InvalidInputError, LocalregError, StorageError
 from localreg.names import check_whole
-from localreg.query.database import Databases, load
+from localreg.query.database import Database, Databases, load
 from localreg.query.facets import facets_sql
 from localreg.query.guard import check_select, locked_connection, referenced_tables, translate_error
 from localreg.query.result import JSON_FIELD, Result
@@ -79,7 +79,7 @@ class Engine:
             sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
             return Result(lambda: self._rows(rows, sql))
 
-        def fetch() -> pa.Table:
+        def fetch_found() -> pa.Table:
             # All columns of a row cost much more than those that it is chosen by: ids first. In a table of their own,
             # since DuckDB would not know how few they are, and hash all the records instead.
             with self._databases.lock:
@@ -87,6 +87,12 @@ class Engine:
                 load(self.connection({table}), f"{INTERNAL}.found", found)
                 among = TABLES[table].among(f"{INTERNAL}.found")
                 return self._rows(rows, f"SELECT {rows.documented()} FROM ({among}) ORDER BY {order}")
+
+        def fetch() -> pa.Table:
+            try:
+                return fetch_found()
+            except (StorageError, InvalidInputError):
+                return fetch_found()  # the snapshot was cleaned up in between: then it is another connection
 
         return Result(fetch)
 
@@ -149,7 +155,7 @@ class Engine:
         for source, files in zip(self.sources, layers, strict=True):
             if own and source.store.remote:
                 source.files(tables, files)  # the cache may have been emptied since the connection was made
-        database = self._databases.get(key, lambda: self._new_connection(tables, layers))
+        database = self._databases.get(key, lambda: self._new_database(tables, layers))
         states = [source.state for source in self.sources]
         if len(database.shown) != len(states) or any(map(operator.is_not, database.shown, states)):
             database.shown = ()  # until all is in its place
@@ -158,7 +164,7 @@ class Engine:
             database.shown = states
         return database.connection
 
-    def _new_connection(self, tables: set[str], layers: list[list[Path]]) -> DuckDBPyConnection:
+    def _new_database(self, tables: set[str], layers: list[list[Path]]) -> Database:
         files = [source.files(tables, each) for source, each in zip(self.sources, layers, strict=True)]
         alone = len(self.sources) == 1
 
@@ -170,7 +176,8 @@ class Engine:
             for name in tables:
                 self._create_documented(connection, name, alone)
 
-        return locked_connection([path for each in files for path in each.paths()], setup=create)
+        paths = [path for each in files for path in each.paths()]
+        return Database(locked_connection(paths, setup=create), paths)
 
     def _create_documented(self, connection: DuckDBPyConnection, name: str, alone: bool) -> None:
         """The view that users name; of several namespaces, all their rows, in order of namespace."""

@@ -230,11 +230,14 @@ class Session:
         names = self.namespaces() or [self.namespace]
         with self._lock:
             self._others = {name: self._others.get(name) or self.at_namespace(name) for name in names}
-        sources = []
-        for number, session in enumerate(self._others.values()):
+        readable: list[tuple[Session, State]] = []
+        for session in self._others.values():
             with _left_out_if_forbidden():
-                place = {"schema": f"{INTERNAL}_{number}"} if len(names) > 1 else {}
-                sources.append(session.source(session.committed(), **place))
+                readable.append((session, session.committed()))
+        sources = [
+            session.source(state, **({"schema": f"{INTERNAL}_{number}"} if len(readable) > 1 else {}))
+            for number, (session, state) in enumerate(readable)
+        ]
         if not sources:
             raise StorageError(
                 f"may not read any namespace of {self.root.uri}: have the permissions changed", code="forbidden"
