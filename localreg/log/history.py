@@ -95,7 +95,7 @@ class History:
 
     def cover(self, upto: int) -> list[Segment]:
         """The segments that hold the log from commit 1 on, as far as they do; the last one may go beyond `upto`."""
-        return _cover(self._listed(), upto)
+        return _cover(self.listed(), upto)
 
     def sound(self, upto: int, leads_to: Callable[[Head], bool]) -> list[Segment]:
         """The cover as far as each segment can be read, follows the one before, and belongs to the log as it is now.
@@ -143,7 +143,8 @@ class History:
         """
         return self._opened(segment, self._data(segment))
 
-    def _listed(self) -> list[Segment]:
+    def listed(self) -> list[Segment]:
+        """All segments that are there, sound or not."""
         named = map(_NAME.fullmatch, self.store.list(FOLDER))
         return [Segment(int(match[1]), int(match[2]), int(match[3]), match[0]) for match in named if match]
 
@@ -194,7 +195,7 @@ class History:
         if cover and cover[-1].last >= upto:
             return  # another writer was faster
         head = self.opened(cover[-1]).after if cover else self.origin
-        there = self._listed()
+        there = self.listed()
         for entries in _batches(read(head), upto - head.commit):
             cover = self._append(cover, head, entries)
             head = entries[-1].head

@@ -141,6 +141,7 @@ def verify(log: Log, namespace: str) -> VerifyReport:
             _check_snapshots(log, report, draft)
     _check_end(log, report)
     _check_redactions(report, emptied, full)
+    _check_history(log, report)
     for pointer in files.values():
         _check_file(log, report, pointer)
     return report
@@ -229,6 +230,19 @@ def _check_redactions(report: VerifyReport, emptied: set[tuple[int, int]], full:
             "file restored from an older copy; call registry.redact again, as it was called"
         )
         report.problems.append(Problem(path, "redaction_unfinished", message))
+
+
+def _check_history(log: Log, report: VerifyReport) -> None:
+    """A segment that was made before a redaction, and written after it, still shows what was redacted."""
+    wanted = {place for redaction in report.redactions for place in redaction.events}
+    for segment in log.history.listed() if wanted else ():
+        try:
+            events = [event for entry in log.history.entries(segment) for event in entry.events]
+        except LocalregError:
+            continue  # unreadable: passed over by every reader, too
+        if any((event.commit, event.event) in wanted and not event.redacted for event in events):
+            message = f"{segment.path} shows what was redacted; delete it: it is a cache and will be made again"
+            report.problems.append(Problem(segment.path, "history_wrong", message))
 
 
 def _snapshots(log: Log) -> set[int]:

@@ -268,7 +268,18 @@ def test_a_bad_answer_while_another_was_first_is_a_lost_race(log: Log, monkeypat
     assert names(log) == ["theirs"]
 
 
-@pytest.mark.parametrize("answer", [False, DOUBTFUL, StorageError("failed")], ids=["exists", "doubtful", "failed"])
+def test_a_put_of_which_nothing_is_heard_is_an_unknown_outcome_though_nothing_is_there(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may still be under way."""
+    double = answers(log, monkeypatch, act=False, answer=DOUBTFUL)
+    with pytest.raises(UnknownOutcomeError) as caught:
+        publish(log)
+    assert double.calls == PUBLISH_ATTEMPTS
+    assert caught.value.commit == 1
+
+
+@pytest.mark.parametrize("answer", [False, StorageError("failed")], ids=["exists", "failed"])
 def test_a_store_that_takes_nothing_is_asked_a_few_times_and_the_outcome_is_certain(
     log: Log, monkeypatch: pytest.MonkeyPatch, answer: bool | Exception
 ) -> None:
@@ -307,7 +318,7 @@ def test_an_outcome_that_nobody_can_read_is_unknown_and_names_its_commit(
 
 
 def failing(error: Exception) -> Callable[..., object]:
-    def fail(*arguments: object) -> object:
+    def fail(*arguments: object, **how: object) -> object:
         raise error
 
     return fail

@@ -179,7 +179,7 @@ def test_an_unknown_outcome_names_the_commit_and_the_handle_finds_out_by_itself(
         silent.set()
         raise StorageError("no answer", code="doubtful")
 
-    def get_if_answered(path: str) -> bytes | None:
+    def get_if_answered(path: str, **how: object) -> bytes | None:
         if silent.is_set():
             raise StorageError("no answer")
         return get(path)
@@ -899,7 +899,7 @@ def test_an_unknown_outcome_is_settled_by_one_read_of_the_number_that_the_error_
     store = registry._session.store
     publish = store.put_if_absent
 
-    def fail(path: str) -> bytes:
+    def fail(path: str, **how: Any) -> bytes:
         raise StorageError("still no answer")
 
     def put_if_absent(path: str, data: bytes, **how: Any) -> bool:
