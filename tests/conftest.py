@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +51,13 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 def other(registry: Registry) -> Registry:
     """A second handle on the same folder, as another process would have."""
     return localreg.open(registry.uri, actor="ben")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_folders_that_others_may_enter(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests that become another user have to reach their files; pytest lets nobody else into its folders."""
+    if hasattr(os, "getuid") and os.getuid() == 0:
+        base = tmp_path_factory.getbasetemp()
+        for folder in (base, *base.parents):
+            if folder.name.startswith(("pytest-", "popen-")):
+                folder.chmod(0o755)

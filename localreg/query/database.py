@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from localreg.log import State
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Databases", "load"]
 
-FEW = 1_000
+FEW = 5_000
 """Rows up to which a table is handed over as text."""
+FEW_LOADS = 12
+"""Loads of a process after which it pays to register tables: it asks more than the one question of a command."""
+_loads = count()
 
 KEPT = 4
 """Connections that stay open: different tables, and the present beside a look into the past."""
@@ -67,7 +71,7 @@ class Databases:
 
 def load(connection: DuckDBPyConnection, name: str, table: pa.Table) -> None:
     """Copy a table into the database: DuckDB cannot push all its join filters into one of Arrow's, and then fails."""
-    if table.num_rows <= FEW and "pyarrow.dataset" not in sys.modules and _has_plain_types(table):
+    if "pyarrow.dataset" not in sys.modules and next(_loads) < FEW_LOADS and _is_small_and_plain(table):
         _load_as_json(connection, name, table)
         return
     connection.register("_incoming", table)
@@ -87,8 +91,8 @@ def _load_as_json(connection: DuckDBPyConnection, name: str, table: pa.Table) ->
     )
 
 
-def _has_plain_types(table: pa.Table) -> bool:
-    return all(str(field.type) in _PLAIN for field in table.schema)
+def _is_small_and_plain(table: pa.Table) -> bool:
+    return table.num_rows <= FEW and all(str(field.type) in _PLAIN for field in table.schema)
 
 
 _PLAIN = {"string": "VARCHAR", "int64": "BIGINT", "bool": "BOOLEAN", "extension<arrow.json>": "JSON"}

@@ -11,6 +11,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError, LocalregError, StorageError
+from localreg.log import State
 from localreg.names import check_whole
 from localreg.query.database import Database, Databases, load
 from localreg.query.facets import facets_sql
@@ -158,9 +159,10 @@ class Engine:
         database = self._databases.get(key, lambda: self._new_database(tables, layers))
         states = [source.state for source in self.sources]
         if len(database.shown) != len(states) or any(map(operator.is_not, database.shown, states)):
+            shown: Sequence[State | None] = database.shown or [None] * len(states)
             database.shown = ()  # until all is in its place
-            for source, files in zip(self.sources, layers, strict=True):
-                source.show(database.connection, files)
+            for source, files, before in zip(self.sources, layers, shown, strict=True):
+                source.show(database.connection, files, before)
             database.shown = states
         return database.connection
 

@@ -22,6 +22,7 @@ from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
 from localreg.storage import Store
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 __all__ = ["Files", "Source", "schema_names"]
@@ -129,22 +130,41 @@ class Source:
             FROM ({" UNION ALL ".join(shown)})"""
         )
 
-    def show(self, connection: DuckDBPyConnection, layers: list[Path]) -> None:
-        """Let the records be those of this state, on a connection that was made for these layers."""
-        if not layers:
-            self._swap(connection, self.state.rows(), ())
+    def show(self, connection: DuckDBPyConnection, layers: list[Path], shown: State | None) -> None:
+        """Let the records be those of this state, on a connection that was made for these layers.
+
+        Args:
+            connection: where `create` was called.
+            layers: what it was called with.
+            shown: the state that the records are of now; None = none.
+        """
+        if shown is not None and shown.base is self.state.base and self._go_on(connection, shown):
             return
-        overlay = list(self.state.overlay())
-        self._swap(connection, (row for _, row in overlay if row is not None), (key for key, _ in overlay))
+        if layers:
+            overlay = list(self.state.overlay())
+            self._swap(connection, (row for _, row in overlay if row is not None), (key for key, _ in overlay))
+        else:
+            self._swap(connection, self.state.rows(), ())
+
+    def _go_on(self, connection: DuckDBPyConnection, shown: State) -> bool:
+        """From one state to a later one on the same base: only what differs is replaced, however long the tail is."""
+        before, now = dict(shown.overlay()), dict(self.state.overlay())
+        if any(key not in now for key in before):  # an earlier one
+            return False
+        news = [(key, row) for key, row in now.items() if key not in before or before[key] is not row]
+        load(connection, f"{self.schema}.news", as_json(rows_table(row for _, row in news if row is not None)))
+        load(connection, f"{self.schema}.news_keys", _keys_table(key for key, _ in news))
+        connection.execute(
+            f"DELETE FROM {self.schema}.overlay o USING {self.schema}.news_keys k WHERE o.kind = k.kind AND o.id = k.id"
+        )
+        connection.execute(f"INSERT INTO {self.schema}.overlay FROM {self.schema}.news")
+        connection.execute(f"INSERT INTO {self.schema}.changed FROM {self.schema}.news_keys")
+        return True
 
     def _swap(self, connection: DuckDBPyConnection, rows: Iterable[Row], changed: Iterable[tuple[str, str]]) -> None:
         """Replace the records that stand over the layers, and the (kind, id) of those in the layers to hide."""
-        import pyarrow as pa
-
         load(connection, f"{self.schema}.overlay", as_json(rows_table(rows)))
-        kinds, ids = [list(column) for column in zip(*changed, strict=True)] or [[], []]
-        keys = pa.Table.from_arrays([array(kinds, pa.string()), array(ids, pa.string())], names=["kind", "id"])
-        load(connection, f"{self.schema}.changed", keys)
+        load(connection, f"{self.schema}.changed", _keys_table(changed))
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -249,6 +269,14 @@ class Source:
         schema = row.fields.get(kind) if row is not None else None
         fields = schema.get("fields") if isinstance(schema, dict) else None
         return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
+
+
+def _keys_table(keys: Iterable[tuple[str, str]]) -> pa.Table:
+    """(kind, id) as a table."""
+    import pyarrow as pa
+
+    kinds, ids = [list(column) for column in zip(*keys, strict=True)] or [[], []]
+    return pa.Table.from_arrays([array(kinds, pa.string()), array(ids, pa.string())], names=["kind", "id"])
 
 
 _TAKEN_SCHEMAS = ("main", "temp", "system", "memory", "pg_catalog", "information_schema", INTERNAL)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -585,3 +586,29 @@ def test_audit_comes_in_order_of_commit_and_takes_any_name(registry: Registry) -
     assert [row["action"] for row in registry.audit(name=name)] == ["create", "update", "delete"]
     assert [row["commit"] for row in registry.audit(kind="model", since=1)] == [2, 3, 4]
     assert len(registry.audit(kind="model_version")) == 0
+
+
+def test_a_connection_goes_on_from_commit_to_commit(registry: Registry) -> None:
+    """What a query shows is what the last commit left, whatever was swapped under its views."""
+    model = registry.create_model("m", metadata={"n": 0})
+    other = registry.create_model("other")
+    past = registry.frozen()
+    acts: list[Callable[[], object]] = [
+        lambda: model.update(metadata={"n": 1}),
+        lambda: model.rename("renamed"),
+        other.delete,
+        lambda: registry.create_model("other", metadata={"n": 7}),
+        registry.snapshot,
+        lambda: model.update(metadata={"n": 2}),
+        lambda: registry.undo(registry.commit),
+        lambda: registry.get_model("other").archive(),
+        lambda: registry.get_model("other").restore(),
+    ]
+    for act in acts:
+        act()
+        rows = registry.models(archived=None).dicts()
+        state = registry._session.state()
+        assert [(row["id"], row["name"], row["metadata"]) for row in rows] == [
+            (row.id, row.name, row.fields["metadata"]) for row in state.children("model")
+        ]
+        assert [row["name"] for row in past.models().dicts()] == ["m", "other"]

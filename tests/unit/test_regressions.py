@@ -1,4 +1,4 @@
-"""What a review found: each test fails until its fault is mended, and belongs beside the tests of its module then."""
+"""Faults that a review found and that were mended, each by a test that failed before."""
 
 from __future__ import annotations
 
