@@ -1,9 +1,9 @@
 """What a shell offers for a half-typed word: names from the registry that the line speaks of; nothing if in doubt."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import click
+import typer
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -14,22 +14,22 @@ MOST = 50
 """Offers, so that a tab in a large registry does not flood the terminal."""
 
 
-def models(ctx: click.Context, incomplete: str) -> list[str]:
+def models(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of models."""
     return _offered(ctx, incomplete, lambda registry: _names(registry, "models", "name", incomplete))
 
 
-def suites(ctx: click.Context, incomplete: str) -> list[str]:
+def suites(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of test suites."""
     return _offered(ctx, incomplete, lambda registry: _names(registry, "test_suites", "name", incomplete))
 
 
-def namespaces(ctx: click.Context, incomplete: str) -> list[str]:
+def namespaces(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of namespaces."""
     return _offered(ctx, incomplete, lambda registry: iter(registry.namespaces()))
 
 
-def aliases(ctx: click.Context, incomplete: str) -> list[str]:
+def aliases(ctx: typer.Context, incomplete: str) -> list[str]:
     """Aliases of any model."""
     return _offered(ctx, incomplete, lambda registry: iter(_values(registry.facets("models", "aliases"))))
 
@@ -41,7 +41,7 @@ def tables(incomplete: str) -> list[str]:
     return [name for name in (*TABLES, *BULK) if name.startswith(incomplete)]
 
 
-def _offered(ctx: click.Context, incomplete: str, ask: "Callable[[Registry], Iterator[str]]") -> list[str]:
+def _offered(ctx: typer.Context, incomplete: str, ask: "Callable[[Registry], Iterator[str]]") -> list[str]:
     try:
         from localreg.registry import open_registry
 
@@ -53,7 +53,7 @@ def _offered(ctx: click.Context, incomplete: str, ask: "Callable[[Registry], Ite
         return []
 
 
-def _given(ctx: click.Context) -> dict[str, str]:
+def _given(ctx: Any) -> dict[str, str]:
     """The general options on the line so far; those nearest to the command win."""
     outer = _given(ctx.parent) if ctx.parent is not None else {}
     return outer | {name: value for name, value in ctx.params.items() if isinstance(value, str)}

@@ -15,7 +15,7 @@ import typer
 
 from localreg.cli import completion
 from localreg.cli.output import Answer, Format, show
-from localreg.cli.values import commit_or_text, metadata
+from localreg.cli.values import commit_or_text, storage_options
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Place:
                 namespace=namespace,
                 actor=self.actor,
                 read_only=read_only,
-                storage_options=metadata(self.storage_option) or None,
+                storage_options=storage_options(self.storage_option) or None,
                 offline=self.offline,
                 **options,
             )

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-__all__ = ["commit_or_text", "metadata", "value"]
+__all__ = ["commit_or_text", "metadata", "storage_options", "value"]
 
 
 def metadata(pairs: Sequence[str], text: str | None = None, *, option: str = "--json") -> dict[str, object]:
@@ -29,6 +29,21 @@ def metadata(pairs: Sequence[str], text: str | None = None, *, option: str = "--
             raise typer.BadParameter(f"the key {key!r} is given twice", param_hint="KEY=VALUE")
         merged[key] = value(written)
     return merged
+
+
+def storage_options(pairs: Sequence[str]) -> dict[str, object]:
+    """Options of a file system, from `key=value` words. They may be secrets: no message repeats them.
+
+    Raises:
+        typer.BadParameter: no `=`.
+    """
+    options: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, written = pair.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter("it is no KEY=VALUE pair", param_hint="--storage-option")
+        options[key] = value(written)
+    return options
 
 
 def value(text: str) -> object:

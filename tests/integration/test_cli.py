@@ -369,7 +369,16 @@ def test_options_of_a_remote_place_are_handed_on_and_never_shown(
     line = "--storage-option endpoint_url=http://x models list --offline --storage-option secret=hush"
     assert "hush" not in done(cli(*line.split())).out
     assert handed["offline"] is True
+    refused = cli("models", "list", "--storage-option", "hush")
+    assert (refused.code, "hush" in refused.err) == (2, False)
     assert handed["storage_options"] == {"secret": "hush"}, "those nearest to the command win"
+
+
+@pytest.mark.usefixtures("importable")
+def test_the_command_line_needs_no_click_of_its_own(folder: Path) -> None:
+    """Named for a fault: typer brings click along within itself, and an installed one is luck."""
+    code = "import sys; sys.modules['click'] = None; from localreg.cli import main; main(['--version'])"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
 
 @pytest.mark.usefixtures("importable")
