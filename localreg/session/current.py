@@ -6,7 +6,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 
 from localreg.session.location import find_location
-from localreg.session.session import Session, open_session
+from localreg.session.opening import open_session
+from localreg.session.session import Session
 
 __all__ = ["Used", "current_session", "use_session"]
 

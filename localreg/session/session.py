@@ -11,27 +11,19 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from localreg.errors import ConflictError, InvalidInputError, ReadOnlyError, StorageError
+from localreg.errors import InvalidInputError, ReadOnlyError, StorageError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
-from localreg.names import check_id, check_name, check_namespace, check_text, namespace_folder, new_id
+from localreg.names import check_id, check_namespace, check_text, namespace_folder, new_id
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
-from localreg.session.location import (
-    SINGLE_WRITER,
-    RegistryFile,
-    bound,
-    check_commit_mode,
-    find_location,
-    noted,
-    open_or_make,
-    root_store,
-)
+from localreg.session.location import SINGLE_WRITER, RegistryFile
+from localreg.session.preconditions import preconditions
 from localreg.session.proof import Proof
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
 from localreg.session.turns import Turns
@@ -41,34 +33,14 @@ if TYPE_CHECKING:
     from localreg.log.verify import VerifyReport
     from localreg.query import Databases, Engine, Source
 
-__all__ = ["Precondition", "Session", "Transaction", "open_session", "preconditions"]
-
-Precondition: TypeAlias = Callable[[State, State, Sequence[Change]], None]
-"""Sees the state before, the state after and the changes between; raises to refuse the commit."""
-
-preconditions: list[Precondition] = []
-"""What must hold of every commit. Upper layers add theirs when they are imported: policies, access."""
+__all__ = ["Session"]
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _abandoned: list[Databases | None] = []
 
 
-def _refuse_condemned_files(before: State, after: State, changes: Sequence[Change]) -> None:
-    """A writer may have slept so long that its staged files were given up: it must write them again."""
-    for change in changes:
-        for pointer in change.files:
-            if change.action != "condemn" and before.is_condemned(pointer.path):
-                raise ConflictError(
-                    f"{pointer.path} was given up by garbage collection before it was committed; do the upload again",
-                    code="file_condemned",
-                )
-
-
-preconditions.append(_refuse_condemned_files)
-
-
 class AsOf(NamedTuple):
-    """What a look into the past was asked for; None = by commit number."""
+    """What a session that does not go on shows: a time if it was asked for by one, else just this commit."""
 
     time: str | None
 
@@ -113,6 +85,7 @@ class Session:
         self._databases: Databases | None = None
         self._others: dict[str, Session] = {}
         self._as_of: AsOf | None = None
+        self._committing = threading.RLock()  # taken before the other one; readers never wait for it
         self._lock = threading.RLock()
         self._turns = Turns(self.store)
         self._lease = Lease(self.store, actor=actor, host=host()) if file.commit_mode == SINGLE_WRITER else None
@@ -188,19 +161,21 @@ class Session:
 
     def engine(self) -> Engine:
         """Queries about the state that is shown; kept until the state changes."""
-        state = self.state()
-        if isinstance(state, Draft):  # a transaction's own: it goes on changing, so the query gets a copy
-            return self._new_engine(state.draft())
+        state = self._state_for_query()
         with self._lock:
             if self._engine is None or self._engine.sources[0].state is not state:
-                self._engine = self._new_engine(state)
+                self._engine = self._new_engine([self.source(state)])
             return self._engine
 
-    def _new_engine(self, state: State) -> Engine:
+    def _state_for_query(self) -> State:
+        state = self.state()
+        return state.draft() if isinstance(state, Draft) else state  # a transaction's own goes on changing: a copy
+
+    def _new_engine(self, sources: Sequence[Source]) -> Engine:
         from localreg.query import Databases, Engine  # not before a query comes: it is a fifth of the import
 
         self._databases = self._databases or Databases()
-        return Engine([self.source(state)], self._databases)
+        return Engine(sources, self._databases)
 
     def source(self, state: State, **place: str) -> Source:
         """This namespace at a state, for a query; `schema=` where it does not stand alone."""
@@ -212,11 +187,18 @@ class Session:
         """Names of the namespaces that hold a commit and may be read, in order."""
         names = []
         for folder in self.root.folders("namespaces"):
+            name = folder.replace(".", "/")
             # A folder may be all that a writer left who died before its first commit; or not be ours to look into.
             with _left_out_if_forbidden():
-                if self.root.size(f"namespaces/{folder}/{entry_path(1)}"):
-                    names.append(folder.replace(".", "/"))
+                if self._has_commits(name) or self.root.size(f"namespaces/{folder}/{entry_path(1)}"):
+                    names.append(name)
         return sorted(names)
+
+    def _has_commits(self, name: str) -> bool:
+        """Whether a query about all namespaces saw a commit in this one; what is true of it once stays true."""
+        known = self._others.get(name)
+        state = None if known is None else known._state
+        return state is not None and state.head.commit > 0
 
     def engine_of_all(self) -> Engine:
         """Queries about all namespaces that may be read, each at its newest commit.
@@ -225,7 +207,7 @@ class Session:
             InvalidInputError: this is a look at a commit, and its number means nothing elsewhere.
             StorageError: none may be read.
         """
-        from localreg.query import INTERNAL, Databases, Engine
+        from localreg.query import INTERNAL
 
         names = self.namespaces() or [self.namespace]
         with self._lock:
@@ -233,7 +215,7 @@ class Session:
         readable: list[tuple[Session, State]] = []
         for session in self._others.values():
             with _left_out_if_forbidden():
-                readable.append((session, session.committed()))
+                readable.append((session, session._state_for_query()))
         sources = [
             session.source(state, **({"schema": f"{INTERNAL}_{number}"} if len(readable) > 1 else {}))
             for number, (session, state) in enumerate(readable)
@@ -242,8 +224,7 @@ class Session:
             raise StorageError(
                 f"may not read any namespace of {self.root.uri}: have the permissions changed", code="forbidden"
             )
-        self._databases = self._databases or Databases()
-        return Engine(sources, self._databases)
+        return self._new_engine(sources)
 
     def at_namespace(self, name: str) -> Session:
         """Another namespace of the same registry; of a look into the past, as it was at the same time."""
@@ -255,17 +236,23 @@ class Session:
             rest: dict[str, Any] = {"read_only": self.read_only, "opening": opening, "proof": self.proof}
             return Session(self.root, self.file, name, actor=self.actor, **rest)
         if self._as_of.time is None:
-            raise InvalidInputError(f"commit numbers of {self.namespace!r} mean nothing in {name!r}; use at(time=…)")
+            raise InvalidInputError(
+                f"this is {self.namespace!r} as of commit {self.state().head.commit}, a number that means nothing in "
+                f"{name!r}; look at both at one time, with at(time=…), or open the newest"
+            )
         return Session(self.root, self.file, name, actor=self.actor).at(time=self._as_of.time)
 
     def close(self) -> None:
         """Let go of state, connections and lease; the session can still be used, and gets them again."""
-        with self._lock:
+        with self._committing, self._lock:
             if self._lease is not None:
                 self._lease.release()
             self._engine = self._databases = None
+            others, self._others = self._others, {}
             if self._as_of is None:
                 self._state = None
+        for other in others.values():
+            other.close()
 
     def resolve(self, commit_id: str, *, commit: int | None = None) -> int | None:
         """Number of the commit with that id; None if it is not in the log."""
@@ -276,9 +263,7 @@ class Session:
         self.refuse_if_read_only()
         if self.transaction_here() is not None:
             raise InvalidInputError("a snapshot shows commits, and a transaction is open; take it after the block")
-        with self._lock:
-            self._state = self.log.write_snapshot(self.state())
-            return self._state.head.commit
+        return self._show(self.log.write_snapshot(self.state())).head.commit
 
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace."""
@@ -356,7 +341,7 @@ class Session:
         ids: dict[tuple[int, str, str], str] = {} if prepared is None else prepared.ids
         losses, lost_s = 0, 0.0
         while True:
-            with self._turns.take(losses, lost_s, self.state) as turn, self._lock:
+            with self._turns.take(losses, lost_s, self.state) as turn, self._committing:
                 began = time.monotonic()
                 state = self.state()
                 made = self._changes_of(operations, prepared, state, ids)
@@ -367,9 +352,15 @@ class Session:
                 with nullcontext() if self._lease is None else self._lease.hold(commit_id):
                     entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
                 if entry is not None:
-                    self._state = self.log.with_snapshot(fold(state, [entry]))
-                    return self._state
+                    return self._show(self.log.with_snapshot(fold(state, [entry])))
             losses, lost_s = losses + 1, time.monotonic() - began
+
+    def _show(self, state: State) -> State:
+        """Answer from a state from now on, unless another thread has read further in between."""
+        with self._lock:
+            if self._state is None or self._state.head.commit <= state.head.commit:
+                self._state = state
+        return state
 
     def _changes_of(
         self,
@@ -421,6 +412,11 @@ class Session:
         return made
 
 
+def host() -> str:
+    """The machine's name, as the audit log gives it."""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "unknown")
+
+
 @contextmanager
 def _left_out_if_forbidden() -> Iterator[None]:
     """What this user may not read is not there, where all that may be read is asked for."""
@@ -431,73 +427,10 @@ def _left_out_if_forbidden() -> Iterator[None]:
             raise
 
 
-def host() -> str:
-    """The machine's name, as the audit log gives it."""
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "unknown")
-
-
-def default_actor() -> str:
-    """`LOCALREG_ACTOR`, else the user's login name."""
-    named = os.environ.get("LOCALREG_ACTOR")
-    if named:
-        return named
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a passwd entry
-        return "unknown"
-
-
-def open_session(
-    uri: str | os.PathLike[str] | None = None,
-    *,
-    namespace: str = "default",
-    actor: str | None = None,
-    read_only: bool = False,
-    shared: str = "umask",
-    storage_options: Mapping[str, object] | None = None,
-    commit_mode: str | None = None,
-    offline: bool = False,
-) -> Session:
-    """Open a registry's namespace; make the registry if there is none. See `localreg.open`."""
-    namespace = check_namespace(namespace)
-    location = find_location(uri)
-    place = root_store(location, shared=shared, storage_options=storage_options, offline=offline)
-    check_commit_mode(commit_mode, remote=place.remote)
-    actor = default_actor() if actor is None else check_name(actor, what="actor")
-
-    def session_of(file: RegistryFile, made: bool) -> Session:
-        root = bound(place, location, file)
-        if file.writable:
-            root = root.publishing(file.commit_mode)
-        why = "it was opened offline" if offline else _why_read_only(root, file, read_only)
-        return Session(root, file, namespace, actor=actor, read_only=why, proof=Proof(root, shown=made))
-
-    known = None if offline else noted(place, commit_mode)
-    if known is not None:
-        session = session_of(known, made=False)
-        if session.log.is_as_seen():  # what it chains on is the registry's id: one request tells what two would
-            return session
-    return session_of(*open_or_make(place, make=not read_only, shared=shared, commit_mode=commit_mode, offline=offline))
-
-
-def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:
-    if asked:
-        return "it was opened read-only"
-    if not file.writable:
-        return "it was made by a newer localreg, which this release can read but not write; upgrade"
-    if root.remote and not root.writable():
-        return "such an address can only be read; copy the registry to a place that can be written to"
-    if not root.exclusive and file.commit_mode != SINGLE_WRITER:
-        return "such a place cannot create files only if absent, so two writers would overwrite each other's commits"
-    return "" if root.writable() else "this process may not write there; check the folder's permissions"
-
-
 def _after_fork() -> None:
     """A lock that another thread held at the fork would never be released in the child; nor has DuckDB its threads."""
     for session in list(_sessions):
-        session._lock = threading.RLock()
+        session._committing, session._lock = threading.RLock(), threading.RLock()
         session.proof.renew_lock()
         _abandoned.append(session._databases)  # closing their connections would wait for threads that are not here
         session._engine = session._databases = None

@@ -68,7 +68,7 @@ class LeaseInfo:
 
 
 class Lease:
-    """This writer's side of a namespace's lease. Not for several threads at once: the session's lock is around it."""
+    """This writer's side of a namespace's lease. Not for several threads at once: a session commits one by one."""
 
     def __init__(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import localreg
 from localreg import Registry
 from localreg.errors import InvalidInputError, StorageError
 from localreg.log import log as log_module
+from localreg.storage import LocalStore
 
 
 @pytest.fixture
@@ -72,8 +75,46 @@ def test_the_past_can_be_asked_by_time_and_not_by_commit(three: Registry) -> Non
     time = three.namespace("vision").sql("SELECT max(time) AS t FROM audit_events").dicts()[0]["t"]
     three.create_model("later")
     assert len(three.at(time=time).all().models()) >= 2
-    with pytest.raises(InvalidInputError, match="commit numbers"):
+    with pytest.raises(InvalidInputError, match="means nothing in 'ai/text'"):
         three.at(commit=1).all().models()
+
+
+def test_a_frozen_registry_says_why_it_cannot_answer_for_the_others(three: Registry) -> None:
+    with three.frozen() as frozen, pytest.raises(InvalidInputError, match=r"'default' as of commit 3.*at\(time=…\)"):
+        frozen.all().models()
+
+
+def test_a_transaction_sees_its_own_changes_among_all_namespaces(three: Registry) -> None:
+    with three.transaction():
+        three.create_model("inside")
+        assert [row["namespace"] for row in three.all().models("name = 'inside'").dicts()] == ["default"]
+        assert len(three.namespace("vision").all().models()) == 4
+    other = three.namespace("vision")
+    with other.transaction():
+        other.create_model("inside, too")
+        assert len(three.all().models()) == 5
+
+
+def test_a_namespace_that_has_commits_is_not_asked_for_its_first_again(
+    three: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = three.all()
+    view.models().dicts()
+    asked: list[str] = []
+    size = LocalStore.size
+    monkeypatch.setattr(LocalStore, "size", lambda store, path: asked.append(path) or size(store, path))
+    assert len(view.models()) == 3
+    assert not [path for path in asked if path.startswith("namespaces/")]
+
+
+def test_closing_lets_go_of_the_other_namespaces_too(three: Registry) -> None:
+    three.all().models().dicts()
+    others = [weakref.ref(each) for each in three._session._others.values() if each is not three._session]
+    assert len(others) == 2
+    three.close()
+    gc.collect()
+    assert [ref() for ref in others] == [None, None]
+    assert len(three.all().models()) == 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork") or os.getuid() != 0, reason="takes another user's identity: root only")

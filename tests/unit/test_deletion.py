@@ -13,7 +13,7 @@ import localreg
 from localreg import ConflictError, InvalidInputError, NotFoundError, Registry
 from localreg.log import Change
 from localreg.query.tables import BULK, TABLES
-from localreg.session.session import preconditions
+from localreg.session.preconditions import preconditions
 from localreg.workflow import GroundTruth, Inference, TestRun, TestSample, define_workflow, test
 from tests.compat.independent_reader import Namespace
 

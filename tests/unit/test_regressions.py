@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from localreg.log import Change, Entry, Log, layer_writer, log, snapshot
 from localreg.log.layer import Layer
 from localreg.query.database import load
 from localreg.session import Session, session
+from localreg.storage import Lease
 from tests.remote import Server, options
 
 SECRET = "hunter2-of-the-review"
@@ -286,3 +288,34 @@ def test_a_fork_while_another_thread_reads_a_layer_does_not_hang_the_child(regis
             registry.find_model("m")
             os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_reads_go_on_while_a_commit_waits_for_its_lease(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "registry", commit_mode="single-writer")
+    session = registry._session
+    session._lease = Lease(session.store, actor="ana", host="here", settle_s=0)
+    registry.create_model("first")
+    registry.close()
+    session.store.put("lease.json", b"somebody's")
+    waits, goes = threading.Event(), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if seconds:  # for another's lease; a claim of one's own settles in no time here
+            waits.set()
+            assert goes.wait(60)
+            session.store.delete("lease.json")
+
+    session._lease = Lease(session.store, actor="ana", host="here", settle_s=0, sleep=sleep)
+    writer = threading.Thread(target=registry.create_model, args=("second",))
+    writer.start()
+    try:
+        assert waits.wait(60)
+        reader = threading.Thread(target=lambda: seen.append(len(registry.models())))
+        seen: list[int] = []
+        reader.start()
+        reader.join(60)
+        assert seen == [1]
+    finally:
+        goes.set()
+        writer.join(60)
+    assert len(registry.models()) == 2

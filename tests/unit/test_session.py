@@ -842,7 +842,7 @@ def test_another_namespace_of_the_past_is_shown_as_it_was_at_that_time(tmp_path:
     assert [row["name"] for row in past.namespace("team").models()] == ["early"]
     assert past.namespace("team").read_only
     assert registry.at(commit=0).namespace("default").commit == 0
-    with pytest.raises(InvalidInputError, match="use at"):
+    with pytest.raises(InvalidInputError, match="means nothing in 'team'"):
         registry.at(commit=1).namespace("team")
 
 
