@@ -174,11 +174,14 @@ class FileCache:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Paths of all files kept whose path begins with `prefix`, in no order."""
-        root = self._base / "files"
-        for file in _walk(root):
-            path = file.relative_to(root).as_posix()
-            if path.startswith(prefix):
-                yield path
+        root = str(self._base / "files")
+        below = prefix.rpartition("/")[0]  # only that folder is looked at: a registry has many
+        for folder, _, names in os.walk(os.path.join(root, below)):
+            start = folder[len(root) :].replace(os.sep, "/").strip("/")
+            for name in names:
+                path = f"{start}/{name}" if start else name
+                if path.startswith(prefix):
+                    yield path
 
     # --- notes ------------------------------------------------------------------------------------------------------
 

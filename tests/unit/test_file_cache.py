@@ -209,3 +209,16 @@ def test_the_limit_is_a_number_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None
 
 def set_used(cache: FileCache, path: str, when: int) -> None:
     os.utime(cache._check_file(path), (when, when))
+
+
+def test_names_look_into_the_folder_that_is_asked_for_alone(cache: FileCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ("a/log/1", "a/log/deep/2", "a/logs/3", "a/data/x/4", "b/log/5"):
+        cache.keep(path, b"content")
+    looked: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda where: looked.append(os.fspath(where)) or scandir(where))
+    assert sorted(cache.names("a/log/")) == ["a/log/1", "a/log/deep/2"]
+    assert len(looked) == 2
+    assert sorted(cache.names("a/lo")) == ["a/log/1", "a/log/deep/2", "a/logs/3"]
+    assert len(list(cache.names(""))) == 5
+    assert list(cache.names("nothing/here/")) == []
