@@ -8,8 +8,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +25,7 @@ from localreg.storage import LocalStore, publishing
 from localreg.storage import local as local_module
 from localreg.storage.publishing import rename_noreplace
 from tests.contract.store_contract import StoreContract
+from tests.users import open_folder, without_privileges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 PROCESSES = 4
 ROUNDS = 40
 PATIENCE_S = 30
-NOBODY = 65534
 
 posix = pytest.mark.skipif(os.name != "posix", reason="about POSIX permissions and calls")
 
@@ -636,13 +634,13 @@ def test_a_read_only_mount_is_told(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_folder_of_somebody_else_is_read_only(open_folder: Path) -> None:
-    LocalStore(open_folder).put("a/0", b"x")
-    for folder in [open_folder, open_folder / "a", open_folder / "tmp"]:
+def test_a_folder_of_somebody_else_is_read_only(open_place: Path) -> None:
+    LocalStore(open_place).put("a/0", b"x")
+    for folder in [open_place, open_place / "a", open_place / "tmp"]:
         folder.chmod(0o555)
 
     def try_all() -> None:
-        store = LocalStore(open_folder)
+        store = LocalStore(open_place)
         for act in CHANGES:
             with pytest.raises(ReadOnlyError, match="may not"):
                 act(store)
@@ -651,7 +649,7 @@ def test_a_folder_of_somebody_else_is_read_only(open_folder: Path) -> None:
         assert store.get("a/0") == b"x"
 
     without_privileges(try_all)
-    assert LocalStore(open_folder).writable() == (os.geteuid() == 0)
+    assert LocalStore(open_place).writable() == (os.geteuid() == 0)
 
 
 @posix
@@ -935,13 +933,11 @@ def private_umask() -> Iterator[None]:
 
 
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user can reach; pytest's own lie in one that is closed to others."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+def open_place() -> Iterator[Path]:
+    """A folder that every user can reach, whatever a test does with what is directly in it."""
+    with open_folder() as folder:
         yield folder
-        for inner in [folder, *folder.iterdir()]:
+        for inner in folder.iterdir():
             inner.chmod(0o755)
 
 
@@ -955,24 +951,3 @@ def mounted(*arguments: str, at: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", str(at)], check=True)
-
-
-def without_privileges(act: Callable[[], None]) -> None:
-    """Run `act` as one whom permission bits bind: as root, in a forked child that has become nobody."""
-    if os.geteuid() != 0:
-        act()
-        return
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            act()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0

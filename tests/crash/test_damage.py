@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -26,10 +25,10 @@ from localreg.log.verify import Problem
 from localreg.names import new_id
 from localreg.records.files import FilePointer
 from tests.crash.scenarios import Picture, TestCase, Truth, upload_and_run, view
+from tests.users import open_folder, without_privileges
 
 COMMITS = 5
 LONG = 130
-NOBODY = 65534
 
 # Becoming nobody takes a fork, and newer Pythons warn of one beside the threads of libraries.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -808,45 +807,22 @@ def test_a_disk_that_fills_up_keeps_all_that_was_acknowledged(small_disk: Path) 
     assert localreg.open(folder).verify().ok
 
 
-def without_privileges(act: Callable[[], None]) -> None:
-    """Run `act` as one whom permissions bind: as root, in a forked child that has become nobody."""
-    if os.geteuid() != 0:
-        act()
-        return
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            act()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
-
-
 @pytest.fixture
-def locked(folder: Path, tmp_path: Path) -> Iterator[Path]:
-    """A registry that all may read and nobody may write, below folders of this test that all may enter."""
-    opened = [tmp_path, tmp_path.parent, tmp_path.parent.parent]
-    inside = [folder, *folder.rglob("*")]
-    modes = {path: path.stat().st_mode & 0o7777 for path in [*opened, *inside]}
-    for path in opened:
-        path.chmod(modes[path] | 0o055)
-    for path in inside:
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    # Modules are loaded now: nobody may not read them, if they lie in root's home.
-    warm = localreg.open(folder, read_only=True)
-    assert len(warm.models()) == COMMITS
-    assert warm.verify().ok
-    warm.close()
-    yield folder
-    for path, mode in modes.items():
-        path.chmod(mode)
+def locked(templates: Path) -> Iterator[Path]:
+    """A registry that all may read and nobody may write, in a folder that all may enter."""
+    with open_folder() as place:
+        folder = copied(templates / "short", place)
+        inside = [folder, *folder.rglob("*")]
+        for path in inside:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        # Modules are loaded now: nobody may not read them, if they lie in root's home.
+        warm = localreg.open(folder, read_only=True)
+        assert len(warm.models()) == COMMITS
+        assert warm.verify().ok
+        warm.close()
+        yield folder
+        for path in inside:
+            path.chmod(0o755)
 
 
 def assert_read_only(act: Callable[[], object], folder: Path) -> None:

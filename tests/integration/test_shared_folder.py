@@ -7,13 +7,13 @@ import re
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import localreg
+from tests.users import open_folder
 
 TEAM = 61_000
 ANA, BEN = 61_001, 61_002
@@ -29,9 +29,7 @@ pytestmark = [
 @pytest.fixture(params=["their primary group", "handed down by the folder"])
 def share(request: pytest.FixtureRequest) -> Iterator[tuple[Path, bool]]:
     """A folder of the team, outside of those that pytest closes to others; whether the team is all's primary group."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with open_folder() as folder:
         inner = folder / "share"
         inner.mkdir()
         os.chown(inner, 0, TEAM)
