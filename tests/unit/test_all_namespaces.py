@@ -103,7 +103,12 @@ def test_a_namespace_that_has_commits_is_not_asked_for_its_first_again(
     view.models().dicts()
     asked: list[str] = []
     size = LocalStore.size
-    monkeypatch.setattr(LocalStore, "size", lambda store, path: asked.append(path) or size(store, path))
+
+    def telling(store: LocalStore, path: str) -> int | None:
+        asked.append(path)
+        return size(store, path)
+
+    monkeypatch.setattr(LocalStore, "size", telling)
     assert len(view.models()) == 3
     assert not [path for path in asked if path.startswith("namespaces/")]
 

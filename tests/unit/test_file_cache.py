@@ -216,7 +216,12 @@ def test_names_look_into_the_folder_that_is_asked_for_alone(cache: FileCache, mo
         cache.keep(path, b"content")
     looked: list[str] = []
     scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda where: looked.append(os.fspath(where)) or scandir(where))
+
+    def telling(where: str) -> object:
+        looked.append(where)
+        return scandir(where)
+
+    monkeypatch.setattr(os, "scandir", telling)
     assert sorted(cache.names("a/log/")) == ["a/log/1", "a/log/deep/2"]
     assert len(looked) == 2
     assert sorted(cache.names("a/lo")) == ["a/log/1", "a/log/deep/2", "a/logs/3"]
