@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import builtins
 import copy
-import errno
-import io
 import os
 import stat
 from collections.abc import Callable
@@ -25,23 +23,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from localreg.errors import (
-    AlreadyExistsError,
     InvalidInputError,
-    LocalregError,
     NotFoundError,
-    ReadOnlyError,
     StorageError,
 )
+from localreg.storage.bulk import BulkFile
+from localreg.storage.disk import (
+    POSIX,
+    Gone,
+    discard,
+    grant,
+    settle,
+    sync_folder,
+    unpublished,
+    unreadable,
+    unwritable,
+    write_all,
+)
+from localreg.storage.listing import Listing
+from localreg.storage.near import NearStore
 from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
 from localreg.storage.queue import LockQueue
-from localreg.storage.store import STAGING, FileSize, check_path, is_temporary
+from localreg.storage.store import STAGING, FileSize, check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
-    from _typeshed import ReadableBuffer
 
 __all__ = ["FOLDER_BITS", "LocalStore"]
 
@@ -51,20 +59,11 @@ _FILE_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o660, "all": 0o664}
 # Setgid hands the folder's group down, so that members of one project need not share their primary group.
 FOLDER_BITS: Final[dict[str, int]] = {"umask": 0, "group": 0o2770, "all": 0o2775}
 
-_POSIX = os.name == "posix"
 _LOCK: Final = "queue.lock"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
-
-_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# Answers that a file system gives instead of acting; after any other, the act may have been done.
-_REFUSALS = _FORBIDDEN | _FULL | {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}
-# Some shares have no fsync of folders. Failing every commit there would make nothing safer (PostgreSQL does the same).
-_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF})
 
 
-class LocalStore:
+class LocalStore(NearStore):
     """The `Store` of a folder. Opens and makes nothing until used; can be pickled.
 
     Folders are made when a write finds them missing, never looked for before: a commit into folders that exist costs
@@ -113,16 +112,6 @@ class LocalStore:
         """The absolute path of the folder, in the platform's own spelling."""
         return self._root
 
-    @property
-    def remote(self) -> bool:
-        """See `Store.remote`; no."""
-        return False
-
-    @property
-    def exclusive(self) -> bool:
-        """See `Store.exclusive`; yes."""
-        return True
-
     def get(self, path: str, *, fresh: bool = False) -> bytes | None:
         """See `Store.get`; nothing is cached."""
         where = self._native(path)
@@ -132,7 +121,7 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except OSError as error:
-            raise _unreadable(where, error) from error
+            raise unreadable(where, error) from error
 
     def put(self, path: str, data: bytes) -> None:
         """See `Store.put`."""
@@ -141,10 +130,10 @@ class LocalStore:
         try:
             self._with_folder(lambda: os.replace(temporary, final), final)
         except OSError as error:
-            raise _unpublished(final, error) from error
+            raise unpublished(final, error) from error
         finally:
-            _discard(temporary)
-        _settle(final)
+            discard(temporary)
+        settle(final)
 
     def put_if_absent(
         self, path: str, data: bytes, *, make: bool = True, visible: Callable[[], None] | None = None
@@ -157,9 +146,9 @@ class LocalStore:
             if created:
                 if visible is not None:
                     visible()
-                _settle(final)
+                settle(final)
         finally:
-            _discard(temporary)
+            discard(temporary)
         return created
 
     def queue(self) -> LockQueue | None:
@@ -175,28 +164,29 @@ class LocalStore:
             try:
                 self._link(temporary, where, make=True)
             finally:
-                _discard(temporary)
+                discard(temporary)
             return os.open(where, os.O_RDWR)
 
     def sync(self, path: str) -> None:
         """See `Store.sync`."""
-        _settle(self._existing(path))
+        settle(self._existing(path))
 
     def writer(self, path: str) -> AbstractContextManager[BinaryIO]:
         """See `Store.writer`."""
-        return _BulkFile(self, self._native(path))
+        final = self._native(path)
+        return BulkFile(final, lambda: self._create(final, final))
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`."""
-        return self._walk(_folder_prefix(prefix))
+        return self._listing().paths(_folder_prefix(prefix))
 
     def sizes(self, prefix: str) -> Iterator[FileSize]:
         """See `Store.sizes`."""
-        return self._weighed(_folder_prefix(prefix))
+        return self._listing().sizes(_folder_prefix(prefix))
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """See `Store.folders`."""
-        return sorted(name[:-1] for name in self._names(_folder_prefix(prefix)) if name.endswith("/"))
+        return sorted(name[:-1] for name in self._listing().names(_folder_prefix(prefix)) if name.endswith("/"))
 
     def delete(self, path: str) -> None:
         """See `Store.delete`."""
@@ -206,7 +196,7 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             pass
         except OSError as error:
-            raise _unwritable(where, error, verb="delete") from error
+            raise unwritable(where, error, verb="delete") from error
 
     def size(self, path: str) -> int | None:
         """See `Store.size`."""
@@ -216,29 +206,12 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _unreadable(where, error) from error
+            raise unreadable(where, error) from error
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def local_file(self, path: str, *, fresh: bool = False) -> Path:
         """See `Store.local_file`; the file itself, nothing is copied."""
         return Path(self._existing(path))
-
-    def local_files(self, paths: Sequence[str]) -> builtins.list[Path]:
-        """See `Store.local_files`."""
-        return [self.local_file(path) for path in paths]
-
-    def forget(self, path: str) -> None:
-        """See `Store.forget`; nothing is kept."""
-        check_path(path)
-
-    def recall(self, name: str) -> bytes | None:
-        """See `Store.recall`; nothing is kept, since asking again costs nothing."""
-        check_path(name)
-        return None
-
-    def remember(self, name: str, data: bytes) -> None:
-        """See `Store.remember`; not kept."""
-        check_path(name)
 
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""
@@ -263,16 +236,19 @@ class LocalStore:
                 os.close(self._create(name, name))
             return next((mode for mode in ("link", "rename-noreplace") if is_exclusive(mode, *names)), None)
         except OSError as error:
-            raise _unwritable(names[0], error) from error
+            raise unwritable(names[0], error) from error
         finally:
             for name in names:
-                _discard(name)
+                discard(name)
 
     def publishing(self, commit_mode: str) -> LocalStore:
         """See `Store.publishing`; what was made in a bucket goes on by the means of this folder."""
         twin = copy.copy(self)
         twin._commit_mode = commit_mode if commit_mode in PUBLISH else "link"
         return twin
+
+    def _listing(self) -> Listing:
+        return Listing(self._base, self._staging)
 
     def _native(self, path: str) -> str:
         return self._base + check_path(path)
@@ -291,14 +267,14 @@ class LocalStore:
         try:
             self._write(temporary, data, final, make=make)
         except OSError as error:
-            raise _unwritable(final, error) from error
+            raise unwritable(final, error) from error
         return temporary
 
     def _write(self, where: str, data: bytes, final: str, *, make: bool) -> None:
         descriptor = self._create(where, final, make=make)
         try:
             try:
-                _write_all(descriptor, data)
+                write_all(descriptor, data)
                 os.fsync(descriptor)
             except BaseException:
                 with suppress(OSError):
@@ -306,7 +282,7 @@ class LocalStore:
                 raise
             os.close(descriptor)  # may fail itself, where a share reports a lost write only now
         except BaseException:
-            _discard(where)
+            discard(where)
             raise
 
     def _create(self, where: str, final: str, *, make: bool = True) -> int:
@@ -316,10 +292,10 @@ class LocalStore:
         """
         descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where, final, make=make)
         try:
-            _grant(descriptor, _FILE_BITS[self._shared])
+            grant(descriptor, _FILE_BITS[self._shared])
         except BaseException:
             os.close(descriptor)
-            _discard(where)
+            discard(where)
             raise
         return descriptor
 
@@ -332,7 +308,7 @@ class LocalStore:
         except OSError as error:
             if error.errno in UNSUPPORTED and not is_possible(self._commit_mode, temporary):
                 raise self._no_such_mode(final, error) from error
-            raise _unpublished(final, error) from error
+            raise unpublished(final, error) from error
         return True
 
     def _no_such_mode(self, final: str, error: OSError) -> StorageError:
@@ -363,9 +339,9 @@ class LocalStore:
         """Tell a folder that is new from one that was lost, before one is made in its place."""
         marker = f"{self._top}/{self._marker}"
         if self._top and not os.path.isfile(marker):
-            raise _Gone(marker)
+            raise Gone(marker)
         if not make and not os.path.isdir(folder):
-            raise _Gone(folder)
+            raise Gone(folder)
 
     def _make_folders(self, folders: Iterable[str]) -> None:
         missing: builtins.list[str] = []
@@ -381,236 +357,25 @@ class LocalStore:
                 self._make_folder(new)
         # All made first, then synced from the deepest up: a journal that writes one of them writes the others, too.
         for parent in sorted({os.path.dirname(new) for new in missing}, key=len, reverse=True):
-            _sync_folder(parent)
+            sync_folder(parent)
 
     def _make_folder(self, new: str) -> None:
         """Make one folder; a shared one appears with its permissions, lest the group be shut out for a moment."""
         bits = FOLDER_BITS[self._shared]
-        if not (bits and _POSIX):
+        if not (bits and POSIX):
             os.mkdir(new)
             return
         parent, _, name = new.rpartition("/")
         staged = f"{parent}/.{name}.{os.urandom(8).hex()}.tmp"
         os.mkdir(staged)
         try:
-            _grant(staged, bits)
+            grant(staged, bits)
             rename_folder(staged, new)
         except BaseException:
             with suppress(OSError):
                 os.rmdir(staged)
             raise
 
-    def _walk(self, prefix: str) -> Iterator[str]:
-        for name in self._names(prefix):
-            if name.endswith("/"):
-                yield from self._walk(prefix + name)
-            else:
-                yield prefix + name
-
-    def _weighed(self, prefix: str) -> Iterator[FileSize]:
-        where = self._base + prefix
-        try:
-            with os.scandir(where) as entries:
-                found = [(entry.name, _weight(entry)) for entry in entries]
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise _unreadable(where, error) from error
-        for name, weight in found:
-            if weight == _IS_FOLDER:
-                yield from self._weighed(f"{prefix}{name}/")
-            elif weight is not None:
-                yield FileSize(prefix + name, weight)
-
-    def _names(self, prefix: str) -> builtins.list[str]:
-        """What lies in one folder, folders with a `/` behind: then the order of names is that of whole paths."""
-        where = self._base + prefix
-        try:
-            with os.scandir(where) as entries:
-                names = [name for name in map(_own_name, entries) if name]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise _unreadable(where, error) from error
-        return sorted(name for name in names if prefix + name != self._staging + "/")
-
-
-class _BulkFile:
-    """What `LocalStore.writer` gives: a file that is removed unless its block ends well.
-
-    A class and not a generator, since a generator that is dropped halfway runs its clean-up: a crash that a test
-    simulates by dropping it would tidy up after itself.
-    """
-
-    def __init__(self, store: LocalStore, final: str) -> None:
-        self._store = store
-        self._final = final
-
-    def __enter__(self) -> BinaryIO:
-        try:
-            self._descriptor = self._store._create(self._final, self._final)
-        except FileExistsError as error:
-            raise AlreadyExistsError(f"{self._final} exists: a bulk file needs a new name") from error
-        except OSError as error:
-            raise _unwritable(self._final, error) from error
-        self._file = io.BufferedWriter(_TellingFile(self._descriptor, self._final))
-        return self._file
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            self._abandon()
-            return
-        try:
-            self._finish()
-        except BaseException as failure:
-            self._abandon()
-            if isinstance(failure, OSError) and not isinstance(failure, LocalregError):
-                raise _unwritable(self._final, failure) from failure
-            raise
-
-    def _finish(self) -> None:
-        self._file.close()
-        os.fsync(self._descriptor)
-        self._release()
-        _sync_folder(os.path.dirname(self._final))
-
-    def _abandon(self) -> None:
-        with suppress(Exception):
-            self._file.close()
-        with suppress(OSError):
-            self._release()
-        _discard(self._final)
-
-    def _release(self) -> None:
-        # Forgotten before it is closed: closing a number twice would close whatever another thread opened since.
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-
-class _TellingFile(io.FileIO):
-    """A raw file whose writes fail as `StorageError`, so that other `OSError`s in the same block stay their own.
-
-    The descriptor is not its own: it must outlive a block that closes the file, to be synced.
-    """
-
-    def __init__(self, descriptor: int, where: str) -> None:
-        super().__init__(descriptor, "wb", closefd=False)
-        self._where = where
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        """Write some of `data`, as `io.RawIOBase.write`."""
-        try:
-            return os.write(self.fileno(), data)
-        except OSError as error:
-            raise _unwritable(self._where, error) from error
-
-
-class _Gone(FileNotFoundError):
-    """What must be there before a folder is made is not: the registry was unmounted, moved or emptied."""
-
-    def __init__(self, missing: str) -> None:
-        super().__init__(errno.ENOENT, f"{missing} is not there any more")
-
 
 def _folder_prefix(prefix: str) -> str:
     return check_path(prefix) + "/" if prefix else ""
-
-
-def _own_name(entry: os.DirEntry[str]) -> str | None:
-    """The name of what a store could have published, thus no link, device or temporary thing; `name/` of a folder."""
-    if is_temporary(entry.name):
-        return None
-    if entry.is_dir(follow_symlinks=False):
-        return entry.name + "/"
-    return entry.name if entry.is_file(follow_symlinks=False) else None
-
-
-_IS_FOLDER: Final = -1
-
-
-def _weight(entry: os.DirEntry[str]) -> int | None:
-    """A file's length, `_IS_FOLDER`, or None for what is no file, or is gone by now."""
-    if entry.is_dir(follow_symlinks=False):
-        return _IS_FOLDER
-    try:
-        return entry.stat(follow_symlinks=False).st_size if entry.is_file(follow_symlinks=False) else None
-    except FileNotFoundError:
-        return None
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):  # one call takes at most 2 GiB, and less near a quota
-        written += os.write(descriptor, memoryview(data)[written:])
-
-
-def _grant(target: int | str, bits: int) -> None:
-    """Add permissions to those of the umask. Windows has no such bits: access lists are inherited there."""
-    if bits and _POSIX:
-        os.chmod(target, stat.S_IMODE(os.stat(target).st_mode) | bits)
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the names in a folder durable. Windows cannot open one; NTFS journals its names."""
-    if not _POSIX:
-        return
-    descriptor = os.open(folder, _FOLDER)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _settle(final: str) -> None:
-    """Make a file that is visible already durable under its name; a failure cannot be taken back."""
-    try:
-        _sync_folder(os.path.dirname(final))
-    except OSError as error:
-        raise _doubtful(final, error) from error
-
-
-def _discard(where: str) -> None:
-    """Remove a file of ours if possible. A leftover is harmless, an error here would hide the one that matters."""
-    with suppress(OSError):
-        os.unlink(where)
-
-
-def _unreadable(where: str, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot read {where}: {error.strerror or error}; check the disk and its permissions",
-        code="forbidden" if error.errno in _FORBIDDEN else None,
-    )
-
-
-def _unwritable(where: str, error: OSError, *, verb: str = "write") -> LocalregError:
-    reason = error.strerror or str(error)
-    if isinstance(error, _Gone):
-        return StorageError(
-            f"cannot {verb} {where}: {reason}, so the registry was unmounted, moved or emptied; nothing was changed; "
-            "put it back, or open it where it is now",
-            code="registry_gone",
-        )
-    if error.errno in _FORBIDDEN:
-        return ReadOnlyError(f"may not {verb} {where} ({reason}): open read-only, or have the permissions changed")
-    if error.errno in _FULL:
-        return StorageError(
-            f"no room to {verb} {where} ({reason}): nothing was changed; free space and try again", code="disk_full"
-        )
-    return StorageError(f"cannot {verb} {where}: {reason}; nothing was changed")
-
-
-def _unpublished(where: str, error: OSError) -> LocalregError:
-    """The error of the one call that makes a file visible: a refusal, or an answer that leaves it open."""
-    return _unwritable(where, error) if error.errno in _REFUSALS else _doubtful(where, error)
-
-
-def _doubtful(where: str, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot tell whether {where} was written for good: {error.strerror or error}; read it back", code="doubtful"
-    )

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, NamedTuple
 
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.storage.near import NearStore
 from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, FileSize, check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore:
+class MemoryStore(NearStore):
     """The `Store` of a dict. Two made apart share nothing; `MemoryStore.named` gives one to several openers."""
 
     _named: ClassVar[dict[str, MemoryStore]] = {}
@@ -61,16 +62,6 @@ class MemoryStore:
     def uri(self) -> str:
         """The name behind `memory://`, with the folder of a scope."""
         return self._uri
-
-    @property
-    def remote(self) -> bool:
-        """See `Store.remote`; no."""
-        return False
-
-    @property
-    def exclusive(self) -> bool:
-        """See `Store.exclusive`; yes."""
-        return True
 
     def get(self, path: str, *, fresh: bool = False) -> bytes | None:
         """See `Store.get`; nothing is cached."""
@@ -154,23 +145,6 @@ class MemoryStore:
             if data is None:
                 raise self._missing(path)
             return self._shelf.copy(key, data)
-
-    def local_files(self, paths: Sequence[str]) -> builtins.list[Path]:
-        """See `Store.local_files`."""
-        return [self.local_file(path) for path in paths]
-
-    def forget(self, path: str) -> None:
-        """See `Store.forget`; nothing is kept."""
-        check_path(path)
-
-    def recall(self, name: str) -> bytes | None:
-        """See `Store.recall`; nothing is kept, since asking again costs nothing."""
-        check_path(name)
-        return None
-
-    def remember(self, name: str, data: bytes) -> None:
-        """See `Store.remember`; not kept."""
-        check_path(name)
 
     def scope(self, folder: str) -> MemoryStore:
         """See `Store.scope`; shares the files."""

@@ -21,7 +21,7 @@ from localreg.errors import (
     ReadOnlyError,
     StorageError,
 )
-from localreg.storage import LocalStore, publishing
+from localreg.storage import LocalStore, disk, publishing
 from localreg.storage import local as local_module
 from localreg.storage.publishing import rename_noreplace
 from tests.contract.store_contract import StoreContract
@@ -298,7 +298,8 @@ def test_a_write_of_which_the_system_takes_only_parts_is_continued(
 
 
 def test_windows_has_no_folders_to_sync_and_no_bits_to_grant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_module, "_POSIX", False)
+    for module in (disk, local_module):
+        monkeypatch.setattr(module, "POSIX", False)
     monkeypatch.setattr(os, "chmod", fail_always(AssertionError("chmod")))
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
