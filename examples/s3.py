@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,16 +20,19 @@ import localreg
 
 @contextlib.contextmanager
 def server_of_our_own() -> Iterator[tuple[str, dict[str, object]]]:
-    """Moto's S3 server with a fresh bucket: the address of a registry there, and the options to reach it."""
+    """Moto's S3 server with a fresh bucket: the address of a registry there, and the options to reach it.
+
+    It has one thread: with several, moto tells more than one of two writers that it created the same file.
+    """
     import boto3
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    with contextlib.redirect_stderr(io.StringIO()):
-        server.start()
-    host, port = server.get_host_and_port()
-    endpoint, key, secret = f"http://{host}:{port}", "any-key", "any-secret"
+    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    endpoint, key, secret = f"http://127.0.0.1:{server.server_port}", "any-key", "any-secret"
     try:
         client = boto3.client(
             "s3",
@@ -41,7 +44,8 @@ def server_of_our_own() -> Iterator[tuple[str, dict[str, object]]]:
         client.create_bucket(Bucket="models")
         yield "s3://models/registry", {"endpoint_url": endpoint, "key": key, "secret": secret}
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
 
 
 def write(uri: str, options: Mapping[str, object], actor: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import logging
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -18,25 +18,30 @@ KEY = "AKIA0TESTS0LOCALREG0"
 
 
 class Server:
-    """Moto's S3 server on a free port of this machine.
+    """Moto's S3 server on a free port of this machine; it deals with one request at a time.
+
+    Moto sees whether a key is there, and puts it, without a lock around the two: of requests at the same moment several
+    are told that they created it.
 
     Attributes:
         endpoint: its URL.
     """
 
     def __init__(self) -> None:
-        from moto.server import ThreadedMotoServer
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+        from werkzeug.serving import make_server
 
         logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        with redirect_stderr(io.StringIO()):
-            self._server.start()
-        host, port = self._server.get_host_and_port()
-        self.endpoint = f"http://{host}:{port}"
+        app = _one_at_a_time(DomainDispatcherApplication(create_backend_app))
+        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
 
     def stop(self) -> None:
         """Answer no more."""
-        self._server.stop()
+        self._server.shutdown()
+        self._thread.join()
 
     @property
     def client(self) -> Any:
@@ -63,6 +68,17 @@ class Server:
         """All keys in a bucket."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return [each["Key"] for page in pages for each in page.get("Contents", [])]
+
+
+def _one_at_a_time(app: Any) -> Any:
+    """A WSGI application whose answers are made one after the other."""
+    lock = threading.Lock()
+
+    def answer(environ: Any, start_response: Any) -> list[bytes]:
+        with lock:
+            return list(app(environ, start_response))
+
+    return answer
 
 
 def options(endpoint: str) -> dict[str, Any]:
