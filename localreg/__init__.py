@@ -35,10 +35,11 @@ if TYPE_CHECKING:
         WorkflowMismatchError,
     )
     from localreg.models import Differences, Model, ModelVersion
+    from localreg.opening import open_registry as open
+    from localreg.opening import use
     from localreg.query import Result
     from localreg.records.differences import Difference
-    from localreg.registry import Registry, use
-    from localreg.registry import open_registry as open
+    from localreg.registry import Registry
     from localreg.session import Transaction
     from localreg.upkeep import DoctorReport, Finding
 
@@ -77,8 +78,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "open": "localreg.registry:open_registry",
-    "use": "localreg.registry:use",
+    "open": "localreg.opening:open_registry",
+    "use": "localreg.opening:use",
     "Registry": "localreg.registry:Registry",
     "Model": "localreg.models:Model",
     "ModelVersion": "localreg.models:ModelVersion",

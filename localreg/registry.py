@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -12,10 +11,8 @@ from typing import TYPE_CHECKING
 from localreg import models
 from localreg.errors import InvalidInputError
 from localreg.models import Listings, Model, ModelVersion
-from localreg.names import check_whole, shown_value
-from localreg.session import Session, Transaction, open_session
-from localreg.session.current import Used, use_session
-from localreg.session.location import MODES, find_location
+from localreg.names import check_whole
+from localreg.session import Session, Transaction
 from localreg.times import utc
 
 if TYPE_CHECKING:
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
     from localreg.upkeep import DoctorReport
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
 
-__all__ = ["AllNamespaces", "Registry", "open_registry", "use"]
+__all__ = ["AllNamespaces", "Registry"]
 
 
 class Registry(Listings):
@@ -468,77 +465,8 @@ class AllNamespaces(Listings):
         return f"<AllNamespaces of {self._session.root.uri!r}>"
 
 
-def open_registry(
-    uri: str | os.PathLike[str] | None = None,
-    *,
-    namespace: str = "default",
-    actor: str | None = None,
-    read_only: bool = False,
-    shared: str = "umask",
-    storage_options: Mapping[str, object] | None = None,
-    commit_mode: str | None = None,
-    offline: bool = False,
-) -> Registry:
-    """Open a registry; make it if the folder is absent or empty.
-
-    Args:
-        uri: a path, `file://…`, `memory://name`, or another URL that fsspec knows: `s3://bucket/folder`, read-only
-            `https://host/folder` and `zip://file.zip`; None = `LOCALREG_URI`, else the nearest `.localreg` upward,
-            else `.localreg` here.
-        namespace: where names are looked up and made: `team/project`.
-        actor: named in the audit log; None = `LOCALREG_ACTOR`, else the login name.
-        read_only: refuse every change, and make nothing. A folder without write permission opens so by itself.
-        shared: for a registry that is made now: who else may write, `umask`, `group` or `all`.
-        storage_options: for fsspec's file system of a remote address: credentials, `endpoint_url`. Never written
-            anywhere, nor shown.
-        commit_mode: for a registry that is made now: how commits are published; None = what the place proves to allow.
-            `single-writer` where it proves nothing: writers then take turns by a lease, weaker than a proof.
-        offline: read what this machine's cache holds of a remote registry, and ask nothing of the network. Shows the
-            last commit that was read here, not the newest.
-
-    Raises:
-        NotFoundError: read-only, and there is no registry.
-        InvalidInputError: no place where a registry can lie, a malformed namespace, or a package that is missing.
-        FormatError: the folder holds something else, or a registry of a newer format.
-        StorageError: the place cannot be reached, refuses the credentials, or (codes `"no_conditional_put"` and
-            `"no_commit_mode"`) would let two writers overwrite each other's commits.
-    """
-    if not isinstance(shared, str) or shared not in MODES:
-        raise InvalidInputError(f"shared is {shown_value(shared)}; it must be one of {', '.join(MODES)}")
-    location = _checked_location(find_location(None) if uri is None else uri)
-    return Registry(
-        open_session(
-            location,
-            namespace=namespace,
-            actor=actor,
-            read_only=read_only,
-            shared=shared,
-            storage_options=_checked_options(storage_options),
-            commit_mode=commit_mode,
-            offline=offline,
-        )
-    )
-
-
-def use(registry: Registry) -> Used:
-    """Make a registry the one that class-style workflows use; for good, or within a `with` block.
-
-    Raises:
-        InvalidInputError: no open registry.
-    """
-    if not isinstance(registry, Registry):
-        raise InvalidInputError(
-            f"use() takes an open registry, not {shown_value(registry)}; write localreg.use(localreg.open(path))"
-        )
-    return use_session(registry._session)
-
-
 _COMMIT_HINT = "write a commit's number, such as 12; 0 is before the first. For a time, say time="
 _SINCE_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
-
-
-_LONGEST_LOCATION = 8_192
-"""Characters: twice the longest path that Linux takes."""
 
 
 def _moment(session: Session, moment: int | datetime | str, what: str) -> int:
@@ -549,34 +477,3 @@ def _moment(session: Session, moment: int | datetime | str, what: str) -> int:
     if number > last:
         raise InvalidInputError(f"{what} is commit {number}, and the newest is {last}", code="no_such_commit")
     return number
-
-
-def _checked_options(options: object) -> Mapping[str, object] | None:
-    if options is not None and not (isinstance(options, Mapping) and all(isinstance(key, str) for key in options)):
-        raise InvalidInputError(
-            f"storage_options is of type {type(options).__qualname__}; write a dict with text keys, such as "
-            "{'endpoint_url': 'https://…'}"
-        )
-    return options
-
-
-def _checked_location(uri: object) -> str:
-    """A path or URI as text; what no file system takes is refused here, where the argument's name is known."""
-    text = uri.__fspath__() if isinstance(uri, os.PathLike) else uri
-    if not isinstance(text, str):
-        raise InvalidInputError(f"uri is of type {type(uri).__qualname__}; write a path or URI as a str or a Path")
-    if len(text) > _LONGEST_LOCATION:
-        raise InvalidInputError(
-            f"uri has {len(text):,} characters, more than {_LONGEST_LOCATION:,}; write a shorter one"
-        )
-    try:
-        storable = b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:
-        storable = False
-    if not storable:
-        raise InvalidInputError(f"uri {shown_value(text)} holds a NUL or half of a surrogate pair; no path can have it")
-    if text.startswith("~") and os.path.expanduser(text) == text:
-        raise InvalidInputError(
-            f"uri {shown_value(text)} begins with the home of an unknown user; write the whole path"
-        )
-    return text

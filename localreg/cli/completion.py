@@ -43,7 +43,7 @@ def tables(incomplete: str) -> list[str]:
 
 def _offered(ctx: typer.Context, incomplete: str, ask: "Callable[[Registry], Iterator[str]]") -> list[str]:
     try:
-        from localreg.registry import open_registry
+        from localreg.opening import open_registry
 
         given = _given(ctx)
         registry = open_registry(given.get("registry"), namespace=given.get("namespace") or "default", read_only=True)

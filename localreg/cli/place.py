@@ -90,7 +90,7 @@ class Place:
 
     def open(self, *, read_only: bool, **options: Any) -> "Registry":
         """`localreg.open`, with a hint for a shell where there is no registry."""
-        from localreg.registry import open_registry
+        from localreg.opening import open_registry
 
         namespace = self.namespace or "default"
         try:
