@@ -5,17 +5,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion, values
-from localreg.cli.listing import AllNamespaces, Archived, Columns, Limit, OrderBy, Search, Where, shown
+from localreg.cli.listing import (
+    All,
+    AllNamespaces,
+    Archived,
+    Columns,
+    Limit,
+    OrderBy,
+    Search,
+    Where,
+    archived_or_not,
+    shown,
+)
 from localreg.cli.output import Card, Rows
 from localreg.cli.place import examples, new_group, reading, writing
+from localreg.records.differences import Difference
 
 if TYPE_CHECKING:
+    from localreg.models.handle import Handle
     from localreg.registry import Registry
 
 __all__ = ["HISTORY", "Name", "Pairs", "app"]
 
 LISTED = ("name", "latest_version", "aliases", "tags", "owner", "updated_at")
 HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "parent_name", "details", "message")
+CHANGES = ("commit", "event", "time", "actor", "action", "kind", "name", "changes", "message")
 WELL_KNOWN = (
     *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
     *("notes", "keywords", "hyperparameters", "tracker"),
@@ -33,6 +47,7 @@ Name = Annotated[
         autocompletion=completion.models,
     ),
 ]
+MEANT = "A model, or a version of one: MODEL@VERSION or MODEL@ALIAS."
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Metadata.")]
 Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
@@ -60,12 +75,15 @@ def list_models(
     order_by: OrderBy = None,
     limit: Limit = None,
     archived: Archived = False,
+    all: All = False,
     columns: Columns = None,
     all_namespaces: AllNamespaces = False,
 ) -> Rows:
     """List the models, in order of creation."""
     asked = registry.all() if all_namespaces else registry
-    found = asked.models(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
+    found = asked.models(
+        where, search=search, order_by=order_by or None, limit=limit, archived=archived_or_not(archived, all)
+    )
     return shown(found, columns, ("namespace", *LISTED) if all_namespaces else LISTED)
 
 
@@ -233,18 +251,27 @@ def model_history(registry: "Registry", name: Name) -> Rows:
 
     In order of commit. For a deleted model: localreg audit --name NAME.
     """
-    return Rows.of(registry.get_model(name).history(), shown=HISTORY)
+    return Rows.of(registry.get_model(name).history(), shown=CHANGES)
 
 
 @app.command(
-    "diff", epilog=examples("localreg models diff meadow-4 meadow-5", "localreg models diff meadow-5 meadow-4")
+    "diff", epilog=examples("localreg models diff meadow-4 meadow-5", "localreg models diff meadow-5@1 meadow-5@2")
 )
 @reading()
 def diff_models(
     registry: "Registry",
-    name: Name,
-    other: Annotated[str, typer.Argument(metavar="OTHER", help="Name of the model to compare it with.")],
+    name: Annotated[str, typer.Argument(metavar="A", help=MEANT, autocompletion=completion.models)],
+    other: Annotated[str, typer.Argument(metavar="B", help="Likewise.", autocompletion=completion.models)],
 ) -> Rows:
-    """Show what differs between two models: only that, path by path."""
-    differing = registry.get_model(name).differences(registry.get_model(other))
-    return Rows(("path", "before", "after"), [(row.path, row.before, row.after) for row in differing])
+    """Show what differs between two models, or two versions: only that, path by path."""
+    found = _meant(registry, name).differences(_meant(registry, other))
+    columns = Difference._fields  # of the class, so that they stand there when nothing differs
+    return Rows(columns, found.rows, shown=columns[:-1])
+
+
+def _meant(registry: "Registry", reference: str) -> "Handle[Any]":
+    """The model of exactly that name, else the version that the reference means."""
+    model = registry.find_model(reference)
+    if model is None and "@" in reference:
+        return registry.get_version(reference)
+    return model or registry.get_model(reference)  # which raises, and tells a near name

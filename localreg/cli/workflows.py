@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localreg.cli import completion
-from localreg.cli.listing import Archived, Columns, Limit, OrderBy, Search, Where, shown
+from localreg.cli.listing import All, Archived, Columns, Limit, OrderBy, Search, Where, archived_or_not, shown
 from localreg.cli.output import Card, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import NotFoundError
@@ -80,10 +80,13 @@ def list_cases(
     order_by: OrderBy = None,
     limit: Limit = None,
     archived: Archived = False,
+    all: All = False,
     columns: Columns = None,
 ) -> Rows:
     """List the test cases, in order of creation."""
-    found = registry.test_cases(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
+    found = registry.test_cases(
+        where, search=search, order_by=order_by or None, limit=limit, archived=archived_or_not(archived, all)
+    )
     return shown(found, columns, CASES)
 
 
@@ -125,10 +128,13 @@ def list_suites(
     order_by: OrderBy = None,
     limit: Limit = None,
     archived: Archived = False,
+    all: All = False,
     columns: Columns = None,
 ) -> Rows:
     """List the test suites, in order of creation."""
-    found = registry.test_suites(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
+    found = registry.test_suites(
+        where, search=search, order_by=order_by or None, limit=limit, archived=archived_or_not(archived, all)
+    )
     return shown(found, columns, SUITES)
 
 
