@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from localreg.models.handle import Handle
     from localreg.registry import Registry
 
-__all__ = ["HISTORY", "Name", "Pairs", "app"]
+__all__ = ["HISTORY", "Name", "Pairs", "models"]
 
 LISTED = ("name", "latest_version", "aliases", "tags", "owner", "updated_at")
 HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "parent_name", "details", "message")
@@ -53,13 +53,13 @@ Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
 Task = Annotated[str | None, typer.Option(metavar="TEXT", help="What it is for, such as detection.")]
 
-app = new_group(
+models = new_group(
     "Register models, find them, and keep what is said of them.",
     epilog=examples("localreg models list", "localreg models show meadow-5"),
 )
 
 
-@app.command(
+@models.command(
     "list",
     epilog=examples(
         "localreg models list --where \"metadata.framework = 'pytorch' AND 'detector' IN tags\"",
@@ -87,7 +87,7 @@ def list_models(
     return shown(found, columns, ("namespace", *LISTED) if all_namespaces else LISTED)
 
 
-@app.command(
+@models.command(
     "show", epilog=examples("localreg models show meadow-5", "localreg models show meadow-5 --at 3 --format json")
 )
 @reading()
@@ -97,7 +97,7 @@ def show_model(registry: "Registry", name: Name) -> Card:
     return Card(Rows.of(registry.models(f"id = '{model.id}'", archived=None)), first=WELL_KNOWN)
 
 
-@app.command(
+@models.command(
     "create",
     help=f"Make a model.\n\n{VALUES}",
     epilog=examples(
@@ -130,7 +130,7 @@ def create_model(
     return f"created model {model.name!r}"
 
 
-@app.command(
+@models.command(
     "set",
     help=f"Set metadata, owner, description or task.\n\nWhat is not named stays. It is one audited act. {VALUES}",
     epilog=examples(
@@ -158,7 +158,7 @@ def set_model(
     return f"updated model {model.name!r}"
 
 
-@app.command(
+@models.command(
     "unset",
     epilog=examples("localreg models unset meadow-5 lr classes", "localreg models unset meadow-5 --owner"),
 )
@@ -183,21 +183,21 @@ def unset_model(
 Tags = Annotated[list[str], typer.Argument(metavar="TAG", help="One or more.")]
 
 
-@app.command("tag", epilog=examples("localreg models tag meadow-5 detector 'night shift'"))
+@models.command("tag", epilog=examples("localreg models tag meadow-5 detector 'night shift'"))
 @writing
 def tag_model(registry: "Registry", name: Name, tags: Tags) -> str:
     """Add tags; those already there are fine."""
     return f"tagged model {registry.get_model(name).tag(*tags).name!r}"
 
 
-@app.command("untag", epilog=examples("localreg models untag meadow-5 detector"))
+@models.command("untag", epilog=examples("localreg models untag meadow-5 detector"))
 @writing
 def untag_model(registry: "Registry", name: Name, tags: Tags) -> str:
     """Remove tags; absent ones are fine."""
     return f"untagged model {registry.get_model(name).untag(*tags).name!r}"
 
 
-@app.command("rename", epilog=examples("localreg models rename meadow-5 'meadow-5 (retired)'"))
+@models.command("rename", epilog=examples("localreg models rename meadow-5 'meadow-5 (retired)'"))
 @writing
 def rename_model(
     registry: "Registry", name: Name, new_name: Annotated[str, typer.Argument(metavar="NEW", help="A free name.")]
@@ -209,21 +209,23 @@ def rename_model(
     return f"renamed model {name!r} to {registry.get_model(name).rename(new_name).name!r}"
 
 
-@app.command("archive", epilog=examples("localreg models archive night-owl", "localreg models list --archived"))
+@models.command("archive", epilog=examples("localreg models archive night-owl", "localreg models list --archived"))
 @writing
 def archive_model(registry: "Registry", name: Name) -> str:
     """Hide a model from listings; it is not locked."""
     return f"archived model {registry.get_model(name).archive().name!r}"
 
 
-@app.command("restore", epilog=examples("localreg models restore night-owl"))
+@models.command("restore", epilog=examples("localreg models restore night-owl"))
 @writing
 def restore_model(registry: "Registry", name: Name) -> str:
     """Show an archived model in listings again."""
     return f"restored model {registry.get_model(name).restore().name!r}"
 
 
-@app.command("delete", epilog=examples("localreg models delete night-owl", "localreg models delete night-owl --force"))
+@models.command(
+    "delete", epilog=examples("localreg models delete night-owl", "localreg models delete night-owl --force")
+)
 @writing
 def delete_model(
     registry: "Registry",
@@ -242,7 +244,7 @@ def delete_model(
     return f"deleted model {deleted!r}"
 
 
-@app.command(
+@models.command(
     "history", epilog=examples("localreg models history meadow-5", "localreg models history meadow-5 --format json")
 )
 @reading()
@@ -254,7 +256,7 @@ def model_history(registry: "Registry", name: Name) -> Rows:
     return Rows.of(registry.get_model(name).history(), shown=CHANGES)
 
 
-@app.command(
+@models.command(
     "diff", epilog=examples("localreg models diff meadow-4 meadow-5", "localreg models diff meadow-5@1 meadow-5@2")
 )
 @reading()

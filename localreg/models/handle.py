@@ -130,7 +130,7 @@ class Handle(Generic[RecordT]):
     def history(self) -> Result:
         """The audit events of this record and of what belongs to it, in order of commit.
 
-        Columns of `audit_events`, and `changes`: what each event changed, in words (`metadata.lr 0.1 → 0.2`); null
+        Columns of `audit_events`, and `changes`: what each event changed, in words, as `metadata.lr 0.1 → 0.2`; null
         where a record was made or deleted, or what it said was redacted.
         """
         state, engine = self._session.state(), self._session.engine()

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from typer.main import get_command
 
 import localreg
 from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
-from localreg.cli.app import app
+from localreg.cli.app import command as root
 from localreg.cli.output import Rows
 from localreg.query.tables import BULK, TABLES
 from localreg.query.text import aligned
@@ -150,7 +149,7 @@ def native(rows: localreg.Result) -> list[dict[str, Any]]:
 
 
 def commands(command: Any = None, path: Sequence[str] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    command = command or get_command(app)
+    command = command or root()
     yield tuple(path), command
     for name, child in getattr(command, "commands", {}).items():
         yield from commands(child, [*path, name])
