@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion, values
+from localreg.cli.archiving import add_archiving
 from localreg.cli.listing import (
     All,
     AllNamespaces,
@@ -39,14 +40,12 @@ WELL_KNOWN = (
 VALUES = """A VALUE that is JSON is taken as JSON (5, true, null, [1, 2], {"lr": 0.1}), anything else as text; for the
 text 5 write KEY='"5"'. Dots in a KEY are plain characters: metadata is merged by whole top-level keys."""
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME",
-        help="Name of the model; one that begins with - goes after --.",
-        autocompletion=completion.models,
-    ),
-]
+NAME = typer.Argument(
+    metavar="NAME",
+    help="Name of the model; one that begins with - goes after --.",
+    autocompletion=completion.models,
+)
+Name = Annotated[str, NAME]
 MEANT = "A model, or a version of one: MODEL@VERSION or MODEL@ALIAS."
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Metadata.")]
 Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
@@ -209,18 +208,7 @@ def rename_model(
     return f"renamed model {name!r} to {registry.get_model(name).rename(new_name).name!r}"
 
 
-@models.command("archive", epilog=examples("localreg models archive night-owl", "localreg models list --archived"))
-@writing
-def archive_model(registry: "Registry", name: Name) -> str:
-    """Hide a model from listings; it is not locked."""
-    return f"archived model {registry.get_model(name).archive().name!r}"
-
-
-@models.command("restore", epilog=examples("localreg models restore night-owl"))
-@writing
-def restore_model(registry: "Registry", name: Name) -> str:
-    """Show an archived model in listings again."""
-    return f"restored model {registry.get_model(name).restore().name!r}"
+add_archiving(models, "model", lambda registry, name: registry.get_model(name), argument=NAME, example="night-owl")
 
 
 @models.command(

@@ -14,10 +14,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeAlias
 
 import pytest
+from typer import Typer
 
 import localreg
 from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
@@ -437,11 +442,18 @@ def test_completion_offers_what_the_cache_holds_of_a_remote_registry(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "cache"))
-    address = f"zip://{shutil.make_archive(str(tmp_path / 'away'), 'zip', folder)}"
-    assert offer(f"-r {address} models show mea") == Ran(0, "", ""), "it was never opened"
-    assert localreg.open(address).get_model("meadow-4")
-    (tmp_path / "away.zip").unlink()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        assert offer(f"-r {address} models show mea") == Ran(0, "", ""), "it was never opened"
+        assert localreg.open(address).get_model("meadow-4")
+        server.shutdown()
     assert offer(f"-r {address} models show mea").out.split() == ["meadow-4", "meadow-5"]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Not on the terminal of the tests."""
 
 
 def test_options_of_a_remote_place_are_handed_on_and_never_shown(
@@ -912,6 +924,32 @@ def test_a_reader_who_leaves_is_no_error(folder: Path, lines: int) -> None:
         ran.stdout.close()
         assert ran.stderr.read() == ""
     assert ran.returncode == PIPE_CLOSED
+
+
+@pytest.mark.usefixtures("importable", "folder")
+def test_a_listing_loads_its_own_commands_and_nothing_that_it_can_do_without() -> None:
+    code = (
+        "import sys; from localreg.cli import run\n"
+        "run(['models', 'list'])\n"
+        "spared = {'pandas', 'rich', 'fsspec', 'filelock', 'pyarrow.compute', 'pyarrow.dataset', 'localreg.workflow'}\n"
+        "print(sorted(spared & set(sys.modules)), file=sys.stderr)\n"
+        "groups = ('models', 'past', 'questions', 'upkeep', 'versions', 'workflows')\n"
+        "print([name for name in groups if f'localreg.cli.{name}' in sys.modules], file=sys.stderr)"
+    )
+    ran = subprocess.run(process(code=code), check=True, capture_output=True, text=True)
+    assert "meadow-4" in ran.stdout
+    assert ran.stderr == "[]\n['models']\n"
+
+
+def test_every_command_of_a_module_is_in_the_table_that_finds_it() -> None:
+    folder = Path(localreg.__file__).parent / "cli"
+    found = set(COMMANDS)
+    for path in folder.glob("*.py"):
+        module = import_module(f"localreg.cli.{path.stem}")
+        for name, app in vars(module).items():
+            if isinstance(app, Typer):
+                prefix = [] if name == "app" else [name]
+                assert {" ".join([*prefix, str(info.name)]) for info in app.registered_commands} <= found
 
 
 @pytest.mark.parametrize("arguments", ["", "--help", "models list --help"])
