@@ -353,6 +353,7 @@ def test_a_models_history_tells_in_words_what_changed(cli: Cli, registry: localr
         "metadata.lr 0.1 → 0.2, tags +detector",
         "version 2 → 1",
     ]
+    assert "workflow null → Plates" in [row["changes"] for row in rows], "by its name"
     assert "metadata.lr 0.1 → 0.2" in done(cli("models", "history", "meadow-5")).out
 
 
