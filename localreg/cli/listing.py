@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localreg.cli.output import Rows
+from localreg.cli.output import Listing
 
 if TYPE_CHECKING:
     from localreg.query import Result
@@ -52,7 +52,7 @@ def archived_or_not(archived: bool, all: bool) -> bool | None:
     return None if all else archived
 
 
-def shown(result: "Result", columns: str | None, usual: Sequence[str]) -> Rows:
+def shown(result: "Result", columns: str | None, usual: Sequence[str]) -> Listing:
     """A listing with the columns that were asked for, else the usual ones.
 
     Raises:
@@ -64,4 +64,4 @@ def shown(result: "Result", columns: str | None, usual: Sequence[str]) -> Rows:
         raise typer.BadParameter(
             f"no column {unknown[0]!r}; there are {', '.join(result.columns)}", param_hint="--columns"
         )
-    return Rows.of(result, shown=wanted)
+    return Listing(result, wanted)

@@ -18,7 +18,7 @@ from localreg.cli.listing import (
     archived_or_not,
     shown,
 )
-from localreg.cli.output import Card, Rows
+from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.records.differences import Difference
 
@@ -77,7 +77,7 @@ def list_models(
     all: All = False,
     columns: Columns = None,
     all_namespaces: AllNamespaces = False,
-) -> Rows:
+) -> Listing:
     """List the models, in order of creation."""
     asked = registry.all() if all_namespaces else registry
     found = asked.models(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from localreg.query import Result
     from localreg.upkeep import DoctorReport
 
-__all__ = ["Answer", "Card", "Format", "Report", "Rows", "show"]
+__all__ = ["Answer", "Card", "Format", "Listing", "Report", "Rows", "show"]
 
 
 class Format(StrEnum):
@@ -112,6 +112,30 @@ class Rows:
     def csv(self) -> "Rows":
         """Itself."""
         return self
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Rows of a query, of which a table shows some columns: the others are not even taken apart for it."""
+
+    result: "Result"
+    shown: Sequence[str]
+    ok: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """The shown columns, aligned."""
+        from localreg.query import Result
+
+        wanted = list(dict.fromkeys(self.shown))
+        yield from Rows.of(Result(lambda: self.result.arrow().select(wanted)), shown=self.shown).lines()
+
+    def json(self) -> list[dict[str, object]]:
+        """One object a row, with every column."""
+        return self.csv().json()
+
+    def csv(self) -> Rows:
+        """Every column."""
+        return Rows.of(self.result)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import typer
 from localreg.cli import completion, values
 from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, shown
 from localreg.cli.models import HISTORY
-from localreg.cli.output import Report, Rows
+from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def audit(
     ] = None,
     columns: Columns = None,
     all_namespaces: AllNamespaces = False,
-) -> Rows:
+) -> Listing:
     """Show who did what, in order of commit.
 
     json and csv hold the records before and after each event, too.

@@ -8,7 +8,7 @@ import typer
 from localreg.cli import completion
 from localreg.cli.archiving import add_archiving
 from localreg.cli.listing import All, Archived, Columns, Limit, OrderBy, Search, Where, archived_or_not, shown
-from localreg.cli.output import Card, Rows
+from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import NotFoundError
 
@@ -54,7 +54,7 @@ def list_workflows(
     order_by: OrderBy = None,
     limit: Limit = None,
     columns: Columns = None,
-) -> Rows:
+) -> Listing:
     """List the workflows, in order of creation."""
     found = registry.workflows(where, search=search, order_by=order_by or None, limit=limit)
     return shown(found, columns, WORKFLOWS)
@@ -115,7 +115,7 @@ def _add_versioned(
         archived: Archived = False,
         all: All = False,
         columns: Columns = None,
-    ) -> Rows:
+    ) -> Listing:
         wanted = archived_or_not(archived, all)
         found = listed(registry)(where, search=search, order_by=order_by or None, limit=limit, archived=wanted)
         return shown(found, columns, usual)
@@ -169,7 +169,7 @@ def list_runs(
     order_by: OrderBy = None,
     limit: Limit = None,
     columns: Columns = None,
-) -> Rows:
+) -> Listing:
     """List the test runs, in order of creation."""
     found = registry.test_runs(where, search=search, order_by=order_by or None, limit=limit)
     return shown(found, columns, RUNS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from html import escape
 from itertools import chain
 from typing import TYPE_CHECKING, Any, overload
 
@@ -129,6 +128,8 @@ class Result:
         return "\n".join([*aligned(self.columns, values, longest=SHOWN_WIDTH), *self._more(rows)])
 
     def _repr_html_(self) -> str:
+        from html import escape  # with all of HTML's entities, which nothing but a notebook needs
+
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(cell(value))}</td>" for value in row.values()) + "</tr>"
