@@ -6,8 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from typer.main import get_command_from_info, get_group_from_info
-from typer.models import TyperInfo
+from typer.main import get_command_from_info, get_group
 
 if TYPE_CHECKING:
     import typer
@@ -50,9 +49,8 @@ def group(app: typer.Typer, name: str) -> TyperGroup:
     """A group, each of whose commands is made when it is asked for."""
     shell = copy.copy(app)
     shell.registered_commands = []
-    made = get_group_from_info(
-        TyperInfo(shell, name=name), pretty_exceptions_short=True, suggest_commands=True, rich_markup_mode=None
-    )
+    made = get_group(shell)
+    made.name = name
     made.commands = Waiting({command: _maker(app, command) for command in _names(app)})
     return made
 
