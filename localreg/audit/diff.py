@@ -14,10 +14,11 @@ from typing import NamedTuple
 from localreg.canonical import JsonObject, JsonValue, canonical
 from localreg.log import Event, State
 from localreg.log.state import CONDEMNED
+from localreg.records.base import is_known
 from localreg.records.differences import Difference, differences
 from localreg.session import Session
 
-__all__ = ["Diff", "RecordDiff", "diff", "is_known"]
+__all__ = ["Diff", "RecordDiff", "diff"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,6 @@ def diff(session: Session, before: int, after: int) -> Diff:
         deleted=tuple(told for span, told in found if span.after is None),
         changed=tuple(told for span, told in found if span.before is not None and span.after is not None),
     )
-
-
-def is_known(record: JsonObject) -> bool:
-    """Whether this is what a record said, and not the stand-in for what was redacted, which has an id and a name only.
-
-    Every kind of record has more fields, and a writer writes every field.
-    """
-    return not record.keys() <= {"id", "name"}
 
 
 def _spans(session: Session, begin: int, end: int) -> dict[tuple[str, str], _Span]:

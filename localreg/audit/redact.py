@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from localreg.audit.diff import is_known
 from localreg.audit.event import Position
 from localreg.canonical import JsonObject, JsonValue
 from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
@@ -26,6 +25,7 @@ from localreg.models import Model, ModelVersion
 from localreg.models.deletion import noun
 from localreg.models.handle import Handle
 from localreg.names import check_text, shown_value
+from localreg.records.base import is_known
 from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session import Changes, Session
 

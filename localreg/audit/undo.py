@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from localreg.audit.diff import is_known
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import Change, Event, Row, State
 from localreg.log.state import CONDEMNED, restoring
 from localreg.models import refuse_shadowing
 from localreg.models.deletion import noun
+from localreg.records.base import is_known
 from localreg.records.differences import differences
 from localreg.records.models import AliasRecord, NamespaceRecord, RegistryRecord
 from localreg.session import Changes, Session

@@ -1,15 +1,38 @@
-"""The whole command line: groups of commands, and those that stand alone."""
+"""The whole command line: groups of commands, and those that stand alone, by the module of each.
+
+A module is imported, and a command made, when somebody asks for it; help and completion ask for all.
+"""
 
 from dataclasses import replace
-from typing import Annotated
+from functools import partial
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
-from localreg.cli import models, past, questions, upkeep, versions, workflows
+from localreg.cli.lazy import Waiting, alone, group
 from localreg.cli.place import REMOTE, Place, examples, placed
 from localreg.errors import NotFoundError
 
-__all__ = ["app"]
+__all__ = ["command"]
+
+GROUPS = {
+    "models": "models",
+    "versions": "versions",
+    "aliases": "versions",
+    "workflows": "workflows",
+    "cases": "workflows",
+    "suites": "workflows",
+    "runs": "workflows",
+}
+"""The module of each group, which is called there as on the command line."""
+ALONE = {
+    **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql", "compare"), "questions"),
+    **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
+    **dict.fromkeys(("doctor", "du"), "upkeep"),
+}
+"""The module of each command that is in no group; it is one of those of `app` there."""
 
 app = typer.Typer(
     name="localreg",
@@ -82,13 +105,20 @@ def _init(
 app.command("init", epilog=examples("localreg init models", "localreg init team/models --shared group"))(
     placed(_init, hidden={"at", "namespace", "actor"}, shown=REMOTE)
 )
-app.add_typer(models.app, name="models")
-app.add_typer(versions.versions, name="versions")
-app.add_typer(versions.aliases, name="aliases")
-app.add_typer(workflows.workflows, name="workflows")
-app.add_typer(workflows.cases, name="cases")
-app.add_typer(workflows.suites, name="suites")
-app.add_typer(workflows.runs, name="runs")
-app.add_typer(questions.app)
-app.add_typer(past.app)
-app.add_typer(upkeep.app)
+
+
+def command() -> Any:
+    """The root command, for typer to run."""
+    root: Any = get_command(app)
+    own = {name: partial(root.commands.get, name) for name in root.commands}
+    groups = {name: partial(_group, name) for name in GROUPS}
+    root.commands = Waiting({**own, **groups, **{name: partial(_alone, name) for name in ALONE}})
+    return root
+
+
+def _group(name: str) -> Any:
+    return group(getattr(import_module(f"localreg.cli.{GROUPS[name]}"), name), name)
+
+
+def _alone(name: str) -> Any:
+    return alone(import_module(f"localreg.cli.{ALONE[name]}").app, name)

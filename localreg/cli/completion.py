@@ -1,14 +1,21 @@
-"""What a shell offers for a half-typed word: names from the registry that the line speaks of; nothing if in doubt."""
+"""What a shell offers for a half-typed word: names from the registry that the line speaks of; nothing if in doubt.
 
-from collections.abc import Callable, Iterator
+Guarantees: whatever is wrong, nothing is said and nothing raised; no network is asked, so of a remote registry only
+what this machine's cache holds is offered; names are looked up in the state, without DuckDB.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from localreg.registry import Registry
+from localreg.cli.values import storage_options
 
-__all__ = ["aliases", "models", "namespaces", "suites", "tables"]
+if TYPE_CHECKING:
+    from localreg.session import Session
+
+__all__ = ["aliases", "models", "namespaces", "suites", "tables", "versions"]
 
 MOST = 50
 """Offers, so that a tab in a large registry does not flood the terminal."""
@@ -16,22 +23,27 @@ MOST = 50
 
 def models(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of models."""
-    return _offered(ctx, incomplete, lambda registry: _names(registry, "models", "name", incomplete))
+    return _offered(ctx, incomplete, lambda session: session.state().names("model"))
 
 
 def suites(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of test suites."""
-    return _offered(ctx, incomplete, lambda registry: _names(registry, "test_suites", "name", incomplete))
+    return _offered(ctx, incomplete, lambda session: session.state().names("test_suite"))
 
 
 def namespaces(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of namespaces."""
-    return _offered(ctx, incomplete, lambda registry: iter(registry.namespaces()))
+    return _offered(ctx, incomplete, lambda session: session.namespaces())
 
 
 def aliases(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Aliases of any model."""
-    return _offered(ctx, incomplete, lambda registry: iter(_values(registry.facets("models", "aliases"))))
+    """Aliases of the model that stands before on the line."""
+    return _offered(ctx, incomplete, lambda session: _of_model(ctx, session, "alias"))
+
+
+def versions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Versions of the model that stands before on the line."""
+    return _offered(ctx, incomplete, lambda session: _of_model(ctx, session, "model_version"))
 
 
 def tables(incomplete: str) -> list[str]:
@@ -41,30 +53,41 @@ def tables(incomplete: str) -> list[str]:
     return [name for name in (*TABLES, *BULK) if name.startswith(incomplete)]
 
 
-def _offered(ctx: typer.Context, incomplete: str, ask: "Callable[[Registry], Iterator[str]]") -> list[str]:
+def _offered(ctx: typer.Context, incomplete: str, ask: "Callable[[Session], Iterable[str]]") -> list[str]:
     try:
-        from localreg.opening import open_registry
-
-        given = _given(ctx)
-        registry = open_registry(given.get("registry"), namespace=given.get("namespace") or "default", read_only=True)
-        fitting = (name for name in ask(registry) if name.startswith(incomplete))
-        return [name for name, _ in zip(fitting, range(MOST), strict=False)]
+        with warnings.catch_warnings(action="ignore"):
+            return sorted(name for name in ask(_session(ctx)) if name.startswith(incomplete))[:MOST]
     except Exception:  # whatever is wrong, the command itself will tell: a shell's prompt is no place for it
         return []
 
 
-def _given(ctx: Any) -> dict[str, str]:
-    """The general options on the line so far; those nearest to the command win."""
-    outer = _given(ctx.parent) if ctx.parent is not None else {}
-    return outer | {name: value for name, value in ctx.params.items() if isinstance(value, str)}
+def _session(ctx: typer.Context) -> "Session":
+    from localreg.session import open_session
 
-
-def _names(registry: "Registry", table: str, column: str, incomplete: str) -> Iterator[str]:
-    found = registry.sql(
-        f"SELECT {column} AS value FROM {table} WHERE starts_with({column}, ?) LIMIT {MOST}", [incomplete]
+    return open_session(
+        _given(ctx, "registry"),
+        namespace=_given(ctx, "namespace") or "default",
+        read_only=True,
+        storage_options=storage_options(_storage_options(ctx)) or None,
+        offline=True,  # a place on this machine is read all the same
     )
-    return iter(_values(found))
 
 
-def _values(rows: object) -> list[str]:
-    return [str(row["value"]) for row in rows if row["value"] is not None]  # type: ignore[attr-defined]
+def _of_model(ctx: typer.Context, session: "Session", kind: str) -> Iterable[str]:
+    state = session.state()
+    model = state.find("model", str(ctx.params.get("model")))
+    return () if model is None else state.names(kind, model.id)
+
+
+def _given(ctx: Any, option: str) -> str | None:
+    """A general option as the line says it so far; what stands last wins."""
+    if ctx is None:
+        return None
+    value = ctx.params.get(option)
+    return value if isinstance(value, str) else _given(ctx.parent, option)
+
+
+def _storage_options(ctx: Any) -> Sequence[str]:
+    if ctx is None:
+        return ()
+    return (*_storage_options(ctx.parent), *(ctx.params.get("storage_option") or ()))

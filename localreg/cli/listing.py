@@ -5,12 +5,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localreg.cli.output import Rows
+from localreg.cli.output import Listing
 
 if TYPE_CHECKING:
     from localreg.query import Result
 
-__all__ = ["AllNamespaces", "Archived", "Columns", "Limit", "OrderBy", "Search", "Where", "shown"]
+__all__ = [
+    "All",
+    "AllNamespaces",
+    "Archived",
+    "Columns",
+    "Limit",
+    "OrderBy",
+    "Search",
+    "Where",
+    "archived_or_not",
+    "shown",
+]
 
 Where = Annotated[
     str | None, typer.Option(metavar="EXPRESSION", help="A condition in SQL over the columns and paths into metadata.")
@@ -23,13 +34,25 @@ OrderBy = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="At most so many; else all.")]
 Archived = Annotated[bool, typer.Option("--archived", help="Only the archived ones, which are hidden else.")]
+All = Annotated[bool, typer.Option("--all", help="The archived ones, too.")]
 Columns = Annotated[
     str | None, typer.Option(metavar="A,B,…", help="Columns of the table; json and csv hold all of them.")
 ]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces that may be read.")]
 
 
-def shown(result: "Result", columns: str | None, usual: Sequence[str]) -> Rows:
+def archived_or_not(archived: bool, all: bool) -> bool | None:
+    """What the library's `archived` is for the two options: only those, only others, or (None) both.
+
+    Raises:
+        typer.BadParameter: both are given.
+    """
+    if archived and all:
+        raise typer.BadParameter("give one of the two", param_hint="--archived, --all")
+    return None if all else archived
+
+
+def shown(result: "Result", columns: str | None, usual: Sequence[str]) -> Listing:
     """A listing with the columns that were asked for, else the usual ones.
 
     Raises:
@@ -41,4 +64,4 @@ def shown(result: "Result", columns: str | None, usual: Sequence[str]) -> Rows:
         raise typer.BadParameter(
             f"no column {unknown[0]!r}; there are {', '.join(result.columns)}", param_hint="--columns"
         )
-    return Rows.of(result, shown=wanted)
+    return Listing(result, wanted)

@@ -5,17 +5,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion, values
-from localreg.cli.listing import AllNamespaces, Archived, Columns, Limit, OrderBy, Search, Where, shown
-from localreg.cli.output import Card, Rows
+from localreg.cli.archiving import add_archiving
+from localreg.cli.listing import (
+    All,
+    AllNamespaces,
+    Archived,
+    Columns,
+    Limit,
+    OrderBy,
+    Search,
+    Where,
+    archived_or_not,
+    shown,
+)
+from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
+from localreg.records.differences import Difference
 
 if TYPE_CHECKING:
+    from localreg.models.handle import Handle
     from localreg.registry import Registry
 
-__all__ = ["HISTORY", "Name", "Pairs", "app"]
+__all__ = ["HISTORY", "Name", "Pairs", "models"]
 
 LISTED = ("name", "latest_version", "aliases", "tags", "owner", "updated_at")
 HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "parent_name", "details", "message")
+CHANGES = ("commit", "event", "time", "actor", "action", "kind", "name", "changes", "message")
 WELL_KNOWN = (
     *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
     *("notes", "keywords", "hyperparameters", "tracker"),
@@ -25,26 +40,25 @@ WELL_KNOWN = (
 VALUES = """A VALUE that is JSON is taken as JSON (5, true, null, [1, 2], {"lr": 0.1}), anything else as text; for the
 text 5 write KEY='"5"'. Dots in a KEY are plain characters: metadata is merged by whole top-level keys."""
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME",
-        help="Name of the model; one that begins with - goes after --.",
-        autocompletion=completion.models,
-    ),
-]
+NAME = typer.Argument(
+    metavar="NAME",
+    help="Name of the model; one that begins with - goes after --.",
+    autocompletion=completion.models,
+)
+Name = Annotated[str, NAME]
+MEANT = "A model, or a version of one: MODEL@VERSION or MODEL@ALIAS."
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Metadata.")]
 Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
 Task = Annotated[str | None, typer.Option(metavar="TEXT", help="What it is for, such as detection.")]
 
-app = new_group(
+models = new_group(
     "Register models, find them, and keep what is said of them.",
     epilog=examples("localreg models list", "localreg models show meadow-5"),
 )
 
 
-@app.command(
+@models.command(
     "list",
     epilog=examples(
         "localreg models list --where \"metadata.framework = 'pytorch' AND 'detector' IN tags\"",
@@ -60,16 +74,19 @@ def list_models(
     order_by: OrderBy = None,
     limit: Limit = None,
     archived: Archived = False,
+    all: All = False,
     columns: Columns = None,
     all_namespaces: AllNamespaces = False,
-) -> Rows:
+) -> Listing:
     """List the models, in order of creation."""
     asked = registry.all() if all_namespaces else registry
-    found = asked.models(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
+    found = asked.models(
+        where, search=search, order_by=order_by or None, limit=limit, archived=archived_or_not(archived, all)
+    )
     return shown(found, columns, ("namespace", *LISTED) if all_namespaces else LISTED)
 
 
-@app.command(
+@models.command(
     "show", epilog=examples("localreg models show meadow-5", "localreg models show meadow-5 --at 3 --format json")
 )
 @reading()
@@ -79,7 +96,7 @@ def show_model(registry: "Registry", name: Name) -> Card:
     return Card(Rows.of(registry.models(f"id = '{model.id}'", archived=None)), first=WELL_KNOWN)
 
 
-@app.command(
+@models.command(
     "create",
     help=f"Make a model.\n\n{VALUES}",
     epilog=examples(
@@ -112,7 +129,7 @@ def create_model(
     return f"created model {model.name!r}"
 
 
-@app.command(
+@models.command(
     "set",
     help=f"Set metadata, owner, description or task.\n\nWhat is not named stays. It is one audited act. {VALUES}",
     epilog=examples(
@@ -140,7 +157,7 @@ def set_model(
     return f"updated model {model.name!r}"
 
 
-@app.command(
+@models.command(
     "unset",
     epilog=examples("localreg models unset meadow-5 lr classes", "localreg models unset meadow-5 --owner"),
 )
@@ -165,21 +182,21 @@ def unset_model(
 Tags = Annotated[list[str], typer.Argument(metavar="TAG", help="One or more.")]
 
 
-@app.command("tag", epilog=examples("localreg models tag meadow-5 detector 'night shift'"))
+@models.command("tag", epilog=examples("localreg models tag meadow-5 detector 'night shift'"))
 @writing
 def tag_model(registry: "Registry", name: Name, tags: Tags) -> str:
     """Add tags; those already there are fine."""
     return f"tagged model {registry.get_model(name).tag(*tags).name!r}"
 
 
-@app.command("untag", epilog=examples("localreg models untag meadow-5 detector"))
+@models.command("untag", epilog=examples("localreg models untag meadow-5 detector"))
 @writing
 def untag_model(registry: "Registry", name: Name, tags: Tags) -> str:
     """Remove tags; absent ones are fine."""
     return f"untagged model {registry.get_model(name).untag(*tags).name!r}"
 
 
-@app.command("rename", epilog=examples("localreg models rename meadow-5 'meadow-5 (retired)'"))
+@models.command("rename", epilog=examples("localreg models rename meadow-5 'meadow-5 (retired)'"))
 @writing
 def rename_model(
     registry: "Registry", name: Name, new_name: Annotated[str, typer.Argument(metavar="NEW", help="A free name.")]
@@ -191,21 +208,12 @@ def rename_model(
     return f"renamed model {name!r} to {registry.get_model(name).rename(new_name).name!r}"
 
 
-@app.command("archive", epilog=examples("localreg models archive night-owl", "localreg models list --archived"))
-@writing
-def archive_model(registry: "Registry", name: Name) -> str:
-    """Hide a model from listings; it is not locked."""
-    return f"archived model {registry.get_model(name).archive().name!r}"
+add_archiving(models, "model", lambda registry, name: registry.get_model(name), argument=NAME, example="night-owl")
 
 
-@app.command("restore", epilog=examples("localreg models restore night-owl"))
-@writing
-def restore_model(registry: "Registry", name: Name) -> str:
-    """Show an archived model in listings again."""
-    return f"restored model {registry.get_model(name).restore().name!r}"
-
-
-@app.command("delete", epilog=examples("localreg models delete night-owl", "localreg models delete night-owl --force"))
+@models.command(
+    "delete", epilog=examples("localreg models delete night-owl", "localreg models delete night-owl --force")
+)
 @writing
 def delete_model(
     registry: "Registry",
@@ -224,7 +232,7 @@ def delete_model(
     return f"deleted model {deleted!r}"
 
 
-@app.command(
+@models.command(
     "history", epilog=examples("localreg models history meadow-5", "localreg models history meadow-5 --format json")
 )
 @reading()
@@ -233,18 +241,27 @@ def model_history(registry: "Registry", name: Name) -> Rows:
 
     In order of commit. For a deleted model: localreg audit --name NAME.
     """
-    return Rows.of(registry.get_model(name).history(), shown=HISTORY)
+    return Rows.of(registry.get_model(name).history(), shown=CHANGES)
 
 
-@app.command(
-    "diff", epilog=examples("localreg models diff meadow-4 meadow-5", "localreg models diff meadow-5 meadow-4")
+@models.command(
+    "diff", epilog=examples("localreg models diff meadow-4 meadow-5", "localreg models diff meadow-5@1 meadow-5@2")
 )
 @reading()
 def diff_models(
     registry: "Registry",
-    name: Name,
-    other: Annotated[str, typer.Argument(metavar="OTHER", help="Name of the model to compare it with.")],
+    name: Annotated[str, typer.Argument(metavar="A", help=MEANT, autocompletion=completion.models)],
+    other: Annotated[str, typer.Argument(metavar="B", help="Likewise.", autocompletion=completion.models)],
 ) -> Rows:
-    """Show what differs between two models: only that, path by path."""
-    differing = registry.get_model(name).differences(registry.get_model(other))
-    return Rows(("path", "before", "after"), [(row.path, row.before, row.after) for row in differing])
+    """Show what differs between two models, or two versions: only that, path by path."""
+    found = _meant(registry, name).differences(_meant(registry, other))
+    columns = Difference._fields  # of the class, so that they stand there when nothing differs
+    return Rows(columns, found.rows, shown=columns[:-1])
+
+
+def _meant(registry: "Registry", reference: str) -> "Handle[Any]":
+    """The model of exactly that name, else the version that the reference means."""
+    model = registry.find_model(reference)
+    if model is None and "@" in reference:
+        return registry.get_version(reference)
+    return model or registry.get_model(reference)  # which raises, and tells a near name

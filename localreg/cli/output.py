@@ -10,16 +10,18 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from localreg.query.text import aligned, cell, plain
 
 if TYPE_CHECKING:
+    from localreg.log.verify import VerifyReport
     from localreg.query import Result
+    from localreg.upkeep import DoctorReport
 
-__all__ = ["Answer", "Card", "Format", "Rows", "show"]
+__all__ = ["Answer", "Card", "Format", "Listing", "Report", "Rows", "show"]
 
 
 class Format(StrEnum):
@@ -113,6 +115,30 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Rows of a query, of which a table shows some columns: the others are not even taken apart for it."""
+
+    result: "Result"
+    shown: Sequence[str]
+    ok: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """The shown columns, aligned."""
+        from localreg.query import Result
+
+        wanted = list(dict.fromkeys(self.shown))
+        yield from Rows.of(Result(lambda: self.result.arrow().select(wanted)), shown=self.shown).lines()
+
+    def json(self) -> list[dict[str, object]]:
+        """One object a row, with every column."""
+        return self.csv().json()
+
+    def csv(self) -> Rows:
+        """Every column."""
+        return Rows.of(self.result)
+
+
+@dataclass(frozen=True)
 class Card:
     """One record, a line for each thing that is said of it.
 
@@ -146,6 +172,38 @@ class Card:
     def csv(self) -> Rows:
         """A listing of one row."""
         return self.row
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report of the library's, shown as it shows itself; exit code 1 if it found a fault.
+
+    Attributes:
+        report: with the attribute `ok`.
+        found: what stands in it, a row each.
+        columns: attributes of what was found.
+    """
+
+    report: "VerifyReport | DoctorReport"
+    found: Sequence[object]
+    columns: Sequence[str]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was found wrong."""
+        return self.report.ok
+
+    def lines(self) -> Iterator[str]:
+        """The report in words."""
+        yield str(self.report)
+
+    def json(self) -> dict[str, object]:
+        """Its attributes."""
+        return {"ok": self.report.ok, **asdict(self.report)}
+
+    def csv(self) -> Rows:
+        """What was found."""
+        return Rows(self.columns, [[getattr(each, name) for name in self.columns] for each in self.found])
 
 
 def _csv_cell(value: object) -> object:

@@ -53,13 +53,20 @@ class Differing:
 
     def json(self) -> dict[str, object]:
         """The attributes of the diff."""
-        return asdict(self.diff)
+        changes = {name: [_described(each) for each in records] for name, records in self._records().items()}
+        return {"before": self.diff.before, "after": self.diff.after, **changes}
 
     def csv(self) -> Rows:
         """A row for each path."""
-        found = {name: getattr(self.diff, name) for name in ("created", "deleted", "changed")}
-        rows = [row for change, records in found.items() for record in records for row in _paths(change, record)]
+        rows = [row for name, records in self._records().items() for each in records for row in _paths(name, each)]
         return Rows(("change", "kind", "id", "name_before", "name_after", "path", "before", "after"), rows)
+
+    def _records(self) -> "dict[str, tuple[RecordDiff, ...]]":
+        return {"created": self.diff.created, "deleted": self.diff.deleted, "changed": self.diff.changed}
+
+
+def _described(record: "RecordDiff") -> dict[str, object]:
+    return {**asdict(record), "differences": [each._asdict() for each in record.differences]}
 
 
 def _paths(change: str, record: "RecordDiff") -> Iterator[tuple[object, ...]]:

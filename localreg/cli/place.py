@@ -162,7 +162,7 @@ def placed(
 ) -> Command:
     """The command as typer wants it, with the options of all commands gathered into its first argument.
 
-    What stands nearest to the command's name wins: `localreg -n a models -n b list` lists `b`.
+    What stands last wins: `localreg -n a models -n b list` lists `b`. Storage options add up, each key by itself.
 
     Args:
         command: what to run.
@@ -176,8 +176,8 @@ def placed(
 
     def entry(ctx: typer.Context, **arguments: Any) -> None:
         given = {name: arguments.pop(name) for name in _GENERAL}
-        given["storage_option"] = tuple(given["storage_option"] or ()) or None
         outer: Place = ctx.meta.get(_KEY, Place())
+        given["storage_option"] = (*outer.storage_option, *(given["storage_option"] or ()))
         place = ctx.meta[_KEY] = replace(outer, **{name: value for name, value in given.items() if value is not None})
         try:
             run(place, **arguments)

@@ -9,12 +9,11 @@ import typer
 from localreg.cli import completion, values
 from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, shown
 from localreg.cli.models import HISTORY
-from localreg.cli.output import Rows
+from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison
-    from localreg.log.verify import VerifyReport
     from localreg.registry import Registry
 
 __all__ = ["app"]
@@ -44,7 +43,7 @@ def audit(
     ] = None,
     columns: Columns = None,
     all_namespaces: AllNamespaces = False,
-) -> Rows:
+) -> Listing:
     """Show who did what, in order of commit.
 
     json and csv hold the records before and after each event, too.
@@ -88,9 +87,10 @@ def facets(
 
 @app.command("verify", epilog=examples("localreg verify", "localreg verify --namespace default --format json"))
 @reading(past=False)
-def verify(registry: "Registry") -> "Verified":
+def verify(registry: "Registry") -> Report:
     """Check every digest and file of the namespace. Exit code 1 if there is damage: a line each, naming its file."""
-    return Verified(registry.verify())
+    report = registry.verify()
+    return Report(report, report.problems, ("path", "code", "message"))
 
 
 @app.command(
@@ -150,32 +150,6 @@ def compare(
     csv holds the metrics, or the listed samples in their stead; json holds everything.
     """
     return Compared(registry.compare(baseline, candidate, suite=suite, strict=strict), fixed=fixed, broken=broken)
-
-
-@dataclass(frozen=True)
-class Verified:
-    """A report of `verify`."""
-
-    report: "VerifyReport"
-
-    @property
-    def ok(self) -> bool:
-        """Nothing was found wrong."""
-        return self.report.ok
-
-    def lines(self) -> Iterator[str]:
-        """The summary, then each damage."""
-        yield str(self.report)
-
-    def json(self) -> dict[str, object]:
-        """The report's attributes."""
-        return {"ok": self.report.ok, **asdict(self.report)}
-
-    def csv(self) -> Rows:
-        """The damages."""
-        return Rows(
-            ("path", "code", "message"), [(each.path, each.code, each.message) for each in self.report.problems]
-        )
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,14 @@
 """Looking after a place: `doctor`, `du`."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
-from localreg.cli.output import Rows
+from localreg.cli.output import Report, Rows
 from localreg.cli.place import examples, reading
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
-    from localreg.upkeep import DoctorReport
 
 __all__ = ["app"]
 
@@ -20,12 +17,13 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("doctor", epilog=examples("localreg doctor", "localreg doctor --format json"))
 @reading(past=False, as_writer=True)
-def doctor(registry: "Registry") -> "Examined":
+def doctor(registry: "Registry") -> Report:
     """Look whether all is as it should be: place, versions, permissions, and each namespace. Exit code 1 if not.
 
     A line each: ok, note, or problem, and what to do. Nothing is changed. `verify` compares every digest besides.
     """
-    return Examined(registry.doctor())
+    report = registry.doctor()
+    return Report(report, report.findings, ("level", "what", "message"))
 
 
 @app.command("du", epilog=examples("localreg du", "localreg du --format csv"))
@@ -33,28 +31,3 @@ def doctor(registry: "Registry") -> "Examined":
 def usage(registry: "Registry") -> Rows:
     """Show what takes how much room: files and bytes for each namespace and kind of file."""
     return Rows.of(registry.disk_usage())
-
-
-@dataclass(frozen=True)
-class Examined:
-    """A report of `doctor`."""
-
-    report: "DoctorReport"
-
-    @property
-    def ok(self) -> bool:
-        """There is no problem."""
-        return self.report.ok
-
-    def lines(self) -> Iterator[str]:
-        """Each finding."""
-        yield str(self.report)
-
-    def json(self) -> dict[str, object]:
-        """The report's attributes."""
-        return {"ok": self.report.ok, **asdict(self.report)}
-
-    def csv(self) -> Rows:
-        """The findings."""
-        found = [(each.level, each.what, each.message) for each in self.report.findings]
-        return Rows(("level", "what", "message"), found)

@@ -17,7 +17,10 @@ __all__ = ["aliases", "versions"]
 LISTED = ("version", "aliases", "description", "metadata", "created_at", "created_by")
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.", autocompletion=completion.models)]
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="Free text, such as 2 or 2026-03.")]
+Version = Annotated[
+    str,
+    typer.Argument(metavar="VERSION", help="Free text, such as 2 or 2026-03.", autocompletion=completion.versions),
+]
 Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="Such as production.", autocompletion=completion.aliases)]
 
 versions = new_group(

@@ -1,18 +1,21 @@
 """`localreg workflows`, `cases`, `suites`, `runs`: what is tested, on what, and what was run."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from localreg.cli import completion
-from localreg.cli.listing import Archived, Columns, Limit, OrderBy, Search, Where, shown
-from localreg.cli.output import Card, Rows
+from localreg.cli.archiving import add_archiving
+from localreg.cli.listing import All, Archived, Columns, Limit, OrderBy, Search, Where, archived_or_not, shown
+from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
     from localreg.query import Result
     from localreg.registry import Registry
+    from localreg.workflow.stored import StoredTestCase, StoredTestSuite
 
 __all__ = ["cases", "runs", "suites", "workflows"]
 
@@ -21,7 +24,8 @@ CASES = ("name", "workflow", "version", "samples", "description")
 SUITES = ("name", "workflow", "version", "test_cases", "tags", "description")
 RUNS = ("model", "version", "test_suite", "test_suite_version", "evaluator", "created_at")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="One that begins with - goes after --.")]
+NAME = typer.Argument(metavar="NAME", help="One that begins with - goes after --.")
+Name = Annotated[str, NAME]
 Model = Annotated[
     str,
     typer.Argument(metavar="MODEL", help="A model, MODEL@VERSION or MODEL@ALIAS.", autocompletion=completion.models),
@@ -50,7 +54,7 @@ def list_workflows(
     order_by: OrderBy = None,
     limit: Limit = None,
     columns: Columns = None,
-) -> Rows:
+) -> Listing:
     """List the workflows, in order of creation."""
     found = registry.workflows(where, search=search, order_by=order_by or None, limit=limit)
     return shown(found, columns, WORKFLOWS)
@@ -71,94 +75,89 @@ def delete_workflow(registry: "Registry", name: Name, force: Force = False) -> s
     return f"deleted workflow {name!r}"
 
 
-@cases.command("list", epilog=examples("localreg cases list", "localreg cases list --where 'samples > 5'"))
-@reading()
-def list_cases(
-    registry: "Registry",
-    where: Where = None,
-    search: Search = None,
-    order_by: OrderBy = None,
-    limit: Limit = None,
-    archived: Archived = False,
-    columns: Columns = None,
-) -> Rows:
-    """List the test cases, in order of creation."""
-    found = registry.test_cases(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
-    return shown(found, columns, CASES)
+def _add_versioned(
+    group: typer.Typer,
+    noun: str,
+    get: "Callable[[Registry, str], StoredTestCase | StoredTestSuite]",
+    listed: "Callable[..., Callable[..., Result]]",
+    *,
+    usual: tuple[str, ...],
+    free: str,
+    example: str,
+    listing: str,
+) -> None:
+    """The commands that test cases and test suites have in common.
+
+    Args:
+        group: of commands.
+        noun: what it is about, such as `test case`.
+        get: the handle of that name.
+        listed: the method of a registry that lists them.
+        usual: columns that a listing shows.
+        free: which of them can be deleted without --force.
+        example: a name that the examples are about.
+        listing: options of a listing, for an example.
+    """
+    program = f"localreg {noun.split()[-1]}s"
+
+    @group.command(
+        "list",
+        help=f"List the {noun}s, in order of creation.",
+        epilog=examples(f"{program} list", f"{program} list {listing}"),
+    )
+    @reading()
+    def list_them(
+        registry: "Registry",
+        where: Where = None,
+        search: Search = None,
+        order_by: OrderBy = None,
+        limit: Limit = None,
+        archived: Archived = False,
+        all: All = False,
+        columns: Columns = None,
+    ) -> Listing:
+        wanted = archived_or_not(archived, all)
+        found = listed(registry)(where, search=search, order_by=order_by or None, limit=limit, archived=wanted)
+        return shown(found, columns, usual)
+
+    @group.command("show", help=f"Show a {noun}.", epilog=examples(f"{program} show {example}"))
+    @reading()
+    def show(registry: "Registry", name: Name) -> Card:
+        return Card(Rows.of(listed(registry)(f"id = '{get(registry, name).id}'", archived=None)))
+
+    add_archiving(group, noun, get, argument=NAME, example=example)
+
+    @group.command(
+        "delete",
+        help=f"Delete a {noun}; without --force only one {free}.",
+        epilog=examples(f"{program} delete {example} --force"),
+    )
+    @writing
+    def delete(registry: "Registry", name: Name, force: Force = False) -> str:
+        get(registry, name).delete(force=force)
+        return f"deleted {noun} {name!r}"
 
 
-@cases.command("show", epilog=examples("localreg cases show day"))
-@reading()
-def show_case(registry: "Registry", name: Name) -> Card:
-    """Show a test case."""
-    return Card(Rows.of(registry.test_cases(f"id = '{registry.get_test_case(name).id}'", archived=None)))
-
-
-@cases.command("archive", epilog=examples("localreg cases archive day"))
-@writing
-def archive_case(registry: "Registry", name: Name) -> str:
-    """Hide a test case from listings; it is not locked."""
-    return f"archived test case {registry.get_test_case(name).archive().name!r}"
-
-
-@cases.command("restore", epilog=examples("localreg cases restore day"))
-@writing
-def restore_case(registry: "Registry", name: Name) -> str:
-    """Show an archived test case in listings again."""
-    return f"restored test case {registry.get_test_case(name).restore().name!r}"
-
-
-@cases.command("delete", epilog=examples("localreg cases delete day --force"))
-@writing
-def delete_case(registry: "Registry", name: Name, force: Force = False) -> str:
-    """Delete a test case; without --force only one that no test suite holds."""
-    registry.get_test_case(name).delete(force=force)
-    return f"deleted test case {name!r}"
-
-
-@suites.command("list", epilog=examples("localreg suites list", "localreg suites list --search plates"))
-@reading()
-def list_suites(
-    registry: "Registry",
-    where: Where = None,
-    search: Search = None,
-    order_by: OrderBy = None,
-    limit: Limit = None,
-    archived: Archived = False,
-    columns: Columns = None,
-) -> Rows:
-    """List the test suites, in order of creation."""
-    found = registry.test_suites(where, search=search, order_by=order_by or None, limit=limit, archived=archived)
-    return shown(found, columns, SUITES)
-
-
-@suites.command("show", epilog=examples("localreg suites show plates"))
-@reading()
-def show_suite(registry: "Registry", name: Name) -> Card:
-    """Show a test suite."""
-    return Card(Rows.of(registry.test_suites(f"id = '{registry.get_test_suite(name).id}'", archived=None)))
-
-
-@suites.command("archive", epilog=examples("localreg suites archive plates"))
-@writing
-def archive_suite(registry: "Registry", name: Name) -> str:
-    """Hide a test suite from listings; it is not locked."""
-    return f"archived test suite {registry.get_test_suite(name).archive().name!r}"
-
-
-@suites.command("restore", epilog=examples("localreg suites restore plates"))
-@writing
-def restore_suite(registry: "Registry", name: Name) -> str:
-    """Show an archived test suite in listings again."""
-    return f"restored test suite {registry.get_test_suite(name).restore().name!r}"
-
-
-@suites.command("delete", epilog=examples("localreg suites delete plates --force"))
-@writing
-def delete_suite(registry: "Registry", name: Name, force: Force = False) -> str:
-    """Delete a test suite; without --force only one without test runs."""
-    registry.get_test_suite(name).delete(force=force)
-    return f"deleted test suite {name!r}"
+_add_versioned(
+    cases,
+    "test case",
+    lambda registry, name: registry.get_test_case(name),
+    lambda registry: registry.test_cases,
+    usual=CASES,
+    free="that no test suite holds",
+    example="day",
+    listing="--where 'samples > 5'",
+)
+_add_versioned(
+    suites,
+    "test suite",
+    lambda registry, name: registry.get_test_suite(name),
+    lambda registry: registry.test_suites,
+    usual=SUITES,
+    free="without test runs",
+    example="plates",
+    listing="--search plates",
+)
 
 
 @runs.command("list", epilog=examples("localreg runs list", "localreg runs list --where \"model = 'meadow-5'\""))
@@ -170,7 +169,7 @@ def list_runs(
     order_by: OrderBy = None,
     limit: Limit = None,
     columns: Columns = None,
-) -> Rows:
+) -> Listing:
     """List the test runs, in order of creation."""
     found = registry.test_runs(where, search=search, order_by=order_by or None, limit=limit)
     return shown(found, columns, RUNS)

@@ -12,6 +12,7 @@ from localreg.errors import InvalidInputError, NotFoundError
 from localreg.log import Row, State
 from localreg.models.deletion import delete, noun
 from localreg.models.differences import Differences
+from localreg.models.history import with_changes
 from localreg.names import check_text, shown_value
 from localreg.records.base import Record
 from localreg.records.differences import differences
@@ -127,8 +128,13 @@ class Handle(Generic[RecordT]):
         return self.name
 
     def history(self) -> Result:
-        """The audit events of this record and of what belongs to it, in order of commit; columns of `audit_events`."""
-        return self._session.engine().select("audit_events", where=f"id = '{self._id}' OR parent = '{self._id}'")
+        """The audit events of this record and of what belongs to it, in order of commit.
+
+        Columns of `audit_events`, and `changes`: what each event changed, in words, as `metadata.lr 0.1 → 0.2`; null
+        where a record was made or deleted, or what it said was redacted.
+        """
+        state, engine = self._session.state(), self._session.engine()
+        return with_changes(engine.select("audit_events", where=f"id = '{self._id}' OR parent = '{self._id}'"), state)
 
     def _shown(self) -> str:
         """What tells this one from others, for its repr."""

@@ -76,7 +76,8 @@ class Engine:
 
         bound = "" if most is None else f" LIMIT {most}"
         where_and_order = f"WHERE {condition} ORDER BY {order}{bound}"
-        if len(self.sources) > 1 or not TABLES[table].has_ids or (condition, bound) == ("true", ""):
+        chooses = (where, search, limit) != (None, None, None) or archived is True
+        if len(self.sources) > 1 or not TABLES[table].has_ids or not chooses:
             sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
             return Result(lambda: self._rows(rows, sql))
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from localreg.canonical import JsonObject
 
-__all__ = ["Record"]
+__all__ = ["Record", "is_known"]
 
 
 class Record(BaseModel):
@@ -40,3 +40,11 @@ class Record(BaseModel):
     def replaced(self, **fields: Any) -> Self:
         """A copy with some fields replaced; the values must already have been checked."""
         return self.model_copy(update=fields)
+
+
+def is_known(record: JsonObject) -> bool:
+    """Whether this is what a record said, and not the stand-in for what was redacted, which has an id and a name only.
+
+    Every kind of record has more fields, and a writer writes every field.
+    """
+    return not record.keys() <= {"id", "name"}

@@ -7,12 +7,12 @@ from 0. Values are compared as JSON has them: 1 and 1.0 are one number, 1 and tr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeGuard
 
 from localreg.canonical import JsonValue, canonical
 
-__all__ = ["Change", "Difference", "differences", "path_text"]
+__all__ = ["Change", "Difference", "differences", "in_words", "path_text"]
 
 Change = Literal["added", "removed", "changed"]
 
@@ -42,6 +42,47 @@ def differences(before: Mapping[str, JsonValue] | None, after: Mapping[str, Json
     or removed as a whole is one difference. None is an object that is not there: as an empty one.
     """
     return list(_of_objects("", before or {}, after or {}))
+
+
+def in_words(found: Sequence[Difference]) -> str:
+    """Differences on one line, to be read and not to be taken apart: `metadata.lr 0.1 → 0.2, tags +detector -old`.
+
+    Long values are cut, and after `MOST_TOLD` paths it is said how many more there are.
+    """
+    told = [_told(each) for each in found[:MOST_TOLD]]
+    if len(found) > MOST_TOLD:
+        told.append(f"and {len(found) - MOST_TOLD} more")
+    return ", ".join(told)
+
+
+MOST_TOLD = 5
+LONGEST_TOLD = 40
+
+
+def _told(found: Difference) -> str:
+    path, before, after, change = found
+    if change == "added":
+        return f"+{path} {_short(after)}"
+    if change == "removed":
+        return f"-{path}"
+    if _are_words(before) and _are_words(after) and set(before) != set(after):
+        signed = [f"+{word}" for word in after if word not in before] + [
+            f"-{word}" for word in before if word not in after
+        ]
+        return f"{path} {_cut(' '.join(signed))}"
+    return f"{path} {_short(before)} → {_short(after)}"
+
+
+def _are_words(value: JsonValue) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _short(value: JsonValue) -> str:
+    return _cut(value if isinstance(value, str) and value else canonical(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 1]}…"
 
 
 def path_text(parent: str, key: str) -> str:

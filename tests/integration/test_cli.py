@@ -14,15 +14,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeAlias
 
 import pytest
-from typer.main import get_command
+from typer import Typer
 
 import localreg
 from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
-from localreg.cli.app import app
+from localreg.cli.app import command as root
 from localreg.cli.output import Rows
 from localreg.query.tables import BULK, TABLES
 from localreg.query.text import aligned
@@ -150,7 +154,7 @@ def native(rows: localreg.Result) -> list[dict[str, Any]]:
 
 
 def commands(command: Any = None, path: Sequence[str] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    command = command or get_command(app)
+    command = command or root()
     yield tuple(path), command
     for name, child in getattr(command, "commands", {}).items():
         yield from commands(child, [*path, name])
@@ -310,12 +314,59 @@ def test_listings_of_all_kinds_are_the_librarys(
 
 
 def test_diffs_are_the_librarys(cli: Cli, registry: localreg.Registry) -> None:
-    told = done(cli("diff", "2", "5", "-f", "json")).json
-    assert told == json.loads(json.dumps(asdict(registry.diff(2, 5))))
-    assert done(cli("diff", "2", "5")).out.rstrip() == str(registry.diff(2, 5))
+    registry.get_model("meadow-5").update(metadata={"lr": 0.5})
+    diff, told = registry.diff(2, registry.commit), done(cli("diff", "2", "-f", "json")).json
+    assert done(cli("diff", "2")).out.rstrip() == str(diff)
+    assert (told["before"], told["after"]) == (2, registry.commit)
+    for name, records in (("created", diff.created), ("deleted", diff.deleted), ("changed", diff.changed)):
+        assert [each["id"] for each in told[name]] == [each.id for each in records]
+        for each, record in zip(told[name], records, strict=True):
+            assert each["differences"] == [row._asdict() for row in record.differences], "by the names of their fields"
+    assert {"path": "metadata.lr", "before": 0.1, "after": 0.5, "change": "changed"} in [
+        row for each in told["changed"] for row in each["differences"]
+    ]
+
+
+def test_models_and_versions_are_compared_as_the_library_does(cli: Cli, registry: localreg.Registry) -> None:
     rows = done(cli("models", "diff", "meadow-4", "meadow-5", "-f", "json")).json
-    expected = registry.get_model("meadow-4").differences(registry.get_model("meadow-5"))
-    assert [row["path"] for row in rows] == [row.path for row in expected]
+    assert rows == registry.get_model("meadow-4").differences(registry.get_model("meadow-5")).dicts()
+    first, second = (registry.get_version(f"meadow-5@{version}") for version in ("1", "2"))
+    rows = done(cli("models", "diff", "meadow-5@1", "meadow-5@production", "-f", "json")).json
+    assert rows == first.differences(second).dicts() != []
+    assert done(cli("models", "diff", "meadow-5@2", "meadow-5@production", "-f", "csv")).out == (
+        "path,before,after,change\n"
+    )
+    registry.create_model("meadow-5@1-like")
+    assert done(cli("models", "diff", "meadow-5@1-like", "meadow-4")).out, "an exact name is a model"
+    for wrong, told in (("meadow-5@9", "'9'"), ("meadw-5", "did you mean"), ("meadow-5@1", "cannot be compared")):
+        ran = cli("models", "diff", "meadow-4", wrong)
+        assert (ran.code, told in ran.err) == (1, True)
+
+
+def test_a_models_history_tells_in_words_what_changed(cli: Cli, registry: localreg.Registry) -> None:
+    before = registry.commit
+    model = registry.get_model("meadow-5")
+    model.update(metadata={"lr": 0.2}, tags={"detector"})
+    model.set_alias("production", "1")
+    rows = done(cli("models", "history", "meadow-5", "-f", "json")).json
+    assert [row["changes"] for row in rows if row["commit"] > before] == [
+        "metadata.lr 0.1 → 0.2, tags +detector",
+        "version 2 → 1",
+    ]
+    assert "workflow null → Plates" in [row["changes"] for row in rows], "by its name"
+    assert "metadata.lr 0.1 → 0.2" in done(cli("models", "history", "meadow-5")).out
+
+
+@pytest.mark.parametrize(("kind", "name"), [("models", "meadow-4"), ("cases", "day"), ("suites", "plates")])
+def test_archived_ones_are_listed_alone_or_with_the_others(cli: Cli, kind: str, name: str) -> None:
+    def listed(*options: str) -> set[str]:
+        return {row["name"] for row in done(cli(kind, "list", *options, "-f", "json")).json}
+
+    assert listed("--archived") == {"retired"}
+    assert name in listed()
+    assert listed("--all") == listed() | {"retired"} != listed()
+    both = cli(kind, "list", "--all", "--archived")
+    assert (both.code, both.out) == (2, "")
 
 
 def test_columns_are_chosen_and_unknown_ones_told(cli: Cli) -> None:
@@ -338,6 +389,8 @@ def test_the_readme_has_a_row_for_each_command_with_what_its_help_says() -> None
         ("models show --namespace default ni", ["night-owl"]),
         ("models show zzz", []),
         ("aliases set meadow-5 pro", ["production"]),
+        ("aliases set meadow-4 pro", []),
+        ("versions show meadow-5 ", ["1", "2"]),
         ("compare meadow-4 meadow-5 --suite pla", ["plates"]),
         ("facets test_c", ["test_cases"]),
         ("models list --namespace de", ["default"]),
@@ -347,13 +400,61 @@ def test_the_readme_has_a_row_for_each_command_with_what_its_help_says() -> None
 )
 @pytest.mark.usefixtures("importable")
 def test_a_shell_offers_names_from_the_registry(folder: Path, line: str, offered: list[str]) -> None:
+    ran = offer(line)
+    assert (ran.out.split(), ran.err) == (offered, "")
+
+
+def offer(line: str, *, first: str = "", last: str = "") -> Ran:
+    """What a shell is offered for the last word, by a process that runs code before and after."""
     words = f"localreg {line}"
-    asked = {"_LOCALREG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-    code = "import sys; sys.argv = ['localreg']; from localreg.cli import main; main()"
+    asked = {"_LOCALREG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    code = f"import sys; sys.argv = ['localreg']\n{first}\nfrom localreg.cli import run\nrun([])\n{last}"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **asked}
     )
-    assert (ran.stdout.split(), ran.stderr) == (offered, "")
+    return Ran(ran.returncode, ran.stdout.strip(), ran.stderr)
+
+
+@pytest.mark.parametrize("line", ["models show mea", "aliases set meadow-5 pro", "compare x y --suite pla"])
+@pytest.mark.usefixtures("importable", "folder")
+def test_completion_loads_no_engine(line: str) -> None:
+    ran = offer(line, last="print('duckdb' in sys.modules, file=sys.stderr)")
+    assert ran.out
+    assert ran.err == "False\n"
+
+
+@pytest.mark.usefixtures("importable", "folder")
+def test_completion_asks_no_network_and_says_nothing_of_what_is_wrong() -> None:
+    forbid = (
+        "import socket\n"
+        "def refuse(*_, **__): print('asked the network', file=sys.stderr); raise OSError\n"
+        "socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse"
+    )
+    for line in (
+        "-r https://localhost:9/registry models show mea",
+        "--storage-option hush -r https://localhost:9/registry models show mea",
+        "-r nonsense://x models show mea",
+    ):
+        assert offer(line, first=forbid) == Ran(0, "", "")
+
+
+@pytest.mark.usefixtures("importable")
+def test_completion_offers_what_the_cache_holds_of_a_remote_registry(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "cache"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        assert offer(f"-r {address} models show mea") == Ran(0, "", ""), "it was never opened"
+        assert localreg.open(address).get_model("meadow-4")
+        server.shutdown()
+    assert offer(f"-r {address} models show mea").out.split() == ["meadow-4", "meadow-5"]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Not on the terminal of the tests."""
 
 
 def test_options_of_a_remote_place_are_handed_on_and_never_shown(
@@ -366,12 +467,15 @@ def test_options_of_a_remote_place_are_handed_on_and_never_shown(
         return localreg.open(folder)
 
     monkeypatch.setattr("localreg.registry.open_registry", opened)
-    line = "--storage-option endpoint_url=http://x models list --offline --storage-option secret=hush"
+    line = (
+        "--storage-option endpoint_url=http://x --storage-option secret=old models --storage-option key=k "
+        "list --offline --storage-option secret=hush"
+    )
     assert "hush" not in done(cli(*line.split())).out
     assert handed["offline"] is True
     refused = cli("models", "list", "--storage-option", "hush")
     assert (refused.code, "hush" in refused.err) == (2, False)
-    assert handed["storage_options"] == {"secret": "hush"}, "those nearest to the command win"
+    assert handed["storage_options"] == {"endpoint_url": "http://x", "key": "k", "secret": "hush"}, "the last one wins"
 
 
 @pytest.mark.usefixtures("importable")
@@ -821,6 +925,32 @@ def test_a_reader_who_leaves_is_no_error(folder: Path, lines: int) -> None:
         ran.stdout.close()
         assert ran.stderr.read() == ""
     assert ran.returncode == PIPE_CLOSED
+
+
+@pytest.mark.usefixtures("importable", "folder")
+def test_a_listing_loads_its_own_commands_and_nothing_that_it_can_do_without() -> None:
+    code = (
+        "import sys; from localreg.cli import run\n"
+        "run(['models', 'list'])\n"
+        "spared = {'pandas', 'rich', 'fsspec', 'filelock', 'pyarrow.compute', 'pyarrow.dataset', 'localreg.workflow'}\n"
+        "print(sorted(spared & set(sys.modules)), file=sys.stderr)\n"
+        "groups = ('models', 'past', 'questions', 'upkeep', 'versions', 'workflows')\n"
+        "print([name for name in groups if f'localreg.cli.{name}' in sys.modules], file=sys.stderr)"
+    )
+    ran = subprocess.run(process(code=code), check=True, capture_output=True, text=True)
+    assert "meadow-4" in ran.stdout
+    assert ran.stderr == "[]\n['models']\n"
+
+
+def test_every_command_of_a_module_is_in_the_table_that_finds_it() -> None:
+    folder = Path(localreg.__file__).parent / "cli"
+    found = set(COMMANDS)
+    for path in folder.glob("*.py"):
+        module = import_module(f"localreg.cli.{path.stem}")
+        for name, app in vars(module).items():
+            if isinstance(app, Typer):
+                prefix = [] if name == "app" else [name]
+                assert {" ".join([*prefix, str(info.name)]) for info in app.registered_commands} <= found
 
 
 @pytest.mark.parametrize("arguments", ["", "--help", "models list --help"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from localreg import Registry
 from localreg.canonical import canonical, checked_object
-from localreg.records.differences import Difference, differences, path_text
+from localreg.records.differences import LONGEST_TOLD, MOST_TOLD, Difference, differences, in_words, path_text
 
 KEYS = [
     *("lr", "LR", "_x", "a1", "at", "select", "order", "a.b", "a b", "it's", 'say "hi"', "é", "日本", "*", "", "0"),
@@ -91,3 +91,30 @@ def test_nothing_differs_exactly_between_equals_and_each_way_tells_the_same(
     turned = {"added": "removed", "removed": "added", "changed": "changed"}
     back = {(each.path, canonical(each.after), canonical(each.before), turned[each.change]) for each in found}
     assert {(e.path, canonical(e.before), canonical(e.after), e.change) for e in differences(after, before)} == back
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({}, {}, ""),
+        ({"m": {"lr": 0.1}}, {"m": {"lr": 0.2}}, "m.lr 0.1 → 0.2"),
+        ({"tags": ["old", "x"]}, {"tags": ["detector", "x"]}, "tags +detector -old"),
+        ({"tags": ["x", "y"]}, {"tags": ["y", "x"]}, 'tags ["x","y"] → ["y","x"]'),
+        ({"l": [1]}, {"l": [1, 2]}, "l [1] → [1,2]"),
+        ({"owner": None}, {"owner": "ana"}, "owner null → ana"),
+        ({"a": ""}, {"a": "5"}, 'a "" → 5'),
+        ({"a": 1}, {"b": {"c": True}}, '-a, +b {"c":true}'),
+        ({"a": 1, "b": 1}, {"a": 2, "b": 2}, "a 1 → 2, b 1 → 2"),
+    ],
+)
+def test_differences_are_told_in_words(before: dict[str, Any], after: dict[str, Any], told: str) -> None:
+    assert in_words(differences(before, after)) == told
+
+
+def test_words_stay_short_and_tell_what_they_leave_out() -> None:
+    many = {f"k{number}": "x" * 1_000 for number in range(MOST_TOLD + 3)}
+    told = in_words(differences({}, many))
+    assert told.endswith(", and 3 more")
+    assert "x" * (LONGEST_TOLD - 1) + "…" in told
+    assert "x" * LONGEST_TOLD not in told
+    assert in_words(differences({}, {"k": "x" * LONGEST_TOLD})) == "+k " + "x" * LONGEST_TOLD

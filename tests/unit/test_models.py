@@ -242,6 +242,30 @@ def test_tags_are_sorted_unique_and_refused_as_one_text(registry: Registry) -> N
         model.tag("")
 
 
+def test_a_history_tells_in_words_what_each_event_changed(registry: Registry) -> None:
+    model = registry.create_model("m", metadata={"lr": 0.1}, tags={"old"})
+    model.create_version("1")
+    model.create_version("2")
+    model.set_alias("production", "1")
+    model.set_alias("production", "2")
+    model.update(metadata={"lr": 0.2}, tags={"detector"})
+    model.rename("n")
+    model.remove_alias("production")
+    history = model.history()
+    assert history.columns[-1] == "changes"
+    assert [row["changes"] for row in history if row["changes"]] == [
+        "version 1 → 2",
+        "metadata.lr 0.1 → 0.2, tags +detector -old",
+        "name m → n",
+    ]
+    assert [row["action"] for row in history if not row["changes"]] == [
+        *("create", "create", "create", "set_alias", "remove_alias")
+    ]
+    assert model.version("1").history()[0]["changes"] is None
+    registry.redact(model, reason="a secret")
+    assert not any("lr" in (row["changes"] or "") for row in model.history())
+
+
 # --- names that change ------------------------------------------------------------------------------------------------
 
 
