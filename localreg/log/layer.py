@@ -79,9 +79,10 @@ LARGEST_READ = 64 << 20
 
 OUTLINE = (*COLUMNS[:4], "created_commit", "created_event", "created_at", "created_by", "removed")
 """What the fold needs to know of a record that is put anew."""
-GROUPS_KEPT = {COLUMNS: 4, OUTLINE: 32}
-"""Decoded row groups that stay in memory: a few megabytes each, and less than one."""
+GROUPS_KEPT = {COLUMNS: 32, OUTLINE: 128}
+"""Decoded row groups that stay in memory: about a megabyte each, and a fraction of one."""
 
+_ID = re.compile("[0-9a-f]{32}")
 _INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
 _BOOLEANS = frozenset({"removed", "replaces"})
 JSON_COLUMNS = ("record", "metadata")
@@ -235,14 +236,33 @@ class Layer:
                 return row
         return None
 
-    def children(self, kind: str, parent: str) -> Iterator[Row]:
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], Row | Removed]]:
+        """`get`, of many (kind, id) at once, as far as this layer says: each row group is decoded once."""
+        import numpy as np
+
+        wanted = set(keys)
+        hashes = np.fromiter((id_key(*key) for key in wanted), np.uint64, len(wanted))
+        numbers = np.unique(self.matches(hashes)[0])
+        for place, group in enumerate(self.groups):
+            begin, end = np.searchsorted(numbers, [group.first, group.first + group.rows])
+            if begin < end:
+                few = self.table(place).take(numbers[begin:end] - group.first)
+                for row, removed in _all_rows(few):
+                    if (row.kind, row.id) in wanted:
+                        yield (row.kind, row.id), REMOVED if removed else row
+
+    def outlines(self, kind: str, parent: str) -> Iterator[Row]:
+        """`children` without the records themselves."""
+        return self.children(kind, parent, OUTLINE)
+
+    def children(self, kind: str, parent: str, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
         """All of one kind within one parent, without those that are gone."""
         for number, group in enumerate(self.groups):
             if group.kind == kind and group.lowest[0] <= parent <= group.highest[0]:
                 import pyarrow.compute as pc  # not for kinds that there are none of: each opening asks for one
 
-                table = self.table(number)
-                yield from _rows(table.filter(pc.equal(table["parent"], parent)))
+                table = self._decoded_group(number, columns)
+                yield from _rows(table.filter(pc.equal(table["parent"], parent)), columns)
 
     def names(self, kind: str, parent: str) -> Iterator[tuple[str, str]]:
         """(id, name) of all of one kind within one parent, without those that are gone."""
@@ -254,14 +274,31 @@ class Layer:
                     if of == parent and not removed:
                         yield id, name
 
-    def containing(self, kind: str, text: str) -> Iterator[str]:
-        """Ids of those of one kind whose record (without metadata) contains a text, as JSON."""
+    def containing(self, kind: str, *texts: str) -> Iterator[Row]:
+        """Those of one kind whose record (without metadata) contains all these texts, as JSON."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         for number, group in enumerate(self.groups):
             if group.kind == kind:
-                table = _plain(self._columns(number, ("id", "record")))
-                yield from table.filter(pc.match_substring(table["record"], text))["id"].to_pylist()
+                records = _plain(self._columns(number, ("record",)))["record"]
+                found = pa.array(range(group.rows), pa.int64())
+                for text in texts:
+                    found = found.filter(pc.match_substring(records.take(found), text).combine_chunks())
+                if len(found):
+                    yield from _rows(self.table(number).take(found))
+
+    def referring(self, kind: str, field: str) -> Iterator[tuple[Row, list[str]]]:
+        """Outlines of those of one kind that have ids in a field, one or a list, each with these ids; not parsed."""
+        place = re.compile(rf'"{field}":(?:"[0-9a-f]{{32}}"|\[[^]]*])')
+        for number, group in enumerate(self.groups):
+            if group.kind == kind:
+                table = _plain(self._columns(number, (*OUTLINE, "record")))
+                table = table.filter(table["record"].is_valid())
+                for row, text in zip(_rows(table, OUTLINE), table["record"].to_pylist(), strict=True):
+                    found = place.search(text)
+                    if found and (ids := _ID.findall(found[0])):
+                        yield row, ids
 
     def all(self, kind: str | None = None) -> Iterator[Row]:
         """All of them, or all of one kind, without those that are gone."""
@@ -300,7 +337,8 @@ class Layer:
 
     def _decoded_group(self, group: int, columns: tuple[str, ...]) -> pa.Table:
         with self._lock:
-            decoded = self._decoded[columns]
+            kept = COLUMNS if group in self._decoded[COLUMNS] else columns
+            decoded = self._decoded[kept]
             table = decoded.pop(group, None)
         if table is None:
             table = _plain(self._columns(group, columns))
@@ -308,7 +346,7 @@ class Layer:
                 raise _damaged(self.path, "a row group is not the one that was written")
         with self._lock:
             decoded[group] = table
-            while len(decoded) > GROUPS_KEPT[columns]:
+            while len(decoded) > GROUPS_KEPT[kept]:
                 del decoded[next(iter(decoded))]
         return table
 
@@ -423,11 +461,15 @@ def _plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
-    columns = {name: table[name].to_pylist() for name in COLUMNS}
-    for number, removed in enumerate(columns["removed"]):
-        if not removed:
-            yield _row({name: values[number] for name, values in columns.items()})
+def _rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
+    return (row for row, removed in _all_rows(table, columns) if not removed)
+
+
+def _all_rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[tuple[Row, bool]]:
+    """The rows, each with whether it is gone."""
+    values = dict.fromkeys(COLUMNS, [None] * table.num_rows) | {name: table[name].to_pylist() for name in columns}
+    for number, removed in enumerate(values["removed"]):
+        yield _row({name: column[number] for name, column in values.items()}), bool(removed)
 
 
 def _row(column: dict[str, object]) -> Row:
