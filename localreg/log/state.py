@@ -136,6 +136,9 @@ class Base(Protocol):
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """All of them, or all of one kind, in any order."""
 
+    def stream(self) -> Iterator[Row]:
+        """All of them, a few in memory at a time; raises `DamagedLayerError` instead of asking the log."""
+
     def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
         """(id, name) of each of one kind within one parent, in any order; without reading the records."""
 
@@ -183,6 +186,10 @@ class EmptyBase:
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """Nothing."""
         return ()
+
+    def stream(self) -> Iterator[Row]:
+        """Nothing."""
+        return iter(())
 
     def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
         """Nothing."""
