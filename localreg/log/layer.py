@@ -79,8 +79,8 @@ LARGEST_READ = 64 << 20
 
 OUTLINE = (*COLUMNS[:4], "created_commit", "created_event", "created_at", "created_by", "removed")
 """What the fold needs to know of a record that is put anew."""
-GROUPS_KEPT = {COLUMNS: 32, OUTLINE: 128}
-"""Decoded row groups that stay in memory: about a megabyte each, and a fraction of one."""
+BYTES_KEPT = {COLUMNS: 32 << 20, OUTLINE: 16 << 20}
+"""Of decoded row groups that stay in memory: 60,000 records of some hundred bytes, and twice as many outlines."""
 
 _ID = re.compile("[0-9a-f]{32}")
 _INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
@@ -340,13 +340,15 @@ class Layer:
             kept = COLUMNS if group in self._decoded[COLUMNS] else columns
             decoded = self._decoded[kept]
             table = decoded.pop(group, None)
-        if table is None:
-            table = _plain(self._columns(group, columns))
-            if table.schema.types != [schema().field(column).type for column in columns]:
-                raise _damaged(self.path, "a row group is not the one that was written")
+            if table is not None:
+                decoded[group] = table  # the last one used
+                return table
+        table = _plain(self._columns(group, columns))
+        if table.schema.types != [schema().field(column).type for column in columns]:
+            raise _damaged(self.path, "a row group is not the one that was written")
         with self._lock:
             decoded[group] = table
-            while len(decoded) > GROUPS_KEPT[kept]:
+            while len(decoded) > 1 and sum(each.nbytes for each in decoded.values()) > BYTES_KEPT[columns]:
                 del decoded[next(iter(decoded))]
         return table
 

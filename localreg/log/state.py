@@ -236,9 +236,12 @@ class State:
         id = self._names.get((kind, parent), {}).get(name)
         if id is not None:
             return self._rows[kind, id]
-        row = self.base.find(kind, name, parent)
+        row = self._find_in_base(kind, name, parent)
         # The overlay may have renamed or removed what the base still calls so.
         return row if row is not None and (kind, row.id) not in self._rows else None
+
+    def _find_in_base(self, kind: str, name: str, parent: str) -> Row | None:
+        return self.base.find(kind, name, parent)
 
     def children(self, kind: str, parent: str = "") -> list[Row]:
         """All of one kind within one parent, in order of creation."""
@@ -328,6 +331,7 @@ class Draft(State):
         self._rows = dict(state._rows)
         self._names = {key: dict(names) for key, names in state._names.items()}
         self._known: dict[tuple[str, str], Row | None] = {}
+        self._known_by_name: dict[tuple[str, str, str], Row] = {}
 
     def get(self, kind: str, id: str) -> Row | None:
         """The record of that kind and id, or None."""
@@ -341,8 +345,17 @@ class Draft(State):
 
     def prefetch(self, keys: Iterable[tuple[str, str]]) -> None:
         """Read many records at once that will be looked up one by one."""
-        unknown = {key: None for key in keys if key not in self._rows and key not in self._known}
-        self._known |= unknown | {(row.kind, row.id): row for row in self.get_many(unknown)}
+        unknown: dict[tuple[str, str], Row | None] = {
+            key: None for key in keys if key not in self._rows and key not in self._known
+        }
+        for row in self.get_many(unknown):
+            unknown[row.kind, row.id] = row
+            self._known_by_name[row.kind, row.parent, row.name] = row
+        self._known |= unknown
+
+    def _find_in_base(self, kind: str, name: str, parent: str) -> Row | None:
+        known = self._known_by_name.get((kind, parent, name))
+        return known if known is not None else super()._find_in_base(kind, name, parent)
 
     def apply(self, change: Change | Event, stamp: Stamp) -> None:
         """Fold one change in, as made by the commit, event, time and actor of `stamp`."""

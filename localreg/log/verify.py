@@ -281,8 +281,10 @@ def _shows(base: Base, state: State) -> bool:
     except DamagedLayerError:
         return True  # passed over by every reader, too
     # A row that stands there twice would hide one that is missing, but for the sum of the hashes.
-    own = [hash((row.kind, row.id)) for row in state.rows()]
-    return (rows, keys) == (len(own), sum(own))
+    for row in state.rows():
+        rows -= 1
+        keys -= hash((row.kind, row.id))
+    return rows == keys == 0
 
 
 def _check_end(log: Log, report: VerifyReport) -> None:

@@ -190,13 +190,16 @@ class Source:
         if table not in self._live_parts:
             holding = self.state.containing("file", f'"table":{quoted(table)}')
             rows = sorted((row for row in holding if row.fields["table"] == table), key=lambda row: row.created)
-            owners = self.state.get_many({(BULK[table].owner, row.parent) for row in rows})
-            there = {owner.id for owner in owners}
+            owners = {
+                owner.id: owner for owner in self.state.get_many({(BULK[table].owner, row.parent) for row in rows})
+            }
             look = cache(self.state.get)
-            self._live_parts[table] = [self._part(row, look) for row in rows if row.parent in there]
+            self._live_parts[table] = [
+                self._part(row, owners[row.parent], look) for row in rows if row.parent in owners
+            ]
         return self._live_parts[table]
 
-    def _part(self, row: Row, look: Callable[[str, str], Row | None]) -> dict[str, Any]:
+    def _part(self, row: Row, owner: Row, look: Callable[[str, str], Row | None]) -> dict[str, Any]:
         def name_of(kind: str, id: object) -> str | None:
             found = look(kind, str(id))
             return found.name if found is not None else None
@@ -213,14 +216,11 @@ class Source:
             "first": details["first"],
             "staged_first": details["staged_first"],
         }
-        owner = str(fields["owner"])
         if fields["table"] == "ground_truths":
-            version = look("test_case_version", owner)
-            part["version"] = int(version.name) if version else None
-            part["test_case"] = name_of("test_case", version.parent if version else "")
+            part["version"] = int(owner.name)
+            part["test_case"] = name_of("test_case", owner.parent)
         elif fields["table"] == "inferences":
-            run = look("test_run", owner)
-            version = look("model_version", run.parent if run else "")
+            version = look("model_version", owner.parent)
             part["model_version"] = version.name if version else None
             part["model"] = name_of("model", version.parent if version else "")
         return part
