@@ -27,6 +27,9 @@ __all__ = ["Base", "Draft", "EmptyBase", "Row", "Stamp", "State", "fold", "resto
 
 CONDEMNED = "condemned_file"
 
+MANY = 16
+"""Events of an entry that are looked up all at once rather than one by one."""
+
 AT_ONCE = 65_536
 """Records that `get_many` holds in memory at most."""
 
@@ -375,8 +378,11 @@ class Draft(State):
 
     def extend(self, entry: Entry) -> None:
         """Fold a whole entry in: the next one."""
+        if len(entry.events) >= MANY:
+            self.prefetch((event.kind, event.id) for event in entry.events)
         for event in entry.events:
             self.apply(event, event)
+        self._known, self._known_by_name = {}, {}  # a fold may go on for a million events
         self.head = entry.head
 
     def _put(self, row: Row) -> None:
