@@ -17,10 +17,11 @@ import os
 import re
 import threading
 import weakref
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from hashlib import blake2b, sha256
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from localreg.canonical import JsonObject, parse
 from localreg.errors import FormatError, LocalregError
@@ -79,8 +80,8 @@ LARGEST_READ = 64 << 20
 
 OUTLINE = (*COLUMNS[:4], "created_commit", "created_event", "created_at", "created_by", "removed")
 """What the fold needs to know of a record that is put anew."""
-BYTES_KEPT = {COLUMNS: 32 << 20, OUTLINE: 16 << 20}
-"""Of decoded row groups that stay in memory: 60,000 records of some hundred bytes, and twice as many outlines."""
+BYTES_KEPT = {COLUMNS: 64 << 20, OUTLINE: 16 << 20}
+"""Of decoded row groups that stay in memory: about 100,000 records of some hundred bytes, and as many outlines."""
 
 _ID = re.compile("[0-9a-f]{32}")
 _INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
@@ -167,7 +168,7 @@ class Layer:
         self.native = native
         self._lock = threading.Lock()
         self._shadows: dict[str, frozenset[str]] = {}
-        self._decoded: dict[tuple[str, ...], dict[int, pa.Table]] = {COLUMNS: {}, OUTLINE: {}}
+        self._decoded: dict[tuple[str, ...], dict[int, tuple[pa.Table, int]]] = {COLUMNS: {}, OUTLINE: {}}
         try:
             self._buffer: pa.Buffer = _content(native)
             self._check_footer()
@@ -320,10 +321,9 @@ class Layer:
                 yield from (id for id, removed, replaces in zip(*columns, strict=True) if removed or replaces)
 
     def _row(self, number: int, columns: tuple[str, ...] = COLUMNS) -> tuple[Row, bool]:
-        place = next(place for place, group in enumerate(self.groups) if number < group.first + group.rows)
+        place = bisect(self.groups, number, key=lambda group: group.first) - 1
         one = self._decoded_group(place, columns).slice(number - self.groups[place].first, 1)
-        values = dict.fromkeys(COLUMNS) | {name: one[name][0].as_py() for name in columns}
-        return _row(values), bool(values["removed"])
+        return next(_all_rows(one, columns))
 
     # --- columns ------------------------------------------------------------------------------------------------------
 
@@ -339,16 +339,15 @@ class Layer:
         with self._lock:
             kept = COLUMNS if group in self._decoded[COLUMNS] else columns
             decoded = self._decoded[kept]
-            table = decoded.pop(group, None)
-            if table is not None:
-                decoded[group] = table  # the last one used
-                return table
+            if group in decoded:
+                decoded[group] = decoded.pop(group)  # the last one used
+                return decoded[group][0]
         table = _plain(self._columns(group, columns))
         if table.schema.types != [schema().field(column).type for column in columns]:
             raise _damaged(self.path, "a row group is not the one that was written")
         with self._lock:
-            decoded[group] = table
-            while len(decoded) > 1 and sum(each.nbytes for each in decoded.values()) > BYTES_KEPT[columns]:
+            decoded[group] = table, table.nbytes
+            while len(decoded) > 1 and sum(size for _, size in decoded.values()) > BYTES_KEPT[columns]:
                 del decoded[next(iter(decoded))]
         return table
 
@@ -469,27 +468,19 @@ def _rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
 
 def _all_rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[tuple[Row, bool]]:
     """The rows, each with whether it is gone."""
-    values = dict.fromkeys(COLUMNS, [None] * table.num_rows) | {name: table[name].to_pylist() for name in columns}
-    for number, removed in enumerate(values["removed"]):
-        yield _row({name: column[number] for name, column in values.items()}), bool(removed)
+    nothing = [None] * table.num_rows
+    values = [table[name].to_pylist() if name in columns else nothing for name in COLUMNS]
+    for row in zip(*values, strict=True):
+        yield _row(row), bool(row[-2])
 
 
-def _row(column: dict[str, object]) -> Row:
-    text, metadata = cast("tuple[str | None, str | None]", (column["record"], column["metadata"]))
+def _row(values: Sequence[Any]) -> Row:
+    """From the values of `COLUMNS`."""
+    text, metadata = values[4:6]
     record = None if text is None else cast(JsonObject, parse(text))
     if record is not None and metadata is not None:
         record["metadata"] = parse(metadata)
-    values = (
-        *(column[name] for name in COLUMNS[:4]),
-        record,
-        (column["created_commit"], column["created_event"]),
-        column["created_at"],
-        column["created_by"],
-        (column["updated_commit"], column["updated_event"]),
-        column["updated_at"],
-        column["updated_by"],
-    )
-    return Row._make(values)
+    return Row._make((*values[:4], record, values[6:8], *values[8:10], values[10:12], *values[12:14]))
 
 
 def _damaged(path: str, why: object) -> DamagedLayerError:
