@@ -126,7 +126,7 @@ def _spans(session: Session, begin: int, end: int) -> dict[tuple[str, str], _Spa
     newest = session.committed()
     at_begin = cache(lambda: session.log.at(begin, newest))
     spans: dict[tuple[str, str], _Span] = {}
-    for entry in session.log.entries(session.log.head_at(begin), upto=end):
+    for entry in session.log.past(session.log.head_at(begin), end):
         for event in entry.events:
             for touch in _touches(event):
                 span = spans.get(touch.key)

@@ -54,12 +54,13 @@ def _take_back(session: Session, changes: Changes, commit: int, number: int | No
     last = changes.before.head.commit
     if not 1 <= commit <= last:
         raise InvalidInputError(f"no commit {commit} to undo: there are 1 to {last}", code="no_such_commit")
-    entries = session.log.entries(session.log.head_at(commit - 1), upto=last)
+    entries = session.log.past(session.log.head_at(commit - 1), last)
     entry = next(entries)
     chosen = list(_undoable(_chosen(entry, number)))
     restored = _removed_rows(session, changes.before, entry, chosen)
     touched = _touched(entry, entries, changes)
     draft = changes.draft
+    draft.prefetch(map(_key, chosen))
     was = {_key(event): draft.get(*_key(event)) for event in chosen}
     inverses = []
     for event in reversed(_to_do(draft, chosen, touched)):
@@ -231,14 +232,14 @@ def _taken(inverse: Change, why: str) -> ConflictError:
 
 def _refuse_missing(draft: State, was: dict[Key, Row | None], touched: dict[Key, int], commit: int) -> None:
     """What comes back must find what it refers to, and its files."""
-    gone = {id: (kind, last) for (kind, id), last in touched.items() if draft.get(kind, id) is None}
+    places = {id: (kind, last) for (kind, id), last in touched.items()}
     for (kind, id), old in was.items():
         row = draft.get(kind, id)
         if row is None:
             continue
-        for missing in sorted(_references(row) - _references(old)) if gone else ():
-            if missing in gone:
-                other, last = gone[missing]
+        for missing in sorted((_references(row) - _references(old)) & places.keys()):
+            other, last = places[missing]
+            if draft.outline(other, missing) is None:
                 raise ConflictError(
                     f"commit {commit} cannot be undone: {noun(kind)} {row.name!r} refers to a {noun(other)} that was "
                     f"deleted in commit {last}; undo that first; nothing was written",
@@ -257,13 +258,17 @@ def _refuse_dependants(draft: State, was: dict[Key, Row | None], touched: dict[K
     removed = {id: (kind, old.name) for (kind, id), old in was.items() if old and draft.get(kind, id) is None}
     if not removed:
         return
+    needs = {
+        (row.kind, row.id): (row.name, min(found))
+        for row in draft.get_many(touched)
+        if row.kind != CONDEMNED and (found := removed.keys() & _references(row))
+    }
     for (kind, id), last in touched.items():
-        row = draft.get(kind, id)
-        found = sorted(removed.keys() & _references(row)) if row is not None and kind != CONDEMNED else ()
-        if row is not None and found:
-            of_kind, name = removed[found[0]]
+        if (kind, id) in needs:
+            own, needed = needs[kind, id]
+            of_kind, name = removed[needed]
             raise ConflictError(
-                f"commit {commit} cannot be undone: {noun(kind)} {row.name!r} (commit {last}) depends on "
+                f"commit {commit} cannot be undone: {noun(kind)} {own!r} (commit {last}) depends on "
                 f"{noun(of_kind)} {name!r}; delete it first, or undo that commit; nothing was written",
                 code="has_dependants",
             )

@@ -17,10 +17,11 @@ import os
 import re
 import threading
 import weakref
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from hashlib import blake2b, sha256
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from localreg.canonical import JsonObject, parse
 from localreg.errors import FormatError, LocalregError
@@ -79,9 +80,10 @@ LARGEST_READ = 64 << 20
 
 OUTLINE = (*COLUMNS[:4], "created_commit", "created_event", "created_at", "created_by", "removed")
 """What the fold needs to know of a record that is put anew."""
-GROUPS_KEPT = {COLUMNS: 4, OUTLINE: 32}
-"""Decoded row groups that stay in memory: a few megabytes each, and less than one."""
+BYTES_KEPT = {COLUMNS: 64 << 20, OUTLINE: 16 << 20}
+"""Of decoded row groups that stay in memory: about 100,000 records of some hundred bytes, and as many outlines."""
 
+_ID = re.compile("[0-9a-f]{32}")
 _INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
 _BOOLEANS = frozenset({"removed", "replaces"})
 JSON_COLUMNS = ("record", "metadata")
@@ -166,7 +168,7 @@ class Layer:
         self.native = native
         self._lock = threading.Lock()
         self._shadows: dict[str, frozenset[str]] = {}
-        self._decoded: dict[tuple[str, ...], dict[int, pa.Table]] = {COLUMNS: {}, OUTLINE: {}}
+        self._decoded: dict[tuple[str, ...], dict[int, tuple[pa.Table, int]]] = {COLUMNS: {}, OUTLINE: {}}
         try:
             self._buffer: pa.Buffer = _content(native)
             self._check_footer()
@@ -235,14 +237,33 @@ class Layer:
                 return row
         return None
 
-    def children(self, kind: str, parent: str) -> Iterator[Row]:
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], Row | Removed]]:
+        """`get`, of many (kind, id) at once, as far as this layer says: each row group is decoded once."""
+        import numpy as np
+
+        wanted = set(keys)
+        hashes = np.fromiter((id_key(*key) for key in wanted), np.uint64, len(wanted))
+        numbers = np.unique(self.matches(hashes)[0])
+        for place, group in enumerate(self.groups):
+            begin, end = np.searchsorted(numbers, [group.first, group.first + group.rows])
+            if begin < end:
+                few = self.table(place).take(numbers[begin:end] - group.first)
+                for row, removed in _all_rows(few):
+                    if (row.kind, row.id) in wanted:
+                        yield (row.kind, row.id), REMOVED if removed else row
+
+    def outlines(self, kind: str, parent: str) -> Iterator[Row]:
+        """`children` without the records themselves."""
+        return self.children(kind, parent, OUTLINE)
+
+    def children(self, kind: str, parent: str, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
         """All of one kind within one parent, without those that are gone."""
         for number, group in enumerate(self.groups):
             if group.kind == kind and group.lowest[0] <= parent <= group.highest[0]:
                 import pyarrow.compute as pc  # not for kinds that there are none of: each opening asks for one
 
-                table = self.table(number)
-                yield from _rows(table.filter(pc.equal(table["parent"], parent)))
+                table = self._decoded_group(number, columns)
+                yield from _rows(table.filter(pc.equal(table["parent"], parent)), columns)
 
     def names(self, kind: str, parent: str) -> Iterator[tuple[str, str]]:
         """(id, name) of all of one kind within one parent, without those that are gone."""
@@ -254,14 +275,31 @@ class Layer:
                     if of == parent and not removed:
                         yield id, name
 
-    def containing(self, kind: str, text: str) -> Iterator[str]:
-        """Ids of those of one kind whose record (without metadata) contains a text, as JSON."""
+    def containing(self, kind: str, *texts: str) -> Iterator[Row]:
+        """Those of one kind whose record (without metadata) contains all these texts, as JSON."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         for number, group in enumerate(self.groups):
             if group.kind == kind:
-                table = _plain(self._columns(number, ("id", "record")))
-                yield from table.filter(pc.match_substring(table["record"], text))["id"].to_pylist()
+                records = _plain(self._columns(number, ("record",)))["record"]
+                found = pa.array(range(group.rows), pa.int64())
+                for text in texts:
+                    found = found.filter(pc.match_substring(records.take(found), text).combine_chunks())
+                if len(found):
+                    yield from _rows(self.table(number).take(found))
+
+    def referring(self, kind: str, field: str) -> Iterator[tuple[Row, list[str]]]:
+        """Outlines of those of one kind that have ids in a field, one or a list, each with these ids; not parsed."""
+        place = re.compile(rf'"{field}":(?:"[0-9a-f]{{32}}"|\[[^]]*])')
+        for number, group in enumerate(self.groups):
+            if group.kind == kind:
+                table = _plain(self._columns(number, (*OUTLINE, "record")))
+                table = table.filter(table["record"].is_valid())
+                for row, text in zip(_rows(table, OUTLINE), table["record"].to_pylist(), strict=True):
+                    found = place.search(text)
+                    if found and (ids := _ID.findall(found[0])):
+                        yield row, ids
 
     def all(self, kind: str | None = None) -> Iterator[Row]:
         """All of them, or all of one kind, without those that are gone."""
@@ -283,10 +321,9 @@ class Layer:
                 yield from (id for id, removed, replaces in zip(*columns, strict=True) if removed or replaces)
 
     def _row(self, number: int, columns: tuple[str, ...] = COLUMNS) -> tuple[Row, bool]:
-        place = next(place for place, group in enumerate(self.groups) if number < group.first + group.rows)
+        place = bisect(self.groups, number, key=lambda group: group.first) - 1
         one = self._decoded_group(place, columns).slice(number - self.groups[place].first, 1)
-        values = dict.fromkeys(COLUMNS) | {name: one[name][0].as_py() for name in columns}
-        return _row(values), bool(values["removed"])
+        return next(_all_rows(one, columns))
 
     # --- columns ------------------------------------------------------------------------------------------------------
 
@@ -300,15 +337,17 @@ class Layer:
 
     def _decoded_group(self, group: int, columns: tuple[str, ...]) -> pa.Table:
         with self._lock:
-            decoded = self._decoded[columns]
-            table = decoded.pop(group, None)
-        if table is None:
-            table = _plain(self._columns(group, columns))
-            if table.schema.types != [schema().field(column).type for column in columns]:
-                raise _damaged(self.path, "a row group is not the one that was written")
+            kept = COLUMNS if group in self._decoded[COLUMNS] else columns
+            decoded = self._decoded[kept]
+            if group in decoded:
+                decoded[group] = decoded.pop(group)  # the last one used
+                return decoded[group][0]
+        table = _plain(self._columns(group, columns))
+        if table.schema.types != [schema().field(column).type for column in columns]:
+            raise _damaged(self.path, "a row group is not the one that was written")
         with self._lock:
-            decoded[group] = table
-            while len(decoded) > GROUPS_KEPT[columns]:
+            decoded[group] = table, table.nbytes
+            while len(decoded) > 1 and sum(size for _, size in decoded.values()) > BYTES_KEPT[columns]:
                 del decoded[next(iter(decoded))]
         return table
 
@@ -423,29 +462,25 @@ def _plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
-    columns = {name: table[name].to_pylist() for name in COLUMNS}
-    for number, removed in enumerate(columns["removed"]):
-        if not removed:
-            yield _row({name: values[number] for name, values in columns.items()})
+def _rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
+    return (row for row, removed in _all_rows(table, columns) if not removed)
 
 
-def _row(column: dict[str, object]) -> Row:
-    text, metadata = cast("tuple[str | None, str | None]", (column["record"], column["metadata"]))
+def _all_rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[tuple[Row, bool]]:
+    """The rows, each with whether it is gone."""
+    nothing = [None] * table.num_rows
+    values = [table[name].to_pylist() if name in columns else nothing for name in COLUMNS]
+    for row in zip(*values, strict=True):
+        yield _row(row), bool(row[-2])
+
+
+def _row(values: Sequence[Any]) -> Row:
+    """From the values of `COLUMNS`."""
+    text, metadata = values[4:6]
     record = None if text is None else cast(JsonObject, parse(text))
     if record is not None and metadata is not None:
         record["metadata"] = parse(metadata)
-    values = (
-        *(column[name] for name in COLUMNS[:4]),
-        record,
-        (column["created_commit"], column["created_event"]),
-        column["created_at"],
-        column["created_by"],
-        (column["updated_commit"], column["updated_event"]),
-        column["updated_at"],
-        column["updated_by"],
-    )
-    return Row._make(values)
+    return Row._make((*values[:4], record, values[6:8], *values[8:10], values[10:12], *values[12:14]))
 
 
 def _damaged(path: str, why: object) -> DamagedLayerError:

@@ -41,6 +41,9 @@ SNAPSHOT_OVERDUE = 4 * SNAPSHOT_EVERY
 SNAPSHOT_ROWS = 4_096
 """Changed records that do, too: each commit copies what changed since the snapshot."""
 
+FEW = 16
+"""Entries that are read sooner one by one than history segments are checked, from their first."""
+
 GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
 """How far beyond the end of the log it is looked for entries that nothing leads to."""
 
@@ -120,7 +123,7 @@ class Log:
         """
         head = after
         try:
-            for segment in self._cover(upto):
+            for segment in self._cover(upto) if upto - after.commit > FEW else ():
                 if segment.last > head.commit:
                     for entry in self.history.entries(segment, after=head.commit):
                         if entry.commit > upto:

@@ -64,6 +64,12 @@ class LayeredBase:
         """The record, or None."""
         return self._answer(lambda: self._get(kind, id), lambda state: state.get(kind, id))
 
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Iterable[Row]:
+        """Those of the records that are there."""
+        return self._answer(
+            lambda: self._get_many(keys), lambda state: [row for key in keys if (row := state.get(*key)) is not None]
+        )
+
     def outline(self, kind: str, id: str) -> Row | None:
         """The record, without what it says."""
         return self._answer(lambda: self._get(kind, id, Layer.outline), lambda state: state.get(kind, id))
@@ -83,6 +89,13 @@ class LayeredBase:
             lambda state: state.children(kind, parent),
         )
 
+    def outlines(self, kind: str, parent: str) -> Iterable[Row]:
+        """All of one kind within one parent, without what they say."""
+        return self._answer(
+            lambda: list(self._newest(lambda layer: layer.outlines(kind, parent), kind, lambda row: row.id)),
+            lambda state: state.children(kind, parent),
+        )
+
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """All of them, or all of one kind."""
         return self._answer(lambda: list(self._shown(Layer.all, kind)), lambda state: state.rows(kind))
@@ -94,14 +107,27 @@ class LayeredBase:
             lambda state: ((row.id, row.name) for row in state.children(kind, parent)),
         )
 
-    def containing(self, kind: str, text: str) -> Iterable[Row]:
-        """Those of one kind whose record (without metadata) contains a text, as JSON."""
+    def containing(self, kind: str, *texts: str) -> Iterable[Row]:
+        """Those of one kind whose record (without metadata) contains all these texts, as JSON."""
+        return self._answer(
+            lambda: list(self._newest(lambda layer: layer.containing(kind, *texts), kind, lambda row: row.id)),
+            lambda state: state.containing(kind, *texts),
+        )
 
-        def current() -> list[Row]:
-            ids = self._newest(lambda layer: layer.containing(kind, text), kind, lambda id: id)
-            return [row for row in (self._get(kind, id) for id in ids) if row is not None]
+    def referring(self, kind: str, field: str) -> Iterable[tuple[Row, list[str]]]:
+        """Those of one kind that have ids in a field, without what else they say, each with these ids."""
+        return self._answer(
+            lambda: list(self._newest(lambda layer: layer.referring(kind, field), kind, lambda pair: pair[0].id)),
+            lambda state: state.referring(kind, field),
+        )
 
-        return self._answer(current, lambda state: state.containing(kind, text))
+    def stream(self) -> Iterator[Row]:
+        """All of them, never more than a row group in memory.
+
+        Raises:
+            DamagedLayerError: a layer turned out to be damaged.
+        """
+        return self._shown(Layer.all, None)
 
     def files(self) -> list[Path]:
         """Native paths of the layers, oldest first; none if they cannot be read as they are."""
@@ -122,6 +148,12 @@ class LayeredBase:
             if row is not None:
                 return None if row is REMOVED else row
         return None
+
+    def _get_many(self, keys: Sequence[tuple[str, str]]) -> list[Row]:
+        found: dict[tuple[str, str], Row | Removed] = {}
+        for layer in reversed(self.layers):
+            found.update(layer.get_many([key for key in keys if key not in found]))
+        return [row for row in found.values() if row is not REMOVED]
 
     def _find(self, kind: str, name: str, parent: str) -> Row | None:
         for place in range(len(self.layers) - 1, -1, -1):

@@ -10,7 +10,8 @@ namespace can be listed. Kinds that a later release brings are folded just the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -25,6 +26,12 @@ from localreg.records.files import FilePointer
 __all__ = ["Base", "Draft", "EmptyBase", "Row", "Stamp", "State", "fold", "restoring"]
 
 CONDEMNED = "condemned_file"
+
+MANY = 16
+"""Events of an entry that are looked up all at once rather than one by one."""
+
+AT_ONCE = 65_536
+"""Records that `get_many` holds in memory at most."""
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -114,6 +121,9 @@ class Base(Protocol):
     def get(self, kind: str, id: str) -> Row | None:
         """The record, or None."""
 
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Iterable[Row]:
+        """Those of the records with these (kind, id) that are there, in any order."""
+
     def outline(self, kind: str, id: str) -> Row | None:
         """The record with None for what it says, or None: who it is and by whom it was made."""
 
@@ -123,14 +133,23 @@ class Base(Protocol):
     def children(self, kind: str, parent: str) -> Iterable[Row]:
         """All of one kind within one parent, in any order."""
 
+    def outlines(self, kind: str, parent: str) -> Iterable[Row]:
+        """The same, perhaps with None for what they say."""
+
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """All of them, or all of one kind, in any order."""
+
+    def stream(self) -> Iterator[Row]:
+        """All of them, a few in memory at a time; raises `DamagedLayerError` instead of asking the log."""
 
     def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
         """(id, name) of each of one kind within one parent, in any order; without reading the records."""
 
-    def containing(self, kind: str, text: str) -> Iterable[Row]:
-        """Those of one kind whose record, as JSON without metadata, contains a text."""
+    def containing(self, kind: str, *texts: str) -> Iterable[Row]:
+        """Those of one kind whose record, as JSON without metadata, contains all these texts."""
+
+    def referring(self, kind: str, field: str) -> Iterable[tuple[Row, list[str]]]:
+        """Those of one kind that have ids in a field, perhaps with None for what they say, each with these ids."""
 
 
 class EmptyBase:
@@ -147,6 +166,10 @@ class EmptyBase:
         """Nothing."""
         return None
 
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Iterable[Row]:
+        """Nothing."""
+        return ()
+
     def outline(self, kind: str, id: str) -> Row | None:
         """Nothing."""
         return None
@@ -159,15 +182,27 @@ class EmptyBase:
         """Nothing."""
         return ()
 
+    def outlines(self, kind: str, parent: str) -> Iterable[Row]:
+        """Nothing."""
+        return ()
+
     def rows(self, kind: str | None = None) -> Iterable[Row]:
         """Nothing."""
         return ()
+
+    def stream(self) -> Iterator[Row]:
+        """Nothing."""
+        return iter(())
 
     def names(self, kind: str, parent: str) -> Iterable[tuple[str, str]]:
         """Nothing."""
         return ()
 
-    def containing(self, kind: str, text: str) -> Iterable[Row]:
+    def containing(self, kind: str, *texts: str) -> Iterable[Row]:
+        """Nothing."""
+        return ()
+
+    def referring(self, kind: str, field: str) -> Iterable[tuple[Row, list[str]]]:
         """Nothing."""
         return ()
 
@@ -188,18 +223,44 @@ class State:
         except KeyError:
             return self.base.get(kind, id)
 
+    def get_many(self, keys: Iterable[tuple[str, str]]) -> Iterator[Row]:
+        """Those of the records that are there, in no order: what lies together in a snapshot is read together."""
+        waiting = iter(keys)
+        while few := list(islice(waiting, AT_ONCE)):
+            yield from (row for key in few if (row := self._rows.get(key)) is not None)
+            yield from self.base.get_many([key for key in few if key not in self._rows])
+
+    def outline(self, kind: str, id: str) -> Row | None:
+        """The record, perhaps with None for what it says, or None."""
+        return self._rows[kind, id] if (kind, id) in self._rows else self.base.outline(kind, id)
+
     def find(self, kind: str, name: str, parent: str = "") -> Row | None:
         """The record of that name within its parent, or None."""
         id = self._names.get((kind, parent), {}).get(name)
         if id is not None:
             return self._rows[kind, id]
-        row = self.base.find(kind, name, parent)
+        row = self._find_in_base(kind, name, parent)
         # The overlay may have renamed or removed what the base still calls so.
         return row if row is not None and (kind, row.id) not in self._rows else None
 
+    def _find_in_base(self, kind: str, name: str, parent: str) -> Row | None:
+        return self.base.find(kind, name, parent)
+
     def children(self, kind: str, parent: str = "") -> list[Row]:
         """All of one kind within one parent, in order of creation."""
-        rows = [row for row in self.base.children(kind, parent) if (kind, row.id) not in self._rows]
+        return self._in_order(self.base.children(kind, parent), kind, parent)
+
+    def outlines(self, kind: str, parent: str = "") -> list[Row]:
+        """The same, perhaps with None for what they say: a fraction of the reading."""
+        return self._in_order(self.base.outlines(kind, parent), kind, parent)
+
+    def newest(self, kind: str, parent: str) -> Row | None:
+        """The one of them that was made last, or None; only that one is read whole."""
+        rows = self.outlines(kind, parent)
+        return self.get(kind, rows[-1].id) if rows else None
+
+    def _in_order(self, of_base: Iterable[Row], kind: str, parent: str) -> list[Row]:
+        rows = [row for row in of_base if (kind, row.id) not in self._rows]
         for id in self._names.get((kind, parent), {}).values():
             row = self._rows[kind, id]
             if row is not None:
@@ -221,14 +282,31 @@ class State:
         yield from self._names.get((kind, parent), {})
         yield from (name for id, name in self.base.names(kind, parent) if (kind, id) not in self._rows)
 
-    def containing(self, kind: str, text: str) -> Iterator[Row]:
-        """Those of one kind whose record contains a text: as JSON, and not in its metadata."""
-        for row in self.base.containing(kind, text):
+    def containing(self, kind: str, *texts: str) -> Iterator[Row]:
+        """Those of one kind whose record contains all these texts: as JSON, and not in its metadata."""
+        for row in self.base.containing(kind, *texts):
             if (kind, row.id) not in self._rows:
                 yield row
         for changed in self._rows.values():
-            if changed is not None and changed.kind == kind and text in _without_metadata(changed.record):
-                yield changed
+            if changed is not None and changed.kind == kind:
+                said = _without_metadata(changed.record)
+                if all(text in said for text in texts):
+                    yield changed
+
+    def referring(self, kind: str, field: str) -> Iterator[tuple[Row, list[str]]]:
+        """Those of one kind that have ids in a field, one or a list, each with these ids; the row perhaps an outline.
+
+        All of the kind are looked through: to ask for one record after another would be quadratic.
+        """
+        for row, ids in self.base.referring(kind, field):
+            if (kind, row.id) not in self._rows:
+                yield row, ids
+        for changed in self._rows.values():
+            if changed is not None and changed.kind == kind:
+                value = changed.fields.get(field)
+                ids = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+                if ids:
+                    yield changed, ids
 
     def overlay(self) -> Iterator[tuple[tuple[str, str], Row | None]]:
         """What changed since the base, by (kind, id); None = removed."""
@@ -255,6 +333,32 @@ class Draft(State):
         super().__init__(state.head, state.base)
         self._rows = dict(state._rows)
         self._names = {key: dict(names) for key, names in state._names.items()}
+        self._known: dict[tuple[str, str], Row | None] = {}
+        self._known_by_name: dict[tuple[str, str, str], Row] = {}
+
+    def get(self, kind: str, id: str) -> Row | None:
+        """The record of that kind and id, or None."""
+        key = (kind, id)
+        return self._known[key] if key in self._known and key not in self._rows else super().get(kind, id)
+
+    def outline(self, kind: str, id: str) -> Row | None:
+        """The record, perhaps with None for what it says, or None."""
+        key = (kind, id)
+        return self._known[key] if key in self._known and key not in self._rows else super().outline(kind, id)
+
+    def prefetch(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Read many records at once that will be looked up one by one."""
+        unknown: dict[tuple[str, str], Row | None] = {
+            key: None for key in keys if key not in self._rows and key not in self._known
+        }
+        for row in self.get_many(unknown):
+            unknown[row.kind, row.id] = row
+            self._known_by_name[row.kind, row.parent, row.name] = row
+        self._known |= unknown
+
+    def _find_in_base(self, kind: str, name: str, parent: str) -> Row | None:
+        known = self._known_by_name.get((kind, parent, name))
+        return known if known is not None else super()._find_in_base(kind, name, parent)
 
     def apply(self, change: Change | Event, stamp: Stamp) -> None:
         """Fold one change in, as made by the commit, event, time and actor of `stamp`."""
@@ -274,12 +378,15 @@ class Draft(State):
 
     def extend(self, entry: Entry) -> None:
         """Fold a whole entry in: the next one."""
+        if len(entry.events) >= MANY:
+            self.prefetch((event.kind, event.id) for event in entry.events)
         for event in entry.events:
             self.apply(event, event)
+        self._known, self._known_by_name = {}, {}  # a fold may go on for a million events
         self.head = entry.head
 
     def _put(self, row: Row) -> None:
-        old = self._outline(row.kind, row.id)
+        old = self.outline(row.kind, row.id)
         if old is not None:
             row = row._replace(created=old.created, created_at=old.created_at, created_by=old.created_by)
             if (old.parent, old.name) != (row.parent, row.name):
@@ -288,13 +395,10 @@ class Draft(State):
         self._names.setdefault((row.kind, row.parent), {})[row.name] = row.id
 
     def _remove(self, kind: str, id: str) -> None:
-        old = self._outline(kind, id)
+        old = self.outline(kind, id)
         if old is not None:
             self._rows[kind, id] = None
             self._free(old)
-
-    def _outline(self, kind: str, id: str) -> Row | None:
-        return self._rows[kind, id] if (kind, id) in self._rows else self.base.outline(kind, id)
 
     def _free(self, row: Row) -> None:
         names = self._names.get((row.kind, row.parent), {})

@@ -11,7 +11,7 @@ which earlier commits still show, are garbage collection's to condemn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 
 from localreg.errors import ConflictError, InvalidInputError
 from localreg.log import Row, State
@@ -31,13 +31,20 @@ def delete(changes: Changes, row: Row, *, force: bool) -> None:
     """
     if not isinstance(force, bool):  # "no" would be true
         raise InvalidInputError(f"force is {shown_value(force)}; write True or False")
-    blocking = list(_dependants(changes.draft, row))
+    dependants = _Dependants(changes.draft)
+    blocking = dependants.of(row)
     if blocking and not force:
         raise ConflictError(
-            f"{noun(row.kind)} {row.name!r} cannot be deleted: {listed([_told(each) for each in blocking])} depend on "
+            f"{noun(row.kind)} {row.name!r} cannot be deleted: {listed(list(map(_told, blocking)))} depend on "
             "it; delete those first, or pass force=True to delete them, too",
             code="has_dependants",
         )
+    _delete(changes, row, dependants)
+
+
+def _delete(changes: Changes, row: Row, dependants: _Dependants) -> None:
+    blocking = dependants.of(row)
+    changes.draft.prefetch((each.kind, each.id) for each in blocking)
     for each in blocking:
         newest = changes.draft.get(each.kind, each.id)  # gone already if it depended on another one of these, too
         if newest is None:
@@ -45,61 +52,72 @@ def delete(changes: Changes, row: Row, *, force: bool) -> None:
         if row.kind == "workflow" and each.kind == "model":
             _unbind(changes, newest)
         else:
-            delete(changes, newest, force=True)
-    for part in _parts(changes.draft, row):
+            _delete(changes, newest, dependants)
+    for part in changes.draft.children(f"{row.kind}_version", row.id) if row.kind in HAVE_PARTS else ():
         changes.delete(part)
     changes.delete(row)
 
 
-def _parts(state: State, row: Row) -> list[Row]:
-    return state.children(f"{row.kind}_version", row.id) if row.kind in ("test_case", "test_suite") else []
+HAVE_PARTS = ("test_case", "test_suite")
+"""Kinds whose versions are parts of them."""
 
 
-def _dependants(state: State, row: Row) -> Iterable[Row]:
-    """What was made of a record, the latest last."""
-    find = _DEPENDANTS.get(row.kind)
-    return find(state, row) if find else ()
+class _Dependants:
+    """What was made of records, for one deletion with all that it takes along.
+
+    Nothing is read whole, and what refers to a record without lying within it is looked for once, among all of its
+    kind, and not again for each record that goes. What has gone since is still told.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._indexes: dict[tuple[str, str, str], dict[str, list[Row]]] = {}
+
+    def of(self, row: Row) -> list[Row]:
+        """Outlines of what was made of a record, the latest last."""
+        match row.kind:
+            case "model":
+                return self._state.outlines("model_version", row.id)
+            case "model_version":
+                aliases = self._index("alias", "version", within=row.parent).get(row.id, [])
+                return [*aliases, *self._state.outlines("test_run", row.id)]
+            case "test_case":
+                holding = self._referring("test_suite_version", "test_cases", self._parts(row))
+                suites = (self._state.outline("test_suite", id) for id in {version.parent for version in holding})
+                return _in_order(suite for suite in suites if suite is not None)
+            case "test_suite":
+                return self._referring("test_run", "test_suite_version", self._parts(row))
+            case "workflow":
+                kinds = ("test_suite", "test_case", "model")
+                return [each for kind in kinds for each in self._referring(kind, "workflow", [row.id])]
+            case _:
+                return []
+
+    def _parts(self, row: Row) -> list[str]:
+        return [part.id for part in self._state.outlines(f"{row.kind}_version", row.id)]
+
+    def _referring(self, kind: str, field: str, ids: Iterable[str]) -> list[Row]:
+        index = self._index(kind, field)
+        return _in_order({row.id: row for id in ids for row in index.get(id, ())}.values())
+
+    def _index(self, kind: str, field: str, *, within: str | None = None) -> dict[str, list[Row]]:
+        """All of one kind by the ids in a field, or those of one parent alone."""
+        key = (kind, field, within or "")
+        if key not in self._indexes:
+            pairs = (
+                self._state.referring(kind, field)
+                if within is None
+                else ((row, [str(row.fields.get(field))]) for row in self._state.children(kind, within))
+            )
+            index = self._indexes[key] = {}
+            for row, ids in pairs:
+                for id in ids:
+                    index.setdefault(id, []).append(row)
+        return self._indexes[key]
 
 
-def _of_model(state: State, model: Row) -> Iterator[Row]:
-    yield from state.children("model_version", model.id)
-
-
-def _of_version(state: State, version: Row) -> Iterator[Row]:
-    yield from (row for row in state.children("alias", version.parent) if row.fields.get("version") == version.id)
-    yield from state.children("test_run", version.id)
-
-
-def _of_test_case(state: State, case: Row) -> Iterator[Row]:
-    versions = {row.id for row in _parts(state, case)}
-    for suite in state.children("test_suite"):
-        if any(versions.intersection(_test_cases(row)) for row in _parts(state, suite)):
-            yield suite
-
-
-def _test_cases(suite_version: Row) -> list[str]:
-    ids = suite_version.fields.get("test_cases")
-    return [str(id) for id in ids] if isinstance(ids, list) else []
-
-
-def _of_test_suite(state: State, suite: Row) -> Iterator[Row]:
-    versions = {row.id for row in _parts(state, suite)}
-    runs = (row for row in state.rows("test_run") if row.fields.get("test_suite_version") in versions)
-    yield from sorted(runs, key=lambda row: row.created)
-
-
-def _of_workflow(state: State, workflow: Row) -> Iterator[Row]:
-    for kind in ("test_suite", "test_case", "model"):
-        yield from (row for row in state.children(kind) if row.fields.get("workflow") == workflow.id)
-
-
-_DEPENDANTS: Mapping[str, Callable[[State, Row], Iterator[Row]]] = {
-    "model": _of_model,
-    "model_version": _of_version,
-    "test_case": _of_test_case,
-    "test_suite": _of_test_suite,
-    "workflow": _of_workflow,
-}
+def _in_order(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row.created, row.name))
 
 
 def _unbind(changes: Changes, model: Row) -> None:

@@ -110,9 +110,9 @@ def get_version(session: Session, reference: str | Model | ModelVersion) -> Mode
 
 def ensure_version(changes: Changes, model: Row) -> ModelVersionRecord:
     """The model's newest version; version `1`, made here, if it has none."""
-    versions = changes.draft.children("model_version", model.id)
-    if versions:
-        return versions[-1].load(ModelVersionRecord)
+    newest = changes.draft.newest("model_version", model.id)
+    if newest is not None:
+        return newest.load(ModelVersionRecord)
     record = ModelVersionRecord(id=changes.new_id("model_version", model.id), name="1", model=model.id)
     changes.create(record)
     return record
@@ -127,17 +127,24 @@ def _newest(model: Model) -> ModelVersion:
 
 def _no_model(session: Session, name: str) -> NotFoundError:
     state = session.state()
-    for former, _ in split_reference(name):
-        renamed = [row for row in state.containing("model", quoted(former)) if former in _former_names(row)]
-        if renamed:
-            newest = max(renamed, key=lambda row: row.updated)
-            return NotFoundError(
-                f"no model {former!r} in {session.namespace!r}: it is now called {newest.name!r}", code="renamed"
-            )
+    # The first way to read the name counts. All begin as the shortest does: one look finds whoever had any of them.
+    ways = {former: number for number, (former, _) in enumerate(split_reference(name))}
+    shortest = quoted(min(ways, key=len))
+    beginning = shortest if len(ways) == 1 else shortest[:-1]
+    renamed = [
+        (-ways[former], row.updated, former, row.name)
+        for row in state.containing("model", '"former_names":["', beginning)
+        for former in _former_names(row)
+        if former in ways
+    ]
+    if renamed:
+        _, _, former, newest = max(renamed)
+        message = f"no model {former!r} in {session.namespace!r}: it is now called {newest!r}"
+        return NotFoundError(message, code="renamed")
     hint = did_you_mean(name, state.names("model"))
     return NotFoundError(f"no model {name!r} in namespace {session.namespace!r}{hint}")
 
 
-def _former_names(row: Row) -> list[object]:
+def _former_names(row: Row) -> list[str]:
     names = row.fields.get("former_names")
-    return [*names] if isinstance(names, list) else []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

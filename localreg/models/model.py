@@ -260,13 +260,15 @@ class Model(Handle[ModelRecord]):
         """All versions, in order of creation."""
         state = self._session.state()
         self._row(state)
-        return [ModelVersion(self._session, row.id) for row in state.children("model_version", self._id)]
+        return [ModelVersion(self._session, row.id) for row in state.outlines("model_version", self._id)]
 
     @property
     def latest_version(self) -> ModelVersion | None:
         """The version that was made last; None if there is none yet."""
-        versions = self.versions()
-        return versions[-1] if versions else None
+        state = self._session.state()
+        self._row(state)
+        newest = state.newest("model_version", self._id)
+        return None if newest is None else ModelVersion(self._session, newest.id)
 
     def version(self, version: str | int) -> ModelVersion:
         """The version of that name.
@@ -346,7 +348,7 @@ class Model(Handle[ModelRecord]):
     def _find_version(self, state: State, version: str) -> Row:
         row = state.find("model_version", version, self._id)
         if row is None:
-            names = [row.name for row in state.children("model_version", self._id)]
+            names = [row.name for row in state.outlines("model_version", self._id)]
             have = f"it has {listed([repr(name) for name in names])}" if names else "it has no version yet"
             raise NotFoundError(f"model {self._row(state).name!r} has no version {version!r}; {have}")
         return row
@@ -355,7 +357,7 @@ class Model(Handle[ModelRecord]):
         alias = check_alias(alias)
         row = state.find("alias", alias, self._id)
         if row is None:
-            hint = did_you_mean(alias, [row.name for row in state.children("alias", self._id)])
+            hint = did_you_mean(alias, [row.name for row in state.outlines("alias", self._id)])
             raise NotFoundError(f"model {self._row(state).name!r} has no alias {alias!r}{hint}")
         return row
 

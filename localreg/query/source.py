@@ -6,12 +6,13 @@ Files are read by DuckDB itself through native paths; what the snapshot does not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from localreg.arrow import array
-from localreg.canonical import JsonObject
+from localreg.canonical import JsonObject, quoted
 from localreg.errors import IntegrityError, NotFoundError
 from localreg.log import PastEvents, Row, State
 from localreg.log.history import events_table
@@ -71,12 +72,13 @@ class Source:
         self.store = store
         self.schema = schema
         self._events = events
+        self._live_parts: dict[str, list[dict[str, Any]]] = {}
 
     def files(self, tables: Iterable[str], layers: list[Path]) -> Files:
         """What some documented tables read, over layers from `state.base.files()`."""
         bulk = BULK.keys() & set(tables)
         events = self._events() if "audit_events" in tables else PastEvents(0, [], [])
-        parts = [part for part in self._parts() if part["table"] in bulk] if bulk else []
+        parts = [part for table in sorted(bulk) for part in self._parts(table)]
         native = self._native([part["path"] for part in parts])
         return Files(layers, events, [{**part, "file": file} for part, file in zip(parts, native, strict=True)])
 
@@ -180,16 +182,28 @@ class Source:
 
     # --- bulk rows --------------------------------------------------------------------------------------------------
 
-    def _parts(self) -> list[dict[str, Any]]:
-        """The live bulk files, each with what its rows belong to."""
-        rows = sorted(self.state.rows("file"), key=lambda row: row.created)
-        return [self._part(row) for row in rows if row.fields.get("table") in BULK and self._has_owner(row)]
+    def _parts(self, table: str) -> list[dict[str, Any]]:
+        """The live bulk files of one table, each with what its rows belong to; found once.
 
-    def _has_owner(self, row: Row) -> bool:
-        """Whether the record that a part belongs to is there: deletion leaves the files to garbage collection."""
-        return self.state.get(BULK[str(row.fields["table"])].owner, row.parent) is not None
+        Those whose owner is gone are left out: deletion leaves the files to garbage collection.
+        """
+        if table not in self._live_parts:
+            holding = self.state.containing("file", f'"table":{quoted(table)}')
+            rows = sorted((row for row in holding if row.fields["table"] == table), key=lambda row: row.created)
+            owners = {
+                owner.id: owner for owner in self.state.get_many({(BULK[table].owner, row.parent) for row in rows})
+            }
+            look = cache(self.state.get)
+            self._live_parts[table] = [
+                self._part(row, owners[row.parent], look) for row in rows if row.parent in owners
+            ]
+        return self._live_parts[table]
 
-    def _part(self, row: Row) -> dict[str, Any]:
+    def _part(self, row: Row, owner: Row, look: Callable[[str, str], Row | None]) -> dict[str, Any]:
+        def name_of(kind: str, id: object) -> str | None:
+            found = look(kind, str(id))
+            return found.name if found is not None else None
+
         fields = row.fields
         details = cast(JsonObject, fields.get("details", {}))
         part: dict[str, Any] = {
@@ -198,25 +212,18 @@ class Source:
             "owner": fields["owner"],
             "namespace": self.namespace,
             "workflow_id": details["workflow"],
-            "workflow": self._name_of("workflow", details["workflow"]),
+            "workflow": name_of("workflow", details["workflow"]),
             "first": details["first"],
             "staged_first": details["staged_first"],
         }
-        owner = str(fields["owner"])
         if fields["table"] == "ground_truths":
-            version = self.state.get("test_case_version", owner)
-            part["version"] = int(version.name) if version else None
-            part["test_case"] = self._name_of("test_case", version.parent if version else "")
+            part["version"] = int(owner.name)
+            part["test_case"] = name_of("test_case", owner.parent)
         elif fields["table"] == "inferences":
-            run = self.state.get("test_run", owner)
-            version = self.state.get("model_version", run.parent if run else "")
+            version = look("model_version", owner.parent)
             part["model_version"] = version.name if version else None
-            part["model"] = self._name_of("model", version.parent if version else "")
+            part["model"] = name_of("model", version.parent if version else "")
         return part
-
-    def _name_of(self, kind: str, id: object) -> str | None:
-        row = self.state.get(kind, str(id))
-        return row.name if row is not None else None
 
     def _native(self, paths: list[str]) -> list[str]:
         """Native paths of files, fetched several at once where they lie behind a network."""

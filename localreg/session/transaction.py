@@ -93,8 +93,10 @@ transactions: ContextVar[tuple[Transaction, ...]] = ContextVar("localreg_transac
 
 def refuse_overlap(prepared: Changes, newest: State) -> None:
     """Raise `ConflictError` if a record that a transaction found and changed is another by now."""
+    keys = {(change.kind, change.id) for change in prepared.made}
+    before, now = ({(row.kind, row.id): row for row in state.get_many(keys)} for state in (prepared.before, newest))
     for change in prepared.made:
-        ours, theirs = prepared.before.get(change.kind, change.id), newest.get(change.kind, change.id)
+        ours, theirs = (rows.get((change.kind, change.id)) for rows in (before, now))
         if ours is not None and (theirs is None or theirs.updated != ours.updated):
             raise _conflict(change.kind, change.name)
 

@@ -114,7 +114,7 @@ class TestRun:
 
     def _newest_version(self, state: State) -> str | None:
         """Id of the model version that is run: the newest now; None if there is none, and the run makes it."""
-        versions = state.children("model_version", self.model.id)
+        versions = state.outlines("model_version", self.model.id)
         return versions[-1].id if versions else None
 
     def _infer(self, state: State, version: str | None) -> tuple[np.ndarray, pa.Array]:
