@@ -1,7 +1,8 @@
-"""Arrow arrays from Python values, without loading pandas.
+"""Between Arrow and Python without loading pandas.
 
-`pyarrow.array` imports pandas, where that is installed, to see whether it was given something of it: a fifth of a
-second, which a command at a prompt would wait for in vain.
+Where it is installed, pyarrow imports pandas for `array`, `scalar`, `to_numpy`, `group_by`, `parquet.read_table` and
+comparisons with a value, to see whether it was given something of it: a fifth of a second, for which a command at a
+prompt, or the commit that writes a snapshot, would wait in vain.
 """
 
 from __future__ import annotations
@@ -11,28 +12,39 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["array"]
+__all__ = ["array", "numbers"]
 
-FEW = 10_000
-"""Values up to which they are appended one by one, at half a microsecond each."""
+FEW = 100_000
+"""Texts up to which they are appended one by one, at half a microsecond each."""
 
 
-def array(values: Sequence[object], type: pa.DataType) -> pa.Array:
+def array(values: Sequence[object] | npt.NDArray[Any], type: pa.DataType) -> pa.Array:
     """An array of texts, 64-bit integers or booleans; None is null among texts alone."""
     import pyarrow as pa
 
-    if "pandas" in sys.modules or len(values) > FEW:
+    if "pandas" in sys.modules:
         return pa.array(values, type)
     if type == pa.string():
+        if len(values) > FEW:
+            return pa.array(values, type)
         builder = pa.lib.StringBuilder()
         builder.append_values(values)
         return builder.finish()
     import numpy as np
 
-    numbers: Any = np.fromiter(values, np.int64, len(values))
+    dtype: Any = np.uint64 if type == pa.uint64() else np.int64
+    numbers = values if isinstance(values, np.ndarray) else np.fromiter(values, dtype, len(values))
     if type == pa.bool_():
-        bits = np.packbits(numbers.astype(np.bool_), bitorder="little")
-        return pa.Array.from_buffers(type, len(values), [None, pa.py_buffer(bits)])
+        numbers = np.packbits(numbers.astype(np.bool_), bitorder="little")
     return pa.Array.from_buffers(type, len(values), [None, pa.py_buffer(numbers)])
+
+
+def numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """A column of numbers without nulls."""
+    import numpy as np
+
+    chunks = [np.from_dlpack(chunk) for chunk in column.chunks if len(chunk)]
+    return np.concatenate(chunks) if chunks else np.zeros(0, np.dtype(str(column.type)))

@@ -17,9 +17,10 @@ from hashlib import sha256
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from localreg.arrow import array
+from localreg.arrow import array, numbers
 from localreg.canonical import JsonObject, canonical, parse
-from localreg.errors import FormatError, LocalregError, StorageError
+from localreg.errors import FormatError, LocalregError
+from localreg.log.caches import given_up
 from localreg.log.entry import Entry, Event, Head
 from localreg.records.files import FilePointer
 
@@ -127,7 +128,7 @@ class History:
         import numpy as np
 
         table, opened = self._table(segment)
-        commits = table["commit"].to_numpy()
+        commits = numbers(table["commit"])
         begin = int(np.searchsorted(commits, after, side="right"))
         time = max([opened.before.time, *table["time"][:begin].to_pylist()])
         for _, group in groupby(_events(table.slice(begin)), key=lambda event: event.commit):
@@ -175,7 +176,8 @@ class History:
         data = self._data(segment)
         opened = self._opened(segment, data)
         try:
-            return pq.read_table(pa.BufferReader(data), columns=list(COLUMNS), use_threads=False), opened
+            with pq.ParquetFile(pa.BufferReader(data)) as file:
+                return file.read(list(COLUMNS), use_threads=False), opened
         except (pa.ArrowException, OSError) as error:
             raise _damaged(segment) from error
 
@@ -220,9 +222,7 @@ class History:
         self.store.put(path, data)
         if any(self.store.size(merged.path) is None for merged in cover[stays:]):  # a redaction forbids their rows
             self.store.delete(path)
-            raise StorageError(
-                f"{path} was given up: what it was made from was deleted meanwhile; nothing depends on it"
-            )
+            raise given_up(path)
         return [*cover[:stays], Segment(first, after.commit, events, path)]
 
     def _file(self, table: pa.Table, before: Head, after: Head) -> bytes:

@@ -23,6 +23,7 @@ from enum import Enum
 from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from localreg.arrow import array
 from localreg.canonical import JsonObject, parse
 from localreg.errors import FormatError, LocalregError
 from localreg.log.entry import Head
@@ -46,6 +47,7 @@ __all__ = [
     "DamagedLayerError",
     "Group",
     "Layer",
+    "Matches",
     "Removed",
     "footer_digest",
     "id_key",
@@ -141,6 +143,18 @@ def name_key(kind: str, parent: str, name: str) -> int:
 
 def _key(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+
+
+class Matches(NamedTuple):
+    """Rows that a look-up by hashes found.
+
+    Attributes:
+        numbers: which rows of the layer, ascending.
+        places: for each, the place of what it was looked up by.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
 
 
 class Layer:
@@ -240,14 +254,15 @@ class Layer:
     def get_many(self, keys: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], Row | Removed]]:
         """`get`, of many (kind, id) at once, as far as this layer says: each row group is decoded once."""
         import numpy as np
+        import pyarrow as pa
 
         wanted = set(keys)
         hashes = np.fromiter((id_key(*key) for key in wanted), np.uint64, len(wanted))
-        numbers = np.unique(self.matches(hashes)[0])
+        numbers = np.unique(self.matches(hashes).numbers)
         for place, group in enumerate(self.groups):
             begin, end = np.searchsorted(numbers, [group.first, group.first + group.rows])
             if begin < end:
-                few = self.table(place).take(numbers[begin:end] - group.first)
+                few = self.table(place).take(array(numbers[begin:end] - group.first, pa.int64()))
                 for row, removed in _all_rows(few):
                     if (row.kind, row.id) in wanted:
                         yield (row.kind, row.id), REMOVED if removed else row
@@ -260,10 +275,12 @@ class Layer:
         """All of one kind within one parent, without those that are gone."""
         for number, group in enumerate(self.groups):
             if group.kind == kind and group.lowest[0] <= parent <= group.highest[0]:
+                import pyarrow as pa
                 import pyarrow.compute as pc  # not for kinds that there are none of: each opening asks for one
 
                 table = self._decoded_group(number, columns)
-                yield from _rows(table.filter(pc.equal(table["parent"], parent)), columns)
+                within = pc.is_in(table["parent"], array([parent], pa.string()))
+                yield from _rows(table.filter(within), columns)
 
     def names(self, kind: str, parent: str) -> Iterator[tuple[str, str]]:
         """(id, name) of all of one kind within one parent, without those that are gone."""
@@ -283,7 +300,7 @@ class Layer:
         for number, group in enumerate(self.groups):
             if group.kind == kind:
                 records = _plain(self._columns(number, ("record",)))["record"]
-                found = pa.array(range(group.rows), pa.int64())
+                found = array(range(group.rows), pa.int64())
                 for text in texts:
                     found = found.filter(pc.match_substring(records.take(found), text).combine_chunks())
                 if len(found):
@@ -380,11 +397,8 @@ class Layer:
         held = self._index()[0]
         return np.searchsorted(held, keys, side="right") > np.searchsorted(held, keys, side="left")
 
-    def matches(self, keys: Keys) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Rows whose (kind, id) may be among the given ones: their numbers, ascending, and each one's place in `keys`.
-
-        Only the hashes are compared.
-        """
+    def matches(self, keys: Keys) -> Matches:
+        """Rows whose (kind, id) may be among the given ones: only the hashes are compared."""
         import numpy as np
 
         id_keys, _, id_rows, _ = self._index()
@@ -394,7 +408,7 @@ class Layer:
         within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = id_rows[np.repeat(begin, counts) + within].astype(np.int64)
         order = np.argsort(rows, kind="stable")
-        return rows[order], places[order]
+        return Matches(rows[order], places[order])
 
     def check_rows(self) -> None:
         """Compare the rows with their digest, for a reader that does not look at the checksums of pages.

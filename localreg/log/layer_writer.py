@@ -12,9 +12,9 @@ from io import BytesIO
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from localreg.arrow import array
+from localreg.arrow import array, numbers
 from localreg.canonical import JsonObject, JsonValue, canonical
-from localreg.log.layer import COLUMNS, JSON_COLUMNS, LAYOUT, Group, Layer, id_key, name_key, schema
+from localreg.log.layer import COLUMNS, JSON_COLUMNS, LAYOUT, Group, Layer, Matches, id_key, name_key, schema
 from localreg.log.state import Row
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    Matches = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 __all__ = ["as_json", "changes_table", "merged_bytes", "rows_table"]
 
@@ -88,7 +87,7 @@ def changes_table(changes: Iterable[tuple[tuple[str, str], Row | None]]) -> pa.T
     import pyarrow as pa
 
     put = [row if row is not None else _gone(kind, id) for (kind, id), row in changes]
-    gone = pa.array([row.created == (0, 0) for row in put], pa.bool_())
+    gone = array([row.created == (0, 0) for row in put], pa.bool_())
     table = rows_table(put)
     table = table.set_column(COLUMNS.index("removed"), "removed", gone)
     ids = np.array([id_key(row.kind, row.id) for row in put], np.uint64)
@@ -125,7 +124,7 @@ def _with_keys(table: pa.Table, ids: npt.NDArray[np.uint64], names: npt.NDArray[
     import pyarrow as pa
 
     for column, keys in zip(KEYS, (ids, names), strict=True):
-        table = table.append_column(column, pa.array(keys, pa.uint64()))
+        table = table.append_column(column, array(keys, pa.uint64()))
     return table
 
 
@@ -134,7 +133,7 @@ def _all_of(layer: Layer) -> pa.Table:
     import pyarrow as pa
 
     tables = [layer.table(number) for number in range(len(layer.groups))]
-    return _with_keys(pa.concat_tables(tables or [schema().empty_table()]), *layer.keys())
+    return _with_keys(pa.concat_tables(tables or [rows_table([])]), *layer.keys())
 
 
 def _newest(older: Sequence[pa.Table], changes: pa.Table) -> pa.Table:
@@ -143,9 +142,10 @@ def _newest(older: Sequence[pa.Table], changes: pa.Table) -> pa.Table:
 
     table = pa.concat_tables([changes, *reversed(older)])
     if older:
-        numbered = table.select(["kind", "id"]).append_column("number", pa.array(range(table.num_rows), pa.int64()))
-        first = numbered.group_by(["kind", "id"], use_threads=False).aggregate([("number", "min")])
-        table = table.take(first["number_min"])
+        first: dict[tuple[str, str], int] = {}
+        for number, key in enumerate(zip(table["kind"].to_pylist(), table["id"].to_pylist(), strict=True)):
+            first.setdefault(key, number)
+        table = table.take(array([*first.values()], pa.int64()))
     return _sorted(table)
 
 
@@ -161,7 +161,7 @@ def _merged(target: Layer | None, upper: pa.Table) -> Iterator[tuple[str, pa.Tab
     keys = list(zip(*(upper[column].to_pylist() for column in ("kind", "parent", "name")), strict=True))
     position = 0
     if target is not None:
-        matches = target.matches(upper["id_key"].to_numpy())
+        matches = target.matches(numbers(upper["id_key"]))
         ids, names = target.keys()
         for number, group in enumerate(target.groups):
             begin = position
@@ -190,18 +190,20 @@ def _without(table: pa.Table, group: Group, matches: Matches, upper: pa.Table) -
     """A row group without what `upper` says anew: the hashes gave the candidates, the rows themselves decide."""
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    numbers, places = matches
-    begin, end = np.searchsorted(numbers, [group.first, group.first + group.rows])
+    begin, end = np.searchsorted(matches.numbers, [group.first, group.first + group.rows])
     if begin == end:
         return table
-    rows = numbers[begin:end] - group.first
-    said = upper.select(["kind", "id"]).take(places[begin:end])
-    same = pc.and_(pc.equal(table["id"].take(rows), said["id"]), pc.equal(said["kind"], group.kind))
+    rows = matches.numbers[begin:end] - group.first
+    said = upper.select(["kind", "id"]).take(array(matches.places[begin:end], pa.int64()))
+    ids = table["id"].take(array(rows, pa.int64()))
+    same = [
+        (kind, new) == (group.kind, old)
+        for kind, new, old in zip(*(column.to_pylist() for column in (said["kind"], said["id"], ids)), strict=True)
+    ]
     stays = np.ones(table.num_rows, np.bool_)
-    stays[rows[same.to_numpy()]] = False
-    return table.filter(pa.array(stays))
+    stays[rows[same]] = False
+    return table.filter(array(stays, pa.bool_()))
 
 
 def _relative_to(table: pa.Table, below: Sequence[Layer]) -> pa.Table:
@@ -211,10 +213,10 @@ def _relative_to(table: pa.Table, below: Sequence[Layer]) -> pa.Table:
     import pyarrow.compute as pc
 
     replaces = np.zeros(table.num_rows, np.bool_)
-    keys = table["id_key"].to_numpy()
+    keys = numbers(table["id_key"])
     for layer in below:
         replaces |= layer.holding(keys)
-    column = pa.array(replaces, pa.bool_())
+    column = array(replaces, pa.bool_())
     table = table.set_column(table.column_names.index("replaces"), "replaces", column)
     return table.filter(pc.or_(pc.invert(table["removed"]), column))
 
@@ -228,7 +230,7 @@ class _LayerWriter:
         self._sink = BytesIO()
         self._parquet = pq.ParquetWriter(
             self._sink,
-            as_json(schema().empty_table()).schema,
+            as_json(rows_table([])).schema,
             compression="zstd",
             use_dictionary=[column for column in COLUMNS if column not in UNIQUE],
             write_page_checksum=True,
@@ -269,7 +271,7 @@ class _LayerWriter:
         self._groups.append([self._kind, self._rows, table.num_rows, *bounds])
         self._rows += table.num_rows
         for keys, column in zip(self._keys, KEYS, strict=True):
-            keys.append(table[column].to_numpy())
+            keys.append(numbers(table[column]))
         self._parquet.write_table(as_json(table.select(COLUMNS)), row_group_size=table.num_rows)
 
     def finish(self, meta: JsonObject) -> bytes:

@@ -22,6 +22,7 @@ from localreg.errors import (
     UnknownOutcomeError,
 )
 from localreg.log import snapshot
+from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, now, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
@@ -459,8 +460,9 @@ class Log:
         except Exception as error:  # whatever it is, the commit stands, and must not be made again
             import logging
 
+            level = logging.DEBUG if getattr(error, "code", None) == GIVEN_UP else logging.WARNING
             where = self.name_of(f"commit {commit}")
-            logging.getLogger("localreg").warning("no snapshot at %s: %s", where, error)
+            logging.getLogger("localreg").log(level, "no snapshot at %s: %s", where, error)
         return state
 
     def write_snapshot(self, state: State) -> State:

@@ -16,7 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from localreg.canonical import canonical, parse
-from localreg.errors import LocalregError, StorageError
+from localreg.errors import LocalregError
+from localreg.log.caches import given_up
 from localreg.log.layer import REMOVED, DamagedLayerError, Layer, Removed, footer_digest, layer_commit
 from localreg.log.state import Row, State
 
@@ -224,15 +225,11 @@ def save(store: Store, origin: str, state: State, rebuild: Rebuild) -> State:
     store.put(path, data)
     if any(store.size(layer.path) is None for layer in layers):  # a redaction came in between, and forbids their rows
         store.delete(path)
-        raise _given_up(path)
+        raise given_up(path)
     store.put(HINT, canonical({"path": path}).encode())
     layer = Layer(path, store.local_file(path), origin=origin)
     _clean_up(store, layer)
     return State(state.head, LayeredBase([*below, layer], rebuild))
-
-
-def _given_up(path: str) -> StorageError:
-    return StorageError(f"{path} was given up: what it was made from was deleted meanwhile; nothing depends on it")
 
 
 def _sound_layers(store: Store, state: State) -> tuple[Layer, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from localreg.arrow import array
 from localreg.errors import StorageError
 from localreg.query import Result
 from localreg.storage import FileSize, Store
@@ -82,4 +83,5 @@ def _table(rows: Iterator[Usage]) -> pa.Table:
 
     columns = zip(*rows, strict=True)
     kinds = {"namespace": pa.string(), "what": pa.string(), "files": pa.int64(), "bytes": pa.int64()}
-    return pa.table({name: pa.array(values, kind) for (name, kind), values in zip(kinds.items(), columns, strict=True)})
+    arrays = [array(values, kind) for kind, values in zip(kinds.values(), columns, strict=True)]
+    return pa.Table.from_arrays(arrays, names=list(kinds))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -275,6 +277,51 @@ def test_a_merge_is_given_up_when_its_sources_vanish_meanwhile(log: Log, monkeyp
     with pytest.raises(StorageError, match="given up"):
         log.write_snapshot(newer)
     assert snapshot.paths(log.store) == []
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_snapshot_that_another_writer_outran_is_no_warning(
+    log: Log, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = grown_from(log, grown(log, 4), 3)
+    assert state.base.commit == 4
+    put = log.store.put
+
+    def outrun(path: str, data: bytes) -> None:
+        for old in snapshot.paths(log.store):
+            log.store.delete(old)
+        put(path, data)
+
+    monkeypatch.setattr(log.store, "put", outrun)
+    caplog.set_level(logging.INFO)
+    assert grown_from(log, state, 1).base.commit == 4
+    assert caplog.text == ""
+
+
+WITHOUT_PANDAS = """
+import sys, localreg
+registry = localreg.open(sys.argv[1])
+for number in range(500):
+    registry.create_model(f"m{number}", metadata={"n": number})
+with registry.transaction():
+    for number in range(100):
+        registry.get_model(f"m{number}").update(metadata={"n": -number})
+registry.get_model("m400").delete()
+registry.snapshot()
+again = localreg.open(sys.argv[1], read_only=True)
+assert again.get_model("m7").metadata == {"n": -7}
+assert again.find_model("m400") is None
+assert again.at(commit=450).find_model("m400") is not None
+assert len(again.diff(500).changed) == 99
+print("pandas" in sys.modules, "pyarrow.dataset" in sys.modules)
+"""
+
+
+def test_neither_commits_nor_snapshots_load_pandas(tmp_path: Path) -> None:
+    """The writer of the first snapshot would wait for it, a few hundred times as long as for any other commit."""
+    command = [sys.executable, "-c", WITHOUT_PANDAS, str(tmp_path / "registry")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False False\n", "")
 
 
 # --- history ----------------------------------------------------------------------------------------------------------
