@@ -52,8 +52,7 @@ class Answer(Protocol):
 def show(answer: Answer, format: Format) -> None:
     """Write an answer to stdout."""
     if format is Format.TABLE:
-        for line in answer.lines():
-            print(line)
+        print("\n".join(answer.lines()))  # at once: where stdout is not buffered, each line would be a system call
     elif format is Format.JSON:
         _write_json(answer.json())
     else:
