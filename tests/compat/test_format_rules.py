@@ -17,18 +17,9 @@ from localreg.log.state import State, fold
 from localreg.records.files import FilePointer
 from localreg.session import Changes
 from localreg.storage import MemoryStore
-from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow
+from localreg.workflow import GroundTruth, define_workflow
 from tests.compat.independent_reader import Namespace
-
-
-@dataclass(frozen=True)
-class Picture(TestSample):
-    number: int
-
-
-@dataclass(frozen=True)
-class Truth(GroundTruth):
-    label: str
+from tests.pictures import Guess, Picture, TestCase, Truth
 
 
 @dataclass(frozen=True)
@@ -40,14 +31,6 @@ class NoTruth(GroundTruth):
 class NotedTruth(GroundTruth):
     label: str
     metadata: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Guess(Inference):
-    label: str
-
-
-TestCase = define_workflow("pictures", Picture, Truth, Guess)[1]
 
 
 def pairs(*numbers: int) -> list[tuple[Picture, Truth]]:

@@ -14,30 +14,13 @@ from localreg.log import State
 from localreg.session import Session
 from localreg.session.location import open_or_make
 from localreg.storage import Store
-from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+from localreg.workflow import test
+from tests.pictures import Guess, Picture, TestCase, TestSuite, Truth, TypedModel
 
 __all__ = ["SCENARIOS", "Scenario", "Step", "open_at", "upload_and_run", "view"]
 
 Step: TypeAlias = Callable[[Registry], object]
 """One call of the public API: one commit."""
-
-
-@dataclass(frozen=True)
-class Picture(TestSample):
-    number: int
-
-
-@dataclass(frozen=True)
-class Truth(GroundTruth):
-    label: str
-
-
-@dataclass(frozen=True)
-class Guess(Inference):
-    label: str
-
-
-_, TestCase, TestSuite, TypedModel = define_workflow("pictures", Picture, Truth, Guess)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from localreg.log.state import Row, State
 from localreg.log.verify import Problem
 from localreg.names import new_id
 from localreg.records.files import FilePointer
-from tests.crash.scenarios import Picture, TestCase, Truth, upload_and_run, view
+from tests.crash.scenarios import upload_and_run, view
+from tests.pictures import Picture, TestCase, Truth
 from tests.users import open_folder, without_privileges
 
 COMMITS = 5

@@ -14,8 +14,8 @@ import pytest
 import localreg
 from localreg import LocalregError, Registry, UnknownOutcomeError
 from localreg.storage import remote
-from tests.crash.scenarios import Picture, TestCase, Truth
 from tests.crash.wire import Fault, Wire
+from tests.pictures import Picture, TestCase, Truth
 from tests.remote import Server, options
 
 PATIENCE_S = 0.5

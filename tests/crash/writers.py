@@ -13,7 +13,8 @@ import os
 import sys
 
 import localreg
-from tests.crash.scenarios import SCENARIOS, Picture, TestCase, Truth
+from tests.crash.scenarios import SCENARIOS
+from tests.pictures import Picture, TestCase, Truth
 
 
 def acknowledge(*names: str) -> None:

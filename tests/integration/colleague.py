@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -16,25 +15,8 @@ import localreg
 from localreg import Registry
 from localreg.log.log import SNAPSHOT_EVERY
 from localreg.storage import LocalStore
-from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
-
-
-@dataclass(frozen=True)
-class Picture(TestSample):
-    number: int
-
-
-@dataclass(frozen=True)
-class Truth(GroundTruth):
-    label: str
-
-
-@dataclass(frozen=True)
-class Guess(Inference):
-    label: str
-
-
-_, TestCase, TestSuite, TypedModel = define_workflow("pictures", Picture, Truth, Guess)
+from localreg.workflow import test
+from tests.pictures import Guess, Picture, TestCase, TestSuite, Truth, TypedModel
 
 
 def work(registry: Registry, name: str) -> None:
