@@ -20,13 +20,16 @@ import weakref
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from hashlib import blake2b, sha256
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from localreg.arrow import array
 from localreg.canonical import JsonObject, parse
 from localreg.errors import FormatError, LocalregError
+from localreg.log.caches import damaged_layer
 from localreg.log.entry import Head
+from localreg.log.layer_index import LayerIndex, id_key
+from localreg.log.layer_rows import COLUMNS, OUTLINE, all_rows, plain, rows, schema
 from localreg.log.state import Row
 
 if TYPE_CHECKING:
@@ -39,61 +42,18 @@ if TYPE_CHECKING:
 
     Keys = npt.NDArray[np.uint64]
 
-__all__ = [
-    "COLUMNS",
-    "JSON_COLUMNS",
-    "LAYOUT",
-    "REMOVED",
-    "DamagedLayerError",
-    "Group",
-    "Layer",
-    "Matches",
-    "Removed",
-    "footer_digest",
-    "id_key",
-    "layer_commit",
-    "name_key",
-    "schema",
-]
+__all__ = ["LAYOUT", "REMOVED", "Group", "Layer", "Removed", "footer_digest", "layer_commit"]
 
 LAYOUT = 2
 """Snapshot files of another layout are passed over and rebuilt."""
 
-COLUMNS = (
-    "kind",
-    "parent",
-    "name",
-    "id",
-    "record",
-    "metadata",
-    "created_commit",
-    "created_event",
-    "created_at",
-    "created_by",
-    "updated_commit",
-    "updated_event",
-    "updated_at",
-    "updated_by",
-    "removed",
-    "replaces",
-)
 LARGEST_READ = 64 << 20
 """Bytes of a file up to which it is read into memory when it is opened."""
 
-OUTLINE = (*COLUMNS[:4], "created_commit", "created_event", "created_at", "created_by", "removed")
-"""What the fold needs to know of a record that is put anew."""
 BYTES_KEPT = {COLUMNS: 64 << 20, OUTLINE: 16 << 20}
 """Of decoded row groups that stay in memory: about 100,000 records of some hundred bytes, and as many outlines."""
 
 _ID = re.compile("[0-9a-f]{32}")
-_INTEGERS = frozenset({"created_commit", "created_event", "updated_commit", "updated_event"})
-_BOOLEANS = frozenset({"removed", "replaces"})
-JSON_COLUMNS = ("record", "metadata")
-"""JSON text; marked as such in the file, so that a query reads paths in it without another look at the whole."""
-
-
-class DamagedLayerError(FormatError):
-    """A snapshot file is not what was written. Caught within this package: a cache is made again."""
 
 
 class Removed(Enum):
@@ -121,42 +81,6 @@ class Group(NamedTuple):
     highest: tuple[str, str]
 
 
-def schema() -> pa.Schema:
-    """Columns and types of a layer."""
-    import pyarrow as pa
-
-    def kind(column: str) -> pa.DataType:
-        return pa.int64() if column in _INTEGERS else pa.bool_() if column in _BOOLEANS else pa.string()
-
-    return pa.schema([(column, kind(column)) for column in COLUMNS])
-
-
-def id_key(kind: str, id: str) -> int:
-    """What the index knows a record by: 64 bits of BLAKE2b."""
-    return _key(f"{kind}\0{id}")
-
-
-def name_key(kind: str, parent: str, name: str) -> int:
-    """What the index knows a name by."""
-    return _key(f"{kind}\0{parent}\0{name}")
-
-
-def _key(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
-
-
-class Matches(NamedTuple):
-    """Rows that a look-up by hashes found.
-
-    Attributes:
-        numbers: which rows of the layer, ascending.
-        places: for each, the place of what it was looked up by.
-    """
-
-    numbers: npt.NDArray[np.int64]
-    places: npt.NDArray[np.int64]
-
-
 class Layer:
     """A snapshot file, open. Safe to share between threads; stays readable when the file is deleted.
 
@@ -166,6 +90,7 @@ class Layer:
         head: where the log stood.
         under: paths of the older layers that it lies upon, oldest first.
         rows: how many, removed ones included.
+        index: where they are.
         groups: its row groups, in order.
     """
 
@@ -190,7 +115,7 @@ class Layer:
             meta = parse(self._file.metadata.metadata.get(b"localreg", b"null"))
             self._adopt(cast(JsonObject, meta), origin)
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError, LocalregError) as error:
-            raise _damaged(path, error) from error
+            raise damaged_layer(path, error) from error
         _layers.add(self)
 
     @property
@@ -217,35 +142,31 @@ class Layer:
         )
         self.rows = sum(group.rows for group in self.groups)
         self._index_at = cast(int, meta["index"])
-        self._index_sha256 = meta["index_sha256"]
         self._rows_sha256 = meta["rows_sha256"]
-        self._index_checked = False
+        view = memoryview(self._buffer)[self._index_at :]
+        self.index = LayerIndex(self.path, view, self.rows, cast(str, meta["index_sha256"]))
 
     # --- look-ups -----------------------------------------------------------------------------------------------------
 
     def holds(self, kind: str, id: str) -> bool:
         """Whether it says anything of a record; by the hash alone, so once in 10^13 it says yes for nothing."""
-        return bool(len(self._numbers("id", id_key(kind, id))))
+        return bool(len(self.index.by_id(kind, id)))
 
-    def get(self, kind: str, id: str) -> Row | Removed | None:
+    def get(self, kind: str, id: str, columns: tuple[str, ...] = COLUMNS) -> Row | Removed | None:
         """The record, or that it is gone; None if this layer does not say."""
-        for number in self._numbers("id", id_key(kind, id)):
-            row, removed = self._row(int(number))
+        for number in self.index.by_id(kind, id):
+            row, removed = self._row(int(number), columns)
             if (row.kind, row.id) == (kind, id):
                 return REMOVED if removed else row
         return None
 
     def outline(self, kind: str, id: str) -> Row | Removed | None:
         """`get` without the record itself: a fraction of the reading."""
-        for number in self._numbers("id", id_key(kind, id)):
-            row, removed = self._row(int(number), OUTLINE)
-            if (row.kind, row.id) == (kind, id):
-                return REMOVED if removed else row
-        return None
+        return self.get(kind, id, OUTLINE)
 
     def find(self, kind: str, name: str, parent: str) -> Row | None:
         """The record of that name, or None."""
-        for number in self._numbers("name", name_key(kind, parent, name)):
+        for number in self.index.by_name(kind, parent, name):
             row, removed = self._row(int(number))
             if not removed and (row.kind, row.parent, row.name) == (kind, parent, name):
                 return row
@@ -258,12 +179,12 @@ class Layer:
 
         wanted = set(keys)
         hashes = np.fromiter((id_key(*key) for key in wanted), np.uint64, len(wanted))
-        numbers = np.unique(self.matches(hashes).numbers)
+        numbers = np.unique(self.index.matches(hashes).numbers)
         for place, group in enumerate(self.groups):
             begin, end = np.searchsorted(numbers, [group.first, group.first + group.rows])
             if begin < end:
                 few = self.table(place).take(array(numbers[begin:end] - group.first, pa.int64()))
-                for row, removed in _all_rows(few):
+                for row, removed in all_rows(few):
                     if (row.kind, row.id) in wanted:
                         yield (row.kind, row.id), REMOVED if removed else row
 
@@ -280,7 +201,7 @@ class Layer:
 
                 table = self._decoded_group(number, columns)
                 within = pc.is_in(table["parent"], array([parent], pa.string()))
-                yield from _rows(table.filter(within), columns)
+                yield from rows(table.filter(within), columns)
 
     def names(self, kind: str, parent: str) -> Iterator[tuple[str, str]]:
         """(id, name) of all of one kind within one parent, without those that are gone."""
@@ -299,21 +220,21 @@ class Layer:
 
         for number, group in enumerate(self.groups):
             if group.kind == kind:
-                records = _plain(self._columns(number, ("record",)))["record"]
+                records = plain(self._columns(number, ("record",)))["record"]
                 found = array(range(group.rows), pa.int64())
                 for text in texts:
                     found = found.filter(pc.match_substring(records.take(found), text).combine_chunks())
                 if len(found):
-                    yield from _rows(self.table(number).take(found))
+                    yield from rows(self.table(number).take(found))
 
     def referring(self, kind: str, field: str) -> Iterator[tuple[Row, list[str]]]:
         """Outlines of those of one kind that have ids in a field, one or a list, each with these ids; not parsed."""
         place = re.compile(rf'"{field}":(?:"[0-9a-f]{{32}}"|\[[^]]*])')
         for number, group in enumerate(self.groups):
             if group.kind == kind:
-                table = _plain(self._columns(number, (*OUTLINE, "record")))
+                table = plain(self._columns(number, (*OUTLINE, "record")))
                 table = table.filter(table["record"].is_valid())
-                for row, text in zip(_rows(table, OUTLINE), table["record"].to_pylist(), strict=True):
+                for row, text in zip(rows(table, OUTLINE), table["record"].to_pylist(), strict=True):
                     found = place.search(text)
                     if found and (ids := _ID.findall(found[0])):
                         yield row, ids
@@ -322,7 +243,7 @@ class Layer:
         """All of them, or all of one kind, without those that are gone."""
         for number, group in enumerate(self.groups):
             if kind in (None, group.kind):
-                yield from _rows(self.table(number))
+                yield from rows(self.table(number))
 
     def shadows(self, kind: str) -> frozenset[str]:
         """Ids of one kind that older layers may hold and must not show. Looked up once."""
@@ -340,7 +261,7 @@ class Layer:
     def _row(self, number: int, columns: tuple[str, ...] = COLUMNS) -> tuple[Row, bool]:
         place = bisect(self.groups, number, key=lambda group: group.first) - 1
         one = self._decoded_group(place, columns).slice(number - self.groups[place].first, 1)
-        return next(_all_rows(one, columns))
+        return next(all_rows(one, columns))
 
     # --- columns ------------------------------------------------------------------------------------------------------
 
@@ -359,9 +280,9 @@ class Layer:
             if group in decoded:
                 decoded[group] = decoded.pop(group)  # the last one used
                 return decoded[group][0]
-        table = _plain(self._columns(group, columns))
+        table = plain(self._columns(group, columns))
         if table.schema.types != [schema().field(column).type for column in columns]:
-            raise _damaged(self.path, "a row group is not the one that was written")
+            raise damaged_layer(self.path, "a row group is not the one that was written")
         with self._lock:
             decoded[group] = table, table.nbytes
             while len(decoded) > 1 and sum(size for _, size in decoded.values()) > BYTES_KEPT[columns]:
@@ -375,40 +296,10 @@ class Layer:
             with self._lock:
                 table = self._file.read_row_group(group, columns=list(columns), use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            raise _damaged(self.path, error) from error
+            raise damaged_layer(self.path, error) from error
         if table.num_rows != self.groups[group].rows:
-            raise _damaged(self.path, "a row group is not the one that was written")
+            raise damaged_layer(self.path, "a row group is not the one that was written")
         return table
-
-    def keys(self) -> tuple[Keys, Keys]:
-        """The hashes of (kind, id) and of (kind, parent, name), by row."""
-        import numpy as np
-
-        id_keys, name_keys, id_rows, name_rows = self._index()
-        by_row = np.empty(self.rows, np.uint64), np.empty(self.rows, np.uint64)
-        by_row[0][id_rows] = id_keys
-        by_row[1][name_rows] = name_keys
-        return by_row
-
-    def holding(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """`holds`, of many (kind, id) at once, each given by its hash."""
-        import numpy as np
-
-        held = self._index()[0]
-        return np.searchsorted(held, keys, side="right") > np.searchsorted(held, keys, side="left")
-
-    def matches(self, keys: Keys) -> Matches:
-        """Rows whose (kind, id) may be among the given ones: only the hashes are compared."""
-        import numpy as np
-
-        id_keys, _, id_rows, _ = self._index()
-        begin = np.searchsorted(id_keys, keys, side="left")
-        counts = np.searchsorted(id_keys, keys, side="right") - begin
-        places = np.repeat(np.arange(len(keys)), counts)
-        within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
-        rows = id_rows[np.repeat(begin, counts) + within].astype(np.int64)
-        order = np.argsort(rows, kind="stable")
-        return Matches(rows[order], places[order])
 
     def check_rows(self) -> None:
         """Compare the rows with their digest, for a reader that does not look at the checksums of pages.
@@ -417,31 +308,7 @@ class Layer:
             DamagedLayerError: they are not what was written.
         """
         if sha256(memoryview(self._buffer)[: self._index_at]).hexdigest() != self._rows_sha256:
-            raise _damaged(self.path, "its rows do not fit their digest")
-
-    def _numbers(self, what: str, key: int) -> npt.NDArray[np.uint32]:
-        import numpy as np
-
-        id_keys, name_keys, id_rows, name_rows = self._index()
-        keys, rows = (id_keys, id_rows) if what == "id" else (name_keys, name_rows)
-        wanted = np.uint64(key)
-        begin = int(np.searchsorted(keys, wanted))
-        end = begin
-        while end < len(keys) and keys[end] == wanted:
-            end += 1
-        return rows[begin:end]
-
-    def _index(self) -> tuple[Keys, Keys, npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-        import numpy as np
-
-        count, view = self.rows, memoryview(self._buffer)[self._index_at :]
-        if not self._index_checked:
-            if sha256(view[: 24 * count]).hexdigest() != self._index_sha256:
-                raise _damaged(self.path, "its index does not fit its digest")
-            self._index_checked = True
-        keys = np.frombuffer(view, np.uint64, 2 * count)
-        rows = np.frombuffer(view, np.uint32, 2 * count, offset=16 * count)
-        return keys[:count], keys[count:], rows[:count], rows[count:]
+            raise damaged_layer(self.path, "its rows do not fit their digest")
 
 
 def _content(native: Path) -> pa.Buffer:
@@ -463,44 +330,6 @@ def layer_commit(path: str) -> int | None:
     """The commit that a file in `snapshots/` shows, as its name says; None if it is no layer's name."""
     named = re.fullmatch(r"snapshots/(\d{20})-[0-9a-f]{32}\.parquet", path, re.ASCII)
     return int(named[1]) if named else None
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """JSON columns as the text that they are."""
-    import pyarrow as pa
-
-    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
-        if isinstance(column.type, pa.BaseExtensionType):
-            plain = pa.chunked_array([chunk.storage for chunk in column.chunks], pa.string())
-            table = table.set_column(place, name, plain)
-    return table
-
-
-def _rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
-    return (row for row, removed in _all_rows(table, columns) if not removed)
-
-
-def _all_rows(table: pa.Table, columns: tuple[str, ...] = COLUMNS) -> Iterator[tuple[Row, bool]]:
-    """The rows, each with whether it is gone."""
-    nothing = [None] * table.num_rows
-    values = [table[name].to_pylist() if name in columns else nothing for name in COLUMNS]
-    for row in zip(*values, strict=True):
-        yield _row(row), bool(row[-2])
-
-
-def _row(values: Sequence[Any]) -> Row:
-    """From the values of `COLUMNS`."""
-    text, metadata = values[4:6]
-    record = None if text is None else cast(JsonObject, parse(text))
-    if record is not None and metadata is not None:
-        record["metadata"] = parse(metadata)
-    return Row._make((*values[:4], record, values[6:8], *values[8:10], values[10:12], *values[12:14]))
-
-
-def _damaged(path: str, why: object) -> DamagedLayerError:
-    return DamagedLayerError(
-        f"{path} is damaged ({why}); delete it: it is made again from the log", code="snapshot_damaged"
-    )
 
 
 _layers: weakref.WeakSet[Layer] = weakref.WeakSet()

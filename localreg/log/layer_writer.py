@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from localreg.arrow import array, numbers
 from localreg.canonical import JsonObject, JsonValue, canonical
-from localreg.log.layer import COLUMNS, JSON_COLUMNS, LAYOUT, Group, Layer, Matches, id_key, name_key, schema
+from localreg.log.layer import LAYOUT, Group, Layer
+from localreg.log.layer_index import Matches, id_key, index_bytes, name_key
+from localreg.log.layer_rows import COLUMNS, JSON_COLUMNS, as_json, rows_table
 from localreg.log.state import Row
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-__all__ = ["as_json", "changes_table", "merged_bytes", "rows_table"]
+__all__ = ["changes_table", "merged_bytes"]
 
 GROUP = 2_048
 """Rows of a row group at least, but for the last one of a kind; it never has twice as many. To look one row up is to
@@ -34,51 +36,6 @@ UNIQUE = ("name", "id", *JSON_COLUMNS)
 
 KEYS = ("id_key", "name_key")
 """Columns that rows carry with them on the way into a file, where they become its index."""
-
-
-def rows_table(rows: Iterable[Row]) -> pa.Table:
-    """Rows as an Arrow table with the columns of a layer; `record` and `metadata` are canonical JSON text.
-
-    Metadata has a column of its own: it is what people search by, and the rest of a record need not be parsed for it.
-    """
-    import pyarrow as pa
-
-    values = [
-        (
-            *row[:4],
-            *_texts(row.record),
-            *row.created,
-            row.created_at,
-            row.created_by,
-            *row.updated,
-            row.updated_at,
-            row.updated_by,
-            False,
-            False,
-        )
-        for row in rows
-    ]
-    columns: Sequence[Sequence[object]] = list(zip(*values, strict=True)) or [()] * len(COLUMNS)
-    arrays = [array(column, kind) for column, kind in zip(columns, schema().types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema())
-
-
-def _texts(record: JsonObject | None) -> tuple[str | None, str | None]:
-    if record is None or "metadata" not in record:
-        return None if record is None else canonical(record), None
-    rest = {key: value for key, value in record.items() if key != "metadata"}
-    return canonical(rest), canonical(record["metadata"])
-
-
-def as_json(table: pa.Table) -> pa.Table:
-    """The table with its JSON columns marked as such."""
-    import pyarrow as pa
-
-    for name in JSON_COLUMNS:
-        chunks = [pa.ExtensionArray.from_storage(pa.json_(pa.utf8()), chunk) for chunk in table[name].chunks]
-        marked = pa.chunked_array(chunks, pa.json_(pa.utf8()))
-        table = table.set_column(table.column_names.index(name), name, marked)
-    return table
 
 
 def changes_table(changes: Iterable[tuple[tuple[str, str], Row | None]]) -> pa.Table:
@@ -133,7 +90,7 @@ def _all_of(layer: Layer) -> pa.Table:
     import pyarrow as pa
 
     tables = [layer.table(number) for number in range(len(layer.groups))]
-    return _with_keys(pa.concat_tables(tables or [rows_table([])]), *layer.keys())
+    return _with_keys(pa.concat_tables(tables or [rows_table([])]), *layer.index.keys())
 
 
 def _newest(older: Sequence[pa.Table], changes: pa.Table) -> pa.Table:
@@ -161,8 +118,8 @@ def _merged(target: Layer | None, upper: pa.Table) -> Iterator[tuple[str, pa.Tab
     keys = list(zip(*(upper[column].to_pylist() for column in ("kind", "parent", "name")), strict=True))
     position = 0
     if target is not None:
-        matches = target.matches(numbers(upper["id_key"]))
-        ids, names = target.keys()
+        matches = target.index.matches(numbers(upper["id_key"]))
+        ids, names = target.index.keys()
         for number, group in enumerate(target.groups):
             begin = position
             while position < len(keys) and keys[position] <= (group.kind, *group.highest):
@@ -215,7 +172,7 @@ def _relative_to(table: pa.Table, below: Sequence[Layer]) -> pa.Table:
     replaces = np.zeros(table.num_rows, np.bool_)
     keys = numbers(table["id_key"])
     for layer in below:
-        replaces |= layer.holding(keys)
+        replaces |= layer.index.holding(keys)
     column = array(replaces, pa.bool_())
     table = table.set_column(table.column_names.index("replaces"), "replaces", column)
     return table.filter(pc.or_(pc.invert(table["removed"]), column))
@@ -276,12 +233,14 @@ class _LayerWriter:
 
     def finish(self, meta: JsonObject) -> bytes:
         """The whole file."""
+        import numpy as np
+
         self._flush()
         self._sink.write(b"\0" * (-self._sink.tell() % 8))  # an index at odd addresses could not be mapped
         begin = self._sink.tell()
         with self._sink.getbuffer() as written:
             rows_sha256 = sha256(written).hexdigest()
-        index = self._index()
+        index = index_bytes(*(np.concatenate(keys) if keys else np.empty(0, np.uint64) for keys in self._keys))
         self._sink.write(index)
         whole: JsonObject = {
             **meta,
@@ -295,11 +254,3 @@ class _LayerWriter:
         self._parquet.add_key_value_metadata({"localreg": canonical(whole)})
         self._parquet.close()
         return self._sink.getvalue()
-
-    def _index(self) -> bytes:
-        import numpy as np
-
-        keys = [np.concatenate(each) if each else np.empty(0, np.uint64) for each in self._keys]
-        orders = [np.argsort(each, kind="stable") for each in keys]
-        sorted_keys = [each[order].tobytes() for each, order in zip(keys, orders, strict=True)]
-        return b"".join([*sorted_keys, *(order.astype(np.uint32).tobytes() for order in orders)])

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from localreg.canonical import canonical, parse
 from localreg.errors import LocalregError
-from localreg.log.caches import given_up
-from localreg.log.layer import REMOVED, DamagedLayerError, Layer, Removed, footer_digest, layer_commit
+from localreg.log.caches import DamagedLayerError, given_up
+from localreg.log.layer import REMOVED, Layer, Removed, footer_digest, layer_commit
 from localreg.log.state import Row, State
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from pathlib import Path
 from localreg.canonical import parse
 from localreg.errors import LocalregError
 from localreg.log import snapshot
+from localreg.log.caches import DamagedLayerError
 from localreg.log.entry import Entry, Head, entry_path, read
-from localreg.log.layer import DamagedLayerError, layer_commit
+from localreg.log.layer import layer_commit
 from localreg.log.log import Log
 from localreg.log.parquet import decode
 from localreg.log.redaction import REDACT, declared

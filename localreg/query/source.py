@@ -16,7 +16,7 @@ from localreg.canonical import JsonObject, quoted
 from localreg.errors import IntegrityError, NotFoundError
 from localreg.log import PastEvents, Row, State
 from localreg.log.history import events_table
-from localreg.log.layer_writer import as_json, rows_table
+from localreg.log.layer_rows import as_json, rows_table
 from localreg.query.database import load
 from localreg.query.quoting import identifier, literal
 from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable

@@ -23,7 +23,7 @@ from localreg.log import (
     Row,
     State,
     fold,
-    layer,
+    layer_index,
     layer_writer,
     snapshot,
 )
@@ -271,7 +271,7 @@ def test_layers_upon_layers_show_what_the_whole_log_says(history: History, at: l
 @given(histories(), st.lists(st.integers(1, 8), max_size=6, unique=True))
 def test_hashes_that_collide_mislead_nobody(history: History, at: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layer, "_key", lambda text: len(text) % 3)
+        patch.setattr(layer_index, "_key", lambda text: len(text) % 3)
         assert_layers_agree(history, at)
 
 

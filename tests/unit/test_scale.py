@@ -10,7 +10,7 @@ import pytest
 
 import localreg
 from localreg import ConflictError, NotFoundError, Registry
-from localreg.log import Change, State, layer_writer, snapshot
+from localreg.log import Change, State, layer_rows, layer_writer, snapshot
 from localreg.log import history as history_module
 from localreg.log import layer as layer_module
 from localreg.log import log as log_module
@@ -41,9 +41,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups of a few rows, of which the last one used stays in memory; a snapshot every sixteenth commit."""
     monkeypatch.setattr(layer_writer, "GROUP", GROUP)
     monkeypatch.setattr(log_module, "SNAPSHOT_EVERY", 16)
-    for name, bound in (("BYTES_KEPT", 0), ("GROUPS_KEPT", 1)):
-        kept = {layer_module.COLUMNS: bound, layer_module.OUTLINE: bound}
-        monkeypatch.setattr(layer_module, name, kept, raising=False)
+    monkeypatch.setattr(layer_module, "BYTES_KEPT", {layer_rows.COLUMNS: 0, layer_rows.OUTLINE: 0})
 
 
 @pytest.fixture
@@ -60,7 +58,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(place, name, counting)
 
-    counted(layer_module, "parse", "parsed")
+    counted(layer_rows, "parse", "parsed")
     counted(Layer, "_columns", "decoded")
     counted(LayeredBase, "containing", "passes")
     counted(LocalStore, "get", "opened", lambda _, path: path.startswith(("log/", "namespaces/default/log/")))
