@@ -41,6 +41,11 @@ def probe(store: Store) -> str:
     except StorageError as error:
         if error.code == "unsupported":
             return "it refuses to create a file only if absent"
+        if error.code == "doubtful":
+            raise StorageError(
+                f"{store.uri} did not answer while it was tried whether two writers are safe there ({error}); no "
+                "commit was begun: try again"
+            ) from error
         raise
     finally:
         for path in (again, race):
@@ -62,14 +67,19 @@ def _created_by_many(store: Store, path: str) -> str:
 
     def race(content: bytes) -> bool:
         barrier.wait()
-        return store.put_if_absent(path, content)
+        try:
+            return store.put_if_absent(path, content)
+        except StorageError as error:
+            if error.code == "doubtful":  # among many at once, servers fail now and then: it may have won, or not
+                return False
+            raise
 
     contents = [f"racer {number}".encode() for number in range(RACERS)]
     won = _at_once([lambda content=content: race(content) for content in contents])  # type: ignore[misc]
     winners = [content for content, created in zip(contents, won, strict=True) if created]
     if len(winners) > 1:
         return f"{len(winners)} of {RACERS} writers at once were all told that they had created the same file"
-    # None may have won: who was told "busy" and asked again, finds the file there that it made.
+    # None may have won: who was told "busy" and asked again, or nothing, finds the file there that it made.
     if store.get(path, fresh=True) not in (winners or contents):
         return "the file that one of several writers created holds what another one wrote"
     return ""

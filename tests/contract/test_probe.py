@@ -98,6 +98,31 @@ def test_a_store_that_fails_proves_nothing() -> None:
             probe(FaultyStore(MemoryStore(), fail_at=call, when="before"))
 
 
+class SilentAfter(MemoryStore):
+    """Creates, and tells nobody, from the n-th call on."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self._left = calls
+
+    def put_if_absent(self, path: str, data: bytes, **how: Any) -> bool:
+        self._left -= 1
+        created = super().put_if_absent(path, data, **how)
+        if self._left < 0:
+            raise StorageError("no answer", code="doubtful")
+        return created
+
+
+def test_servers_that_fail_among_many_at_once_are_believed_by_what_they_did() -> None:
+    assert probe(SilentAfter(2)) == ""
+
+
+def test_a_place_that_does_not_answer_is_told_as_such() -> None:
+    with pytest.raises(StorageError, match=r"memory://.* did not answer while .*no answer.*try again") as caught:
+        probe(SilentAfter(0))
+    assert caught.value.code != "doubtful"
+
+
 def test_what_may_not_be_deleted_stays_and_is_no_fault() -> None:
     class KeepsAll(MemoryStore):
         def delete(self, path: str) -> None:
