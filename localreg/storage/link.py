@@ -92,12 +92,12 @@ class Link:
         fs.invalidate_cache()
         return [self._key_of(found) for found in fs.find(path)]
 
-    def sizes_below(self, start: str) -> dict[str, int]:
-        """Lengths of the files that `below` gives, by key."""
+    def sizes_below(self, start: str) -> dict[str, int | None]:
+        """Lengths of the files that `below` gives, by key; None where a listing does not tell."""
         fs, path = self._at(start.rstrip("/"))
         fs.invalidate_cache()
         found: dict[str, dict[str, Any]] = fs.find(path, detail=True)
-        return {self._key_of(name): int(info.get("size") or 0) for name, info in found.items()}
+        return {self._key_of(name): info.get("size") for name, info in found.items()}
 
     def folders(self, start: str) -> builtins.list[str]:
         """Names of the folders directly in a folder."""

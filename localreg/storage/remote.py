@@ -139,9 +139,14 @@ class RemoteStore:
             raise StorageError(
                 f"what lies at {self.uri} cannot be told while it is opened offline; open it online", code="offline"
             )
-        found = self._ask("list", prefix, lambda: self._link.sizes_below(start), absent=dict[str, int]())
-        shown = ((key, length) for key, length in found.items() if key.startswith(start) and not key.endswith("/"))
-        return (FileSize(key[len(self._base) :], length) for key, length in shown)
+        found = self._ask("list", prefix, lambda: self._link.sizes_below(start), absent=dict[str, int | None]())
+        shown = {key: size for key, size in found.items() if key.startswith(start) and not key.endswith("/")}
+        if None in shown.values():
+            raise StorageError(
+                f"listings of {self.uri} do not tell how long files are; ask where the registry can be written to",
+                code="no_sizes",
+            )
+        return (FileSize(key[len(self._base) :], length) for key, length in shown.items() if length is not None)
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """See `Store.folders`."""

@@ -181,7 +181,8 @@ class Store(Protocol):
         `list`. Links are neither given nor followed.
 
         Raises:
-            StorageError: of code `"offline"`: this machine's cache does not tell what the place holds.
+            StorageError: of code `"offline"`: this machine's cache does not tell what the place holds; of code
+                `"no_sizes"`: nor do the place's listings.
         """
         ...
 

@@ -75,7 +75,7 @@ def check_log(namespace: Namespace) -> Iterator[Finding]:
         message = f"{told}: each opening reads them all; call registry.snapshot()"
         yield namespace.finding("note", "log", message)
     else:
-        yield namespace.finding("ok", "log", told)
+        yield namespace.finding("ok", "log", f"{told}; `localreg verify` compares what they hold with the digests")
 
 
 def check_entries(namespace: Namespace) -> Iterator[Finding]:
@@ -191,11 +191,11 @@ def check_leftovers(namespace: Namespace) -> Iterator[Finding]:
         yield namespace.finding("note", "leftovers", message)
 
 
-def check_orphans(namespace: Namespace) -> Iterator[Finding]:
-    """Bulk files that the log does not name, and files that it names and that are not there."""
+def check_bulk_files(namespace: Namespace) -> Iterator[Finding]:
+    """Bulk files that the log does not name, and files that it names and that are not there, or not as long."""
     there = {path for path in namespace.files if kind_of(path).startswith("data/")}
-    named = {row.name for row in namespace.state.rows("file")}
-    orphans = sorted(there - named)
+    named = {row.name: row.fields["bytes"] for row in namespace.state.rows("file")}
+    orphans = sorted(there - named.keys())
     if orphans:
         size = readable_bytes(sum(namespace.files[path] for path in orphans))
         message = (
@@ -204,10 +204,12 @@ def check_orphans(namespace: Namespace) -> Iterator[Finding]:
         )
         yield namespace.finding("note", "orphans", message)
     # Asked for one by one: what was committed since the listing has come since, too.
-    lost = sorted(path for path in named - there if namespace.store.size(path) is None)
-    if lost:
-        message = f"{_some(lost)} named by the log, and not there; restore from a copy, then run `localreg verify`"
-        yield namespace.finding("problem", "data", message)
+    lost = sorted(path for path in named.keys() - there if namespace.store.size(path) is None)
+    altered = sorted(path for path in there & named.keys() if namespace.files[path] != named[path])
+    for paths, fault in ((lost, "named by the log, and not there"), (altered, "not as long as the log says")):
+        if paths:
+            message = f"{_some(paths)} {fault}; restore from a copy, then run `localreg verify`"
+            yield namespace.finding("problem", "data", message)
 
 
 def check_use(namespace: Namespace) -> Iterator[Finding]:
@@ -225,7 +227,7 @@ NAMESPACE_CHECKS = (
     check_history,
     check_lease,
     check_leftovers,
-    check_orphans,
+    check_bulk_files,
     check_use,
 )
 

@@ -574,6 +574,17 @@ def test_a_web_server_is_read(folder: Path, cache: Path) -> None:
             localreg.open(f"{server}/nothing")
 
 
+def test_a_web_server_that_tells_no_lengths_is_not_said_to_be_empty(folder: Path, cache: Path) -> None:
+    with web_server(folder.parent) as server:
+        registry = localreg.open(f"{server}/made")
+        with pytest.raises(StorageError, match="do not tell how long files are") as caught:
+            registry.disk_usage().dicts()
+        assert caught.value.code == "no_sizes"
+        report = registry.doctor()
+        assert not any("0 bytes" in finding.message for finding in report.findings)
+        assert any("do not tell how long files are" in finding.message for finding in report.findings)
+
+
 @pytest.mark.parametrize("form", ["zip://{}", "zip::{}", "zip://::{}", "zip://::file://{}"])
 def test_an_archive_is_read(folder: Path, tmp_path: Path, form: str, cache: Path) -> None:
     archive = tmp_path / "registry.zip"

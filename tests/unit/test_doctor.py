@@ -94,7 +94,7 @@ def test_of_a_healthy_registry_all_is_ok(folder: Path) -> None:
     assert f"localreg {localreg.__version__}, python 3." in told["versions"]
     assert f"duckdb {metadata.version('duckdb')}" in told["versions"]
     assert told["commit mode"].startswith("link; tried")
-    assert told["default: log"] == "66 commits, 2 of them since the last snapshot"
+    assert told["default: log"].startswith("66 commits, 2 of them since the last snapshot; ")
     assert told["default: snapshots"].endswith("shows commit 64")
     assert told["default: history"].endswith("up to commit 64")
     assert told["team/x: log"].startswith("1 commits")
@@ -354,6 +354,14 @@ def test_a_bulk_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     part.unlink()
     message = only(examined(folder), "problem", "default: data")
     assert part.name in message
+    assert "restore from a copy" in message
+
+
+def test_a_bulk_file_of_another_length_is_a_problem(tmp_path: Path) -> None:
+    folder, part = with_bulk_rows(tmp_path)
+    part.write_bytes(part.read_bytes()[:100])
+    message = only(examined(folder), "problem", "default: data")
+    assert f"{part.name} is not as long as the log says" in message
     assert "restore from a copy" in message
 
 
