@@ -1,8 +1,8 @@
-"""The log of one namespace: the only place where a commit happens, and where state comes from.
+"""The log of one namespace: where state comes from, and where commits go.
 
-`Log.publish` makes the next numbered entry come into existence, or finds that another writer was first. Everything
-else reads: the newest state, the state at an earlier commit, the entries themselves. Correctness rests on
-`Store.put_if_absent` alone.
+`Log.publish` makes the next numbered entry come into existence, or finds that another writer was first
+(`localreg.log.publish`). Everything else reads: the newest state, the state at an earlier commit, the entries
+themselves.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ from localreg.errors import (
     IntegrityError,
     InvalidInputError,
     LocalregError,
-    ReadOnlyError,
-    StorageError,
-    UnknownOutcomeError,
 )
 from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
-from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, genesis, now, read
+from localreg.log.entry import Change, Entry, Head, Provenance, entry_path, genesis, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.layer import layer_commit
 from localreg.log.parquet import decode, last_digest
+from localreg.log.publish import publish
 from localreg.log.state import State, fold
 from localreg.storage import Store
 
@@ -50,9 +48,6 @@ GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
 
 NOTE = "head"
 """What the local cache of a remote registry calls the note of what was seen last."""
-
-PUBLISH_ATTEMPTS = 3
-"""How often one entry is offered to a store that neither took it nor said why."""
 
 
 class PastEvents(NamedTuple):
@@ -379,56 +374,9 @@ class Log:
 
         Raises:
             StorageError, ReadOnlyError: the store failed, and reading back shows that nothing was written.
-            UnknownOutcomeError: the store failed, and so did reading back.
+            UnknownOutcomeError: the store failed, and so did reading back; or what it left unanswered may still arrive.
         """
-        entry, data = compose(head, changes, provenance, commit_id, now())
-        path = entry_path(entry.commit)
-        doubt: StorageError | None = None
-        for _ in range(PUBLISH_ATTEMPTS):
-            try:
-                # Where entries were written before, a missing folder is a lost log, and no place for the next one.
-                if self.store.put_if_absent(path, data, make=entry.commit == 1, visible=visible):
-                    return entry
-            except ReadOnlyError:
-                raise
-            except StorageError as error:
-                doubt = error
-            landed = self._landed(path, entry, doubt)
-            if landed is not None:
-                return entry if landed else None
-            if doubt is not None and doubt.code in ("disk_full", "registry_gone", "no_commit_mode"):
-                break
-        if doubt is None:
-            raise StorageError(f"{self.name_of(path)} could not be written, and nothing is there; try again")
-        if doubt.code == "doubtful":  # nothing is there now; what is still under way may arrive
-            raise self._unknown(path, entry, doubt) from doubt
-        raise doubt
-
-    def _unknown(self, path: str, entry: Entry, doubt: StorageError) -> UnknownOutcomeError:
-        return UnknownOutcomeError(
-            f"the store failed while commit {entry.commit_id} was being published to {self.name_of(path)} ({doubt}); "
-            "whether it landed is unknown: once the store answers, "
-            f"`registry.resolve(commit_id, commit={entry.commit})` tells",
-            commit_id=entry.commit_id,
-            commit=entry.commit,
-        )
-
-    def _landed(self, path: str, entry: Entry, doubt: StorageError | None) -> bool | None:
-        """Read the number back: True = ours is there, False = another's is, None = nothing is.
-
-        A file system may have said "exists" or failed after the entry landed, so our own commit id is looked for
-        before anything else is believed.
-        """
-        try:
-            data = self.store.get(path, fresh=True)
-            if data is None:
-                return None
-            landed = f'"commit_id":"{entry.commit_id}"'.encode() in data
-            if landed:
-                self.store.sync(path)
-        except StorageError as error:
-            raise self._unknown(path, entry, doubt or error) from error
-        return landed
+        return publish(self.store, head, changes, provenance, commit_id, visible=visible)
 
     def resolve(self, commit_id: str, newest: State, *, commit: int | None = None) -> int | None:
         """Number of the commit with an id that `UnknownOutcomeError` named; None if it is not in the log.

@@ -251,7 +251,7 @@ def test_a_redacted_record_is_a_stub_with_id_and_name_for_both(folder: Path) -> 
 def test_at_a_time_is_by_running_maximum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = [f"2026-01-01T00:00:{second:02d}.000000Z" for second in (10, 30, 20, 40)]
     clock = iter(times)
-    monkeypatch.setattr("localreg.log.log.now", lambda: next(clock))
+    monkeypatch.setattr("localreg.log.publish.now", lambda: next(clock))
     with localreg.open(tmp_path / "registry") as registry:
         for number in range(len(times)):
             registry.create_model(f"m{number}")

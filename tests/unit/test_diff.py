@@ -12,7 +12,6 @@ from localreg import Diff, Registry
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import InvalidInputError
 from localreg.log import Row, State
-from localreg.log import log as log_module
 from localreg.log.entry import entry_path
 from localreg.log.parquet import decode, encode
 from localreg.records.differences import differences
@@ -132,7 +131,7 @@ def test_backwards_everything_is_told_the_other_way_round(registry: Registry) ->
 
 def test_times_mean_commits_as_they_do_in_at(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     for minute in (10, 20, 30):
-        monkeypatch.setattr(log_module, "now", lambda minute=minute: f"2026-03-01T12:{minute}:00.000000Z")
+        monkeypatch.setattr("localreg.log.publish.now", lambda minute=minute: f"2026-03-01T12:{minute}:00.000000Z")
         registry.create_model(str(minute))
     diff = registry.diff("2026-03-01T12:15:00+00:00", datetime(2026, 3, 1, 12, 25, tzinfo=UTC))
     assert (diff.before, diff.after) == (1, 2)

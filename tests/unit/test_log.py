@@ -20,11 +20,11 @@ from localreg.errors import (
     UnknownOutcomeError,
 )
 from localreg.log import Change, Entry, Head, Log, Provenance, State, fold
-from localreg.log import log as log_module
 from localreg.log.entry import compose, entry_path, genesis, now, read
 from localreg.log.layer import layer_commit
-from localreg.log.log import GAP_PROBES, PUBLISH_ATTEMPTS, SNAPSHOT_EVERY
+from localreg.log.log import GAP_PROBES, SNAPSHOT_EVERY
 from localreg.log.parquet import decode, encode, last_digest
+from localreg.log.publish import ATTEMPTS
 from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.storage import LocalStore, MemoryStore, Store
@@ -275,8 +275,34 @@ def test_a_put_of_which_nothing_is_heard_is_an_unknown_outcome_though_nothing_is
     double = answers(log, monkeypatch, act=False, answer=DOUBTFUL)
     with pytest.raises(UnknownOutcomeError) as caught:
         publish(log)
-    assert double.calls == PUBLISH_ATTEMPTS
+    assert double.calls == ATTEMPTS
     assert caught.value.commit == 1
+
+
+@pytest.mark.parametrize(
+    "later",
+    [ReadOnlyError("token expired"), StorageError("full", code="disk_full"), StorageError("busy", code="busy"), False],
+    ids=["read only", "disk full", "busy", "exists"],
+)
+def test_a_doubt_is_not_forgotten_for_a_later_answer(
+    log: Log, monkeypatch: pytest.MonkeyPatch, later: bool | Exception
+) -> None:
+    put, under_way = log.store.put_if_absent, list[Callable[[], object]]()
+
+    def answer(path: str, data: bytes, **how: Any) -> bool:
+        if not under_way:
+            under_way.append(lambda: put(path, data))
+            raise DOUBTFUL
+        if isinstance(later, Exception):
+            raise later
+        return later
+
+    monkeypatch.setattr(log.store, "put_if_absent", answer)
+    with pytest.raises(UnknownOutcomeError) as caught:
+        publish(log, "late")
+    under_way[0]()
+    assert names(log) == ["late"]
+    assert log.resolve(caught.value.commit_id, log.load(), commit=caught.value.commit) == 1
 
 
 @pytest.mark.parametrize("answer", [False, StorageError("failed")], ids=["exists", "failed"])
@@ -286,7 +312,7 @@ def test_a_store_that_takes_nothing_is_asked_a_few_times_and_the_outcome_is_cert
     double = answers(log, monkeypatch, act=False, answer=answer)
     with pytest.raises(StorageError) as caught:
         publish(log)
-    assert double.calls == PUBLISH_ATTEMPTS
+    assert double.calls == ATTEMPTS
     assert caught.value.code == "storage", "nothing is there, and that was read: no doubt is left"
     assert log.store.get(entry_path(1)) is None
 
@@ -501,7 +527,7 @@ def test_only_the_first_entry_may_make_the_folder_of_the_log(tmp_path: Path) -> 
 
 
 def test_the_clock_of_a_commit_is_read_when_it_is_published(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_module, "now", lambda: TIME)
+    monkeypatch.setattr("localreg.log.publish.now", lambda: TIME)
     entry = publish(log)
     assert entry is not None
     assert entry.events[0].time == TIME

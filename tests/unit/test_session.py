@@ -32,7 +32,6 @@ from localreg.errors import (
     UnknownOutcomeError,
 )
 from localreg.log import Change, State
-from localreg.log import log as log_module
 from localreg.log.entry import entry_path
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -460,7 +459,7 @@ def test_at_a_time_is_the_last_commit_that_was_not_later_whatever_the_clocks_sai
 ) -> None:
     registry = opened(root)
     for minute, name in [(10, "a"), (5, "b"), (20, "c"), (20, "d")]:
-        monkeypatch.setattr(log_module, "now", lambda minute=minute: f"2026-03-01T12:{minute:02d}:00.000000Z")
+        monkeypatch.setattr("localreg.log.publish.now", lambda minute=minute: f"2026-03-01T12:{minute:02d}:00.000000Z")
         registry.create_model(name)
     shown = {
         minute: names(registry.at(time=f"2026-03-01T12:{minute:02d}:00+00:00")) for minute in (4, 5, 9, 10, 19, 20, 30)
@@ -934,7 +933,7 @@ def test_a_look_at_a_time_reads_no_further_than_that_time(root: Store, monkeypat
     store = FaultyStore(root, fail_at=0, when="before")
     registry = opened(store)
     for minute in range(30):
-        monkeypatch.setattr(log_module, "now", lambda minute=minute: f"2026-03-01T12:{minute:02d}:00.000000Z")
+        monkeypatch.setattr("localreg.log.publish.now", lambda minute=minute: f"2026-03-01T12:{minute:02d}:00.000000Z")
         registry.create_model(str(minute))
     before = len(store.calls)
     assert registry.at(time="2026-03-01T12:04:00+00:00").commit == 5

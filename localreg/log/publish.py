@@ -1,0 +1,85 @@
+"""The one place where a commit happens: the next number comes into existence, or another writer has it.
+
+All that is asked of the store is that `put_if_absent` has one winner. What a store says beyond that is not believed
+until the number has been read back: it may fail after the entry landed, and "exists" may mean our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from localreg.errors import LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
+from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, now
+from localreg.storage import Store
+
+__all__ = ["publish"]
+
+ATTEMPTS = 3
+"""How often one entry is offered to a store that neither took it nor said why."""
+
+FINAL = ("disk_full", "registry_gone", "no_commit_mode")
+"""Codes of refusals that the next attempt would meet, too."""
+
+
+def publish(
+    store: Store,
+    head: Head,
+    changes: Sequence[Change],
+    provenance: Provenance,
+    commit_id: str,
+    *,
+    visible: Callable[[], None] | None = None,
+) -> Entry | None:
+    """Make the changes the commit after `head`; see `Log.publish`."""
+    entry, data = compose(head, changes, provenance, commit_id, now())
+    path = entry_path(entry.commit)
+    failed: LocalregError | None = None
+    silent: StorageError | None = None
+    """Of an attempt that nobody answered: it may still be under way, whatever the later ones were told."""
+    for _ in range(ATTEMPTS):
+        try:
+            # Where entries were written before, a missing folder is a lost log, and no place for the next one.
+            if store.put_if_absent(path, data, make=entry.commit == 1, visible=visible):
+                return entry
+        except ReadOnlyError as error:
+            if silent is None:
+                raise
+            failed = error
+        except StorageError as error:
+            failed = error
+            if error.code == "doubtful":
+                silent = error
+        landed = _landed(store, path, entry, silent or failed)
+        if landed is not None:
+            return entry if landed else None
+        if isinstance(failed, ReadOnlyError) or (failed is not None and failed.code in FINAL):
+            break
+    if silent is not None:
+        raise _unknown(store, path, entry, silent) from silent
+    if failed is None:
+        raise StorageError(f"{store.uri}/{path} could not be written, and nothing is there; try again")
+    raise failed
+
+
+def _landed(store: Store, path: str, entry: Entry, failed: LocalregError | None) -> bool | None:
+    """Read the number back: True = ours is there, False = another's is, None = nothing is."""
+    try:
+        data = store.get(path, fresh=True)
+        if data is None:
+            return None
+        landed = f'"commit_id":"{entry.commit_id}"'.encode() in data
+        if landed:
+            store.sync(path)
+    except StorageError as error:
+        raise _unknown(store, path, entry, failed or error) from error
+    return landed
+
+
+def _unknown(store: Store, path: str, entry: Entry, why: LocalregError) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        f"the store failed while commit {entry.commit_id} was being published to {store.uri}/{path} ({why}); "
+        "whether it landed is unknown: once the store answers, "
+        f"`registry.resolve(commit_id, commit={entry.commit})` tells",
+        commit_id=entry.commit_id,
+        commit=entry.commit,
+    )
