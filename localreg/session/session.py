@@ -12,10 +12,10 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from localreg.errors import InvalidInputError, ReadOnlyError, StorageError
+from localreg.errors import InvalidInputError, LocalregError, ReadOnlyError, StorageError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
@@ -45,6 +45,37 @@ class AsOf(NamedTuple):
     time: str | None
 
 
+class Siblings:
+    """The sessions of one `localreg.open`, one for each namespace: a second one would wait for the lease of the first.
+
+    Attributes:
+        lock: around looks for one that may have to be made.
+    """
+
+    def __init__(self, first: Session) -> None:
+        self.lock = threading.RLock()
+        self._first = weakref.ref(first)  # lest one that nobody uses lives until garbage is collected
+        self._others: dict[str, Session] = {}
+
+    def get(self, namespace: str) -> Session | None:
+        """The session of a namespace, if there is one."""
+        first = self._first()
+        return first if first is not None and first.namespace == namespace else self._others.get(namespace)
+
+    def add(self, session: Session) -> Session:
+        """Keep one more."""
+        self._others[session.namespace] = session
+        return session
+
+    def closed_with(self, session: Session) -> list[Session]:
+        """Those that are closed with one: all others, if it is the first. They are let go of."""
+        if self._first() is not session:
+            return []
+        with self.lock:
+            others, self._others = self._others, {}
+        return list(others.values())
+
+
 class Session:
     """A namespace of an open registry.
 
@@ -56,6 +87,7 @@ class Session:
         namespace: the namespace's name.
         actor: who is named in the audit log.
         read_only: why nothing may be written, or "" if it may.
+        siblings: what was opened together with it.
         place: what a transaction on this namespace is on.
         proof: that the place is one to commit to.
     """
@@ -68,7 +100,7 @@ class Session:
         *,
         actor: str,
         read_only: str = "",
-        opening: object = None,
+        siblings: Siblings | None = None,
         proof: Proof | None = None,
     ) -> None:
         self.root = root
@@ -78,12 +110,12 @@ class Session:
         self.read_only = read_only
         self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
         self.log = Log(self.store, file.registry, namespace)
-        self.place = Place(opening or self, namespace)
+        self.siblings = siblings or Siblings(self)
+        self.place = Place(self.siblings, namespace)
         self.proof = proof or Proof(root, shown=False)
         self._state: State | None = None
         self._engine: Engine | None = None
         self._databases: Databases | None = None
-        self._others: dict[str, Session] = {}
         self._as_of: AsOf | None = None
         self._committing = threading.RLock()  # taken before the other one; readers never wait for it
         self._lock = threading.RLock()
@@ -174,8 +206,8 @@ class Session:
     def _new_engine(self, sources: Sequence[Source]) -> Engine:
         from localreg.query import Databases, Engine  # not before a query comes: it is a fifth of the import
 
-        self._databases = self._databases or Databases()
-        return Engine(sources, self._databases)
+        databases = self._databases = self._databases or Databases()
+        return Engine(sources, databases)
 
     def source(self, state: State, **place: str) -> Source:
         """This namespace at a state, for a query; `schema=` where it does not stand alone."""
@@ -195,8 +227,8 @@ class Session:
         return sorted(names)
 
     def _has_commits(self, name: str) -> bool:
-        """Whether a query about all namespaces saw a commit in this one; what is true of it once stays true."""
-        known = self._others.get(name)
+        """Whether a commit was seen in a namespace; what is true of it once stays true."""
+        known = self.siblings.get(name)
         state = None if known is None else known._state
         return state is not None and state.head.commit > 0
 
@@ -209,11 +241,9 @@ class Session:
         """
         from localreg.query import INTERNAL
 
-        names = self.namespaces() or [self.namespace]
-        with self._lock:
-            self._others = {name: self._others.get(name) or self.at_namespace(name) for name in names}
+        sessions = [self.at_namespace(name) for name in self.namespaces() or [self.namespace]]
         readable: list[tuple[Session, State]] = []
-        for session in self._others.values():
+        for session in sessions:
             with _left_out_if_forbidden():
                 readable.append((session, session._state_for_query()))
         sources = [
@@ -229,11 +259,12 @@ class Session:
     def at_namespace(self, name: str) -> Session:
         """Another namespace of the same registry; of a look into the past, as it was at the same time."""
         name = check_namespace(name)
-        if name == self.namespace:
-            return self
+        with self.siblings.lock:
+            return self.siblings.get(name) or self.siblings.add(self._sibling(name))
+
+    def _sibling(self, name: str) -> Session:
         if self._as_of is None:
-            opening = self.place.opening
-            rest: dict[str, Any] = {"read_only": self.read_only, "opening": opening, "proof": self.proof}
+            rest: dict[str, Any] = {"read_only": self.read_only, "siblings": self.siblings, "proof": self.proof}
             return Session(self.root, self.file, name, actor=self.actor, **rest)
         if self._as_of.time is None:
             raise InvalidInputError(
@@ -243,16 +274,19 @@ class Session:
         return Session(self.root, self.file, name, actor=self.actor).at(time=self._as_of.time)
 
     def close(self) -> None:
-        """Let go of state, connections and lease; the session can still be used, and gets them again."""
+        """Let go of state, connections and lease; the session can still be used, and gets them again.
+
+        The first one of those opened together closes all of them.
+        """
         with self._committing, self._lock:
-            if self._lease is not None:
-                self._lease.release()
             self._engine = self._databases = None
-            others, self._others = self._others, {}
             if self._as_of is None:
                 self._state = None
-        for other in others.values():
-            other.close()
+            if self._lease is not None:
+                with suppress(LocalregError):  # it costs others the rest of the lease's time
+                    self._lease.release()
+        for sibling in self.siblings.closed_with(self):
+            sibling.close()
 
     def resolve(self, commit_id: str, *, commit: int | None = None) -> int | None:
         """Number of the commit with that id; None if it is not in the log."""
@@ -394,7 +428,10 @@ class Session:
         return self._run(operations, self._new_changes(changes.before, changes.ids))
 
     def _genesis(self, state: State) -> list[Change]:
-        """What the first commit of a namespace says first: that the namespace, and perhaps the registry, was made."""
+        """What the first commit of a namespace says first: that the namespace, and perhaps the registry, was made.
+
+        Of namespaces first used at once, each may say it of the registry: the same, and none waits for another.
+        """
         if state.head.commit:
             return []
         namespace = NamespaceRecord(id=new_id(), name=self.namespace, registry=self.file.registry)
@@ -431,6 +468,7 @@ def _after_fork() -> None:
     """A lock that another thread held at the fork would never be released in the child; nor has DuckDB its threads."""
     for session in list(_sessions):
         session._committing, session._lock = threading.RLock(), threading.RLock()
+        session.siblings.lock = threading.RLock()
         session.proof.renew_lock()
         _abandoned.append(session._databases)  # closing their connections would wait for threads that are not here
         session._engine = session._databases = None

@@ -8,7 +8,8 @@ rename that replaces nothing takes its place, in the same order. The two exclude
 
 Accepted: a folder is made durable by whoever makes it, a moment after it appears. If that process dies in between,
 others who find the folder rely on the file system to write a folder's own entry no later than what is synced within it,
-as journals do.
+as journals do. And when the sync of a folder fails, and one that is asked for while reading back does not, the second
+is believed: the content was synced before, and no other way is left to ask.
 """
 
 from __future__ import annotations

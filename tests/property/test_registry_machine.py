@@ -1,4 +1,4 @@
-"""The public API beside plain dicts: models, versions, aliases, metadata, archives, transactions, the past, search.
+"""The public API beside plain dicts: models with all that hangs on them, transactions, search, the past, undo, watch.
 
 Listings, searches and facets are compared with a walk over the dicts; another namespace has a book of its own.
 """
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import localreg
-from localreg import Model, Registry
+from localreg import Model, Position, Registry
 from localreg.canonical import canonical
 from localreg.errors import AlreadyExistsError, ConflictError, LocalregError, NotFoundError, ReadOnlyError
 from localreg.query.search import terms
@@ -306,6 +306,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.past[1] = copy.deepcopy(self.book)
         self.elsewhere = self.registry.namespace("else/where")
         self.other_book: Book = {}
+        self.watched: list[Position] = []
 
     def remember(self) -> None:
         """Each commit has its own page; what made no commit has changed nothing."""
@@ -370,6 +371,40 @@ class RegistryMachine(RuleBasedStateMachine):
         for number in range(max(self.past) + 1, commit):
             self.past[number] = shown(self.registry.at(commit=number))
         self.remember()
+
+    @precondition(lambda self: self.registry.commit > 1 and self.registry.commit - 1 in self.past)
+    @rule()
+    def undo_the_newest_commit(self) -> None:
+        commit = self.registry.commit
+        assert self.registry.undo(commit) == commit + 1
+        self.book = copy.deepcopy(self.past[commit - 1])
+        self.remember()
+
+    @rule(deeds=st.lists(DEEDS, min_size=1, max_size=2))
+    def a_frozen_look_does_not_move(self, deeds: list[Deed]) -> None:
+        before = copy.deepcopy(self.book)
+        with self.registry.frozen() as frozen:
+            for deed in deeds:
+                tried(deed, self.registry, self.book)
+                self.remember()
+            assert shown(frozen) == before
+            assert {row["name"] for row in frozen.models(archived=None)} == before.keys()
+
+    @rule()
+    def watch_what_is_new(self) -> None:
+        """From where the last look ended: nothing is lost, and nothing comes twice."""
+        since = self.watched[-1] if self.watched else 0
+        self.watched += [event.position for event in self.registry.watch(since, timeout=0)]
+
+    @rule(data=st.data())
+    def tell_two_commits_apart(self, data: st.DataObject) -> None:
+        """Who knows the names at one commit, and what is different, knows them at the other."""
+        a, b = (data.draw(st.sampled_from(sorted(self.past))) for _ in range(2))
+        told = self.registry.diff(a, b)
+        models = [each for each in (*told.created, *told.deleted, *told.changed) if each.kind == "model"]
+        names = self.past[a].keys() - {each.name_before for each in models}
+        names |= {each.name_after for each in models if each.name_after is not None}
+        assert names == self.past[b].keys()
 
     @rule()
     def reopen(self) -> None:
@@ -466,6 +501,8 @@ class RegistryMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         assert shown(localreg.open(self.uri)) == self.book
         assert localreg.open(self.uri).verify().ok
+        self.watch_what_is_new()
+        assert self.watched == [(row["commit"], row["event"]) for row in self.registry.audit()]
         assert shown(localreg.open(self.uri, namespace="else/where")) == self.other_book
         assert {row["name"] for row in self.registry.models()} == listed_names(self.book, archived=False)
         listed = {row["name"]: row for row in self.registry.models(archived=None).dicts()}

@@ -115,7 +115,7 @@ def test_a_namespace_that_has_commits_is_not_asked_for_its_first_again(
 
 def test_closing_lets_go_of_the_other_namespaces_too(three: Registry) -> None:
     three.all().models().dicts()
-    others = [weakref.ref(each) for each in three._session._others.values() if each is not three._session]
+    others = [weakref.ref(each) for each in three._session.siblings._others.values()]
     assert len(others) == 2
     three.close()
     gc.collect()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -939,3 +941,53 @@ def test_a_look_at_a_time_reads_no_further_than_that_time(root: Store, monkeypat
     assert registry.at(time="2026-03-01T12:04:00+00:00").commit == 5
     read = {call.path for call in store.calls[before:] if "/log/" in call.path}
     assert not any(path.endswith(entry_path(7)) for path in read)
+
+
+def test_a_namespace_that_is_opened_again_is_the_same_writer(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "registry", commit_mode="single-writer")
+    x = registry.namespace("x")._session
+    assert x is registry.namespace("x")._session
+    assert registry.namespace("x").namespace("default")._session is registry._session
+    assert x._lease is not None
+    x._lease._settle_s = 0
+    registry.namespace("x").create_model("a")
+    lease = tmp_path / "registry/namespaces/x/lease.json"
+    assert lease.exists()
+    registry.namespace("x").create_model("b")
+    registry.close()
+    assert not lease.exists(), "who opened the first closes all"
+
+
+def test_closing_a_namespace_closes_no_other(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "registry")
+    registry.create_model("a")
+    registry.namespace("x").close()
+    assert registry._session._state is not None
+
+
+def test_a_registry_that_nobody_uses_is_let_go_of_at_once(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "registry")
+    registry.create_model("a")
+    session = weakref.ref(registry._session)
+    gc.disable()
+    try:
+        del registry
+        assert session() is None
+    finally:
+        gc.enable()
+
+
+def test_a_lease_that_cannot_be_read_does_not_keep_a_registry_from_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = localreg.open(tmp_path / "registry", commit_mode="single-writer")
+    assert registry._session._lease is not None
+    registry._session._lease._settle_s = 0
+    registry.create_model("a")
+
+    def fail(path: str, **_: object) -> bytes:
+        raise StorageError("unreachable")
+
+    monkeypatch.setattr(registry._session.store, "get", fail)
+    registry.close()
+    assert registry._session._state is None
