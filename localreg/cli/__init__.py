@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn, TextIO
 
+from localreg.cli.bash import quoting
 from localreg.errors import LocalregError
 
 __all__ = ["main"]
@@ -49,7 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _show_warning
         try:
-            code = _invoke(arguments)
+            with quoting():
+                code = _invoke(arguments)
             sys.stdout.flush()
         except LocalregError as error:
             print(f"localreg: {_one_line(error)}", file=sys.stderr)

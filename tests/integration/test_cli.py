@@ -406,8 +406,8 @@ def test_a_shell_offers_names_from_the_registry(folder: Path, line: str, offered
 
 def offer(line: str, *, first: str = "", last: str = "") -> Ran:
     """What a shell is offered for the last word, by a process that runs code before and after."""
-    words = f"localreg {line}"
-    asked = {"_LOCALREG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    words = f"localreg {line}".split(" ")
+    asked = {"_LOCALREG_COMPLETE": "complete_bash", "COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
     code = f"import sys; sys.argv = ['localreg']\n{first}\nfrom localreg.cli import run\nrun([])\n{last}"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **asked}
