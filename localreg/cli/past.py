@@ -111,11 +111,11 @@ def _position(text: str | None) -> int | tuple[int, int] | None:
 def _told(event: "AuditEvent") -> str:
     from localreg.query.text import cell
 
-    time = f"{event.time:%Y-%m-%d %H:%M:%S}"
     message = f"  ({cell(event.message)})" if event.message else ""
     kind = event.kind.replace("_", " ")
     return (
-        f"{event.commit}.{event.event}  {time}  {cell(event.actor)}  {event.action} {kind} {cell(event.name)}{message}"
+        f"{event.commit}.{event.event}  {cell(event.time)}  {cell(event.actor)}  {event.action} {kind} "
+        f"{cell(event.name)}{message}"
     )
 
 

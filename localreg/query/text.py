@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import isfinite
 
@@ -44,7 +44,7 @@ def cell(value: object) -> str:
         case float():
             text = f"{value:.6g}"
         case datetime():
-            text = value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+            text = _moment(value)
         case list() if all(isinstance(item, str) for item in value):
             text = ", ".join(value)
         case bool() | dict() | list():
@@ -52,6 +52,13 @@ def cell(value: object) -> str:
         case _:
             text = str(plain(value))
     return _CONTROL.sub(lambda match: " " if match[0] in "\n\r\t" else repr(match[0])[1:-1], text)
+
+
+def _moment(value: datetime) -> str:
+    """A time to the second, as `--at` and `localreg.times` read it: in UTC and with a Z, unless it has no zone."""
+    if value.utcoffset() is None:
+        return value.isoformat(sep=" ", timespec="seconds")
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ', timespec='seconds')}Z"
 
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")

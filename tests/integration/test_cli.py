@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -29,7 +29,7 @@ from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
 from localreg.cli.app import command as root
 from localreg.cli.output import Rows
 from localreg.query.tables import BULK, TABLES
-from localreg.query.text import aligned
+from localreg.query.text import aligned, cell
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 
 SAMPLES = 20
@@ -655,6 +655,22 @@ def test_init_refuses_what_it_cannot_make(cli: Cli, tmp_path: Path) -> None:
     ran = cli("init", "a", "--shared", "nobody")
     assert (ran.code, "'nobody'" in ran.err) == (1, True)
     assert not (tmp_path / "a").exists()
+
+
+def test_a_printed_time_can_be_pasted_back(cli: Cli, registry: localreg.Registry) -> None:
+    printed = done(cli("audit", "--columns", "time")).out.splitlines()[2].strip()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", printed)
+    assert len(done(cli("audit", "--since", printed, "-f", "json")).json) == len(registry.audit())
+    assert done(cli("models", "list", "--at", printed)).out.splitlines()[-1] == "0 rows", "to the second, downwards"
+    assert printed in done(cli("watch", "--since", "0", "--timeout", "0")).out.splitlines()[0]
+    told = cli("models", "list", "--at", printed.removesuffix("Z"))
+    assert (told.code, told.err.endswith("add Z for UTC, as in 2026-03-31T12:00:00Z\n")) == (1, True)
+
+
+def test_a_time_is_printed_in_utc_and_one_without_a_zone_as_it_is() -> None:
+    ahead = timezone(timedelta(hours=5, minutes=30))
+    assert cell(datetime(2026, 11, 21, 12, 43, 27, 999, tzinfo=ahead)) == "2026-11-21 07:13:27Z"
+    assert cell(datetime(2026, 11, 21, 12, 43, 27)) == "2026-11-21 12:43:27"  # noqa: DTZ001: of a TIMESTAMP
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

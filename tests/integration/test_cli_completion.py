@@ -56,7 +56,7 @@ class Terminal:
             env={
                 **environment,
                 "_LOCALREG_COMPLETE": "source_bash",
-                "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+                "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "",
             },
             capture_output=True,
             text=True,
