@@ -80,18 +80,22 @@ def aligned(
     if room is not None:
         soft = {place for row in rows for place, value in enumerate(row) if isinstance(value, (str, list, dict))}
         _shrink(widths, soft, room)
-    for number, line in enumerate(cells):
-        yield "  ".join(_fit(text, width) for text, width in zip(line, widths, strict=True)).rstrip()
-        if number == 0:
-            yield "  ".join("─" * width for width in widths)
+    lines = ["  ".join(_fit(text, width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    lines.insert(1, "  ".join("─" * width for width in widths))
+    if room is not None and len(lines[1]) > room:  # numbers and times alone: cut off
+        lines = [_fit(line, room).rstrip() for line in lines]
+    yield from lines
 
 
 def _shrink(widths: list[int], soft: Collection[int], room: int) -> None:
     """Take from the widest column of texts until the table fits; numbers and times stay whole."""
+    least = LEAST_WIDTH
     while sum(widths) + 2 * (len(widths) - 1) > room:
         widest = max(soft, key=lambda place: widths[place], default=None)
-        if widest is None or widths[widest] <= LEAST_WIDTH:
+        if widest is None or widths[widest] <= 1:
             return
+        if widths[widest] <= least:
+            least = 1  # many columns: better narrow than broken
         widths[widest] -= 1
 
 
