@@ -1,7 +1,8 @@
 """A registry in an S3 bucket: two people who write to it at once, and a look at it without the network.
 
-Against a server of its own on this machine (needs the extras `s3` and `test`), or any bucket:
+Against a server of its own on this machine, or any bucket, from a checkout:
 
+    pip install -e '.[s3,test]'
     python examples/s3.py
     python examples/s3.py s3://bucket/folder [--endpoint https://…]     credentials as AWS's tools find them
 """
@@ -17,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import localreg
 
+INSTALL = "pip install -e '.[s3,test]'"
+
 
 @contextlib.contextmanager
 def server_of_our_own() -> Iterator[tuple[str, dict[str, object]]]:
@@ -24,9 +27,12 @@ def server_of_our_own() -> Iterator[tuple[str, dict[str, object]]]:
 
     It has one thread: with several, moto tells more than one of two writers that it created the same file.
     """
-    import boto3
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
+    try:
+        import boto3
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import make_server
+    except ImportError as error:
+        raise SystemExit(f"the example's own server needs {error.name}: {INSTALL}") from error
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app))

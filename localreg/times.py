@@ -9,17 +9,18 @@ from localreg.names import shown_value
 
 __all__ = ["utc"]
 
-_TIME_HINT = "write an aware datetime, such as datetime.now(UTC), or text such as 2026-03-31T12:00:00+00:00"
+_TIME_HINT = "write an aware datetime, such as datetime.now(UTC), or text such as 2026-03-31T12:00:00Z"
 
 
 def utc(time: object, *, what: str) -> str:
     """A time as the log writes it: UTC with microseconds and a Z, 27 characters, so that order of text is order."""
+    hint = _TIME_HINT
     if isinstance(time, str):
-        time = _parsed(time, what)
+        time, hint = _parsed(time, what), "add Z for UTC, as in 2026-03-31T12:00:00Z"
     if not isinstance(time, datetime):
         raise InvalidInputError(f"{what} is {shown_value(time)}, of type {type(time).__qualname__}; {_TIME_HINT}")
     if time.utcoffset() is None:
-        raise InvalidInputError(f"{what} is {time}, which has no time zone; {_TIME_HINT}")
+        raise InvalidInputError(f"{what} is {time}, which has no time zone; {hint}")
     try:
         text = time.astimezone(UTC).isoformat(timespec="microseconds")
     except OverflowError as error:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn, TextIO
 
+from localreg.cli.bash import quoting
 from localreg.errors import LocalregError
 
 __all__ = ["main"]
@@ -49,10 +50,11 @@ def run(arguments: Sequence[str]) -> int:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _show_warning
         try:
-            code = _invoke(arguments)
+            with quoting():
+                code = _invoke(arguments)
             sys.stdout.flush()
         except LocalregError as error:
-            print(f"localreg: {_one_line(error)}", file=sys.stderr)
+            print(f"localreg: {_line(error)}", file=sys.stderr)
             return REFUSED
         except KeyboardInterrupt:
             return INTERRUPTED
@@ -89,8 +91,10 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"localreg: warning: {_one_line(message)}", file=sys.stderr)
+    print(f"localreg: warning: {_line(message)}", file=sys.stderr)
 
 
-def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
+def _line(message: object) -> str:
+    from localreg.cli.wording import for_shell
+
+    return for_shell(" ".join(str(message).split()))

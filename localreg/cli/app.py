@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from localreg.cli.lazy import Waiting, alone, group
+from localreg.cli.lazy import Waiting, alone, group, plain
 from localreg.cli.place import REMOTE, Place, examples, placed
 from localreg.errors import NotFoundError
 
@@ -77,9 +77,7 @@ app.callback()(placed(_root, shown=REMOTE))
 
 def _init(
     place: Place,
-    folder: Annotated[
-        str | None, typer.Argument(metavar="[FOLDER]", help="Absent or empty; else as --registry.")
-    ] = None,
+    folder: Annotated[str | None, typer.Argument(metavar="FOLDER", help="Absent or empty; else as --registry.")] = None,
     shared: Annotated[str, typer.Option(metavar="umask|group|all", help="Who else may write, as in git.")] = "umask",
     commit_mode: Annotated[
         str | None,
@@ -112,6 +110,7 @@ def command() -> Any:
     root: Any = get_command(app)
     own = {name: partial(root.commands.get, name) for name in root.commands}
     groups = {name: partial(_group, name) for name in GROUPS}
+    plain(root)
     root.commands = Waiting({**own, **groups, **{name: partial(_alone, name) for name in ALONE}})
     return root
 

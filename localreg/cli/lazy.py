@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+import re
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command_from_info, get_group
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import typer
     from typer.core import TyperGroup
 
-__all__ = ["Waiting", "alone", "group"]
+__all__ = ["Waiting", "alone", "group", "plain"]
 
 Command = Any
 """What typer makes: its class is no public one."""
@@ -51,6 +52,7 @@ def group(app: typer.Typer, name: str) -> TyperGroup:
     shell.registered_commands = []
     made = get_group(shell)
     made.name = name
+    plain(made)
     made.commands = Waiting({command: _maker(app, command) for command in _names(app)})
     return made
 
@@ -66,4 +68,33 @@ def _names(app: typer.Typer) -> list[str]:
 
 def _maker(app: typer.Typer, name: str) -> Callable[[], Command]:
     info = next(info for info in app.registered_commands if info.name == name)
-    return lambda: get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+
+    def make() -> Command:
+        return plain(get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None))
+
+    return make
+
+
+def plain(command: Command) -> Command:
+    """The command, with a usage line without brackets of typer's own, and no option suggested that is not near."""
+    pieces, parse = command.collect_usage_pieces, command.parse_args
+
+    def collect(context: Any) -> list[str]:
+        return [re.sub(r"^\{(.*)\}", r"\1", piece) for piece in pieces(context)]
+
+    def parse_args(context: Any, words: list[str]) -> Any:
+        try:
+            return parse(context, words)
+        except Exception as error:
+            if getattr(error, "possibilities", None):  # of an unknown option; its class is no public one
+                vars(error)["possibilities"] = _near(vars(error)["option_name"], vars(error)["possibilities"])
+            raise
+
+    command.collect_usage_pieces, command.parse_args = collect, parse_args
+    return command
+
+
+def _near(word: str, possibilities: Sequence[str]) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(word, possibilities, cutoff=0.8)

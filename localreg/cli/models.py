@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from localreg.models.handle import Handle
     from localreg.registry import Registry
 
-__all__ = ["HISTORY", "Name", "Pairs", "models"]
+__all__ = ["Name", "Pairs", "models"]
 
 LISTED = ("name", "latest_version", "aliases", "tags", "owner", "updated_at")
-HISTORY = ("commit", "event", "time", "actor", "action", "kind", "name", "parent_name", "details", "message")
-CHANGES = ("commit", "event", "time", "actor", "action", "kind", "name", "changes", "message")
+CHANGES = ("commit", "time", "actor", "action", "name", "changes")
 WELL_KNOWN = (
     *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
     *("notes", "keywords", "hyperparameters", "tracker"),
@@ -93,7 +92,10 @@ def list_models(
 def show_model(registry: "Registry", name: Name) -> Card:
     """Show one model in full, with its metadata."""
     model = registry.get_model(name)
-    return Card(Rows.of(registry.models(f"id = '{model.id}'", archived=None)), first=WELL_KNOWN)
+    aliases = ", ".join(f"{alias} → {version.version}" for alias, version in sorted(model.aliases().items()))
+    return Card(
+        Rows.of(registry.models(f"id = '{model.id}'", archived=None)), first=WELL_KNOWN, told={"aliases": aliases}
+    )
 
 
 @models.command(
@@ -101,7 +103,7 @@ def show_model(registry: "Registry", name: Name) -> Card:
     help=f"Make a model.\n\n{VALUES}",
     epilog=examples(
         "localreg models create 'helpful-meadow-5 (1280x1280)' --metadata framework=pytorch --metadata seed=7",
-        'localreg models create yolor --metadata-json \'{"optim": {"lr": 0.1}}\' --tag detector --owner ana',
+        'localreg models create yolor --json \'{"optim": {"lr": 0.1}}\' --tag detector --owner ana',
     ),
 )
 @writing
@@ -109,7 +111,7 @@ def create_model(
     registry: "Registry",
     name: Name,
     metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")] = None,
-    metadata_json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
+    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Repeatable.")] = None,
     owner: Owner = None,
     description: Description = None,
@@ -119,7 +121,7 @@ def create_model(
     """Make a model."""
     model = registry.create_model(
         name,
-        metadata=values.metadata(metadata or (), metadata_json, option="--metadata-json"),
+        metadata=values.metadata(metadata or (), json),
         tags=tag or (),
         owner=owner,
         description=description,
@@ -233,15 +235,18 @@ def delete_model(
 
 
 @models.command(
-    "history", epilog=examples("localreg models history meadow-5", "localreg models history meadow-5 --format json")
+    "history",
+    epilog=examples(
+        "localreg models history meadow-5", "localreg models history meadow-5 --columns commit,kind,changes,message"
+    ),
 )
 @reading()
-def model_history(registry: "Registry", name: Name) -> Rows:
+def model_history(registry: "Registry", name: Name, columns: Columns = None) -> Listing:
     """Show what was done to a model, its versions and aliases.
 
     In order of commit. For a deleted model: localreg audit --name NAME.
     """
-    return Rows.of(registry.get_model(name).history(), shown=CHANGES)
+    return shown(registry.get_model(name).history(), columns, CHANGES)
 
 
 @models.command(

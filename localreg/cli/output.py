@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -144,15 +144,17 @@ class Card:
     Attributes:
         row: a listing's only row.
         first: keys of the metadata that come before the others.
+        told: what is shown in the place of a field, for people alone.
     """
 
     row: Rows
     first: Sequence[str] = ()
+    told: Mapping[str, str] = field(default_factory=dict)
     ok: bool = True
 
     def lines(self) -> Iterator[str]:
         """What is not empty; metadata indented, a line each."""
-        fields = self.json()
+        fields = {**self.json(), **self.told}
         metadata = fields.pop("metadata", None)
         lines = [(name, value) for name, value in fields.items() if value not in (None, [], "")]
         if isinstance(metadata, Mapping) and metadata:
@@ -194,7 +196,9 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """The report in words."""
-        yield str(self.report)
+        from localreg.cli.wording import for_shell
+
+        yield for_shell(str(self.report))
 
     def json(self) -> dict[str, object]:
         """Its attributes."""

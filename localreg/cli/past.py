@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from localreg.cli import values
-from localreg.cli.output import Format, Rows
+from localreg.cli.output import Rows
 from localreg.cli.place import Place, examples, placed, reading, writing
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Reason = Annotated[
 def diff(
     registry: "Registry",
     before: Annotated[str, typer.Argument(metavar="A", help=Moment)],
-    after: Annotated[str | None, typer.Argument(metavar="[B]", help=f"{Moment} Else the newest.")] = None,
+    after: Annotated[str | None, typer.Argument(metavar="B", help=f"{Moment} Else the newest.")] = None,
 ) -> "Differing":
     """Show what is different at B from A: records created, deleted and changed, path by path."""
     end = None if after is None else values.commit_or_text(after)
@@ -77,6 +78,13 @@ def _paths(change: str, record: "RecordDiff") -> Iterator[tuple[object, ...]]:
         yield (*who, each.path, each.before, each.after)
 
 
+class Lines(StrEnum):
+    """How an event is written: a table has no head, and no width, before all is there."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 def _watch(
     place: Place,
     since: Annotated[
@@ -86,17 +94,17 @@ def _watch(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="End when nothing came for so long; else never.")
     ] = None,
-    format: Annotated[Format, typer.Option("--format", "-f", help="json is an object a line.")] = Format.TABLE,
+    format: Annotated[Lines, typer.Option("--format", "-f", help="json is an object a line.")] = Lines.TABLE,
 ) -> None:
     """Follow what anybody does, a line for each event, as it is committed.
 
     Each line begins with the event's position, commit.event. To go on later without loss or doubles, give the last one
     as --since. Ctrl-C ends it.
     """
-    if place.at is not None or format is Format.CSV:
-        raise typer.BadParameter("it follows the present, as lines or as json", param_hint="--at, --format")
+    if place.at is not None:
+        raise typer.BadParameter("it follows the present", param_hint="--at")
     for event in place.read().watch(_position(since), kinds=kind or None, timeout=timeout):
-        print(_told(event) if format is Format.TABLE else _as_json(event), flush=True)
+        print(_told(event) if format is Lines.TABLE else _as_json(event), flush=True)
 
 
 def _position(text: str | None) -> int | tuple[int, int] | None:
@@ -111,11 +119,11 @@ def _position(text: str | None) -> int | tuple[int, int] | None:
 def _told(event: "AuditEvent") -> str:
     from localreg.query.text import cell
 
-    time = f"{event.time:%Y-%m-%d %H:%M:%S}"
     message = f"  ({cell(event.message)})" if event.message else ""
     kind = event.kind.replace("_", " ")
     return (
-        f"{event.commit}.{event.event}  {time}  {cell(event.actor)}  {event.action} {kind} {cell(event.name)}{message}"
+        f"{event.commit}.{event.event}  {cell(event.time)}  {cell(event.actor)}  {event.action} {kind} "
+        f"{cell(event.name)}{message}"
     )
 
 

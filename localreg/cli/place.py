@@ -3,11 +3,11 @@
 No `from __future__ import annotations` here and in the command modules: typer reads the annotations as objects.
 """
 
+import contextlib
 import copy
 import functools
 import inspect
 from collections.abc import Callable, Collection
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
@@ -16,13 +16,15 @@ import typer
 from localreg.cli import completion
 from localreg.cli.output import Answer, Format, show
 from localreg.cli.values import commit_or_text, storage_options
-from localreg.errors import NotFoundError
+from localreg.errors import LocalregError
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
 
 __all__ = ["Place", "examples", "new_group", "placed", "reading", "writing"]
 
+DEFAULT = "default"
+"""The namespace that is meant where none is given."""
 P = ParamSpec("P")
 Command = Callable[..., None]
 """A function whose signature typer can read."""
@@ -76,7 +78,13 @@ class Place:
     offline: bool = False
 
     def read(self) -> "Registry":
-        """The registry, read-only, as of `at`; nothing is made."""
+        """The registry, read-only, as of `at`; nothing is made. A namespace that is not there gets a warning."""
+        registry = self._look()
+        if self.namespace not in (None, DEFAULT) and not registry.commit:
+            _warn_of_absent(registry)
+        return registry
+
+    def _look(self) -> "Registry":
         registry = self.open(read_only=True)
         if self.at is None:
             return registry
@@ -85,29 +93,35 @@ class Place:
 
     def write(self) -> "Registry":
         """The registry, for changes. It must be there: a typo in a path makes no registry."""
-        present = self.read()
+        present = self._look()
         return present if self.at is not None else self.open(read_only=False)
 
     def open(self, *, read_only: bool, **options: Any) -> "Registry":
-        """`localreg.open`, with a hint for a shell where there is no registry."""
+        """`localreg.open`."""
         from localreg.opening import open_registry
 
-        namespace = self.namespace or "default"
-        try:
-            return open_registry(
-                self.registry,
-                namespace=namespace,
-                actor=self.actor,
-                read_only=read_only,
-                storage_options=storage_options(self.storage_option) or None,
-                offline=self.offline,
-                **options,
-            )
-        except NotFoundError as error:
-            if error.code != "no_registry":
-                raise
-            where = error.message.rpartition("; ")[0]  # what follows tells a program what to do
-            raise NotFoundError(f"{where}; `localreg init` makes one", code=error.code) from error
+        return open_registry(
+            self.registry,
+            namespace=self.namespace or DEFAULT,
+            actor=self.actor,
+            read_only=read_only,
+            storage_options=storage_options(self.storage_option) or None,
+            offline=self.offline,
+            **options,
+        )
+
+
+def _warn_of_absent(registry: "Registry") -> None:
+    """One line, if the namespace that is read is not there: an empty answer would look like an answer."""
+    import warnings
+
+    from localreg.names import did_you_mean
+
+    name = registry.namespace_name
+    with contextlib.suppress(LocalregError):  # a place that lists no folders; the answer is right all the same
+        there = registry.namespaces()
+        if name not in there:
+            warnings.warn(f"nothing was committed in namespace {name!r}{did_you_mean(name, there)}", stacklevel=2)
 
 
 def reading(
@@ -145,7 +159,7 @@ def writing(function: Callable[Concatenate["Registry", P], str]) -> Command:
         message = kwargs.pop("message")
         registry = place.write()
         before = registry.commit
-        with nullcontext() if message is None else registry.transaction(str(message)):
+        with contextlib.nullcontext() if message is None else registry.transaction(str(message)):
             done = function(registry, *args, **kwargs)
         print(done if registry.commit != before else "nothing to change")
 

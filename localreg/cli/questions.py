@@ -8,7 +8,6 @@ import typer
 
 from localreg.cli import completion, values
 from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, shown
-from localreg.cli.models import HISTORY
 from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from localreg.registry import Registry
 
 __all__ = ["app"]
+
+HISTORY = ("commit", "time", "actor", "action", "kind", "name", "details", "message")
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -9,18 +9,17 @@ import typer
 __all__ = ["commit_or_text", "metadata", "storage_options", "value"]
 
 
-def metadata(pairs: Sequence[str], text: str | None = None, *, option: str = "--json") -> dict[str, object]:
+def metadata(pairs: Sequence[str], text: str | None = None) -> dict[str, object]:
     """One JSON object of `key=value` words and a JSON text.
 
     Args:
         pairs: each split at its first `=`; dots in a key are plain characters.
         text: a JSON object.
-        option: what the text was given by, for messages.
 
     Raises:
         typer.BadParameter: no `=`, no JSON object, a key given twice.
     """
-    merged = {} if text is None else _json_object(text, option)
+    merged = {} if text is None else _json_object(text)
     for pair in pairs:
         key, equals, written = pair.partition("=")
         if not equals or not key:
@@ -59,13 +58,13 @@ def commit_or_text(text: str) -> int | str:
     return int(text) if text.isdecimal() and len(text) < 19 else text
 
 
-def _json_object(text: str, option: str) -> dict[str, object]:
+def _json_object(text: str) -> dict[str, object]:
     try:
         parsed = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise typer.BadParameter(f"no JSON: {error}", param_hint=option) from error
+        raise typer.BadParameter(f"no JSON: {error}", param_hint="--json") from error
     if not isinstance(parsed, dict):
-        raise typer.BadParameter('a JSON object is needed, such as {"seed": 7}', param_hint=option)
+        raise typer.BadParameter('a JSON object is needed, such as {"seed": 7}', param_hint="--json")
     return parsed
 
 

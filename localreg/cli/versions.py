@@ -79,10 +79,13 @@ def create_version(
     pairs: Pairs = None,
     json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
     description: Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")] = None,
+    exist_ok: Annotated[bool, typer.Option("--exist-ok", help="No error if it is there; it is left as it is.")] = False,
 ) -> str:
     """Add a version; it becomes the newest."""
     metadata = values.metadata(pairs or (), json)
-    made = registry.get_model(model).create_version(version, metadata=metadata, description=description)
+    made = registry.get_model(model).create_version(
+        version, metadata=metadata, description=description, exist_ok=exist_ok
+    )
     return f"created version {made.version!r} of model {made.model.name!r}"
 
 

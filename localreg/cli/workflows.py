@@ -187,8 +187,11 @@ def delete_run(registry: "Registry", model: Model, suite: Suite) -> str:
 @runs.command("show", epilog=examples("localreg runs show meadow-5 plates"))
 @reading()
 def show_run(registry: "Registry", model: Model, suite: Suite) -> Card:
-    """Show the newest run of a model version on a test suite, with the fingerprint of the code that ran."""
-    return Card(Rows.of(_newest_run(registry, model, suite)))
+    """Show the newest run of a model version on a test suite, what it inferred, and with what code."""
+    run = _newest_run(registry, model, suite)
+    made = registry.facets("inferences", by="status", where=f"test_run = '{run.dicts()[0]['id']}'")
+    told = ", ".join(f"{row['count']} {row['value']}" for row in made) or "none of its own"
+    return Card(Rows.of(run), told={"inferences": told})
 
 
 def _newest_run(registry: "Registry", model: str, suite: str) -> "Result":

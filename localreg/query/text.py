@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import isfinite
 
@@ -44,7 +44,7 @@ def cell(value: object) -> str:
         case float():
             text = f"{value:.6g}"
         case datetime():
-            text = value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+            text = _moment(value)
         case list() if all(isinstance(item, str) for item in value):
             text = ", ".join(value)
         case bool() | dict() | list():
@@ -52,6 +52,13 @@ def cell(value: object) -> str:
         case _:
             text = str(plain(value))
     return _CONTROL.sub(lambda match: " " if match[0] in "\n\r\t" else repr(match[0])[1:-1], text)
+
+
+def _moment(value: datetime) -> str:
+    """A time to the second, as `--at` and `localreg.times` read it: in UTC and with a Z, unless it has no zone."""
+    if value.utcoffset() is None:
+        return value.isoformat(sep=" ", timespec="seconds")
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ', timespec='seconds')}Z"
 
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -73,18 +80,22 @@ def aligned(
     if room is not None:
         soft = {place for row in rows for place, value in enumerate(row) if isinstance(value, (str, list, dict))}
         _shrink(widths, soft, room)
-    for number, line in enumerate(cells):
-        yield "  ".join(_fit(text, width) for text, width in zip(line, widths, strict=True)).rstrip()
-        if number == 0:
-            yield "  ".join("─" * width for width in widths)
+    lines = ["  ".join(_fit(text, width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    lines.insert(1, "  ".join("─" * width for width in widths))
+    if room is not None and len(lines[1]) > room:  # numbers and times alone: cut off
+        lines = [_fit(line, room).rstrip() for line in lines]
+    yield from lines
 
 
 def _shrink(widths: list[int], soft: Collection[int], room: int) -> None:
     """Take from the widest column of texts until the table fits; numbers and times stay whole."""
+    least = LEAST_WIDTH
     while sum(widths) + 2 * (len(widths) - 1) > room:
         widest = max(soft, key=lambda place: widths[place], default=None)
-        if widest is None or widths[widest] <= LEAST_WIDTH:
+        if widest is None or widths[widest] <= 1:
             return
+        if widths[widest] <= least:
+            least = 1  # many columns: better narrow than broken
         widths[widest] -= 1
 
 

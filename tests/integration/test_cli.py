@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -29,7 +29,7 @@ from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
 from localreg.cli.app import command as root
 from localreg.cli.output import Rows
 from localreg.query.tables import BULK, TABLES
-from localreg.query.text import aligned
+from localreg.query.text import aligned, cell
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 
 SAMPLES = 20
@@ -406,8 +406,8 @@ def test_a_shell_offers_names_from_the_registry(folder: Path, line: str, offered
 
 def offer(line: str, *, first: str = "", last: str = "") -> Ran:
     """What a shell is offered for the last word, by a process that runs code before and after."""
-    words = f"localreg {line}"
-    asked = {"_LOCALREG_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    words = f"localreg {line}".split(" ")
+    asked = {"_LOCALREG_COMPLETE": "complete_bash", "COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
     code = f"import sys; sys.argv = ['localreg']\n{first}\nfrom localreg.cli import run\nrun([])\n{last}"
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **asked}
@@ -657,6 +657,113 @@ def test_init_refuses_what_it_cannot_make(cli: Cli, tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
 
+def test_a_printed_time_can_be_pasted_back(cli: Cli, registry: localreg.Registry) -> None:
+    printed = done(cli("audit", "--columns", "time")).out.splitlines()[2].strip()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", printed)
+    assert len(done(cli("audit", "--since", printed, "-f", "json")).json) == len(registry.audit())
+    assert done(cli("models", "list", "--at", printed)).out.splitlines()[-1] == "0 rows", "to the second, downwards"
+    assert printed in done(cli("watch", "--since", "0", "--timeout", "0")).out.splitlines()[0]
+    told = cli("models", "list", "--at", printed.removesuffix("Z"))
+    assert (told.code, told.err.endswith("add Z for UTC, as in 2026-03-31T12:00:00Z\n")) == (1, True)
+
+
+def test_a_time_is_printed_in_utc_and_one_without_a_zone_as_it_is() -> None:
+    ahead = timezone(timedelta(hours=5, minutes=30))
+    assert cell(datetime(2026, 11, 21, 12, 43, 27, 999, tzinfo=ahead)) == "2026-11-21 07:13:27Z"
+    assert cell(datetime.fromisoformat("2026-11-21T12:43:27")) == "2026-11-21 12:43:27"
+
+
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, *arguments: str) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    printed = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(printed, "isatty", lambda: True)
+        patch.setattr(sys, "stdout", printed)
+        assert run(arguments) == 0
+    return printed.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "head"),
+    [
+        ("models history meadow-5", "commit time actor action name changes"),
+        ("audit", "commit time actor action kind name details message"),
+        ("audit --columns commit,event,time,actor,action,kind,name,parent_name,details,message", None),
+        ("models list", "name latest_version aliases tags owner updated_at"),
+        ("versions list meadow-5", None),
+        ("runs list", None),
+        ("du", None),
+    ],
+)
+def test_no_listing_is_wider_than_the_terminal(
+    registry: localreg.Registry, monkeypatch: pytest.MonkeyPatch, line: str, head: str | None
+) -> None:
+    registry.get_model("meadow-5").update(metadata={"note": "long " * 50}, description="d" * 100)
+    shown = at_a_terminal(monkeypatch, 80, *line.split())
+    assert len(shown) > 2
+    assert max(map(len, shown)) <= 80
+    if head is not None:
+        whole = at_a_terminal(monkeypatch, 1_000, *line.split())
+        assert whole[0].split() == head.split()
+        assert len(shown[0].split()) == len(head.split()), "no column is lost"
+
+
+def test_a_table_of_numbers_is_cut_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Rows([f"n{number}" for number in range(10)], [[10**9] * 10])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, listing.lines())) == 40
+
+
+def test_the_columns_of_a_history_can_be_chosen_and_json_holds_all(cli: Cli, registry: localreg.Registry) -> None:
+    head = done(cli("models", "history", "meadow-5", "--columns", "kind,message")).out.splitlines()[0]
+    assert head.split() == ["kind", "message"]
+    rows = done(cli("models", "history", "meadow-5", "-f", "json")).json
+    assert rows == native(registry.get_model("meadow-5").history())
+
+
+def test_show_tells_which_version_each_alias_means(cli: Cli, registry: localreg.Registry) -> None:
+    registry.get_model("meadow-5").set_alias("candidate", "1")
+    (line,) = [line for line in done(cli("models", "show", "meadow-5")).out.splitlines() if line.startswith("aliases")]
+    assert line.removeprefix("aliases").strip() == "candidate → 1, production → 2"
+    assert "candidate" in done(cli("models", "show", "meadow-5", "-f", "json")).json["aliases"]
+    assert not [each for each in done(cli("models", "show", "meadow-4")).out.splitlines() if each.startswith("aliases")]
+
+
+def test_a_run_is_shown_with_what_became_of_its_samples(cli: Cli, registry: localreg.Registry) -> None:
+    _, case_class, suite_class, model_class = define_workflow("Plates", Plate, Text, Reading)
+
+    def infer(plate: Plate) -> Reading | None:
+        return None if plate.number < 103 else Reading(str(plate.number))
+
+    with localreg.use(registry):
+        case = case_class("more", test_samples=[(Plate(n), Text(str(n))) for n in range(100, 110)])
+        test(model_class("skipping", infer), suite_class("more", test_cases=[case]))
+    assert "inferences" in (shown := done(cli("runs", "show", "skipping", "more")).out)
+    assert "7 ok, 3 skipped" in shown
+
+
+@pytest.mark.parametrize(
+    ("namespace", "told"), [("visoin", "; did you mean 'vision'?"), ("nosuchns", ""), ("defualt", "did you mean")]
+)
+def test_a_namespace_that_is_not_there_is_told_on_a_read(cli: Cli, folder: Path, namespace: str, told: str) -> None:
+    localreg.open(folder, namespace="vision").create_model("seen")
+    for line in ("models list", "audit", "sql 'SELECT * FROM models'", "watch --since 0 --timeout 0"):
+        ran = cli("-n", namespace, *shlex.split(line))
+        assert (ran.code, ran.err.count("\n")) == (0, 1)
+        assert ran.err.startswith(f"localreg: warning: nothing was committed in namespace {namespace!r}")
+        assert told in ran.err
+    assert done(cli("-n", "vision", "models", "list")).out
+    assert done(cli("-n", "vision", "--at", "0", "models", "list")).out, "it was not there yet"
+    assert done(cli("-n", namespace, "models", "create", "first")).out, "a write makes it"
+
+
+def test_an_empty_registry_is_listed_without_a_warning(cli: Cli, tmp_path: Path) -> None:
+    localreg.open(tmp_path / "empty")
+    assert done(cli("-r", str(tmp_path / "empty"), "models", "list")).out
+    assert done(cli("-r", str(tmp_path / "empty"), "-n", "default", "models", "list")).out
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -731,6 +838,31 @@ def test_an_unknown_command_suggests_a_near_one(cli: Cli) -> None:
     assert "Did you mean 'rename'?" in cli("models", "renam").err
 
 
+def test_only_a_near_option_is_suggested(cli: Cli) -> None:
+    told = cli("undo", "3", "--format", "json").err
+    assert "No such option: --format" in told
+    assert "--at" not in told
+    assert "--columns" in cli("models", "list", "--colums", "name").err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_usage_line_has_braces_or_doubled_brackets(cli: Cli, name: str) -> None:
+    usage = done(cli(*name.split(), "--help")).out.split("\n\n")[0]
+    assert usage.strip().startswith("Usage: localreg")
+    assert not re.search(r"[{}]|\[\[", usage)
+
+
+def test_watch_offers_the_formats_that_it_takes(cli: Cli) -> None:
+    assert "csv" not in done(cli("watch", "--help")).out
+    assert cli("watch", "--format", "csv", "--timeout", "0").code == 2
+
+
+def test_a_version_that_is_there_is_left_as_it_is_with_exist_ok(cli: Cli) -> None:
+    refused = cli("versions", "create", "meadow-5", "2")
+    assert (refused.code, refused.err.endswith("or pass --exist-ok\n")) == (1, True)
+    assert done(cli("versions", "create", "meadow-5", "2", "--exist-ok")).out == "nothing to change\n"
+
+
 def test_damage_is_exit_code_1_and_a_line_that_names_the_file(cli: Cli, folder: Path) -> None:
     damaged = next((folder / "namespaces" / "default" / "data" / "inferences").rglob("*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
@@ -787,7 +919,7 @@ def test_values_are_json_where_they_are_json_and_text_elsewhere(cli: Cli, regist
 
 
 def test_create_takes_everything_that_the_library_takes(cli: Cli, registry: localreg.Registry) -> None:
-    words = '--metadata a=1 --metadata b=x --metadata-json {"c":[]} --tag t --tag s --owner o --description d --task k'
+    words = '--metadata a=1 --metadata b=x --json {"c":[]} --tag t --tag s --owner o --description d --task k'
     assert done(cli("models", "create", "full", *words.split())).out == "created model 'full'\n"
     model = registry.get_model("full")
     assert model.metadata == {"a": 1, "b": "x", "c": []}
@@ -886,7 +1018,7 @@ def test_a_listing_fits_the_terminal_it_is_printed_on(monkeypatch: pytest.Monkey
 
 
 def test_show_puts_well_known_metadata_first_and_leaves_out_what_is_empty(cli: Cli) -> None:
-    done(cli("models", "create", "ordered", "--metadata-json", '{"a": [1], "seed": 7, "framework": "jax"}'))
+    done(cli("models", "create", "ordered", "--json", '{"a": [1], "seed": 7, "framework": "jax"}'))
     lines = done(cli("models", "show", "ordered")).out.splitlines()
     assert [line.split() for line in lines[-4:]] == [["metadata"], ["framework", "jax"], ["seed", "7"], ["a", "[1]"]]
     assert not any(line.startswith("owner") for line in lines)
@@ -978,7 +1110,7 @@ def test_a_time_that_is_none_is_one_line(
 
 
 def test_metadata_that_is_nested_too_deeply_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["models", "create", "deep", "--metadata-json", "[" * 100_000, "--registry", str(folder)]) == 2
+    assert run(["models", "create", "deep", "--json", "[" * 100_000, "--registry", str(folder)]) == 2
     assert "no JSON" in capsys.readouterr().err
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def environment() -> dict[str, str]:
 
 def python(code: str, folder: Path) -> str:
     """What a block prints, run from a file as a script."""
+    folder.mkdir(exist_ok=True)
     script = folder / "block.py"
     script.write_text(code, encoding="utf-8")
     command = [sys.executable, "-W", "error", script.name]
@@ -105,6 +107,24 @@ def test_the_command_lines_answer_and_the_directory_is_as_drawn(tmp_path: Path) 
         depth, name = (len(line) - len(line.lstrip())) // 2, line.strip()
         folders[depth:] = [name]
         assert name == "…" or (tmp_path / "".join(folders)).exists(), line
+
+
+def test_a_retrained_model_is_inferred_again_as_the_last_line_of_the_second_block_makes_it(tmp_path: Path) -> None:
+    *before, last = SCRIPTS[1].text.splitlines()
+    assert 'create_version("2")' in last
+    again = "asked = []\ntest(Model('new', lambda photo: asked.append(photo)), suite)\nprint('asked', len(asked))"
+    assert python("\n".join([*before, again]), tmp_path / "a").endswith("\nasked 0\n")
+    assert python("\n".join([*before, last, again]), tmp_path / "b").endswith("\nasked 4\n")
+
+
+def test_the_readme_names_each_extra_that_there_is() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    (told,) = re.findall(r"^The package is `localreg`.*?\n\n", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert project["name"] in told
+    assert set(re.findall(r"`(\w+)`", told.partition("Extras")[2])) == extras.keys()
+    (everything,) = extras["all"]
+    assert set(re.findall(r"\w+", everything.partition("[")[2])) == extras.keys() - {"all", "test"}
 
 
 @pytest.mark.parametrize("block", TESTS, ids=lambda block: f"line {block.line}")

@@ -38,6 +38,19 @@ def check(shown: str) -> None:
     assert "6 models as of commit 6" in shown
 
 
+def test_what_it_needs_is_told_where_it_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "boto3.py").write_text('raise ModuleNotFoundError("No module named boto3", name="boto3")')
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+    )
+    told = "the example's own server needs boto3: pip install -e '.[s3,test]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    assert told.split(": ")[1].strip() in SCRIPT.read_text(encoding="utf-8").split('"""')[1]
+
+
 @pytest.mark.slow
 def test_it_runs_against_a_server_of_its_own(tmp_path: Path) -> None:
     check(run(tmp_path))

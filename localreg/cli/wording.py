@@ -1,0 +1,36 @@
+"""The library's words in those of a shell: its messages tell the next step as a program takes it."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["for_shell"]
+
+_STEPS = (
+    (r"\b(pass|without) (exist_ok|force|offline)=True\b", lambda m: f"{m[1]} --{m[2].replace('_', '-')}"),
+    (r"\blocalreg\.open\(\.\.\., offline=True\)", "--offline"),
+    (r"`localreg\.open` without read_only makes one", "`localreg init` makes one"),
+    (r"\b(ask for|say) commit_mode='([\w-]+)'", r"\1 `localreg init --commit-mode \2`"),
+    (r"\ban aware datetime, such as datetime\.now\(UTC\), or text such as\b", "a time such as"),
+    (r"\ban aware datetime, or text such as\b", "or a time such as"),
+    (r"\bsay time=", "say it as text, such as 2026-03-31T12:00:00Z"),
+    (r"`registry\.resolve\(commit_id, commit=\d+\)`", "`localreg resolve COMMIT_ID`"),
+    (r"`registry\.resolve`", "`localreg resolve`"),
+    (r"`registry\.sql`", "`localreg sql`"),
+    (r"\bcall registry\.snapshot\(\)", "run `localreg snapshot`"),
+    (r"\bcall registry\.redact again, as it was called", "run `localreg redact` again, as it was run"),
+    (r"\bregistry\.test_runs\(\) lists them", "`localreg runs list` lists them"),
+    (r"\bor create_version\(\)", "or `localreg versions create`"),
+    (r"\buse update\(\) to change them", "`localreg models set` changes a model"),
+    (r"\bstorage_options (is|are)\b", r"--storage-option \1"),
+    (r"\b(in|correct the address or) storage_options\b", r"\1 --storage-option"),
+)
+"""What a message says, as a pattern, and what it says on the command line."""
+_COMPILED = [(re.compile(pattern), step) for pattern, step in _STEPS]
+
+
+def for_shell(message: str) -> str:
+    """A message, with the next step as a shell takes it."""
+    for pattern, step in _COMPILED:
+        message = pattern.sub(step, message)
+    return message

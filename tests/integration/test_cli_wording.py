@@ -1,0 +1,91 @@
+"""No message that reaches a shell tells its reader to write Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import localreg
+from localreg.cli.wording import for_shell
+
+PACKAGE = Path(localreg.__file__).parent
+PYTHON = re.compile(
+    r"\b\w+=(True|False|None)\b|\bdatetime\.\w|\b(localreg|registry)\.\w+|\b\w+_mode=|\bstorage_options\b"
+    r"|\b(use|create_\w+|update|at|open)\(|aware datetime|\bread_only\b|\btime="
+)
+FOR_PROGRAMS = {
+    "opening.py": "`use`, and arguments of the wrong type",
+    "audit/redact.py": "the command says what may be given together",
+    "session/session.py": "arguments that the command line does not combine",
+    "tables/schema.py": "dataclasses",
+    "workflow/test_case.py": "dataclasses' workflows",
+    "workflow/test_suite.py": "dataclasses' workflows",
+    "workflow/workflow.py": "dataclasses' workflows",
+}
+"""Modules whose hints no command can meet, and what they are about."""
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module that are no docstrings, with a value in the place of each `{…}`."""
+    passed = set[int]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) or (isinstance(node, ast.Constant) and id(node) in passed):
+            passed.add(id(getattr(node, "value", node)))
+        elif isinstance(node, ast.JoinedStr):
+            passed.update(map(id, node.values))
+            yield "".join(_filled(part) for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _filled(part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    return "'single-writer'" if isinstance(part, ast.FormattedValue) and part.conversion == ord("r") else "12"
+
+
+HINTS = sorted(
+    {
+        (str(path.relative_to(PACKAGE)), text)
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in {"cli", "testing", "__init__.py", "pytest_plugin.py"}
+        for text in texts(ast.parse(path.read_text(encoding="utf-8")))
+        if " " in text and PYTHON.search(text)
+    }
+)
+
+
+@pytest.mark.parametrize(("module", "text"), [hint for hint in HINTS if hint[0] not in FOR_PROGRAMS])
+def test_a_hint_for_programs_is_told_as_a_shell_takes_it(module: str, text: str) -> None:
+    assert not PYTHON.search(for_shell(text))
+
+
+def test_the_hints_are_found() -> None:
+    assert len(HINTS) > 20
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("choose another name, or pass exist_ok=True", "choose another name, or pass --exist-ok"),
+        ("pass force=True to delete them, too", "pass --force to delete them, too"),
+        (
+            "no registry at x; `localreg.open` without read_only makes one",
+            "no registry at x; `localreg init` makes one",
+        ),
+        ("can be read with localreg.open(..., offline=True)", "can be read with --offline"),
+        ("say commit_mode='single-writer'", "say `localreg init --commit-mode single-writer`"),
+        (
+            "write an aware datetime, such as datetime.now(UTC), or text such as 2026-03-31T12:00:00Z",
+            "write a time such as 2026-03-31T12:00:00Z",
+        ),
+        ("`registry.resolve(commit_id, commit=7)` tells", "`localreg resolve COMMIT_ID` tells"),
+        ("no model 'exist_ok=True'", "no model 'exist_ok=True'"),
+    ],
+)
+def test_what_is_told(said: str, told: str) -> None:
+    assert for_shell(said) == told
