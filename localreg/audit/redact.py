@@ -25,8 +25,8 @@ from localreg.log.features import FEATURE
 from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.redaction import REDACT, declared, finish
 from localreg.models import Model, ModelVersion
-from localreg.models.deletion import noun
 from localreg.models.handle import Handle
+from localreg.models.words import noun
 from localreg.names import check_text, shown_value
 from localreg.records.base import is_known
 from localreg.records.models import NamespaceRecord, RegistryRecord
