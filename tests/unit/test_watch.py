@@ -120,7 +120,7 @@ def test_an_event_says_whose_and_what_changed_on_one_line(registry: Registry) ->
         f"3.1  {when}  ana  set_alias alias 'production': +version 1",
         f"3.2  {when}  ana  update model 'two': +metadata.lr 0.1",
         f"3.3  {when}  ana  rename model 'zwei': name two → zwei",
-        f"4.1  {when}  ana  create version '2'",
+        f"4.1  {when}  ana  create model version '2'",
     ], "of a model that is gone by now"
     assert told[9] == f"5.1  {when}  ana  set_alias alias 'production': version 1 → 2"
     assert all(line.isprintable() and len(line) < 220 for line in told)
