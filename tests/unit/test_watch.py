@@ -125,8 +125,8 @@ def test_an_event_says_whose_and_what_changed_on_one_line(registry: Registry) ->
     assert told[9] == f"5.1  {when}  ana  set_alias alias 'production': version 1 → 2"
     assert all(line.isprintable() and len(line) < 220 for line in told)
     assert [line.split("  ")[-1] for line in told[-4:]] == [
-        "remove_alias alias 'one@production'",
         "delete version 'one@1'",
+        "delete alias 'one@production'",
         "delete version 'one@2'",
         "delete model 'one'",
     ], "which went with the same commit"
