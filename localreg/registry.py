@@ -361,7 +361,8 @@ class Registry(Listings):
             The events that this call declared as redacted; none if all of them were already.
 
         Raises:
-            ConflictError: the event holds the present value of a record: change or delete that first.
+            ConflictError: the event holds the present value of a record, or all that it said still stands there, so
+                that nothing would be hidden: change or delete that first.
             InvalidInputError: no such commit or event; both or neither a record and a commit; within a transaction.
             StorageError: the store failed. If the redaction was declared, what is left shows in `verify`; call again.
         """

@@ -6,14 +6,15 @@ record in between and the last give both ends. Only where a payload was redacted
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
 from localreg.canonical import JsonObject, JsonValue, canonical
 from localreg.log import Event, State
 from localreg.log.state import CONDEMNED
+from localreg.models.words import Look, Named, in_names, names_in, one_line, parent_of, readable_bytes, told
 from localreg.records.base import is_known
 from localreg.records.differences import Difference, differences
 from localreg.session import Session
@@ -40,6 +41,15 @@ class RecordDiff:
     differences: tuple[Difference, ...]
     """By path; of a record that was made or deleted, all that it says. Empty if that was redacted."""
 
+    parent_name: str | None
+    """Name of the record that it lies within, such as the model of an alias; None if there is none."""
+
+    subject: str
+    """The record in words, with whose it is: `alias 'm@staging'`, `test run 'bc@1' of 'm@1'`."""
+
+    names: Mapping[str, str] = field(hash=False)
+    """What the records are called whose ids stand in the differences, by id."""
+
     redacted: bool
     """What it said at one of the commits was redacted: that it differs is likely, and how is unknown."""
 
@@ -50,8 +60,20 @@ class RecordDiff:
 
     def __str__(self) -> str:
         renamed = self.name_before is not None and self.name_after not in (None, self.name_before)
-        told = f"{self.kind} {self.name_before!r}, now {self.name_after!r}" if renamed else f"{self.kind} {self.name!r}"
-        return f"{told} (redacted)" if self.redacted else told
+        words = f"{self.subject}, now {self.name_after!r}" if renamed else self.subject
+        return f"{words} (redacted)" if self.redacted else words
+
+    def _lines(self) -> Iterator[str]:
+        for found in self.differences:
+            _, *sides, _ = in_names(found, self.names)
+            before, after = map(_shown, sides)
+            match found.change:
+                case "added":
+                    yield f"+ {found.path}: {after}"
+                case "removed":
+                    yield f"- {found.path}: {before}"
+                case _:
+                    yield f"{found.path}: {before} → {after}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,24 +103,48 @@ class Diff:
         return f"<Diff of commit {self.before} and {self.after}: {counts}>"
 
     def __str__(self) -> str:
-        return "\n".join([f"commit {self.before} → {self.after}", *self._lines()])
+        """A line for each record, and for each path of a changed one; bulk files are counted."""
+        return "\n".join([f"commit {self.before} → {self.after}", *map(one_line, self._lines())])
 
     def _lines(self) -> Iterator[str]:
         for sign, records in (("+", self.created), ("-", self.deleted)):
-            yield from (f"  {sign} {record}" for record in records)
+            yield from (f"  {sign} {record}" for record in records if record.kind not in FILES)
+            for kind in FILES:
+                yield from (f"  {sign} {counted}" for counted in _counted(kind, records))
         for record in self.changed:
             yield f"  ~ {record}"
-            yield from (
-                f"      {each.path}: {_shown(each.before)} → {_shown(each.after)}" for each in record.differences
-            )
+            yield from (f"      {line}" for line in record._lines())
+
+
+FILES = ("file", CONDEMNED)
+"""Kinds that stand for bulk files: there may be thousands, and their paths tell people nothing."""
+
+
+def _counted(kind: str, records: Iterable[RecordDiff]) -> Iterator[str]:
+    """How many files of a kind there are, if there are any."""
+    sizes = [
+        value
+        for record in records
+        if record.kind == kind
+        for found in record.differences
+        if found.path == "bytes" and isinstance(value := found.after or found.before or 0, int)
+    ]
+    if sizes:
+        what = "file" if len(sizes) == 1 else "files"
+        given_up = " given up" if kind == CONDEMNED else ""
+        yield f"{len(sizes):,} {what}{given_up}, {readable_bytes(sum(sizes))}"
 
 
 class _End(NamedTuple):
     """What a record was at one commit; None in place of this = it was not there."""
 
-    name: str | None
+    name: str
     record: JsonObject | None
     """None: redacted."""
+    parent: str = ""
+
+
+_NOTHING = _End("", None)
 
 
 class _Span(NamedTuple):
@@ -112,7 +158,8 @@ def diff(session: Session, before: int, after: int) -> Diff:
     spans = _spans(session, begin, end)
     if before > after:
         spans = {key: _Span(span.after, span.before) for key, span in spans.items()}
-    found = [(span, _told(*key, span)) for key, span in spans.items() if _differs(span)]
+    look = _look(spans, session.committed())
+    found = [(span, _told(*key, span, look)) for key, span in spans.items() if _differs(span)]
     return Diff(
         before,
         after,
@@ -156,7 +203,7 @@ def _touches(event: Event) -> Iterator[_Touch]:
         else:
             yield _Touch(("file", pointer.path), event, end)
     if event.action != "condemn" and event.effect != "none":
-        after = _End(event.name, event.after) if event.effect == "put" else None
+        after = _End(event.name, event.after, event.parent) if event.effect == "put" else None
         known = not event.redacted and (event.before is None or is_known(event.before))
         yield _Touch((event.kind, event.id), event, after, event.before, tells_before=known)
 
@@ -170,12 +217,14 @@ def _before(touch: _Touch, newest: State, at_begin: Callable[[], State]) -> _End
         at_begin: the state before; costs a fold of what leads to it.
     """
     if touch.tells_before:
-        return None if touch.before is None else _End(str(touch.before.get("name", touch.event.name)), touch.before)
+        if touch.before is None:
+            return None
+        return _End(str(touch.before.get("name", touch.event.name)), touch.before, touch.event.parent)
     by_now = newest.get(*touch.key)
     if by_now is not None and by_now.created == (touch.event.commit, touch.event.event):
         return None
     row = at_begin().get(*touch.key)
-    return None if row is None else _End(row.name, row.record)
+    return None if row is None else _End(row.name, row.record, row.parent)
 
 
 def _differs(span: _Span) -> bool:
@@ -187,11 +236,32 @@ def _differs(span: _Span) -> bool:
     return canonical(before.record) != canonical(after.record)
 
 
-def _told(kind: str, id: str, span: _Span) -> RecordDiff:
+def _told(kind: str, id: str, span: _Span, look: Look) -> RecordDiff:
     redacted = any(end is not None and end.record is None for end in span)
-    before, after = (end or _End(None, None) for end in span)
+    before, after = (end or _NOTHING for end in span)
     found = () if redacted else tuple(differences(before.record, after.record))
-    return RecordDiff(kind, id, before.name, after.name, found, redacted)
+    name, parent = before.name or after.name, before.parent or after.parent
+    return RecordDiff(
+        kind,
+        id,
+        before.name or None,
+        after.name or None,
+        found,
+        parent_of(kind, parent, look),
+        told(kind, name, parent, look),
+        names_in(kind, found, look),
+        redacted,
+    )
+
+
+def _look(spans: Mapping[tuple[str, str], _Span], newest: State) -> Look:
+    """Names of records: as the events between left them, else as they are now."""
+
+    def look(kind: str, id: str) -> Named | None:
+        span = spans.get((kind, id))
+        return newest.outline(kind, id) if span is None else span.after or span.before
+
+    return look
 
 
 def _shown(value: JsonValue) -> str:

@@ -8,8 +8,12 @@ from typing import NamedTuple
 
 from localreg.canonical import JsonObject
 from localreg.log import Event
+from localreg.models.words import Look, one_line, parent_of, told, what_changed
 
 __all__ = ["AuditEvent", "Position"]
+
+LONGEST_CHANGES = 120
+"""Characters that `str` of an event shows of them."""
 
 
 class Position(NamedTuple):
@@ -56,6 +60,15 @@ class AuditEvent:
     parent: str
     """Id of the record within which the name is unique; "" = the namespace."""
 
+    parent_name: str | None
+    """Name of that record; None if there is none, or it is no longer there."""
+
+    subject: str
+    """The record in words, with whose it is: `alias 'm@staging'`, `test run 'bc@1' of 'm@1'`."""
+
+    changes: str | None
+    """What changed, in words, as in a model's `history`: `metadata.lr 0.1 → 0.2`."""
+
     message: str | None
     """Why, as the commit says; None also if redacted."""
 
@@ -82,9 +95,17 @@ class AuditEvent:
         """Where `registry.watch(since=…)` goes on after this event."""
         return Position(self.commit, self.event)
 
+    def __str__(self) -> str:
+        """One line: where, when, who, what to which record, and what changed."""
+        changes = self.changes or ""
+        if len(changes) > LONGEST_CHANGES:
+            changes = f"{changes[: LONGEST_CHANGES - 1]}…"
+        line = f"{self.commit}.{self.event}  {self.time:%Y-%m-%d %H:%M:%S}  {self.actor}  {self.action} {self.subject}"
+        return one_line(f"{line}: {changes}" if changes else line)
+
     @classmethod
-    def of(cls, event: Event) -> AuditEvent:
-        """The event as users hold it."""
+    def of(cls, event: Event, look: Look) -> AuditEvent:
+        """The event as users hold it, with the names that other records have by now."""
         return cls(
             commit=event.commit,
             event=event.event,
@@ -96,6 +117,9 @@ class AuditEvent:
             id=event.id,
             name=event.name,
             parent=event.parent,
+            parent_name=parent_of(event.kind, event.parent, look),
+            subject=told(event.kind, event.name, event.parent, look),
+            changes=what_changed(event.kind, event.before, event.after, event.details, look),
             message=event.message,
             before=event.before,
             after=event.after,

@@ -6,24 +6,27 @@ In this order, so that a crash leaves nothing done, or something declared that t
    value stood in one of them. From here on the redaction is a fact of the log.
 2. The entries concerned are replaced by twins without those payloads, and caches deleted (`localreg.log.redaction`).
 3. What is kept in memory is let go of, and a snapshot is made anew.
+
+What still stands in the record cannot be hidden: a call that would hide nothing is refused, for it would only seem to
+have removed the secret.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from localreg.audit.event import Position
-from localreg.canonical import JsonObject, JsonValue
+from localreg.canonical import JsonObject, JsonValue, canonical
 from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
 from localreg.log import Change, Event, Row
 from localreg.log.features import FEATURE
 from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.redaction import REDACT, declared, finish
 from localreg.models import Model, ModelVersion
-from localreg.models.deletion import noun
 from localreg.models.handle import Handle
+from localreg.models.words import noun
 from localreg.names import check_text, shown_value
 from localreg.records.base import is_known
 from localreg.records.models import NamespaceRecord, RegistryRecord
@@ -57,12 +60,13 @@ def redact(
         raise InvalidInputError("a redaction is a commit of its own; call it outside the transaction")
     emptied: list[Position] = []
 
-    history = _History(session)
+    history = _History(session, _Asked(asked, commit, event))
 
     def operation(changes: Changes) -> None:
         emptied.clear()
         history.read_on(changes)
         wanted = history.of_record(asked) if asked is not None else history.of_commit(commit, event)
+        history.refuse_if_nothing_is_hidden(wanted)
         for key, positions in wanted.items():
             emptied.extend(positions)
             changes.make(_declaration(key, positions, changes.draft.get(*key), history.names[key], reason))
@@ -96,6 +100,20 @@ class _Told(NamedTuple):
     """Its payload holds an older value of the record."""
 
 
+class _Asked(NamedTuple):
+    """What is to be redacted."""
+
+    record: Key | None
+    commit: int | None
+    event: int | None
+
+    def begins_with(self, event: Event) -> bool:
+        """Whether the event is one of those from which on its record's payloads may be emptied."""
+        if self.commit is None:
+            return self.record == (event.kind, event.id)
+        return event.commit == self.commit and self.event in (None, event.event)
+
+
 class _History:
     """All events up to the state that a redaction is declared on.
 
@@ -103,11 +121,14 @@ class _History:
         names: of every record, its last.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, asked: _Asked) -> None:
         self._log = session.log
         self._head = session.log.origin
+        self._asked = asked
         self._events: list[_Told] = []
         self._declared: set[tuple[int, int]] = set()
+        self._said: dict[Key, set[str]] = {}
+        self._has_message = False
         self.names: dict[Key, tuple[str, str]] = {}
 
     def read_on(self, changes: Changes) -> None:
@@ -118,7 +139,17 @@ class _History:
                 self._declared.update(declared(event))
                 self._events.append(_told(event))
                 self.names[Key(event.kind, event.id)] = (event.name, event.parent)
+                self._note(event)
             self._head = entry.head
+
+    def _note(self, event: Event) -> None:
+        """Keep what was said of the records asked for, and of no others: a log may be larger than memory."""
+        key = Key(event.kind, event.id)
+        if self._asked.begins_with(event):
+            self._said.setdefault(key, set())
+            self._has_message = self._has_message or event.message is not None
+        if key in self._said:
+            self._said[key].update(_leaves(event.before), _leaves(event.after))
 
     def of_record(self, key: Key) -> dict[Key, list[Position]]:
         """Everything that was said of a record, but for its present value.
@@ -182,6 +213,26 @@ class _History:
         left = {key: [each for each in positions if each not in self._declared] for key, positions in wanted.items()}
         return {key: positions for key, positions in left.items() if positions}
 
+    def refuse_if_nothing_is_hidden(self, wanted: dict[Key, list[Position]]) -> None:
+        """All that would be emptied of a record that lives on must not stand in it still.
+
+        Raises:
+            ConflictError: it does, so that the secret is in its present value, which the declaration would repeat.
+        """
+        if self._has_message and self._is_whole_commit():
+            return  # the message goes with it
+        for key, positions in wanted.items():
+            row = self._draft.get(*key)
+            if key.kind in GENESIS or row is None or row.record is None:
+                continue
+            if self._said[key] and self._said[key] <= set(_leaves(row.record)):
+                raise self._newest_value(next(told for told in self._events if told.position == positions[-1]))
+
+    def _is_whole_commit(self) -> bool:
+        _, commit, event = self._asked
+        of_commit = [told for told in self._events if told.position.commit == commit]
+        return commit is not None and (event is None or len(of_commit) == 1)
+
     def _newest_value(self, told: _Told) -> ConflictError:
         what = f"{noun(told.key.kind)} {self.names[told.key][0]!r}"
         return ConflictError(
@@ -190,6 +241,22 @@ class _History:
             "nothing was written",
             code="newest_value",
         )
+
+
+def _leaves(value: JsonValue, path: str = "") -> Iterator[str]:
+    """The values within a record, each with its path. Not its id and name, which stand in clear, nor what says nothing.
+
+    Places in lists do not count: what has only moved in a list is hidden from nobody.
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if path or key not in ("id", "name"):
+                yield from _leaves(item, f"{path}{canonical(key)}.")
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, f"{path}[].")
+    elif value is not None:
+        yield path + canonical(value)
 
 
 def _told(event: Event) -> _Told:

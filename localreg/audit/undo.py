@@ -16,7 +16,7 @@ from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import Change, Event, Row, State
 from localreg.log.state import CONDEMNED, restoring
 from localreg.models import refuse_shadowing
-from localreg.models.deletion import noun
+from localreg.models.words import noun
 from localreg.records.base import is_known
 from localreg.records.differences import differences
 from localreg.records.models import AliasRecord, NamespaceRecord, RegistryRecord

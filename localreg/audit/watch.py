@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from localreg.audit.event import AuditEvent, Position
 from localreg.errors import InvalidInputError
-from localreg.log import Head, Log
+from localreg.log import Entry, Event, Head, State
+from localreg.models.words import Look, Named, check_kind
 from localreg.names import check_text, check_whole, shown_value
 from localreg.session import Session
 
@@ -71,7 +72,7 @@ def watch(
             f"nothing happens any more where {session.read_only}; watch the registry itself", code="pinned"
         )
     pace = REMOTE if session.store.remote else LOCAL
-    return _follow(session.log, _start(session, since), _checked_kinds(kinds), _Quiet(pace, timeout, sleep, clock))
+    return _follow(session, _start(session, since), _checked_kinds(session, kinds), _Quiet(pace, timeout, sleep, clock))
 
 
 class _Quiet:
@@ -102,11 +103,40 @@ class _Quiet:
         return True
 
 
-def _follow(log: Log, start: _Start, kinds: frozenset[str] | None, quiet: _Quiet) -> Generator[AuditEvent, None, None]:
+class _Names:
+    """What the records are called that events are told with: by now, or when they went with the same commit.
+
+    The newest state is asked for at most once a commit, and only for an event that needs another record's name.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._state: State | None = None
+
+    def at(self, entry: Entry) -> Look:
+        """The look for the events of an entry."""
+        gone: dict[tuple[str, str], Event] = {}
+
+        def look(kind: str, id: str) -> Named | None:
+            if self._state is None or self._state.head.commit < entry.commit:
+                self._state = self._session.committed()
+            row = self._state.outline(kind, id)
+            if row is None and not gone:
+                gone.update({(event.kind, event.id): event for event in entry.events})
+            return row or gone.get((kind, id))
+
+        return look
+
+
+def _follow(
+    session: Session, start: _Start, kinds: frozenset[str] | None, quiet: _Quiet
+) -> Generator[AuditEvent, None, None]:
     head, passed = start
+    names = _Names(session)
     quiet.begin()
     while True:
-        for entry in log.entries(head):
+        for entry in session.log.entries(head):
+            look = names.at(entry)
             if passed > len(entry.events):
                 raise InvalidInputError(
                     f"since is event {passed} of commit {entry.commit}, which has {len(entry.events)}",
@@ -114,7 +144,7 @@ def _follow(log: Log, start: _Start, kinds: frozenset[str] | None, quiet: _Quiet
                 )
             for event in entry.events[passed:]:
                 if kinds is None or event.kind in kinds:
-                    yield AuditEvent.of(event)
+                    yield AuditEvent.of(event, look)
                     quiet.begin()
             head, passed = entry.head, 0
         if not quiet.wait():
@@ -152,13 +182,13 @@ def _checked_since(since: object) -> tuple[int, int | None]:
 _SINCE_HINT = "write a commit's number, or an event's position, such as event.position or (12, 3)"
 
 
-def _checked_kinds(kinds: str | Iterable[str] | None) -> frozenset[str] | None:
+def _checked_kinds(session: Session, kinds: str | Iterable[str] | None) -> frozenset[str] | None:
     if kinds is None:
         return None
     named = [kinds] if isinstance(kinds, str) else kinds
     if not isinstance(named, Iterable):
         raise InvalidInputError(f"kinds is {shown_value(kinds)}; write a kind of record, or a list of them")
-    return frozenset(check_text(kind, what="kinds") for kind in named)
+    return frozenset(check_kind(check_text(kind, what="kinds"), lambda: [session.committed()]) for kind in named)
 
 
 def _checked_timeout(timeout: object) -> float | None:

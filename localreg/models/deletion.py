@@ -15,11 +15,12 @@ from collections.abc import Iterable
 
 from localreg.errors import ConflictError, InvalidInputError
 from localreg.log import Row, State
+from localreg.models.words import listed, told
 from localreg.names import shown_value
 from localreg.records.models import ModelRecord
 from localreg.session import Changes
 
-__all__ = ["delete", "listed", "noun"]
+__all__ = ["delete"]
 
 
 def delete(changes: Changes, row: Row, *, force: bool) -> None:
@@ -34,9 +35,11 @@ def delete(changes: Changes, row: Row, *, force: bool) -> None:
     dependants = _Dependants(changes.draft)
     blocking = dependants.of(row)
     if blocking and not force:
+        names = listed([_told(each, changes.draft) for each in blocking])
+        depend, those, them = ("depends", "that", "it") if len(blocking) == 1 else ("depend", "those", "them")
         raise ConflictError(
-            f"{noun(row.kind)} {row.name!r} cannot be deleted: {listed(list(map(_told, blocking)))} depend on "
-            "it; delete those first, or pass force=True to delete them, too",
+            f"{_told(row, changes.draft)} cannot be deleted: {names} {depend} on it; delete {those} first, or pass "
+            f"force=True to delete {them}, too",
             code="has_dependants",
         )
     _delete(changes, row, dependants)
@@ -125,17 +128,5 @@ def _unbind(changes: Changes, model: Row) -> None:
     changes.update(model, model.load(ModelRecord).replaced(workflow=None))
 
 
-def _told(row: Row) -> str:
-    what = {"model_version": "version"}.get(row.kind, noun(row.kind))
-    return f"{what} {row.name!r}"
-
-
-def noun(kind: str) -> str:
-    """A kind of record, as people say it."""
-    return kind.replace("_", " ")
-
-
-def listed(things: list[str], most: int = 5) -> str:
-    """The first things of a list, and how many more there are."""
-    shown = ", ".join(things[:most])
-    return shown if len(things) <= most else f"{shown} and {len(things) - most} more"
+def _told(row: Row, state: State) -> str:
+    return told(row.kind, row.name, row.parent, state.outline)

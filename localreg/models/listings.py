@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from localreg.models.words import check_kind
 from localreg.names import check_text, check_whole
 from localreg.times import utc
 
@@ -168,10 +169,14 @@ class Listings:
             since: only commits after this number, or events at or after this time.
 
         Raises:
-            InvalidInputError: a kind, name or actor that is no text, or a `since` that is neither a number nor a time.
+            InvalidInputError: a kind that there is not, a name or actor that is no text, or a `since` that is neither a
+                number nor a time.
         """
         from localreg.query.quoting import literal  # with its package comes the engine: not before a query does
 
+        if kind is not None:
+            sources = self._asked().sources
+            check_kind(check_text(kind, what="kind"), lambda: [source.state for source in sources])
         conditions = [
             f"{column} = {literal(check_text(wanted, what=column))}"
             for column, wanted in (("kind", kind), ("name", name), ("actor", actor))

@@ -11,8 +11,8 @@ from typing import Self
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.log import Row, State
-from localreg.models.deletion import listed
 from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts, metadata_merger, warn_of_differences
+from localreg.models.words import listed
 from localreg.names import (
     check_alias,
     check_name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,8 @@ class Engine:
         Raises:
             InvalidInputError: an expression does not parse or names an unknown column; the limit is no whole number.
         """
-        rows = Rows(table, where, search, archived)
-        condition, order, most = rows.condition(), rows.order(order_by), _checked_limit(limit)
+        rows = Rows(table, where, search, archived, order_by, has_key=lambda key: self._has_key(table, key))
+        condition, order, most = rows.condition(), rows.order(), _checked_limit(limit)
 
         bound = "" if most is None else f" LIMIT {most}"
         where_and_order = f"WHERE {condition} ORDER BY {order}{bound}"
@@ -109,9 +110,16 @@ class Engine:
         limit: int | None = None,
     ) -> Result:
         """Values and how many rows have them; see `Registry.facets`."""
-        rows = Rows(table, where, search, archived)
-        sql = facets_sql(rows, by, limit=_checked_limit(limit))
+        rows = Rows(table, where, search, archived, by=by, has_key=lambda key: self._has_key(table, key))
+        sql = facets_sql(rows, limit=_checked_limit(limit))
         return Result(lambda: self._rows(rows, sql))
+
+    def _has_key(self, table: str, key: str) -> bool:
+        """Whether a record's metadata has a key at its top. Not of bulk tables, which may be too large for a hint."""
+        sql = f"SELECT 1 FROM {table} WHERE list_contains(json_keys(metadata), ?) LIMIT 1"
+        with suppress(LocalregError):
+            return table in TABLES and len(self._fetch(sql, [key], lambda: {table}, _sql_error(sql))) > 0
+        return False
 
     def _rows(self, rows: Rows, sql: str) -> pa.Table:
         return self._fetch(sql, (), lambda: {rows.table}, rows.told)

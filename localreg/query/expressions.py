@@ -33,7 +33,7 @@ from typing import TypeVar
 from localreg.errors import InvalidInputError
 from localreg.query.kinds import Family
 from localreg.query.rewriting import TOO_DEEP, Rewriter
-from localreg.query.scope import Source
+from localreg.query.scope import HasKey, Source, no_key
 from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression
 
 __all__ = ["Facet", "rewrite_facet", "rewrite_order_by", "rewrite_where"]
@@ -49,22 +49,25 @@ _ONE = {
 }
 
 
-def rewrite_where(text: str, columns: Mapping[str, str], *, table: str) -> str:
+def rewrite_where(text: str, columns: Mapping[str, str], *, table: str, has_key: HasKey = no_key) -> str:
     """The SQL of a boolean expression over the documented columns of `table`.
 
     Args:
         text: what the user wrote, such as `metadata.acc > 0.9 AND 'detector' IN tags`.
         columns: documented name → DuckDB type, such as `VARCHAR[]`; paths are for columns of type JSON.
         table: the view's name, for messages and for `models.name`.
+        has_key: whether some row's metadata has a key, for messages.
 
     Raises:
         InvalidInputError: it does not parse, is more than one expression, or uses what a `where` may not.
     """
-    source = Source("where", text, columns, table)
+    source = Source("where", text, columns, table, has_key)
     return _guarded(source, lambda: unparse_expression(Rewriter(source).condition(_parse_condition(source))))
 
 
-def rewrite_order_by(text: str | Sequence[str], columns: Mapping[str, str], *, table: str) -> str:
+def rewrite_order_by(
+    text: str | Sequence[str], columns: Mapping[str, str], *, table: str, has_key: HasKey = no_key
+) -> str:
     """What stands after ORDER BY: `created_at DESC, metadata.acc` → keys, each with its direction and place of NULLs.
 
     NULLs come last both ways unless said otherwise. A path puts numbers first, by value, then everything else by its
@@ -74,6 +77,7 @@ def rewrite_order_by(text: str | Sequence[str], columns: Mapping[str, str], *, t
         text: one text, or several, in order of weight.
         columns: as in `rewrite_where`.
         table: as in `rewrite_where`.
+        has_key: as in `rewrite_where`.
 
     Raises:
         InvalidInputError: as in `rewrite_where`; also for positions (`1`) and other constants, which order nothing.
@@ -81,7 +85,7 @@ def rewrite_order_by(text: str | Sequence[str], columns: Mapping[str, str], *, t
     texts = [text] if isinstance(text, str) or not isinstance(text, Sequence) else list(text)
     if not texts:
         raise InvalidInputError("order_by is empty: name a column, such as 'created_at DESC', or leave it out")
-    return ", ".join(_order_keys(Source("order_by", each, columns, table)) for each in texts)
+    return ", ".join(_order_keys(Source("order_by", each, columns, table, has_key)) for each in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,13 @@ class Facet:
     is_list: bool
 
 
-def rewrite_facet(text: str, columns: Mapping[str, str], *, table: str) -> Facet:
+def rewrite_facet(text: str, columns: Mapping[str, str], *, table: str, has_key: HasKey = no_key) -> Facet:
     """The one expression to count rows by: a column, a path into JSON, or what can be computed from them.
 
     Raises:
         InvalidInputError: as in `rewrite_where`; also for several expressions, and for a direction (`DESC`).
     """
-    source = Source("by", text, columns, table)
+    source = Source("by", text, columns, table, has_key)
 
     def build() -> Facet:
         keys = _parse_order(source)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from localreg.query.expressions import rewrite_facet
 from localreg.query.rows import Rows
 
 __all__ = ["facets_sql"]
 
 
-def facets_sql(rows: Rows, by: str, *, limit: int | None) -> str:
+def facets_sql(rows: Rows, *, limit: int | None) -> str:
     """The SELECT of `value`, `count`: the most frequent first, equal ones by value.
 
     Args:
-        rows: the rows to count.
-        by: a column, a path into JSON, or an expression over them. Of a list, each distinct item counts once a row.
+        rows: the rows to count, and what by: of a list, each distinct item counts once a row.
         limit: at most so many values; None = all.
 
     Raises:
         InvalidInputError: `by` does not parse, or names an unknown column.
     """
-    facet = rewrite_facet(by, rows.columns, table=rows.table)
+    facet = rows.facet()
     item, condition = facet.sql, rows.condition()
     if facet.is_json:
         # The items of a list count each; a JSON null is told as what is missing.

@@ -25,7 +25,15 @@ from localreg.query.syntax import Node, SyntaxFault, check_text, clean_message, 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["check_select", "explain_error", "locked_connection", "reaches_out", "referenced_tables", "translate_error"]
+__all__ = [
+    "check_select",
+    "explain_error",
+    "is_of_storage",
+    "locked_connection",
+    "reaches_out",
+    "referenced_tables",
+    "translate_error",
+]
 
 _TABLE_FUNCTIONS = frozenset(
     {
@@ -274,37 +282,40 @@ def locked_connection(paths: Sequence[str], *, setup: Callable[[DuckDBPyConnecti
     return connection
 
 
-def translate_error(error: Exception, sql: str, *, tables: Collection[str] = ()) -> LocalregError:
+def translate_error(
+    error: Exception, sql: str, *, tables: Collection[str] = (), what: str = "run sql"
+) -> LocalregError:
     """The error to raise for one of DuckDB's in running `sql`, with the cause chained and without SQL in its message.
 
     Args:
         error: what DuckDB raised.
         sql: what the user wrote.
         tables: the documented tables, to suggest one where a name is unknown.
+        what: what the user asked for, for messages.
     """
     import duckdb
 
     reason = clean_message(str(error))
     translated: LocalregError
     if isinstance(error, duckdb.PermissionException):
-        translated = _translate_permission(reason, sql)
+        translated = _translate_permission(reason, sql, what)
     elif isinstance(error, duckdb.OutOfMemoryException):
-        translated = StorageError(f"cannot run sql: it needs more memory or temporary disk than there is: {reason}")
+        translated = StorageError(f"cannot {what}: it needs more memory or temporary disk than there is: {reason}")
     elif isinstance(error, duckdb.InterruptException):
         translated = StorageError("the query was interrupted; nothing was read")
     elif isinstance(error, _storage_errors()):
-        translated = StorageError(f"cannot run sql: {reason}; see that the registry can be read, then try again")
+        translated = StorageError(f"cannot {what}: {reason}; see that the registry can be read, then try again")
     elif isinstance(error, duckdb.CatalogException) and (unknown := re.match(r"Table with name (.+) does not", reason)):
-        translated = InvalidInputError(f"cannot run sql: no table '{unknown[1]}'{_suggest(unknown[1], tables)}")
+        translated = InvalidInputError(f"cannot {what}: no table '{unknown[1]}'{_suggest(unknown[1], tables)}")
     elif "configuration has been locked" in reason:
-        translated = InvalidInputError("cannot run sql: settings cannot be changed here")
+        translated = InvalidInputError(f"cannot {what}: settings cannot be changed here")
     else:
-        translated = InvalidInputError(f"cannot run sql: {reason}{_candidates(error)}")
+        translated = InvalidInputError(f"cannot {what}: {reason}{_candidates(error)}")
     translated.__cause__ = error
     return translated
 
 
-def _translate_permission(reason: str, sql: str) -> LocalregError:
+def _translate_permission(reason: str, sql: str, what: str) -> LocalregError:
     """What was not permitted: a file that the user named, or one of ours that is gone.
 
     DuckDB takes a file that it does not find for a pattern, and says that patterns are not permitted.
@@ -312,10 +323,18 @@ def _translate_permission(reason: str, sql: str) -> LocalregError:
     named = re.search(r'"(.+)"', reason)
     path = named[1].removesuffix("/**/*.parquet") if named else ""
     if named and literal(path)[1:-1] not in sql and path not in sql:
-        return StorageError(f"cannot run sql: the file {path!r} is gone; open the registry again, and see `verify`")
+        return StorageError(f"cannot {what}: the file {path!r} is gone; open the registry again, and see `verify`")
     return InvalidInputError(
-        f"cannot run sql: it reaches outside the registry, whose tables are all that `sql` reads ({reason})"
+        f"cannot {what}: it reaches outside the registry, whose tables are all that `sql` reads ({reason})"
     )
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Whether an error of DuckDB's is no fault of the text: memory or files are missing, or it was interrupted."""
+    import duckdb
+
+    others = (duckdb.PermissionException, duckdb.OutOfMemoryException, duckdb.InterruptException)
+    return isinstance(error, (*others, *_storage_errors()))
 
 
 def _storage_errors() -> tuple[type[Exception], ...]:
@@ -345,17 +364,18 @@ def _candidates(error: Exception) -> str:
     return f"; did you mean {found[1]}?" if found else ""
 
 
-def explain_error(error: Exception, text: str, columns: Mapping[str, str]) -> InvalidInputError:
-    """The error to raise when DuckDB refuses a rewritten `where`, in the user's words, with the cause chained.
+def explain_error(error: Exception, texts: Mapping[str, str], columns: Mapping[str, str]) -> InvalidInputError:
+    """The error to raise when DuckDB refuses rewritten expressions, in the user's words, with the cause chained.
 
     Args:
         error: what DuckDB raised.
-        text: what the user wrote.
+        texts: what the user wrote, by argument, such as `where`.
         columns: documented name → type; those that the text mentions are told with their types.
     """
-    words = {word.lower() for word in re.findall(r"\w+", text)}
+    words = {word.lower() for word in re.findall(r"\w+", " ".join(texts.values()))}
     mentioned = [f"{name} is {type_}" for name, type_ in columns.items() if name.lower() in words]
     types = f" ({', '.join(mentioned)})" if mentioned else ""
-    translated = InvalidInputError(f"cannot use where {quote(text)}: {clean_message(str(error))}{types}")
+    given = ", ".join(f"{label} {quote(text)}" for label, text in texts.items())
+    translated = InvalidInputError(f"cannot use {given}: {clean_message(str(error))}{types}")
     translated.__cause__ = error
     return translated

@@ -29,6 +29,7 @@ from localreg.query.kinds import (
     kind_of_type_node,
     parameter_kind,
 )
+from localreg.query.quoting import literal
 from localreg.query.scope import ARITHMETIC, TEXT_OPERATORS, Scope, Source, alternatives, unchained
 from localreg.query.syntax import (
     FunctionInfo,
@@ -115,8 +116,19 @@ class Rewriter:
         if node["class"] == "CONSTANT":
             raise self._source.error("a constant orders nothing, and positions are not taken; name a column")
         if self._scope.kind(node) != OPEN:
+            self._refuse_sign(node)
             return [self._rewrite(node)]
         return [self._rewrite(node, NUMBER), self._rewrite(node, Kind(Family.ANY_TEXT))]
+
+    def _refuse_sign(self, node: Node) -> None:
+        """`-created_at`: elsewhere the way to turn an order round, here arithmetic, which only numbers have."""
+        if node["class"] != "FUNCTION" or node["function_name"] not in ("-", "+") or len(node["children"]) != 1:
+            return
+        column = node["children"][0]
+        numbers = (Family.NUMBER, Family.WHOLE, Family.OPEN)
+        if column["class"] == "COLUMN_REF" and self._scope.kind(column).family not in numbers:
+            direction = "DESC" if node["function_name"] == "-" else "ASC"
+            raise self._source.error(f"a sign gives no direction; write {'.'.join(column['column_names'])} {direction}")
 
     def facet(self, node: Node) -> tuple[Node, Kind]:
         """An expression to count by, and its kind; a path gives the JSON that stands there."""
@@ -186,7 +198,7 @@ class Rewriter:
         if resolved is None:
             if self._scope.is_value(names):
                 return node
-            raise self._source.unknown_column(names[0])
+            raise self._source.unknown_column(names)
         column, *fields = resolved
         type_name = self._source.columns[column]
         if fields and not type_name.upper().startswith(("STRUCT", "MAP", "UNION")):
@@ -231,11 +243,23 @@ class Rewriter:
     def _compare(self, operands: list[Node], ordered: bool, build: Callable[[list[Node]], Node]) -> Node:
         """`build(operands)`, all read as the kind that they have in common."""
         kinds = [self._scope.kind(each) for each in operands]
+        self._refuse_list_beside_text(operands, kinds)
         target = self._common(kinds, otherwise=NUMBER if ordered else RAW)
         if OPEN in kinds and target == WHOLE:
             return self._compare_exactly(operands, kinds, build)
         meets_double = OPEN in kinds or DOUBLE in kinds
         return build(self._all(operands, target if meets_double else None))
+
+    def _refuse_list_beside_text(self, operands: list[Node], kinds: list[Kind]) -> None:
+        """`tags = 'svm'`; but not `tags = '[svm]'`, which DuckDB takes for a list."""
+        for column in (each for each, kind in zip(operands, kinds, strict=True) if kind.family is Family.LIST):
+            for other in operands:
+                value = (
+                    other["value"]["value"] if other["class"] == "CONSTANT" and not other["value"]["is_null"] else ""
+                )
+                if column["class"] == "COLUMN_REF" and isinstance(value, str) and value and value[0] != "[":
+                    name = column["column_names"][-1]
+                    raise self._source.error(f"'{name}' is a list; write {literal(value)} IN {name}")
 
     def _compare_exactly(self, operands: list[Node], kinds: list[Kind], build: Callable[[list[Node]], Node]) -> Node:
         """The comparison with a whole number of any size: by HUGEINT where the JSON is one, too, else by DOUBLE.

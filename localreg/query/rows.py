@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.names import did_you_mean, shown_value
-from localreg.query.expressions import rewrite_order_by, rewrite_where
-from localreg.query.guard import explain_error, translate_error
+from localreg.query.expressions import Facet, rewrite_facet, rewrite_order_by, rewrite_where
+from localreg.query.guard import explain_error, is_of_storage, translate_error
 from localreg.query.quoting import identifier
+from localreg.query.scope import HasKey, no_key
 from localreg.query.search import search_condition
 from localreg.query.tables import BULK, INTERNAL, TABLES
 
@@ -25,6 +26,9 @@ class Rows:
         where: a condition, see `localreg.query.expressions`; None = no condition.
         search: words, see `localreg.query.search`; None = no condition.
         archived: only archived records, only others, or (None) both.
+        order_by: their order, see `localreg.query.expressions`; None = as they were made.
+        by: what to count them by.
+        has_key: whether some row's metadata has a key, for messages.
 
     Raises:
         InvalidInputError: no such table, a malformed `where` or `search`, or `archived` where nothing can be.
@@ -34,6 +38,9 @@ class Rows:
     where: str | None = None
     search: str | None = None
     archived: bool | None = None
+    order_by: str | Sequence[str] | None = None
+    by: str = ""
+    has_key: HasKey = no_key
 
     def __post_init__(self) -> None:
         if not isinstance(self.table, str) or self.table not in {*TABLES, *BULK}:
@@ -65,7 +72,7 @@ class Rows:
             searched, is_own = (table.searched, table.is_own) if table else ((), False)
             conditions.append(search_condition(self.search, self.columns, searched, is_own=is_own))
         if self.where is not None:
-            conditions.append(f"({rewrite_where(self.where, self.columns, table=self.table)})")
+            conditions.append(f"({rewrite_where(self.where, self.columns, table=self.table, has_key=self.has_key)})")
         return " AND ".join(conditions) or "true"
 
     def _archived_condition(self) -> str:
@@ -78,17 +85,25 @@ class Rows:
             raise InvalidInputError(f"nothing in {self.table} can be archived; leave out archived")
         return "archived" if self.archived else "NOT archived"
 
-    def order(self, order_by: str | Sequence[str] | None) -> str:
+    def order(self) -> str:
         """What stands after ORDER BY: what the user says, then the order of creation."""
-        own = f"{rewrite_order_by(order_by, self.columns, table=self.table)}, " if order_by is not None else ""
-        return f"{own}_order"
+        if self.order_by is None:
+            return "_order"
+        return f"{rewrite_order_by(self.order_by, self.columns, table=self.table, has_key=self.has_key)}, _order"
+
+    def facet(self) -> Facet:
+        """The expression to count by."""
+        return rewrite_facet(self.by, self.columns, table=self.table, has_key=self.has_key)
 
     def documented(self) -> str:
         """The documented columns, for a SELECT."""
         return ", ".join(map(identifier, self.columns))
 
     def told(self, error: Exception) -> LocalregError:
-        """DuckDB's error in the user's words; without a `where` of the user's, whatever fails is the registry's."""
-        if self.where is None:
-            return translate_error(error, self.source, tables=[*TABLES, *BULK])
-        return explain_error(error, self.where, self.columns)
+        """DuckDB's error in the user's words; where the user wrote no expression, whatever fails is the registry's."""
+        order_by = [self.order_by] if isinstance(self.order_by, str) else self.order_by or []
+        texts = {"where": self.where, "order_by": ", ".join(order_by), "by": self.by}
+        given = {label: text for label, text in texts.items() if text}
+        if not given or is_of_storage(error):
+            return translate_error(error, self.source, tables=[*TABLES, *BULK], what=f"list {self.table}")
+        return explain_error(error, given, self.columns)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,7 +28,9 @@ from localreg.query.kinds import (
     kind_of_type,
     kind_of_type_node,
 )
+from localreg.query.quoting import identifier, literal
 from localreg.query.syntax import Node, column_ref, functions
+from localreg.records.differences import path_text
 
 __all__ = ["ARITHMETIC", "NOW", "TEXT_OPERATORS", "Scope", "Source", "alternatives", "quote", "unchained"]
 
@@ -50,6 +53,15 @@ def quote(text: object, *, length: int = 200) -> str:
     return repr(shown if len(shown) <= length else shown[: length - 1] + "…")
 
 
+HasKey = Callable[[str], bool]
+"""Whether some row has a key in its metadata. Asked only where something is refused, since it costs a look at them."""
+
+
+def no_key(key: str) -> bool:
+    """Nothing is known of the rows."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One text with what it may refer to, and how to complain about it."""
@@ -60,6 +72,7 @@ class Source:
     columns: Mapping[str, str]
     """Documented name → DuckDB type."""
     table: str
+    has_key: HasKey = no_key
 
     def error(self, reason: str) -> InvalidInputError:
         """The error to raise, with what the user wrote."""
@@ -71,8 +84,18 @@ class Source:
             return name
         return next((each for each in self.columns if each.lower() == name.lower()), None)
 
-    def unknown_column(self, name: str) -> InvalidInputError:
-        """The error to raise for a name that is no column."""
+    def unknown_column(self, names: list[str]) -> InvalidInputError:
+        """The error to raise for a name, perhaps with fields, that is no column."""
+        name = names[0]
+        if len(names) == 1 and re.search(re.escape(identifier(name)), self.text):
+            return self.error(
+                f"no column {identifier(name)} in {self.table}; text stands in single quotes: {literal(name)}"
+            )
+        if "metadata" in self.columns and self.has_key(name):
+            path = "metadata"
+            for each in names:
+                path = path_text(path, each)
+            return self.error(f"no column '{name}' in {self.table}; did you mean {path}?")
         near = difflib.get_close_matches(name.lower(), self.columns, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else "."
         return self.error(f"no column '{name}' in {self.table}{hint} Columns: {', '.join(self.columns)}")
@@ -160,6 +183,8 @@ class Scope:
     def _column_kind(self, names: list[str]) -> Kind:
         resolved = self.resolve(names)
         if resolved is None:
+            if not self.is_value(names):
+                raise self.source.unknown_column(names)
             return kind_of_type(NOW.get(names[0].lower(), "")) if len(names) == 1 else UNKNOWN
         return kind_of_type(self.source.columns[resolved[0]]) if len(resolved) == 1 else UNKNOWN
 

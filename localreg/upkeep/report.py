@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from localreg.models.words import readable_bytes
+
 __all__ = ["DoctorReport", "Finding", "Level", "readable_bytes", "shown_path"]
 
 Level = Literal["ok", "note", "problem"]
@@ -49,15 +51,6 @@ class DoctorReport:
 
     def __repr__(self) -> str:
         return f"<DoctorReport: {len(self.findings)} findings, {len(self.problems)} problems>"
-
-
-def readable_bytes(size: float) -> str:
-    """A size for people: `1.4 MB`."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def shown_path(path: str) -> str:

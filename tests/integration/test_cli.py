@@ -178,7 +178,9 @@ def test_every_help_says_what_the_command_does_and_shows_an_example_of_it(cli: C
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_every_example_runs(cli: Cli, name: str, example: str) -> None:
+def test_every_example_runs(cli: Cli, registry: localreg.Registry, name: str, example: str) -> None:
+    if name == "redact":  # which is refused where nothing was taken out before
+        registry.get_model("meadow-5").update(metadata={"key": "AKIA"}).update(unset=["key"])
     program, *arguments = shlex.split(example)
     assert program == "localreg"
     assert done(cli(*arguments)).out

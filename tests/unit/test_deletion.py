@@ -128,12 +128,20 @@ def test_a_suite_recorded_without_the_field_is_not_changed_by_reading_it(tested:
     [
         (
             lambda: Model("old").registered,
-            "model 'old' cannot be deleted: version '1' depend on it",
+            "model 'old' cannot be deleted: version 'old@1' depends on it; delete that first, or pass "
+            "force=True to delete it, too",
         ),
-        (lambda: Model("old").registered.version("1"), "alias 'production', test run 'wide@1', test run 'narrow@1'"),
+        (
+            lambda: Model("old").registered.version("1"),
+            "version 'old@1' cannot be deleted: alias 'old@production', test run 'wide@1' of 'old@1', test run "
+            "'narrow@1' of 'old@1' depend on it; delete those first, or pass force=True to delete them, too",
+        ),
         (lambda: TestCase("both"), "test case 'both' cannot be deleted: test suite 'wide', test suite 'narrow'"),
         (lambda: TestCase("one"), "test case 'one' cannot be deleted: test suite 'wide' depend"),
-        (lambda: TestSuite("wide"), "test suite 'wide' cannot be deleted: test run 'wide@1', test run 'wide@1' depend"),
+        (
+            lambda: TestSuite("wide"),
+            "test suite 'wide' cannot be deleted: test run 'wide@1' of 'old@1', test run 'wide@1' of 'new@1' depend",
+        ),
         (
             lambda: Plates,
             "workflow 'plates' cannot be deleted: test suite 'wide', test suite 'narrow', test case 'both', "

@@ -14,6 +14,7 @@ from localreg.errors import InvalidInputError
 from localreg.log import Row, State
 from localreg.log.entry import entry_path
 from localreg.log.parquet import decode, encode
+from localreg.models.words import readable_bytes
 from localreg.records.differences import differences
 from localreg.session import Session
 from localreg.session.location import open_or_make
@@ -81,11 +82,56 @@ def test_it_reads_as_a_page(registry: Registry) -> None:
         "  - model 'goes'",
         "  ~ model 'stays'",
         "      metadata.lr: 0.1 → 0.2",
-        f'      metadata.text: null → "{"y" * 56}…',
+        f'      + metadata.text: "{"y" * 56}…',
     ]
     assert repr(diff) == "<Diff of commit 2 and 6: 1 created, 1 deleted, 1 changed>"
     assert str(registry.diff(1, 1)) == "commit 1 → 1"
     assert not registry.diff(6)
+
+
+def test_it_says_whose_and_by_names_instead_of_ids(registry: Registry) -> None:
+    model = registry.create_model("m", metadata={"old": 1, "odd": {"a\nb": 1}})
+    for version in ("1", "2"):
+        model.create_version(version)
+    model.set_alias("staging", "1").set_alias("gone", "1")
+    begin = registry.commit
+    model.set_alias("staging", "2").set_alias("new", "1").remove_alias("gone")
+    model.version("1").update(description="why")
+    model.update(unset=["old"], metadata={"odd": {"a\nb": 2}})
+    model.rename("n")
+    diff = registry.diff(begin)
+    assert str(diff).splitlines()[1:] == [
+        "  + alias 'n@new'",
+        "  - alias 'n@gone'",
+        "  ~ alias 'n@staging'",
+        '      version: "1" → "2"',
+        "  ~ version 'n@1'",
+        '      description: null → "why"',
+        "  ~ model 'm', now 'n'",
+        '      former_names: [] → ["m"]',
+        "      metadata.odd['a b']: 1 → 2",
+        "      - metadata.old: 1",
+        '      name: "m" → "n"',
+    ]
+    staging = diff.changed[0]
+    assert (staging.parent_name, staging.subject, diff.changed[2].parent_name) == ("n", "alias 'n@staging'", None)
+    moved = {model.version(version).id: version for version in ("1", "2")}
+    assert dict(staging.names) == moved
+    assert [str(each.before) for each in staging.differences] == [model.version("1").id], "ids for programs"
+
+
+def test_what_went_with_its_model_still_says_whose_it_was(registry: Registry) -> None:
+    model = registry.create_model("m")
+    model.create_version("1")
+    model.set_alias("staging", "1")
+    begin = registry.commit
+    model.delete(force=True)
+    assert str(registry.diff(begin)).splitlines()[1:] == [
+        "  - alias 'm@staging'",
+        "  - version 'm@1'",
+        "  - model 'm'",
+    ]
+    assert str(registry.diff(registry.commit, begin)).splitlines()[1:2] == ["  + alias 'm@staging'"]
 
 
 def test_a_renamed_record_is_told_by_both_names(registry: Registry) -> None:
@@ -176,6 +222,20 @@ def test_files_that_became_visible_are_told(registry: Registry) -> None:
         assert_diff(registry, begin, registry.commit)
     kinds = {each.kind for each in registry.diff(0).created}
     assert {"file", "test_case_version", "test_run"} <= kinds
+    diff = registry.diff(0)
+    files = [each for each in diff.created if each.kind == "file"]
+    lines = str(diff).splitlines()
+    size = readable_bytes(sum(sizes(registry)))
+    assert len(files) > 1
+    assert f"  + {len(files)} files, {size}" in lines
+    assert not any("data/" in line for line in lines)
+    (run,) = (each for each in diff.created if each.kind == "test_run")
+    (model,) = registry.models()
+    assert str(run) == f"test run {run.name!r} of '{model['name']}@1'"
+
+
+def sizes(registry: Registry) -> list[int]:
+    return [int(str(row.fields["bytes"])) for row in registry._session.state().rows("file")]
 
 
 def emptied(store: Store, commit: int, event: int) -> None:

@@ -443,7 +443,7 @@ def test_a_where_that_duckdb_refuses_is_told_in_the_users_words() -> None:
     with pytest.raises(duckdb.Error) as caught:
         connection.execute("SELECT * FROM models WHERE (name = 5)").fetchall()
     columns = {"name": "VARCHAR", "id": "BIGINT"}
-    translated = explain_error(caught.value, "Name = 5", columns)
+    translated = explain_error(caught.value, {"where": "Name = 5"}, columns)
     assert isinstance(translated, InvalidInputError)
     assert str(translated).startswith("cannot use where 'Name = 5': Could not convert string 'a' to INT32")
     assert str(translated).endswith("(name is VARCHAR)")

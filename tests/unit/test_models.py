@@ -254,13 +254,12 @@ def test_a_history_tells_in_words_what_each_event_changed(registry: Registry) ->
     history = model.history()
     assert history.columns[-1] == "changes"
     assert [row["changes"] for row in history if row["changes"]] == [
+        "+version 1",
         "version 1 → 2",
         "metadata.lr 0.1 → 0.2, tags +detector -old",
         "name m → n",
     ]
-    assert [row["action"] for row in history if not row["changes"]] == [
-        *("create", "create", "create", "set_alias", "remove_alias")
-    ]
+    assert [row["action"] for row in history if not row["changes"]] == [*("create", "create", "create", "remove_alias")]
     assert model.version("1").history()[0]["changes"] is None
     registry.redact(model, reason="a secret")
     assert not any("lr" in (row["changes"] or "") for row in model.history())
@@ -332,10 +331,10 @@ def test_deletion_is_refused_with_what_depends_on_it(registry: Registry) -> None
     for number in range(7):
         model.create_version(number)
     model.set_alias("production", "3")
-    with pytest.raises(ConflictError, match=r"model 'm' cannot be deleted: version '0', .* and 2 more") as told:
+    with pytest.raises(ConflictError, match=r"model 'm' cannot be deleted: version 'm@0', .* and 2 more") as told:
         model.delete()
     assert told.value.code == "has_dependants"
-    with pytest.raises(ConflictError, match="version '3' cannot be deleted: alias 'production'"):
+    with pytest.raises(ConflictError, match="version 'm@3' cannot be deleted: alias 'm@production' depends"):
         model.version("3").delete()
     model.remove_alias("production")
     model.version("3").delete()

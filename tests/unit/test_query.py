@@ -612,3 +612,76 @@ def test_a_connection_goes_on_from_commit_to_commit(registry: Registry) -> None:
             (row.id, row.name, row.fields["metadata"]) for row in state.children("model")
         ]
         assert [row["name"] for row in past.models().dicts()] == ["m", "other"]
+
+
+# --- refusals that say what was meant ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "hint"),
+    [
+        ('metadata.framework = "sklearn"', "no column \"sklearn\" in models; text stands in single quotes: 'sklearn'"),
+        ('name = "it\'s"', "text stands in single quotes: 'it''s'"),
+        ('"m" IN tags', "text stands in single quotes: 'm'"),
+        ("tags = 'svm'", "'tags' is a list; write 'svm' IN tags"),
+        ("tags IN ('svm')", "'tags' is a list; write 'svm' IN tags"),
+        ("'production' <> aliases", "'aliases' is a list; write 'production' IN aliases"),
+        ("seed = 1", "no column 'seed' in models; did you mean metadata.seed?"),
+        ("optim.lr > 0 AND name = 'm'", "did you mean metadata.optim.lr?"),
+        ('"odd key" = 1', "text stands in single quotes"),
+        ("sede = 1", "no column 'sede' in models. Columns: "),
+        ("nam = 'm'", "did you mean 'name'?"),
+    ],
+)
+def test_a_where_that_is_nearly_right_is_told_how_to_be(registry: Registry, where: str, hint: str) -> None:
+    registry.create_model("m", metadata={"seed": 1, "framework": "sklearn", "optim": {"lr": 1}}, tags=["svm"])
+    with pytest.raises(InvalidInputError) as caught:
+        registry.models(where)
+    assert hint in str(caught.value)
+
+
+def test_lists_are_still_compared_with_lists_and_columns_in_double_quotes_are_columns(registry: Registry) -> None:
+    registry.create_model("m", metadata={"seed": 1}, tags=["svm"])
+    for where in (
+        "tags = ['svm']",
+        "tags = '[svm]'",
+        "\"name\" = 'm'",
+        "len(list_filter(tags, lambda t: t = 'svm')) = 1",
+    ):
+        assert len(registry.models(where)) == 1, where
+
+
+def test_keys_are_looked_for_in_the_table_that_is_asked(registry: Registry) -> None:
+    registry.create_model("m", metadata={"seed": 1}).create_version("1", metadata={"lr": 1})
+    with pytest.raises(InvalidInputError, match=r"did you mean metadata\.lr\?"):
+        registry.model_versions("lr = 1")
+    for ask in (lambda: registry.models("lr = 1"), lambda: registry.test_runs("seed = 1")):
+        with pytest.raises(InvalidInputError, match="Columns: "):
+            ask()
+    with pytest.raises(InvalidInputError, match=r"did you mean metadata\.seed\?"):
+        registry.facets("models", "seed")
+    with pytest.raises(InvalidInputError, match=r"did you mean metadata\.lr\?"):
+        registry.all().model_versions(order_by="lr")
+
+
+def test_a_sign_is_no_direction_but_where_it_is_arithmetic(registry: Registry) -> None:
+    for number in (1, 2):
+        registry.create_model(f"m{number}", metadata={"seed": number})
+    for order, advice in (("-created_at", "created_at DESC"), (["-name"], "name DESC"), ("+name", "name ASC")):
+        with pytest.raises(InvalidInputError, match=f"a sign gives no direction; write {advice}"):
+            registry.models(order_by=order)
+    assert [row["name"] for row in registry.models(order_by="-metadata.seed")] == ["m2", "m1"]
+
+
+def test_a_listing_that_fails_does_not_speak_of_sql(registry: Registry) -> None:
+    registry.create_model("m")
+    asked: list[tuple[Callable[[], Result], str]] = [
+        (lambda: registry.models(order_by="CAST(name AS INTEGER)"), "cannot use order_by 'CAST"),
+        (lambda: registry.facets("models", "CAST(name AS INTEGER)"), "cannot use by 'CAST"),
+        (lambda: registry.models("name IS NOT NULL", order_by="CAST(name AS INTEGER)"), "order_by 'CAST"),
+    ]
+    for ask, told in asked:
+        with pytest.raises(InvalidInputError) as caught:
+            ask().dicts()
+        assert told in str(caught.value)
+        assert "sql" not in str(caught.value)

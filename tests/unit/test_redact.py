@@ -160,6 +160,58 @@ def test_the_present_value_must_be_clean_before(root: Store) -> None:
     assert registry.verify().redactions == []
 
 
+def test_a_redaction_that_would_hide_nothing_is_refused_while_the_secret_is_live(root: Store) -> None:
+    registry = opened(root)
+    model = registry.create_model("m", metadata={"seed": 1, "list": [{"of": "things"}]}, tags=["b"])
+    model.update(metadata={"key": SECRET})
+    model.tag("a")
+    named: list[dict[str, Any]] = [{"record": model}, {"commit": 2}, {"commit": 2, "event": 1}]
+    for which in named:
+        with pytest.raises(ConflictError, match=r"present value of model 'm': change that first.*unset=") as caught:
+            registry.redact(**which, reason="why")
+        assert caught.value.code == "newest_value"
+    assert registry.commit == 3
+    model.update(unset=["key"])
+    assert registry.redact(model, reason="why") == [(1, 3), (2, 1), (3, 1), (4, 1)]
+    assert holding(root) == []
+
+
+def test_a_secret_that_only_moved_within_a_list_is_live(root: Store) -> None:
+    registry = opened(root)
+    model = registry.create_model("m", tags=[SECRET])
+    model.tag("a", "z")
+    with pytest.raises(ConflictError):
+        registry.redact(model, reason="why")
+    model.untag(SECRET)
+    registry.redact(model, reason="why")
+    assert len(holding(root)) == 0
+
+
+def test_a_message_may_go_though_all_that_was_said_still_stands(root: Store) -> None:
+    registry = opened(root)
+    model = registry.create_model("m")
+    for number in range(2):
+        with registry.transaction(f"{SECRET} {number}"):
+            model.tag(f"{number}")
+    model.tag("z")
+    assert registry.redact(commit=2, reason="why") == [(2, 1), (3, 1), (4, 1)]
+    assert holding(root) == []
+    with registry.transaction(SECRET):
+        model.tag("a")
+        registry.create_model("n")
+    model.tag("b")
+    with pytest.raises(ConflictError):  # the other event of the commit would go on to say it
+        registry.redact(commit=5, event=1, reason="why")
+
+
+def test_what_is_live_in_one_record_does_not_count_for_another(root: Store) -> None:
+    registry = opened(root)
+    model = registry.create_model("m", metadata={"key": SECRET})
+    registry.create_model("other", metadata={"key": SECRET})
+    model.update(unset=["key"])
+    assert registry.redact(model, reason="why") == [(1, 3), (3, 1)]
+
+
 def test_what_was_not_clean_after_all_is_redacted_once_more(registry: Registry, root: Store) -> None:
     model = registry.get_model("m")
     model.update(metadata={"other": SECRET})

@@ -18,6 +18,7 @@ from localreg import AuditEvent, Position, Registry
 from localreg.audit import watch
 from localreg.audit.watch import GROWTH, JITTER, LOCAL, REMOTE, Pace
 from localreg.errors import InvalidInputError, StorageError
+from localreg.log import Change
 from localreg.log.entry import entry_path
 from localreg.session import Session
 from localreg.session.location import open_or_make
@@ -103,6 +104,74 @@ def test_an_event_says_what_the_log_says(registry: Registry) -> None:
     assert rename.time <= datetime.now(UTC)
     logged = [row["digest"] for row in registry.audit().dicts()]
     assert [event.digest for event in registry.watch(0, timeout=0)] == logged
+
+
+def test_an_event_says_whose_and_what_changed_on_one_line(registry: Registry) -> None:
+    model = registry.get_model("one")
+    model.create_version("2")
+    model.set_alias("production", "2")
+    model.version("2").update(description="a\nb \u202e" + "x" * 500)
+    model.delete(force=True)
+    events = list(registry.watch(0, timeout=0))
+    when = events[0].time.strftime("%Y-%m-%d %H:%M:%S")
+    told = [str(event).replace(f"{event.time:%Y-%m-%d %H:%M:%S}", when) for event in events]
+    assert told[3] == f"1.4  {when}  ana  create version 'one@1'", "its model was made by the same commit"
+    assert told[5:9] == [
+        f"3.1  {when}  ana  set_alias alias 'production': +version 1",
+        f"3.2  {when}  ana  update model 'two': +metadata.lr 0.1",
+        f"3.3  {when}  ana  rename model 'zwei': name two → zwei",
+        f"4.1  {when}  ana  create model version '2'",
+    ], "of a model that is gone by now"
+    assert told[9] == f"5.1  {when}  ana  set_alias alias 'production': version 1 → 2"
+    assert all(line.isprintable() and len(line) < 220 for line in told)
+    assert [line.split("  ")[-1] for line in told[-4:]] == [
+        "delete version 'one@1'",
+        "delete alias 'one@production'",
+        "delete version 'one@2'",
+        "delete model 'one'",
+    ], "which went with the same commit"
+
+
+def test_an_event_names_what_its_record_lies_within(registry: Registry) -> None:
+    logged = registry.audit().dicts()
+    events = list(registry.watch(0, timeout=0))
+    assert [event.parent_name for event in events] == [row["parent_name"] for row in logged]
+    alias = next(event for event in events if event.kind == "alias")
+    assert (alias.parent_name, alias.subject, alias.changes) == ("one", "alias 'one@production'", "+version 1")
+    registry.get_model("one").rename("uno")
+    (late,) = list(registry.watch(0, kinds="alias", timeout=0))
+    assert late.subject == "alias 'uno@production'", "as it is called by now"
+
+
+def test_a_watcher_knows_the_names_of_what_is_made_meanwhile(registry: Registry, root: Store) -> None:
+    other = opened(root)
+    acts = [
+        lambda: other.create_model("late").create_version("1"),
+        lambda: other.get_model("late").set_alias("staging", "1"),
+    ]
+    clock = Clock(*acts)
+    found = [event.subject for event in seen(registry, kinds=["model_version", "alias"], timeout=9.0, clock=clock)]
+    assert found == ["version 'late@1'", "alias 'late@staging'"]
+
+
+def test_a_kind_that_there_is_not_is_refused_with_what_may_be_meant(registry: Registry) -> None:
+    for wrong in ("aliass", ["model", "aliass"]):
+        with pytest.raises(InvalidInputError, match="no kind of record 'aliass'; did you mean 'alias'"):
+            registry.watch(kinds=wrong)
+    with pytest.raises(InvalidInputError, match="no kind of record 'modle'; did you mean 'model'"):
+        registry.audit(kind="modle")
+    with pytest.raises(InvalidInputError, match="no kind of record 'modle'"):
+        registry.all().audit(kind="modle")
+    for known in ("alias", "test_run", "namespace", "feature", "test_suite_version"):
+        assert registry.audit(kind=known) is not None
+        assert list(registry.watch(kinds=known, timeout=0)) == []
+
+
+def test_a_kind_of_a_later_release_may_be_asked_for_where_it_stands(registry: Registry) -> None:
+    later = Change("stream", "create", "0" * 32, "s", after={"id": "0" * 32, "name": "s", "of": "floats"})
+    registry._session.change(lambda changes: changes._add(later))
+    assert [row["name"] for row in registry.audit(kind="stream")] == ["s"]
+    assert [event.subject for event in registry.watch(0, kinds="stream", timeout=0)] == ["stream 's'"]
 
 
 def test_since_a_commit_means_after_all_of_it_and_none_from_now(registry: Registry) -> None:
