@@ -10,7 +10,6 @@ passed over: the log alone is the truth.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -134,10 +133,7 @@ class LayeredBase:
         """Native paths of the layers, oldest first; none if they cannot be read as they are."""
 
         def checked() -> list[Path]:
-            for layer in self.layers:
-                layer.check_rows()
-            native = [layer.native for layer in self.layers]
-            return native if all(map(os.path.exists, native)) else []
+            return [layer.native for layer in self.layers] if all(layer.check_file() for layer in self.layers) else []
 
         return self._answer(checked, lambda _: [])
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -18,7 +20,7 @@ from localreg.log import history as history_module
 from localreg.log import log as log_module
 from localreg.log.entry import compose, now
 from localreg.log.history import History
-from localreg.log.layer import layer_commit
+from localreg.log.layer import Layer, layer_commit
 from localreg.log.snapshot import LayeredBase
 from localreg.names import new_id
 from localreg.storage import LocalStore, Store
@@ -215,6 +217,64 @@ def test_a_query_on_a_damaged_layer_shows_what_the_log_says(registry: Registry) 
     data[len(data) // 3] ^= 0x11
     path.write_bytes(bytes(data))
     assert [row["name"] for row in localreg.open(registry.uri).models("metadata.n = 17").dicts()] == ["m17"]
+
+
+def seventy(registry: Registry) -> Path:
+    """Models m0 to m69; the one file of their snapshot."""
+    for number in range(70):
+        registry.create_model(f"m{number}", metadata={"n": number})
+    (path,) = Path(registry.uri, "namespaces/default/snapshots").glob("*.parquet")
+    return path
+
+
+def test_a_file_that_is_damaged_after_it_was_opened_gives_no_query_a_wrong_row(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DuckDB reads the file, and no checksum in it."""
+    path = seventy(registry)
+    whole = path.read_bytes()
+    expected = registry.models("metadata.n >= 0").dicts()
+    for number, place in enumerate(range(4, len(whole), 997)):
+        registry.close()
+        path.write_bytes(whole)
+        assert registry.get_model("m7").metadata == {"n": 7}  # the layer is open, and in memory
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        os.utime(path, ns=(0, number * 1_000))
+        assert registry.models("metadata.n >= 0").dicts() == expected, place
+    assert "is damaged" in caplog.text
+
+
+def test_a_file_that_is_damaged_between_two_queries_gives_the_second_no_wrong_row(registry: Registry) -> None:
+    path = seventy(registry)
+    registry.close()
+    expected = registry.models("metadata.n >= 0").dicts()
+    data = path.read_bytes()
+    for number, fault in enumerate((data[: len(data) // 2], data[:100], b"", data[:600] + b"?" + data[601:])):
+        path.write_bytes(fault)
+        os.utime(path, ns=(0, number * 1_000))
+        assert registry.models("metadata.n >= 0").dicts() == expected
+        registry.close()
+        path.write_bytes(data)
+
+
+def test_a_file_is_hashed_once_for_all_queries(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = seventy(registry)
+    registry.close()
+    hashed: list[object] = []
+    check = Layer._check_content
+
+    def counted(layer: Layer, file: BinaryIO) -> None:
+        hashed.append(file)
+        check(layer, file)
+
+    monkeypatch.setattr(Layer, "_check_content", counted)
+    for number in range(3):
+        assert len(registry.models("metadata.n = 7")) == 1
+        registry.create_model(f"after {number}")
+    assert len(hashed) == 1
+    os.utime(path, ns=(0, 0))
+    assert len(registry.models("metadata.n = 7")) == 1
+    assert len(hashed) == 2
 
 
 @pytest.mark.usefixtures("_small")
