@@ -10,6 +10,7 @@ passed over: the log alone is the truth.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -59,6 +60,11 @@ class LayeredBase:
     def damaged(self) -> bool:
         """Whether a layer turned out to be damaged: the next snapshot must not be built on these."""
         return self._rebuilt is not None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether all its files are, as far as one look at each can tell."""
+        return all(os.path.exists(layer.native) for layer in self.layers)
 
     def get(self, kind: str, id: str) -> Row | None:
         """The record, or None."""

@@ -14,7 +14,7 @@ import pytest
 
 import localreg
 from localreg import Registry
-from localreg.errors import FormatError, StorageError
+from localreg.errors import FormatError, IntegrityError, StorageError
 from localreg.log import Change, Log, Provenance, State, fold, layer_writer, snapshot
 from localreg.log import history as history_module
 from localreg.log import log as log_module
@@ -287,6 +287,96 @@ def test_a_reader_whose_layers_were_cleaned_up_reads_on(log: Log) -> None:
     assert all(old.get(kind, id) == row for (kind, id), row in before.items())
     assert old.base.files() == []
     assert len(rows(newer)) == 52
+
+
+def bulk(registry: Registry, tag: str, count: int = 12) -> None:
+    with registry.transaction():
+        for number in range(count):
+            registry.create_model(f"{tag}-{number}", metadata={"tag": tag})
+
+
+def only_looked_up(state: State) -> None:
+    """No query may load the records of the base into memory."""
+
+    def loaded(kind: str | None = None) -> list[object]:
+        raise AssertionError("the base was loaded")
+
+    state.base.rows = loaded  # type: ignore[method-assign, assignment]
+
+
+def test_a_reader_whose_layers_were_cleaned_up_goes_on_with_the_newer_ones(registry: Registry, other: Registry) -> None:
+    """It would load all the records for each state until the tail has grown long."""
+    bulk(registry, "base", 30)
+    registry.get_model("base-3").delete()
+    registry.snapshot()
+    assert len(other.models()) == 29
+    layers = other._session.committed().base.files()
+    assert layers
+    for tag in ("one", "two", "three"):
+        registry.get_model("base-7").update(metadata={"tag": tag})
+        bulk(registry, tag)
+        registry.snapshot()
+    registry.get_model("base-8").delete()
+    assert not all(file.exists() for file in layers)
+    assert other._session._state is not None
+    only_looked_up(other._session._state)
+    assert len(other.models()) == 64
+    state = other._session.committed()
+    assert state.base.commit == registry.commit - 1
+    assert rows(state) == rows(registry._session.committed())
+    assert other.find_model("base-8") is None
+    assert len(other.models("metadata.tag = 'three'")) == 13
+
+
+def test_a_reader_behind_a_bulk_commit_takes_up_its_snapshot(
+    registry: Registry, other: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(other.models()) == 0
+    monkeypatch.setattr(log_module, "SNAPSHOT_ROWS", 10)
+    bulk(registry, "base")
+    registry.get_model("base-2").rename("renamed")
+    with other.transaction():
+        other.create_model("inside")
+        assert len(other.models()) == 13
+        assert other._session.committed().base.commit == 0
+    bulk(registry, "more")
+    assert len(other.models()) == 25
+    state = other._session.committed()
+    assert (state.base.commit, state.changed) == (registry.commit, 0)
+    assert {row.name for row in state.children("model")} >= {"renamed", "inside", "base-1", "more-11"}
+    assert state.find("model", "base-2") is None
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_reader_of_the_past_does_not_move_to_what_came_after(registry: Registry) -> None:
+    bulk(registry, "base")
+    past = registry.frozen()
+    for tag in ("one", "two", "three"):
+        bulk(registry, tag)
+        registry.snapshot()
+    assert len(past.models()) == 12
+    assert past._session.committed().head.commit == 1
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_state_is_not_moved_onto_a_snapshot_of_commits_that_were_taken_back(log: Log) -> None:
+    state = grown(log, 5)
+    grown_from(log, state, 3)
+    hint = snapshot.hinted(log.store)
+    assert hint is not None
+    assert layer_commit(hint) == 8
+    for number in range(6, 9):
+        log.store.delete(f"log/{number:020d}.parquet")
+    for _ in range(3):
+        id = new_id()
+        change = Change("model", "create", id, id, after={"id": id, "name": id})
+        entry = log.publish(state.head, [change], Provenance("ana", "host"), new_id())
+        assert entry is not None
+        state = fold(state, [entry])
+    log.store.delete(state.base.path)
+    assert log.based_on_files(state) is state
+    with pytest.raises(IntegrityError, match="is another entry"):
+        log.load()
 
 
 @pytest.mark.usefixtures("_small")
