@@ -25,7 +25,15 @@ from localreg.query.syntax import Node, SyntaxFault, check_text, clean_message, 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["check_select", "explain_error", "locked_connection", "reaches_out", "referenced_tables", "translate_error"]
+__all__ = [
+    "check_select",
+    "explain_error",
+    "is_of_files",
+    "locked_connection",
+    "reaches_out",
+    "referenced_tables",
+    "translate_error",
+]
 
 _TABLE_FUNCTIONS = frozenset(
     {
@@ -292,8 +300,10 @@ def translate_error(error: Exception, sql: str, *, tables: Collection[str] = ())
         translated = StorageError(f"cannot run sql: it needs more memory or temporary disk than there is: {reason}")
     elif isinstance(error, duckdb.InterruptException):
         translated = StorageError("the query was interrupted; nothing was read")
-    elif isinstance(error, _storage_errors()):
-        translated = StorageError(f"cannot run sql: {reason}; see that the registry can be read, then try again")
+    elif is_of_files(error):
+        translated = StorageError(
+            f"cannot run sql: {reason}; see that the registry can be read, and what `verify` says, then try again"
+        )
     elif isinstance(error, duckdb.CatalogException) and (unknown := re.match(r"Table with name (.+) does not", reason)):
         translated = InvalidInputError(f"cannot run sql: no table '{unknown[1]}'{_suggest(unknown[1], tables)}")
     elif "configuration has been locked" in reason:
@@ -318,8 +328,15 @@ def _translate_permission(reason: str, sql: str) -> LocalregError:
     )
 
 
+def is_of_files(error: Exception) -> bool:
+    """Whether an error of DuckDB is no fault of the text: files, memory, or DuckDB itself."""
+    import duckdb
+
+    corrupt = type(error) is duckdb.Error or str(error).startswith("Invalid Input Error: Failed to read file")
+    return corrupt or isinstance(error, _storage_errors())
+
+
 def _storage_errors() -> tuple[type[Exception], ...]:
-    """Those that are no fault of the text: files, memory, or DuckDB itself."""
     import duckdb
 
     return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.names import did_you_mean, shown_value
 from localreg.query.expressions import rewrite_order_by, rewrite_where
-from localreg.query.guard import explain_error, translate_error
+from localreg.query.guard import explain_error, is_of_files, translate_error
 from localreg.query.quoting import identifier
 from localreg.query.search import search_condition
 from localreg.query.tables import BULK, INTERNAL, TABLES
@@ -88,7 +88,7 @@ class Rows:
         return ", ".join(map(identifier, self.columns))
 
     def told(self, error: Exception) -> LocalregError:
-        """DuckDB's error in the user's words; without a `where` of the user's, whatever fails is the registry's."""
-        if self.where is None:
+        """DuckDB's error in the user's words; the fault is ours without a `where`, or if a file cannot be read."""
+        if self.where is None or is_of_files(error):
             return translate_error(error, self.source, tables=[*TABLES, *BULK])
         return explain_error(error, self.where, self.columns)
