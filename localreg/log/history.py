@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
     from localreg.storage import Store
 
-__all__ = ["History", "Segment", "events_table"]
+__all__ = ["HISTORY_DAMAGED", "History", "Segment", "events_table"]
+
+HISTORY_DAMAGED = "history_damaged"
+"""Code of the error of a segment that is missing, or not what was written."""
 
 FOLDER = "history"
 LAYOUT = 1
@@ -301,4 +304,4 @@ def _digest(data: bytes) -> str:
 
 
 def _damaged(segment: Segment) -> FormatError:
-    return FormatError(f"{segment.path} is missing or damaged; it is made again from the log", code="history_damaged")
+    return FormatError(f"{segment.path} is missing or damaged; it is made again from the log", code=HISTORY_DAMAGED)

@@ -21,7 +21,7 @@ from bisect import bisect
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 from localreg.arrow import array
 from localreg.canonical import JsonObject, parse
@@ -49,6 +49,9 @@ LAYOUT = 2
 
 LARGEST_READ = 64 << 20
 """Bytes of a file up to which it is read into memory when it is opened."""
+
+CHUNK = 1 << 20
+"""Bytes of a file that are read at once to be compared with a digest."""
 
 BYTES_KEPT = {COLUMNS: 64 << 20, OUTLINE: 16 << 20}
 """Of decoded row groups that stay in memory: about 100,000 records of some hundred bytes, and as many outlines."""
@@ -106,6 +109,7 @@ class Layer:
         self.path = path
         self.native = native
         self._lock = threading.Lock()
+        self._checked: tuple[int, int, int] | None = None
         self._shadows: dict[str, frozenset[str]] = {}
         self._decoded: dict[tuple[str, ...], dict[int, tuple[pa.Table, int]]] = {COLUMNS: {}, OUTLINE: {}}
         try:
@@ -126,8 +130,8 @@ class Layer:
     def _check_footer(self) -> None:
         """Before a parser sees it: pyarrow is not made to survive a footer that somebody has altered."""
         view = memoryview(self._buffer)
-        size = int.from_bytes(view[-8:-4], "little") + 8
-        if size > len(view) or footer_digest(view[-size:]) not in self.path:
+        self._footer = int.from_bytes(view[-8:-4], "little") + 8
+        if self._footer > len(view) or footer_digest(view[-self._footer :]) not in self.path:
             raise FormatError("its footer does not fit its name")
 
     def _adopt(self, meta: JsonObject, origin: str) -> None:
@@ -301,14 +305,40 @@ class Layer:
             raise damaged_layer(self.path, "a row group is not the one that was written")
         return table
 
-    def check_rows(self) -> None:
-        """Compare the rows with their digest, for a reader that does not look at the checksums of pages.
+    def check_file(self) -> bool:
+        """Compare the file itself with its digests, for a reader that goes past us and looks at no checksums.
+
+        What we hold in memory says nothing of it. It is read once, and again when it is another file or was written to
+        since: bytes that a disk alters under the same time of change are not noticed.
+
+        Returns:
+            Whether it is still there.
 
         Raises:
-            DamagedLayerError: they are not what was written.
+            DamagedLayerError: it is not what was written, or cannot be read.
         """
-        if sha256(memoryview(self._buffer)[: self._index_at]).hexdigest() != self._rows_sha256:
-            raise damaged_layer(self.path, "its rows do not fit their digest")
+        try:
+            with self.native.open("rb") as file:
+                status = os.fstat(file.fileno())
+                signature = status.st_ino, status.st_size, status.st_mtime_ns
+                if signature != self._checked:
+                    self._check_content(file)
+                    self._checked = signature
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise damaged_layer(self.path, error) from error
+        return True
+
+    def _check_content(self, file: BinaryIO) -> None:
+        """Of rows and footer; nobody else looks into the index between them."""
+        digest, left = sha256(), self._index_at
+        while left and (chunk := file.read(min(left, CHUNK))):
+            digest.update(chunk)
+            left -= len(chunk)
+        file.seek(-self._footer, os.SEEK_END)
+        if digest.hexdigest() != self._rows_sha256 or footer_digest(file.read()) not in self.path:
+            raise damaged_layer(self.path, "its content does not fit its digests")
 
 
 def _content(native: Path) -> pa.Buffer:

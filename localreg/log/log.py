@@ -424,3 +424,27 @@ class Log:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
         self.history.extend(self.entries, commit, self._leads_to)
         return state
+
+    def based_on_files(self, state: State) -> State:
+        """The same state for queries, which read the files of its snapshot and copy what changed since.
+
+        It moves to the snapshot that the hint names if the files are gone or damaged, or if so much has changed that a
+        snapshot was due: without files, each state would be copied whole.
+        """
+        base = state.base
+        damaged = isinstance(base, snapshot.LayeredBase) and base.damaged
+        gone = isinstance(base, snapshot.LayeredBase) and not base.is_there
+        if not (damaged or gone) and state.changed < SNAPSHOT_ROWS:
+            return state
+        try:
+            path = snapshot.hinted(self.store)
+            commit = (path and layer_commit(path)) or 0
+            if path is None or not base.commit + (not gone) <= commit <= state.head.commit:
+                return state
+            newer = snapshot.read(self.store, self.origin.digest, self._folded, path)
+            if newer is None or newer.head.commit != commit:
+                return state
+            self.refuse_rolled_back(newer)
+            return state.on(newer.base)
+        except LocalregError:
+            return state  # a cache is worth no error

@@ -61,6 +61,11 @@ class LayeredBase:
         """Whether a layer turned out to be damaged: the next snapshot must not be built on these."""
         return self._rebuilt is not None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether all its files are, as far as one look at each can tell."""
+        return all(os.path.exists(layer.native) for layer in self.layers)
+
     def get(self, kind: str, id: str) -> Row | None:
         """The record, or None."""
         return self._answer(lambda: self._get(kind, id), lambda state: state.get(kind, id))
@@ -134,10 +139,7 @@ class LayeredBase:
         """Native paths of the layers, oldest first; none if they cannot be read as they are."""
 
         def checked() -> list[Path]:
-            for layer in self.layers:
-                layer.check_rows()
-            native = [layer.native for layer in self.layers]
-            return native if all(map(os.path.exists, native)) else []
+            return [layer.native for layer in self.layers] if all(layer.check_file() for layer in self.layers) else []
 
         return self._answer(checked, lambda _: [])
 

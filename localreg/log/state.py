@@ -317,6 +317,18 @@ class State:
         """How many records changed since the base."""
         return len(self._rows)
 
+    def on(self, base: Base) -> State:
+        """The same records on a base of a commit between that of the present base and that of this state."""
+        state = State(self.head, base)
+        for key, row in self._rows.items():
+            if row is None:
+                if base.outline(*key) is not None:
+                    state._rows[key] = None
+            elif row.updated[0] > base.commit:
+                state._rows[key] = row
+                state._names.setdefault((row.kind, row.parent), {})[row.name] = row.id
+        return state
+
     def is_condemned(self, path: str) -> bool:
         """Whether garbage collection has condemned the file: no commit may name it again."""
         return self.get(CONDEMNED, path) is not None

@@ -11,13 +11,19 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
+from localreg.errors import StorageError
 from localreg.log import State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Database", "Databases", "load"]
+__all__ = ["FILE_GONE", "Database", "Databases", "file_gone", "load"]
+
+FILE_GONE = "file_gone"
+"""Code of the error of a query whose files were cleaned up while it read them: it is run once more."""
 
 KEPT = 4
 """Connections that stay open: different tables, and the present beside a look into the past."""
@@ -29,12 +35,14 @@ class Database:
     Attributes:
         connection: with views and tables in place.
         files: native paths of what it reads.
+        layers: those of them that are layers of snapshots, for each namespace.
         shown: the states, one of each namespace; none before the first.
     """
 
-    def __init__(self, connection: DuckDBPyConnection, files: Sequence[str]) -> None:
+    def __init__(self, connection: DuckDBPyConnection, files: Sequence[str], layers: Sequence[Sequence[Path]]) -> None:
         self.connection = connection
         self.files = files
+        self.layers = layers
         self.shown: Sequence[State] = ()
 
 
@@ -65,3 +73,10 @@ def load(connection: DuckDBPyConnection, name: str, table: pa.Table) -> None:
     connection.register("_incoming", table.__arrow_c_stream__())
     connection.execute(f"CREATE OR REPLACE TABLE {name} AS FROM _incoming")
     connection.unregister("_incoming")
+
+
+def file_gone(what: str) -> StorageError:
+    """The error of a query that came too late to read what is kept only until something newer stands for it."""
+    return StorageError(
+        f"{what} were cleaned up meanwhile, since other writers made newer ones; run it again", code=FILE_GONE
+    )

@@ -6,6 +6,7 @@ An engine belongs to the states that it shows; the connections that it asks are 
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import chain, count
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import InvalidInputError, LocalregError, StorageError
 from localreg.log import State
 from localreg.names import check_whole
-from localreg.query.database import Database, Databases, load
+from localreg.query.database import FILE_GONE, Database, Databases, file_gone, load
 from localreg.query.facets import facets_sql
 from localreg.query.guard import check_select, locked_connection, referenced_tables, translate_error
 from localreg.query.result import JSON_FIELD, Result
@@ -53,9 +54,9 @@ class Engine:
         checked, values = check_select(sql), _checked_parameters(parameters)
 
         def fetch() -> pa.Table:
-            return self._fetch(checked, values, lambda: self._needed(checked), _sql_error(checked))
+            return self._fetch(checked, values, self._needed(checked), _sql_error(checked))
 
-        return Result(fetch)
+        return self._result(fetch)
 
     def select(
         self,
@@ -80,24 +81,17 @@ class Engine:
         chooses = (where, search, limit) != (None, None, None) or archived is True
         if len(self.sources) > 1 or not TABLES[table].has_ids or not chooses:
             sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
-            return Result(lambda: self._rows(rows, sql))
-
-        def fetch_found() -> pa.Table:
-            # All columns of a row cost much more than those that it is chosen by: ids first. In a table of their own,
-            # since DuckDB would not know how few they are, and hash all the records instead.
-            with self._databases.lock:
-                found = self._rows(rows, f"SELECT id FROM {rows.source} {where_and_order}")
-                load(self.connection({table}), f"{INTERNAL}.found", found)
-                among = TABLES[table].among(f"{INTERNAL}.found")
-                return self._rows(rows, f"SELECT {rows.documented()} FROM ({among}) ORDER BY {order}")
+            return self._result(lambda: self._rows(rows, sql))
 
         def fetch() -> pa.Table:
-            try:
-                return fetch_found()
-            except (StorageError, InvalidInputError):
-                return fetch_found()  # the snapshot was cleaned up in between: then it is another connection
+            # All columns of a row cost much more than those that it is chosen by: ids first. In a table of their own,
+            # since DuckDB would not know how few they are, and hash all the records instead.
+            found = self._rows(rows, f"SELECT id FROM {rows.source} {where_and_order}")
+            among = TABLES[table].among(f"{INTERNAL}.found")
+            documented = f"SELECT {rows.documented()} FROM ({among}) ORDER BY {order}"
+            return self._fetch(documented, (), {table}, rows.told, found=found)
 
-        return Result(fetch)
+        return self._result(fetch)
 
     def facets(
         self,
@@ -112,38 +106,70 @@ class Engine:
         """Values and how many rows have them; see `Registry.facets`."""
         rows = Rows(table, where, search, archived, by=by, has_key=lambda key: self._has_key(table, key))
         sql = facets_sql(rows, limit=_checked_limit(limit))
-        return Result(lambda: self._rows(rows, sql))
+        return self._result(lambda: self._rows(rows, sql))
+
+    def _result(self, fetch: Callable[[], pa.Table]) -> Result:
+        """What `fetch` gives when it is looked at; once more if files that it read were cleaned up meanwhile."""
+
+        def fetch_again_if_moved() -> pa.Table:
+            with self._databases.lock:
+                try:
+                    return fetch()
+                except StorageError as error:
+                    if error.code != FILE_GONE:
+                        raise
+                    return fetch()
+
+        return Result(fetch_again_if_moved)
 
     def _has_key(self, table: str, key: str) -> bool:
         """Whether a record's metadata has a key at its top. Not of bulk tables, which may be too large for a hint."""
         sql = f"SELECT 1 FROM {table} WHERE list_contains(json_keys(metadata), ?) LIMIT 1"
-        with suppress(LocalregError):
-            return table in TABLES and len(self._fetch(sql, [key], lambda: {table}, _sql_error(sql))) > 0
+        with suppress(LocalregError), self._databases.lock:
+            return table in TABLES and len(self._fetch(sql, [key], {table}, _sql_error(sql))) > 0
         return False
 
     def _rows(self, rows: Rows, sql: str) -> pa.Table:
-        return self._fetch(sql, (), lambda: {rows.table}, rows.told)
+        return self._fetch(sql, (), {rows.table}, rows.told)
 
     def _fetch(
         self,
         sql: str,
         parameters: Sequence[object],
-        tables: Callable[[], set[str]],
+        tables: set[str],
         told: Callable[[Exception], LocalregError],
+        *,
+        found: pa.Table | None = None,
     ) -> pa.Table:
+        """The rows of a query, with ids that it asks for in the table `found`. To be called under the lock."""
         import duckdb
 
-        with self._databases.lock:
+        try:
+            database = self.database(tables)
             try:
-                cursor = _executed(self.connection(tables()), sql, parameters)
+                if found is not None:
+                    load(database.connection, f"{INTERNAL}.found", found)
+                cursor = _executed(database.connection, sql, parameters)
                 types = [str(column[1]) for column in cursor.description or ()]
                 return _labelled(cursor.to_arrow_table(), types)
-            except duckdb.Error as error:
-                raise told(error) from error
-            except RuntimeError as error:
-                if "interrupted" in str(error):  # how DuckDB tells that Ctrl-C was pressed
-                    raise KeyboardInterrupt from None
-                raise told(error) from error
+            except (duckdb.Error, LocalregError) as error:
+                self._refuse_moved(database.layers, database.files, error)
+                raise
+        except duckdb.Error as error:
+            raise told(error) from error
+        except RuntimeError as error:
+            if "interrupted" in str(error):  # how DuckDB tells that Ctrl-C was pressed
+                raise KeyboardInterrupt from None
+            raise told(error) from error
+
+    def _refuse_moved(self, layers: Sequence[Sequence[Path]], files: Sequence[str], error: Exception) -> None:
+        """Raise `StorageError` if a query failed on files that are others by now: then it says nothing of the query."""
+        if not all(map(os.path.exists, files)) or self._layers() != layers:
+            raise file_gone("files that the query read") from error
+
+    def _layers(self) -> list[list[Path]]:
+        # Asked for at each query: layers may be cleaned up while we live, and then the records come from memory.
+        return [source.state.base.files() for source in self.sources]
 
     # --- relations --------------------------------------------------------------------------------------------------
 
@@ -154,10 +180,9 @@ class Engine:
             return {*TABLES, *BULK}
         return {name for _, name in named if name in TABLES or name in BULK}
 
-    def connection(self, tables: set[str]) -> DuckDBPyConnection:
-        """A connection on which these documented tables show what they should. To be used under the databases' lock."""
-        # Asked for at each query: layers may be cleaned up while we live, and then the records come from memory.
-        layers = [source.state.base.files() for source in self.sources]
+    def database(self, tables: set[str]) -> Database:
+        """A database in which these documented tables show what they should. To be used under the databases' lock."""
+        layers = self._layers()
         # Tables of records are swapped; events and bulk rows belong to one state.
         own = None if tables <= RECORDS else self
         namespaces = tuple(source.namespace for source in self.sources)
@@ -173,7 +198,7 @@ class Engine:
             for source, files, before in zip(self.sources, layers, shown, strict=True):
                 source.show(database.connection, files, before)
             database.shown = states
-        return database.connection
+        return database
 
     def _new_database(self, tables: set[str], layers: list[list[Path]]) -> Database:
         files = [source.files(tables, each) for source, each in zip(self.sources, layers, strict=True)]
@@ -188,7 +213,11 @@ class Engine:
                 self._create_documented(connection, name, alone)
 
         paths = [path for each in files for path in each.paths()]
-        return Database(locked_connection(paths, setup=create), paths)
+        try:
+            return Database(locked_connection(paths, setup=create), paths, layers)
+        except StorageError as error:
+            self._refuse_moved(layers, paths, error)
+            raise
 
     def _create_documented(self, connection: DuckDBPyConnection, name: str, alone: bool) -> None:
         """The view that users name; of several namespaces, all their rows, in order of namespace."""

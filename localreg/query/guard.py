@@ -303,8 +303,10 @@ def translate_error(
         translated = StorageError(f"cannot {what}: it needs more memory or temporary disk than there is: {reason}")
     elif isinstance(error, duckdb.InterruptException):
         translated = StorageError("the query was interrupted; nothing was read")
-    elif isinstance(error, _storage_errors()):
-        translated = StorageError(f"cannot {what}: {reason}; see that the registry can be read, then try again")
+    elif _is_of_files(error):
+        translated = StorageError(
+            f"cannot {what}: {reason}; see that the registry can be read, and what `verify` says, then try again"
+        )
     elif isinstance(error, duckdb.CatalogException) and (unknown := re.match(r"Table with name (.+) does not", reason)):
         translated = InvalidInputError(f"cannot {what}: no table '{unknown[1]}'{_suggest(unknown[1], tables)}")
     elif "configuration has been locked" in reason:
@@ -334,11 +336,17 @@ def is_of_storage(error: Exception) -> bool:
     import duckdb
 
     others = (duckdb.PermissionException, duckdb.OutOfMemoryException, duckdb.InterruptException)
-    return isinstance(error, (*others, *_storage_errors()))
+    return isinstance(error, others) or _is_of_files(error)
+
+
+def _is_of_files(error: Exception) -> bool:
+    import duckdb
+
+    corrupt = type(error) is duckdb.Error or str(error).startswith("Invalid Input Error: Failed to read file")
+    return corrupt or isinstance(error, _storage_errors())
 
 
 def _storage_errors() -> tuple[type[Exception], ...]:
-    """Those that are no fault of the text: files, memory, or DuckDB itself."""
     import duckdb
 
     return (

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from localreg.arrow import array
 from localreg.canonical import JsonObject, quoted
-from localreg.errors import IntegrityError, NotFoundError
+from localreg.errors import FormatError, IntegrityError, NotFoundError
 from localreg.log import PastEvents, Row, State
-from localreg.log.history import events_table
+from localreg.log.history import HISTORY_DAMAGED, events_table
 from localreg.log.layer_rows import as_json, rows_table
-from localreg.query.database import load
+from localreg.query.database import file_gone, load
 from localreg.query.quoting import identifier, literal
 from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
 from localreg.storage import Store
@@ -77,7 +77,7 @@ class Source:
     def files(self, tables: Iterable[str], layers: list[Path]) -> Files:
         """What some documented tables read, over layers from `state.base.files()`."""
         bulk = BULK.keys() & set(tables)
-        events = self._events() if "audit_events" in tables else PastEvents(0, [], [])
+        events = self._past_events() if "audit_events" in tables else PastEvents(0, [], [])
         parts = [part for table in sorted(bulk) for part in self._parts(table)]
         native = self._native([part["path"] for part in parts])
         return Files(layers, events, [{**part, "file": file} for part, file in zip(parts, native, strict=True)])
@@ -169,6 +169,15 @@ class Source:
         load(connection, f"{self.schema}.changed", _keys_table(changed))
 
     # --- events -------------------------------------------------------------------------------------------------------
+
+    def _past_events(self) -> PastEvents:
+        try:
+            return self._events()
+        except (NotFoundError, FormatError) as error:
+            if isinstance(error, FormatError) and error.code != HISTORY_DAMAGED:
+                raise
+            # Those that were not sound had been left out: this one was merged with others in between.
+            raise file_gone("history segments") from error
 
     def _create_events(self, connection: DuckDBPyConnection, events: PastEvents) -> None:
         load(connection, f"{self.schema}.recent_events", events_table(events.tail))

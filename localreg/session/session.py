@@ -201,7 +201,10 @@ class Session:
 
     def _state_for_query(self) -> State:
         state = self.state()
-        return state.draft() if isinstance(state, Draft) else state  # a transaction's own goes on changing: a copy
+        if isinstance(state, Draft):  # a transaction's own goes on changing: a copy
+            return self.log.based_on_files(state.draft())
+        based = self.log.based_on_files(state)
+        return state if based is state else self._show(based)
 
     def _new_engine(self, sources: Sequence[Source]) -> Engine:
         from localreg.query import Databases, Engine  # not before a query comes: it is a fifth of the import

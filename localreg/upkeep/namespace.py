@@ -140,7 +140,7 @@ def _fault_of_rows(shown: State) -> str:
     base = shown.base
     try:
         for layer in base.layers if isinstance(base, snapshot.LayeredBase) else ():
-            layer.check_rows()
+            layer.check_file()
     except LocalregError as error:
         return error.message
     return ""

@@ -300,9 +300,8 @@ def shown_by_files(state: State) -> set[tuple[str, str, str, str]]:
     databases = Databases()
     engine = Engine([Source(state, "default", MemoryStore(), lambda: PastEvents(0, [], []))], databases)
     with databases.lock:
-        rows = (
-            engine.connection({"models"}).execute(f"SELECT kind, parent, name, id FROM {INTERNAL}.records").fetchall()
-        )
+        connection = engine.database({"models"}).connection
+        rows = connection.execute(f"SELECT kind, parent, name, id FROM {INTERNAL}.records").fetchall()
     assert len(set(rows)) == len(rows)
     return set(rows)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import localreg
-from localreg import IntegrityError, InvalidInputError, Registry, Result
+from localreg import IntegrityError, InvalidInputError, Registry, Result, StorageError
 from localreg.query.tables import BULK, INTERNAL, TABLES
 from localreg.workflow import (
     GroundTruth,
@@ -250,6 +250,18 @@ def test_an_old_handle_and_result_outlive_their_snapshot_file(registry: Registry
         registry.create_model(f"n{number}")
     assert not file.exists()
     assert (len(lazy), len(old.models()), len(old.models("name LIKE 'm%'"))) == (70, 70, 70)
+
+
+def test_a_damaged_bulk_file_is_no_fault_of_an_expression(registry: Registry) -> None:
+    fill("w")
+    (part,) = Path(registry.uri, "namespaces/default/data/inferences").rglob("*.parquet")
+    data = part.read_bytes()
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    part.write_bytes(b"\xff" * (len(data) - footer) + data[-footer:])
+    with pytest.raises(StorageError, match="verify"):
+        registry.facets("inferences", by="status", where="sample_idx >= 0").dicts()
+    with pytest.raises(StorageError, match="verify"):
+        registry.sql("SELECT max(status) FROM inferences").dicts()
 
 
 # --- schemas of workflows ---------------------------------------------------------------------------------------------

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 import localreg
 from localreg import Registry
-from localreg.errors import FormatError, StorageError
+from localreg.errors import FormatError, IntegrityError, StorageError
 from localreg.log import Change, Log, Provenance, State, fold, layer_writer, snapshot
 from localreg.log import history as history_module
 from localreg.log import log as log_module
 from localreg.log.entry import compose, now
 from localreg.log.history import History
-from localreg.log.layer import layer_commit
+from localreg.log.layer import Layer, layer_commit
 from localreg.log.snapshot import LayeredBase
 from localreg.names import new_id
 from localreg.storage import LocalStore, Store
@@ -217,6 +219,64 @@ def test_a_query_on_a_damaged_layer_shows_what_the_log_says(registry: Registry) 
     assert [row["name"] for row in localreg.open(registry.uri).models("metadata.n = 17").dicts()] == ["m17"]
 
 
+def seventy(registry: Registry) -> Path:
+    """Models m0 to m69; the one file of their snapshot."""
+    for number in range(70):
+        registry.create_model(f"m{number}", metadata={"n": number})
+    (path,) = Path(registry.uri, "namespaces/default/snapshots").glob("*.parquet")
+    return path
+
+
+def test_a_file_that_is_damaged_after_it_was_opened_gives_no_query_a_wrong_row(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DuckDB reads the file, and no checksum in it."""
+    path = seventy(registry)
+    whole = path.read_bytes()
+    expected = registry.models("metadata.n >= 0").dicts()
+    for number, place in enumerate(range(4, len(whole), 997)):
+        registry.close()
+        path.write_bytes(whole)
+        assert registry.get_model("m7").metadata == {"n": 7}  # the layer is open, and in memory
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        os.utime(path, ns=(0, number * 1_000))
+        assert registry.models("metadata.n >= 0").dicts() == expected, place
+    assert "is damaged" in caplog.text
+
+
+def test_a_file_that_is_damaged_between_two_queries_gives_the_second_no_wrong_row(registry: Registry) -> None:
+    path = seventy(registry)
+    registry.close()
+    expected = registry.models("metadata.n >= 0").dicts()
+    data = path.read_bytes()
+    for number, fault in enumerate((data[: len(data) // 2], data[:100], b"", data[:600] + b"?" + data[601:])):
+        path.write_bytes(fault)
+        os.utime(path, ns=(0, number * 1_000))
+        assert registry.models("metadata.n >= 0").dicts() == expected
+        registry.close()
+        path.write_bytes(data)
+
+
+def test_a_file_is_hashed_once_for_all_queries(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = seventy(registry)
+    registry.close()
+    hashed: list[object] = []
+    check = Layer._check_content
+
+    def counted(layer: Layer, file: BinaryIO) -> None:
+        hashed.append(file)
+        check(layer, file)
+
+    monkeypatch.setattr(Layer, "_check_content", counted)
+    for number in range(3):
+        assert len(registry.models("metadata.n = 7")) == 1
+        registry.create_model(f"after {number}")
+    assert len(hashed) == 1
+    os.utime(path, ns=(0, 0))
+    assert len(registry.models("metadata.n = 7")) == 1
+    assert len(hashed) == 2
+
+
 @pytest.mark.usefixtures("_small")
 def test_a_reader_whose_layers_were_cleaned_up_reads_on(log: Log) -> None:
     old = grown(log, 12)
@@ -227,6 +287,96 @@ def test_a_reader_whose_layers_were_cleaned_up_reads_on(log: Log) -> None:
     assert all(old.get(kind, id) == row for (kind, id), row in before.items())
     assert old.base.files() == []
     assert len(rows(newer)) == 52
+
+
+def bulk(registry: Registry, tag: str, count: int = 12) -> None:
+    with registry.transaction():
+        for number in range(count):
+            registry.create_model(f"{tag}-{number}", metadata={"tag": tag})
+
+
+def only_looked_up(state: State) -> None:
+    """No query may load the records of the base into memory."""
+
+    def loaded(kind: str | None = None) -> list[object]:
+        raise AssertionError("the base was loaded")
+
+    state.base.rows = loaded  # type: ignore[method-assign, assignment]
+
+
+def test_a_reader_whose_layers_were_cleaned_up_goes_on_with_the_newer_ones(registry: Registry, other: Registry) -> None:
+    """It would load all the records for each state until the tail has grown long."""
+    bulk(registry, "base", 30)
+    registry.get_model("base-3").delete()
+    registry.snapshot()
+    assert len(other.models()) == 29
+    layers = other._session.committed().base.files()
+    assert layers
+    for tag in ("one", "two", "three"):
+        registry.get_model("base-7").update(metadata={"tag": tag})
+        bulk(registry, tag)
+        registry.snapshot()
+    registry.get_model("base-8").delete()
+    assert not all(file.exists() for file in layers)
+    assert other._session._state is not None
+    only_looked_up(other._session._state)
+    assert len(other.models()) == 64
+    state = other._session.committed()
+    assert state.base.commit == registry.commit - 1
+    assert rows(state) == rows(registry._session.committed())
+    assert other.find_model("base-8") is None
+    assert len(other.models("metadata.tag = 'three'")) == 13
+
+
+def test_a_reader_behind_a_bulk_commit_takes_up_its_snapshot(
+    registry: Registry, other: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(other.models()) == 0
+    monkeypatch.setattr(log_module, "SNAPSHOT_ROWS", 10)
+    bulk(registry, "base")
+    registry.get_model("base-2").rename("renamed")
+    with other.transaction():
+        other.create_model("inside")
+        assert len(other.models()) == 13
+        assert other._session.committed().base.commit == 0
+    bulk(registry, "more")
+    assert len(other.models()) == 25
+    state = other._session.committed()
+    assert (state.base.commit, state.changed) == (registry.commit, 0)
+    assert {row.name for row in state.children("model")} >= {"renamed", "inside", "base-1", "more-11"}
+    assert state.find("model", "base-2") is None
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_reader_of_the_past_does_not_move_to_what_came_after(registry: Registry) -> None:
+    bulk(registry, "base")
+    past = registry.frozen()
+    for tag in ("one", "two", "three"):
+        bulk(registry, tag)
+        registry.snapshot()
+    assert len(past.models()) == 12
+    assert past._session.committed().head.commit == 1
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_state_is_not_moved_onto_a_snapshot_of_commits_that_were_taken_back(log: Log) -> None:
+    state = grown(log, 5)
+    grown_from(log, state, 3)
+    hint = snapshot.hinted(log.store)
+    assert hint is not None
+    assert layer_commit(hint) == 8
+    for number in range(6, 9):
+        log.store.delete(f"log/{number:020d}.parquet")
+    for _ in range(3):
+        id = new_id()
+        change = Change("model", "create", id, id, after={"id": id, "name": id})
+        entry = log.publish(state.head, [change], Provenance("ana", "host"), new_id())
+        assert entry is not None
+        state = fold(state, [entry])
+    log.store.delete(state.base.path)
+    assert log.based_on_files(state) is state
+    with pytest.raises(IntegrityError, match="is another entry"):
+        log.load()
 
 
 @pytest.mark.usefixtures("_small")
