@@ -8,6 +8,7 @@ else reads: the newest state, the state at an earlier commit, the entries themse
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -43,7 +44,10 @@ SNAPSHOT_ROWS = 4_096
 """Changed records that do, too: each commit copies what changed since the snapshot."""
 
 FEW = 16
-"""Entries that are read sooner one by one than history segments are checked, from their first."""
+"""Entries that are read sooner one by one than history segments are checked, from their first, or a snapshot opened."""
+
+FEW_AFAR = 11
+"""The same where each is a request: so much is asked in vain at most, where the hint names nothing newer."""
 
 GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
 """How far beyond the end of the log it is looked for entries that nothing leads to."""
@@ -169,19 +173,48 @@ class Log:
         return Head(commit, last_digest(data) or "", "")
 
     def refresh(self, state: State) -> State:
-        """The newest state: one probe of the tail if nothing happened since `state`."""
-        newest = fold(state, self.entries(state.head))
+        """The newest state: one probe of the tail if nothing happened since `state`.
+
+        Where much happened, what a newer snapshot shows is not read entry by entry.
+        """
+        entries = self.entries(state.head)
+        few = FEW_AFAR if self.store.remote else FEW
+        newest = fold(state, islice(entries, few))
         if newest is state:
             return state
-        newest = self._on_newer_snapshot(newest)
+        ahead = self._snapshot_ahead(newest, few) if newest.head.commit - state.head.commit == few else None
+        if ahead is None:
+            newest = self._on_newer_snapshot(fold(newest, entries))
+        else:
+            newest = self._to_the_end(ahead)
         self._remember(newest)
         return newest
+
+    def _snapshot_ahead(self, state: State, few: int) -> State | None:
+        """The snapshot that the hint names, if it spares more than a few entries after `state`."""
+        path = snapshot.hinted(self.store)
+        if path is None or (layer_commit(path) or 0) <= state.head.commit + few:
+            return None
+        ahead = snapshot.read(self.store, self.origin.digest, self._folded, path)
+        return None if ahead is None else self._readable(ahead)
+
+    def _to_the_end(self, start: State) -> State:
+        """From a snapshot on to the newest state, seeing that the log leads to what it shows.
+
+        Far away, where each look is a round trip, that is told by the next entry, which chains on it, if there is one.
+        """
+        if not self.store.remote and start.head.commit:
+            self.refuse_rolled_back(start)
+        state = fold(start, self.entries(start.head))
+        if self.store.remote and state is start and start.head.commit:
+            self.refuse_rolled_back(start)
+        return state
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
         if self.store.remote:
             return self._load_from_afar()
-        state = self.refresh(self._start())
+        state = self._to_the_end(self._start(standing=False))
         self._refuse_gap(state.head.commit)
         return state
 
@@ -194,10 +227,7 @@ class Log:
         seen, self._seen = self._seen or self._look_where_we_were(), None
         if seen is not None:
             return self.refresh(seen)
-        start = self._start(standing=False)
-        state = self.refresh(start)
-        if state.head == start.head and start.head.commit:
-            self.refuse_rolled_back(start)  # else the next entry has told, by what it chains on
+        state = self._to_the_end(self._start(standing=False))
         self._remember(state)
         return state
 
@@ -448,9 +478,13 @@ class Log:
 
         Of many writers it is the one with the round number who writes it; any other only when that one has not, for a
         long while. A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all
-        the same.
+        the same. This machine notes where the log stands then, so that its next opening begins from there.
         """
-        state = self._on_newer_snapshot(state)
+        state = self._with_snapshot(self._on_newer_snapshot(state))
+        self._remember(state)
+        return state
+
+    def _with_snapshot(self, state: State) -> State:
         commit, tail = state.head.commit, state.head.commit - state.base.commit
         is_due = commit % SNAPSHOT_EVERY == 0 and tail >= SNAPSHOT_EVERY // 2
         if not is_due and tail < SNAPSHOT_OVERDUE and state.changed < SNAPSHOT_ROWS:
