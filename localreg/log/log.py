@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, cast
 
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import (
-    FormatError,
     IntegrityError,
     InvalidInputError,
     LocalregError,
@@ -86,6 +85,8 @@ class Log:
         self.origin = genesis(registry_id, namespace)
         self.history = History(store, self.origin)
         self._seen: State | None = None
+        self._looked_beyond = False
+        self._no_snapshot_before = 0
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -136,8 +137,8 @@ class Log:
                         self._refuse_unknown(entry)
                         yield entry
                         head = entry.head
-        except FormatError:
-            pass  # a cache that cannot be read is no cache
+        except LocalregError:
+            pass  # a cache that cannot be read is no cache; what is wrong with the log itself is found below
         yield from self.entries(head, upto=upto)
 
     def past_events(self, upto: int) -> PastEvents:
@@ -183,10 +184,7 @@ class Log:
         if newest is state:
             return state
         ahead = self._snapshot_ahead(newest, few) if newest.head.commit - state.head.commit == few else None
-        if ahead is None:
-            newest = self._on_newer_snapshot(fold(newest, entries))
-        else:
-            newest = self._to_the_end(ahead)
+        newest = self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
         self._remember(newest)
         return newest
 
@@ -222,7 +220,7 @@ class Log:
         """`load` with as few requests as there can be: each is a round trip.
 
         What this machine saw last is taken up from its cache, after one look that shows that the log still leads
-        there. No look beyond the end: it is `verify` that lists the folder.
+        there. No look beyond the end: only who commits has to know (`require_whole`), and `verify` lists the folder.
         """
         seen, self._seen = self._seen or self._look_where_we_were(), None
         if seen is not None:
@@ -364,15 +362,37 @@ class Log:
         except LocalregError:
             return state  # a cache is worth no error, least of all after a commit that stands
 
+    def require_whole(self, last: int) -> None:
+        """Look beyond the end before a first commit is made there, where opening has not: far away.
+
+        Raises:
+            IntegrityError: entry `last + 1` was lost, and a commit would take its place.
+            StorageError: the place did not answer.
+        """
+        if not self._looked_beyond:
+            self._refuse_gap(last)
+
     def _refuse_gap(self, last: int) -> None:
         """Notice entries lost from the middle of the tail, before a writer would fill their place with others.
 
         Probing finds any gap shorter than what follows it; `verify` lists the folder and finds all.
         """
-        beyond = any(self.store.get(entry_path(last + ahead)) is not None for ahead in GAP_PROBES)
+        beyond = self._is_any_there([entry_path(last + ahead) for ahead in GAP_PROBES])
         # Other writers' commits may have come between the last probe and these: then the next one is there by now.
-        if beyond and self.store.get(entry_path(last + 1)) is None:
+        if beyond and self.store.get(entry_path(last + 1), fresh=True) is None:
             raise self._missing(last + 1)
+        self._looked_beyond = True
+
+    def _is_any_there(self, paths: Sequence[str]) -> bool:
+        def is_there(path: str) -> bool:
+            return self.store.get(path, fresh=True) is not None
+
+        if not self.store.remote:
+            return any(map(is_there, paths))
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(paths), thread_name_prefix="localreg-gap") as pool:  # one round trip for all
+            return any(pool.map(is_there, paths))
 
     def _missing(self, commit: int) -> IntegrityError:
         return IntegrityError(
@@ -478,7 +498,9 @@ class Log:
 
         Of many writers it is the one with the round number who writes it; any other only when that one has not, for a
         long while. A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all
-        the same. This machine notes where the log stands then, so that its next opening begins from there.
+        the same, and for as many commits as lie between two of them it is not tried again.
+
+        This machine notes where the log stands, so that its next opening begins from there.
         """
         state = self._with_snapshot(self._on_newer_snapshot(state))
         self._remember(state)
@@ -487,14 +509,17 @@ class Log:
     def _with_snapshot(self, state: State) -> State:
         commit, tail = state.head.commit, state.head.commit - state.base.commit
         is_due = commit % SNAPSHOT_EVERY == 0 and tail >= SNAPSHOT_EVERY // 2
-        if not is_due and tail < SNAPSHOT_OVERDUE and state.changed < SNAPSHOT_ROWS:
+        is_wanted = is_due or tail >= SNAPSHOT_OVERDUE or state.changed >= SNAPSHOT_ROWS
+        if not is_wanted or commit < self._no_snapshot_before:
             return state
         try:
             return self.write_snapshot(state)
         except Exception as error:  # whatever it is, the commit stands, and must not be made again
             import logging
 
-            level = logging.DEBUG if getattr(error, "code", None) == GIVEN_UP else logging.WARNING
+            outrun = getattr(error, "code", None) == GIVEN_UP
+            level = logging.DEBUG if outrun else logging.WARNING
+            self._no_snapshot_before = 0 if outrun else commit + SNAPSHOT_EVERY
             where = self.name_of(f"commit {commit}")
             logging.getLogger("localreg").log(level, "no snapshot at %s: %s", where, error)
         return state

@@ -349,6 +349,7 @@ class Session:
                     return state
                 if self._lease is None:
                     self.proof.require()
+                self.log.require_whole(state.head.commit)
                 with nullcontext() if self._lease is None else self._lease.hold(commit_id):
                     entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
                 if entry is not None:

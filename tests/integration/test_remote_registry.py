@@ -22,9 +22,18 @@ import fsspec
 import pytest
 
 import localreg
-from localreg import ConflictError, InvalidInputError, NotFoundError, ReadOnlyError, Registry, StorageError
+from localreg import (
+    ConflictError,
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    ReadOnlyError,
+    Registry,
+    StorageError,
+)
 from localreg.log import Change, features
-from localreg.log.log import FEW_AFAR
+from localreg.log.entry import entry_path
+from localreg.log.log import FEW_AFAR, GAP_PROBES
 from localreg.storage.probe import RACERS
 from tests.crash.wire import Fault, Wire
 from tests.flow import compare_two_models
@@ -375,6 +384,37 @@ def test_who_committed_opens_from_there(uri: str, s3: Server) -> None:
         wire.requests.clear()
         assert opened(uri, wire).commit == 3
         assert asked(wire) == entries(3, 4)
+
+
+def test_a_lost_entry_is_not_filled_by_the_first_commit_of_an_opening(
+    uri: str, s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = opened(uri, s3)
+    for number in range(10):
+        writer.create_model(f"model {number}")
+    lost = next(key for key in s3.keys(bucket_of(uri)) if key.endswith(entry_path(7)))
+    s3.client.delete_object(Bucket=bucket_of(uri), Key=lost)
+    monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "another machine"))
+    registry = opened(uri, s3)
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match=entry_path(7)) as caught:
+            registry.create_model("in its place")
+        assert caught.value.code == "entry_missing"
+    assert lost not in s3.keys(bucket_of(uri))
+
+
+def test_beyond_the_end_it_is_looked_once_for_each_opening_and_not_by_readers(uri: str, s3: Server) -> None:
+    opened(uri, s3).create_model("first")
+    beyond = {f"GET {IN_NAMESPACE}{entry_path(1 + ahead)}" for ahead in GAP_PROBES}
+    with Wire(s3.endpoint) as wire:
+        registry = opened(uri, wire)
+        registry.models()
+        assert not beyond & set(asked(wire))
+        registry.create_model("second")
+        assert beyond <= set(asked(wire))
+        wire.requests.clear()
+        registry.create_model("third")
+        assert asked(wire) == [*entries(3, 3), f"PUT {IN_NAMESPACE}{entry_path(3)}"]
 
 
 def test_an_opening_knows_another_registry_of_the_same_length_from_the_one_it_saw(uri: str, s3: Server) -> None:

@@ -464,7 +464,7 @@ def test_a_snapshot_that_the_log_does_not_lead_to_is_no_shortcut() -> None:
     grown_on(log, first, 2 * SNAPSHOT_EVERY)
     log.store.delete(entry_path(2 * SNAPSHOT_EVERY))
     log.store.delete(entry_path(2 * SNAPSHOT_EVERY + 1))
-    with pytest.raises(IntegrityError, match="is missing: .*snapshots/") as caught:
+    with pytest.raises(IntegrityError, match=r"is missing: .*snapshots/") as caught:
         log.refresh(first)
     assert caught.value.code == "entry_missing"
 
