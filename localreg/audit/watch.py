@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from localreg.audit.event import AuditEvent, Position
 from localreg.errors import InvalidInputError
-from localreg.log import Head, Log
+from localreg.log import Entry, Head
 from localreg.names import check_text, check_whole, shown_value
 from localreg.session import Session
 
@@ -71,7 +72,10 @@ def watch(
             f"nothing happens any more where {session.read_only}; watch the registry itself", code="pinned"
         )
     pace = REMOTE if session.store.remote else LOCAL
-    return _follow(session.log, _start(session, since), _checked_kinds(kinds), _Quiet(pace, timeout, sleep, clock))
+    newest = session.committed().head
+    start = _start(session, since, newest)
+    entries = partial(session.log.onward, known=newest.commit)
+    return _follow(entries, start, _checked_kinds(kinds), _Quiet(pace, timeout, sleep, clock))
 
 
 class _Quiet:
@@ -91,6 +95,11 @@ class _Quiet:
         self._began = self._clock()
         self._interval = self._pace.shortest
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time was over while events were passed over; no time at all is for those that are there."""
+        return self._timeout is not None and 0 < self._timeout <= self._clock() - self._began
+
     def wait(self) -> bool:
         """Wait for one interval, the rest of the time at most; False if the time was over."""
         left = None if self._timeout is None else self._began + self._timeout - self._clock()
@@ -102,11 +111,13 @@ class _Quiet:
         return True
 
 
-def _follow(log: Log, start: _Start, kinds: frozenset[str] | None, quiet: _Quiet) -> Generator[AuditEvent, None, None]:
+def _follow(
+    entries_after: Callable[[Head], Iterator[Entry]], start: _Start, kinds: frozenset[str] | None, quiet: _Quiet
+) -> Generator[AuditEvent, None, None]:
     head, passed = start
     quiet.begin()
     while True:
-        for entry in log.entries(head):
+        for entry in entries_after(head):
             if passed > len(entry.events):
                 raise InvalidInputError(
                     f"since is event {passed} of commit {entry.commit}, which has {len(entry.events)}",
@@ -117,12 +128,13 @@ def _follow(log: Log, start: _Start, kinds: frozenset[str] | None, quiet: _Quiet
                     yield AuditEvent.of(event)
                     quiet.begin()
             head, passed = entry.head, 0
+            if quiet.is_over:
+                return
         if not quiet.wait():
             return
 
 
-def _start(session: Session, since: int | tuple[int, int] | None) -> _Start:
-    newest = session.committed().head
+def _start(session: Session, since: int | tuple[int, int] | None, newest: Head) -> _Start:
     if since is None:
         return _Start(newest, 0)
     commit, event = _checked_since(since)

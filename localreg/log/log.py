@@ -141,6 +141,36 @@ class Log:
             pass  # a cache that cannot be read is no cache; what is wrong with the log itself is found below
         yield from self.entries(head, upto=upto)
 
+    def onward(self, after: Head, known: int) -> Iterator[Entry]:
+        """The same entries, and those after them until one is not there: all that `entries` gives, read faster.
+
+        Args:
+            after: where to begin.
+            known: a commit that is known to exist; up to there it is read from history segments.
+
+        Raises:
+            FormatError, IntegrityError: as `entries`.
+        """
+        head = after
+        for entry in self.past(after, known):
+            yield entry
+            head = entry.head
+        yield from self.entries(head)
+
+    def commit_at(self, time: str, newest: State) -> int:
+        """Number of the last commit whose running maximum of times is not later than `time`; 0 = before the first.
+
+        Whole history segments are passed over by what they tell of their ends.
+        """
+        cover = self._cover(newest.head.commit) if newest.head.commit > FEW else []
+        ends = (self.history.opened(segment).after for segment in cover)
+        head = max((end for end in ends if end.time <= time and end.commit <= newest.head.commit), default=self.origin)
+        for entry in self.past(head, newest.head.commit):
+            if entry.head.time > time:
+                break
+            head = entry.head
+        return head.commit
+
     def past_events(self, upto: int) -> PastEvents:
         """The log up to a commit that is known to exist, for a query; the files may go beyond it."""
         opened = [self.history.opened(segment) for segment in self._cover(upto)]

@@ -148,12 +148,7 @@ class Session:
 
     def commit_at(self, time: str) -> int:
         """Number of the last commit whose running maximum of times is not later than `time`; 0 = before the first."""
-        number = 0
-        for entry in self.entries():
-            if entry.head.time > time:
-                break
-            number = entry.commit
-        return number
+        return self.log.commit_at(time, self.state())
 
     def entries(self, after: Head | None = None) -> Iterator[Entry]:
         """The log up to the state that is shown, from the beginning or from a given place."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -177,6 +178,9 @@ def test_whatever_is_lost_the_state_is_the_same(log: Log, lost: str) -> None:
     assert before.items() <= rows(log.load()).items()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="about POSIX permissions")
+# Becoming nobody takes a fork, and newer Pythons warn of one beside the threads of libraries.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("obstacle", ["forbidden", "loop"])
 @pytest.mark.parametrize("where", ["snapshots/latest.json", "snapshots", "history"])
 @pytest.mark.usefixtures("_small")
