@@ -293,8 +293,8 @@ class Registry(Listings):
             since: only what comes after this event's position, or after all of this commit; 0 = from the beginning;
                 None = from now.
             kinds: only events on these kinds of record, such as `"alias"` or `["model", "model_version"]`.
-            timeout: seconds after which it ends when no such event has come; 0 = give what is there, and end; None =
-                never end.
+            timeout: seconds after which it ends when no such event has come, be it that nothing happens or that many
+                others are passed over; 0 = give all that is there, and end; None = never end.
 
         Raises:
             InvalidInputError: no such commit or event; or this handle shows the past, where nothing happens.

@@ -71,8 +71,7 @@ def redact(
             emptied.extend(positions)
             changes.make(_declaration(key, positions, changes.draft.get(*key), history.names[key], reason))
 
-    session.change(operation)
-    finish(session.log)
+    finish(session.log, session.change(operation).head.commit)
     session.close()  # state and connections that were made of what is gone
     state = session.committed()
     if state.head.commit >= SNAPSHOT_EVERY:
@@ -134,7 +133,7 @@ class _History:
     def read_on(self, changes: Changes) -> None:
         """Go on to the state that changes begin with. Of a lost race only what the winners wrote is read."""
         self._draft = changes.draft
-        for entry in self._log.entries(self._head, upto=changes.before.head.commit):
+        for entry in self._log.past(self._head, changes.before.head.commit):
             for event in entry.events:
                 self._declared.update(declared(event))
                 self._events.append(_told(event))

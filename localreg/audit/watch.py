@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from localreg.audit.event import AuditEvent, Position
@@ -72,7 +73,10 @@ def watch(
             f"nothing happens any more where {session.read_only}; watch the registry itself", code="pinned"
         )
     pace = REMOTE if session.store.remote else LOCAL
-    return _follow(session, _start(session, since), _checked_kinds(session, kinds), _Quiet(pace, timeout, sleep, clock))
+    newest = session.committed().head
+    start = _start(session, since, newest)
+    entries = partial(session.log.onward, known=newest.commit)
+    return _follow(session, entries, start, _checked_kinds(session, kinds), _Quiet(pace, timeout, sleep, clock))
 
 
 class _Quiet:
@@ -91,6 +95,11 @@ class _Quiet:
         """An event was given out, and the caller wants the next."""
         self._began = self._clock()
         self._interval = self._pace.shortest
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time was over while events were passed over; no time at all is for those that are there."""
+        return self._timeout is not None and 0 < self._timeout <= self._clock() - self._began
 
     def wait(self) -> bool:
         """Wait for one interval, the rest of the time at most; False if the time was over."""
@@ -129,13 +138,17 @@ class _Names:
 
 
 def _follow(
-    session: Session, start: _Start, kinds: frozenset[str] | None, quiet: _Quiet
+    session: Session,
+    entries_after: Callable[[Head], Iterator[Entry]],
+    start: _Start,
+    kinds: frozenset[str] | None,
+    quiet: _Quiet,
 ) -> Generator[AuditEvent, None, None]:
     head, passed = start
     names = _Names(session)
     quiet.begin()
     while True:
-        for entry in session.log.entries(head):
+        for entry in entries_after(head):
             look = names.at(entry)
             if passed > len(entry.events):
                 raise InvalidInputError(
@@ -147,12 +160,13 @@ def _follow(
                     yield AuditEvent.of(event, look)
                     quiet.begin()
             head, passed = entry.head, 0
+            if quiet.is_over:
+                return
         if not quiet.wait():
             return
 
 
-def _start(session: Session, since: int | tuple[int, int] | None) -> _Start:
-    newest = session.committed().head
+def _start(session: Session, since: int | tuple[int, int] | None, newest: Head) -> _Start:
     if since is None:
         return _Start(newest, 0)
     commit, event = _checked_since(since)

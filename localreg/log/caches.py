@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeVar
+
 from localreg.errors import FormatError, StorageError
 
-__all__ = ["GIVEN_UP", "DamagedLayerError", "damaged_layer", "given_up"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from localreg.storage import Store
+
+__all__ = ["GIVEN_UP", "DamagedLayerError", "damaged_layer", "given_up", "unless_unreadable"]
+
+_T = TypeVar("_T")
+
+REFUSALS = frozenset({"forbidden", "unsupported"})
+"""Codes of what a place far away will say again however often it is asked."""
 
 GIVEN_UP = "cache_given_up"
 """Code of the error that nobody needs to hear of: another writer was faster, or a redaction came in between."""
@@ -26,3 +38,31 @@ def damaged_layer(path: str, why: object) -> DamagedLayerError:
     return DamagedLayerError(
         f"{path} is damaged ({why}); delete it: it is made again from the log", code="snapshot_damaged"
     )
+
+
+def unless_unreadable(store: Store, look: Callable[[], _T], otherwise: _T) -> _T:
+    """What a look at a cache finds; `otherwise` where it may or can not be read: the log has it all.
+
+    Raises:
+        StorageError: a place far away did not answer. To read a long log from there instead would help nobody.
+    """
+    try:
+        return look()
+    except StorageError as error:
+        if store.remote and error.code not in REFUSALS:
+            raise
+        _tell_once(store.uri, error)
+        return otherwise
+
+
+_told: set[str] = set()
+
+
+def _tell_once(uri: str, error: StorageError) -> None:
+    """One warning for a place: whoever reads there meets the same obstacle each time."""
+    if uri in _told:
+        return
+    _told.add(uri)
+    import logging
+
+    logging.getLogger("localreg").warning("%s; it is a cache: %s is read without it, which may take longer", error, uri)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from localreg.arrow import array, numbers
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import FormatError, LocalregError
-from localreg.log.caches import given_up
+from localreg.log.caches import given_up, unless_unreadable
 from localreg.log.entry import Entry, Event, Head
 from localreg.records.files import FilePointer
 
@@ -149,7 +149,8 @@ class History:
 
     def listed(self) -> list[Segment]:
         """All segments that are there, sound or not."""
-        named = map(_NAME.fullmatch, self.store.list(FOLDER))
+        there = unless_unreadable(self.store, lambda: list(self.store.list(FOLDER)), list[str]())
+        named = map(_NAME.fullmatch, there)
         return [Segment(int(match[1]), int(match[2]), int(match[3]), match[0]) for match in named if match]
 
     def _data(self, segment: Segment) -> bytes:

@@ -8,12 +8,12 @@ themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import (
-    FormatError,
     IntegrityError,
     InvalidInputError,
     LocalregError,
@@ -41,7 +41,10 @@ SNAPSHOT_ROWS = 4_096
 """Changed records that do, too: each commit copies what changed since the snapshot."""
 
 FEW = 16
-"""Entries that are read sooner one by one than history segments are checked, from their first."""
+"""Entries that are read sooner one by one than history segments are checked, from their first, or a snapshot opened."""
+
+FEW_AFAR = 11
+"""The same where each is a request: so much is asked in vain at most, where the hint names nothing newer."""
 
 GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
 """How far beyond the end of the log it is looked for entries that nothing leads to."""
@@ -77,6 +80,8 @@ class Log:
         self.origin = genesis(registry_id, namespace)
         self.history = History(store, self.origin)
         self._seen: State | None = None
+        self._looked_beyond = False
+        self._no_snapshot_before = 0
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -127,9 +132,39 @@ class Log:
                         self._refuse_unknown(entry)
                         yield entry
                         head = entry.head
-        except FormatError:
-            pass  # a cache that cannot be read is no cache
+        except LocalregError:
+            pass  # a cache that cannot be read is no cache; what is wrong with the log itself is found below
         yield from self.entries(head, upto=upto)
+
+    def onward(self, after: Head, known: int) -> Iterator[Entry]:
+        """The same entries, and those after them until one is not there: all that `entries` gives, read faster.
+
+        Args:
+            after: where to begin.
+            known: a commit that is known to exist; up to there it is read from history segments.
+
+        Raises:
+            FormatError, IntegrityError: as `entries`.
+        """
+        head = after
+        for entry in self.past(after, known):
+            yield entry
+            head = entry.head
+        yield from self.entries(head)
+
+    def commit_at(self, time: str, newest: State) -> int:
+        """Number of the last commit whose running maximum of times is not later than `time`; 0 = before the first.
+
+        Whole history segments are passed over by what they tell of their ends.
+        """
+        cover = self._cover(newest.head.commit) if newest.head.commit > FEW else []
+        ends = (self.history.opened(segment).after for segment in cover)
+        head = max((end for end in ends if end.time <= time and end.commit <= newest.head.commit), default=self.origin)
+        for entry in self.past(head, newest.head.commit):
+            if entry.head.time > time:
+                break
+            head = entry.head
+        return head.commit
 
     def past_events(self, upto: int) -> PastEvents:
         """The log up to a commit that is known to exist, for a query; the files may go beyond it."""
@@ -164,19 +199,45 @@ class Log:
         return Head(commit, last_digest(data) or "", "")
 
     def refresh(self, state: State) -> State:
-        """The newest state: one probe of the tail if nothing happened since `state`."""
-        newest = fold(state, self.entries(state.head))
+        """The newest state: one probe of the tail if nothing happened since `state`.
+
+        Where much happened, what a newer snapshot shows is not read entry by entry.
+        """
+        entries = self.entries(state.head)
+        few = FEW_AFAR if self.store.remote else FEW
+        newest = fold(state, islice(entries, few))
         if newest is state:
             return state
-        newest = self._on_newer_snapshot(newest)
+        ahead = self._snapshot_ahead(newest, few) if newest.head.commit - state.head.commit == few else None
+        newest = self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
         self._remember(newest)
         return newest
+
+    def _snapshot_ahead(self, state: State, few: int) -> State | None:
+        """The snapshot that the hint names, if it spares more than a few entries after `state`."""
+        path = snapshot.hinted(self.store)
+        if path is None or (layer_commit(path) or 0) <= state.head.commit + few:
+            return None
+        ahead = snapshot.read(self.store, self.origin.digest, self._folded, path)
+        return None if ahead is None else self._readable(ahead)
+
+    def _to_the_end(self, start: State) -> State:
+        """From a snapshot on to the newest state, seeing that the log leads to what it shows.
+
+        Far away, where each look is a round trip, that is told by the next entry, which chains on it, if there is one.
+        """
+        if not self.store.remote and start.head.commit:
+            self.refuse_rolled_back(start)
+        state = fold(start, self.entries(start.head))
+        if self.store.remote and state is start and start.head.commit:
+            self.refuse_rolled_back(start)
+        return state
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
         if self.store.remote:
             return self._load_from_afar()
-        state = self.refresh(self._start())
+        state = self._to_the_end(self._start(standing=False))
         self._refuse_gap(state.head.commit)
         return state
 
@@ -184,15 +245,12 @@ class Log:
         """`load` with as few requests as there can be: each is a round trip.
 
         What this machine saw last is taken up from its cache, after one look that shows that the log still leads
-        there. No look beyond the end: it is `verify` that lists the folder.
+        there. No look beyond the end: only who commits has to know (`require_whole`), and `verify` lists the folder.
         """
         seen, self._seen = self._seen or self._look_where_we_were(), None
         if seen is not None:
             return self.refresh(seen)
-        start = self._start(standing=False)
-        state = self.refresh(start)
-        if state.head == start.head and start.head.commit:
-            self.refuse_rolled_back(start)  # else the next entry has told, by what it chains on
+        state = self._to_the_end(self._start(standing=False))
         self._remember(state)
         return state
 
@@ -329,15 +387,37 @@ class Log:
         except LocalregError:
             return state  # a cache is worth no error, least of all after a commit that stands
 
+    def require_whole(self, last: int) -> None:
+        """Look beyond the end before a first commit is made there, where opening has not: far away.
+
+        Raises:
+            IntegrityError: entry `last + 1` was lost, and a commit would take its place.
+            StorageError: the place did not answer.
+        """
+        if not self._looked_beyond:
+            self._refuse_gap(last)
+
     def _refuse_gap(self, last: int) -> None:
         """Notice entries lost from the middle of the tail, before a writer would fill their place with others.
 
         Probing finds any gap shorter than what follows it; `verify` lists the folder and finds all.
         """
-        beyond = any(self.store.get(entry_path(last + ahead)) is not None for ahead in GAP_PROBES)
+        beyond = self._is_any_there([entry_path(last + ahead) for ahead in GAP_PROBES])
         # Other writers' commits may have come between the last probe and these: then the next one is there by now.
-        if beyond and self.store.get(entry_path(last + 1)) is None:
+        if beyond and self.store.get(entry_path(last + 1), fresh=True) is None:
             raise self._missing(last + 1)
+        self._looked_beyond = True
+
+    def _is_any_there(self, paths: Sequence[str]) -> bool:
+        def is_there(path: str) -> bool:
+            return self.store.get(path, fresh=True) is not None
+
+        if not self.store.remote:
+            return any(map(is_there, paths))
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(paths), thread_name_prefix="localreg-gap") as pool:  # one round trip for all
+            return any(pool.map(is_there, paths))
 
     def _missing(self, commit: int) -> IntegrityError:
         return IntegrityError(
@@ -396,19 +476,28 @@ class Log:
 
         Of many writers it is the one with the round number who writes it; any other only when that one has not, for a
         long while. A snapshot is a cache: when it cannot be written, the commit that it would have followed stands all
-        the same.
+        the same, and for as many commits as lie between two of them it is not tried again.
+
+        This machine notes where the log stands, so that its next opening begins from there.
         """
-        state = self._on_newer_snapshot(state)
+        state = self._with_snapshot(self._on_newer_snapshot(state))
+        self._remember(state)
+        return state
+
+    def _with_snapshot(self, state: State) -> State:
         commit, tail = state.head.commit, state.head.commit - state.base.commit
         is_due = commit % SNAPSHOT_EVERY == 0 and tail >= SNAPSHOT_EVERY // 2
-        if not is_due and tail < SNAPSHOT_OVERDUE and state.changed < SNAPSHOT_ROWS:
+        is_wanted = is_due or tail >= SNAPSHOT_OVERDUE or state.changed >= SNAPSHOT_ROWS
+        if not is_wanted or commit < self._no_snapshot_before:
             return state
         try:
             return self.write_snapshot(state)
         except Exception as error:  # whatever it is, the commit stands, and must not be made again
             import logging
 
-            level = logging.DEBUG if getattr(error, "code", None) == GIVEN_UP else logging.WARNING
+            outrun = getattr(error, "code", None) == GIVEN_UP
+            level = logging.DEBUG if outrun else logging.WARNING
+            self._no_snapshot_before = 0 if outrun else commit + SNAPSHOT_EVERY
             where = self.name_of(f"commit {commit}")
             logging.getLogger("localreg").log(level, "no snapshot at %s: %s", where, error)
         return state

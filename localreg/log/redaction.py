@@ -38,8 +38,12 @@ def declared(event: Event) -> Iterator[tuple[int, int]]:
                 yield commit, number
 
 
-def finish(log: Log) -> None:
+def finish(log: Log, known: int = 0) -> None:
     """Empty every payload that the log declares as redacted, and delete the caches.
+
+    Args:
+        log: the namespace's.
+        known: as in `Log.onward`.
 
     Raises:
         StorageError, ReadOnlyError: the store failed; what is left is declared and not emptied: do it again.
@@ -48,7 +52,7 @@ def finish(log: Log) -> None:
     head, news = log.origin, True
     while news:
         news = False
-        for entry in log.entries(head):
+        for entry in log.onward(head, known):
             for commit, number in (place for event in entry.events for place in declared(event)):
                 wanted.setdefault(commit, set()).add(number)
                 news = True

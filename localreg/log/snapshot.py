@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from localreg.canonical import canonical, parse
 from localreg.errors import LocalregError
-from localreg.log.caches import DamagedLayerError, given_up
+from localreg.log.caches import DamagedLayerError, given_up, unless_unreadable
 from localreg.log.layer import REMOVED, Layer, Removed, footer_digest, layer_commit
 from localreg.log.state import Row, State
 
@@ -310,12 +310,13 @@ def _candidates(store: Store, at_most: int | None) -> Iterator[str]:
 
 def paths(store: Store) -> list[str]:
     """The snapshot files that are there, oldest first; each is the newest layer of a set."""
-    return [path for path in store.list(FOLDER) if layer_commit(path) is not None]
+    there = unless_unreadable(store, lambda: list(store.list(FOLDER)), list[str]())
+    return [path for path in there if layer_commit(path) is not None]
 
 
 def hinted(store: Store) -> str | None:
     """The newest snapshot, as the hint says; None if there is no hint that can be read. It may not be there."""
-    data = store.get(HINT)
+    data = unless_unreadable(store, lambda: store.get(HINT), None)
     try:
         hint = parse(data) if data is not None else None
     except LocalregError:

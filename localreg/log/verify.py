@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from localreg.canonical import parse
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, NotFoundError, StorageError
 from localreg.log import snapshot
 from localreg.log.caches import DamagedLayerError
 from localreg.log.entry import Entry, Head, entry_path, read
@@ -309,9 +309,12 @@ def _check_file(log: Log, report: VerifyReport, pointer: FilePointer) -> None:
     path = pointer.path
     try:
         file = log.store.local_file(path, fresh=True)
-        size, digest = _size_and_digest(file)
-    except (LocalregError, OSError):
+        size, digest = _size_and_digest(path, file)
+    except NotFoundError:
         report.problems.append(Problem(path, "file_missing", f"{path} is missing; restore it from a copy"))
+        return
+    except LocalregError as error:  # it may well be there, and needs no copy
+        report.problems.append(Problem(path, error.code, str(error)))
         return
     report.files += 1
     if digest != pointer.sha256:
@@ -326,12 +329,20 @@ def _check_file(log: Log, report: VerifyReport, pointer: FilePointer) -> None:
         _check_rows(report, pointer, file)
 
 
-def _size_and_digest(file: Path) -> tuple[int, str]:
+def _size_and_digest(path: str, file: Path) -> tuple[int, str]:
     digest, size = sha256(), 0
-    with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
+    try:
+        with file.open("rb") as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path} was deleted a moment ago") from error
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read: {error.strerror or error}; check the disk and its permissions",
+            code="file_unreadable",
+        ) from error
     return size, digest.hexdigest()
 
 

@@ -180,12 +180,7 @@ class Session:
 
     def commit_at(self, time: str) -> int:
         """Number of the last commit whose running maximum of times is not later than `time`; 0 = before the first."""
-        number = 0
-        for entry in self.entries():
-            if entry.head.time > time:
-                break
-            number = entry.commit
-        return number
+        return self.log.commit_at(time, self.state())
 
     def entries(self, after: Head | None = None) -> Iterator[Entry]:
         """The log up to the state that is shown, from the beginning or from a given place."""
@@ -386,6 +381,7 @@ class Session:
                     return state
                 if self._lease is None:
                     self.proof.require()
+                self.log.require_whole(state.head.commit)
                 with nullcontext() if self._lease is None else self._lease.hold(commit_id):
                     entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
                 if entry is not None:

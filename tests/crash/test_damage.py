@@ -16,7 +16,7 @@ import pytest
 import localreg
 from localreg import Registry
 from localreg.canonical import sha256_hex
-from localreg.errors import FormatError, IntegrityError, LocalregError, ReadOnlyError, StorageError
+from localreg.errors import FormatError, IntegrityError, LocalregError, NotFoundError, ReadOnlyError, StorageError
 from localreg.log import snapshot
 from localreg.log.entry import Change, Head, Provenance, chain, entry_path, read
 from localreg.log.parquet import EntryRow, decode, encode
@@ -24,6 +24,7 @@ from localreg.log.state import Row, State
 from localreg.log.verify import Problem
 from localreg.names import new_id
 from localreg.records.files import FilePointer
+from localreg.storage import LocalStore
 from tests.crash.scenarios import upload_and_run, view
 from tests.pictures import Picture, TestCase, Truth
 from tests.users import open_folder, without_privileges
@@ -547,6 +548,41 @@ def test_a_damaged_bulk_file_is_named(bulk: Path, table: str, damage: Callable[[
     assert relative in problem.message
     with pytest.raises(LocalregError, match=path.name):
         localreg.open(bulk).sql(f"SELECT * FROM {table}").dicts()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(StorageError("the store cannot be reached", code="unreachable"), "unreachable"), (None, "file_missing")],
+)
+def test_a_bulk_file_that_could_not_be_looked_at_is_not_called_missing(
+    bulk: Path, error: LocalregError | None, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = LocalStore.local_file
+
+    def local_file(store: LocalStore, path: str, *, fresh: bool = False) -> Path:
+        if error is None:
+            return there(store, path, fresh=fresh).with_name("deleted since")
+        raise error if path.startswith("data/") else NotFoundError(path)
+
+    monkeypatch.setattr(LocalStore, "local_file", local_file)
+    told = {(problem.code, "restore it from a copy" in problem.message) for problem in problems(bulk)}
+    assert told == {(code, error is None)}
+
+
+@posix
+def test_a_bulk_file_that_may_not_be_read_is_not_called_missing(templates: Path) -> None:
+    with open_folder() as folder:
+        shutil.copytree(templates / "bulk", folder / "bulk")
+        path = parts(folder / "bulk", "inferences")
+        path.chmod(0)
+
+        def look() -> None:
+            (problem,) = problems(folder / "bulk")
+            assert (problem.code, problem.path.rpartition("/")[2]) == ("file_unreadable", path.name)
+            assert problem.path in problem.message
+            assert "Permission denied; check the disk and its permissions" in problem.message
+
+        without_privileges(look)
 
 
 @pytest.mark.parametrize(

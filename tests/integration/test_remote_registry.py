@@ -22,8 +22,18 @@ import fsspec
 import pytest
 
 import localreg
-from localreg import ConflictError, InvalidInputError, NotFoundError, ReadOnlyError, Registry, StorageError
+from localreg import (
+    ConflictError,
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    ReadOnlyError,
+    Registry,
+    StorageError,
+)
 from localreg.log import Change, features
+from localreg.log.entry import entry_path
+from localreg.log.log import FEW_AFAR, GAP_PROBES
 from localreg.storage.probe import RACERS
 from tests.crash.wire import Fault, Wire
 from tests.flow import compare_two_models
@@ -329,6 +339,82 @@ def test_a_warm_opening_looks_at_the_entry_seen_last_and_for_the_next(uri: str, 
         wire.requests.clear()
         assert len(opened(uri, wire).models()) == 3
         assert asked(wire) == entries(2, 4)
+
+
+def test_a_machine_that_fell_far_behind_goes_on_from_the_snapshot(uri: str, s3: Server) -> None:
+    writer = opened(uri, s3)
+    model = writer.create_model("the one")
+    with Wire(s3.endpoint) as wire:
+        idle = opened(uri, wire, read_only=True)
+        assert idle.commit == 1
+        for step in range(3 * FEW_AFAR):
+            model.update(metadata={"step": step})
+        writer.snapshot()
+        model.tag("newest")
+        snapshot = next(key for key in s3.keys(bucket_of(uri)) if "snapshots/0" in key)
+        behind = [*entries(2, 1 + FEW_AFAR), f"GET {IN_NAMESPACE}snapshots/latest.json", f"GET /{snapshot}"]
+        rest = entries(2 + 3 * FEW_AFAR, 3 + 3 * FEW_AFAR)
+        wire.requests.clear()
+        assert opened(uri, wire, read_only=True).commit == 2 + 3 * FEW_AFAR
+        assert asked(wire) == [*entries(1, 1), *behind, *rest]
+        wire.requests.clear()
+        assert idle.commit == 2 + 3 * FEW_AFAR
+        assert asked(wire) == [*behind[:-1], *rest], "the file is in this machine's cache by now"
+        assert "newest" in idle.get_model("the one").tags
+
+
+def test_a_machine_that_fell_a_little_behind_asks_for_no_snapshot(uri: str, s3: Server) -> None:
+    writer = opened(uri, s3)
+    writer.create_model("the one")
+    with Wire(s3.endpoint) as wire:
+        opened(uri, wire, read_only=True).models()
+        for number in range(FEW_AFAR - 1):
+            writer.create_model(f"new {number}")
+        writer.snapshot()
+        wire.requests.clear()
+        assert opened(uri, wire, read_only=True).commit == FEW_AFAR
+        assert asked(wire) == entries(1, 1 + FEW_AFAR)
+
+
+def test_who_committed_opens_from_there(uri: str, s3: Server) -> None:
+    with Wire(s3.endpoint) as wire:
+        writer = opened(uri, wire)
+        for number in range(3):
+            writer.create_model(f"model {number}")
+        wire.requests.clear()
+        assert opened(uri, wire).commit == 3
+        assert asked(wire) == entries(3, 4)
+
+
+def test_a_lost_entry_is_not_filled_by_the_first_commit_of_an_opening(
+    uri: str, s3: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = opened(uri, s3)
+    for number in range(10):
+        writer.create_model(f"model {number}")
+    lost = next(key for key in s3.keys(bucket_of(uri)) if key.endswith(entry_path(7)))
+    s3.client.delete_object(Bucket=bucket_of(uri), Key=lost)
+    monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "another machine"))
+    registry = opened(uri, s3)
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match=entry_path(7)) as caught:
+            registry.create_model("in its place")
+        assert caught.value.code == "entry_missing"
+    assert lost not in s3.keys(bucket_of(uri))
+
+
+def test_beyond_the_end_it_is_looked_once_for_each_opening_and_not_by_readers(uri: str, s3: Server) -> None:
+    opened(uri, s3).create_model("first")
+    beyond = {f"GET {IN_NAMESPACE}{entry_path(1 + ahead)}" for ahead in GAP_PROBES}
+    with Wire(s3.endpoint) as wire:
+        registry = opened(uri, wire)
+        registry.models()
+        assert not beyond & set(asked(wire))
+        registry.create_model("second")
+        assert beyond <= set(asked(wire))
+        wire.requests.clear()
+        registry.create_model("third")
+        assert asked(wire) == [*entries(3, 3), f"PUT {IN_NAMESPACE}{entry_path(3)}"]
 
 
 def test_an_opening_knows_another_registry_of_the_same_length_from_the_one_it_saw(uri: str, s3: Server) -> None:

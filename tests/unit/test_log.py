@@ -22,7 +22,7 @@ from localreg.errors import (
 from localreg.log import Change, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import compose, entry_path, genesis, now, read
 from localreg.log.layer import layer_commit
-from localreg.log.log import GAP_PROBES, SNAPSHOT_EVERY
+from localreg.log.log import FEW, GAP_PROBES, SNAPSHOT_EVERY
 from localreg.log.parquet import decode, encode, last_digest
 from localreg.log.publish import ATTEMPTS
 from localreg.names import new_id
@@ -409,6 +409,15 @@ def grown(log: Log, count: int) -> Iterator[State]:
         yield state
 
 
+def grown_on(log: Log, state: State, count: int) -> State:
+    """The state after some more commits."""
+    for number in range(count):
+        entry = publish(log, f"further {number}", state.head)
+        assert entry is not None
+        state = log.with_snapshot(fold(state, [entry]))
+    return state
+
+
 def test_a_snapshot_is_written_when_the_tail_has_grown_long_and_two_are_kept() -> None:
     log = Log(MemoryStore(), REGISTRY, "default")
     made: list[int] = []
@@ -459,6 +468,41 @@ def test_a_handle_that_lives_long_takes_over_the_snapshot_of_another() -> None:
     state = log.refresh(old)
     assert (state.head, state.base.commit) == (newest.head, SNAPSHOT_EVERY)
     assert {row.id: row for row in state.rows()} == {row.id: row for row in newest.rows()}
+
+
+def test_a_reader_that_fell_far_behind_goes_on_from_the_newest_snapshot() -> None:
+    inner = MemoryStore()
+    writer = Log(inner, REGISTRY, "default")
+    first = next(iter(grown(writer, 1)))
+    newest = grown_on(writer, first, 4 * SNAPSHOT_EVERY + 2)
+    counted = FaultyStore(inner, fail_at=0, when="before")
+    state = Log(counted, REGISTRY, "default").refresh(first)
+    assert (state.head, state.base.commit) == (newest.head, 4 * SNAPSHOT_EVERY)
+    assert {row.id: row for row in state.rows()} == {row.id: row for row in newest.rows()}
+    read = [call.path for call in counted.calls if call.verb == "get" and call.path.startswith("log/")]
+    stands, rest = 4 * SNAPSHOT_EVERY, range(4 * SNAPSHOT_EVERY + 1, newest.head.commit + 2)
+    assert read == [entry_path(number) for number in (*range(2, 2 + FEW), stands, *rest)]
+
+
+def test_a_snapshot_that_the_log_does_not_lead_to_is_no_shortcut() -> None:
+    log = Log(MemoryStore(), REGISTRY, "default")
+    first = next(iter(grown(log, 1)))
+    grown_on(log, first, 2 * SNAPSHOT_EVERY)
+    log.store.delete(entry_path(2 * SNAPSHOT_EVERY))
+    log.store.delete(entry_path(2 * SNAPSHOT_EVERY + 1))
+    with pytest.raises(IntegrityError, match=r"is missing: .*snapshots/") as caught:
+        log.refresh(first)
+    assert caught.value.code == "entry_missing"
+
+
+def test_a_snapshot_that_is_hinted_and_gone_is_no_shortcut() -> None:
+    log = Log(MemoryStore(), REGISTRY, "default")
+    first = next(iter(grown(log, 1)))
+    newest = grown_on(log, first, SNAPSHOT_EVERY + 2)
+    for path in snapshots(log):
+        log.store.delete(path)
+    state = log.refresh(first)
+    assert (state.head, state.base.commit) == (newest.head, 0)
 
 
 def rolled_back(log: Log) -> Head:

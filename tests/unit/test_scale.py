@@ -317,6 +317,44 @@ def test_a_short_diff_does_not_open_all_the_history(old: Registry, monkeypatch: 
     assert len(old.diff(198, 200)) == 1
 
 
+def test_a_watcher_from_the_beginning_opens_few_commits(old: Registry, work: Counter[str]) -> None:
+    again = reopened(old, work)
+    numbers = [event.commit for event in again.watch(0, timeout=0)]
+    assert sorted(set(numbers)) == list(range(1, 201))
+    assert numbers == sorted(numbers)
+    assert work["opened"] <= 10
+
+
+def test_a_redaction_reads_each_commit_to_make_the_caches_anew_and_no_more(old: Registry, work: Counter[str]) -> None:
+    again = reopened(old, work)
+    assert again.redact(commit=198, reason="why") == [(198, 1), (199, 1), (200, 1)]
+    assert work["opened"] <= 2 * 201 + 20, "state and history segments"
+
+
+def test_the_commit_at_a_time_is_found_in_one_segment(
+    old: Registry, work: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = reopened(old, work)
+    times = [entry.head.time for entry in again._session.entries()]
+    assert len(again._session.log.history.listed()) > 1
+    work.clear()
+    decode, tables = history_module.History._table, list[str]()
+
+    def counting(history: history_module.History, segment: history_module.Segment) -> Any:
+        tables.append(segment.path)
+        return decode(history, segment)
+
+    monkeypatch.setattr(history_module.History, "_table", counting)
+    for commit in (1, 100, 199, 200):
+        tables.clear()
+        asked = times[commit - 1]
+        assert again._session.commit_at(asked) == max(n for n, time in enumerate(times, 1) if time <= asked)
+        assert len(tables) <= 1
+    assert again._session.commit_at("1999-01-01T00:00:00.000000Z") == 0
+    assert again.at(commit=50)._session.commit_at(times[-1]) == 50
+    assert work["opened"] <= 30
+
+
 # --- verify -----------------------------------------------------------------------------------------------------------
 
 

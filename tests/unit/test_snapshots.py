@@ -21,9 +21,12 @@ from localreg.log import log as log_module
 from localreg.log.entry import compose, now
 from localreg.log.history import History
 from localreg.log.layer import Layer, layer_commit
+from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.snapshot import LayeredBase
+from localreg.log.verify import verify
 from localreg.names import new_id
 from localreg.storage import LocalStore, Store
+from tests.users import open_folder, without_privileges
 
 REGISTRY = "cd" * 16
 
@@ -174,6 +177,65 @@ def test_whatever_is_lost_the_state_is_the_same(log: Log, lost: str) -> None:
     state = grown_from(log, log.load(), 9)
     assert state.base.commit > 30, "the next one is whole again"
     assert before.items() <= rows(log.load()).items()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="about POSIX permissions")
+# Becoming nobody takes a fork, and newer Pythons warn of one beside the threads of libraries.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("obstacle", ["forbidden", "loop"])
+@pytest.mark.parametrize("where", ["snapshots/latest.json", "snapshots", "history"])
+@pytest.mark.usefixtures("_small")
+def test_what_cannot_be_read_of_the_caches_is_done_without(
+    where: str, obstacle: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_folder() as folder:
+        log = Log(LocalStore(folder), REGISTRY, "default")
+        newest = grown(log, 60)
+        everything = [event.digest for entry in log.entries(log.origin) for event in entry.events]
+        (folder / where).rename(folder / "away")
+        if obstacle == "loop":
+            (folder / where).symlink_to((folder / where).name)
+        elif where.endswith(".json"):
+            (folder / where).touch(mode=0)
+        else:
+            (folder / where).mkdir(mode=0)
+
+        def read() -> None:
+            again = Log(LocalStore(folder), REGISTRY, "default")
+            state = again.load()
+            assert rows(state) == rows(newest)
+            assert rows(again.refresh(State(again.origin))) == rows(newest)
+            assert len(rows(again.at(50, state))) == 50
+            assert [event.digest for entry in again.past(again.origin, 60) for event in entry.events] == everything
+            assert again.past_events(60).upto == 60
+            assert verify(again, "default").ok
+            told = [record.message for record in caplog.records]
+            assert len(told) == 1, told
+            assert where in told[0]
+
+        without_privileges(read)
+        (folder / where).rmdir() if (folder / where).is_dir() else (folder / where).unlink()
+        (folder / "away").rename(folder / where)
+
+
+def test_a_snapshot_that_cannot_be_written_is_not_tried_at_every_commit(
+    log: Log, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log_module, "SNAPSHOT_ROWS", 10)
+    tried: list[int] = []
+
+    def fail(_: Store, __: str, state: State, ___: object) -> State:
+        tried.append(state.head.commit)
+        raise StorageError("no room", code="disk_full")
+
+    with monkeypatch.context() as full:
+        full.setattr(snapshot, "save", fail)
+        state = grown(log, 2 * SNAPSHOT_EVERY + 20)
+    assert tried == [10, 10 + SNAPSHOT_EVERY, 10 + 2 * SNAPSHOT_EVERY]
+    assert caplog.text.count("no snapshot at") == 3
+    assert state.base.commit == 0
+    after = 10 + 3 * SNAPSHOT_EVERY
+    assert grown_from(log, state, after - state.head.commit).base.commit == after
 
 
 @pytest.mark.usefixtures("_small")

@@ -243,6 +243,20 @@ def test_time_is_up_for_events_of_other_kinds_too(registry: Registry, root: Stor
     assert clock.now == pytest.approx(1.0)
 
 
+class Hasty(Clock):
+    """A clock by which every look takes a second."""
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def test_time_is_up_while_old_events_of_other_kinds_are_passed_over(registry: Registry) -> None:
+    assert [event.name for event in seen(registry, 0, kinds="alias", timeout=3.0, clock=Hasty())] == ["production"]
+    assert list(seen(registry, 0, kinds="alias", timeout=2.0, clock=Hasty())) == []
+    assert [event.name for event in seen(registry, 0, kinds="alias", clock=Hasty())] == ["production"], "what is there"
+
+
 def test_without_a_timeout_it_goes_on_waiting(registry: Registry, root: Store) -> None:
     other = opened(root)
     clock = Clock(*[lambda: None] * 500, lambda: other.create_model("at last"))
