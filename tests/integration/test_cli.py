@@ -690,7 +690,10 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, *arguments: str
     [
         ("models history meadow-5", "commit time actor action name changes"),
         ("audit", "commit time actor action kind name details message"),
-        ("audit --columns commit,event,time,actor,action,kind,name,parent_name,details,message", None),
+        (
+            "audit --columns commit,event,time,actor,action,kind,name,parent_name,details,message",
+            "commit event time actor action kind name parent_name details message",
+        ),
         ("models list", "name latest_version aliases tags owner updated_at"),
         ("versions list meadow-5", None),
         ("runs list", None),

@@ -19,7 +19,7 @@ NAMES = (
     "meadow-5 (YOLOR-D6, 1280x1280)",
     "o'brien; touch harmed",
     "$(touch harmed) `touch harmed`",
-    'wow! "really" \\n',
+    'wow!really "so" \\n',
     "a:b=c@d<e>f|g&h*i?j[k]#~",
     "~tilde",
     "Übung 🌱",
@@ -38,7 +38,7 @@ class Terminal:
         program.write_text(
             "#!/bin/bash\n"
             f'if [ -n "$_LOCALREG_COMPLETE" ]; then {entry}; fi\n'
-            f'printf "%s\\0" "$#" "$@" > {folder}/words\nprintf "<%s>" done\n'
+            f'printf "%s\\0" "$#" "$@" > {folder}/words\n'
         )
         program.chmod(0o755)
         environment = {
@@ -76,11 +76,12 @@ class Terminal:
         )
         os.close(theirs)
         self._wait("<ready>")
-        self._type("source complete.sh; PS1='<next>'\n", "<next>")
+        self._type("source complete.sh; PS1='<ne''xt>'\n", "<next>")
 
     def words(self, line: str) -> list[str]:
         """What a command gets, when a line is typed up to a tab, and Enter follows."""
-        self._type(f"{line}\t\n", "<done><next>")
+        (self._folder / "words").unlink(missing_ok=True)
+        self._type(f"{line}\t\n", "<next>")
         count, *words, end = (self._folder / "words").read_text(encoding="utf-8").split("\0")
         assert (int(count), end) == (len(words), "")
         return words
