@@ -390,6 +390,10 @@ def parse(text: str | bytes) -> JsonValue:
         value = _decode(text)
         if "\\u" in text:  # an escape may hide half of a surrogate pair
             _encode(value).encode()
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise FormatError(
+            "this is JSON nested deeper than about 1,000 levels, which cannot be read; restore the file from a copy"
+        ) from error
+    except ValueError as error:
         raise FormatError(f"this is not JSON that can be read: {error}; restore the file from a copy") from error
     return value

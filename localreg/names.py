@@ -6,7 +6,8 @@ namespaces alone do, and are held to letters that every file system and URL carr
 
 Accepted, and worth knowing: nothing is normalised, so `é` in one code point and `é` in two are two names. Characters
 that cannot be seen but carry meaning (the joiner inside an emoji, private use) are kept; control characters, line
-breaks and halves of surrogate pairs are refused, as they break tables, terminals and UTF-8.
+breaks and halves of surrogate pairs are refused, as they break tables, terminals and UTF-8; so are characters that turn
+the direction of text in names, which then look like other names.
 """
 
 from __future__ import annotations
@@ -181,7 +182,10 @@ def whole_number(value: object) -> int | None:
 
 
 # Control characters (category Cc), line and paragraph separators, halves of surrogate pairs.
-_BAD_IN_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Characters that turn the direction of the text after them, which then looks like other text; marks (U+200E, U+200F) do
+# so for their place alone, and names in Arabic or Hebrew have them.
+_TURNING = "\u202a-\u202e\u2066-\u2069"
+_BAD_IN_NAME = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_TURNING}]")
 _BAD_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -211,7 +215,12 @@ def _refuse_match(match: re.Match[str] | None, what: str, text: str) -> None:
     if match is None:
         return
     code = ord(match[0])
-    kind = "half of a surrogate pair" if 0xD800 <= code <= 0xDFFF else "a control character or line break"
+    if 0xD800 <= code <= 0xDFFF:
+        kind = "half of a surrogate pair"
+    elif re.match(f"[{_TURNING}]", match[0]):
+        kind = "a character that turns the direction of text"
+    else:
+        kind = "a control character or line break"
     raise InvalidInputError(
         f"{what} {_shown(text)} contains {kind}, U+{code:04X}, at position {match.start()}; remove it"
     )

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from localreg.errors import InvalidInputError, LocalregError, StorageError
+from localreg.errors import IntegrityError, InvalidInputError, LocalregError, StorageError
 from localreg.names import did_you_mean
 from localreg.query.quoting import literal
 from localreg.query.scope import quote
@@ -275,7 +275,8 @@ def locked_connection(paths: Sequence[str], *, setup: Callable[[DuckDBPyConnecti
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
     except duckdb.Error as error:
         connection.close()
-        raise StorageError(f"cannot set up the tables for a query: {clean_message(str(error))}") from error
+        reason = clean_message(str(error))
+        raise _damaged(reason) or StorageError(f"cannot set up the tables for a query: {reason}") from error
     except BaseException:
         connection.close()
         raise
@@ -304,7 +305,7 @@ def translate_error(
     elif isinstance(error, duckdb.InterruptException):
         translated = StorageError("the query was interrupted; nothing was read")
     elif _is_of_files(error):
-        translated = StorageError(
+        translated = _damaged(reason) or StorageError(
             f"cannot {what}: {reason}; see that the registry can be read, and what `verify` says, then try again"
         )
     elif isinstance(error, duckdb.CatalogException) and (unknown := re.match(r"Table with name (.+) does not", reason)):
@@ -315,6 +316,21 @@ def translate_error(
         translated = InvalidInputError(f"cannot {what}: {reason}{_candidates(error)}")
     translated.__cause__ = error
     return translated
+
+
+def _damaged(reason: str) -> IntegrityError | None:
+    """The error to raise where DuckDB names a bulk file that it cannot make sense of; None if it says something else.
+
+    Snapshots and history are caches, which whoever looks at them again makes anew: nothing has to be restored.
+    """
+    named = re.search(r"""['"]([^'"]*/data/[^'"]+\.parquet)['"]""", reason)
+    if named is None:
+        return None
+    return IntegrityError(
+        f"{named[1]} cannot be read ({reason.replace(named[1], '…')}); restore it from a copy, and see `localreg "
+        "verify`",
+        code="file_altered",
+    )
 
 
 def _translate_permission(reason: str, sql: str, what: str) -> LocalregError:

@@ -154,7 +154,16 @@ def _path_of(uri: str) -> Path:
 def _local(path: Path, shared: str) -> Store:
     if str(path) in ("", "."):
         path = Path.cwd()
-    return LocalStore(path.expanduser().absolute(), staging="", shared=shared, marker=NAME)
+    path = path.expanduser().absolute()
+    _refuse_file(path)
+    return LocalStore(path, staging="", shared=shared, marker=NAME)
+
+
+def _refuse_file(path: Path) -> None:
+    """Raise if a file lies where the registry's folder, or one above it, should be."""
+    there = next((str(each) for each in (path, *path.parents) if os.path.lexists(each)), "")
+    if os.path.isfile(there):
+        raise InvalidInputError(f"cannot open {path}: {there} is a file, not a folder; name the registry's folder")
 
 
 def open_or_make(
@@ -185,12 +194,12 @@ def open_or_make(
         return file, False
     if offline:
         raise NotFoundError(
-            f"nothing of {store.uri} is in this machine's cache; open it once without offline=True", code="no_registry"
+            f"nothing of {store.uri} is in this machine's cache under these storage_options; give the same ones as "
+            "online (an endpoint is part of the place), or open it once without offline=True",
+            code="no_registry",
         )
     if not make or (store.remote and not store.writable()):
-        raise NotFoundError(
-            f"no registry at {store.uri}; `localreg.open` without read_only makes one", code="no_registry"
-        )
+        raise NotFoundError(f"no registry at {store.uri}; check the path, or the address", code="no_registry")
     _refuse_foreign(store)
     if shared not in MODES:
         raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import InvalidInputError, LocalregError, NotFoundError
+from localreg.names import did_you_mean
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -39,6 +40,12 @@ _EXTRAS: Final[dict[str, str]] = {
 _USER_AND_PASSWORD: Final = frozenset({"sftp", "ssh", "ftp", "smb"})
 _SECRET = re.compile(r"key|secret|token|pass|cred|sas|auth|connection_string|cookie", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 4
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
+_OPTIONS: Final = (
+    *("endpoint_url", "key", "secret", "token", "anon", "profile", "client_kwargs", "config_kwargs", "account_name"),
+    *("account_key", "sas_token", "connection_string", "project", "username", "password", "port", "timeout"),
+)
+"""Options of the usual places, to suggest one of them."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Address:
         except ImportError as error:
             raise self._missing_package(error) from error
         except (TypeError, ValueError, KeyError) as error:
-            raise InvalidInputError(
+            raise self.unknown_option(error) or InvalidInputError(
                 f"cannot open {self.uri}: {self.scrubbed(error)}; correct the address or storage_options"
             ) from error
         except Exception as error:  # every library has its own
@@ -107,6 +114,20 @@ class Address:
         for secret in sorted(set(_secrets(self.options)), key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
+
+    def unknown_option(self, error: BaseException) -> InvalidInputError | None:
+        """The error to raise if a client library refused an option of the user's; None if it says something else.
+
+        Many take theirs only at the first request, as arguments of a function deep within.
+        """
+        found = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
+        if found is None or found[1] not in _names(self.options):
+            return None
+        hint = did_you_mean(found[1], _OPTIONS) or "; correct or remove it"
+        return InvalidInputError(
+            f"cannot open {self.uri}: storage_options has {found[1]!r}, which {self.protocol}:// does not take{hint}",
+            code="unknown_option",
+        )
 
     def _missing_package(self, error: ImportError) -> InvalidInputError:
         extra = _EXTRAS.get(self.protocol)
@@ -125,10 +146,11 @@ def parse_address(location: str, options: Mapping[str, Any] | None = None) -> Ad
         InvalidInputError: an unknown scheme, a cache of fsspec's, a query, credentials where none can be.
     """
     links, merged = [], dict(options or {})
-    for number, link in enumerate(_archive_last(location).split("::")):
+    for number, link in enumerate(_archive_last(location, merged).split("::")):
         protocol = link.partition("://")[0] if "://" in link else ""
         if protocol or number == 0:
             _refuse_unknown(protocol or link, link)
+            _refuse_placeless(protocol, link)
         bare, found = _without_credentials(link)
         for name, value in found.items():
             own = merged if number == 0 else merged.setdefault(protocol, {})
@@ -138,12 +160,27 @@ def parse_address(location: str, options: Mapping[str, Any] | None = None) -> Ad
     return Address(url.rstrip("/"), url, links[0].partition("://")[0], merged)
 
 
-def _archive_last(location: str) -> str:
+def _archive_last(location: str, options: Mapping[str, Any]) -> str:
     """`zip:///folder/file.zip` as fsspec writes it: the path behind the scheme is of what lies within."""
     scheme, _, rest = location.partition("://")
-    if scheme in ("zip", "tar", "libarchive") and "::" not in location and Path(rest).is_file():
-        return f"{scheme}://::{Path(rest).absolute()}"
-    return location
+    if scheme not in ("zip", "tar", "libarchive") or "::" in location or "fo" in options:
+        return location
+    if os.path.isdir(rest or "."):
+        what = f"{rest} is a folder, not an archive; open it by its path" if rest else "it names no archive"
+        raise InvalidInputError(f"cannot open {location}: {what}")
+    if not os.path.exists(rest):
+        raise NotFoundError(f"no archive at {rest}; check the path", code="no_registry")
+    return f"{scheme}://::{Path(rest).absolute()}"
+
+
+def _refuse_placeless(protocol: str, link: str) -> None:
+    """`s3://` alone: what libraries say of it has nothing to do with it."""
+    rest = link.partition("://")[2]
+    if rest.startswith("/") or not rest:
+        if protocol in OBJECT_STORES:
+            raise InvalidInputError(f"cannot open {link}: it names no bucket; write {protocol}://bucket/folder")
+        if protocol in ("http", "https"):
+            raise InvalidInputError(f"cannot open {link}: it names no host; write {protocol}://host/folder")
 
 
 def _without_credentials(link: str) -> tuple[str, dict[str, Any]]:
@@ -223,6 +260,13 @@ def _values(options: Mapping[str, Any], name: str) -> Iterator[str]:
             yield from _values(value, name)
         elif key == name and value is not None:
             yield os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+def _names(options: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in options.items():
+        yield key
+        if isinstance(value, Mapping):
+            yield from _names(value)
 
 
 def _secrets(options: Mapping[str, Any], *, below: bool = False) -> Iterator[str]:

@@ -26,6 +26,7 @@ class Answer(Enum):
     CREDENTIALS = "the credentials are missing, wrong or expired"
     BUSY = "the store is busy"
     UNSUPPORTED = "the store cannot do this"
+    NO_ARCHIVE = "it is no archive of this kind, or a damaged one"
     UNREACHABLE = "the store cannot be reached"
     LOST = "the store did not answer"
 
@@ -68,6 +69,7 @@ _CODES: Final[dict[str, Answer]] = {
     ),
     # To a conditional put S3 says "conflict" while another one of the same name is under way: ask again.
     **dict.fromkeys(["SlowDown", "ServiceUnavailable", "ServerBusy", "ConditionalRequestConflict"], Answer.BUSY),
+    **dict.fromkeys(["BadZipFile", "HeaderError"], Answer.NO_ARCHIVE),
     **dict.fromkeys(["NotImplemented", "NotImplementedError", "UnsupportedOperation"], Answer.UNSUPPORTED),
     **dict.fromkeys(
         [
@@ -108,6 +110,8 @@ _BUILTINS: Final[dict[type[BaseException], Answer]] = {
 }
 
 _NEXT_STEPS: Final[dict[Answer, str]] = {
+    Answer.ABSENT: "check the path",
+    Answer.NO_ARCHIVE: "check the path, or make the archive again",
     Answer.NO_BUCKET: "make it, or correct the address (and the endpoint and region in storage_options)",
     Answer.FORBIDDEN: "have the permission given to these credentials (stores say so of a missing file, too, where "
     "listing is not permitted)",

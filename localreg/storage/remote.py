@@ -360,6 +360,9 @@ class RemoteStore:
             self._link.renew()
 
     def _ours(self, error: BaseException, answer: Answer, path: str, verb: str) -> LocalregError:
+        refused = self._link.address.unknown_option(error)
+        if refused is not None:
+            return refused
         detail = self._link.address.scrubbed(error)
         return as_ours(error, answer, joined(self.uri, path), verb=verb, detail=detail)
 

@@ -325,3 +325,8 @@ def test_parse_raises_nothing_but_our_own_error(data: str | bytes) -> None:
 def test_sha256_of_text_is_that_of_its_utf_8() -> None:
     assert sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256_hex("é") == sha256_hex(b"\xc3\xa9")
+
+
+def test_what_is_nested_too_deep_is_told_as_that() -> None:
+    with pytest.raises(FormatError, match=r"JSON nested deeper than about 1,000 levels"):
+        parse("[" * 100_000 + "]" * 100_000)

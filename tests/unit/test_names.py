@@ -54,6 +54,15 @@ def test_names_are_stripped_and_plain(check: Callable[[object], str]) -> None:
     assert type(check(np.str_("x"))) is str
 
 
+TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+
+
+def test_marks_of_direction_may_stand_in_names_and_all_of_them_in_texts() -> None:
+    assert names.check_name("שלום\u200f (1)\u200e") == "שלום\u200f (1)\u200e"
+    text = "".join(map(chr, TURNING))
+    assert names.check_text(text, what="description") == text
+
+
 @checks
 @pytest.mark.parametrize(
     ("name", "reason"),
@@ -68,6 +77,10 @@ def test_names_are_stripped_and_plain(check: Callable[[object], str]) -> None:
         ("a\x85b", "U+0085"),
         ("a\u2028b", "U+2028"),
         ("a\u2029b", "U+2029"),
+        *(
+            (f"a{chr(code)}b", f"contains a character that turns the direction of text, U+{code:04X}")
+            for code in TURNING
+        ),
         ("a\ud800", "half of a surrogate pair, U+D800, at position 1"),
         ("👩\u200d🚀\x1b[31m", "U+001B"),
         (None, "is of type NoneType, not text"),

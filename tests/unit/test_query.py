@@ -339,6 +339,21 @@ def test_a_lost_bulk_file_is_an_integrity_error_that_names_it(registry: Registry
         len(registry.sql("FROM inferences"))
 
 
+def test_a_truncated_bulk_file_is_told_as_damage_and_not_as_a_fault_of_the_query(registry: Registry) -> None:
+    fill("w")
+    (file,) = Path(registry.uri).glob("namespaces/default/data/inferences/*/*.parquet")
+    data = file.read_bytes()
+    for damaged in (data[: len(data) // 2], b"PAR1"):
+        file.write_bytes(damaged)
+        reopened = localreg.open(registry.uri)
+        for ask in ("FROM inferences", "SELECT count(*) FROM inferences WHERE status = 'ok'"):
+            with pytest.raises(IntegrityError, match="restore it from a copy, and see `localreg verify`") as caught:
+                len(reopened.sql(ask))
+            assert caught.value.code == "file_altered"
+            assert str(caught.value).count(file.name) == 1
+        assert len(reopened.sql("FROM test_samples")) == 2
+
+
 @pytest.mark.parametrize("folder", ["a[1]", "a*b", "it's", "ü 日", "50% {x}", "~x"])
 def test_a_registry_may_lie_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
     registry = localreg.open(tmp_path / folder)
@@ -667,10 +682,9 @@ def test_keys_are_looked_for_in_the_table_that_is_asked(registry: Registry) -> N
     registry.create_model("m", metadata={"seed": 1}).create_version("1", metadata={"lr": 1})
     with pytest.raises(InvalidInputError, match=r"did you mean metadata\.lr\?"):
         registry.model_versions("lr = 1")
-    with pytest.raises(InvalidInputError, match="Columns: "):
-        registry.models("lr = 1")
-    with pytest.raises(InvalidInputError, match="Columns: "):
-        registry.test_runs("seed = 1")
+    for ask, where in ((registry.models, "lr = 1"), (registry.test_runs, "seed = 1")):
+        with pytest.raises(InvalidInputError, match="Columns: "):
+            ask(where)
     with pytest.raises(InvalidInputError, match=r"did you mean metadata\.seed\?"):
         registry.facets("models", "seed")
     with pytest.raises(InvalidInputError, match=r"did you mean metadata\.lr\?"):
