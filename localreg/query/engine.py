@@ -227,8 +227,8 @@ class Engine:
 
 
 ATTEMPTS = 3
-"""How often a query is tried whose files are cleaned up while it runs. Records come from memory the second time; history
-segments are looked for anew, and writers who are many merge them as quickly as a slow reader asks."""
+"""How often a query is tried whose files are cleaned up while it runs. The second time records come from memory; history
+segments may have been merged again."""
 
 RECORDS = TABLES.keys() - {"audit_events"}
 """Tables that are made of records alone."""
