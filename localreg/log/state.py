@@ -10,6 +10,7 @@ namespace can be listed. Kinds that a later release brings are folded just the s
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -339,10 +340,15 @@ class State:
 
 
 class Draft(State):
-    """A state in the making: the only thing that changes in place, and it is private to one fold or one commit."""
+    """A state in the making: the only thing that changes in place, and private to one fold or one commit.
+
+    That of a transaction is read by every thread that was handed its context: each look waits for `lock`, which the
+    transaction holds while it changes something, and what is iterated over is a copy.
+    """
 
     def __init__(self, state: State) -> None:
         super().__init__(state.head, state.base)
+        self.lock = threading.RLock()
         self._rows = dict(state._rows)
         self._names = {key: dict(names) for key, names in state._names.items()}
         self._known: dict[tuple[str, str], Row | None] = {}
@@ -351,12 +357,58 @@ class Draft(State):
     def get(self, kind: str, id: str) -> Row | None:
         """The record of that kind and id, or None."""
         key = (kind, id)
-        return self._known[key] if key in self._known and key not in self._rows else super().get(kind, id)
+        with self.lock:
+            return self._known[key] if key in self._known and key not in self._rows else super().get(kind, id)
 
     def outline(self, kind: str, id: str) -> Row | None:
         """The record, perhaps with None for what it says, or None."""
         key = (kind, id)
-        return self._known[key] if key in self._known and key not in self._rows else super().outline(kind, id)
+        with self.lock:
+            return self._known[key] if key in self._known and key not in self._rows else super().outline(kind, id)
+
+    def get_many(self, keys: Iterable[tuple[str, str]]) -> Iterator[Row]:
+        """Those of the records that are there, in no order."""
+        with self.lock:
+            return iter(list(super().get_many(keys)))
+
+    def find(self, kind: str, name: str, parent: str = "") -> Row | None:
+        """The record of that name within its parent, or None."""
+        with self.lock:
+            return super().find(kind, name, parent)
+
+    def rows(self, kind: str | None = None) -> Iterator[Row]:
+        """Every record, or every record of one kind, in no order."""
+        with self.lock:
+            return iter(list(super().rows(kind)))
+
+    def names(self, kind: str, parent: str = "") -> Iterator[str]:
+        """The names of one kind within one parent, in no order."""
+        with self.lock:
+            return iter(list(super().names(kind, parent)))
+
+    def containing(self, kind: str, *texts: str) -> Iterator[Row]:
+        """Those of one kind whose record contains all these texts."""
+        with self.lock:
+            return iter(list(super().containing(kind, *texts)))
+
+    def referring(self, kind: str, field: str) -> Iterator[tuple[Row, list[str]]]:
+        """Those of one kind that have ids in a field, each with these ids."""
+        with self.lock:
+            return iter(list(super().referring(kind, field)))
+
+    def overlay(self) -> Iterator[tuple[tuple[str, str], Row | None]]:
+        """What changed since the base, by (kind, id); None = removed."""
+        with self.lock:
+            return iter(list(super().overlay()))
+
+    def draft(self) -> Draft:
+        """A copy, with a lock of its own."""
+        with self.lock:
+            return super().draft()
+
+    def _in_order(self, of_base: Iterable[Row], kind: str, parent: str) -> list[Row]:
+        with self.lock:
+            return super()._in_order(of_base, kind, parent)
 
     def prefetch(self, keys: Iterable[tuple[str, str]]) -> None:
         """Read many records at once that will be looked up one by one."""

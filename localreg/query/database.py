@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE_GONE", "Database", "Databases", "file_gone", "load"]
 
 FILE_GONE = "file_gone"
-"""Code of the error of a query whose files were cleaned up while it read them: it is run once more."""
+"""Code of the error of a query whose files were cleaned up while it read them: it is run again."""
 
 KEPT = 4
 """Connections that stay open: different tables, and the present beside a look into the past."""

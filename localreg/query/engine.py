@@ -109,16 +109,17 @@ class Engine:
         return self._result(lambda: self._rows(rows, sql))
 
     def _result(self, fetch: Callable[[], pa.Table]) -> Result:
-        """What `fetch` gives when it is looked at; once more if files that it read were cleaned up meanwhile."""
+        """What `fetch` gives when it is looked at; again if files that it read were cleaned up meanwhile."""
 
         def fetch_again_if_moved() -> pa.Table:
             with self._databases.lock:
-                try:
-                    return fetch()
-                except StorageError as error:
-                    if error.code != FILE_GONE:
-                        raise
-                    return fetch()
+                for _ in range(ATTEMPTS - 1):
+                    try:
+                        return fetch()
+                    except StorageError as error:
+                        if error.code != FILE_GONE:
+                            raise
+                return fetch()
 
         return Result(fetch_again_if_moved)
 
@@ -232,6 +233,10 @@ class Engine:
         else:
             connection.execute(f"CREATE VIEW {name} AS FROM {listed}")
 
+
+ATTEMPTS = 3
+"""How often a query is tried whose files are cleaned up while it runs. The second time records come from memory; history
+segments may have been merged again."""
 
 RECORDS = TABLES.keys() - {"audit_events"}
 """Tables that are made of records alone."""

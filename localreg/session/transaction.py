@@ -46,13 +46,18 @@ class Transaction:
     ) -> None:
         self.place = place
         self.message = message
-        self.changes = changes
+        self._lock = threading.RLock()
+        self.changes = self._guarded(changes)
         self.operations: list[Operation] = []
         self.commit: int | None = None
         self._rerun = rerun
         self._open = True
         self._process = os.getpid()
-        self._lock = threading.RLock()
+
+    def _guarded(self, changes: Changes) -> Changes:
+        """The changes, with a draft that no other thread reads in the middle of an operation."""
+        changes.draft.lock = self._lock
+        return changes
 
     @property
     def is_open_here(self) -> bool:
@@ -70,18 +75,25 @@ class Transaction:
         """
         if self._process != os.getpid():
             raise ConflictError(f"the transaction belongs to process {self._process}, from which this one was forked")
-        self._open = False
+        with self._lock:  # what another thread has begun is part of it
+            self._open = False
 
     def run(self, operation: Operation) -> State:
-        """Run an operation on the transaction's own state, and return that. If it raises, nothing of it stays."""
+        """Run an operation on the transaction's own state, and return that. If it raises, nothing of it stays.
+
+        Raises:
+            ConflictError: the block has ended while this thread waited for its turn.
+        """
         with self._lock:  # threads may have been handed the context
+            if not self._open:
+                raise ConflictError("the transaction ended while another thread came to join it; nothing was written")
             before = len(self.changes.made)
             try:
                 self.changes.run(operation)
             except BaseException:
                 self.changes.operation -= 1
                 if len(self.changes.made) > before:
-                    self.changes = self._rerun(self.operations, self.changes)
+                    self.changes = self._guarded(self._rerun(self.operations, self.changes))
                 raise
             self.operations.append(operation)
             return self.changes.draft

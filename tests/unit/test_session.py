@@ -10,7 +10,7 @@ import signal
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -779,6 +779,103 @@ def test_a_call_in_a_context_that_outlived_the_block_commits_by_itself(registry:
         outliving = copy_context()
     outliving.run(registry.create_model, "later")
     assert names(other)[-2:] == ["inside", "later"]
+
+
+LOOKS: dict[str, Callable[[State], Any]] = {
+    "get": lambda state: state.get("model", "none"),
+    "outline": lambda state: state.outline("model", "none"),
+    "find": lambda state: state.find("model", "model-7"),
+    "get_many": lambda state: list(state.get_many([("model", "none")])),
+    "rows": lambda state: list(state.rows("model")),
+    "children": lambda state: state.children("model"),
+    "outlines": lambda state: state.outlines("model"),
+    "names": lambda state: list(state.names("model")),
+    "containing": lambda state: list(state.containing("model", "model")),
+    "referring": lambda state: list(state.referring("model", "id")),
+    "overlay": lambda state: list(state.overlay()),
+    "draft": lambda state: state.draft(),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_thread_of_a_transaction_sees_no_half_of_what_another_does(registry: Registry, look: str) -> None:
+    """It would meet a dictionary that changes its size, too."""
+    registry.create_model("before")
+    with registry.transaction():
+        registry.create_model("inside")
+        seen = threading.Event()
+
+        def read() -> None:
+            LOOKS[look](registry._session.state())
+            seen.set()
+
+        thread = threading.Thread(target=copy_context().run, args=(read,))
+
+        def operation(_: Changes) -> None:
+            thread.start()
+            assert not seen.wait(0.05)
+
+        registry._session.change(operation)
+        thread.join()
+        assert seen.is_set()
+
+
+@pytest.mark.parametrize("look", ["rows", "names", "containing", "referring", "overlay", "get_many"])
+def test_what_a_transaction_is_looped_over_may_change_within_the_loop(registry: Registry, look: str) -> None:
+    looks: dict[str, Callable[[State], Iterator[object]]] = {
+        "rows": lambda state: state.rows("model"),
+        "names": lambda state: state.names("model"),
+        "containing": lambda state: state.containing("model", "inside"),
+        "referring": lambda state: state.referring("model", "id"),
+        "overlay": lambda state: state.overlay(),
+        "get_many": lambda state: state.get_many([(row.kind, row.id) for row in state.children("model")]),
+    }
+    with registry.transaction():
+        for number in range(3):
+            registry.create_model(f"inside {number}")
+        whole = list(looks[look](registry._session.state()))
+        shown = looks[look](registry._session.state())
+        first = next(shown)
+        registry.create_model("later").create_version("1")
+        assert [first, *shown] == whole
+
+
+def test_a_thread_that_comes_to_a_transaction_as_it_ends_is_refused_and_not_forgotten(registry: Registry) -> None:
+    with registry.transaction() as transaction:
+        registry.create_model("inside")
+    with pytest.raises(ConflictError, match="ended while another thread"):
+        transaction.run(lambda changes: None)
+    assert names(registry)[-1] == "inside"
+
+
+def test_a_transaction_ends_after_what_another_thread_has_begun(registry: Registry) -> None:
+    begun = threading.Event()
+
+    def slow(changes: Changes) -> None:
+        begun.set()
+        assert not ended.wait(0.05)
+
+    ended = threading.Event()
+    with registry.transaction():
+        thread = threading.Thread(target=copy_context().run, args=(registry._session.change, slow))
+        thread.start()
+        assert begun.wait(60)
+    ended.set()
+    thread.join()
+
+
+def test_an_operation_that_failed_leaves_the_next_draft_guarded(registry: Registry) -> None:
+    with registry.transaction() as transaction:
+        registry.create_model("inside")
+
+        def fail(changes: Changes) -> None:
+            changes.note(changes.draft.children("model")[0], action="look")
+            raise ValueError("halfway")
+
+        lock = transaction.changes.draft.lock
+        with pytest.raises(ValueError, match="halfway"):
+            registry._session.change(fail)
+        assert transaction.changes.draft.lock is lock
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
