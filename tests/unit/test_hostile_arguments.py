@@ -191,7 +191,7 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
         version = model.create_version("1")
         model.create_version("2")
         model.set_alias("a", "1")
-        model.update(metadata={"b": 2})
+        model.update(metadata={"b": 2}, unset=["a"])
         return {Registry: registry, Model: model, ModelVersion: version, Result: registry.models()}
 
     return make

@@ -147,7 +147,7 @@ def test_a_refused_deletion_reads_none_of_what_stands_in_its_way(registry: Regis
     with_versions(registry, 0)
     model = reopened(registry, work).get_model("m")
     work.clear()
-    message = f"version 'v0', version 'v1', version 'v2', version 'v3', version 'v4' and {MANY - 5} more depend"
+    message = f"version 'm@v0', version 'm@v1', version 'm@v2', version 'm@v3', version 'm@v4' and {MANY - 5} more depend"
     with pytest.raises(ConflictError, match=message):
         model.delete()
     assert work["parsed"] <= 6
@@ -191,7 +191,7 @@ def with_suites(registry: Registry, count: int) -> None:
     ("kind", "name", "message"),
     [
         ("test_case", "case 3", "test case 'case 3' cannot be deleted: test suite 'suite 3' depend"),
-        ("test_suite", "suite 3", "test suite 'suite 3' cannot be deleted: test run 'suite 3@1' depend"),
+        ("test_suite", "suite 3", "test suite 'suite 3' cannot be deleted: test run 'suite 3@1' of 'm@1' depends"),
         ("workflow", "w", f"test suite 'suite 0', .* and {2 * MANY - 5} more depend"),
     ],
 )
