@@ -147,7 +147,9 @@ def test_a_refused_deletion_reads_none_of_what_stands_in_its_way(registry: Regis
     with_versions(registry, 0)
     model = reopened(registry, work).get_model("m")
     work.clear()
-    message = f"version 'm@v0', version 'm@v1', version 'm@v2', version 'm@v3', version 'm@v4' and {MANY - 5} more depend"
+    message = (
+        f"version 'm@v0', version 'm@v1', version 'm@v2', version 'm@v3', version 'm@v4' and {MANY - 5} more depend"
+    )
     with pytest.raises(ConflictError, match=message):
         model.delete()
     assert work["parsed"] <= 6
