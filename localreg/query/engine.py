@@ -227,8 +227,8 @@ class Engine:
 
 
 ATTEMPTS = 3
-"""How often a query is tried whose files are cleaned up while it runs. The second time records come from memory; history
-segments may have been merged again."""
+"""How often a query is tried whose files are cleaned up while it runs. The second time records come from memory, but
+history segments may have been merged again."""
 
 RECORDS = TABLES.keys() - {"audit_events"}
 """Tables that are made of records alone."""
