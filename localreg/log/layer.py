@@ -159,7 +159,7 @@ class Layer:
     def get(self, kind: str, id: str, columns: tuple[str, ...] = COLUMNS) -> Row | Removed | None:
         """The record, or that it is gone; None if this layer does not say."""
         for number in self.index.by_id(kind, id):
-            row, removed = self._row(int(number), columns)
+            row, removed = self._row_at(int(number), columns)
             if (row.kind, row.id) == (kind, id):
                 return REMOVED if removed else row
         return None
@@ -171,7 +171,7 @@ class Layer:
     def find(self, kind: str, name: str, parent: str) -> Row | None:
         """The record of that name, or None."""
         for number in self.index.by_name(kind, parent, name):
-            row, removed = self._row(int(number))
+            row, removed = self._row_at(int(number))
             if not removed and (row.kind, row.parent, row.name) == (kind, parent, name):
                 return row
         return None
@@ -262,7 +262,7 @@ class Layer:
                 columns = (table[name].to_pylist() for name in table.column_names)
                 yield from (id for id, removed, replaces in zip(*columns, strict=True) if removed or replaces)
 
-    def _row(self, number: int, columns: tuple[str, ...] = COLUMNS) -> tuple[Row, bool]:
+    def _row_at(self, number: int, columns: tuple[str, ...] = COLUMNS) -> tuple[Row, bool]:
         place = bisect(self.groups, number, key=lambda group: group.first) - 1
         one = self._decoded_group(place, columns).slice(number - self.groups[place].first, 1)
         return next(all_rows(one, columns))

@@ -435,7 +435,7 @@ class Draft(State):
             self._put(_file_row(pointer, stamp))
         effect = change.effect
         if effect == "put":
-            row = _row(change.kind, change.parent, change.name, change.id, change.after, stamp)
+            row = _new_row(change.kind, change.parent, change.name, change.id, change.after, stamp)
             self._put(_restored(row, change.details))
         elif effect == "remove":
             self._remove(change.kind, change.id)
@@ -488,7 +488,7 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
     return state if draft is None else draft.frozen(draft.head)
 
 
-def _row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, stamp: Stamp) -> Row:
+def _new_row(kind: str, parent: str, name: str, id: str, record: JsonObject | None, stamp: Stamp) -> Row:
     place = (stamp.commit, stamp.event)
     return Row(kind, parent, name, id, record, place, stamp.time, stamp.actor, place, stamp.time, stamp.actor)
 
@@ -515,4 +515,4 @@ def _restored(row: Row, details: JsonObject | None) -> Row:
 
 
 def _file_row(pointer: FilePointer, stamp: Stamp, kind: str = "file") -> Row:
-    return _row(kind, pointer.owner, pointer.path, pointer.path, pointer.to_json(), stamp)
+    return _new_row(kind, pointer.owner, pointer.path, pointer.path, pointer.to_json(), stamp)
