@@ -1,12 +1,13 @@
 """`localreg versions` and `localreg aliases`: a model's versions, and the names that point to them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from localreg.cli import completion, values
-from localreg.cli.models import VALUES, WELL_KNOWN, Pairs
-from localreg.cli.output import Card, Rows
+from localreg.cli.listing import Columns, shown
+from localreg.cli.models import CHANGES, VALUES, WELL_KNOWN, Pairs
+from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
 if TYPE_CHECKING:
@@ -50,6 +51,56 @@ def show_version(registry: "Registry", model: Model, version: Version) -> Card:
     """Show one version, with its metadata laid over the model's."""
     handle = registry.get_model(model).version(version)
     return Card(Rows.of(registry.model_versions(f"id = '{handle.id}'")), first=WELL_KNOWN)
+
+
+@versions.command(
+    "set",
+    help=f"Set metadata or the description of a version.\n\nWhat is not named stays. It is one audited act. {VALUES}",
+    epilog=examples("localreg versions set meadow-5 2 epochs=40 --description 'more night images'"),
+)
+@writing
+def set_version(
+    registry: "Registry",
+    model: Model,
+    version: Version,
+    pairs: Pairs = None,
+    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")] = None,
+) -> str:
+    """Set metadata or the description of a version."""
+    given: dict[str, Any] = {} if description is None else {"description": description}
+    metadata = values.metadata(pairs or (), json)
+    if not metadata and not given:
+        raise typer.BadParameter("nothing to set: give KEY=VALUE, --json or --description")
+    made = registry.get_model(model).version(version).update(metadata=metadata, **given)
+    return f"updated version {made.version!r} of model {made.model.name!r}"
+
+
+@versions.command(
+    "unset",
+    epilog=examples("localreg versions unset meadow-5 2 epochs", "localreg versions unset meadow-5 2 --description"),
+)
+@writing
+def unset_version(
+    registry: "Registry",
+    model: Model,
+    version: Version,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Top-level metadata keys.")] = None,
+    description: Annotated[bool, typer.Option("--description", help="Remove the description.")] = False,
+) -> str:
+    """Remove metadata or the description of a version; absent is fine."""
+    removed: dict[str, Any] = {"description": None} if description else {}
+    if not keys and not removed:
+        raise typer.BadParameter("nothing to unset: give KEY or --description")
+    made = registry.get_model(model).version(version).update(unset=keys or (), **removed)
+    return f"updated version {made.version!r} of model {made.model.name!r}"
+
+
+@versions.command("history", epilog=examples("localreg versions history meadow-5 2"))
+@reading()
+def version_history(registry: "Registry", model: Model, version: Version, columns: Columns = None) -> Listing:
+    """Show what was done to a version and its test runs, in order of commit."""
+    return shown(registry.get_model(model).version(version).history(), columns, CHANGES)
 
 
 @versions.command("delete", epilog=examples("localreg versions delete meadow-5 2 --force"))

@@ -9,7 +9,7 @@ __all__ = ["for_shell"]
 _STEPS = (
     (r"\b(pass|without) (exist_ok|force|offline)=True\b", lambda m: f"{m[1]} --{m[2].replace('_', '-')}"),
     (r"\blocalreg\.open\(\.\.\., offline=True\)", "--offline"),
-    (r"`localreg\.open` without read_only makes one", "`localreg init` makes one"),
+    (r"\bopen it without read_only to make one", "make one with `localreg init`"),
     (r"\b(ask for|say) commit_mode='([\w-]+)'", r"\1 `localreg init --commit-mode \2`"),
     (r"\ban aware datetime, such as datetime\.now\(UTC\), or text such as\b", "a time such as"),
     (r"\ban aware datetime, or text such as\b", "or a time such as"),
@@ -22,8 +22,8 @@ _STEPS = (
     (r"\bregistry\.test_runs\(\) lists them", "`localreg runs list` lists them"),
     (r"\bor create_version\(\)", "or `localreg versions create`"),
     (r"\buse update\(\) to change them", "`localreg models set` changes a model"),
-    (r"\bstorage_options (is|are)\b", r"--storage-option \1"),
-    (r"\b(in|correct the address or) storage_options\b", r"\1 --storage-option"),
+    (r"\bstorage_options (is|are|has)\b", r"--storage-option \1"),
+    (r"\b(in|the same|correct the address or) storage_options\b", r"\1 --storage-option"),
 )
 """What a message says, as a pattern, and what it says on the command line."""
 _COMPILED = [(re.compile(pattern), step) for pattern, step in _STEPS]

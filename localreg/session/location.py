@@ -194,12 +194,13 @@ def open_or_make(
         return file, False
     if offline:
         raise NotFoundError(
-            f"nothing of {store.uri} is in this machine's cache under these storage_options; give the same ones as "
-            "online (an endpoint is part of the place), or open it once without offline=True",
+            f"nothing of {store.uri} is in this machine's cache: give the same storage_options as online (an endpoint "
+            "is part of the place), or open it once without offline=True",
             code="no_registry",
         )
     if not make or (store.remote and not store.writable()):
-        raise NotFoundError(f"no registry at {store.uri}; check the path, or the address", code="no_registry")
+        step = "check the path, or open it without read_only to make one" if store.writable() else "check the address"
+        raise NotFoundError(f"no registry at {store.uri}; {step}", code="no_registry")
     _refuse_foreign(store)
     if shared not in MODES:
         raise InvalidInputError(f"shared is {shared!r}; it must be one of {', '.join(MODES)}")

@@ -26,7 +26,8 @@ def test_a_file_uri_of_another_host_is_refused(host: str) -> None:
 def test_a_registry_that_is_not_there_is_no_reason_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError) as caught:
         localreg.open(tmp_path / "notreg", read_only=True)
-    assert str(caught.value) == f"no registry at {tmp_path / 'notreg'}; check the path, or the address"
+    step = "check the path, or open it without read_only to make one"
+    assert str(caught.value) == f"no registry at {tmp_path / 'notreg'}; {step}"
 
 
 @pytest.mark.parametrize("read_only", [True, False])

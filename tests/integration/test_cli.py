@@ -169,6 +169,74 @@ EXAMPLES = [
 ]
 
 
+VERBS: dict[type, dict[str, str]] = {
+    localreg.Registry: {
+        "all": "models list",
+        "audit": "audit",
+        "compare": "compare",
+        "create_model": "models create",
+        "diff": "diff",
+        "disk_usage": "du",
+        "doctor": "doctor",
+        "facets": "facets",
+        "find_model": "models show",
+        "get_model": "models show",
+        "get_test_case": "cases show",
+        "get_test_run": "runs show",
+        "get_test_suite": "suites show",
+        "get_version": "versions show",
+        "get_workflow": "workflows show",
+        "model_versions": "versions list",
+        "models": "models list",
+        "namespaces": "namespaces",
+        "redact": "redact",
+        "resolve": "resolve",
+        "snapshot": "snapshot",
+        "sql": "sql",
+        "test_cases": "cases list",
+        "test_runs": "runs list",
+        "test_suites": "suites list",
+        "undo": "undo",
+        "verify": "verify",
+        "watch": "watch",
+        "workflows": "workflows list",
+    },
+    localreg.Model: {
+        "aliases": "aliases list",
+        "archive": "models archive",
+        "create_version": "versions create",
+        "delete": "models delete",
+        "differences": "models diff",
+        "history": "models history",
+        "remove_alias": "aliases remove",
+        "rename": "models rename",
+        "resolve": "aliases list",
+        "restore": "models restore",
+        "set_alias": "aliases set",
+        "tag": "models tag",
+        "untag": "models untag",
+        "update": "models set",
+        "version": "versions show",
+        "versions": "versions list",
+    },
+    localreg.ModelVersion: {
+        "delete": "versions delete",
+        "differences": "models diff",
+        "history": "versions history",
+        "update": "versions set",
+    },
+}
+"""The command for each method. These are options there: `at`, `namespace`; these mean nothing to a shell: `close`,
+`frozen`, `transaction`."""
+
+
+@pytest.mark.parametrize("owner", VERBS)
+def test_what_the_library_can_do_the_command_line_can(owner: type) -> None:
+    methods = {name for name in dir(owner) if not name.startswith("_") and callable(getattr(owner, name))}
+    assert methods - {"at", "namespace", "close", "frozen", "transaction"} == VERBS[owner].keys()
+    assert set(VERBS[owner].values()) <= COMMANDS.keys()
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_help_says_what_the_command_does_and_shows_an_example_of_it(cli: Cli, name: str) -> None:
     text = done(cli(*name.split(), "--help")).out
@@ -199,6 +267,7 @@ READS = [
     "sql 'SELECT * FROM models'",
     "models diff meadow-4 meadow-5",
     "versions show meadow-5 1",
+    "versions history meadow-5 1",
     "workflows list",
     "workflows show Plates",
     "cases list",
@@ -224,6 +293,8 @@ WRITES = [
     "models restore retired",
     "models delete night-owl",
     "versions create meadow-5 3",
+    "versions set meadow-5 1 epochs=41",
+    "versions unset meadow-5 2 lr",
     "versions delete meadow-5 1 --force",
     "workflows delete Plates --force",
     "cases archive day",
@@ -508,7 +579,7 @@ def test_no_command_but_init_makes_a_registry(cli: Cli, tmp_path: Path, line: st
     typo = tmp_path / "typo"
     ran = cli(*shlex.split(line), "--registry", str(typo))
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == f"localreg: no registry at {typo}; `localreg init` makes one\n"
+    assert ran.err == f"localreg: no registry at {typo}; check the path, or make one with `localreg init`\n"
     assert not typo.exists()
 
 

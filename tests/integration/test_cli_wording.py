@@ -74,8 +74,8 @@ def test_the_hints_are_found() -> None:
         ("choose another name, or pass exist_ok=True", "choose another name, or pass --exist-ok"),
         ("pass force=True to delete them, too", "pass --force to delete them, too"),
         (
-            "no registry at x; `localreg.open` without read_only makes one",
-            "no registry at x; `localreg init` makes one",
+            "no registry at x; check the path, or open it without read_only to make one",
+            "no registry at x; check the path, or make one with `localreg init`",
         ),
         ("can be read with localreg.open(..., offline=True)", "can be read with --offline"),
         ("say commit_mode='single-writer'", "say `localreg init --commit-mode single-writer`"),
