@@ -96,12 +96,13 @@ class AuditEvent:
         return Position(self.commit, self.event)
 
     def __str__(self) -> str:
-        """One line: where, when, who, what to which record, and what changed."""
+        """One line: where, when, who, what to which record, what changed, and why."""
         changes = self.changes or ""
         if len(changes) > LONGEST_CHANGES:
             changes = f"{changes[: LONGEST_CHANGES - 1]}…"
-        line = f"{self.commit}.{self.event}  {self.time:%Y-%m-%d %H:%M:%S}  {self.actor}  {self.action} {self.subject}"
-        return one_line(f"{line}: {changes}" if changes else line)
+        line = f"{self.commit}.{self.event}  {self.time:%Y-%m-%d %H:%M:%S}Z  {self.actor}  {self.action} {self.subject}"
+        told = f"{line}: {changes}" if changes else line
+        return one_line(f"{told}  ({self.message})" if self.message else told)
 
     @classmethod
     def of(cls, event: Event, look: Look) -> AuditEvent:

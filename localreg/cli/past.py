@@ -104,7 +104,7 @@ def _watch(
     if place.at is not None:
         raise typer.BadParameter("it follows the present", param_hint="--at")
     for event in place.read().watch(_position(since), kinds=kind or None, timeout=timeout):
-        print(_told(event) if format is Lines.TABLE else _as_json(event), flush=True)
+        print(event if format is Lines.TABLE else _as_json(event), flush=True)
 
 
 def _position(text: str | None) -> int | tuple[int, int] | None:
@@ -114,17 +114,6 @@ def _position(text: str | None) -> int | tuple[int, int] | None:
     if not commit.isdecimal() or (dot and not event.isdecimal()) or len(text) > 18:
         raise typer.BadParameter(f"{text!r} is no position, such as 12 or 12.3", param_hint="--since")
     return (int(commit), int(event)) if dot else int(commit)
-
-
-def _told(event: "AuditEvent") -> str:
-    from localreg.query.text import cell
-
-    message = f"  ({cell(event.message)})" if event.message else ""
-    kind = event.kind.replace("_", " ")
-    return (
-        f"{event.commit}.{event.event}  {cell(event.time)}  {cell(event.actor)}  {event.action} {kind} "
-        f"{cell(event.name)}{message}"
-    )
 
 
 def _as_json(event: "AuditEvent") -> str:

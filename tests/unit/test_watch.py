@@ -113,13 +113,13 @@ def test_an_event_says_whose_and_what_changed_on_one_line(registry: Registry) ->
     model.version("2").update(description="a\nb \u202e" + "x" * 500)
     model.delete(force=True)
     events = list(registry.watch(0, timeout=0))
-    when = events[0].time.strftime("%Y-%m-%d %H:%M:%S")
-    told = [str(event).replace(f"{event.time:%Y-%m-%d %H:%M:%S}", when) for event in events]
+    when = events[0].time.strftime("%Y-%m-%d %H:%M:%SZ")
+    told = [str(event).replace(f"{event.time:%Y-%m-%d %H:%M:%SZ}", when) for event in events]
     assert told[3] == f"1.4  {when}  ana  create version 'one@1'", "its model was made by the same commit"
     assert told[5:9] == [
-        f"3.1  {when}  ana  set_alias alias 'production': +version 1",
-        f"3.2  {when}  ana  update model 'two': +metadata.lr 0.1",
-        f"3.3  {when}  ana  rename model 'zwei': name two → zwei",
+        f"3.1  {when}  ana  set_alias alias 'production': +version 1  (three at once)",
+        f"3.2  {when}  ana  update model 'two': +metadata.lr 0.1  (three at once)",
+        f"3.3  {when}  ana  rename model 'zwei': name two → zwei  (three at once)",
         f"4.1  {when}  ana  create model version '2'",
     ], "of a model that is gone by now"
     assert told[9] == f"5.1  {when}  ana  set_alias alias 'production': version 1 → 2"
