@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import builtins
 import os
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "joined"]
 
+_T = TypeVar("_T")
+
 IN_ONE_PUT: Final = 64_000_000
 """Bytes up to which a streamed file is sent from memory, in one request."""
 
@@ -26,12 +29,19 @@ _abandoned: builtins.list[object] = []
 """File systems of the process that we were forked from: to close them would wait for threads that are not here."""
 
 
+class _Connection(NamedTuple):
+    process: int
+    fs: AbstractFileSystem
+    root: str
+    lock: threading.Lock
+
+
 class Link:
     """The file system behind a store and its scopes, in the words of keys: paths from the root of the address."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self._made: tuple[int, AbstractFileSystem, str] | None = None
+        self._made: _Connection | None = None
 
     def __getstate__(self) -> Address:
         return self.address
@@ -39,13 +49,21 @@ class Link:
     def __setstate__(self, address: Address) -> None:
         self.__init__(address)  # type: ignore[misc]
 
-    def _connected(self) -> tuple[AbstractFileSystem, str]:
+    def _connected(self) -> _Connection:
         """This process's file system. Two threads may make one each at first; either serves."""
         made = self._made
-        if made is None or made[0] != os.getpid():
+        if made is None or made.process != os.getpid():
             _abandoned.append(made)
-            made = self._made = (os.getpid(), *self.address.connect())
-        return made[1], made[2]
+            made = self._made = _Connection(os.getpid(), *self.address.connect(), threading.Lock())
+        return made
+
+    def run(self, act: Callable[[], _T]) -> _T:
+        """Carry out calls of this link; one at a time where all threads share one channel, which they would jam."""
+        made = self._connected()
+        if made.fs.async_impl:  # has a thread of its own, that deals with many at once
+            return act()
+        with made.lock:
+            return act()
 
     def renew(self) -> None:
         """After a silence: connect anew when next asked, where there is one connection for all, which may be dead.
@@ -56,8 +74,8 @@ class Link:
             self._made = None
 
     def _at(self, key: str) -> tuple[AbstractFileSystem, str]:
-        fs, root = self._connected()
-        return fs, joined(root, key)
+        made = self._connected()
+        return made.fs, joined(made.root, key)
 
     @property
     def _is_s3(self) -> bool:
@@ -109,7 +127,7 @@ class Link:
 
     def _key_of(self, found: str) -> str:
         """A path of the file system as a key; some give a leading `/` that others leave out."""
-        root = self._connected()[1].strip("/")
+        root = self._connected().root.strip("/")
         return found.strip("/").removeprefix(f"{root}/" if root else "") + ("/" if found.endswith("/") else "")
 
     def write(self, key: str, data: bytes) -> None:
@@ -122,7 +140,7 @@ class Link:
 
     def _replace(self, path: str, send: Callable[[str], object]) -> None:
         """Send a file to beside where it belongs, and rename it, where puts do not appear whole by themselves."""
-        fs, _ = self._connected()
+        fs = self._connected().fs
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/.{name}.{os.urandom(8).hex()}.tmp"
         fs.makedirs(folder, exist_ok=True)

@@ -320,7 +320,7 @@ class RemoteStore:
         pause, offered = FIRST_PAUSE_S, 0
         while True:
             offered += 1
-            error = _error_of(act)
+            error = _error_of(lambda: self._link.run(act))
             if error is None:
                 return True
             answer = answer_of(error)
@@ -340,7 +340,7 @@ class RemoteStore:
         while True:
             asked += 1
             try:
-                return act()
+                return self._link.run(act)
             except LocalregError:
                 raise
             except Exception as caught:  # every library has its own

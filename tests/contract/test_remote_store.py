@@ -6,7 +6,9 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import fsspec
@@ -15,6 +17,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from localreg.errors import AlreadyExistsError, NotFoundError, ReadOnlyError, StorageError
 from localreg.storage import Store, address, link
+from localreg.storage.address import Address, parse_address
+from localreg.storage.link import Link
 from localreg.storage.remote import RemoteStore
 from tests.contract.store_contract import StoreContract
 from tests.crash.wire import Fault, Wire
@@ -316,3 +320,22 @@ def test_offline_nothing_is_asked(s3: Server) -> None:
         with pytest.raises(ReadOnlyError, match="opened offline"):
             offline.put("a", b"")
         assert wire.requests == []
+
+
+@pytest.mark.parametrize("many_at_once", [True, False])
+def test_threads_share_a_channel_one_at_a_time(monkeypatch: pytest.MonkeyPatch, many_at_once: bool) -> None:
+    """Named for a bug: of several threads that asked one SFTP channel, each took the others' answers, for ever."""
+    fs = SimpleNamespace(async_impl=many_at_once)
+    monkeypatch.setattr(Address, "connect", lambda _: (fs, ""))
+    link = Link(parse_address("sftp://host/folder"))
+    meeting = threading.Barrier(2, timeout=0.2)
+
+    def meet() -> bool:
+        try:
+            return meeting.wait() in (0, 1)
+        except threading.BrokenBarrierError:
+            return False
+
+    with ThreadPoolExecutor(2) as pool:
+        met = [each.result() for each in [pool.submit(link.run, meet) for _ in range(2)]]
+    assert met == [many_at_once] * 2
