@@ -177,7 +177,7 @@ def test_offline_what_was_never_read_is_told(
     monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "fresh"))
     with pytest.raises(NotFoundError, match="open it once without offline=True"):
         opened(uri, s3, offline=True)
-    with pytest.raises(NotFoundError, match="give the same ones as online"):
+    with pytest.raises(NotFoundError, match="give the same storage_options as online"):
         localreg.open(uri, offline=True)
     assert len(opened(uri, s3).models()) == 2
     offline = opened(uri, s3, offline=True)

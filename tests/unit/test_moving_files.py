@@ -39,7 +39,7 @@ QUESTIONS: dict[str, Callable[[Registry], Result]] = {
     "chosen": lambda registry: registry.models("metadata.n > 3", limit=9),
     "all namespaces": lambda registry: registry.all().models("metadata.n > 3"),
     "all by sql": lambda registry: registry.all().sql(
-        "SELECT namespace, max(metadata->>'n') AS most FROM models GROUP BY ALL"
+        "SELECT namespace, max(metadata->>'n') AS most FROM models GROUP BY ALL ORDER BY ALL"
     ),
 }
 
