@@ -46,6 +46,7 @@ NAME = typer.Argument(
 )
 Name = Annotated[str, NAME]
 MEANT = "A model, or a version of one: MODEL@VERSION or MODEL@ALIAS."
+Json = Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")]
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Metadata.")]
 Owner = Annotated[str | None, typer.Option(metavar="NAME", help="Whom to ask.")]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
@@ -111,7 +112,7 @@ def create_model(
     registry: "Registry",
     name: Name,
     metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")] = None,
-    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
+    json: Json = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Repeatable.")] = None,
     owner: Owner = None,
     description: Description = None,
@@ -144,7 +145,7 @@ def set_model(
     registry: "Registry",
     name: Name,
     pairs: Pairs = None,
-    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
+    json: Json = None,
     owner: Owner = None,
     description: Description = None,
     task: Task = None,

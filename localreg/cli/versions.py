@@ -6,7 +6,7 @@ import typer
 
 from localreg.cli import completion, values
 from localreg.cli.listing import Columns, shown
-from localreg.cli.models import CHANGES, VALUES, WELL_KNOWN, Pairs
+from localreg.cli.models import CHANGES, VALUES, WELL_KNOWN, Description, Json, Pairs
 from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 
@@ -64,8 +64,8 @@ def set_version(
     model: Model,
     version: Version,
     pairs: Pairs = None,
-    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
-    description: Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")] = None,
+    json: Json = None,
+    description: Description = None,
 ) -> str:
     """Set metadata or the description of a version."""
     given: dict[str, Any] = {} if description is None else {"description": description}
@@ -128,8 +128,8 @@ def create_version(
     model: Model,
     version: Version,
     pairs: Pairs = None,
-    json: Annotated[str | None, typer.Option(metavar="JSON", help="A JSON object of metadata.")] = None,
-    description: Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")] = None,
+    json: Json = None,
+    description: Description = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="No error if it is there; it is left as it is.")] = False,
 ) -> str:
     """Add a version; it becomes the newest."""

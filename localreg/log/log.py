@@ -218,7 +218,7 @@ class Log:
         path = snapshot.hinted(self.store)
         if path is None or (layer_commit(path) or 0) <= state.head.commit + few:
             return None
-        ahead = snapshot.read(self.store, self.origin.digest, self._folded, path)
+        ahead = self._read_snapshot(path)
         return None if ahead is None else self._readable(ahead)
 
     def _to_the_end(self, start: State) -> State:
@@ -293,7 +293,7 @@ class Log:
             head = Head(*(cast(Any, note[field]) for field in Head._fields))
             if not note["snapshot"]:
                 return head, State(self.origin)
-            start = snapshot.read(self.store, self.origin.digest, self._folded, str(note["snapshot"]))
+            start = self._read_snapshot(str(note["snapshot"]))
             return None if start is None else (head, self._readable(start))
         except (KeyError, LocalregError):
             return None
@@ -337,13 +337,12 @@ class Log:
     def snapshots(self, commit: int) -> Iterator[State]:
         """What each readable snapshot of a commit shows."""
         for path in snapshot.paths(self.store):
-            state = (
-                snapshot.read(self.store, self.origin.digest, self._folded, path)
-                if layer_commit(path) == commit
-                else None
-            )
+            state = self._read_snapshot(path) if layer_commit(path) == commit else None
             if state is not None:
                 yield state
+
+    def _read_snapshot(self, path: str) -> State | None:
+        return snapshot.read(self.store, self.origin.digest, self._folded, path)
 
     def _folded(self, commit: int) -> State:
         """The state at a commit, from the entries alone."""
@@ -530,7 +529,7 @@ class Log:
             commit = (path and layer_commit(path)) or 0
             if path is None or not base.commit + (not gone) <= commit <= state.head.commit:
                 return state
-            newer = snapshot.read(self.store, self.origin.digest, self._folded, path)
+            newer = self._read_snapshot(path)
             if newer is None or newer.head.commit != commit:
                 return state
             self.refuse_rolled_back(newer)
