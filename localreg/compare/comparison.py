@@ -18,6 +18,7 @@ from localreg.tables import Node, read_part
 from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
 from localreg.workflow.samples import case_indices, files_of, sample_count, samples_at
 from localreg.workflow.test_suite import TestSuite
+from localreg.workflow.typed import TypedColumn
 from localreg.workflow.versioned import deleted, find_named
 
 if TYPE_CHECKING:
@@ -233,6 +234,8 @@ class _Samples:
         row = state.get("workflow", suite.workflow)
         assert row is not None, "a suite names the workflow that it was made with"
         self.workflow = row.load(WorkflowRecord)
+        node = Node.from_json(cast(JsonObject, self.workflow.test_sample))
+        self.sample = TypedColumn("sample", object, node)
         self.case_names = [_case_name(state, case) for case in cases]
         path = label_path(Node.from_json(cast(JsonObject, self.workflow.ground_truth)), "ground truth")
         indices, numbers, truths = [], [], []
@@ -336,7 +339,7 @@ def _listed(
         columns: dict[str, Any] = {
             "test_case": pa.array([samples.case_names[number] for number in samples.case[rows]], pa.string()),
             "sample_idx": pa.array(indices),
-            "sample": samples_at(session, state, samples.workflow.id, indices)["sample"],
+            "sample": samples_at(session, state, samples.workflow.id, samples.sample, indices)["sample"],
             "ground_truth": samples.truth.take(pa.array(rows)),
             "a": sides[0].label.take(pa.array(rows)),
             "b": sides[1].label.take(pa.array(rows)),

@@ -17,9 +17,10 @@ from localreg.errors import FormatError, IntegrityError, NotFoundError
 from localreg.log import PastEvents, Row, State
 from localreg.log.history import HISTORY_DAMAGED, events_table
 from localreg.log.layer_rows import as_json, rows_table
+from localreg.query.bulk import create_bulk
 from localreg.query.database import file_gone, load
-from localreg.query.quoting import identifier, literal
-from localreg.query.tables import BULK, INTERNAL, TABLES, BulkTable
+from localreg.query.quoting import literal
+from localreg.query.tables import BULK, INTERNAL, SAID, TABLES, BulkTable
 from localreg.storage import Store
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Source:
     def files(self, tables: Iterable[str], layers: list[Path]) -> Files:
         """What some documented tables read, over layers from `state.base.files()`."""
         bulk = BULK.keys() & set(tables)
+        bulk |= {SAID} if "test_samples" in bulk else set()
         events = self._past_events() if "audit_events" in tables else PastEvents(0, [], [])
         parts = [part for table in sorted(bulk) for part in self._parts(table)]
         native = self._native([part["path"] for part in parts])
@@ -99,8 +101,10 @@ class Source:
         for name in tables & TABLES.keys():
             connection.execute(f"CREATE VIEW {self.schema}.{name} AS {TABLES[name].select(self.schema)}")
         for name in tables & BULK.keys():
-            parts = [part for part in files.parts if part["table"] == name]
-            self._create_bulk(connection, name, parts, schemas)
+            parts = {table: [part for part in files.parts if part["table"] == table] for table in (name, SAID)}
+            create_bulk(
+                connection, self.schema, name, parts[name], said=parts[SAID], fields=self._fields, schemas=schemas
+            )
 
     # --- records ------------------------------------------------------------------------------------------------------
 
@@ -199,9 +203,8 @@ class Source:
         if table not in self._live_parts:
             holding = self.state.containing("file", f'"table":{quoted(table)}')
             rows = sorted((row for row in holding if row.fields["table"] == table), key=lambda row: row.created)
-            owners = {
-                owner.id: owner for owner in self.state.get_many({(BULK[table].owner, row.parent) for row in rows})
-            }
+            kind = "workflow" if table == SAID else BULK[table].owner
+            owners = {owner.id: owner for owner in self.state.get_many({(kind, row.parent) for row in rows})}
             look = cache(self.state.get)
             self._live_parts[table] = [
                 self._part(row, owners[row.parent], look) for row in rows if row.parent in owners
@@ -224,6 +227,7 @@ class Source:
             "workflow": name_of("workflow", details["workflow"]),
             "first": details["first"],
             "staged_first": details["staged_first"],
+            "columns": details.get("columns", ["metadata"] if fields["table"] == "test_samples" else []),
         }
         if fields["table"] == "ground_truths":
             part["version"] = int(owner.name)
@@ -231,6 +235,8 @@ class Source:
         elif fields["table"] == "inferences":
             version = look("model_version", owner.parent)
             part["model_version"] = version.name if version else None
+            part["version_id"] = owner.parent
+            part["replaces"] = details.get("replaces", False)
             part["model"] = name_of("model", version.parent if version else "")
         return part
 
@@ -243,41 +249,6 @@ class Source:
             raise IntegrityError(
                 f"{self.store.uri}/{missing} is missing; restore it from a copy", code="file_missing"
             ) from error
-
-    def _create_bulk(
-        self, connection: DuckDBPyConnection, name: str, parts: list[dict[str, Any]], schemas: Mapping[str, str]
-    ) -> None:
-        """One view over all workflows with the values as JSON, and one with typed columns in each workflow's schema."""
-        import pyarrow as pa
-
-        bulk = BULK[name]
-        generic = []
-        for number, workflow in enumerate(sorted({part["workflow_id"] for part in parts})):
-            own = [part for part in parts if part["workflow_id"] == workflow]
-            native = [part["file"] for part in own]
-            source = f"{self.schema}.{name}_parts_{number}"
-            load(connection, source, pa.Table.from_pylist(own))
-            files = ", ".join(map(literal, native))
-            rows = (
-                f"FROM read_parquet([{files}], filename = true, file_row_number = true, union_by_name = true) d "
-                f"JOIN {source} p ON p.file = d.filename"
-            )
-            columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
-            fields = self._fields(workflow, bulk)
-            # A type without fields is a BOOLEAN in Parquet: true where there is one.
-            value = f"to_json(d.{bulk.typed})" if fields else f"CASE WHEN d.{bulk.typed} THEN CAST('{{}}' AS JSON) END"
-            generic.append(f"SELECT {columns}, {value} AS {bulk.typed} {rows}")
-            if workflow in schemas:
-                typed = "".join(
-                    f", struct_extract(d.{bulk.typed}, {literal(field)}) AS {identifier(column)}"
-                    for field, column in _typed_columns(fields, bulk).items()
-                )
-                schema = identifier(schemas[workflow])
-                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-                connection.execute(f"CREATE VIEW {schema}.{name} AS SELECT {columns}{typed} {rows}")
-        empty = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, (kind, _) in bulk.columns.items())
-        body = " UNION ALL ".join(generic) or f"SELECT {empty}, CAST(NULL AS JSON) AS {bulk.typed} WHERE false"
-        connection.execute(f"CREATE VIEW {self.schema}.{name} AS {body}")
 
     def _fields(self, workflow: str, bulk: BulkTable) -> list[str]:
         row = self.state.get("workflow", workflow)
@@ -310,15 +281,3 @@ def schema_names(state: State) -> dict[str, str]:
         schemas[row.id] = next(name for name in names if name.lower() not in taken)
         taken.add(schemas[row.id].lower())
     return schemas
-
-
-def _typed_columns(fields: list[str], bulk: BulkTable) -> dict[str, str]:
-    """The column of each field: its name, after the struct's if it would be called like another column."""
-    taken = {name.lower() for name in (*bulk.columns, *fields)}
-    own = {column.lower() for column in bulk.columns}
-    columns = {field: field for field in fields}
-    for field in fields:
-        while columns[field].lower() in own or (columns[field] != field and columns[field].lower() in taken):
-            columns[field] = f"{bulk.typed}_{columns[field]}"
-        taken.add(columns[field].lower())
-    return columns

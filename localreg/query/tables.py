@@ -275,15 +275,31 @@ class BulkTable:
     Attributes:
         owner: kind of the records that the parts belong to.
         typed: the struct column that holds the typed values.
-        columns: the columns before it, name → SQL over `d` (the rows) and `p` (the part they stand in).
+        columns: the columns before it, name → type and SQL over `d` (the rows), `p` (the part they stand in) and, of
+            test samples, `s` (what was said of them after they came).
+        beside: the columns after it.
+        optional: columns that a part may lack: what stands for them.
     """
 
     owner: str
     typed: str
     columns: dict[str, tuple[str, str]]
+    beside: dict[str, tuple[str, str]]
+    optional: dict[str, str]
 
 
-_INDEX = "CASE WHEN d.sample_idx >= p.staged_first THEN d.sample_idx - p.staged_first + p.first ELSE d.sample_idx END"
+SAMPLE_INDEX = (
+    "CASE WHEN d.sample_idx >= p.staged_first THEN d.sample_idx - p.staged_first + p.first ELSE d.sample_idx END"
+)
+"""The `sample_idx` of a row `d` of a part `p`, which may have been written before others came in between."""
+
+SAID = "sample_metadata"
+"""The bulk table, not documented, of what was said of test samples after they came."""
+
+_SAID = {"metadata": "CAST(NULL AS VARCHAR)", "extra": "CAST(NULL AS VARCHAR)"}
+_JSON = {"metadata": ("JSON", "CAST(d.metadata AS JSON)"), "extra": ("JSON", "CAST(d.extra AS JSON)")}
+_LATER = "CASE WHEN s.idx IS NULL THEN d.{0} ELSE s.{0} END"
+_ERROR = "STRUCT(type VARCHAR, message VARCHAR, traceback VARCHAR)"
 
 BULK: dict[str, BulkTable] = {
     "test_samples": BulkTable(
@@ -293,8 +309,10 @@ BULK: dict[str, BulkTable] = {
             "namespace": (TEXT, "p.namespace"),
             "workflow": (TEXT, "p.workflow"),
             "sample_idx": (WHOLE, "p.first + d.file_row_number"),
-            "metadata": ("JSON", "CAST(d.metadata AS JSON)"),
+            "metadata": ("JSON", f"CAST({_LATER.format('metadata')} AS JSON)"),
         },
+        {"extra": ("JSON", f"CAST({_LATER.format('extra')} AS JSON)")},
+        _SAID,
     ),
     "ground_truths": BulkTable(
         "test_case_version",
@@ -304,8 +322,10 @@ BULK: dict[str, BulkTable] = {
             "workflow": (TEXT, "p.workflow"),
             "test_case": (TEXT, "p.test_case"),
             "version": (WHOLE, "p.version"),
-            "sample_idx": (WHOLE, _INDEX),
+            "sample_idx": (WHOLE, SAMPLE_INDEX),
         },
+        _JSON,
+        _SAID,
     ),
     "inferences": BulkTable(
         "test_run",
@@ -316,9 +336,11 @@ BULK: dict[str, BulkTable] = {
             "model": (TEXT, "p.model"),
             "model_version": (TEXT, "p.model_version"),
             "test_run": (TEXT, "p.owner"),
-            "sample_idx": (WHOLE, _INDEX),
+            "sample_idx": (WHOLE, SAMPLE_INDEX),
             "status": (TEXT, "d.status"),
         },
+        {**_JSON, "error": (_ERROR, "d.error")},
+        {**_SAID, "error": f"CAST(NULL AS {_ERROR})"},
     ),
 }
 """Tables of bulk rows, by name: the same as the `table` of a file pointer.

@@ -1,16 +1,28 @@
 """Typed tables: Python types to Parquet and back, and the files that hold their rows."""
 
+from localreg.tables.codecs import StructCodec
 from localreg.tables.columns import objects_of, struct_column
+from localreg.tables.conform import conform
+from localreg.tables.extras import extras_of, put_extras
+from localreg.tables.hints import Names, Vector, is_json_object, schema_of
 from localreg.tables.parts import part_file, read_part, write_part
-from localreg.tables.schema import ANY_JSON_FIELDS, Field, Node, arrow_type, schema_of
+from localreg.tables.schema import JSON_FIELD, Field, Node, arrow_type, merged
 
 __all__ = [
-    "ANY_JSON_FIELDS",
+    "JSON_FIELD",
     "Field",
+    "Names",
     "Node",
+    "StructCodec",
+    "Vector",
     "arrow_type",
+    "conform",
+    "extras_of",
+    "is_json_object",
+    "merged",
     "objects_of",
     "part_file",
+    "put_extras",
     "read_part",
     "schema_of",
     "struct_column",

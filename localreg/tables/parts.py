@@ -48,7 +48,9 @@ class _Hashing:
         self.closed = True  # the store closes the file itself: only it knows whether the block ended well
 
 
-def write_part(store: Store, table: str, owner: str, rows: pa.Table, details: JsonObject) -> FilePointer:
+def write_part(
+    store: Store, table: str, owner: str, rows: pa.Table, details: JsonObject, *, name: str | None = None
+) -> FilePointer:
     """Write rows as a part, durable but invisible until a log entry names it.
 
     Args:
@@ -57,10 +59,11 @@ def write_part(store: Store, table: str, owner: str, rows: pa.Table, details: Js
         owner: id of the record that the rows belong to.
         rows: one table; struct columns stay native.
         details: what a reader must know of the part.
+        name: of the file, without its ending; nobody else's. None = random.
     """
     import pyarrow.parquet as pq
 
-    path = f"data/{table}/{owner}/{new_id()}.parquet"
+    path = f"data/{table}/{owner}/{name or new_id()}.parquet"
     with store.writer(path) as file:
         sink = _Hashing(file)
         pq.write_table(rows, sink, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)

@@ -1,35 +1,40 @@
-"""Python types → a schema that is stored in the log → native nested Parquet columns.
+"""The schema of a typed column: a tree of nodes that stands in the log.
 
-The schema recorded when a workflow was first used decides what a column is, so that data can be read without the
-Python classes. A type is a tree of nodes: plain values, lists, and structs (dataclasses).
+It decides what a column is, so that the data can be read without the Python classes, and grows when a wider class is
+used (`merged`). `localreg.tables.hints` makes it of Python types, `localreg.tables.codecs` follows it both ways.
 
-Accepted so far: `str`, `int`, `float`, `bool`, dataclasses of these (standard or pydantic), `list[…]` and
-`Sequence[…]`, `tuple[X, ...]`, each also `| None`. Anything else is refused with the field named.
+| type | Python | Arrow and Parquet |
+|---|---|---|
+| `str`, `int`, `float`, `bool`, `bytes` | the same | string, int64, double, bool, binary |
+| `datetime`, `date`, `timedelta` | aware; the same | timestamp(µs, UTC), date32, int64 (µs) |
+| `uuid`, `decimal`, `path`, `time` | the same | string |
+| `enum` | `Enum`, `Literal` of texts | string, dictionary-encoded |
+| `list` | `list`, `tuple[X, ...]`, `Sequence`, sets, `numpy` vectors | list |
+| `map` | `dict`, `Mapping` | map |
+| `tuple` | `tuple[X, Y]` | struct; fields `_1`, `_2` if not named |
+| `struct` | dataclass | struct; without fields a boolean |
+| `union` | `Union[A, B]` | struct of `type` and one field a member, of which one is not null |
+| `vector` | `Vector[n]` | fixed-size list of float |
 """
 
 from __future__ import annotations
 
-import collections.abc
-import dataclasses
-import types
-import typing
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject
-from localreg.errors import InvalidInputError
+from localreg.errors import InvalidInputError, WorkflowMismatchError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ANY_JSON_FIELDS", "Field", "Node", "arrow_type", "schema_of", "without_none"]
+__all__ = ["JSON_FIELD", "TAG", "Field", "Node", "arrow_type", "merged"]
 
-ANY_JSON_FIELDS = ("metadata",)
-"""Fields of test samples kept as JSON text in a column of their own, and not part of a sample's identity."""
+JSON_FIELD = "metadata"
+"""A field of this name that takes any JSON object is kept as text in a column of its own."""
 
-_PLAIN = {str: "str", int: "int", float: "float", bool: "bool"}
-_LISTS = (list, tuple, collections.abc.Sequence)
+TAG = "type"
+"""The field of a union's struct that says which member is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,127 +42,183 @@ class Node:
     """One node of a type.
 
     Attributes:
-        type: `str`, `int` (64 bits), `float` (64 bits), `bool`, `list` or `struct`.
+        type: one of the table above.
         optional: whether None is a value.
-        items: of a list.
-        name: the class of a struct.
-        fields: of a struct, in order of declaration.
+        items: of a list; the values of a map.
+        keys: of a map.
+        name: the class of a struct or an enum, for people.
+        fields: of a struct or a tuple, in order; the members of a union by name.
+        values: of an enum, in order; the numbers that an int may be, none for any.
+        size: of a vector.
     """
 
     type: str
     optional: bool = False
     items: Node | None = None
+    keys: Node | None = None
     name: str | None = None
     fields: tuple[Field, ...] = ()
+    values: tuple[str | int, ...] = ()
+    size: int = 0
 
     def to_json(self) -> JsonObject:
         """The node as it stands in the log."""
         value: JsonObject = {"type": self.type}
         if self.optional:
             value["optional"] = True
+        if self.keys is not None:
+            value["keys"] = self.keys.to_json()
         if self.items is not None:
             value["items"] = self.items.to_json()
-        if self.type == "struct":
+        if self.type == "struct" or self.name is not None:
             value["class"] = self.name
+        if self.type in ("struct", "tuple", "union"):
             value["fields"] = [{"name": field.name, **field.node.to_json()} for field in self.fields]
+        if self.values:
+            value["values"] = list(self.values)
+        if self.size:
+            value["size"] = self.size
         return value
 
     @classmethod
     def from_json(cls, value: JsonObject) -> Node:
         """The inverse of `to_json`."""
+        inner = {key: cls.from_json(cast(JsonObject, value[key])) for key in ("items", "keys") if key in value}
         fields = cast("list[JsonObject]", value.get("fields", []))
         return cls(
             type=str(value["type"]),
             optional=bool(value.get("optional", False)),
-            items=cls.from_json(cast(JsonObject, value["items"])) if "items" in value else None,
+            items=inner.get("items"),
+            keys=inner.get("keys"),
             name=cast("str | None", value.get("class")),
             fields=tuple(Field(str(field["name"]), cls.from_json(field)) for field in fields),
+            values=tuple(cast("list[str | int]", value.get("values", []))),
+            size=cast(int, value.get("size", 0)),
         )
+
+    def field(self, name: str) -> Node | None:
+        """The node of a field."""
+        return next((field.node for field in self.fields if field.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A named member of a struct."""
+    """A named member of a struct, a tuple or a union."""
 
     name: str
     node: Node
 
 
-def schema_of(cls: type, *, without: Collection[str] = ()) -> Node:
-    """The schema of a dataclass.
-
-    Args:
-        cls: the dataclass.
-        without: fields that are stored elsewhere.
-
-    Raises:
-        InvalidInputError: no dataclass, a field of a type that cannot be stored, two fields that differ only by case.
-    """
-    return _struct(cls, cls.__name__, optional=False, within=(), without=without)
-
-
-def _struct(cls: type, path: str, *, optional: bool, within: tuple[type, ...], without: Collection[str] = ()) -> Node:
-    if not dataclasses.is_dataclass(cls):
-        raise InvalidInputError(f"{path} is {cls!r}, which is no dataclass; decorate it with @dataclass(frozen=True)")
-    if "__dataclass_fields__" not in vars(cls) and vars(cls).get("__annotations__"):
-        raise InvalidInputError(
-            f"the fields of {path} are not those of a dataclass; decorate it with @dataclass(frozen=True)"
-        )
-    if cls in within:
-        raise InvalidInputError(f"{path} contains itself; a column cannot be that deep")
-    try:
-        hints = typing.get_type_hints(cls)
-    except NameError as error:
-        raise InvalidInputError(f"an annotation of {path} cannot be resolved: {error}; import the name") from error
-    fields = []
-    seen: dict[str, str] = {}
-    for field in dataclasses.fields(cls):
-        if field.name in without:
-            continue
-        # DuckDB would bind `score` to a column `Score`, silently the wrong one.
-        twin = seen.setdefault(field.name.lower(), field.name)
-        if twin != field.name:
-            raise InvalidInputError(
-                f"{path} has fields {twin!r} and {field.name!r}, which differ only by case; rename one"
-            )
-        fields.append(Field(field.name, _node(hints[field.name], f"{path}.{field.name}", within=(*within, cls))))
-    return Node("struct", optional, name=cls.__name__, fields=tuple(fields))
-
-
-def _node(hint: Any, path: str, *, within: tuple[type, ...]) -> Node:
-    hint, optional = without_none(hint)
-    if hint in _PLAIN:
-        return Node(_PLAIN[hint], optional)
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in _LISTS and arguments and (origin is not tuple or arguments[1:] == (Ellipsis,)):
-        return Node("list", optional, items=_node(arguments[0], f"{path}[]", within=within))
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return _struct(hint, path, optional=optional, within=within)
-    raise InvalidInputError(
-        f"{path} has the type {hint!r}, which cannot be stored; "
-        "use str, int, float, bool, a dataclass, or a list of these"
-    )
-
-
-def without_none(hint: Any) -> tuple[Any, bool]:
-    """A type hint without its `| None`, and whether it had one."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        members = [member for member in typing.get_args(hint) if member is not type(None)]
-        if len(members) == 1:
-            return members[0], True
-    return hint, False
+_PLAIN = {"str": "string", "int": "int64", "float": "float64", "bool": "bool_", "bytes": "binary", "date": "date32"}
+_AS_TEXT = ("uuid", "decimal", "path", "time")
 
 
 def arrow_type(node: Node) -> pa.DataType:
     """The Arrow type of a node."""
     import pyarrow as pa
 
+    if node.type == "enum":
+        return pa.dictionary(pa.int32(), pa.string())
     if node.type == "list":
-        assert node.items is not None
-        return pa.list_(arrow_type(node.items))
-    if node.type == "struct" and not node.fields:
-        return pa.bool_()  # Parquet has no group without fields: true where there is one
-    if node.type == "struct":
-        return pa.struct([pa.field(field.name, arrow_type(field.node)) for field in node.fields])
-    plain: pa.DataType = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}[node.type]
+        return pa.list_(arrow_type(cast(Node, node.items)))
+    if node.type == "map":
+        return pa.map_(arrow_type(cast(Node, node.keys)), arrow_type(cast(Node, node.items)))
+    if node.type == "vector":
+        return pa.list_(pa.float32(), node.size)
+    if node.type in ("struct", "tuple", "union"):
+        return _group_type(node)
+    if node.type == "datetime":
+        return pa.timestamp("us", "UTC")
+    if node.type == "timedelta":
+        return pa.int64()
+    if node.type in _AS_TEXT:
+        return pa.string()
+    plain: pa.DataType = getattr(pa, _PLAIN[node.type])()
     return plain
+
+
+def _group_type(node: Node) -> pa.DataType:
+    import pyarrow as pa
+
+    if not node.fields:
+        return pa.bool_()  # Parquet has no group without fields: true where there is one
+    fields = [pa.field(field.name, arrow_type(field.node)) for field in node.fields]
+    if node.type == "union":
+        fields.insert(0, pa.field(TAG, pa.dictionary(pa.int32(), pa.string())))
+    return pa.struct(fields)
+
+
+def merged(recorded: Node, given: Node, path: str) -> Node:
+    """What a recorded node becomes when a class of another schema is used: what is new is added, nothing goes.
+
+    Args:
+        recorded: as it stands in the log.
+        given: of the class that is used now; may have fewer fields.
+        path: for messages.
+
+    Raises:
+        WorkflowMismatchError: a field has another type.
+    """
+    if recorded == given:
+        return recorded
+    if recorded.type != given.type or recorded.size != given.size:
+        raise WorkflowMismatchError(f"{path} was recorded as {described(recorded)} and is now {described(given)}")
+    made = replace(
+        recorded,
+        optional=recorded.optional or given.optional,
+        values=_merged_values(recorded, given),
+    )
+    if recorded.items is not None and given.items is not None:
+        made = replace(made, items=merged(recorded.items, given.items, f"{path}[]"))
+    if recorded.keys is not None and given.keys is not None:
+        made = replace(made, keys=merged(recorded.keys, given.keys, f"keys of {path}"))
+    return replace(made, fields=_merged_fields(recorded, given, path))
+
+
+def _merged_values(recorded: Node, given: Node) -> tuple[str | int, ...]:
+    if not (recorded.values and given.values):
+        return ()  # any
+    return (*recorded.values, *(value for value in given.values if value not in recorded.values))
+
+
+def _merged_fields(recorded: Node, given: Node, path: str) -> tuple[Field, ...]:
+    names = [field.name for field in recorded.fields], [field.name for field in given.fields]
+    if recorded.type == "tuple" and names[0] != names[1]:
+        raise WorkflowMismatchError(f"{path} was recorded as {described(recorded)} and is now {described(given)}")
+    fields = []
+    for field in recorded.fields:
+        node = given.field(field.name)
+        fields.append(field if node is None else Field(field.name, merged(field.node, node, f"{path}.{field.name}")))
+    new = [field for field in given.fields if field.name not in names[0]]
+    lower = {name.lower(): name for name in names[0]}
+    for field in new:
+        if field.name.lower() in lower:
+            # DuckDB would bind the one to the other's column, silently the wrong one.
+            raise WorkflowMismatchError(
+                f"{path} was recorded with a field {lower[field.name.lower()]!r}, from which {field.name!r} differs "
+                "only by case; rename it"
+            )
+    return (*fields, *new)
+
+
+def described(node: Node) -> str:
+    """A node in the words of a message."""
+    inner = "" if node.items is None else f" of {described(node.items)}"
+    if node.type == "tuple":
+        inner = f" of {', '.join(described(field.node) for field in node.fields)}"
+    name = node.name if node.type == "struct" and node.name else node.type
+    article = "an" if name[0] in "aeiouAEIOU" else "a"
+    return f"{article} {name}{f' of {node.size} numbers' if node.size else inner}"
+
+
+def refuse_twins(names: list[str], path: str) -> None:
+    """Refuse fields that differ only by case.
+
+    Raises:
+        InvalidInputError: DuckDB would bind `score` to a column `Score`, silently the wrong one.
+    """
+    seen: dict[str, Any] = {}
+    for name in names:
+        twin = seen.setdefault(name.lower(), name)
+        if twin != name:
+            raise InvalidInputError(f"{path} has fields {twin!r} and {name!r}, which differ only by case; rename one")

@@ -1,159 +1,373 @@
-"""The content of a test case on its way from Python objects into the log."""
+"""The content of test cases on its way from Python objects into the log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from localreg.canonical import JsonObject
+from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.log import State
+from localreg.names import shown_value
 from localreg.records.files import FilePointer
-from localreg.records.workflows import TestCaseRecord
 from localreg.session import Session
-from localreg.tables import read_part, struct_column, write_part
-from localreg.workflow.labels import refuse_bad_labels
+from localreg.tables import read_part, write_part
 from localreg.workflow.samples import (
+    SAID,
+    LookUp,
     absolute_indices,
-    case_indices,
+    as_rows,
     files_of,
+    look_up,
     sample_count,
     sample_rows,
     samples_at,
-    split_known,
 )
-from localreg.workflow.workflow import Workflow
+from localreg.workflow.workflow import Types, Workflow
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["CaseContent"]
+    Indices = npt.NDArray[np.int64]
+
+__all__ = ["CaseContent", "Staging", "VersionRows", "version_rows"]
+
+ROWS = ("sample_idx", "ground_truth", *SAID)
 
 
+@dataclass(frozen=True, eq=False)
 class CaseContent:
-    """Samples and ground truths on their way into a version of a test case.
+    """What is given for one test case.
+
+    Attributes:
+        samples: rows as `sample_rows` makes them.
+        truths: `ground_truth`, `metadata`, `extra`: one row for each sample.
+        added: of an edit, whether each sample is added or removed; of one sample the last row counts. None = this is
+            all that the case will hold, each sample once.
+        onto: of an edit, id of the version that it begins with; None = with nothing.
+    """
+
+    samples: pa.Table
+    truths: pa.Table
+    added: npt.NDArray[np.bool_] | None = None
+    onto: str | None = None
+
+    @classmethod
+    def of(cls, types: Types, pairs: Iterable[tuple[object, object]]) -> CaseContent:
+        """Check objects, and turn them into columns.
+
+        Raises:
+            InvalidInputError: one of them is of another type, or cannot be stored; it is named.
+        """
+        return cls(*_columns(types, *_unzipped(types, pairs)))
+
+    @classmethod
+    def of_edit(cls, types: Types, steps: Sequence[tuple[object, object]], *, onto: str | None) -> CaseContent:
+        """The same of an edit: steps are (test sample, ground truth), where None removes the sample.
+
+        Raises:
+            InvalidInputError: one of them is of another type, or cannot be stored; it is named.
+        """
+        import numpy as np
+
+        samples = [types.test_sample.of(sample, "the edit") for sample, _ in steps]
+        truths = [None if truth is None else types.ground_truth.of(truth, "the edit") for _, truth in steps]
+        added = np.array([truth is not None for truth in truths], bool)
+        return cls(*_columns(types, samples, truths), added, onto)
+
+
+def _columns(types: Types, samples: Sequence[object], truths: Sequence[object]) -> tuple[pa.Table, pa.Table]:
+    def named(number: int) -> str:
+        return f"the ground truth of test_samples[{number}], {samples[number]!r}"
+
+    rows = as_rows(types.ground_truth.table(truths, named), "ground_truth", types.ground_truth)
+    return sample_rows(types.test_sample, samples), rows
+
+
+@dataclass(eq=False)
+class VersionRows:
+    """The rows of one version of a test case.
+
+    Attributes:
+        indices: `sample_idx` of each, int64.
+        truths: `ground_truth`, `metadata`, `extra` of each.
+    """
+
+    indices: Indices
+    truths: pa.Table
+
+    def same_as(self, other: VersionRows) -> bool:
+        """Whether both hold the same, in the same order."""
+        import numpy as np
+
+        return np.array_equal(self.indices, other.indices) and _combined(self.truths).equals(_combined(other.truths))
+
+    def table(self) -> pa.Table:
+        """As a part."""
+        import pyarrow as pa
+
+        columns = {name: self.truths[name] for name in self.truths.column_names}
+        for name in SAID:
+            if columns[name].null_count == len(columns[name]):
+                del columns[name]
+        return pa.table({"sample_idx": pa.array(self.indices, pa.int64()), **columns})
+
+
+def _combined(table: pa.Table) -> pa.Table:
+    return table.unify_dictionaries().combine_chunks()
+
+
+def version_rows(session: Session, state: State, types: Types, version_id: str) -> VersionRows:
+    """What a version of a test case holds."""
+    import numpy as np
+    import pyarrow as pa
+
+    indices: list[Any] = [np.empty(0, np.int64)]
+    truths = [types.ground_truth.table([], str)]
+    for pointer in files_of(state, version_id, "ground_truths"):
+        part = read_part(session.store, pointer)
+        indices.append(absolute_indices(part["sample_idx"].to_numpy(), pointer.details))
+        truths.append(part)
+    conformed = [as_rows(each, "ground_truth", types.ground_truth) for each in truths]
+    return VersionRows(np.concatenate(indices), pa.concat_tables(conformed))
+
+
+@dataclass(eq=False)
+class _Staged:
+    """Parts that were written, and what they hold."""
+
+    workflow: str
+    staged_first: int
+    contents: list[int]
+    rows: list[VersionRows]
+    parts: list[tuple[FilePointer, int | None]] = field(default_factory=list)
+    """Each with the number of the content that it belongs to; None = the workflow."""
+
+
+class Staging:
+    """Contents on their way into one commit.
 
     They are staged against the samples known at that moment. If another commit lands first, the staged files still
     serve as long as it brought no sample that we bring, too: new indices just begin later.
     """
 
-    def __init__(self, session: Session, workflow: Workflow, pairs: Sequence[tuple[object, object]]) -> None:
+    def __init__(self, session: Session, workflow: Workflow, contents: Sequence[CaseContent]) -> None:
         self._session = session
         self._workflow = workflow
-        samples, truths = _unzipped(workflow, pairs)
-        self.count = len(samples)
-        self._samples = sample_rows(workflow, samples)
-        wanted = workflow.ground_truth_type
+        self.contents = contents
+        self._staged: _Staged | None = None
 
-        def named(number: int) -> str:
-            return f"the ground truth of test_samples[{number}], {samples[number]!r}"
+    def look_up(self, state: State, workflow_id: str) -> LookUp:
+        """All samples of all contents, one after the other."""
+        import pyarrow as pa
 
-        self._truths = struct_column(truths, workflow.ground_truth, what=wanted.__name__, named=named)
-        refuse_bad_labels(self._truths, wanted, named=named)
-        self._indices: np.ndarray | None = None
-        self.metadata_ignored = 0
-        self._staged: list[FilePointer] = []
+        rows = pa.concat_tables([content.samples for content in self.contents])
+        return look_up(self._session, state, workflow_id, rows)
 
-    def files(self, state: State, workflow_id: str, owner: str) -> tuple[FilePointer, ...]:
-        """The parts for a version of a test case: staged now, or those of an earlier attempt if they still serve."""
-        first = sample_count(state, workflow_id)
-        if not self._still_serve(state, workflow_id):
-            self._discard()
-            self._stage(state, workflow_id, owner, first)
-        return tuple(
-            replace(part, owner=_owner(part, workflow_id, owner), details={**part.details, "first": first})
-            for part in self._staged
-        )
-
-    def _stage(self, state: State, workflow_id: str, owner: str, first: int) -> None:
-        indices, new, keys = split_known(self._session, state, workflow_id, self._samples)
-        self._refuse_doubles(indices)
-        self.metadata_ignored = self._count_ignored_metadata(state, workflow_id, indices, first)
-        place: JsonObject = {"workflow": workflow_id, "first": first, "staged_first": first}
-        store = self._session.store
-        if new.num_rows:
-            self._staged.append(write_part(store, "test_samples", workflow_id, new, {**place, **keys}))
-        self._staged.append(write_part(store, "ground_truths", owner, self._rows(indices), place))
-        self._indices = indices
-
-    def _count_ignored_metadata(self, state: State, workflow_id: str, indices: np.ndarray, first: int) -> int:
-        """How many of the known samples come with metadata other than the recorded one."""
+    def rows(self, state: State, known: LookUp, number: int, among: Sequence[int]) -> VersionRows:
+        """What the case will hold by content `number`, where new samples are counted over the contents `among`."""
         import numpy as np
 
-        given = np.array(self._samples["metadata"].to_pylist(), object)
-        rows = np.flatnonzero((indices < first) & (given != None))  # noqa: E711 - one by one, in numpy
-        if not len(rows):
-            return 0
-        recorded = samples_at(self._session, state, workflow_id, indices[rows])["metadata"].to_pylist()
-        return int((given[rows] != np.array(recorded, object)).sum())
+        content, begin = self.contents[number], self._begin(number)
+        offset = sum(len(self._places(known, [each])) for each in among[: among.index(number)])
+        places = self._places(known, [number])
+        indices = known.indices(self._places(known, among))[offset : offset + len(places)]
+        if content.added is None:
+            self._refuse_doubles(content, indices)
+            return VersionRows(indices, content.truths)
+        mine = VersionRows(indices, content.truths.take(places - begin))
+        if content.onto is None:
+            return mine
+        base = version_rows(self._session, state, self._workflow.types(state), content.onto)
+        touched = known.known[begin : begin + content.samples.num_rows]
+        return _joined(base, np.flatnonzero(~np.isin(base.indices, touched)), mine)
 
-    def _still_serve(self, state: State, workflow_id: str) -> bool:
+    def _begin(self, number: int) -> int:
+        return sum(content.samples.num_rows for content in self.contents[:number])
+
+    def _places(self, known: LookUp, among: Sequence[int]) -> Indices:
+        """The rows of the look-up that some contents put into their cases."""
+        import numpy as np
+
+        places: list[Indices] = [np.empty(0, np.int64)]
+        for number in among:
+            content, begin = self.contents[number], self._begin(number)
+            rows = np.arange(begin, begin + content.samples.num_rows)
+            if content.added is not None:
+                _, last = np.unique(known.first[rows][::-1], return_index=True)
+                rows = rows[np.sort(len(rows) - 1 - last)]
+                rows = rows[content.added[rows - begin]]
+            places.append(rows)
+        return np.concatenate(places)
+
+    def files(
+        self,
+        state: State,
+        workflow_id: str,
+        known: LookUp,
+        owners: dict[int, str],
+        rows: list[VersionRows],
+        accepted: list[int],
+    ) -> tuple[FilePointer, ...]:
+        """The parts of some contents: staged now, or those of an earlier attempt if they still serve.
+
+        Args:
+            state: that they are folded into.
+            workflow_id: whose samples they bring.
+            known: the look-up of this state.
+            owners: by number of the content, id of the version that will hold it.
+            rows: of each version, in the order of `owners`.
+            accepted: numbers of the contents that count: those, and such as bring nothing but metadata.
+        """
+        first = sample_count(state, workflow_id)
+        if not self._still_serve(workflow_id, first, list(owners), rows):
+            self._discard()
+            self._stage(state, workflow_id, known, owners, rows, accepted)
+        assert self._staged is not None
+        return tuple(
+            replace(
+                part,
+                owner=workflow_id if number is None else owners[number],
+                details={**part.details, "workflow": workflow_id, "first": first},
+            )
+            for part, number in self._staged.parts
+        )
+
+    def _still_serve(self, workflow_id: str, first: int, contents: list[int], rows: list[VersionRows]) -> bool:
         """Whether parts are staged, and each sample is still known, or new, as it was then.
 
         A sample that was known in a transaction of ours may have moved, too: then the indices are written again.
         """
-        if self._indices is None or self._staged[-1].details["workflow"] != workflow_id:
+        staged = self._staged
+        if staged is None or staged.workflow != workflow_id or staged.contents != contents:
             return False
-        details = {**self._staged[-1].details, "first": sample_count(state, workflow_id)}
-        indices, _, _ = split_known(self._session, state, workflow_id, self._samples)
-        return bool((indices == absolute_indices(self._indices, details)).all())
+        if any(part.table == "sample_metadata" for part, _ in staged.parts):
+            return False  # others may have said something of these samples
+        place: JsonObject = {"staged_first": staged.staged_first, "first": first}
+        return all(
+            VersionRows(absolute_indices(old.indices, place), old.truths).same_as(new)
+            for old, new in zip(staged.rows, rows, strict=True)
+        )
 
-    def same_as(self, state: State, case: TestCaseRecord) -> bool:
-        """Whether the newest version of a case holds just this."""
-        version = state.find("test_case_version", str(case.version), case.id)
-        if case.version == 0:
-            return self.count == 0
-        if version is None or version.fields["samples"] != self.count:
-            return False
-        indices, _, _ = split_known(self._session, state, case.workflow, self._samples)
-        if not (indices == case_indices(self._session, state, version.id)).all():
-            return False
-        pointers = files_of(state, version.id, "ground_truths")
-        columns = [read_part(self._session.store, pointer, ["ground_truth"])["ground_truth"] for pointer in pointers]
-        return all(column.combine_chunks().equals(self._truths) for column in columns)
-
-    def _rows(self, indices: np.ndarray) -> pa.Table:
+    def _stage(
+        self,
+        state: State,
+        workflow_id: str,
+        known: LookUp,
+        owners: dict[int, str],
+        rows: list[VersionRows],
+        accepted: list[int],
+    ) -> None:
         import pyarrow as pa
 
-        return pa.table({"sample_idx": pa.array(indices, pa.int64()), "ground_truth": self._truths})
+        first, store = known.count, self._session.store
+        staged = self._staged = _Staged(workflow_id, first, list(owners), rows)
+        place: JsonObject = {"workflow": workflow_id, "first": first, "staged_first": first}
+        details: JsonObject
+        places = self._places(known, accepted)
+        new, samples = known.new(places), pa.concat_tables([content.samples for content in self.contents])
+        said = self._said(state, workflow_id, known, places, samples)
+        if len(new):
+            made = samples.take(pa.array(new)).append_column("key", pa.array(known.key[new], pa.uint64()))
+            details = {**place, "hash_probe": known.probe, "columns": list(SAID)}
+            staged.parts.append((write_part(store, "test_samples", workflow_id, made, details), None))
+        if said is not None:
+            staged.parts.append((write_part(store, "sample_metadata", workflow_id, said, place), None))
+        for (number, owner), each in zip(owners.items(), rows, strict=True):
+            if len(each.indices):
+                part = each.table()
+                details = {**place, "columns": [name for name in part.column_names if name in SAID]}
+                staged.parts.append((write_part(store, "ground_truths", owner, part, details), number))
 
-    def _refuse_doubles(self, indices: np.ndarray) -> None:
+    def _said(
+        self, state: State, workflow_id: str, known: LookUp, places: Indices, samples: pa.Table
+    ) -> pa.Table | None:
+        """What is said of samples beyond what is recorded of them, or of new ones beyond their first row: merged."""
+        import numpy as np
+        import pyarrow as pa
+
+        indices = known.indices(places)
+        rows = samples.take(pa.array(places))
+        again = (known.known[places] >= 0) | (known.first[places] != places)
+        merged: dict[str, dict[int, JsonObject]] = {}
+        new = samples.take(pa.array(known.new(places)))
+        for name in SAID:
+            given = np.flatnonzero(again & rows[name].is_valid().to_numpy(zero_copy_only=False))
+            recorded = self._recorded(state, workflow_id, indices[given], new, name)
+            texts = rows[name].take(pa.array(given)).to_pylist()
+            for index, text in zip(indices[given].tolist(), texts, strict=True):
+                old = merged.get(name, {}).get(index, recorded[index])
+                newer = {**old, **_object(text)}
+                if newer != old:
+                    merged.setdefault(name, {})[index] = newer
+        told = sorted({index for each in merged.values() for index in each})
+        if not told:
+            return None
+        columns: dict[str, Any] = {"sample_idx": pa.array(told, pa.int64())}
+        for name in SAID:
+            recorded = self._recorded(state, workflow_id, np.array(told), new, name)
+            values = [merged.get(name, {}).get(index, recorded[index]) for index in told]
+            columns[name] = pa.array([canonical(value) if value else None for value in values], pa.string())
+        return pa.table(columns)
+
+    def _recorded(
+        self, state: State, workflow_id: str, indices: Indices, new: pa.Table, name: str
+    ) -> dict[int, JsonObject]:
+        """What is said of samples by now: in the registry, or by the first rows that bring new ones."""
+        import numpy as np
+
+        count = sample_count(state, workflow_id)
+        old, fresh = np.unique(indices[indices < count]), np.unique(indices[indices >= count])
+        texts = []
+        if len(old):
+            column = self._workflow.types(state).test_sample
+            texts = samples_at(self._session, state, workflow_id, column, old)[name].to_pylist()
+        texts += new[name].take(fresh - count).to_pylist()
+        return {index: _object(text) for index, text in zip([*old.tolist(), *fresh.tolist()], texts, strict=True)}
+
+    def _refuse_doubles(self, content: CaseContent, indices: Indices) -> None:
         import numpy as np
 
         values, counts = np.unique(indices, return_counts=True)
         if (counts > 1).any():
             double = int(np.flatnonzero(indices == values[counts > 1][0])[0])
-            sample = self._samples["sample"][double].as_py()
+            sample = content.samples["sample"][double].as_py()
             raise InvalidInputError(f"the test sample {sample} stands in the test case twice; leave one out")
 
     def _discard(self) -> None:
-        for pointer in self._staged:
+        for pointer, _ in self._staged.parts if self._staged is not None else ():
             try:
                 self._session.store.delete(pointer.path)
             except LocalregError:
                 break  # an invisible orphan: garbage collection finds it
-        self._staged = []
-        self._indices = None
+        self._staged = None
 
 
-def _owner(part: FilePointer, workflow_id: str, version_id: str) -> str:
-    return workflow_id if part.table == "test_samples" else version_id
+def _joined(base: VersionRows, kept: Indices, added: VersionRows) -> VersionRows:
+    import numpy as np
+    import pyarrow as pa
+
+    truths = pa.concat_tables([base.truths.take(pa.array(kept)), added.truths])
+    return VersionRows(np.concatenate([base.indices[kept], added.indices]), truths)
 
 
-def _unzipped(workflow: Workflow, pairs: Sequence[tuple[object, object]]) -> tuple[list[object], list[object]]:
+def _object(text: str | None) -> JsonObject:
+    value = {} if text is None else parse(text)
+    return value if isinstance(value, dict) else {}
+
+
+def _unzipped(types: Types, pairs: Iterable[tuple[object, object]]) -> tuple[list[object], list[object]]:
     samples, truths = [], []
     if not isinstance(pairs, Iterable):
-        raise InvalidInputError(f"test_samples is {pairs!r}; it must be a list of (test sample, ground truth)")
+        raise InvalidInputError(
+            f"test_samples is {shown_value(pairs)}; it must be a list of (test sample, ground truth)"
+        )
     for number, pair in enumerate(pairs):
-        if not (isinstance(pair, tuple) and len(pair) == 2):
+        if not (isinstance(pair, tuple | list) and len(pair) == 2):
             raise InvalidInputError(f"test_samples[{number}] is {pair!r}; it must be a (test sample, ground truth)")
-        for value, wanted in zip(pair, (workflow.test_sample_type, workflow.ground_truth_type), strict=True):
-            if not isinstance(value, wanted):
-                raise InvalidInputError(
-                    f"test_samples[{number}] holds {value!r} where workflow {workflow.name!r} wants a {wanted.__name__}"
-                )
-        samples.append(pair[0])
-        truths.append(pair[1])
+        samples.append(types.test_sample.of(pair[0], f"test_samples[{number}]"))
+        truths.append(types.ground_truth.of(pair[1], f"test_samples[{number}]"))
     return samples, truths

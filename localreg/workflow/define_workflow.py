@@ -21,7 +21,7 @@ InferenceT = TypeVar("InferenceT", bound=Inference)
 
 def define_workflow(
     name: str, test_sample_type: type[SampleT], ground_truth_type: type[TruthT], inference_type: type[InferenceT]
-) -> tuple[Workflow, type[TestCase[SampleT, TruthT]], type[TestSuite], type[Model[SampleT, InferenceT]]]:
+) -> tuple[Workflow, type[TestCase[SampleT, TruthT]], type[TestSuite], type[Model[SampleT, TruthT, InferenceT]]]:
     """The workflow and its test case, test suite and model classes. Opens and writes nothing.
 
     Args:

@@ -6,33 +6,47 @@ takes the place of an older one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from localreg.canonical import JsonObject
+from localreg.canonical import JsonObject, sha256_hex
 from localreg.log import State
 from localreg.records.files import FilePointer
-from localreg.tables import read_part, write_part
-from localreg.workflow.samples import absolute_indices
+from localreg.tables import arrow_type, conform, read_part, write_part
+from localreg.workflow.samples import SAID, absolute_indices
+from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from localreg.session import Session
 
-__all__ = ["ERROR", "MISSING", "OK", "SKIPPED", "STATUSES", "Inferences", "write_inferences"]
+    Indices = npt.NDArray[np.int64]
+
+__all__ = ["ERROR", "MISSING", "OK", "SKIPPED", "STATUSES", "Inferences", "inference_rows", "write_inferences"]
 
 MISSING, OK, SKIPPED, ERROR = -1, 0, 1, 2
 STATUSES = ("ok", "skipped", "error")
 """How a row says what became of its sample: inferred; `infer` returned None; `infer` raised."""
+
+ROWS_OF_A_PART = 1_000_000
+
+
+def error_type() -> pa.DataType:
+    """The Arrow type of what is kept of an exception."""
+    import pyarrow as pa
+
+    return pa.struct([(name, pa.string()) for name in ("type", "message", "traceback")])
 
 
 class Inferences:
     """All inferences of one model version as of one state, by `sample_idx`.
 
     Attributes:
-        rows: the rows of all parts, one after the other: `status`, `inference`.
-        place: for each sample its row in `rows`, int64; -1 = no inference.
+        place: for each sample its row among all rows of all parts, int64; -1 = no row.
         status: for each sample `MISSING`, `OK`, `SKIPPED` or `ERROR`, int8.
     """
 
@@ -41,29 +55,62 @@ class Inferences:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        self.place = np.full(samples, -1, np.int64)
-        self.status = np.full(samples, MISSING, np.int8)
-        tables: list[pa.Table] = []
+        self._session = session
+        self._pointers = _pointers(state, version_id)
+        self.place: Indices = np.full(samples, -1, np.int64)
+        self.status: npt.NDArray[np.int8] = np.full(samples, MISSING, np.int8)
         begin = 0
-        for pointer in _pointers(state, version_id):
-            part = read_part(session.store, pointer)
+        for pointer in self._pointers:
+            part = read_part(session.store, pointer, ["sample_idx", "status"])
             indices = absolute_indices(part["sample_idx"].to_numpy(), pointer.details)
             self.place[indices] = np.arange(begin, begin + len(indices))
-            codes = pc.index_in(part["status"], pa.array(STATUSES))
-            self.status[indices] = codes.to_numpy()
-            tables.append(part.select(["status", "inference"]))
+            self.status[indices] = pc.index_in(part["status"], pa.array(STATUSES)).to_numpy()
             begin += len(indices)
-        self.rows: pa.Table | None = pa.concat_tables(tables) if tables else None
 
-    def column(self, indices: np.ndarray) -> pa.ChunkedArray | None:
-        """The `inference` column for samples, in that order; null where there is none. None = no inference at all."""
+    @cached_property
+    def _parts(self) -> list[pa.Table]:
+        return [read_part(self._session.store, pointer) for pointer in self._pointers]
+
+    def rows(self, column: TypedColumn, indices: Indices) -> pa.Table:
+        """`inference`, `metadata`, `extra`, `error` for samples, in that order; null where there is none."""
         import numpy as np
         import pyarrow as pa
 
-        if self.rows is None:
+        columns = _columns(self._parts, column)
+        places = self.place[indices]
+        if columns.num_rows == len(places) and np.array_equal(places, np.arange(len(places))):
+            return columns
+        return columns.take(pa.array(places, mask=np.asarray(places < 0)))
+
+    def column(self, indices: Indices) -> pa.ChunkedArray | None:
+        """The `inference` column alone, as it was written; None = no inference at all."""
+        import numpy as np
+        import pyarrow as pa
+
+        if not self._parts:
             return None
         places = self.place[indices]
-        return self.rows["inference"].take(pa.array(places, mask=np.asarray(places < 0)))
+        columns = [part["inference"] for part in self._parts]
+        wanted = columns[-1].type
+        chunks = [conform(chunk, wanted) for column in columns for chunk in column.chunks]
+        return pa.chunked_array(chunks, wanted).take(pa.array(places, mask=np.asarray(places < 0)))
+
+
+def _columns(parts: Sequence[pa.Table], column: TypedColumn) -> pa.Table:
+    """Rows of parts under the schema now."""
+    import pyarrow as pa
+
+    types = {"inference": arrow_type(column.node), **dict.fromkeys(SAID, pa.string()), "error": error_type()}
+    tables = [pa.table({name: pa.nulls(0, kind) for name, kind in types.items()})]
+    for part in parts:
+        columns: dict[str, Any] = {
+            name: pa.chunked_array([conform(chunk, kind) for chunk in part[name].chunks], kind)
+            if name in part.column_names
+            else pa.nulls(part.num_rows, kind)
+            for name, kind in types.items()
+        }
+        tables.append(pa.table(columns))
+    return pa.concat_tables(tables)
 
 
 def _pointers(state: State, version_id: str) -> list[FilePointer]:
@@ -72,32 +119,71 @@ def _pointers(state: State, version_id: str) -> list[FilePointer]:
     return [pointer for pointer in pointers if pointer.table == "inferences"]
 
 
-def write_inferences(
-    session: Session, workflow_id: str, owner: str, indices: np.ndarray, made: pa.Array
-) -> FilePointer:
-    """Stage inferences as a part, sorted by sample.
+def inference_rows(
+    column: TypedColumn, indices: Indices, made: Sequence[object], errors: dict[int, JsonObject], named: Any
+) -> pa.Table:
+    """Inferences as the rows of a part, in the order given.
 
     Args:
-        session: whose store takes the part.
-        workflow_id: whose samples they are of.
-        owner: id of the test run.
+        column: their type, as it is stored.
         indices: `sample_idx` of each.
-        made: the inferences as a column; null = skipped.
+        made: the inferences; None = skipped, or failed.
+        errors: by place, `type`, `message` and `traceback` of the exception that there was instead.
+        named: says for a message which the n-th is.
+
+    Raises:
+        InvalidInputError: one of them cannot be stored; it is named.
     """
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    order = np.argsort(indices, kind="stable")
-    column = made.take(pa.array(order))
-    status = pc.if_else(column.is_valid(), STATUSES[OK], STATUSES[SKIPPED])
-    rows = pa.table({"sample_idx": pa.array(indices[order], pa.int64()), "status": status, "inference": column})
-    details: JsonObject = {"workflow": workflow_id, "generation": 1, "index_digest": _digest(indices[order])}
+    rows = column.table(made, named)
+    status = pc.if_else(rows["inference"].is_valid(), STATUSES[OK], STATUSES[SKIPPED])
+    columns: dict[str, Any] = {"sample_idx": pa.array(indices, pa.int64()), "status": status}
+    if errors:
+        failed = pa.array([number in errors for number in range(len(made))])
+        columns["status"] = pc.if_else(failed, STATUSES[ERROR], status)
+        columns["error"] = pa.array([errors.get(number) for number in range(len(made))], error_type())
+    return pa.table({**columns, **{name: rows[name] for name in rows.column_names}})
+
+
+def write_inferences(session: Session, workflow_id: str, owner: str, tables: Iterable[pa.Table]) -> list[FilePointer]:
+    """Stage rows as a few parts, each sorted by sample.
+
+    Args:
+        session: whose store takes them.
+        workflow_id: whose samples they are of.
+        owner: id of the test run.
+        tables: rows as `inference_rows` makes them.
+    """
+    pointers: list[FilePointer] = []
+    waiting: list[pa.Table] = []
+    for table in tables:
+        if waiting and sum(each.num_rows for each in waiting) + table.num_rows > ROWS_OF_A_PART:
+            pointers.append(_write(session, workflow_id, owner, waiting))
+            waiting = []
+        waiting.append(table)
+    return [*pointers, _write(session, workflow_id, owner, waiting)] if waiting else pointers
+
+
+def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table]) -> FilePointer:
+    import numpy as np
+    import pyarrow as pa
+
+    rows = pa.concat_tables(tables, promote_options="default")
+    indices = rows["sample_idx"].to_numpy()
+    if (np.diff(indices) < 0).any():
+        order = np.argsort(indices, kind="stable")
+        rows, indices = rows.take(pa.array(order)), indices[order]
+    details: JsonObject = {
+        "workflow": workflow_id,
+        "generation": 1,
+        "index_digest": _digest(indices),
+        "columns": [name for name in rows.column_names if name in (*SAID, "error")],
+    }
     return write_part(session.store, "inferences", owner, rows, details)
 
 
-def _digest(indices: np.ndarray) -> str:
+def _digest(indices: Indices) -> str:
     """Digest of the index vector (int64, little-endian): equal digests mean that rows are aligned by position."""
-    from localreg.canonical import sha256_hex
-
     return sha256_hex(indices.astype("<i8").tobytes())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
-from localreg.tables.schema import without_none
+from localreg.tables.hints import hints_of, peeled
 from localreg.workflow.annotation import ClassificationLabel
 
 if TYPE_CHECKING:
@@ -45,17 +45,18 @@ def _faults(array: pa.Array, hint: Any, path: str, rows: np.ndarray) -> Iterator
     import pyarrow.compute as pc
 
     if pa.types.is_list(array.type):
-        item = next(iter(typing.get_args(without_none(hint)[0])), None)
+        item = next(iter(typing.get_args(peeled(hint)[0])), None)
         yield from _faults(array.flatten(), item, f"{path}[]", rows[pc.list_parent_indices(array).to_numpy()])
-    cls = without_none(hint)[0]
+    cls = peeled(hint)[0]
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and pa.types.is_struct(array.type)):
         return
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     for field in array.type:
         values = pc.struct_field(array, field.name)
         if issubclass(cls, ClassificationLabel):
             yield from _first(_is_bad(values, field.name), values, f"{path}.{field.name}", rows)
-        yield from _faults(values, hints[field.name], f"{path}.{field.name}", rows)
+        if field.name in hints:
+            yield from _faults(values, hints[field.name], f"{path}.{field.name}", rows)
 
 
 def _is_bad(values: pa.Array, name: str) -> pa.Array | None:

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import localreg.models as registered
 from localreg.canonical import JsonObject, checked_object
-from localreg.errors import InvalidInputError, WorkflowMismatchError
-from localreg.log import State
-from localreg.names import check_name, check_tags, new_id, shown_value
+from localreg.errors import AlreadyExistsError, InvalidInputError, WorkflowMismatchError
+from localreg.log import Row, State
+from localreg.names import check_name, check_tags, check_version, new_id, shown_value, split_reference
 from localreg.records.models import ModelRecord
 from localreg.session import Changes, Session
 from localreg.session.current import current_session
-from localreg.tables import objects_of
+from localreg.workflow.case_content import version_rows
+from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
-from localreg.workflow.inferences import Inferences
-from localreg.workflow.samples import sample_count
+from localreg.workflow.inferences import OK, SKIPPED, Inferences
+from localreg.workflow.samples import sample_count, samples_at
 from localreg.workflow.test_case import TestCase
 from localreg.workflow.test_sample import TestSample
 from localreg.workflow.workflow import Workflow
 
+if TYPE_CHECKING:
+    from localreg.models import ModelVersion
+
 __all__ = ["Model"]
 
 SampleT = TypeVar("SampleT", bound=TestSample)
+TruthT = TypeVar("TruthT", bound=GroundTruth)
 InferenceT = TypeVar("InferenceT", bound=Inference)
 
+BATCH = 10_000
+"""Rows that `iter_inferences` turns into objects at once."""
 
-class Model(Generic[SampleT, InferenceT]):
-    """A model of a workflow, created or loaded by name. Get the class from `define_workflow`.
+
+class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
+    """A model of a workflow, created or loaded by name: the handle of it, and the function that infers.
+
+    Get the class from `define_workflow`.
 
     Args:
-        name: unique in the namespace, across workflows.
+        name: unique in the namespace, across workflows; `name@version` and `name@alias` mean that version.
         infer: from a test sample to its inference; None = skipped. Never sees ground truth. May be left out if only
             stored inferences are wanted.
         metadata: any JSON object, for a model that is made now; on an existing one it is not applied, with a warning.
         tags: as `metadata`.
+        version: the version to run and to load inferences of; None = the newest at each look.
 
     Raises:
         WorkflowMismatchError: the model belongs to another workflow.
+        NotFoundError: it has no such version.
     """
 
     workflow: ClassVar[Workflow]
@@ -49,89 +61,195 @@ class Model(Generic[SampleT, InferenceT]):
         infer: Callable[[SampleT], InferenceT | None] | None = None,
         metadata: Mapping[str, object] | None = None,
         tags: Iterable[str] | None = None,
+        version: str | int | None = None,
     ) -> None:
-        self._session = current_session()
-        if infer is not None and not callable(infer):
-            raise InvalidInputError(f"infer is {shown_value(infer)}; pass a function from test sample to inference")
-        self.infer = infer
-        name = check_name(name)
-        asked: dict[str, Any] = {}
-        if metadata is not None:
-            asked["metadata"] = checked_object(metadata, what="metadata")
-        if tags is not None:
-            asked["tags"] = check_tags(tags)
-        fresh = new_id()
-        state = self._session.state()
+        session = current_session()
+        fresh, asked = new_id(), _asked(metadata, tags)
+        name, version = _referred(session.state(), check_name(name), version)
+        state = session.state()
         row = state.find("model", name)
-        if row is None:
-            state = self._session.change(lambda changes: self._create(changes, fresh, name, asked))
+        if row is None and version is None:
+            state = session.change(lambda changes: self._create(changes, fresh, name, asked, exist_ok=True))
             row = state.find("model", name)
             assert row is not None, "the change made it, or found it"
-        record = row.load(ModelRecord)
-        check_binding(state, record, self.workflow)
-        if record.id != fresh:
+        if row is None:
+            registered.get_model(session, name)  # raises, with near names
+        assert row is not None
+        self._show(session, state, row, infer, version)
+        if row.id != fresh:
             registered.warn_of_differences(row, asked, stacklevel=2)
-        self.registered = registered.Model(self._session, record.id)
 
-    def _create(self, changes: Changes, fresh: str, name: str, asked: dict[str, Any]) -> None:
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        infer: Callable[[SampleT], InferenceT | None] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Self:
+        """Register a model.
+
+        Raises:
+            AlreadyExistsError: there is one of that name.
+        """
+        session, fresh, asked = current_session(), new_id(), _asked(metadata, tags)
+        name = check_name(name)
+        state = session.change(lambda changes: cls._create(changes, fresh, name, asked, exist_ok=False))
+        return cls._loaded(session, state, name, infer, None)
+
+    @classmethod
+    def load(
+        cls,
+        name: str,
+        infer: Callable[[SampleT], InferenceT | None] | None = None,
+        version: str | int | None = None,
+    ) -> Self:
+        """A model that is there.
+
+        Raises:
+            NotFoundError: there is none of that name or version.
+            WorkflowMismatchError: it belongs to another workflow.
+        """
+        session = current_session()
+        name, version = _referred(session.state(), check_name(name), version)
+        registered.get_model(session, name)  # raises, with near names
+        return cls._loaded(session, session.state(), name, infer, version)
+
+    @classmethod
+    def load_all(cls, tags: Iterable[str] | None = None) -> list[Self]:
+        """All models of the workflow that are not archived, in order of creation.
+
+        Args:
+            tags: only those that have all of these.
+        """
+        session = current_session()
+        state, wanted = session.state(), set(check_tags(tags or ()))
+        workflow = state.find("workflow", cls.workflow.name)
+        records = () if workflow is None else (row.load(ModelRecord) for row in state.children("model"))
+        return [
+            cls._loaded(session, state, record.name, None, None)
+            for record in records
+            if workflow is not None
+            and record.workflow == workflow.id
+            and not record.archived
+            and wanted <= set(record.tags)
+        ]
+
+    @classmethod
+    def _loaded(
+        cls,
+        session: Session,
+        state: State,
+        name: str,
+        infer: Callable[[SampleT], InferenceT | None] | None,
+        version: str | int | None,
+    ) -> Self:
+        made = cls.__new__(cls)
+        row = state.find("model", name)
+        assert row is not None, "it was looked for before"
+        made._show(session, state, row, infer, version)
+        return made
+
+    def _show(
+        self,
+        session: Session,
+        state: State,
+        row: Row,
+        infer: Callable[[SampleT], InferenceT | None] | None,
+        version: str | int | None,
+    ) -> None:
+        if infer is not None and not callable(infer):
+            raise InvalidInputError(f"infer is {shown_value(infer)}; pass a function from test sample to inference")
+        super().__init__(session, row.id)
+        check_binding(state, row.load(ModelRecord), self.workflow)
+        self.infer = infer
+        self._pinned = None if version is None else self._pinned_id(version)
+
+    def _pinned_id(self, version: str | int) -> str:
+        return self.version(version).id
+
+    @classmethod
+    def _create(cls, changes: Changes, fresh: str, name: str, asked: dict[str, Any], *, exist_ok: bool) -> None:
         if changes.draft.find("model", name) is None:
             registered.refuse_shadowing(changes.draft, name)
-            changes.create(ModelRecord(id=fresh, name=name, workflow=self.workflow.ensure(changes), **asked))
+            changes.create(ModelRecord(id=fresh, name=name, workflow=cls.workflow.ensure(changes), **asked))
+        elif not exist_ok:
+            raise AlreadyExistsError(f"a model {name!r} exists already; load it, or choose another name")
 
     # --- what it is -------------------------------------------------------------------------------------------------
 
     @property
-    def id(self) -> str:
-        """Id of the model."""
-        return self.registered.id
-
-    @property
-    def name(self) -> str:
-        """Its name now."""
-        return self.registered.name
-
-    @property
-    def metadata(self) -> JsonObject:
-        """A copy: change it with `update`."""
-        return self.registered.metadata
-
-    @property
-    def tags(self) -> list[str]:
-        """Sorted, unique."""
-        return self.registered.tags
+    def registered(self) -> registered.Model:
+        """The plain handle of the model, without a function."""
+        return registered.Model(self._session, self._id)
 
     @property
     def session(self) -> Session:
         """Where the model lies."""
         return self._session
 
-    def update(self, *, metadata: Mapping[str, object] | None = None, unset: Iterable[str] = ()) -> None:
-        """Merge metadata by top-level key, and remove the keys in `unset`."""
-        self.registered.update(metadata=metadata, unset=unset)
+    @property
+    def shown_version(self) -> ModelVersion | None:
+        """The version that runs, and whose inferences are loaded; None if there is none yet."""
+        version = self.version_id(self._session.state())
+        return None if version is None else registered.ModelVersion(self._session, version)
+
+    def version_id(self, state: State) -> str | None:
+        """Id of that version in a state."""
+        if self._pinned is not None:
+            return self._pinned
+        versions = state.outlines("model_version", self._id)
+        return versions[-1].id if versions else None
+
+    def version_metadata(self) -> JsonObject:
+        """What is said of that version, or of the model if there is none yet."""
+        version = self.shown_version
+        return self.metadata if version is None else version.metadata
 
     # --- what it made -----------------------------------------------------------------------------------------------
 
-    def load_inferences(self, test_case: TestCase[SampleT, Any]) -> list[tuple[SampleT, Any, InferenceT | None]]:
-        """Each sample of a test case that the newest version has inferred, with its ground truth and the inference.
+    def load_inferences(self, test_case: TestCase[SampleT, TruthT]) -> list[tuple[SampleT, TruthT, InferenceT | None]]:
+        """Each sample of a test case that the version has inferred, with its ground truth and the inference.
 
-        A sample that the model skipped has the inference None; samples not yet inferred are left out.
+        A sample that the model skipped has the inference None; samples not inferred, or that failed, are left out.
         """
+        return list(self.iter_inferences(test_case))
+
+    def iter_inferences(
+        self, test_case: TestCase[SampleT, TruthT]
+    ) -> Iterator[tuple[SampleT, TruthT, InferenceT | None]]:
+        """The same, made in batches.
+
+        Raises:
+            WorkflowMismatchError: the test case belongs to another workflow.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        if not isinstance(test_case, TestCase) or test_case.workflow.name != self.workflow.name:
+            raise WorkflowMismatchError(
+                f"{shown_value(test_case)} is no test case of workflow {self.workflow.name!r}, to which model "
+                f"{self.name!r} belongs"
+            )
         state = self._session.state()
-        version = self.registered.latest_version
+        version = self.version_id(state)
         if version is None:
-            return []
-        indices = test_case.sample_indices()
-        inferences = Inferences(self._session, state, version.id, sample_count(state, self.workflow_id(state)))
-        column = inferences.column(indices)
-        if column is None:
-            return []
-        made = objects_of(column, self.workflow.inference, self.workflow.inference_type)
-        done = inferences.place[indices] >= 0
-        return [
-            (sample, truth, inference)
-            for (sample, truth), inference, there in zip(test_case.load_test_samples(), made, done, strict=True)
-            if there
-        ]
+            return
+        types, workflow_id = self.workflow.types(state), self.workflow_id(state)
+        case = version_rows(self._session, state, types, test_case.version_id)
+        inferences = Inferences(self._session, state, version, sample_count(state, workflow_id))
+        status = inferences.status[case.indices]
+        done = np.flatnonzero((status == OK) | (status == SKIPPED))
+        samples = samples_at(self._session, state, workflow_id, types.test_sample, case.indices[done])
+        truths = case.truths if len(done) == len(case.indices) else case.truths.take(pa.array(done))
+        made = inferences.rows(types.inference, case.indices[done])
+        for begin in range(0, len(done), BATCH):
+            yield from zip(
+                types.test_sample.objects(samples.slice(begin, BATCH)),
+                types.ground_truth.objects(truths.slice(begin, BATCH)),
+                types.inference.objects(made.slice(begin, BATCH)),
+                strict=True,
+            )
 
     def workflow_id(self, state: State) -> str:
         """Id of the workflow in the namespace.
@@ -145,8 +263,36 @@ class Model(Generic[SampleT, InferenceT]):
         self.workflow.check(row)
         return row.id
 
-    def __repr__(self) -> str:
-        return f"<Model {self.name!r} of workflow {self.workflow.name!r}>"
+    def _shown(self) -> str:
+        return f"{self.name!r} of workflow {self.workflow.name!r}"
+
+
+def _asked(metadata: Mapping[str, object] | None, tags: Iterable[str] | None) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    if metadata is not None:
+        asked["metadata"] = checked_object(metadata, what="metadata")
+    if tags is not None:
+        asked["tags"] = check_tags(tags)
+    return asked
+
+
+def _referred(state: State, name: str, version: str | int | None) -> tuple[str, str | int | None]:
+    """The model and the version that a name means; an exact name wins over `name@version`."""
+    if version is not None:
+        return name, check_version(version)
+    if state.find("model", name) is None:
+        for model, what in split_reference(name):
+            row = state.find("model", model)
+            if row is None or what is None:
+                continue
+            if state.find("model_version", what, row.id) is not None:
+                return model, what
+            alias = state.find("alias", what, row.id)
+            if alias is not None:
+                found = state.get("model_version", str(alias.fields["version"]))
+                if found is not None:
+                    return model, found.name
+    return name, None
 
 
 def check_binding(state: State, model: ModelRecord, workflow: Workflow) -> None:

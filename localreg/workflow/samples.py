@@ -6,41 +6,45 @@ of table `test_samples`, in order of commit. All other rows refer to samples by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from localreg.canonical import JsonObject, canonical, checked_object, parse
+from localreg.canonical import JsonObject, sha256_hex
 from localreg.errors import IntegrityError, StorageError
 from localreg.log import State
 from localreg.query.quoting import literal
 from localreg.records.files import FilePointer
-from localreg.tables import objects_of, part_file, read_part, struct_column
-from localreg.workflow.labels import refuse_bad_labels
-from localreg.workflow.test_sample import TestSample
-from localreg.workflow.workflow import Workflow
+from localreg.tables import JSON_FIELD, arrow_type, conform, part_file, read_part
+from localreg.workflow.typed import EXTRA, TypedColumn
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from localreg.session import Session
 
+    Indices = npt.NDArray[np.int64]
+
 __all__ = [
+    "SAID",
+    "LookUp",
     "absolute_indices",
     "case_indices",
     "files_of",
+    "look_up",
     "objects_at",
     "sample_count",
     "sample_rows",
     "samples_at",
-    "split_known",
 ]
 
 PROBE = "{'t': 'localreg', 'i': 7, 'f': 1.5, 'b': true, 'n': NULL::VARCHAR, 'l': ['a', NULL], 's': [{'x': [1.5]}]}"
-"""Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them.
+"""Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them."""
 
-It holds every type that a sample may have.
-"""
+SAID = (JSON_FIELD, EXTRA)
+"""The columns of JSON that are said of a sample, and are no part of what it is."""
 
 
 def files_of(state: State, owner: str, table: str) -> list[FilePointer]:
@@ -54,27 +58,59 @@ def sample_count(state: State, workflow_id: str) -> int:
     return sum(pointer.rows for pointer in files_of(state, workflow_id, "test_samples"))
 
 
-def sample_rows(workflow: Workflow, samples: Sequence[object]) -> pa.Table:
-    """Samples as the rows of a part, without their keys: `sample`, `metadata` (JSON text)."""
+def sample_rows(column: TypedColumn, samples: Sequence[object]) -> pa.Table:
+    """Samples as the rows of a part, without their keys: `sample`, and `metadata` and `extra` (JSON text or null).
+
+    Raises:
+        InvalidInputError: a sample cannot be stored as it is.
+    """
     import pyarrow as pa
 
-    def named(number: int) -> str:
-        return f"test_samples[{number}], {samples[number]!r}"
-
-    column = struct_column(samples, workflow.test_sample, what=workflow.test_sample_type.__name__, named=named)
-    refuse_bad_labels(column, workflow.test_sample_type, named=named)
-    metadata: list[str | None] = [None] * len(samples)
-    if workflow.has_metadata:
-        for number, sample in enumerate(samples):
-            given = getattr(sample, "metadata", None)
-            if given:
-                metadata[number] = canonical(checked_object(given, what=f"metadata of {named(number)}"))
-    return pa.table({"sample": column, "metadata": pa.array(metadata, pa.string())})
+    rows = column.table(samples, lambda number: f"test_samples[{number}], {samples[number]!r}")
+    for name in SAID:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+    return rows.select(["sample", *SAID])
 
 
-def split_known(
-    session: Session, state: State, workflow_id: str, rows: pa.Table
-) -> tuple[np.ndarray, pa.Table, JsonObject]:
+@dataclass(frozen=True)
+class LookUp:
+    """Samples, looked up among the known ones.
+
+    Attributes:
+        known: `sample_idx` of each row, int64; -1 = not known yet.
+        first: the first row that holds the same sample, int64.
+        key: hash of each, uint64.
+        probe: says how the keys were computed.
+        count: how many samples there were.
+    """
+
+    known: Indices
+    first: Indices
+    key: npt.NDArray[np.uint64]
+    probe: str
+    count: int
+
+    def new(self, rows: Indices) -> Indices:
+        """The rows, of some, that bring a new sample, each sample once, in order."""
+        import numpy as np
+
+        unknown = rows[self.known[rows] < 0]
+        _, places = np.unique(self.first[unknown], return_index=True)
+        return unknown[np.sort(places)]
+
+    def indices(self, rows: Indices) -> Indices:
+        """The `sample_idx` of some rows, where the n-th new sample among them gets `count + n`."""
+        import numpy as np
+
+        numbers = np.full(len(self.first), -1, np.int64)
+        new = self.new(rows)
+        numbers[self.first[new]] = self.count + np.arange(len(new))
+        known = self.known[rows]
+        return np.where(known >= 0, known, numbers[self.first[rows]])
+
+
+def look_up(session: Session, state: State, workflow_id: str, rows: pa.Table) -> LookUp:
     """Look samples up among the known ones.
 
     Args:
@@ -82,37 +118,28 @@ def split_known(
         state: what is known.
         workflow_id: the workflow.
         rows: as `sample_rows` makes them; may hold one sample several times.
-
-    Returns:
-        The index of each row (int64), where the n-th new sample gets `sample_count + n`; the new samples once each,
-        with their `key`; and what the part of them must say about its keys.
     """
     import duckdb
     import pyarrow as pa
 
     connection = duckdb.connect(":memory:")
     try:
-        known = _known_samples(connection, session, state, workflow_id)
-        connection.register(
-            "incoming", pa.table({"i": pa.array(range(rows.num_rows), pa.int64()), "sample": rows["sample"]})
-        )
-        connection.execute(
-            f"""CREATE TABLE distinct_samples AS
-            SELECT d.i, d.key, known.idx
-            FROM (SELECT min(i) AS i, sample, hash(sample) AS key FROM incoming GROUP BY sample) d
-            LEFT JOIN ({known}) known ON known.key = d.key AND known.sample IS NOT DISTINCT FROM d.sample"""
-        )
-        first = sample_count(state, workflow_id)
-        new = connection.execute("SELECT i, key FROM distinct_samples WHERE idx IS NULL ORDER BY i").to_arrow_table()
-        indices = connection.execute(
-            """SELECT coalesce(s.idx, ? + s.place) AS idx FROM incoming JOIN (
-                SELECT sample, idx, row_number() OVER (PARTITION BY idx IS NULL ORDER BY i) - 1 AS place
-                FROM distinct_samples JOIN incoming USING (i)
-            ) s ON s.sample IS NOT DISTINCT FROM incoming.sample ORDER BY incoming.i""",
-            [first],
+        places = pa.array(range(rows.num_rows), pa.int64())
+        connection.register("incoming", pa.table({"i": places, "sample": rows["sample"]}))
+        kind = connection.execute("SELECT column_type FROM (DESCRIBE incoming) WHERE column_name = 'sample'").fetchone()
+        probe = _probe(connection, str(cast("tuple[str]", kind)[0]))
+        known = _known_samples(connection, session, state, workflow_id, str(cast("tuple[str]", kind)[0]))
+        found = connection.execute(
+            f"""WITH distinct_samples AS (
+                SELECT min(i) AS first, sample, hash(sample) AS key FROM incoming GROUP BY sample
+            )
+            SELECT d.first, d.key, coalesce(known.idx, -1) AS idx
+            FROM incoming JOIN distinct_samples d ON d.sample IS NOT DISTINCT FROM incoming.sample
+            LEFT JOIN ({known}) known ON known.key = d.key AND known.sample IS NOT DISTINCT FROM d.sample
+            ORDER BY incoming.i"""
         ).to_arrow_table()
-        made = rows.take(new["i"]).append_column("key", new["key"])
-        return indices["idx"].to_numpy(), made, {"hash_probe": _probe(connection)}
+        known_idx, first, key = (found[name].to_numpy() for name in ("idx", "first", "key"))
+        return LookUp(known_idx, first, key, probe, sample_count(state, workflow_id))
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
         reason = str(error).partition("\n")[0]
         raise IntegrityError(
@@ -125,29 +152,31 @@ def split_known(
         connection.close()
 
 
-def _known_samples(connection: Any, session: Session, state: State, workflow_id: str) -> str:
-    """SQL of `(idx, key, sample)` over all known samples."""
+def _known_samples(connection: Any, session: Session, state: State, workflow_id: str, kind: str) -> str:
+    """SQL of `(idx, key, sample)` over all known samples, as a struct of the DuckDB type `kind`."""
     pointers = files_of(state, workflow_id, "test_samples")
     if not pointers:
         return "SELECT NULL::BIGINT AS idx, NULL::UBIGINT AS key, NULL AS sample WHERE false"
-    probe = _probe(connection)
+    probe = _probe(connection, kind)
     selects = []
     for pointer in pointers:
         file = literal(str(part_file(session.store, pointer)))
-        key = "key" if pointer.details.get("hash_probe") == probe else "hash(sample)"
+        sample = f"CAST(sample AS {kind})"  # the part may be older than some fields
+        key = "key" if pointer.details.get("hash_probe") == probe else f"hash({sample})"
         first = cast(int, pointer.details["first"])
         selects.append(
-            f"SELECT {first} + file_row_number AS idx, {key} AS key, sample "
+            f"SELECT {first} + file_row_number AS idx, {key} AS key, {sample} AS sample "
             f"FROM read_parquet({file}, file_row_number = true)"
         )
     return " UNION ALL ".join(selects)
 
 
-def _probe(connection: Any) -> str:
-    return str(connection.execute(f"SELECT hash({PROBE})").fetchone()[0])
+def _probe(connection: Any, kind: str) -> str:
+    """What a key hangs on: how this DuckDB hashes, and the fields that there are."""
+    return f"{connection.execute(f'SELECT hash({PROBE})').fetchone()[0]}-{sha256_hex(kind.encode())[:16]}"
 
 
-def absolute_indices(indices: np.ndarray, details: JsonObject) -> np.ndarray:
+def absolute_indices(indices: Indices, details: JsonObject) -> Indices:
     """Indices as stored in a part → indices in the workflow.
 
     A part that was staged when the workflow had `staged_first` samples counts the new ones of its own commit from
@@ -159,34 +188,86 @@ def absolute_indices(indices: np.ndarray, details: JsonObject) -> np.ndarray:
     return indices if staged == first else np.where(indices >= staged, indices + (first - staged), indices)
 
 
-def samples_at(session: Session, state: State, workflow_id: str, indices: np.ndarray) -> pa.Table:
-    """The rows (`sample`, `metadata`) of samples, in the order of `indices`."""
+def samples_at(session: Session, state: State, workflow_id: str, column: TypedColumn, indices: Indices) -> pa.Table:
+    """The rows (`sample`, `metadata`, `extra`) of samples, in the order of `indices`, with what was said last."""
+    import numpy as np
     import pyarrow as pa
 
-    pointers = files_of(state, workflow_id, "test_samples")
-    tables = [read_part(session.store, pointer, ["sample", "metadata"]) for pointer in pointers]
-    return pa.concat_tables(tables).take(pa.array(indices))
+    least, greatest = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
+    tables: list[pa.Table] = []
+    base = 0
+    for pointer in files_of(state, workflow_id, "test_samples"):
+        first = cast(int, pointer.details["first"])
+        if first <= greatest and first + pointer.rows > least:
+            base = base if tables else first
+            tables.append(as_rows(read_part(session.store, pointer), "sample", column))
+    if not tables:
+        return as_rows(pa.table({"sample": pa.nulls(0, arrow_type(column.node))}), "sample", column)
+    rows = pa.concat_tables(tables)
+    places = indices - base
+    if len(places) != rows.num_rows or not np.array_equal(places, np.arange(len(places))):
+        rows = rows.take(pa.array(places))
+    return _with_said(rows, said_since(session, state, workflow_id, indices))
 
 
-def case_indices(session: Session, state: State, version_id: str) -> np.ndarray:
-    """The `sample_idx` of each sample (int64) of a test case version, in the order of adding."""
+def as_rows(part: pa.Table, name: str, column: TypedColumn) -> pa.Table:
+    """The rows of a part under the schema now: the struct column, `metadata`, `extra`."""
+    import pyarrow as pa
+
+    wanted = arrow_type(column.node)
+    typed = pa.chunked_array([conform(chunk, wanted) for chunk in part[name].chunks], wanted)
+    said = {each: part[each] if each in part.column_names else pa.nulls(part.num_rows, pa.string()) for each in SAID}
+    return pa.table({name: typed, **said})
+
+
+def said_since(session: Session, state: State, workflow_id: str, indices: Indices) -> dict[str, dict[int, str | None]]:
+    """What was said of samples after they came, by column and place in `indices`; the last word counts."""
     import numpy as np
 
-    parts = [
+    said: dict[str, dict[int, str | None]] = {name: {} for name in SAID}
+    pointers = files_of(state, workflow_id, "sample_metadata")
+    if not pointers or not len(indices):
+        return said
+    places = np.full(int(indices.max()) + 1, -1, np.int64)
+    places[indices] = np.arange(len(indices))
+    for pointer in pointers:
+        part = read_part(session.store, pointer)
+        told = absolute_indices(part["sample_idx"].to_numpy(), pointer.details)
+        rows = np.flatnonzero((told < len(places)) & (places[np.minimum(told, len(places) - 1)] >= 0))
+        for name in SAID:
+            texts = part[name].to_pylist()
+            said[name].update({int(places[told[row]]): texts[row] for row in rows})
+    return said
+
+
+def _with_said(rows: pa.Table, said: dict[str, dict[int, str | None]]) -> pa.Table:
+    import pyarrow as pa
+
+    for name, texts in said.items():
+        if texts:
+            values = rows[name].to_pylist()
+            for place, text in texts.items():
+                values[place] = text
+            rows = rows.set_column(rows.column_names.index(name), name, pa.array(values, pa.string()))
+    return rows
+
+
+def case_indices(session: Session, state: State, version_id: str) -> Indices:
+    """The `sample_idx` of each sample (int64) of a test case version, in the order of adding."""
+    return concatenated(
         absolute_indices(read_part(session.store, pointer, ["sample_idx"])["sample_idx"].to_numpy(), pointer.details)
         for pointer in files_of(state, version_id, "ground_truths")
-    ]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    )
 
 
-def objects_at(
-    session: Session, state: State, workflow: Workflow, workflow_id: str, indices: np.ndarray
-) -> list[TestSample]:
+def concatenated(parts: Iterable[Indices]) -> Indices:
+    """Indices one after the other."""
+    import numpy as np
+
+    arrays = list(parts)
+    return np.concatenate(arrays) if arrays else np.empty(0, np.int64)
+
+
+def objects_at(session: Session, state: State, workflow_id: str, column: TypedColumn, indices: Indices) -> list[Any]:
     """Test samples as objects, in the order of `indices`."""
-    if not len(indices):
-        return []
-    rows = samples_at(session, state, workflow_id, indices)
-    extra: dict[str, list[object]] = {}
-    if workflow.has_metadata:
-        extra["metadata"] = [{} if text is None else parse(text) for text in rows["metadata"].to_pylist()]
-    return objects_of(rows["sample"], workflow.test_sample, workflow.test_sample_type, **extra)
+    return column.objects(samples_at(session, state, workflow_id, column, indices)) if len(indices) else []

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self
 
-from localreg.errors import ConflictError, InvalidInputError
+from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import State
 from localreg.names import check_name, check_tags, check_text, shown_value
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
-from localreg.session import Changes
+from localreg.session import Changes, Session
 from localreg.session.current import current_session
 from localreg.workflow.test_case import TestCase
-from localreg.workflow.versioned import Versioned
+from localreg.workflow.versioned import Versioned, check_belongs
+from localreg.workflow.workflow import Workflow
 
-__all__ = ["TestSuite"]
+__all__ = ["TestSuite", "TestSuiteEditor"]
+
+
+class TestSuiteEditor:
+    """Collects the changes of one `with suite.edit()` block; they become one version when the block ends.
+
+    Attributes:
+        tags: change this set to change the suite's tags; that alone makes no new version.
+    """
+
+    __test__ = False
+
+    def __init__(self, cases: Iterable[TestCase[Any, Any]], tags: Iterable[str]) -> None:
+        self.tags = set(tags)
+        self._cases = {case.id: case for case in cases}
+        self._description: str | None = None
+
+    def description(self, description: str) -> None:
+        """Replace the description; that alone makes no new version."""
+        self._description = check_text(description, what="description")
+
+    def add(self, test_case: TestCase[Any, Any]) -> None:
+        """Add a test case at the end; another version of it that is there goes."""
+        self.remove(test_case)
+        self._cases[test_case.id] = test_case
+
+    def remove(self, test_case: TestCase[Any, Any]) -> None:
+        """Remove a test case, whatever its version; one that is not there is no mistake."""
+        if not isinstance(test_case, TestCase):
+            raise InvalidInputError(f"{shown_value(test_case)} is no test case; load one by its name")
+        self._cases.pop(test_case.id, None)
 
 
 class TestSuite(Versioned[TestSuiteRecord]):
@@ -50,27 +82,109 @@ class TestSuite(Versioned[TestSuiteRecord]):
         tags: Iterable[str] | None = None,
     ) -> None:
         self._session = current_session()
-        self._ignored = False
         name = check_name(name, what="test suite name")
         if version is not None and test_cases is not None:
             raise InvalidInputError(f"a version of test suite {name!r} does not change; leave out test_cases")
-        content = None if test_cases is None else self._checked(test_cases)
-        said: dict[str, Any] = {}
-        if description is not None:
-            said["description"] = check_text(description, what="description")
-        if tags is not None:
-            said["tags"] = check_tags(tags)
+        change = self._asked(self._session, name, description, test_cases, tags)
+        change.reset = reset
         state = self._session.state()
         missing = version is None and state.find("test_suite", name) is None
-        if said or content is not None or missing:
-            state = self._session.change(lambda changes: self._ensure(changes, name, content, reset, said))
-        if self._ignored:
+        if change.said or change.content is not None or missing:
+            state = self._session.change(change)
+        if change.ignored:
             warnings.warn(
                 f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to make "
                 "them its next version",
                 stacklevel=2,
             )
         self._row = self._find(state, name, version)
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        description: str | None = None,
+        test_cases: Sequence[TestCase[Any, Any]] | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Self:
+        """Make a test suite.
+
+        Raises:
+            AlreadyExistsError: there is one of that name.
+        """
+        session = current_session()
+        change = cls._asked(session, check_name(name, what="test suite name"), description, test_cases, tags)
+        change.is_new = True
+        return cls._loaded(session, session.change(change), change.name)
+
+    @classmethod
+    def load(cls, name: str, version: int | None = None) -> Self:
+        """A test suite that is there; the newest version, if none is named.
+
+        Raises:
+            NotFoundError: there is none of that name or version.
+        """
+        session = current_session()
+        return cls._loaded(session, session.state(), check_name(name, what="test suite name"), version)
+
+    @classmethod
+    def load_all(cls, tags: Iterable[str] | None = None) -> list[Self]:
+        """All test suites of the workflow that are not archived, newest versions, in order of creation.
+
+        Args:
+            tags: only those that have all of these.
+        """
+        session = current_session()
+        state, wanted = session.state(), set(check_tags(tags or ()))
+        workflow = state.find("workflow", cls.workflow.name)
+        records = [row.load(TestSuiteRecord) for row in state.children("test_suite")] if workflow is not None else []
+        return [
+            cls._loaded(session, state, record.name)
+            for record in records
+            if workflow is not None
+            and record.workflow == workflow.id
+            and not record.archived
+            and wanted <= set(record.tags)
+        ]
+
+    @contextmanager
+    def edit(self, reset: bool = False) -> Iterator[TestSuiteEditor]:
+        """Change the test suite in a `with` block; when it ends, the changes become the next version.
+
+        This object then shows that version. An edit without effect makes no version, and an exception inside the block
+        changes nothing.
+
+        Args:
+            reset: begin with no test case, instead of those that the suite holds.
+
+        Raises:
+            ConflictError: the suite was edited by somebody else since this object was loaded.
+        """
+        editor = TestSuiteEditor([] if reset else self.test_cases, self.tags)
+        tags = sorted(editor.tags)
+        yield editor
+        changed = editor.tags if sorted(editor.tags) != tags else None
+        cases = list(editor._cases.values())
+        change = self._asked(self._session, self.name, editor._description, cases, changed)
+        change.edited = self.version
+        self._row = self._find(self._session.change(change), self.name, None)
+
+    @classmethod
+    def _asked(
+        cls,
+        session: Session,
+        name: str,
+        description: str | None,
+        test_cases: Sequence[TestCase[Any, Any]] | None,
+        tags: Iterable[str] | None,
+    ) -> _SuiteChange:
+        said: dict[str, Any] = {}
+        if description is not None:
+            said["description"] = check_text(description, what="description")
+        if tags is not None:
+            said["tags"] = check_tags(tags)
+        content = None if test_cases is None else cls._checked(session, test_cases)
+        return _SuiteChange(session, cls.workflow, name, said, content)
 
     @property
     def tags(self) -> list[str]:
@@ -87,17 +201,19 @@ class TestSuite(Versioned[TestSuiteRecord]):
         """Each test case with its test samples, in order."""
         return [(case, [sample for sample, _ in case.load_test_samples()]) for case in self.test_cases]
 
-    def _checked(self, cases: Sequence[TestCase[Any, Any]]) -> list[str]:
+    @classmethod
+    def _checked(cls, session: Session, cases: Sequence[TestCase[Any, Any]]) -> list[str]:
         """Ids of the versions of the cases."""
         if not isinstance(cases, Iterable):
             raise InvalidInputError(f"test_cases is {shown_value(cases)}; it must be a list of test cases")
         ids: dict[str, str] = {}
         for number, case in enumerate(cases):
-            if not isinstance(case, TestCase) or case.workflow != self.workflow:
+            # Of the same name: that the types fit was checked against what is recorded, when the case was loaded.
+            if not isinstance(case, TestCase) or case.workflow.name != cls.workflow.name:
                 raise InvalidInputError(
-                    f"test_cases[{number}] is {case!r}; it must be a test case of {self.workflow.name!r}"
+                    f"test_cases[{number}] is {case!r}; it must be a test case of {cls.workflow.name!r}"
                 )
-            if not case.session.is_same_namespace(self._session):
+            if not case.session.is_same_namespace(session):
                 raise InvalidInputError(f"test_cases[{number}] lies in {case.session!r}; copy it here first")
             if case.id in ids:
                 raise InvalidInputError(
@@ -106,41 +222,80 @@ class TestSuite(Versioned[TestSuiteRecord]):
             ids[case.id] = case.version_id
         return list(ids.values())
 
-    def _ensure(
-        self, changes: Changes, name: str, content: list[str] | None, reset: bool, said: dict[str, Any]
+    def __repr__(self) -> str:
+        return f"<TestSuite {self.name!r} version {self.version}>"
+
+
+class _SuiteChange:
+    """An operation that makes or edits a test suite; may be run again on a newer state.
+
+    Attributes:
+        name: of the suite, made if there is none.
+        said: `description` and `tags`, where given.
+        content: ids of versions of test cases; None = as they are.
+        reset: the content takes the place of what an existing suite holds, as a new version.
+        is_new: there must be no suite of that name.
+        edited: the version that an edit began with; it must still be the newest.
+        ignored: whether the suite holds something else already, and the content was left aside.
+    """
+
+    def __init__(
+        self, session: Session, workflow: Workflow, name: str, said: dict[str, Any], content: list[str] | None
     ) -> None:
-        workflow_id = self.workflow.ensure(changes)
-        if any(changes.draft.get("test_case_version", id) is None for id in content or ()):
+        self._session = session
+        self._workflow = workflow
+        self.name = name
+        self.said = said
+        self.content = content
+        self.reset = False
+        self.is_new = False
+        self.edited: int | None = None
+        self.ignored = False
+
+    def __call__(self, changes: Changes) -> None:
+        """Put the changes into the draft."""
+        workflow_id = self._workflow.ensure(changes)
+        self._refuse_lost_cases(changes.draft)
+        row = changes.draft.find("test_suite", self.name)
+        if row is None:
+            record = TestSuiteRecord(
+                id=changes.new_id("test_suite", self.name),
+                name=self.name,
+                workflow=workflow_id,
+                version=int(bool(self.content)),
+                **self.said,
+            )
+            changes.create(record)
+            _add_version(changes, record, self.content or [])
+            return
+        record = row.load(TestSuiteRecord)
+        check_belongs(changes.draft, record, self._workflow)
+        self._refuse(record)
+        newer = record.replaced(**self.said)
+        if self.content is not None and self.content != _content(changes.draft, record):
+            self.ignored = bool(record.version) and not self.reset and self.edited is None
+            if not self.ignored:
+                newer = newer.replaced(version=record.version + 1)
+        changes.update(row, newer)
+        if self.content is not None and newer.version != record.version:
+            _add_version(changes, newer, self.content)
+
+    def _refuse_lost_cases(self, state: State) -> None:
+        if any(state.get("test_case_version", id) is None for id in self.content or ()):
             raise ConflictError(
-                f"a test case given to test suite {name!r} is not in {self._session.namespace!r}: it was deleted, "
+                f"a test case given to test suite {self.name!r} is not in {self._session.namespace!r}: it was deleted, "
                 "the transaction that made it was not committed, or another writer made one of its name first; make it "
                 "again"
             )
-        row = changes.draft.find("test_suite", name)
-        if row is None:
-            record = TestSuiteRecord(
-                id=changes.new_id("test_suite", name),
-                name=name,
-                workflow=workflow_id,
-                version=int(bool(content)),
-                **said,
-            )
-            changes.create(record)
-            _add_version(changes, record, content or [])
-            return
-        record = row.load(TestSuiteRecord)
-        self._check_workflow(changes.draft, record)
-        newer = record.replaced(**said)
-        if content is not None and content != _content(changes.draft, record):
-            self._ignored = bool(record.version) and not reset
-            if not self._ignored:
-                newer = newer.replaced(version=record.version + 1)
-        changes.update(row, newer)
-        if content is not None and newer.version != record.version:
-            _add_version(changes, newer, content)
 
-    def __repr__(self) -> str:
-        return f"<TestSuite {self.name!r} version {self.version}>"
+    def _refuse(self, record: TestSuiteRecord) -> None:
+        if self.is_new:
+            raise AlreadyExistsError(f"test suite {self.name!r} exists already; load it, or choose another name")
+        if self.edited is not None and record.version != self.edited:
+            raise ConflictError(
+                f"test suite {self.name!r} was at version {self.edited} when this edit began, and is at version "
+                f"{record.version} now: another edit was faster; load the suite again, and repeat the edit"
+            )
 
 
 def _add_version(changes: Changes, suite: TestSuiteRecord, content: list[str]) -> None:

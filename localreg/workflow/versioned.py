@@ -12,7 +12,7 @@ from localreg.records.workflows import TestCaseRecord, TestSuiteRecord
 from localreg.session import Changes, Session
 from localreg.workflow.workflow import Workflow
 
-__all__ = ["Versioned", "deleted", "find_named"]
+__all__ = ["Versioned", "check_belongs", "deleted", "find_named"]
 
 RecordT = TypeVar("RecordT", TestCaseRecord, TestSuiteRecord)
 
@@ -108,7 +108,7 @@ class Versioned(Generic[RecordT]):
     def _find(self, state: State, name: str, version: int | None) -> Row:
         """The row of a version; None = the newest."""
         row, record = find_named(self._session, state, self._record_class, name)
-        self._check_workflow(state, record)
+        check_belongs(state, record, self.workflow)
         number = record.version if version is None else version
         found = state.find(f"{row.kind}_version", str(number), row.id)
         if found is None:
@@ -116,22 +116,42 @@ class Versioned(Generic[RecordT]):
             raise NotFoundError(f"{noun} {name!r} has no version {version}; the newest is {record.version}")
         return found
 
-    def _check_workflow(self, state: State, record: RecordT) -> None:
-        """Raise `WorkflowMismatchError` if the thing belongs to another workflow than this class."""
-        row = state.get("workflow", record.workflow)
-        if row is None or row.name != self.workflow.name:
-            other = "another workflow" if row is None else f"workflow {row.name!r}"
-            raise WorkflowMismatchError(
-                f"{record.kind.replace('_', ' ')} {record.name!r} belongs to {other}, not to {self.workflow.name!r}; "
-                "choose another name"
-            )
-        self.workflow.check(row)
+    @classmethod
+    def _showing(cls, session: Session, row: Row) -> Self:
+        """The object that shows a version, by its row."""
+        made = cls.__new__(cls)
+        made._session, made._row = session, row
+        return made
+
+    @classmethod
+    def _loaded(cls, session: Session, state: State, name: str, version: int | None = None) -> Self:
+        """The object that shows a version, by its name and number; None = the newest."""
+        made = cls.__new__(cls)
+        made._session = session
+        made._row = made._find(state, name, version)
+        return made
 
     def __eq__(self, other: object) -> bool:
         return self._row.id == other._row.id if isinstance(other, Versioned) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._row.id)
+
+
+def check_belongs(state: State, record: TestCaseRecord | TestSuiteRecord, workflow: Workflow) -> None:
+    """Refuse a test case or test suite of another workflow.
+
+    Raises:
+        WorkflowMismatchError: it belongs to another one, or the workflow was recorded with other types.
+    """
+    row = state.get("workflow", record.workflow)
+    if row is None or row.name != workflow.name:
+        other = "another workflow" if row is None else f"workflow {row.name!r}"
+        raise WorkflowMismatchError(
+            f"{record.kind.replace('_', ' ')} {record.name!r} belongs to {other}, not to {workflow.name!r}; "
+            "choose another name"
+        )
+    workflow.check(row)
 
 
 def deleted(kind: str, id: str, session: Session) -> NotFoundError:

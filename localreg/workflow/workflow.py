@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
-from localreg.log import Row
+from localreg.log import Row, State
 from localreg.models import delete
 from localreg.names import check_name
 from localreg.records.workflows import WorkflowRecord
 from localreg.session.current import current_session
-from localreg.tables import ANY_JSON_FIELDS, Node, schema_of
+from localreg.tables import Node, merged
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
 from localreg.workflow.test_sample import TestSample
+from localreg.workflow.typed import TypedColumn, schema_of
 
 if TYPE_CHECKING:
     from localreg.session import Changes
 
-__all__ = ["Workflow"]
+__all__ = ["Types", "Workflow"]
+
+PARTS = ("test_sample", "ground_truth", "inference")
+
+
+@dataclass(frozen=True)
+class Types:
+    """A workflow's types as a registry stores them: the recorded schemas, which may be wider than the classes.
+
+    Attributes:
+        test_sample: column `sample`.
+        ground_truth: column `ground_truth`.
+        inference: column `inference`.
+    """
+
+    test_sample: TypedColumn
+    ground_truth: TypedColumn
+    inference: TypedColumn
 
 
 @dataclass(frozen=True, eq=False)
 class Workflow:
     """The types of one problem. Writes nothing: the first typed use records it in the registry.
+
+    What is recorded grows: a class with more fields adds columns, one with fewer reads and writes those that it has
+    (with `extra="allow"`, a keyword that names another column is written there). Only a changed type is refused.
 
     Equal if the name and the schemas are: a notebook cell that is run again defines the same workflow again.
 
@@ -54,61 +76,84 @@ class Workflow:
                 raise InvalidInputError(
                     f"{attribute} is {given!r}; it must be a subclass of localreg.workflow.{base.__name__}"
                 )
-        if not self.test_sample.fields:
+        # Types that cannot be stored are refused here and now, not at the first use.
+        if not self.schemas["test_sample"].fields:
             raise InvalidInputError(
                 f"{self.test_sample_type.__name__} has no field to tell one sample from another; add one"
             )
-        self.schemas()  # refuses types that cannot be stored here and now, not at the first use
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Workflow):
             return NotImplemented
-        return (self.name, self.schemas()) == (other.name, other.schemas())
+        return (self.name, self.schemas) == (other.name, other.schemas)
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     @cached_property
-    def test_sample(self) -> Node:
-        """Schema of a test sample."""
-        return schema_of(self.test_sample_type, without=ANY_JSON_FIELDS)
-
-    @cached_property
-    def ground_truth(self) -> Node:
-        """Schema of a ground truth."""
-        return schema_of(self.ground_truth_type)
-
-    @cached_property
-    def inference(self) -> Node:
-        """Schema of an inference."""
-        return schema_of(self.inference_type)
-
-    @property
-    def has_metadata(self) -> bool:
-        """Whether samples carry metadata."""
-        return "metadata" in self.test_sample_type.__dataclass_fields__
-
-    def schemas(self) -> dict[str, JsonObject]:
-        """The three schemas, as the log records them."""
+    def schemas(self) -> dict[str, Node]:
+        """The schemas of the three classes, by `test_sample`, `ground_truth`, `inference`."""
         return {
-            "test_sample": self.test_sample.to_json(),
-            "ground_truth": self.ground_truth.to_json(),
-            "inference": self.inference.to_json(),
+            "test_sample": schema_of(self.test_sample_type),
+            "ground_truth": schema_of(self.ground_truth_type),
+            "inference": schema_of(self.inference_type),
         }
 
+    def types(self, state: State) -> Types:
+        """The types as they are stored in a namespace, or will be by the first use.
+
+        Raises:
+            WorkflowMismatchError: a field was recorded with another type.
+        """
+        row = state.find("workflow", self.name)
+        return self._types_of({} if row is None else row.fields)
+
+    def _types_of(self, fields: Mapping[str, object]) -> Types:
+        recorded = [cast("JsonObject | None", fields.get(part)) for part in PARTS]
+        known: tuple[list[JsonObject | None], Types] | None = self.__dict__.get("_known")
+        if known is None or known[0] != recorded:
+            known = recorded, self._merged(recorded)
+            self.__dict__["_known"] = known  # one assignment: threads may share the class
+        return known[1]
+
+    def _merged(self, recorded: list[JsonObject | None]) -> Types:
+        classes = (self.test_sample_type, self.ground_truth_type, self.inference_type)
+        columns = []
+        for part, schema, cls, name in zip(PARTS, recorded, classes, ("sample", *PARTS[1:]), strict=True):
+            node = self.schemas[part]
+            if schema is not None:
+                try:
+                    node = merged(Node.from_json(schema), node, cls.__name__)
+                except WorkflowMismatchError as error:
+                    raise WorkflowMismatchError(
+                        f"workflow {self.name!r} was recorded with another {part.replace('_', ' ')}: {error}; use the "
+                        "recorded types, or another workflow name"
+                    ) from error
+            columns.append(TypedColumn(name, cls, node))
+        return Types(*columns)
+
     def ensure(self, changes: Changes) -> str:
-        """The workflow's id in a namespace; recorded there if this is its first use.
+        """The workflow's id in a namespace; recorded there if this is its first use, widened if the classes are wider.
 
         Raises:
             WorkflowMismatchError: a workflow of that name has other types.
         """
         row = changes.draft.find("workflow", self.name)
+        types = self._types_of({} if row is None else row.fields)
+        stored: dict[str, Any] = {
+            part: column.node.to_json()
+            for part, column in zip(PARTS, (types.test_sample, types.ground_truth, types.inference), strict=True)
+        }
         if row is None:
-            record = WorkflowRecord(id=changes.new_id("workflow", self.name), name=self.name, **self.schemas())
+            record = WorkflowRecord(id=changes.new_id("workflow", self.name), name=self.name, **stored)
             changes.ensure(record)
             return record.id
-        self.check(row)
+        changes.update(row, row.load(WorkflowRecord).replaced(**stored))
         return row.id
+
+    def check(self, row: Row) -> None:
+        """Raise `WorkflowMismatchError` if the recorded workflow has other types than this one."""
+        self._types_of(row.fields)
 
     def delete(self, *, force: bool = False) -> None:
         """Delete the workflow from the current registry, with its test samples; its name is free.
@@ -132,26 +177,3 @@ class Workflow:
             delete(changes, row, force=force)
 
         session.change(operation)
-
-    def check(self, row: Row) -> None:
-        """Raise `WorkflowMismatchError` if the recorded workflow has other types than this one."""
-        for part, schema in self.schemas().items():
-            recorded = row.fields.get(part)
-            if recorded != schema:
-                raise WorkflowMismatchError(
-                    f"workflow {self.name!r} was recorded with another {part.replace('_', ' ')}: "
-                    f"{_difference(recorded, schema)}; use the recorded types, or another workflow name"
-                )
-
-
-def _difference(recorded: object, given: JsonObject) -> str:
-    old, new = _field_types(recorded), _field_types(given)
-    lines = [f"{name} was {old[name]}" for name in old if name not in new]
-    lines += [f"{name} is new" for name in new if name not in old]
-    lines += [f"{name} was {old[name]}, now {new[name]}" for name in old if name in new and old[name] != new[name]]
-    return ", ".join(lines) or "the class or the order of its fields differs"
-
-
-def _field_types(schema: object) -> dict[str, str]:
-    fields = schema.get("fields", []) if isinstance(schema, dict) else []
-    return {field["name"]: str(field.get("class", field["type"])) for field in fields}

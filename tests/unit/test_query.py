@@ -80,7 +80,9 @@ def test_tables_have_the_documented_columns_and_types(registry: Registry, filled
         assert registry.sql(f"FROM {name}").columns == list(table.columns)
     for name, bulk in BULK.items():
         described = {row["column_name"]: row["column_type"] for row in registry.sql(f"DESCRIBE {name}")}
-        assert described == {**{column: kind for column, (kind, _) in bulk.columns.items()}, bulk.typed: "JSON"}, name
+        columns = {column: kind for column, (kind, _) in bulk.columns.items()}
+        beside = {column: kind.replace("(type ", '("type" ') for column, (kind, _) in bulk.beside.items()}
+        assert described == {**columns, bulk.typed: "JSON", **beside}, name
 
 
 def test_each_table_tells_what_there_is(registry: Registry) -> None:
@@ -322,6 +324,7 @@ def test_two_workflows_of_different_types_stand_in_one_table(registry: Registry)
         "inference_Sample_Idx",
         "inference_model",
         "boxes",
+        *BULK["inferences"].beside,
     ]
     row = typed[0]
     assert (row["status"], row["sample_idx"], row["model"]) == ("ok", 0, "m")

@@ -1,0 +1,56 @@
+"""Columns of older or narrower parts, brought to the type that a schema has now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["conform"]
+
+
+def conform(column: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """A column with the fields that it lacks as nulls, in the order of a type; the same column if there is none.
+
+    Args:
+        column: written under a schema that has grown since, or by another program.
+        wanted: the Arrow type of the schema now.
+    """
+    import pyarrow as pa
+
+    if column.type == wanted:
+        return column
+    if pa.types.is_struct(wanted):
+        return _conform_struct(column, wanted)
+    if pa.types.is_list(wanted) and not pa.types.is_fixed_size_list(column.type):
+        items = conform(column.flatten(), wanted.value_type)
+        return pa.ListArray.from_arrays(_offsets(column), items, mask=column.is_null() if column.null_count else None)
+    if pa.types.is_map(wanted):
+        items = conform(column.items, wanted.item_type)
+        return pa.MapArray.from_arrays(column.offsets, conform(column.keys, wanted.key_type), items)
+    if pa.types.is_dictionary(wanted):
+        plain = column.cast(wanted.value_type) if pa.types.is_dictionary(column.type) else column
+        return plain.dictionary_encode().cast(wanted)
+    return column.cast(wanted)
+
+
+def _conform_struct(column: pa.Array, wanted: pa.StructType) -> pa.Array:
+    import pyarrow as pa
+
+    names = {field.name for field in column.type} if pa.types.is_struct(column.type) else set()
+    children = [
+        conform(column.field(field.name), field.type) if field.name in names else pa.nulls(len(column), field.type)
+        for field in wanted
+    ]
+    return pa.StructArray.from_arrays(
+        children, fields=list(wanted), mask=column.is_null() if column.null_count else None
+    )
+
+
+def _offsets(column: pa.Array) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))

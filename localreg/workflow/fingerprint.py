@@ -1,0 +1,136 @@
+"""The fingerprint of the code that ran: what a later difference can be told by."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from localreg.canonical import JsonObject, sha256_hex
+
+__all__ = ["changes_since", "code_digest", "fingerprint"]
+
+WEIGHTS_BYTES = 2**30
+"""Files of weights up to this length are hashed."""
+
+
+def fingerprint(infer: Callable[..., Any] | None, metadata: Mapping[str, object]) -> JsonObject:
+    """What ran: Python, platform, packages, git commit, the code of `infer`, weights and seed.
+
+    Args:
+        infer: the model's function.
+        metadata: of the model version; its `weights` (a local file) and `seed` are looked at.
+
+    Returns:
+        A JSON object; what cannot be known is null.
+    """
+    told: JsonObject = {
+        "python": platform.python_version(),
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "packages": _packages(),
+        "git": _git(_folder(infer)),
+        "infer": code_digest(infer),
+        "weights": _weights(metadata.get("weights")),
+    }
+    if isinstance(seed := metadata.get("seed"), int | str):
+        told["seed"] = seed
+    return told
+
+
+def code_digest(infer: Callable[..., Any] | None) -> str | None:
+    """sha256 of the source of a function, or of the class of a callable object; None where there is none to read."""
+    if infer is None:
+        return None
+    target: Any = infer if inspect.isroutine(infer) else type(infer)
+    try:
+        return sha256_hex(inspect.getsource(inspect.unwrap(target)))
+    except (OSError, TypeError):
+        return None
+
+
+def _folder(infer: Callable[..., Any] | None) -> Path:
+    try:
+        return Path(inspect.getfile(inspect.unwrap(infer))).resolve().parent if infer is not None else Path.cwd()
+    except (OSError, TypeError):
+        return Path.cwd()
+
+
+def _git(folder: Path) -> JsonObject | None:
+    """The commit that is checked out where the code lies, and whether files differ from it."""
+    commit = _git_says(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = _git_says(folder, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _git_says(folder: Path, *arguments: str) -> str | None:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _packages() -> JsonObject:
+    """The installed packages that the program has loaded, with their versions."""
+    from importlib import metadata
+
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    versions: JsonObject = {}
+    for package in metadata.distributions():
+        name = package.name
+        if name and (name.replace("-", "_").lower() in loaded or _tops(package) & loaded):
+            versions[name] = package.version
+    return versions
+
+
+def _tops(package: Any) -> set[str]:
+    return set((package.read_text("top_level.txt") or "").split())
+
+
+def _weights(place: object) -> JsonObject | None:
+    """What a local file of weights holds, and when it was changed last."""
+    if not isinstance(place, str) or "://" in place:
+        return None
+    path = Path(place).expanduser()
+    try:
+        told = path.stat()
+        if not path.is_file() or told.st_size > WEIGHTS_BYTES:
+            return None
+        return {"sha256": sha256_hex(path.read_bytes()), "bytes": told.st_size, "modified_ns": told.st_mtime_ns}
+    except OSError:
+        return None
+
+
+def changes_since(was: JsonObject, infer: Callable[..., Any], metadata: Mapping[str, object]) -> list[str]:
+    """What of a model is not as an earlier fingerprint tells, in words; cheap if nothing changed."""
+    changed = []
+    if was.get("infer") is not None and code_digest(infer) not in (None, was["infer"]):
+        changed.append("the code of infer")
+    weights, place = was.get("weights"), metadata.get("weights")
+    if isinstance(weights, dict) and isinstance(place, str):
+        try:
+            told = Path(place).expanduser().stat()
+        except OSError:
+            return changed
+        if (told.st_size, told.st_mtime_ns) != (weights["bytes"], weights["modified_ns"]):
+            now = _weights(place)
+            if now is not None and now["sha256"] != weights["sha256"]:
+                changed.append("the file of weights")
+    return changed

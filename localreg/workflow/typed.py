@@ -1,0 +1,148 @@
+"""One of a workflow's three types as columns of a part, both ways.
+
+A part holds the typed values as one struct column, and beside it, where there are any, two columns of JSON text:
+`metadata` (the field of that name, if it is a dict) and `extra` (what objects say beyond their declared fields).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from localreg.canonical import canonical, checked_object, parse
+from localreg.errors import InvalidInputError
+from localreg.names import shown_value
+from localreg.tables import (
+    JSON_FIELD,
+    Node,
+    StructCodec,
+    extras_of,
+    is_json_object,
+    objects_of,
+    put_extras,
+    struct_column,
+)
+from localreg.tables import schema_of as schema_of_class
+from localreg.tables.hints import hints_of
+from localreg.tables.plain_codecs import article
+from localreg.workflow.labels import refuse_bad_labels
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["EXTRA", "TypedColumn", "has_metadata", "schema_of"]
+
+EXTRA = "extra"
+
+
+def has_metadata(cls: type) -> bool:
+    """Whether a class has a field `metadata` that is kept as a JSON object."""
+    fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
+    return JSON_FIELD in fields and is_json_object(hints_of(cls)[JSON_FIELD])
+
+
+def schema_of(cls: type) -> Node:
+    """The schema of a class's struct column.
+
+    Raises:
+        InvalidInputError: see `localreg.tables.schema_of`.
+    """
+    return schema_of_class(cls, without=(JSON_FIELD,) if has_metadata(cls) else ())
+
+
+class TypedColumn:
+    """Objects of a class as the columns that a recorded schema asks for.
+
+    Args:
+        name: of the struct column.
+        cls: the class.
+        node: the recorded schema, which may be wider than the class.
+    """
+
+    def __init__(self, name: str, cls: type, node: Node) -> None:
+        self.name = name
+        self.cls = cls
+        self.node = node
+
+    @cached_property
+    def codec(self) -> StructCodec:
+        """What turns objects into the struct column, and back."""
+        return StructCodec(self.node, self.cls)
+
+    @cached_property
+    def has_metadata(self) -> bool:
+        """Whether the class has a field that is kept as JSON."""
+        return has_metadata(self.cls)
+
+    def table(self, values: Sequence[object], named: Callable[[int], str]) -> pa.Table:
+        """Objects as columns: the struct column, and `metadata` and `extra` where an object has something there.
+
+        Args:
+            values: the objects; None where there is none.
+            named: says for a message which the n-th is.
+
+        Raises:
+            InvalidInputError: one of them cannot be stored as it is; it is named, with the field.
+        """
+        import pyarrow as pa
+
+        column = struct_column(values, self.codec, what=self.cls.__name__, named=named)
+        refuse_bad_labels(column, self.cls, named=named)
+        columns = {self.name: column}
+        if self.has_metadata:
+            texts = [self._metadata(value, number, named) for number, value in enumerate(values)]
+            if any(texts):
+                columns[JSON_FIELD] = pa.array(texts, pa.string())
+        if self.codec.can_have_extras and self.codec.has_extras(values):
+            extras = [self._extras(value, number, named) for number, value in enumerate(values)]
+            if any(extras):
+                columns[EXTRA] = pa.array(extras, pa.string())
+        return pa.table(columns)
+
+    def _metadata(self, value: object, number: int, named: Callable[[int], str]) -> str | None:
+        given = getattr(value, JSON_FIELD, None)
+        if given is None or given == self._nothing():
+            return None
+        return canonical(checked_object(given, what=f"metadata of {named(number)}"))
+
+    def _nothing(self) -> object:
+        """What a row without metadata has: the field's default, else an empty object."""
+        field = next(field for field in dataclasses.fields(self.cls) if field.name == JSON_FIELD)
+        if field.default_factory is not dataclasses.MISSING:
+            return field.default_factory()
+        return {} if field.default is dataclasses.MISSING else field.default
+
+    def _extras(self, value: object, number: int, named: Callable[[int], str]) -> str | None:
+        extras = extras_of(value, self.node)
+        if extras is None:
+            return None
+        extras.pop(JSON_FIELD, None) if self.has_metadata else None
+        return canonical(checked_object(extras, what=f"extra fields of {named(number)}")) if extras else None
+
+    def objects(self, rows: pa.Table) -> list[Any]:
+        """The objects of rows, None where the struct column is null."""
+        beside: dict[str, Sequence[object]] = {}
+        if self.has_metadata:
+            texts = rows[JSON_FIELD].to_pylist() if JSON_FIELD in rows.column_names else [None] * rows.num_rows
+            beside[JSON_FIELD] = [self._nothing() if text is None else parse(text) for text in texts]
+        made = objects_of(rows[self.name], self.codec, **beside)
+        if EXTRA in rows.column_names:
+            for value, text in zip(made, rows[EXTRA].to_pylist(), strict=True):
+                if text is not None:
+                    put_extras(value, parse(text))
+        return made
+
+    def of(self, value: object, what: str) -> object:
+        """An object, checked to be of the class, or of a class of that name, as a cell that ran again leaves it.
+
+        Raises:
+            InvalidInputError: it is something else.
+        """
+        if isinstance(value, self.cls) or any(base.__name__ == self.cls.__name__ for base in type(value).__mro__):
+            return value
+        raise InvalidInputError(
+            f"{what} holds {shown_value(value)} where {article(self.cls.__name__)} is wanted, as the "
+            "workflow was defined"
+        )

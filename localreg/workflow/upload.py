@@ -1,0 +1,158 @@
+"""Inferences on their way from a test run into the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from localreg.canonical import JsonObject
+from localreg.errors import ConflictError, LocalregError, NonDeterministicError
+from localreg.log import State
+from localreg.records.files import FilePointer
+from localreg.session import Changes, Session
+from localreg.workflow.inferences import ERROR, MISSING, SKIPPED, STATUSES, Inferences, write_inferences
+from localreg.workflow.samples import sample_count
+from localreg.workflow.typed import TypedColumn
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+__all__ = ["Upload", "deduplicated"]
+
+
+class Upload:
+    """An operation that puts rows of inferences into the log; may be run again on a newer state.
+
+    Rows of samples that another writer has stored meanwhile are left out if they are equal.
+
+    Args:
+        session: the namespace.
+        model: name of the model, for messages.
+        run_id: the test run that owns them, made before or by `ensure`.
+        column: their type.
+        rows: as `inference_rows` makes them, each sample once.
+        places: the `sample_idx` of each row in a state, where they have no final ones yet; None = as in `rows`.
+        replaces: whether they take the place of what is stored, whatever it is.
+        ensure: makes what the rows belong to; ids of workflow, model version and test run.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        model: str,
+        column: TypedColumn,
+        rows: pa.Table,
+        *,
+        replaces: bool,
+        ensure: Callable[[Changes], tuple[str, str, str]],
+        places: Callable[[State], npt.NDArray[np.int64]] | None = None,
+    ) -> None:
+        self._session = session
+        self._model = model
+        self._column = column
+        self._rows = rows
+        self._replaces = replaces
+        self._ensure = ensure
+        self._places = places
+        self._staged: tuple[pa.Table, str, list[FilePointer]] | None = None
+
+    def __call__(self, changes: Changes) -> None:
+        """Put the rows into the draft."""
+        workflow_id, version_id, run_id = self._ensure(changes)
+        count = sample_count(changes.draft, workflow_id)
+        kept = self._rows_in(changes.draft)
+        stored = Inferences(self._session, changes.draft, version_id, count)
+        if not self._replaces:
+            kept = self._new(kept, stored)
+        if not kept.num_rows:
+            return
+        replaces = bool((stored.status[kept["sample_idx"].to_numpy()] != MISSING).any())
+        place: JsonObject = {"first": count, "staged_first": count, "replaces": replaces}
+        files = tuple(
+            replace(pointer, owner=run_id, details={**pointer.details, **place})
+            for pointer in self._parts(workflow_id, run_id, kept)
+        )
+        run = changes.draft.get("test_run", run_id)
+        assert run is not None, "it was ensured"
+        changes.note(run, action="upload", files=files)
+
+    def _rows_in(self, state: State) -> pa.Table:
+        import pyarrow as pa
+
+        if self._places is None:
+            return self._rows
+        return deduplicated(self._rows.set_column(0, "sample_idx", pa.array(self._places(state), pa.int64())))
+
+    def _new(self, rows: pa.Table, stored: Inferences) -> pa.Table:
+        """The rows of samples that nothing is stored of yet, or only an exception.
+
+        Raises:
+            NonDeterministicError: something else is stored of a sample.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        indices = rows["sample_idx"].to_numpy()
+        status = stored.status[indices]
+        is_new = (status == MISSING) | (status == ERROR)
+        if is_new.all():
+            return rows
+        old = np.flatnonzero(~is_new & ~_failed(rows))
+        if len(old):
+            self._refuse_other_answers(stored, indices[old], rows.take(pa.array(old)), status[old])
+        return rows.take(pa.array(np.flatnonzero(is_new)))
+
+    def _refuse_other_answers(
+        self, stored: Inferences, indices: npt.NDArray[np.int64], mine: pa.Table, status: npt.NDArray[np.int8]
+    ) -> None:
+        """The same inferences as are stored are fine, others are not."""
+        ours = self._column.objects(mine)
+        theirs = self._column.objects(stored.rows(self._column, indices))
+        for number, (own, other) in enumerate(zip(ours, theirs, strict=True)):
+            other = None if status[number] == SKIPPED else other
+            # Compared as text, where NaN is like NaN.
+            if own != other and repr(own) != repr(other):
+                raise NonDeterministicError(
+                    f"model {self._model!r} gave {own!r} for the sample with sample_idx {int(indices[number])}, and "
+                    f"{other!r} is stored for the same version; make a new version for a changed model, or pass "
+                    "reset=True"
+                )
+
+    def _parts(self, workflow_id: str, run_id: str, rows: pa.Table) -> Sequence[FilePointer]:
+        if self._staged is None or self._staged[1] != run_id or not self._staged[0].equals(rows):
+            if self._staged is not None:
+                for pointer in self._staged[2]:
+                    with suppress(LocalregError):  # an invisible orphan: garbage collection finds it
+                        self._session.store.delete(pointer.path)
+            tables = [rows.slice(begin, 1_000_000) for begin in range(0, rows.num_rows, 1_000_000)]
+            self._staged = rows, run_id, write_inferences(self._session, workflow_id, run_id, tables)
+        return self._staged[2]
+
+
+def deduplicated(rows: pa.Table) -> pa.Table:
+    """Rows with each sample once, sorted by sample: the last row, but an inference rather than an exception."""
+    import numpy as np
+    import pyarrow as pa
+
+    indices = rows["sample_idx"].to_numpy()
+    if (np.diff(indices) > 0).all():
+        return rows
+    order = np.lexsort((np.arange(len(indices)), ~_failed(rows), indices))
+    last = np.append(indices[order][1:] != indices[order][:-1], True)
+    return rows.take(pa.array(order[last]))
+
+
+def _failed(rows: pa.Table) -> npt.NDArray[np.bool_]:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.equal(rows["status"], STATUSES[ERROR]))
+
+
+def refuse_deleted(name: str) -> ConflictError:
+    """The error to raise for what was deleted while a test run was under way."""
+    return ConflictError(f"{name} was deleted during the test run; make it again, and run it again")
