@@ -131,7 +131,7 @@ def iou_matrix(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     x1, y1, x2, y2 = first.T[:, :, np.newaxis]
     u1, v1, u2, v2 = second.T
-    shared = np.minimum(x2, u2)
+    shared: np.ndarray = np.minimum(x2, u2)
     shared -= np.maximum(x1, u1)
     height = np.minimum(y2, v2)
     height -= np.maximum(y1, v1)
