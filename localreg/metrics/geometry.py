@@ -255,10 +255,8 @@ def _read_point(point: Sequence[float], name: str) -> tuple[float, float]:
 
 def _iou_of_boxes(a: Box, b: Box) -> float:
     """The same sums as in `iou_matrix`, without its fixed cost."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
+    width = max(min(a[2], b[2]) - max(a[0], b[0]), 0.0)
+    height = max(min(a[3], b[3]) - max(a[1], b[1]), 0.0)
     shared = width * height
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
     return shared / union if shared > 0 else 0.0  # tiny sides may have no area that a float can hold
