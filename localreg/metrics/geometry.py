@@ -9,12 +9,13 @@ matter, and who has all three is a box. Coordinates are continuous: a box from 0
 - A polygon is closed by itself. One that crosses or touches itself counts by the even-odd rule: what its outline goes
   round twice is outside. Parts without area are dropped.
 - Refused with InvalidInputError: boxes whose corners are the wrong way round, polygons of fewer than three points,
-  coordinates that are no numbers, NaN, infinite, or beyond 1e150 (whose areas would overflow).
+  coordinates that are no numbers, NaN, infinite, or beyond 1e75 (products of four of them must not overflow).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BoxLike", "Geometry", "PolygonLike", "Shapes", "iou", "iou_matrix", "overlaps_of", "read_shapes"]
 
-LARGEST = 1e150
-"""The largest coordinate: its square is still a finite area."""
+LARGEST = 1e75
+"""The largest coordinate: products of four, as in the crossing of two lines, are still finite."""
 
 
 class BoxLike(Protocol):
@@ -266,13 +267,10 @@ def _iou_of_polygons(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Of the n-th and the n-th: float64 (n,)."""
     import numpy as np
 
-    shapely = _shapely()
-    area, other_area = shapely.area(first), shapely.area(second)
-    try:
+    with _geos() as shapely:
+        area, other_area = shapely.area(first), shapely.area(second)
         shared = shapely.area(shapely.intersection(first, second))
-    except shapely.errors.ShapelyError as error:
-        raise InvalidInputError(f"two polygons cannot be intersected: {error}") from error
-    shared = np.where(shapely.equals_exact(first, second), area, shared)  # else an ulp off 1
+        shared = np.where(shapely.equals_exact(first, second), area, shared)  # else an ulp off 1
     overlaps = np.zeros(len(shared))
     np.divide(shared, area + other_area - shared, out=overlaps, where=shared > 0)
     return np.minimum(overlaps, 1.0, out=overlaps)
@@ -282,13 +280,13 @@ def _polygons(rings: dict[int, np.ndarray], count: int) -> np.ndarray:
     """A column (count,) of objects: a valid polygon in each row that has a ring."""
     import numpy as np
 
-    shapely = _shapely()
     lengths = [len(ring) for ring in rings.values()]
-    outlines = shapely.linearrings(np.concatenate([*rings.values()]), indices=np.repeat(range(len(rings)), lengths))
-    polygons = shapely.polygons(outlines)
-    for row in np.flatnonzero(~shapely.is_valid(polygons)):
-        parts = shapely.get_parts(shapely.make_valid(polygons[row]))
-        polygons[row] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])  # lines and points have no area
+    with _geos() as shapely:
+        outlines = shapely.linearrings(np.concatenate([*rings.values()]), indices=np.repeat(range(len(rings)), lengths))
+        polygons = shapely.polygons(outlines)
+        for row in np.flatnonzero(~shapely.is_valid(polygons)):
+            parts = shapely.get_parts(shapely.make_valid(polygons[row]))
+            polygons[row] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])  # lines have no area
     placed = np.full(count, None)
     placed[list(rings)] = polygons
     return placed
@@ -298,16 +296,24 @@ def _outlines(shapes: Shapes) -> np.ndarray:
     """All as polygons, the boxes, too: (n,) of objects."""
     import numpy as np
 
-    boxes: np.ndarray = _shapely().box(*shapes.boxes.T)
+    with _geos() as shapely:
+        boxes: np.ndarray = shapely.box(*shapes.boxes.T)
     return boxes if shapes.polygons is None else np.where(shapes.is_polygon(), shapes.polygons, boxes)
 
 
-def _shapely() -> ModuleType:
+@contextmanager
+def _geos() -> Iterator[ModuleType]:
+    """The module `shapely`, while its errors are ours."""
+    import numpy as np
+
     try:
         import shapely
     except ImportError as error:
         raise InvalidInputError(
             "polygons need shapely, which is not installed: pip install 'localreg-registry[masks]'"
         ) from error
-    module: ModuleType = shapely
-    return module
+    try:
+        with np.errstate(all="ignore"):  # GEOS leaves floating-point flags set, of which numpy would warn
+            yield shapely
+    except shapely.errors.ShapelyError as error:
+        raise InvalidInputError(f"polygons cannot be intersected: {error}; are their coordinates right?") from error
