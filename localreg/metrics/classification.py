@@ -9,10 +9,10 @@ from localreg.errors import InvalidInputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["accuracy"]
+__all__ = ["accuracy_score"]
 
 
-def accuracy(truth: ArrayLike, predicted: ArrayLike) -> float | None:
+def accuracy_score(truth: ArrayLike, predicted: ArrayLike) -> float | None:
     """Share of samples whose predicted class is the true one.
 
     Args:

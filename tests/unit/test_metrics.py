@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from localreg import InvalidInputError
-from localreg.metrics import accuracy, mcnemar_exact
+from localreg.metrics import accuracy_score, mcnemar_exact
 
 counts = st.integers(0, 500_000)
 
@@ -57,16 +57,16 @@ def test_mcnemar_refuses_what_is_no_count(fixed: Any, broken: Any) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), max_size=30))
-def test_accuracy_is_that_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+def test_accuracy_score_is_that_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     truth, predicted = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     if not pairs:
-        assert accuracy(truth, predicted) is None
+        assert accuracy_score(truth, predicted) is None
         return
-    assert accuracy(truth, predicted) == pytest.approx(metrics.accuracy_score(truth, predicted), abs=1e-15)
+    assert accuracy_score(truth, predicted) == pytest.approx(metrics.accuracy_score(truth, predicted), abs=1e-15)
 
 
 @pytest.mark.parametrize(("truth", "predicted"), [([1, 2], [1]), ([[1]], [[1]]), (1, 1)])
-def test_accuracy_refuses_columns_that_do_not_pair(truth: Any, predicted: Any) -> None:
+def test_accuracy_score_refuses_columns_that_do_not_pair(truth: Any, predicted: Any) -> None:
     with pytest.raises(InvalidInputError, match="shape"):
-        accuracy(truth, predicted)
+        accuracy_score(truth, predicted)
