@@ -22,11 +22,12 @@ from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import Change, Entry, Head, Provenance, entry_path, genesis, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
+from localreg.log.folding import fold
 from localreg.log.history import History, Segment
 from localreg.log.layer import layer_commit
 from localreg.log.parquet import decode, last_digest
 from localreg.log.publish import publish
-from localreg.log.state import State, fold
+from localreg.log.state import State
 from localreg.storage import Store
 
 __all__ = ["SNAPSHOT_EVERY", "Log", "PastEvents"]
