@@ -2,7 +2,8 @@
 
 from localreg.log.entry import Change, Entry, Event, Head, Provenance
 from localreg.log.folding import Draft, fold
-from localreg.log.log import Log, PastEvents
+from localreg.log.log import Log
+from localreg.log.reader import PastEvents
 from localreg.log.row import Row
 from localreg.log.state import State
 

@@ -21,6 +21,7 @@ from localreg.log.entry import Entry, Head, entry_path, read
 from localreg.log.folding import Draft
 from localreg.log.layer import layer_commit
 from localreg.log.log import Log
+from localreg.log.loss import refuse_rolled_back
 from localreg.log.parquet import decode
 from localreg.log.redaction import REDACT, declared
 from localreg.log.state import State
@@ -302,7 +303,7 @@ def _check_standing(log: Log, report: VerifyReport, shown: State) -> None:
     if any(problem.path == path for problem in report.problems):
         return
     try:
-        log.refuse_rolled_back(shown)
+        refuse_rolled_back(log, shown)
     except LocalregError as error:
         report.problems.append(Problem(path, error.code, str(error)))
 
