@@ -1,7 +1,7 @@
 """The walk over a parsed expression: every node is checked, every path gets its type.
 
-What is not known to be harmless is refused: node classes, operators and functions go by what may be, not by what may
-not.
+What is not known to be harmless is refused: node classes and operators go by what may be. A function must be one that
+DuckDB computes from one row, and none of those that do more than compute (`allowed.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from localreg.query.guard import reaches_out
+from localreg.query.allowed import HIDDEN_AGGREGATES, OPERATORS, reaches_out
 from localreg.query.json_paths import Path, read, reads_whole_number
 from localreg.query.kinds import (
     BOOLEAN,
@@ -62,36 +62,9 @@ _REFUSED_CLASSES = {
     "DEFAULT": "DEFAULT is no value here",
 }
 _ARROW = "`->` is read as a function here; write a path with dots, such as metadata.key"
-_OPERATORS = frozenset(
-    {
-        "OPERATOR_NOT",
-        "OPERATOR_IS_NULL",
-        "OPERATOR_IS_NOT_NULL",
-        "OPERATOR_COALESCE",
-        "OPERATOR_TRY",
-        "COMPARE_IN",
-        "COMPARE_NOT_IN",
-        "ARRAY_EXTRACT",
-        "ARRAY_SLICE",
-        "STRUCT_EXTRACT",
-    }
-)
 _CONTAINS = frozenset({"contains", "list_contains", "list_has", "array_contains", "array_has"})
 _ALIKE = frozenset({"greatest", "least", "nullif", "list_value"})
 """Functions whose arguments are of one type."""
-
-_HIDDEN_AGGREGATES = frozenset(
-    {
-        "json_group_array",
-        "json_group_object",
-        "json_group_structure",
-        "wavg",
-        "weighted_avg",
-        "geomean",
-        "geometric_mean",
-    }
-)
-"""Macros over aggregates, which DuckDB lists as macros."""
 
 _EQUALITIES = frozenset({"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM"})
 
@@ -278,7 +251,7 @@ class Rewriter:
 
     def _operator(self, node: Node, want: Kind | None) -> Node:
         kind, children = node["type"], node["children"]
-        if kind not in _OPERATORS:
+        if kind not in OPERATORS:
             raise self._source.error(f"{_words(kind)} has no place in it")
         if kind in ("COMPARE_IN", "COMPARE_NOT_IN"):
             return self._compare(children, False, lambda operands: {**node, "children": operands})
@@ -363,7 +336,7 @@ class Rewriter:
         if info is None:
             near = difflib.get_close_matches(name, functions(), n=1)
             raise self._source.error(f"no function '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-        if "aggregate" in info.kinds or name in _HIDDEN_AGGREGATES:
+        if "aggregate" in info.kinds or name in HIDDEN_AGGREGATES:
             raise self._source.error(f"{name}() is over many rows, which only `registry.sql` takes")
         if not info.kinds & {"scalar", "macro"}:
             raise self._source.error(f"{name}() gives rows, not a value; `registry.sql` takes it")
