@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from localreg.errors import IntegrityError, InvalidInputError, LocalregError, StorageError
 from localreg.names import did_you_mean
 from localreg.query.quoting import literal
-from localreg.query.scope import quote
 from localreg.query.syntax import clean_message
+from localreg.query.user_text import quote
 
 __all__ = ["damaged_file", "explain_error", "is_of_storage", "translate_error"]
 
