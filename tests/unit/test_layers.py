@@ -166,7 +166,8 @@ def test_the_table_of_layers_names_what_there_is() -> None:
 
 def untrue(page: str, package: Path) -> list[str]:
     """Files, and methods of classes, that a page speaks of and that are not there."""
-    files = [f"/{path.relative_to(package.parent).as_posix()}" for path in package.parent.rglob("*.py")]
+    folders = (package, package.parent / "tests")
+    files = [f"/{path.relative_to(package.parent).as_posix()}" for each in folders for path in each.rglob("*.py")]
     named = set(re.findall(r"`([a-z_/]+\.py)`", page))
     gone = sorted(name for name in named if not any(file.endswith(f"/{name}") for file in files))
     trees = (ast.parse(path.read_bytes()) for path in package.rglob("*.py"))
