@@ -7,7 +7,12 @@ new.
 
 from __future__ import annotations
 
-__all__ = ["HIDDEN_AGGREGATES", "OPERATORS", "TABLE_FUNCTIONS", "reaches_out"]
+import difflib
+
+from localreg.query.syntax import FunctionInfo, functions
+from localreg.query.user_text import UserText
+
+__all__ = ["OPERATORS", "TABLE_FUNCTIONS", "allowed_function", "reaches_out"]
 
 OPERATORS = frozenset(
     {
@@ -25,7 +30,7 @@ OPERATORS = frozenset(
 )
 """DuckDB's names of those that an expression may hold."""
 
-HIDDEN_AGGREGATES = frozenset(
+_HIDDEN_AGGREGATES = frozenset(
     {
         "json_group_array",
         "json_group_object",
@@ -101,3 +106,22 @@ _SIDE_EFFECTS = frozenset(
 def reaches_out(function: str) -> bool:
     """Whether a scalar function of that lower-case name does more than compute from its arguments."""
     return function in _SIDE_EFFECTS or function.startswith(("pg_", "has_", "inet_"))
+
+
+def allowed_function(name: str, written: UserText) -> FunctionInfo:
+    """What DuckDB knows of a function, if it computes one value from one row and does nothing else.
+
+    Raises:
+        InvalidInputError: there is no such function, or an expression may not call it.
+    """
+    info = functions().get(name)
+    if info is None:
+        near = difflib.get_close_matches(name, functions(), n=1)
+        raise written.error(f"no function '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+    if "aggregate" in info.kinds or name in _HIDDEN_AGGREGATES:
+        raise written.error(f"{name}() is over many rows, which only `registry.sql` takes")
+    if not info.kinds & {"scalar", "macro"}:
+        raise written.error(f"{name}() gives rows, not a value; `registry.sql` takes it")
+    if reaches_out(name):
+        raise written.error(f"{name}() is about the database rather than the row, and is not taken")
+    return info

@@ -6,11 +6,10 @@ DuckDB computes from one row, and none of those that do more than compute (`allo
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from localreg.query.allowed import HIDDEN_AGGREGATES, OPERATORS, reaches_out
+from localreg.query.allowed import OPERATORS, allowed_function
 from localreg.query.json_paths import Path, read, reads_whole_number
 from localreg.query.kinds import (
     BOOLEAN,
@@ -37,7 +36,6 @@ from localreg.query.syntax import (
     call,
     cast,
     column_ref,
-    functions,
     operator,
     text_constant,
     walk,
@@ -313,7 +311,7 @@ class Rewriter:
             return {**node, "children": self._all(arguments, arithmetic_operand(kinds) if meets_double else None)}
         if name in TEXT_OPERATORS:
             return {**node, "children": self._all(arguments, TEXT)}
-        info = self._checked(name)
+        info = allowed_function(name, self._written)
         if name in _ALIKE:
             element = want.element if want is not None and name == "list_value" else want
             return {**node, "children": self._all(arguments, self._agreed(kinds, element))}
@@ -332,20 +330,6 @@ class Rewriter:
                 self._rewrite(argument, parameter_kind(name, info, position, kinds) if holds_path else None)
             )
         return rewritten
-
-    def _checked(self, name: str) -> FunctionInfo:
-        """What DuckDB knows of the function, if it computes one value from one row and does nothing else."""
-        info = functions().get(name)
-        if info is None:
-            near = difflib.get_close_matches(name, functions(), n=1)
-            raise self._written.error(f"no function '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-        if "aggregate" in info.kinds or name in HIDDEN_AGGREGATES:
-            raise self._written.error(f"{name}() is over many rows, which only `registry.sql` takes")
-        if not info.kinds & {"scalar", "macro"}:
-            raise self._written.error(f"{name}() gives rows, not a value; `registry.sql` takes it")
-        if reaches_out(name):
-            raise self._written.error(f"{name}() is about the database rather than the row, and is not taken")
-        return info
 
     def _contains(self, node: Node, kinds: list[Kind]) -> Node:
         """`x IN list` and `contains(text, part)`: with a path on the left, the JSON decides which of the two."""
