@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from localreg.version import __version__
 
 if TYPE_CHECKING:
+    from localreg.api import open_registry as open
+    from localreg.api import use
     from localreg.audit import AuditEvent, Diff, Position, RecordDiff
     from localreg.compare import Comparison
     from localreg.errors import (
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
         WorkflowMismatchError,
     )
     from localreg.models import Differences, Model, ModelVersion
-    from localreg.opening import open_registry as open
-    from localreg.opening import use
     from localreg.query import Result
     from localreg.records.differences import Difference
     from localreg.registry import Registry
@@ -78,8 +78,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "open": "localreg.opening:open_registry",
-    "use": "localreg.opening:use",
+    "open": "localreg.api:open_registry",
+    "use": "localreg.api:use",
     "Registry": "localreg.registry:Registry",
     "Model": "localreg.models:Model",
     "ModelVersion": "localreg.models:ModelVersion",

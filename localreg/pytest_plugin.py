@@ -22,7 +22,7 @@ __all__ = ["localreg_registry"]
 @pytest.fixture
 def localreg_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """An empty registry in the test's own folder; class-style workflows and `localreg.open()` use it, too."""
-    from localreg.opening import open_registry, use
+    from localreg.api import open_registry, use
 
     folder = tmp_path / "localreg_registry"
     monkeypatch.setenv("LOCALREG_URI", str(folder))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import Change, Event, Row, State
-from localreg.log.state import CONDEMNED, restoring
+from localreg.log.folding import restoring
+from localreg.log.state import CONDEMNED
 from localreg.models import refuse_shadowing
 from localreg.models.words import noun
 from localreg.records.base import is_known

@@ -42,7 +42,7 @@ JITTER = 0.5
 """Least part of an interval that is waited."""
 
 
-class _Start(NamedTuple):
+class _Beginning(NamedTuple):
     """Where to begin: behind the first `passed` events of the entry that follows `head`."""
 
     head: Head
@@ -74,9 +74,9 @@ def watch(
         )
     pace = REMOTE if session.store.remote else LOCAL
     newest = session.committed().head
-    start = _start(session, since, newest)
+    beginning = _begin_at(session, since, newest)
     entries = partial(session.log.onward, known=newest.commit)
-    return _follow(session, entries, start, _checked_kinds(session, kinds), _Quiet(pace, timeout, sleep, clock))
+    return _follow(session, entries, beginning, _checked_kinds(session, kinds), _Quiet(pace, timeout, sleep, clock))
 
 
 class _Quiet:
@@ -140,11 +140,11 @@ class _Names:
 def _follow(
     session: Session,
     entries_after: Callable[[Head], Iterator[Entry]],
-    start: _Start,
+    beginning: _Beginning,
     kinds: frozenset[str] | None,
     quiet: _Quiet,
 ) -> Generator[AuditEvent, None, None]:
-    head, passed = start
+    head, passed = beginning
     names = _Names(session)
     quiet.begin()
     while True:
@@ -166,9 +166,9 @@ def _follow(
             return
 
 
-def _start(session: Session, since: int | tuple[int, int] | None, newest: Head) -> _Start:
+def _begin_at(session: Session, since: int | tuple[int, int] | None, newest: Head) -> _Beginning:
     if since is None:
-        return _Start(newest, 0)
+        return _Beginning(newest, 0)
     commit, event = _checked_since(since)
     if commit > newest.commit:
         # To wait for that number would be to pass over all that take the numbers before it.
@@ -178,8 +178,8 @@ def _start(session: Session, since: int | tuple[int, int] | None, newest: Head) 
             code="no_such_commit",
         )
     if event is None:
-        return _Start(session.log.head_at(commit), 0)
-    return _Start(session.log.head_at(commit - 1), event)
+        return _Beginning(session.log.head_at(commit), 0)
+    return _Beginning(session.log.head_at(commit - 1), event)
 
 
 def _checked_since(since: object) -> tuple[int, int | None]:

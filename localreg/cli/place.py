@@ -98,7 +98,7 @@ class Place:
 
     def open(self, *, read_only: bool, **options: Any) -> "Registry":
         """`localreg.open`."""
-        from localreg.opening import open_registry
+        from localreg.api import open_registry
 
         return open_registry(
             self.registry,

@@ -30,7 +30,7 @@ from localreg.log.caches import damaged_layer
 from localreg.log.entry import Head
 from localreg.log.layer_index import LayerIndex, id_key
 from localreg.log.layer_rows import COLUMNS, OUTLINE, all_rows, plain, rows, schema
-from localreg.log.state import Row
+from localreg.log.row import Row
 
 if TYPE_CHECKING:
     from pathlib import Path

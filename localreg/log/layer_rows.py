@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from localreg.arrow import array
 from localreg.canonical import JsonObject, canonical, parse
-from localreg.log.state import Row
+from localreg.log.row import Row
 
 if TYPE_CHECKING:
     import pyarrow as pa

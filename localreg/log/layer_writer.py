@@ -17,7 +17,7 @@ from localreg.canonical import JsonObject, JsonValue, canonical
 from localreg.log.layer import LAYOUT, Group, Layer
 from localreg.log.layer_index import Matches, id_key, index_bytes, name_key
 from localreg.log.layer_rows import COLUMNS, JSON_COLUMNS, as_json, rows_table
-from localreg.log.state import Row
+from localreg.log.row import Row
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,8 @@ from localreg.canonical import canonical, parse
 from localreg.errors import LocalregError
 from localreg.log.caches import DamagedLayerError, given_up, unless_unreadable
 from localreg.log.layer import REMOVED, Layer, Removed, footer_digest, layer_commit
-from localreg.log.state import Row, State
+from localreg.log.row import Row
+from localreg.log.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,13 +15,16 @@ from pathlib import Path
 from localreg.canonical import parse
 from localreg.errors import LocalregError, NotFoundError, StorageError
 from localreg.log import snapshot
+from localreg.log.base import Base
 from localreg.log.caches import DamagedLayerError
 from localreg.log.entry import Entry, Head, entry_path, read
+from localreg.log.folding import Draft
 from localreg.log.layer import layer_commit
 from localreg.log.log import Log
+from localreg.log.loss import refuse_rolled_back
 from localreg.log.parquet import decode
 from localreg.log.redaction import REDACT, declared
-from localreg.log.state import Base, Draft, State
+from localreg.log.state import State
 from localreg.log.strays import told_stray
 from localreg.records.files import FilePointer
 
@@ -300,7 +303,7 @@ def _check_standing(log: Log, report: VerifyReport, shown: State) -> None:
     if any(problem.path == path for problem in report.problems):
         return
     try:
-        log.refuse_rolled_back(shown)
+        refuse_rolled_back(log, shown)
     except LocalregError as error:
         report.problems.append(Problem(path, error.code, str(error)))
 

@@ -17,7 +17,8 @@ from localreg.log import State
 from localreg.names import check_whole
 from localreg.query.database import FILE_GONE, Database, Databases, file_gone, load
 from localreg.query.facets import facets_sql
-from localreg.query.guard import check_select, locked_connection, referenced_tables, translate_error
+from localreg.query.failures import translate_error
+from localreg.query.guard import check_select, locked_connection, referenced_tables
 from localreg.query.result import JSON_FIELD, Result
 from localreg.query.rows import Rows
 from localreg.query.source import Source, schema_names

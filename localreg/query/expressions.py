@@ -33,8 +33,8 @@ from typing import TypeVar
 from localreg.errors import InvalidInputError
 from localreg.query.kinds import Family
 from localreg.query.rewriting import TOO_DEEP, Rewriter
-from localreg.query.scope import HasKey, Source, no_key
 from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression
+from localreg.query.user_text import HasKey, UserText, no_key
 
 __all__ = ["Facet", "rewrite_facet", "rewrite_order_by", "rewrite_where"]
 
@@ -61,8 +61,8 @@ def rewrite_where(text: str, columns: Mapping[str, str], *, table: str, has_key:
     Raises:
         InvalidInputError: it does not parse, is more than one expression, or uses what a `where` may not.
     """
-    source = Source("where", text, columns, table, has_key)
-    return _guarded(source, lambda: unparse_expression(Rewriter(source).condition(_parse_condition(source))))
+    written = UserText("where", text, columns, table, has_key)
+    return _guarded(written, lambda: unparse_expression(Rewriter(written).condition(_parse_condition(written))))
 
 
 def rewrite_order_by(
@@ -85,7 +85,7 @@ def rewrite_order_by(
     texts = [text] if isinstance(text, str) or not isinstance(text, Sequence) else list(text)
     if not texts:
         raise InvalidInputError("order_by is empty: name a column, such as 'created_at DESC', or leave it out")
-    return ", ".join(_order_keys(Source("order_by", each, columns, table, has_key)) for each in texts)
+    return ", ".join(_order_keys(UserText("order_by", each, columns, table, has_key)) for each in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,54 +109,54 @@ def rewrite_facet(text: str, columns: Mapping[str, str], *, table: str, has_key:
     Raises:
         InvalidInputError: as in `rewrite_where`; also for several expressions, and for a direction (`DESC`).
     """
-    source = Source("by", text, columns, table, has_key)
+    written = UserText("by", text, columns, table, has_key)
 
     def build() -> Facet:
-        keys = _parse_order(source)
+        keys = _parse_order(written)
         if len(keys) != 1 or {keys[0]["type"], keys[0]["null_order"]} != {"ORDER_DEFAULT"}:
-            raise source.error(f"it is more than one expression; {_ONE['by']}")
-        expression, kind = Rewriter(source).facet(keys[0]["expression"])
+            raise written.error(f"it is more than one expression; {_ONE['by']}")
+        expression, kind = Rewriter(written).facet(keys[0]["expression"])
         return Facet(unparse_expression(expression), kind.family is Family.JSON, kind.family is Family.LIST)
 
-    return _guarded(source, build)
+    return _guarded(written, build)
 
 
-def _guarded(source: Source, build: Callable[[], BuiltT]) -> BuiltT:
+def _guarded(written: UserText, build: Callable[[], BuiltT]) -> BuiltT:
     """`build()`, with the faults of the parser and of our own recursion told as the user's."""
     try:
-        check_text(source.text)
+        check_text(written.text)
         return build()
     except SyntaxFault as fault:
-        raise source.error(_explain(source, fault)) from None
+        raise written.error(_explain(written, fault)) from None
     except RecursionError:
-        raise source.error(TOO_DEEP) from None
+        raise written.error(TOO_DEEP) from None
 
 
-def _explain(source: Source, fault: SyntaxFault) -> str:
+def _explain(written: UserText, fault: SyntaxFault) -> str:
     if fault.kind == "depth":
         return TOO_DEEP
     if fault.kind == "not implemented":
-        return f"it holds another statement; {_ONE[source.label]}"
+        return f"it holds another statement; {_ONE[written.label]}"
     if fault.kind == "text":
         return str(fault)
-    before = _CONDITION[0] if source.label == "where" else _ORDER[0]
+    before = _CONDITION[0] if written.label == "where" else _ORDER[0]
     reason = str(fault)
-    if fault.position is not None and fault.position >= len(before) + len(source.text):
+    if fault.position is not None and fault.position >= len(before) + len(written.text):
         reason = "it ends too early"
-    if re.search(r"(?i)(?<![\w.\"'])at(?!\s+time\s+zone\b)(?![\w\"'])", source.text):
+    if re.search(r"(?i)(?<![\w.\"'])at(?!\s+time\s+zone\b)(?![\w\"'])", written.text):
         reason += "; `at` is a reserved word: put it in double quotes if you mean a column or key, or use `time`"
     return reason
 
 
-def _parse_condition(source: Source) -> Node:
-    """The tree of the one expression in `source`.
+def _parse_condition(written: UserText) -> Node:
+    """The tree of the one expression in `written`.
 
     The text stands between CASE WHEN and THEN, with a line break before the latter: no comment can hide the end, no
     parenthesis can close one of ours, and everything around the one branch must be what it is for TRUE. Parameters
     are let through here: the walk has a better message for them.
     """
     before, after = _CONDITION
-    statements = parse(before + source.text + after)
+    statements = parse(before + written.text + after)
     if len(statements) == 1:
         node = statements[0]["node"]
         case = node.get("where_clause")  # a UNION has none
@@ -164,20 +164,20 @@ def _parse_condition(source: Source) -> Node:
             condition: Node = case["case_checks"][0].pop("when_expr")
             if node == _frame("where"):
                 return condition
-    raise source.error(f"it is more than one expression; {_ONE['where']}")
+    raise written.error(f"it is more than one expression; {_ONE['where']}")
 
 
-def _parse_order(source: Source) -> list[Node]:
-    """The keys in `source`, each with `type`, `null_order` and `expression`."""
+def _parse_order(written: UserText) -> list[Node]:
+    """The keys in `written`, each with `type`, `null_order` and `expression`."""
     before, after = _ORDER
-    statements = parse(before + source.text + after)
+    statements = parse(before + written.text + after)
     if len(statements) == 1:
         node = statements[0]["node"]
         if len(node["modifiers"]) == 1:
             orders: list[Node] = node["modifiers"].pop()["orders"]
             if node == _frame("order_by"):
                 return orders
-    raise source.error(f"it is more than an order; {_ONE[source.label]}")
+    raise written.error(f"it is more than an order; {_ONE[written.label]}")
 
 
 @lru_cache(maxsize=2)
@@ -192,16 +192,16 @@ def _frame(label: str) -> Node:
     return node
 
 
-def _order_keys(source: Source) -> str:
+def _order_keys(written: UserText) -> str:
     def build() -> str:
-        rewriter = Rewriter(source)
+        rewriter = Rewriter(written)
         return ", ".join(
             f"{unparse_expression(expression)} {_direction(order)}"
-            for order in _parse_order(source)
+            for order in _parse_order(written)
             for expression in rewriter.order_expressions(order["expression"])
         )
 
-    return _guarded(source, build)
+    return _guarded(written, build)
 
 
 def _direction(order: Node) -> str:

@@ -1,16 +1,15 @@
 """The walk over a parsed expression: every node is checked, every path gets its type.
 
-What is not known to be harmless is refused: node classes, operators and functions go by what may be, not by what may
-not.
+What is not known to be harmless is refused: node classes and operators go by what may be. A function must be one that
+DuckDB computes from one row, and none of those that do more than compute (`allowed.py`).
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from localreg.query.guard import reaches_out
+from localreg.query.allowed import OPERATORS, allowed_function
 from localreg.query.json_paths import Path, read, reads_whole_number
 from localreg.query.kinds import (
     BOOLEAN,
@@ -30,19 +29,19 @@ from localreg.query.kinds import (
     parameter_kind,
 )
 from localreg.query.quoting import literal
-from localreg.query.scope import ARITHMETIC, TEXT_OPERATORS, Scope, Source, alternatives, unchained
+from localreg.query.scope import ARITHMETIC, TEXT_OPERATORS, Scope, alternatives, unchained
 from localreg.query.syntax import (
     FunctionInfo,
     Node,
     call,
     cast,
     column_ref,
-    functions,
     operator,
     text_constant,
     walk,
     when,
 )
+from localreg.query.user_text import UserText
 
 __all__ = ["TOO_DEEP", "Rewriter"]
 
@@ -62,36 +61,9 @@ _REFUSED_CLASSES = {
     "DEFAULT": "DEFAULT is no value here",
 }
 _ARROW = "`->` is read as a function here; write a path with dots, such as metadata.key"
-_OPERATORS = frozenset(
-    {
-        "OPERATOR_NOT",
-        "OPERATOR_IS_NULL",
-        "OPERATOR_IS_NOT_NULL",
-        "OPERATOR_COALESCE",
-        "OPERATOR_TRY",
-        "COMPARE_IN",
-        "COMPARE_NOT_IN",
-        "ARRAY_EXTRACT",
-        "ARRAY_SLICE",
-        "STRUCT_EXTRACT",
-    }
-)
 _CONTAINS = frozenset({"contains", "list_contains", "list_has", "array_contains", "array_has"})
 _ALIKE = frozenset({"greatest", "least", "nullif", "list_value"})
 """Functions whose arguments are of one type."""
-
-_HIDDEN_AGGREGATES = frozenset(
-    {
-        "json_group_array",
-        "json_group_object",
-        "json_group_structure",
-        "wavg",
-        "weighted_avg",
-        "geomean",
-        "geometric_mean",
-    }
-)
-"""Macros over aggregates, which DuckDB lists as macros."""
 
 _EQUALITIES = frozenset({"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM"})
 
@@ -99,11 +71,11 @@ _EQUALITIES = frozenset({"COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_DISTINCT_
 class Rewriter:
     """One walk over the tree of one text; checks every node and gives every path its type."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, written: UserText) -> None:
+        self._written = written
         self._depth = 0
         self._steps = 0
-        self._scope = Scope(source)
+        self._scope = Scope(written)
 
     def condition(self, node: Node) -> Node:
         """A boolean expression."""
@@ -114,7 +86,7 @@ class Rewriter:
         """The keys to order by for one that the user wrote."""
         self._refuse(node)
         if node["class"] == "CONSTANT":
-            raise self._source.error("a constant orders nothing, and positions are not taken; name a column")
+            raise self._written.error("a constant orders nothing, and positions are not taken; name a column")
         if self._scope.kind(node) != OPEN:
             self._refuse_sign(node)
             return [self._rewrite(node)]
@@ -128,13 +100,15 @@ class Rewriter:
         numbers = (Family.NUMBER, Family.WHOLE, Family.OPEN)
         if column["class"] == "COLUMN_REF" and self._scope.kind(column).family not in numbers:
             direction = "DESC" if node["function_name"] == "-" else "ASC"
-            raise self._source.error(f"a sign gives no direction; write {'.'.join(column['column_names'])} {direction}")
+            raise self._written.error(
+                f"a sign gives no direction; write {'.'.join(column['column_names'])} {direction}"
+            )
 
     def facet(self, node: Node) -> tuple[Node, Kind]:
         """An expression to count by, and its kind; a path gives the JSON that stands there."""
         self._refuse(node)
         if node["class"] == "CONSTANT":
-            raise self._source.error("a constant is the same for every row; name a column")
+            raise self._written.error("a constant is the same for every row; name a column")
         kind = self._scope.kind(node)
         return (self._rewrite(node, JSON), JSON) if kind == OPEN else (self._rewrite(node), kind)
 
@@ -143,16 +117,16 @@ class Rewriter:
         for node in walk(root):
             reason = _REFUSED_CLASSES.get(node.get("class", ""))
             if reason:
-                raise self._source.error(reason)
+                raise self._written.error(reason)
 
     def _rewrite(self, node: Node, want: Kind | None = None) -> Node:
         """`node` with its paths read; `want` is the kind that the place asks for, if it asks for one."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._source.error(TOO_DEEP)
+            raise self._written.error(TOO_DEEP)
         self._steps += 1
         if self._steps > MAX_STEPS:
-            raise self._source.error("it is too large; split it, or use `registry.sql`")
+            raise self._written.error("it is too large; split it, or use `registry.sql`")
         try:
             return self._dispatch(node, want)
         finally:
@@ -177,7 +151,7 @@ class Rewriter:
         rewriter = rewriters.get(node["class"])
         if rewriter is None:
             reason = _ARROW if node["class"] == "LAMBDA" else f"{_words(node['class'])} has no place in it"
-            raise self._source.error(reason)
+            raise self._written.error(reason)
         return rewriter(node, want)
 
     def _all(self, nodes: Iterable[Node], want: Kind | None) -> list[Node]:
@@ -185,7 +159,7 @@ class Rewriter:
 
     def _read(self, path: Path, want: Kind | None) -> Node:
         if want is None or want.family in (Family.OPEN, Family.UNKNOWN, Family.NULL):
-            raise self._source.error(
+            raise self._written.error(
                 f"nothing tells the type of {path} here; say it, such as {path}::DOUBLE or {path}::VARCHAR"
             )
         return read(path, want)
@@ -198,11 +172,11 @@ class Rewriter:
         if resolved is None:
             if self._scope.is_value(names):
                 return node
-            raise self._source.unknown_column(names)
+            raise self._written.unknown_column(names)
         column, *fields = resolved
-        type_name = self._source.columns[column]
+        type_name = self._written.columns[column]
         if fields and not type_name.upper().startswith(("STRUCT", "MAP", "UNION")):
-            raise self._source.error(f"'{column}' is {type_name}, not JSON: there is no '{'.'.join(fields)}' in it")
+            raise self._written.error(f"'{column}' is {type_name}, not JSON: there is no '{'.'.join(fields)}' in it")
         return column_ref(*resolved)
 
     # Values and comparisons
@@ -214,7 +188,7 @@ class Rewriter:
         """
         value = node["value"]
         if value["type"]["id"] == "DOUBLE" and value["value"] in (float("inf"), float("-inf")):
-            raise self._source.error("it holds a number beyond the range of DOUBLE")
+            raise self._written.error("it holds a number beyond the range of DOUBLE")
         element = want.element if want is not None and want.family is Family.LIST else want
         if value["type"]["id"] != "DECIMAL" or element is None or element.family not in (Family.NUMBER, Family.WHOLE):
             return node
@@ -259,7 +233,7 @@ class Rewriter:
                 )
                 if column["class"] == "COLUMN_REF" and isinstance(value, str) and value and value[0] != "[":
                     name = column["column_names"][-1]
-                    raise self._source.error(f"'{name}' is a list; write {literal(value)} IN {name}")
+                    raise self._written.error(f"'{name}' is a list; write {literal(value)} IN {name}")
 
     def _compare_exactly(self, operands: list[Node], kinds: list[Kind], build: Callable[[list[Node]], Node]) -> Node:
         """The comparison with a whole number of any size: by HUGEINT where the JSON is one, too, else by DOUBLE.
@@ -278,8 +252,8 @@ class Rewriter:
 
     def _operator(self, node: Node, want: Kind | None) -> Node:
         kind, children = node["type"], node["children"]
-        if kind not in _OPERATORS:
-            raise self._source.error(f"{_words(kind)} has no place in it")
+        if kind not in OPERATORS:
+            raise self._written.error(f"{_words(kind)} has no place in it")
         if kind in ("COMPARE_IN", "COMPARE_NOT_IN"):
             return self._compare(children, False, lambda operands: {**node, "children": operands})
         if kind in ("OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL"):
@@ -296,7 +270,7 @@ class Rewriter:
     def _refuse_slices(self, base: Node) -> None:
         path = self._scope.path(base)
         if path is not None:
-            raise self._source.error(f"a slice of {path} is not taken; name one element, such as {path}[0]")
+            raise self._written.error(f"a slice of {path} is not taken; name one element, such as {path}[0]")
 
     def _case(self, node: Node, want: Kind | None) -> Node:
         results = self._agreed([self._scope.kind(each) for each in alternatives(node)], want)
@@ -329,7 +303,7 @@ class Rewriter:
     def _function(self, node: Node, want: Kind | None) -> Node:
         node = unchained(node)
         if node.get("filter") or node.get("distinct") or node.get("order_bys", {}).get("orders"):
-            raise self._source.error("FILTER, DISTINCT and ORDER BY inside a function are for aggregates")
+            raise self._written.error("FILTER, DISTINCT and ORDER BY inside a function are for aggregates")
         name, arguments = node["function_name"].lower(), node["children"]
         kinds = [self._scope.kind(each) for each in arguments]
         if name in ARITHMETIC:
@@ -337,7 +311,7 @@ class Rewriter:
             return {**node, "children": self._all(arguments, arithmetic_operand(kinds) if meets_double else None)}
         if name in TEXT_OPERATORS:
             return {**node, "children": self._all(arguments, TEXT)}
-        info = self._checked(name)
+        info = allowed_function(name, self._written)
         if name in _ALIKE:
             element = want.element if want is not None and name == "list_value" else want
             return {**node, "children": self._all(arguments, self._agreed(kinds, element))}
@@ -357,20 +331,6 @@ class Rewriter:
             )
         return rewritten
 
-    def _checked(self, name: str) -> FunctionInfo:
-        """What DuckDB knows of the function, if it computes one value from one row and does nothing else."""
-        info = functions().get(name)
-        if info is None:
-            near = difflib.get_close_matches(name, functions(), n=1)
-            raise self._source.error(f"no function '{name}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-        if "aggregate" in info.kinds or name in _HIDDEN_AGGREGATES:
-            raise self._source.error(f"{name}() is over many rows, which only `registry.sql` takes")
-        if not info.kinds & {"scalar", "macro"}:
-            raise self._source.error(f"{name}() gives rows, not a value; `registry.sql` takes it")
-        if reaches_out(name):
-            raise self._source.error(f"{name}() is about the database rather than the row, and is not taken")
-        return info
-
     def _contains(self, node: Node, kinds: list[Kind]) -> Node:
         """`x IN list` and `contains(text, part)`: with a path on the left, the JSON decides which of the two."""
         haystack, needle = node["children"]
@@ -387,7 +347,7 @@ class Rewriter:
             }
         want = RAW if kinds[1] == OPEN else _inexact(kinds[1])
         if want.family is Family.UNKNOWN:
-            raise self._source.error(f"nothing tells the type to look for in {path}; cast what stands before IN")
+            raise self._written.error(f"nothing tells the type to look for in {path}; cast what stands before IN")
         value = self._rewrite(needle, want)
         inside = call("list_contains", read(path, Kind(Family.LIST, element=want)), value)
         if node["function_name"].lower() != "contains" or want != TEXT:
@@ -396,7 +356,7 @@ class Rewriter:
 
     def _with_lambdas(self, name: str, arguments: list[Node], info: FunctionInfo) -> list[Node]:
         if not any("LAMBDA" in parameters for parameters in info.parameters):
-            raise self._source.error(_ARROW)
+            raise self._written.error(_ARROW)
         result = BOOLEAN if "filter" in name else None
         values = Kind(Family.LIST, element=TEXT)
         return [self._lambda(a, result) if a["class"] == "LAMBDA" else self._rewrite(a, values) for a in arguments]
@@ -404,7 +364,7 @@ class Rewriter:
     def _lambda(self, node: Node, result: Kind | None) -> Node:
         heads = node["lhs"]["children"] if node["lhs"]["class"] == "FUNCTION" else [node["lhs"]]
         if any(head["class"] != "COLUMN_REF" or len(head["column_names"]) != 1 for head in heads):
-            raise self._source.error(_ARROW)
+            raise self._written.error(_ARROW)
         with self._scope.inside_lambda([head["column_names"][0] for head in heads]):
             return {**node, "expr": self._rewrite(node["expr"], result)}
 
@@ -418,7 +378,7 @@ class Rewriter:
     def _common(self, kinds: list[Kind], *, otherwise: Kind) -> Kind:
         chosen = common_kind(kinds, otherwise=otherwise)
         if chosen is None:
-            raise self._source.error("a path meets values of several types; compare with each of them, joined by OR")
+            raise self._written.error("a path meets values of several types; compare with each of them, joined by OR")
         return chosen
 
 

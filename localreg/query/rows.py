@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.names import did_you_mean, shown_value
 from localreg.query.expressions import Facet, rewrite_facet, rewrite_order_by, rewrite_where
-from localreg.query.guard import explain_error, is_of_storage, translate_error
+from localreg.query.failures import explain_error, is_of_storage, translate_error
 from localreg.query.quoting import identifier
-from localreg.query.scope import HasKey, no_key
 from localreg.query.search import search_condition
 from localreg.query.tables import BULK, INTERNAL, TABLES
+from localreg.query.user_text import HasKey, no_key
 
 __all__ = ["Rows"]
 

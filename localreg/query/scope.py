@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from localreg.errors import InvalidInputError
-from localreg.names import shown_value
 from localreg.query.json_paths import Path
 from localreg.query.kinds import (
     BOOLEAN,
@@ -28,11 +23,10 @@ from localreg.query.kinds import (
     kind_of_type,
     kind_of_type_node,
 )
-from localreg.query.quoting import identifier, literal
 from localreg.query.syntax import Node, column_ref, functions
-from localreg.records.differences import path_text
+from localreg.query.user_text import UserText
 
-__all__ = ["ARITHMETIC", "NOW", "TEXT_OPERATORS", "Scope", "Source", "alternatives", "quote", "unchained"]
+__all__ = ["ARITHMETIC", "NOW", "TEXT_OPERATORS", "Scope", "alternatives", "unchained"]
 
 NOW = {
     "current_timestamp": "TIMESTAMP WITH TIME ZONE",
@@ -47,65 +41,11 @@ ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "**", "^"})
 TEXT_OPERATORS = frozenset({"~~", "!~~", "~~*", "!~~*", "~~~", "like_escape", "not_like_escape", "ilike_escape"})
 
 
-def quote(text: object, *, length: int = 200) -> str:
-    """What the user wrote, in quotes and cut to fit into a message."""
-    shown = text if isinstance(text, str) else shown_value(text)
-    return repr(shown if len(shown) <= length else shown[: length - 1] + "…")
-
-
-HasKey = Callable[[str], bool]
-"""Whether some row has a key in its metadata. Asked only where something is refused, since it costs a look at them."""
-
-
-def no_key(key: str) -> bool:
-    """Nothing is known of the rows."""
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One text with what it may refer to, and how to complain about it."""
-
-    label: str
-    """`where` or `order_by`."""
-    text: str
-    columns: Mapping[str, str]
-    """Documented name → DuckDB type."""
-    table: str
-    has_key: HasKey = no_key
-
-    def error(self, reason: str) -> InvalidInputError:
-        """The error to raise, with what the user wrote."""
-        return InvalidInputError(f"cannot use {self.label} {quote(self.text)}: {reason}")
-
-    def column(self, name: str) -> str | None:
-        """The documented name that `name` means, in whatever case."""
-        if name in self.columns:
-            return name
-        return next((each for each in self.columns if each.lower() == name.lower()), None)
-
-    def unknown_column(self, names: list[str]) -> InvalidInputError:
-        """The error to raise for a name, perhaps with fields, that is no column."""
-        name = names[0]
-        if len(names) == 1 and re.search(re.escape(identifier(name)), self.text):
-            return self.error(
-                f"no column {identifier(name)} in {self.table}; text stands in single quotes: {literal(name)}"
-            )
-        if "metadata" in self.columns and self.has_key(name):
-            path = "metadata"
-            for each in names:
-                path = path_text(path, each)
-            return self.error(f"no column '{name}' in {self.table}; did you mean {path}?")
-        near = difflib.get_close_matches(name.lower(), self.columns, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else "."
-        return self.error(f"no column '{name}' in {self.table}{hint} Columns: {', '.join(self.columns)}")
-
-
 class Scope:
     """The documented columns, and the parameters of the lambdas around the place where one looks from."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, written: UserText) -> None:
+        self.written = written
         self._lambda_names: tuple[str, ...] = ()
 
     @contextmanager
@@ -129,7 +69,7 @@ class Scope:
 
     def _column_path(self, names: list[str]) -> Path | None:
         resolved = self.resolve(names)
-        if resolved is None or kind_of_type(self.source.columns[resolved[0]]) != JSON:
+        if resolved is None or kind_of_type(self.written.columns[resolved[0]]) != JSON:
             return None
         return Path(resolved[0], tuple(resolved[1:]))
 
@@ -137,9 +77,9 @@ class Scope:
         """Column and fields that dotted `names` mean, less the table's name; None if they mean something else."""
         if names[0] in self._lambda_names:
             return None
-        if self.source.column(names[0]) is None and len(names) > 1 and names[0].lower() == self.source.table.lower():
+        if self.written.column(names[0]) is None and len(names) > 1 and names[0].lower() == self.written.table.lower():
             names = names[1:]
-        column = self.source.column(names[0])
+        column = self.written.column(names[0])
         return None if column is None else [column, *names[1:]]
 
     def is_value(self, names: list[str]) -> bool:
@@ -149,7 +89,7 @@ class Scope:
     def _step(self, base: Path, key: Node) -> str | int:
         value = key["value"] if key["class"] == "CONSTANT" else None
         if value is None or value["is_null"] or value["type"]["id"] not in ("VARCHAR", "INTEGER", "BIGINT"):
-            raise self.source.error(f"in brackets after {base} there must be a key in single quotes or a whole number")
+            raise self.written.error(f"in brackets after {base} there must be a key in single quotes or a whole number")
         step: str | int = value["value"]
         return step
 
@@ -184,9 +124,9 @@ class Scope:
         resolved = self.resolve(names)
         if resolved is None:
             if not self.is_value(names):
-                raise self.source.unknown_column(names)
+                raise self.written.unknown_column(names)
             return kind_of_type(NOW.get(names[0].lower(), "")) if len(names) == 1 else UNKNOWN
-        return kind_of_type(self.source.columns[resolved[0]]) if len(resolved) == 1 else UNKNOWN
+        return kind_of_type(self.written.columns[resolved[0]]) if len(resolved) == 1 else UNKNOWN
 
     def _operator_kind(self, node: Node) -> Kind:
         if node["type"] == "ARRAY_EXTRACT":

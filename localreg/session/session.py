@@ -20,11 +20,12 @@ from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fol
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
 from localreg.names import check_id, check_namespace, check_text, namespace_folder, new_id
-from localreg.records.models import NamespaceRecord, RegistryRecord
 from localreg.session.changes import Changes, Operation
+from localreg.session.founding import founding
 from localreg.session.location import SINGLE_WRITER, RegistryFile
 from localreg.session.preconditions import preconditions
 from localreg.session.proof import Proof
+from localreg.session.siblings import Siblings
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
 from localreg.session.turns import Turns
 from localreg.storage import Lease, Store
@@ -43,37 +44,6 @@ class AsOf(NamedTuple):
     """What a session that does not go on shows: a time if it was asked for by one, else just this commit."""
 
     time: str | None
-
-
-class Siblings:
-    """The sessions of one `localreg.open`, one for each namespace: a second one would wait for the lease of the first.
-
-    Attributes:
-        lock: around looks for one that may have to be made.
-    """
-
-    def __init__(self, first: Session) -> None:
-        self.lock = threading.RLock()
-        self._first = weakref.ref(first)  # lest one that nobody uses lives until garbage is collected
-        self._others: dict[str, Session] = {}
-
-    def get(self, namespace: str) -> Session | None:
-        """The session of a namespace, if there is one."""
-        first = self._first()
-        return first if first is not None and first.namespace == namespace else self._others.get(namespace)
-
-    def add(self, session: Session) -> Session:
-        """Keep one more."""
-        self._others[session.namespace] = session
-        return session
-
-    def closed_with(self, session: Session) -> list[Session]:
-        """Those that are closed with one: all others, if it is the first. They are let go of."""
-        if self._first() is not session:
-            return []
-        with self.lock:
-            others, self._others = self._others, {}
-        return list(others.values())
 
 
 class Session:
@@ -413,10 +383,16 @@ class Session:
                 refuse_other_outcome(prepared, changes)
         if not changes.made:
             return []
-        made = [*self._genesis(state), *changes.made]
+        made = [*self._founding(state), *changes.made]
         for precondition in preconditions:
             precondition(state, changes.draft, made)
         return made
+
+    def _founding(self, state: State) -> list[Change]:
+        """What is said first of all, by the first commit of a namespace."""
+        if state.head.commit:
+            return []
+        return founding(self.file, self.namespace, is_first=not set(self.namespaces()) - {self.namespace})
 
     def _run(self, operations: Sequence[Operation], changes: Changes) -> Changes:
         for operation in operations:
@@ -425,27 +401,6 @@ class Session:
 
     def _rerun(self, operations: Sequence[Operation], changes: Changes) -> Changes:
         return self._run(operations, self._new_changes(changes.before, changes.ids))
-
-    def _genesis(self, state: State) -> list[Change]:
-        """What the first commit of a namespace says first: that the namespace, and perhaps the registry, was made.
-
-        Of namespaces first used at once, each may say it of the registry: the same, and none waits for another.
-        """
-        if state.head.commit:
-            return []
-        namespace = NamespaceRecord(id=new_id(), name=self.namespace, registry=self.file.registry)
-        made = [Change(namespace.kind, "create", namespace.id, namespace.name, after=namespace.to_json())]
-        if not set(self.namespaces()) - {self.namespace}:
-            file = self.file
-            record = RegistryRecord(
-                id=file.registry,
-                name=file.registry,
-                format=file.format,
-                commit_mode=file.commit_mode,
-                shared=file.shared,
-            )
-            made.insert(0, Change(record.kind, "create", record.id, record.name, after=record.to_json()))
-        return made
 
 
 def host() -> str:

@@ -147,7 +147,7 @@ class FileCache:
             self._top.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
         return folder / os.urandom(16).hex()
 
     def adopt(self, path: str, fetched: Path, *, needed: Collection[str] = ()) -> Path:
@@ -164,7 +164,7 @@ class FileCache:
         try:
             return self._publish(path, fetched, _digest(fetched), fetched.stat().st_size, needed)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
 
     def forget(self, path: str) -> None:
         """Drop what is kept of a file."""
@@ -278,7 +278,8 @@ class FileCache:
                     used = check.stat().st_mtime_ns if check.exists() else 0
                     yield _Kept(used, size, file, check)
 
-    def _unusable(self, error: OSError) -> StorageError:
+    def unusable(self, error: OSError) -> StorageError:
+        """The error to raise where the cache cannot be written to."""
         return StorageError(
             f"cannot keep a copy in the cache {self._top}: {error.strerror or error}; make room or give it "
             "permissions, or set LOCALREG_CACHE to a folder that has both",

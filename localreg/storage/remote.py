@@ -2,7 +2,7 @@
 
 In object stores a put appears whole or not at all, and the conditional put (create only if absent) is the commit
 point. It is sent once: an answer that got lost is told as doubtful, and the log reads back. Everything else may be
-asked again, and is, a few times, within bounded time.
+asked again, and is, a few times (`asking.py`).
 
 Immutable files pass through a cache on this machine (`cache.py`); so they have native paths, and what was read once can
 be read offline.
@@ -14,34 +14,27 @@ some moment during the call.
 from __future__ import annotations
 
 import builtins
-import io
-import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from localreg.errors import AlreadyExistsError, LocalregError, NotFoundError, ReadOnlyError, StorageError
-from localreg.storage.answers import Answer, answer_of, as_ours
+from localreg.errors import ReadOnlyError, StorageError
+from localreg.storage.asking import ATTEMPTS, Asking
 from localreg.storage.cache import FileCache, cache_folder, cache_limit, is_immutable
 from localreg.storage.link import Link, joined
 from localreg.storage.queue import LockQueue
+from localreg.storage.staged import StagedFile
 from localreg.storage.store import STAGING, FileSize, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
     from localreg.storage.address import Address
 
 __all__ = ["RemoteStore"]
 
-_T = TypeVar("_T")
-
-ATTEMPTS: Final = 3
-FIRST_PAUSE_S: Final = 0.1
 AT_ONCE: Final = 8
 """Files that are fetched at the same time."""
 
@@ -64,6 +57,7 @@ class RemoteStore:
         self._staging = ""
         self._plain = False
         self._offline = offline
+        self._asking = Asking(self._link, self.uri)
         self._cache = _cache_of(address, "")
 
     def __repr__(self) -> str:
@@ -108,7 +102,7 @@ class RemoteStore:
         if self._offline:
             self._refuse_hole(path)
             return None
-        data = self._ask("read", path, lambda: self._link.read(key), absent=None)
+        data = self._asking.ask("read", path, lambda: self._link.read(key), absent=None)
         if kept and data is not None:
             self._cache.keep(key, data)
         return data
@@ -119,7 +113,7 @@ class RemoteStore:
         if self._offline:
             data = self.get(path)
             return None if data is None else len(data)
-        return self._ask("read", path, lambda: self._link.size(key), absent=None)
+        return self._asking.ask("read", path, lambda: self._link.size(key), absent=None)
 
     def list(self, prefix: str) -> Iterator[str]:
         """See `Store.list`; offline, what the cache holds."""
@@ -128,7 +122,7 @@ class RemoteStore:
         if self._offline:
             keys = builtins.list(self._cache.names(start))
         else:
-            keys = self._ask("list", prefix, lambda: self._link.below(start), absent=builtins.list[str]())
+            keys = self._asking.ask("list", prefix, lambda: self._link.below(start), absent=builtins.list[str]())
         shown = (key for key in keys if key.startswith(start) and (hidden is None or not key.startswith(hidden)))
         return iter(sorted(key[len(self._base) :] for key in shown if _is_own(key)))
 
@@ -139,7 +133,7 @@ class RemoteStore:
             raise StorageError(
                 f"what lies at {self.uri} cannot be told while it is opened offline; open it online", code="offline"
             )
-        found = self._ask("list", prefix, lambda: self._link.sizes_below(start), absent=dict[str, int | None]())
+        found = self._asking.ask("list", prefix, lambda: self._link.sizes_below(start), absent=dict[str, int | None]())
         shown = {key: size for key, size in found.items() if key.startswith(start) and not key.endswith("/")}
         if None in shown.values():
             raise StorageError(
@@ -156,7 +150,9 @@ class RemoteStore:
             rest = (name[len(below) :].partition("/") for name in self._cache.names(below))
             names = {name for name, slash, _ in rest if slash}
         else:
-            names = set(self._ask("list", prefix, lambda: self._link.folders(start), absent=builtins.list[str]()))
+            names = set(
+                self._asking.ask("list", prefix, lambda: self._link.folders(start), absent=builtins.list[str]())
+            )
         return sorted(names - ({self._staging} if self._staging and not prefix else set()))
 
     def local_file(self, path: str, *, fresh: bool = False) -> Path:
@@ -194,7 +190,7 @@ class RemoteStore:
         key, content = self._key(path), bytes(data)
         self._refuse_if_unwritable(path)
         self._cache.forget(key)
-        self._ask("write", path, lambda: self._link.write(key, content))
+        self._asking.ask("write", path, lambda: self._link.write(key, content))
         if is_immutable(path):
             self._cache.keep(key, content)
 
@@ -212,7 +208,7 @@ class RemoteStore:
             if created:
                 self.put(path, content)
         else:
-            created = self._create(path, lambda: self._link.create(key, content))
+            created = self._asking.create(path, lambda: self._link.create(key, content))
         if created:
             if visible is not None:
                 visible()
@@ -239,18 +235,19 @@ class RemoteStore:
     def sync(self, path: str) -> None:
         """See `Store.sync`; what a store shows, it keeps."""
         if self.size(path) is None:
-            raise self._missing(path)
+            raise self._asking.missing(path)
 
     def writer(self, path: str) -> AbstractContextManager[BinaryIO]:
         """See `Store.writer`; stronger than promised: staged on this machine, it appears when the block ends well."""
-        check_path(path)
-        return _StagedFile(self, path)
+        key = self._key(path)
+        self._refuse_if_unwritable(path)
+        return StagedFile(path, key, self._asking, self._cache)
 
     def delete(self, path: str) -> None:
         """See `Store.delete`."""
         key = self._key(path)
         self._refuse_if_unwritable(path)
-        self._ask("delete", path, lambda: self._link.delete(key), absent=None)
+        self._asking.ask("delete", path, lambda: self._link.delete(key), absent=None)
         self._cache.forget(key)
 
     def scope(self, folder: str) -> RemoteStore:
@@ -258,6 +255,7 @@ class RemoteStore:
         scope = self._twin()
         scope._base = self._key(folder) + "/"
         scope._staging = STAGING
+        scope._asking = Asking(self._link, scope.uri)
         return scope
 
     def writable(self) -> bool:
@@ -268,9 +266,6 @@ class RemoteStore:
 
     def _key(self, path: str) -> str:
         return self._base + check_path(path)
-
-    def _missing(self, path: str) -> NotFoundError:
-        return NotFoundError(f"no file {path!r} in {self.uri}")
 
     def _refuse_if_unwritable(self, path: str) -> None:
         if self.writable():
@@ -300,11 +295,11 @@ class RemoteStore:
                 return file
         if self._offline:
             self._refuse_hole(path)
-            raise self._missing(path)
+            raise self._asking.missing(path)
         for attempt in range(ATTEMPTS):
             incoming = self._cache.incoming()
             try:
-                self._ask("read", path, lambda into=incoming: self._link.fetch(key, into))  # type: ignore[misc]
+                self._asking.ask("read", path, lambda into=incoming: self._link.fetch(key, into))  # type: ignore[misc]
                 return self._cache.adopt(key, incoming, needed=needed)
             except StorageError as error:
                 # The cache may be deleted at any moment, also under a fetch.
@@ -313,167 +308,11 @@ class RemoteStore:
             finally:
                 with suppress(OSError):
                     incoming.unlink()
-        raise self._missing(path)  # pragma: no cover: the last attempt returns or raises
-
-    def _create(self, path: str, act: Callable[[], None]) -> bool:
-        """Run the one act that decides. Asked again only if it was refused; silence is told as doubt at once."""
-        pause, offered = FIRST_PAUSE_S, 0
-        while True:
-            offered += 1
-            error = _error_of(lambda: self._link.run(act))
-            if error is None:
-                return True
-            answer = answer_of(error)
-            if answer is Answer.EXISTS:
-                return False
-            self._renew_after(answer)
-            if answer is not Answer.BUSY or offered == ATTEMPTS:
-                if offered > 1 and answer is not Answer.BUSY:
-                    answer = Answer.LOST  # an intermediary may have said "busy" of what went through
-                raise self._ours(error, answer, path, "write") from error
-            time.sleep(pause)
-            pause *= 3
-
-    def _ask(self, verb: str, path: str, act: Callable[[], _T], **absent: _T) -> _T:
-        """Run an act that may be run again, a few times; `absent` is what it gives of a file that is not there."""
-        pause, asked = FIRST_PAUSE_S, 0
-        while True:
-            asked += 1
-            try:
-                return self._link.run(act)
-            except LocalregError:
-                raise
-            except Exception as caught:  # every library has its own
-                error, answer = caught, answer_of(caught)
-            if answer is Answer.ABSENT:
-                if "absent" in absent:
-                    return absent["absent"]
-                raise self._missing(path) from error
-            self._renew_after(answer)
-            if not answer.passing or asked == ATTEMPTS:
-                raise self._ours(error, answer, path, verb) from error
-            time.sleep(pause)
-            pause *= 3
-
-    def _renew_after(self, answer: Answer) -> None:
-        if answer is Answer.LOST:
-            self._link.renew()
-
-    def _ours(self, error: BaseException, answer: Answer, path: str, verb: str) -> LocalregError:
-        refused = self._link.address.unknown_option(error)
-        if refused is not None:
-            return refused
-        detail = self._link.address.scrubbed(error)
-        return as_ours(error, answer, joined(self.uri, path), verb=verb, detail=detail)
-
-
-class _StagedFile:
-    """What `RemoteStore.writer` gives: a file of this machine that is sent when its block has ended well."""
-
-    def __init__(self, store: RemoteStore, path: str) -> None:
-        self._store = store
-        self._path = path
-
-    def __enter__(self) -> BinaryIO:
-        self._store._refuse_if_unwritable(self._path)
-        if self._store.size(self._path) is not None:
-            raise self._exists()
-        self._staged = self._store._cache.incoming()
-        try:
-            self._file = _TellingFile(self._staged)
-        except OSError as error:
-            raise self._store._cache._unusable(error) from error
-        return cast(BinaryIO, self._file)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._file.close()
-            if error is None:
-                self._send()
-        finally:
-            with suppress(OSError):
-                self._staged.unlink()
-
-    def _send(self) -> None:
-        """Create the file. The name is ours alone, so after a silence it can be offered again.
-
-        "Exists" may then be our own success, whose answer got lost.
-        """
-        store, key = self._store, self._store._key(self._path)
-        doubt: StorageError | None = None
-        created = False
-        for _ in range(ATTEMPTS):
-            try:
-                created = store._create(self._path, lambda: store._link.create_from(key, self._staged))
-                break
-            except StorageError as error:
-                if error.code != "doubtful":
-                    raise
-                doubt = error
-        if not created and not self._landed(key):
-            raise doubt or self._exists()
-        if is_immutable(self._path):
-            with suppress(StorageError):
-                store._cache.adopt(key, self._staged)
-
-    def _landed(self, key: str) -> bool:
-        there = self._store._cache.incoming()
-        try:
-            self._store._ask("read", self._path, lambda: self._store._link.fetch(key, there))
-            return _same_content(there, self._staged)
-        except NotFoundError:
-            return False
-        finally:
-            with suppress(OSError):
-                there.unlink()
-
-    def _exists(self) -> AlreadyExistsError:
-        return AlreadyExistsError(f"{self._path!r} exists in {self._store.uri}: a bulk file needs a new name")
-
-
-class _TellingFile(io.FileIO):
-    """A raw file whose writes fail as `StorageError`, so that other `OSError`s in the same block stay their own."""
-
-    def __init__(self, where: Path) -> None:
-        super().__init__(os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb")
-        self._where = where
-
-    def write(self, data: Any, /) -> int:
-        """Write all of `data`, as a buffered file does."""
-        rest = memoryview(data).cast("B")
-        whole = len(rest)
-        try:
-            while rest:
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            raise StorageError(
-                f"no room to stage {self._where} ({error.strerror}): nothing was changed; free space, or set "
-                "LOCALREG_CACHE to a folder that has it",
-                code="disk_full",
-            ) from error
-        return whole
+        raise self._asking.missing(path)  # pragma: no cover: the last attempt returns or raises
 
 
 def _cache_of(address: Address, registry: str) -> FileCache:
     return FileCache(cache_folder(), f"{address.place}\n{registry}", limit=cache_limit())
-
-
-def _error_of(act: Callable[[], None]) -> Exception | None:
-    try:
-        act()
-    except LocalregError:
-        raise
-    except Exception as error:  # every library has its own
-        return error
-    return None
-
-
-def _same_content(one: Path, other: Path) -> bool:
-    import filecmp
-
-    return filecmp.cmp(one, other, shallow=False)
 
 
 def _is_own(key: str) -> bool:

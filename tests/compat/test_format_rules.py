@@ -12,8 +12,9 @@ import pytest
 import localreg
 from localreg.errors import FormatError, InvalidInputError
 from localreg.log.entry import Change, Provenance, compose, genesis
+from localreg.log.folding import fold
 from localreg.log.snapshot import save
-from localreg.log.state import State, fold
+from localreg.log.state import State
 from localreg.records.files import FilePointer
 from localreg.session import Changes
 from localreg.storage import MemoryStore

@@ -20,7 +20,8 @@ from localreg.errors import FormatError, IntegrityError, LocalregError, NotFound
 from localreg.log import snapshot
 from localreg.log.entry import Change, Head, Provenance, chain, entry_path, read
 from localreg.log.parquet import EntryRow, decode, encode
-from localreg.log.state import Row, State
+from localreg.log.row import Row
+from localreg.log.state import State
 from localreg.log.verify import Problem
 from localreg.names import new_id
 from localreg.records.files import FilePointer

@@ -13,7 +13,7 @@ import pytest
 
 import localreg
 from localreg import LocalregError, Registry, UnknownOutcomeError
-from localreg.storage import remote
+from localreg.storage import asking
 from tests.crash.wire import Fault, Wire
 from tests.pictures import Picture, TestCase, Truth
 from tests.remote import Server, options
@@ -45,7 +45,7 @@ class Place:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked again is asked at once."""
-    monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(asking, "FIRST_PAUSE_S", 0.0)
 
 
 def settle(place: Place, name: str, before: int, error: LocalregError | None) -> None:

@@ -539,7 +539,7 @@ def test_options_of_a_remote_place_are_handed_on_and_never_shown(
         handed.update(options)
         return localreg.open(folder)
 
-    monkeypatch.setattr("localreg.opening.open_registry", opened)
+    monkeypatch.setattr("localreg.api.open_registry", opened)
     line = (
         "--storage-option endpoint_url=http://x --storage-option secret=old models --storage-option key=k "
         "list --offline --storage-option secret=hush"
@@ -963,7 +963,7 @@ def test_an_interrupt_is_quiet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("localreg.opening.open_registry", interrupt)
+    monkeypatch.setattr("localreg.api.open_registry", interrupt)
     ran = cli("models", "list")
     assert (ran.code, ran.out, ran.err.strip()) == (INTERRUPTED, "", "")
 

@@ -18,7 +18,7 @@ PYTHON = re.compile(
     r"|\b(use|create_\w+|update|at|open)\(|aware datetime|\bread_only\b|\btime="
 )
 FOR_PROGRAMS = {
-    "opening.py": "`use`, and arguments of the wrong type",
+    "api.py": "`use`, and arguments of the wrong type",
     "audit/redact.py": "the command says what may be given together",
     "session/session.py": "arguments that the command line does not combine",
     "tables/schema.py": "dataclasses",

@@ -10,7 +10,7 @@ import pytest
 
 import localreg
 from localreg import ConflictError, ReadOnlyError, Registry, StorageError
-from localreg.storage import link, remote
+from localreg.storage import asking, link
 from tests.flow import compare_two_models
 from tests.remote import store_at
 from tests.sftp import SftpServer, sftp_served, why_not
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
 @pytest.fixture(autouse=True)
 def _caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(remote, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(asking, "FIRST_PAUSE_S", 0.0)
 
 
 @pytest.fixture

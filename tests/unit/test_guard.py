@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localreg.errors import InvalidInputError, LocalregError, StorageError
+from localreg.query.failures import explain_error, translate_error
 from localreg.query.guard import (
     check_select,
-    explain_error,
     locked_connection,
     referenced_tables,
-    translate_error,
 )
 
 # --- one SELECT -----------------------------------------------------------------------------------------------------

@@ -164,6 +164,26 @@ def test_the_table_of_layers_names_what_there_is() -> None:
     assert [place.layer for place in table.values()] == sorted(place.layer for place in table.values())
 
 
+def untrue(page: str, package: Path) -> list[str]:
+    """Files, and methods of classes, that a page speaks of and that are not there."""
+    folders = (package, package.parent / "tests")
+    files = [f"/{path.relative_to(package.parent).as_posix()}" for each in folders for path in each.rglob("*.py")]
+    named = set(re.findall(r"`([a-z_/]+\.py)`", page))
+    gone = sorted(name for name in named if not any(file.endswith(f"/{name}") for file in files))
+    trees = (ast.parse(path.read_bytes()) for path in package.rglob("*.py"))
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    has = {(each.name, child.name) for each in classes for child in each.body if isinstance(child, ast.FunctionDef)}
+    inherits = [(each.name, ast.unparse(base)) for each in classes for base in each.bases]
+    has |= {(heir, method) for heir, base in inherits for owner, method in has if owner == base}
+    spoken = set(re.findall(r"`([A-Z][A-Za-z]+)\.(\w+)", page))
+    return gone + [f"{owner}.{method}" for owner, method in sorted(spoken - has)]
+
+
+def test_the_page_speaks_of_what_there_is() -> None:
+    page = (PACKAGE / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert untrue(page, PACKAGE) == []
+
+
 def test_no_modules_import_each_other_when_loaded() -> None:
     assert cycle(imports(PACKAGE)) == []
 
@@ -250,6 +270,12 @@ def test_an_import_of_the_root_is_seen(tmp_path: Path) -> None:
     assert [breach.partition(" ")[2] for breach in breaches(imports(package), layers(PAGE))] == [
         "imports the package root"
     ] * 2
+
+
+def test_a_page_that_speaks_of_what_is_gone_is_seen(tmp_path: Path) -> None:
+    package = write(tmp_path / ROOT, a__in__one="class Base:\n    def kept(self): ...\nclass Both(Base):\n    pass")
+    assert untrue("`a/one.py`, `one.py` and `localreg/a/one.py`: `Both.kept()`, `Base.kept`", package) == []
+    assert untrue("`a/two.py`: `Both.gone`, `Other.kept`", package) == ["a/two.py", "Both.gone", "Other.kept"]
 
 
 def test_a_cycle_is_seen_and_lazy_imports_are_none(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ from localreg.errors import (
 from localreg.log import Change, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import compose, entry_path, genesis, now, read
 from localreg.log.layer import layer_commit
-from localreg.log.log import FEW, GAP_PROBES, SNAPSHOT_EVERY
+from localreg.log.log import SNAPSHOT_EVERY
+from localreg.log.loss import GAP_PROBES
 from localreg.log.parquet import decode, encode, last_digest
 from localreg.log.publish import ATTEMPTS
+from localreg.log.reader import FEW
 from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.storage import LocalStore, MemoryStore, Store

@@ -15,10 +15,10 @@ import pytest
 import localreg
 from localreg import Registry
 from localreg.errors import StorageError, UnknownOutcomeError
-from localreg.log import Change, Entry, Log, layer_writer, log, snapshot
+from localreg.log import Change, Entry, Log, features, layer_writer, log, snapshot
 from localreg.log.layer import Layer
 from localreg.query.database import load
-from localreg.session import Session, session
+from localreg.session import Session
 from localreg.storage import Lease
 from tests.remote import Server, options
 
@@ -90,8 +90,7 @@ def test_a_note_of_a_newer_release_does_not_hide_its_feature(
     )
     machine(monkeypatch, tmp_path, "made")
     with monkeypatch.context() as newer:  # a release that knows the feature
-        newer.setattr(log, "refuse_unknown_to_readers", lambda *_: None)
-        newer.setattr(session, "refuse_unknown_to_writers", lambda *_: None)
+        newer.setattr(features, "KNOWN", frozenset({"newer"}))
         ours = localreg.open(uri, storage_options=access)
         ours.create_model("m")
         ours._session.change(lambda changes: changes.make(record))
