@@ -218,7 +218,7 @@ def test_an_extra_that_means_something_else_is_refused(name: str) -> None:
         BoundingBox((0, 0), (1, 1), **{name: 5})
     make: Any = Tracked
     with pytest.raises(InvalidInputError, match=r"middle|seen"):
-        Tracked((0, 0), (1, 1), "s", middle=1, seen=2)
+        make((0, 0), (1, 1), "s", middle=1, seen=2)
 
 
 @pytest.mark.parametrize("name", ["class", "a b", "self_", "values", "name", "é", "self", "extra", "cls"])
