@@ -17,7 +17,7 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, InitVar, dataclass, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakSet
 
 from localreg.errors import InvalidInputError
@@ -31,7 +31,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 class Extensible:
     """Base of the classes that take extras; see the module."""
 
-    __localreg_extras__: ClassVar[bool] = True
+    __localreg_extras__ = True  # with an annotation it would be among the type hints of each class
     """What tells the tables, which do not know this class, that its objects hold more than their fields."""
 
     def __init_subclass__(cls, **options: object) -> None:

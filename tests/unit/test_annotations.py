@@ -177,6 +177,7 @@ def test_every_class_is_a_frozen_dataclass_that_takes_extras_and_is_exported(cls
         setattr(made, dataclasses.fields(cls)[0].name, "x")
     with pytest.raises(FrozenInstanceError):
         del made.origin
+    assert cls.__localreg_extras__ is True  # what the tables look for
     assert typing.get_type_hints(cls, include_extras=True).keys() == {each.name for each in dataclasses.fields(cls)}
 
 

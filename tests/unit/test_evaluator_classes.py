@@ -142,9 +142,9 @@ def test_a_sample_with_two_ground_truths_has_each_in_its_own_case(order: list[in
     """Among equal samples the order must stay: nothing else tells one from the other."""
     a, b = SAMPLES[:2]
     samples, truths = [a, a, b], ["a in first", "a in second", "b"]
-    cases: list[Any] = [("first", [0]), ("second", [1, 2])]
+    cases: Any = [("first", [0]), ("second", [1, 2])]
     given, of_given = [samples[place] for place in order], [truths[place] for place in order]
-    found = TestCases(cases, samples).iter(given, of_given, order, order)
+    found: Any = TestCases(cases, samples).iter(given, of_given, order, order)
     assert [(case, given) for case, _, given, _, _ in found] == [
         ("first", ["a in first"]),
         ("second", ["a in second", "b"]),
