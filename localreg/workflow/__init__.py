@@ -14,6 +14,7 @@ from localreg.workflow.define_workflow import define_workflow
 
 if TYPE_CHECKING:
     from localreg.workflow.annotation import ClassificationLabel, Label, ScoredClassificationLabel, ScoredLabel
+    from localreg.workflow.data_object import DataObject
     from localreg.workflow.evaluator import (
         Evaluator,
         EvaluatorConfiguration,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "annotation": ("ClassificationLabel", "Label", "ScoredClassificationLabel", "ScoredLabel"),
+    "data_object": ("DataObject",),
     "evaluator": (
         "Evaluator",
         "EvaluatorConfiguration",
@@ -101,6 +103,7 @@ __all__ = [
     "ConfusionMatrix",
     "Curve",
     "CurvePlot",
+    "DataObject",
     "Document",
     "EvaluationResults",
     "Evaluator",

@@ -14,6 +14,7 @@ decorator sees it; the constructor, which must know the fields, writes itself wh
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, InitVar, dataclass, fields
 from operator import attrgetter
@@ -36,6 +37,8 @@ class Extensible:
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
+        if vars(cls).get("__slots__"):
+            raise InvalidInputError(f"{cls.__name__} has slots, which leave extras no room; leave slots=True out")
         methods: dict[str, object] = {"__init__": _first_init(cls), "__eq__": _first_eq(cls), "__repr__": _shown}
         # An object that is unpickled was not constructed here, and must find its class complete all the same.
         inherited = getattr(cls, "__setstate__", None)
@@ -117,20 +120,24 @@ def _first(method: FunctionT) -> FunctionT:
     return method
 
 
+_completing = threading.Lock()  # two threads may make the first objects of a class
+
+
 def complete(cls: type) -> None:
     """Write what must know the fields, and let `fields` of an object, as `replace` and `asdict` call it, tell extras.
 
     Happens by itself before there is an object; called earlier, `help` knows the parameters.
     """
-    own = vars(cls)
-    for name, write in {"__init__": _written_init, "__eq__": _written_eq}.items():
-        if own.get(name) in _FIRST:
-            setattr(cls, name, write(cls))
-    declared = own.get("__dataclass_fields__")
-    if declared is not None and not isinstance(declared, _Fields):
-        setattr(cls, "__dataclass_fields__", _Fields(declared))  # noqa: B010 - mypy knows no such assignment
-    if own.get("__setstate__") in _FIRST:
-        delattr(cls, "__setstate__")
+    with _completing:
+        own = vars(cls)
+        for name, write in {"__init__": _written_init, "__eq__": _written_eq}.items():
+            if own.get(name) in _FIRST:
+                setattr(cls, name, write(cls))
+        declared = own.get("__dataclass_fields__")
+        if declared is not None and not isinstance(declared, _Fields):
+            setattr(cls, "__dataclass_fields__", _Fields(declared))  # noqa: B010 - mypy knows no such assignment
+        if own.get("__setstate__") in _FIRST:
+            delattr(cls, "__setstate__")
 
 
 class _Fields(dict[str, Field[Any]]):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import abc
 import copy
 import dataclasses
 import functools
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import typing
 from dataclasses import FrozenInstanceError, dataclass, field
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import pydantic
@@ -60,6 +61,8 @@ from localreg.workflow.test_sample import (
     Text,
     Video,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -314,6 +317,31 @@ def test_a_subclass_may_write_its_own_methods() -> None:
     assert (square.area, repr(square), square) == (4, "□", Square(1, 2))
     with pytest.raises(FrozenInstanceError):
         square.top_left = (0, 0)  # type: ignore[misc]
+
+
+def test_slots_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="Tight has slots.*leave slots=True out"):
+
+        @dataclass(frozen=True, slots=True)
+        class Tight(BoundingBox):
+            depth: int
+
+
+def test_a_subclass_may_have_other_bases_too() -> None:
+    class Drawn(abc.ABC):
+        @abc.abstractmethod
+        def draw(self) -> str: ...
+
+    @dataclass(frozen=True)
+    class Both(LabeledBoundingBox, Drawn, Generic[T]):
+        depth: int = 3
+
+        def draw(self) -> str:
+            return self.label
+
+    make: Any = Both[int]
+    box = make((0, 0), (1, 1), "cat", iou=0.5)
+    assert (box.draw(), box.depth, extras_of(box)) == ("cat", 3, {"iou": 0.5})
 
 
 def test_an_init_only_field_is_refused() -> None:
