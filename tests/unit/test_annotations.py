@@ -320,7 +320,7 @@ def test_a_subclass_may_write_its_own_methods() -> None:
 
 
 def test_slots_are_refused() -> None:
-    with pytest.raises(InvalidInputError, match="Tight has slots.*leave slots=True out"):
+    with pytest.raises(InvalidInputError, match=r"Tight has slots.*leave slots=True out"):
 
         @dataclass(frozen=True, slots=True)
         class Tight(BoundingBox):
