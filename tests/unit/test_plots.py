@@ -91,6 +91,7 @@ def test_the_spelling_of_what_json_lacks_is_fixed() -> None:
         "curves": [{"x": [0, "NaN", 1], "y": ["Infinity", "-Infinity", 0.5], "extra": {"t": ["NaN", 1, 2]}}],
         "x_config": {"type": "log"},
     }
+    assert Plot.from_json(plot.to_json()) == plot
 
 
 def test_a_text_that_looks_like_a_number_stays_text() -> None:
@@ -113,7 +114,7 @@ def test_arrays_and_other_series_become_lists_of_the_plots_own() -> None:
     ]
     matrix = ConfusionMatrix("c", np.array(["a", "b"]), np.array([[1, 2], [3, 4]]))
     assert matrix == ConfusionMatrix("c", ["a", "b"], [[1, 2], [3, 4]])
-    assert type(matrix.labels[0]) is str
+    assert type(ConfusionMatrix("c", [np.str_("a"), "b"], [[1, 2], [3, 4]]).labels[0]) is str
     histogram = Histogram("h", "x", "y", np.linspace(0, 1, 3), np.ones((2, 2)), ["a", "b"])
     assert histogram.frequency == [[1, 1], [1, 1]]
     assert Histogram("h", "x", "y", (0, 1, INF), np.array([1, 2])).frequency == [1, 2]
@@ -191,6 +192,7 @@ def made_of(value: Any) -> Any:
         (lambda: matrix(["a"], [[1]]), r"ConfusionMatrix\.labels names 1 classes; two at least"),
         (lambda: matrix(rows=[[1, 2]]), r"ConfusionMatrix\.matrix has 1 rows for 2 labels"),
         (lambda: matrix(rows=[[1, 2], [3]]), r"ConfusionMatrix\.matrix\[1\] has 1 values; it must have 2"),
+        (lambda: matrix(rows=[[1, 2], [3, 4, 5]]), r"ConfusionMatrix\.matrix\[1\] has 3 values; it must have 2"),
         (lambda: matrix(["a", " "]), r"ConfusionMatrix\.labels\[1\] is blank"),
         (lambda: matrix(y_label=" "), r"ConfusionMatrix\.y_label is blank"),
     ],
