@@ -42,7 +42,7 @@ def _inner(node: Node | None) -> Node | None:
 def _of_object(value: Any, node: Node | None) -> dict[str, Any]:
     if node is not None and node.type == "union":
         node = node.field(next((base.__name__ for base in type(value).__mro__ if node.field(base.__name__)), ""))
-    fields = {field.name for field in dataclasses.fields(value)}
+    fields = {field.name for field in dataclasses.fields(type(value))}
     found = {name: extras_of(getattr(value, name), None if node is None else node.field(name)) for name in fields}
     if takes_extras(type(value)):
         recorded = set() if node is None else {field.name for field in node.fields}
@@ -64,8 +64,8 @@ def put_extras(value: Any, extras: Any) -> None:
     elif isinstance(extras, Mapping) and isinstance(value, Mapping):
         for key, extra in extras.items():
             put_extras(value.get(key), extra)
-    elif isinstance(extras, Mapping) and dataclasses.is_dataclass(value):
-        fields = {field.name for field in dataclasses.fields(value)}
+    elif isinstance(extras, Mapping) and dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name for field in dataclasses.fields(type(value))}
         for name, extra in extras.items():
             if name in fields and getattr(value, name) is not None:
                 put_extras(getattr(value, name), extra)

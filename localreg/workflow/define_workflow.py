@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
-from localreg.workflow.model import Model
-from localreg.workflow.test_case import TestCase
 from localreg.workflow.test_sample import TestSample
-from localreg.workflow.test_suite import TestSuite
-from localreg.workflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from localreg.workflow.model import Model
+    from localreg.workflow.test_case import TestCase
+    from localreg.workflow.test_suite import TestSuite
+    from localreg.workflow.workflow import Workflow
 
 __all__ = ["define_workflow"]
 
@@ -33,6 +35,11 @@ def define_workflow(
     Raises:
         InvalidInputError: a blank name, or a field whose type cannot be stored.
     """
+    from localreg.workflow.model import Model
+    from localreg.workflow.test_case import TestCase
+    from localreg.workflow.test_suite import TestSuite
+    from localreg.workflow.workflow import Workflow
+
     workflow = Workflow(name, test_sample_type, ground_truth_type, inference_type)
     bound: dict[str, Any] = {"workflow": workflow}
     case = type("TestCase", (TestCase,), {**bound, "__doc__": TestCase.__doc__})

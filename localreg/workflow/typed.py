@@ -27,7 +27,7 @@ from localreg.tables import (
 from localreg.tables import schema_of as schema_of_class
 from localreg.tables.hints import hints_of
 from localreg.tables.plain_codecs import article
-from localreg.workflow.labels import refuse_bad_labels
+from localreg.workflow.checking import refuse_impossible_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +89,7 @@ class TypedColumn:
         import pyarrow as pa
 
         column = struct_column(values, self.codec, what=self.cls.__name__, named=named)
-        refuse_bad_labels(column, self.cls, named=named)
+        refuse_impossible_values(column, self.cls, named=named)
         columns = {self.name: column}
         if self.has_metadata:
             texts = [self._metadata(value, number, named) for number, value in enumerate(values)]

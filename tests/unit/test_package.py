@@ -72,8 +72,43 @@ def test_the_names_of_the_workflow_package_are_sorted_and_reachable_by_their_mod
 
     names = workflow.__all__
     assert names == sorted(names, key=lambda name: (name[0].islower(), name))
+    assert set(names) <= set(dir(workflow))
     for path in ("define_workflow", "annotation", "test_sample", "ground_truth", "inference", "model", "test_case"):
         assert importlib.import_module(f"localreg.workflow.{path}")
+    with pytest.raises(AttributeError, match=r"'localreg\.workflow' has no attribute 'defnie_workflow'"):
+        workflow.defnie_workflow  # noqa: B018
+
+
+def test_type_checkers_see_the_names_of_the_workflow_package_where_they_are() -> None:
+    from localreg import workflow
+
+    tree = ast.parse(Path(workflow.__file__).read_text(encoding="utf-8"))
+    (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {
+        alias.name: node.module
+        for node in checked.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    assert {*seen, "define_workflow"} == set(workflow.__all__)
+    for name, home in seen.items():
+        assert getattr(workflow, name) is getattr(importlib.import_module(home), name), name
+
+
+def test_the_vocabulary_of_workflows_loads_without_the_rest() -> None:
+    code = (
+        "import json, sys, localreg.workflow as w; w.Image, w.Evaluator, w.CurvePlot, w.TestCases, w.asset.ImageAsset\n"
+        "w.annotation.BoundingBox; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    loaded = in_a_fresh_process(code)
+    assert isinstance(loaded, list)
+    assert HEAVY.isdisjoint(loaded)
+
+
+@pytest.mark.parametrize("first", ["localreg.workflow.define_workflow", "localreg.workflow.model"])
+def test_define_workflow_is_the_function_whatever_is_imported_first(first: str) -> None:
+    code = f"import json, {first}; from localreg.workflow import define_workflow as d; print(json.dumps(callable(d)))"
+    assert in_a_fresh_process(code) is True
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
