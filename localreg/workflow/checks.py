@@ -1,4 +1,4 @@
-"""What must hold of the values of annotations and assets, as data: for who checks whole columns when they are stored."""
+"""What must hold of the values of annotations and assets, as data, for who checks whole columns as they are stored."""
 
 from __future__ import annotations
 
