@@ -2,7 +2,7 @@
 
 Each is a frozen dataclass that takes, beside its fields, any further keywords (`BoundingBox(a, b, iou=0.9)`); see
 `localreg.workflow.extensible`. Nothing is checked when one is made, so that making a million is cheap: what must hold
-of the values is said in `CHECKS`, and checked on whole columns when they are stored.
+of the values is said in `localreg.workflow.checks`, and checked on whole columns when they are stored.
 
 Coordinates are pixels, x to the right and y downward, unless a class says otherwise; (x, y, z) is right-handed.
 """
@@ -10,23 +10,19 @@ Coordinates are pixels, x to the right and y downward, unless a class says other
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Annotated, TypeAlias
 
 from localreg.tables import Names
-from localreg.workflow.extensible import Extensible, complete, extras_of
+from localreg.workflow.extensible import Extensible, complete
 
 __all__ = [
-    "CHECKS",
     "Annotation",
     "BitmapMask",
     "BoundingBox",
     "BoundingBox3D",
-    "Checks",
     "ClassificationLabel",
     "Keypoints",
     "Keypoints3D",
@@ -41,7 +37,6 @@ __all__ = [
     "Polygon",
     "Polyline",
     "Polyline3D",
-    "Rule",
     "ScoredBoundingBox",
     "ScoredBoundingBox3D",
     "ScoredClassificationLabel",
@@ -57,8 +52,6 @@ __all__ = [
     "SegmentationMask",
     "TextSegment",
     "TimeSegment",
-    "checks_of",
-    "extras_of",
 ]
 
 Point: TypeAlias = Annotated[tuple[float, float], Names("x", "y")]
@@ -390,72 +383,6 @@ class ScoredLabeledTextSegment(TextSegment):
 
     label: str
     score: float
-
-
-# --- what must hold of the values -------------------------------------------------------------------------------------
-
-
-class Rule(StrEnum):
-    """What must hold of each value in a field, however deep it stands: of each coordinate of each point."""
-
-    NOT_BLANK = "not_blank"
-    """Text with something in it that is not white space."""
-    FINITE = "finite"
-    """A number that is neither NaN nor infinite."""
-    NOT_NEGATIVE = "not_negative"
-    """0 or more."""
-
-
-@dataclass(frozen=True)
-class Checks:
-    """What must hold of the values of a class, for who checks whole columns."""
-
-    rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
-    """By field; a rule for a field that a class does not have does not apply to it."""
-    ordered: tuple[tuple[str, str], ...] = ()
-    """Pairs of fields: each number of the first is at most the one at the same place in the second."""
-    increasing: tuple[tuple[str, str], ...] = ()
-    """As `ordered`, but less, not equal."""
-    least: Mapping[str, int] = field(default_factory=dict)
-    """How many items a list has at least."""
-
-
-_FINITE = (Rule.FINITE,)
-_POINTS = Checks({"points": _FINITE})
-_LOCATED = Checks({"locator": (Rule.NOT_BLANK,)})
-
-CHECKS: Mapping[type, Checks] = MappingProxyType(
-    {
-        Annotation: Checks({"label": (Rule.NOT_BLANK,), "score": _FINITE}),
-        BoundingBox: Checks({"top_left": _FINITE, "bottom_right": _FINITE}, ordered=(("top_left", "bottom_right"),)),
-        BoundingBox3D: Checks(
-            {"center": _FINITE, "dimensions": (Rule.FINITE, Rule.NOT_NEGATIVE), "rotations": _FINITE}
-        ),
-        Polygon: Checks(_POINTS.rules, least={"points": 3}),
-        Keypoints: _POINTS,
-        Keypoints3D: _POINTS,
-        Polyline: _POINTS,
-        Polyline3D: _POINTS,
-        SegmentationMask: Checks({"labels": (Rule.NOT_BLANK,), "locator": (Rule.NOT_BLANK,)}),
-        BitmapMask: _LOCATED,
-        TimeSegment: Checks({"start": _FINITE, "end": _FINITE}, ordered=(("start", "end"),)),
-        TextSegment: Checks(
-            {"text_field": (Rule.NOT_BLANK,), "start": (Rule.NOT_NEGATIVE,)}, increasing=(("start", "end"),)
-        ),
-    }
-)
-"""What must hold of each class and those derived from it; `checks_of` has all that holds of one."""
-
-
-def checks_of(cls: type) -> Checks:
-    """All that must hold of the values of a class, its bases' checks included; nothing for one that is unknown."""
-    found = [CHECKS[base] for base in reversed(cls.__mro__) if base in CHECKS]
-    return Checks(
-        {name: rules for checks in found for name, rules in checks.rules.items()},
-        ordered=tuple(pair for checks in found for pair in checks.ordered),
-        increasing=tuple(pair for checks in found for pair in checks.increasing),
-        least={name: count for checks in found for name, count in checks.least.items()},
-    )
 
 
 for _class in [each for each in vars().copy().values() if isinstance(each, type) and issubclass(each, Annotation)]:

@@ -1,6 +1,6 @@
 """What must hold of annotations beyond their types, looked at on whole columns when they are written.
 
-The rules stand with the annotations (`localreg.workflow.annotation.CHECKS`); a column is searched for each of them at
+The rules stand with the annotations (`localreg.workflow.checks`); a column is searched for each of them at
 once, and the first value that breaks one is named with the object that it stands in.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from localreg.errors import InvalidInputError
 from localreg.tables.hints import hints_of, peeled, union_members
 from localreg.tables.schema import TAG
-from localreg.workflow.annotation import Checks, Rule, checks_of
+from localreg.workflow.checks import Checks, Rule, checks_of
 
 if TYPE_CHECKING:
     import numpy as np
