@@ -27,6 +27,8 @@ OnError = Literal["raise", "record"]
 FLUSHED_S = 1.0
 """What is made is written after so long, or so many rows: the most that a killed process makes again."""
 FLUSHED_ROWS = 10_000
+FLUSH_SHARE = 0.05
+"""It is written sooner where writing takes no more than this part of the time: of a slow model after each sample."""
 TRACEBACK_CHARS = 10_000
 
 
@@ -75,6 +77,7 @@ class Runner:
         self._on_error = on_error
         self._batch_size = batch_size
         self._keep = keep
+        self._flush_s = 0.0
         self.failed = 0
 
     def run(self, indices: Indices, samples: Sequence[Any]) -> None:
@@ -99,10 +102,15 @@ class Runner:
                     self._flush(indices[begin : begin + len(made)], rest, made, errors)
             begin += len(made)
 
+    @property
+    def _pause_s(self) -> float:
+        """How long to go on before what is made is written."""
+        return min(FLUSHED_S, self._flush_s / FLUSH_SHARE)
+
     def _fill(self, samples: Sequence[Any], made: list[Any], errors: dict[int, JsonObject]) -> None:
         """Infer samples until it is time to write."""
         infer, now = self._infer, time.monotonic
-        until = now() + FLUSHED_S
+        until = now() + self._pause_s
         rest = iter(samples)
         while len(made) < len(samples):
             try:
@@ -116,7 +124,7 @@ class Runner:
     def _fill_by_batches(
         self, samples: Sequence[Any], size: int, made: list[Any], errors: dict[int, JsonObject]
     ) -> None:
-        until = time.monotonic() + FLUSHED_S
+        until = time.monotonic() + self._pause_s
         while len(made) < len(samples) and time.monotonic() <= until:
             batch = list(samples[len(made) : len(made) + size])
             try:
@@ -167,7 +175,7 @@ class Runner:
             except InvalidInputError:
                 number, error = self._first_bad(samples, made)
             else:
-                self._keep(rows)
+                self._keep_timed(rows)
                 return
             errors[number] = told(error)
             made[number] = None
@@ -177,6 +185,11 @@ class Runner:
                 kept = {place: each for place, each in errors.items() if place < count}
                 self._keep(inference_rows(self._column, indices[:count], made[:count], kept, str))
                 raise error
+
+    def _keep_timed(self, rows: pa.Table) -> None:
+        began = time.monotonic()
+        self._keep(rows)
+        self._flush_s = time.monotonic() - began
 
     def _refuse_other_types(self, samples: Sequence[Any], made: Sequence[Any]) -> None:
         wanted = self._column.cls
