@@ -152,7 +152,7 @@ def test_two_processes_share_a_run_and_infer_each_sample_once(folder: Path) -> N
     asked: Counter[int] = Counter()
     shares = []
     with running_tester(folder, "eager") as one, running_tester(folder, "eager") as other:
-        running = {process.stdout: process for process in (one, other)}
+        running = {process.stdout: process for process in (one, other) if process.stdout is not None}
         counts = dict.fromkeys(running, 0)
         while running:
             ready, _, _ = select.select(list(running), [], [], PATIENCE_S)

@@ -1,8 +1,8 @@
 """Programs that run a model on a test suite, for tests that kill them or start two.
 
-`python -m tests.crash.testers FOLDER [eager]`: opens the registry, says `ready`, and runs the model `tester` on the suite
-`numbers`. Before each inference it writes the number of the sample on its standard output, and waits for a line. With
-`eager` each inference is written at once; else as the library sees fit. At the end it says `done`.
+`python -m tests.crash.testers FOLDER [eager]`: opens the registry, says `ready`, and runs the model `tester` on the
+suite `numbers`. Before each inference it writes the number of the sample on its standard output, and waits for a line.
+With `eager` each inference is written at once; else as the library sees fit. At the end it says `done`.
 """
 
 from __future__ import annotations
