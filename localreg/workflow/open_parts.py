@@ -1,6 +1,6 @@
 """What a running test run has made and not yet committed: parts that no log entry names.
 
-They lie beside the committed ones, `data/inferences/<test run>/open-<writer>-<number>.parquet`, and are merged into a
+They lie beside the committed ones, `data/inferences/<model version>/open-<writer>-<number>.parquet`, and are merged into a
 few when the run ends. A killed run leaves them: the next one takes them over, so that only what was in memory is lost.
 One that was being written when its writer died cannot be read; it is as if it were not there.
 """
@@ -8,7 +8,7 @@ One that was being written when its writer died cannot be read; it is as if it w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,11 @@ from localreg.storage import Store
 from localreg.tables import write_part
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
+
+    Indices = npt.NDArray[np.int64]
 
 __all__ = ["OpenParts"]
 
@@ -30,17 +34,17 @@ KEPT_BYTES = 256 * 2**20
 
 
 class OpenParts:
-    """The open parts of one test run, read once each.
+    """The open parts of one model version, or of a model that has none yet, read once each.
 
     Args:
         store: the namespace's.
-        owner: id of the test run.
+        owners: ids of what they are made for; the first is the one to write for.
         area: `inferences`, or where a reset collects what is to take the place of what is there.
     """
 
-    def __init__(self, store: Store, owner: str, area: str = "inferences") -> None:
+    def __init__(self, store: Store, owners: Sequence[str], area: str = "inferences") -> None:
         self._store = store
-        self._owner = owner
+        self._owners = owners
         self._area = area
         self._seen: dict[str, pa.Table | None] = {}
         self._kept_bytes = 0
@@ -50,7 +54,7 @@ class OpenParts:
     def refresh(self) -> list[pa.Table]:
         """The rows of parts that came since the last look, of other writers."""
         came = []
-        for path in list(self._store.list(f"data/{self._area}/{self._owner}")):
+        for path in [path for owner in self._owners for path in self._store.list(f"data/{self._area}/{owner}")]:
             if path not in self._seen and _NAME.fullmatch(path.rpartition("/")[2]):
                 rows = self._rows(path)
                 if rows is not None:
@@ -90,7 +94,7 @@ class OpenParts:
     def _write(self, writer: str, rows: pa.Table) -> str:
         self._written += 1
         name = f"open-{writer}-{self._written:08}"
-        path = write_part(self._store, self._area, self._owner, rows, {}, name=name).path
+        path = write_part(self._store, self._area, self._owners[0], rows, {}, name=name).path
         self._keep(path, rows)
         return path
 
@@ -107,9 +111,16 @@ class OpenParts:
         kept = self._seen[path]
         return self._rows(path) if kept is None else kept
 
-    def discard(self) -> None:
-        """Remove all parts that were seen or written, once their rows are committed."""
-        self._remove(list(self._seen))
+    def discard(self, indices: Indices) -> None:
+        """Remove the parts that were seen or written and hold rows of these samples alone: they are committed."""
+        import numpy as np
+
+        covered = [
+            path
+            for path in self._seen
+            if (rows := self._of(path)) is None or np.isin(rows["sample_idx"].to_numpy(), indices).all()
+        ]
+        self._remove(covered)
 
     def _remove(self, paths: list[str]) -> None:
         for path in paths:

@@ -72,7 +72,7 @@ def progress(what: str, total: int) -> Iterator[Progress]:
 
 def tell(message: str) -> None:
     """Tell a person who is looking, on a terminal or in a notebook, and the log of the program."""
-    logging.getLogger("localreg").warning("%s", message)
+    logging.getLogger("localreg").info("%s", message)
     if _bar() is not None:
         sys.stderr.write(f"localreg: {message}\n")
 

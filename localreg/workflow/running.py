@@ -125,7 +125,7 @@ class Runner:
         self, samples: Sequence[Any], size: int, made: list[Any], errors: dict[int, JsonObject]
     ) -> None:
         until = time.monotonic() + self._pause_s
-        while len(made) < len(samples) and time.monotonic() <= until:
+        while len(made) < len(samples) and (not made or time.monotonic() <= until):
             batch = list(samples[len(made) : len(made) + size])
             try:
                 made += self._batch(batch)

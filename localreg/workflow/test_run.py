@@ -21,7 +21,7 @@ from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
 from localreg.workflow.fingerprint import changes_since, fingerprint
-from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences, inference_rows
+from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
 from localreg.workflow.model import Model, check_binding
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.progress import Progress, progress, tell
@@ -30,7 +30,7 @@ from localreg.workflow.samples import case_indices, concatenated, objects_at, sa
 from localreg.workflow.sharing import Claims
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
-from localreg.workflow.upload import Upload, deduplicated, refuse_deleted
+from localreg.workflow.upload import Target, Upload, deduplicated, refuse_deleted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,7 +139,7 @@ class TestRun:
         if self._session.transaction_here() is not None:
             self._inferred = self._run_at_once(state, rows)
         elif self.reset or self._lacking(state, rows).any() or self._find_run(state) is None:
-            self._inferred = self._run_shared(rows)
+            self._inferred = self._run_shared(state, rows)
         else:
             self._tell_other_code(state)
             self._inferred = 0
@@ -161,22 +161,31 @@ class TestRun:
         self._store(column, merged, version, places=lambda newer: self._suite_indices(newer)[positions])
         return len(lacking)
 
-    def _run_shared(self, rows: Indices) -> int:
+    def _run_shared(self, state: State, rows: Indices) -> int:
         """Infer with whoever else runs the same."""
-        self._require_infer(self._session.state(), rows)
-        state = self._session.change(self._begin)
-        version = self._version_id(state)
-        assert version is not None, "the run was begun with one"
+        self._require_infer(state, rows)
         self._tell_other_code(state)
-        area = "resets" if self.reset else "inferences"
-        claims = Claims(self._session.store, f"{area}-{version}-{self.test_suite.version_id}")
-        parts = OpenParts(self._session.store, version, area)
-        work = _SharedWork(self, state, rows, version, claims, parts)
+        version = self._version_id(state)
+        owners, area = self._owners(state), "resets" if self.reset else "inferences"
+        claims = Claims(self._session.store, f"{area}-{owners[0]}-{self.test_suite.version_id}")
+        parts = OpenParts(self._session.store, owners, area)
+        finished = False
         try:
-            return work.run()
+            count = _SharedWork(self, state, rows, claims, parts).run()
+            finished = True
         finally:
-            self._commit(list(parts.tables()), rows=rows, version=version)
-            parts.discard()
+            if finished or not self.reset:  # what an unfinished reset has made takes the place of nothing
+                self._commit(list(parts.tables()), rows=rows, version=version)
+                parts.discard(rows)
+        return count
+
+    def _owners(self, state: State) -> list[str]:
+        """What open parts are made for: the version; the model as long as it has none, since a run's end makes it."""
+        versions = [row.id for row in state.outlines("model_version", self.model.id)]
+        version = self._version_id(state)
+        if version is None:
+            return [self.model.id]
+        return [version, self.model.id] if version == versions[0] else [version]
 
     def _require_infer(self, state: State, rows: Indices) -> None:
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
@@ -210,19 +219,17 @@ class TestRun:
             keep=keep,
         )
 
-    def _commit(self, tables: Sequence[pa.Table], *, rows: Indices, version: str) -> None:
+    def _commit(self, tables: Sequence[pa.Table], *, rows: Indices, version: str | None) -> None:
         """Commit rows of the suite's samples; those of other samples are left to the run that they belong to."""
         import numpy as np
         import pyarrow as pa
 
-        if not tables:
-            return
+        column = self._inference_column(self._session.state())
+        tables = tables or [inference_rows(column, rows[:0], [], {}, str)]
         merged = pa.concat_tables(tables, promote_options="default")
         mine = np.isin(merged["sample_idx"].to_numpy(), rows)
         merged = deduplicated(merged if mine.all() else merged.filter(pa.array(mine)))
-        if self.reset and merged.num_rows < len(rows):
-            return  # what a reset has made so far takes the place of nothing
-        self._store(self._inference_column(self._session.state()), merged, version)
+        self._store(column, merged, version)
 
     def _store(
         self,
@@ -234,7 +241,7 @@ class TestRun:
     ) -> None:
         """Put rows into the log, and what they belong to."""
 
-        def ensure(changes: Changes) -> tuple[str, str, str]:
+        def ensure(changes: Changes) -> Target:
             return self._ensure(changes, version)
 
         self._session.change(
@@ -243,11 +250,8 @@ class TestRun:
 
     # --- what it belongs to -----------------------------------------------------------------------------------------
 
-    def _begin(self, changes: Changes) -> None:
-        self._ensure(changes, self._version_id(changes.draft))
-
-    def _ensure(self, changes: Changes, version_id: str | None) -> tuple[str, str, str]:
-        """Ids of the workflow, the model version and the test run, which are made if need be."""
+    def _ensure(self, changes: Changes, version_id: str | None) -> Target:
+        """Workflow and model version, which are made if need be, and the test run, which is found or described."""
         workflow_id = self.model.workflow.ensure(changes)
         model = changes.draft.get("model", self.model.id)
         if model is None:
@@ -262,7 +266,7 @@ class TestRun:
             raise refuse_deleted(f"the version of model {model.name!r}")
         run = self._find_run(changes.draft, version_id)
         if run is not None:
-            return workflow_id, version_id, run.id
+            return Target(workflow_id, version_id, run.id, None)
         suite = self._suite_version(changes.draft)
         made = TestRunRecord(
             id=changes.new_id("test_run", suite.id),
@@ -272,8 +276,7 @@ class TestRun:
             test_suite_version=suite.id,
             fingerprint=self._fingerprint(),
         )
-        changes.create(made)
-        return workflow_id, version_id, made.id
+        return Target(workflow_id, version_id, made.id, made)
 
     def _fingerprint(self) -> JsonObject:
         if not hasattr(self, "_told"):
@@ -422,15 +425,12 @@ class TestRun:
 class _SharedWork:
     """The samples of one run that this process infers, stretch by stretch, beside others that do the same."""
 
-    def __init__(
-        self, run: TestRun, state: State, rows: Indices, version: str, claims: Claims, parts: OpenParts
-    ) -> None:
+    def __init__(self, run: TestRun, state: State, rows: Indices, claims: Claims, parts: OpenParts) -> None:
         import numpy as np
 
         self._run = run
         self._state = state
         self._rows = rows
-        self._version = version
         self._claims = claims
         self._parts = parts
         self._done = np.zeros(len(rows), bool)
@@ -443,7 +443,7 @@ class _SharedWork:
         with self._claims.taking_part():
             if self._run.reset and not self._claims.others():
                 self._parts.refresh()
-                self._parts.discard()  # of a reset that did not end, perhaps by other code
+                self._parts.discard(self._rows)  # of a reset that did not end, perhaps by other code
             self._refresh()
             missing = int((~self._done).sum())
             model, suite = self._run._model_name, self._run.test_suite.name
@@ -510,8 +510,7 @@ class _SharedWork:
         state = self._run._session.state()
         if not self._run.reset and state is not self._committed:
             self._committed = state
-            status = self._run._inferences(state, self._version).status[self._rows]
-            self._done |= (status == OK) | (status == SKIPPED)
+            self._done |= ~self._run._lacking(state, self._rows)
 
 
 def _unique(rows: Indices) -> Indices:

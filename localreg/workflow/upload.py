@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject
 from localreg.errors import ConflictError, LocalregError, NonDeterministicError
 from localreg.log import State
 from localreg.records.files import FilePointer
+from localreg.records.workflows import TestRunRecord
 from localreg.session import Changes, Session
 from localreg.workflow.inferences import ERROR, MISSING, SKIPPED, STATUSES, Inferences, write_inferences
 from localreg.workflow.samples import sample_count
@@ -21,7 +22,24 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["Upload", "deduplicated"]
+__all__ = ["Target", "Upload", "deduplicated", "refuse_deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What rows of inferences belong to.
+
+    Attributes:
+        workflow_id: of the samples.
+        version_id: of the model that made them.
+        run_id: of the test run that owns them.
+        new: the test run, if it is to be made.
+    """
+
+    workflow_id: str
+    version_id: str
+    run_id: str
+    new: TestRunRecord | None
 
 
 class Upload:
@@ -37,7 +55,7 @@ class Upload:
         rows: as `inference_rows` makes them, each sample once.
         places: the `sample_idx` of each row in a state, where they have no final ones yet; None = as in `rows`.
         replaces: whether they take the place of what is stored, whatever it is.
-        ensure: makes what the rows belong to; ids of workflow, model version and test run.
+        ensure: makes what the rows belong to, but for the test run.
     """
 
     def __init__(
@@ -48,7 +66,7 @@ class Upload:
         rows: pa.Table,
         *,
         replaces: bool,
-        ensure: Callable[[Changes], tuple[str, str, str]],
+        ensure: Callable[[Changes], Target],
         places: Callable[[State], npt.NDArray[np.int64]] | None = None,
     ) -> None:
         self._session = session
@@ -62,23 +80,22 @@ class Upload:
 
     def __call__(self, changes: Changes) -> None:
         """Put the rows into the draft."""
-        workflow_id, version_id, run_id = self._ensure(changes)
-        count = sample_count(changes.draft, workflow_id)
+        target = self._ensure(changes)
+        count = sample_count(changes.draft, target.workflow_id)
         kept = self._rows_in(changes.draft)
-        stored = Inferences(self._session, changes.draft, version_id, count)
+        stored = Inferences(self._session, changes.draft, target.version_id, count)
         if not self._replaces:
             kept = self._new(kept, stored)
-        if not kept.num_rows:
-            return
         replaces = bool((stored.status[kept["sample_idx"].to_numpy()] != MISSING).any())
         place: JsonObject = {"first": count, "staged_first": count, "replaces": replaces}
-        files = tuple(
-            replace(pointer, owner=run_id, details={**pointer.details, **place})
-            for pointer in self._parts(workflow_id, run_id, kept)
-        )
-        run = changes.draft.get("test_run", run_id)
-        assert run is not None, "it was ensured"
-        changes.note(run, action="upload", files=files)
+        staged = self._parts(target.workflow_id, target.run_id, kept) if kept.num_rows else []
+        files = tuple(replace(pointer, owner=target.run_id, details={**pointer.details, **place}) for pointer in staged)
+        if target.new is not None:
+            changes.create(target.new, files=files)
+        elif files:
+            run = changes.draft.get("test_run", target.run_id)
+            assert run is not None, "it was found just now"
+            changes.note(run, action="upload", files=files)
 
     def _rows_in(self, state: State) -> pa.Table:
         import pyarrow as pa

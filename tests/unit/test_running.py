@@ -202,7 +202,7 @@ def left_open(registry: Registry, model: Any, suite: Any, monkeypatch: pytest.Mo
     """Run, and die before the commit that ends it."""
     with monkeypatch.context() as patch:
         patch.setattr(TestRun, "_commit", lambda *_, **__: None)
-        patch.setattr(OpenParts, "discard", lambda _: None)
+        patch.setattr(OpenParts, "discard", lambda *_: None)
         patch.setattr(Claims, "clear", lambda _: None)
         test(model, suite)
 
@@ -550,6 +550,7 @@ def test_a_run_keeps_the_fingerprint_of_the_code_and_a_change_is_told(
     assert "pyarrow" in fingerprint["packages"]
     assert len(fingerprint["weights"]["sha256"]) == len(fingerprint["infer"]) == 64
     assert fingerprint["git"] is None or len(fingerprint["git"]["commit"]) == 40
+    caplog.set_level("INFO", logger="localreg")
     test(Net("m", Model()), suite)
     assert caplog.records == []
     weights.write_bytes(b"two")
