@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
 from localreg.errors import InvalidInputError
 from localreg.metrics.geometry import BoxLike, Geometry, PolygonLike, Shapes, overlaps_of, read_shapes
 from localreg.metrics.reading import number_of
+from localreg.tables import note_extras
 
 if TYPE_CHECKING:
     import numpy as np
@@ -358,6 +359,7 @@ def _with_iou(inference: Inf, iou: float) -> Inf:
     twin = copy.copy(inference)
     try:
         object.__setattr__(twin, "iou", iou)  # past the guard of a frozen dataclass
+        note_extras(type(twin))
     except AttributeError as error:
         raise InvalidInputError(
             f"a copy of an inference cannot carry its iou ({error}); take a class without __slots__"

@@ -1,6 +1,6 @@
 """Typed tables: Python types to Parquet and back, and the files that hold their rows."""
 
-from localreg.tables.codecs import StructCodec
+from localreg.tables.codecs import StructCodec, note_extras
 from localreg.tables.columns import objects_of, struct_column
 from localreg.tables.conform import conform
 from localreg.tables.extras import extras_of, put_extras
@@ -20,6 +20,7 @@ __all__ = [
     "extras_of",
     "is_json_object",
     "merged",
+    "note_extras",
     "objects_of",
     "part_file",
     "put_extras",

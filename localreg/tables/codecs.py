@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, pairwise
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from localreg.tables.hints import SETS, hints_of, is_dataclass_type, peeled, union_members
 from localreg.tables.plain_codecs import (
@@ -30,7 +31,7 @@ from localreg.tables.schema import TAG, Node
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["StructCodec", "codec_of", "takes_extras"]
+__all__ = ["StructCodec", "codec_of", "note_extras", "takes_extras"]
 
 
 def codec_of(node: Node, hint: Any = None) -> Codec:
@@ -372,7 +373,7 @@ class StructCodec:
         """See `Codec`."""
         there = [value for value in values if value is not None]
         for cls in types_of(there):
-            if takes_extras(cls) and max(map(len, map(vars, there))) > len(dataclasses.fields(cls)):
+            if _may_hold_extras(cls) and max(map(len, map(vars, there))) > len(dataclasses.fields(cls)):
                 return True
         return any(self._codecs[name].has_extras(list(map(attrgetter(name), there))) for name in self._holding)
 
@@ -445,6 +446,21 @@ def takes_extras(cls: type) -> bool:
     if isinstance(config, Mapping) and config.get("extra") == "allow":
         return True
     return bool(getattr(cls, "__localreg_extras__", False))
+
+
+_holding: WeakSet[type] = WeakSet()
+
+
+def note_extras(cls: type) -> None:
+    """Tell that an object of an extensible class got an extra: of others nobody has to look into each object.
+
+    The look makes each object's dict, which costs as much as making the object.
+    """
+    _holding.add(cls)
+
+
+def _may_hold_extras(cls: type) -> bool:
+    return cls in _holding if getattr(cls, "__localreg_extras__", False) else takes_extras(cls)
 
 
 def _names(cls: type) -> set[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from localreg.tables.codecs import takes_extras
+from localreg.tables.codecs import note_extras, takes_extras
 from localreg.tables.schema import Node
 
 __all__ = ["extras_of", "put_extras"]
@@ -71,3 +71,4 @@ def put_extras(value: Any, extras: Any) -> None:
                 put_extras(getattr(value, name), extra)
             else:
                 vars(value)[name] = extra
+                note_extras(type(value))

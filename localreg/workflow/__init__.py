@@ -13,7 +13,39 @@ from typing import TYPE_CHECKING
 from localreg.workflow.define_workflow import define_workflow
 
 if TYPE_CHECKING:
-    from localreg.workflow.annotation import ClassificationLabel, Label, ScoredClassificationLabel, ScoredLabel
+    from localreg.workflow.annotation import (
+        Annotation,
+        BitmapMask,
+        BoundingBox,
+        BoundingBox3D,
+        ClassificationLabel,
+        Keypoints,
+        Keypoints3D,
+        Label,
+        LabeledBoundingBox,
+        LabeledBoundingBox3D,
+        LabeledPolygon,
+        LabeledTextSegment,
+        LabeledTimeSegment,
+        Polygon,
+        Polyline,
+        Polyline3D,
+        ScoredBoundingBox,
+        ScoredBoundingBox3D,
+        ScoredClassificationLabel,
+        ScoredLabel,
+        ScoredLabeledBoundingBox,
+        ScoredLabeledBoundingBox3D,
+        ScoredLabeledPolygon,
+        ScoredLabeledTextSegment,
+        ScoredLabeledTimeSegment,
+        ScoredPolygon,
+        ScoredTextSegment,
+        ScoredTimeSegment,
+        SegmentationMask,
+        TextSegment,
+        TimeSegment,
+    )
     from localreg.workflow.data_object import DataObject
     from localreg.workflow.evaluator import (
         Evaluator,
@@ -34,7 +66,7 @@ if TYPE_CHECKING:
     from localreg.workflow.model_name import ModelName
     from localreg.workflow.plot import AxisConfig, BarPlot, ConfusionMatrix, Curve, CurvePlot, Histogram, Plot
     from localreg.workflow.stored import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow
-    from localreg.workflow.test_case import TestCase
+    from localreg.workflow.test_case import TestCase, TestCaseEditor
     from localreg.workflow.test_run import TestRun, test
     from localreg.workflow.test_sample import (
         Audio,
@@ -50,11 +82,43 @@ if TYPE_CHECKING:
         Text,
         Video,
     )
-    from localreg.workflow.test_suite import TestSuite
+    from localreg.workflow.test_suite import TestSuite, TestSuiteEditor
     from localreg.workflow.workflow import Workflow
 
 _HOMES = {
-    "annotation": ("ClassificationLabel", "Label", "ScoredClassificationLabel", "ScoredLabel"),
+    "annotation": (
+        "Annotation",
+        "BitmapMask",
+        "BoundingBox",
+        "BoundingBox3D",
+        "ClassificationLabel",
+        "Keypoints",
+        "Keypoints3D",
+        "Label",
+        "LabeledBoundingBox",
+        "LabeledBoundingBox3D",
+        "LabeledPolygon",
+        "LabeledTextSegment",
+        "LabeledTimeSegment",
+        "Polygon",
+        "Polyline",
+        "Polyline3D",
+        "ScoredBoundingBox",
+        "ScoredBoundingBox3D",
+        "ScoredClassificationLabel",
+        "ScoredLabel",
+        "ScoredLabeledBoundingBox",
+        "ScoredLabeledBoundingBox3D",
+        "ScoredLabeledPolygon",
+        "ScoredLabeledTextSegment",
+        "ScoredLabeledTimeSegment",
+        "ScoredPolygon",
+        "ScoredTextSegment",
+        "ScoredTimeSegment",
+        "SegmentationMask",
+        "TextSegment",
+        "TimeSegment",
+    ),
     "data_object": ("DataObject",),
     "evaluator": (
         "Evaluator",
@@ -70,7 +134,7 @@ _HOMES = {
     "model_name": ("ModelName",),
     "plot": ("AxisConfig", "BarPlot", "ConfusionMatrix", "Curve", "CurvePlot", "Histogram", "Plot"),
     "stored": ("StoredTestCase", "StoredTestRun", "StoredTestSuite", "StoredWorkflow"),
-    "test_case": ("TestCase",),
+    "test_case": ("TestCase", "TestCaseEditor"),
     "test_run": ("TestRun", "test"),
     "test_sample": (
         "Audio",
@@ -86,18 +150,22 @@ _HOMES = {
         "Text",
         "Video",
     ),
-    "test_suite": ("TestSuite",),
+    "test_suite": ("TestSuite", "TestSuiteEditor"),
     "workflow": ("Workflow",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 _SUBMODULES = {*_HOMES, "asset"}
 
 __all__ = [
+    "Annotation",
     "Audio",
     "AxisConfig",
     "BarPlot",
     "BaseVideo",
     "BasicEvaluatorFunction",
+    "BitmapMask",
+    "BoundingBox",
+    "BoundingBox3D",
     "ClassificationLabel",
     "Composite",
     "ConfusionMatrix",
@@ -114,7 +182,14 @@ __all__ = [
     "ImagePair",
     "ImageText",
     "Inference",
+    "Keypoints",
+    "Keypoints3D",
     "Label",
+    "LabeledBoundingBox",
+    "LabeledBoundingBox3D",
+    "LabeledPolygon",
+    "LabeledTextSegment",
+    "LabeledTimeSegment",
     "Metadata",
     "MetricsTestCase",
     "MetricsTestSample",
@@ -123,18 +198,36 @@ __all__ = [
     "ModelName",
     "Plot",
     "PointCloud",
+    "Polygon",
+    "Polyline",
+    "Polyline3D",
+    "ScoredBoundingBox",
+    "ScoredBoundingBox3D",
     "ScoredClassificationLabel",
     "ScoredLabel",
+    "ScoredLabeledBoundingBox",
+    "ScoredLabeledBoundingBox3D",
+    "ScoredLabeledPolygon",
+    "ScoredLabeledTextSegment",
+    "ScoredLabeledTimeSegment",
+    "ScoredPolygon",
+    "ScoredTextSegment",
+    "ScoredTimeSegment",
+    "SegmentationMask",
     "StoredTestCase",
     "StoredTestRun",
     "StoredTestSuite",
     "StoredWorkflow",
     "TestCase",
+    "TestCaseEditor",
     "TestCases",
     "TestRun",
     "TestSample",
     "TestSuite",
+    "TestSuiteEditor",
     "Text",
+    "TextSegment",
+    "TimeSegment",
     "Video",
     "Workflow",
     "define_workflow",

@@ -23,6 +23,7 @@ from weakref import WeakSet
 
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
+from localreg.tables import note_extras
 
 __all__ = ["Extensible", "complete", "extras_of"]
 
@@ -41,9 +42,8 @@ class Extensible:
             raise InvalidInputError(f"{cls.__name__} has slots, which leave extras no room; leave slots=True out")
         methods: dict[str, object] = {"__init__": _first_init(cls), "__eq__": _first_eq(cls), "__repr__": _shown}
         # An object that is unpickled was not constructed here, and must find its class complete all the same.
-        inherited = getattr(cls, "__setstate__", None)
-        if inherited is None or inherited in _FIRST:
-            methods["__setstate__"] = _first_setstate(cls)
+        if getattr(cls, "__setstate__", None) is None or getattr(cls.__setstate__, "__localreg__", False):  # type: ignore[attr-defined]
+            methods["__setstate__"] = _setstate(cls)
         for name in methods.keys() - vars(cls).keys():
             setattr(cls, name, methods[name])
 
@@ -102,12 +102,14 @@ def _first_eq(cls: type) -> Callable[[object, object], bool]:
     return __eq__
 
 
-def _first_setstate(cls: type) -> Callable[[object, Mapping[str, object]], None]:
-    @_first
+def _setstate(cls: type) -> Callable[[object, Mapping[str, object]], None]:
     def __setstate__(self: object, state: Mapping[str, object]) -> None:
         complete(cls)
         vars(self).update(state)
+        if len(state) > len(fields(cls)):
+            note_extras(cls)
 
+    __setstate__.__localreg__ = True  # type: ignore[attr-defined]
     return __setstate__
 
 
@@ -136,8 +138,6 @@ def complete(cls: type) -> None:
         declared = own.get("__dataclass_fields__")
         if declared is not None and not isinstance(declared, _Fields):
             setattr(cls, "__dataclass_fields__", _Fields(declared))  # noqa: B010 - mypy knows no such assignment
-        if own.get("__setstate__") in _FIRST:
-            delattr(cls, "__setstate__")
 
 
 class _Fields(dict[str, Field[Any]]):
@@ -225,3 +225,4 @@ def _take(value: object, extras: Mapping[str, object]) -> None:
             why = "begins with an underscore" if name.startswith("_") else f"means something else in {cls.__name__}"
             raise InvalidInputError(f"{cls.__name__}({name}={shown_value(extra)}): {name!r} {why}; choose another name")
         object.__setattr__(value, name, extra)
+    note_extras(cls)

@@ -1,8 +1,8 @@
 """What a running test run has made and not yet committed: parts that no log entry names.
 
-They lie beside the committed ones, `data/inferences/<model version>/open-<writer>-<number>.parquet`, and are merged into a
-few when the run ends. A killed run leaves them: the next one takes them over, so that only what was in memory is lost.
-One that was being written when its writer died cannot be read; it is as if it were not there.
+They lie near the committed ones, `data/inferences/<model version>/open-<writer>-<number>.parquet`, and are merged into
+a few when the run ends. A killed run leaves them: the next one takes them over, so that only what was in memory is
+lost. One that was being written when its writer died cannot be read; it is as if it were not there.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from localreg.workflow.model import Model, check_binding
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.progress import Progress, progress, tell
 from localreg.workflow.running import OnError, Runner, Stretches
-from localreg.workflow.samples import case_indices, concatenated, objects_at, sample_count
+from localreg.workflow.samples import case_indices, concatenated, objects_at, sample_count, samples_at
 from localreg.workflow.sharing import Claims
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
@@ -44,6 +44,8 @@ __all__ = ["TestRun", "test"]
 WAITED_S = 0.05
 """Between looks at the last samples that another process is inferring."""
 BATCH = 10_000
+KEPT_ROWS = 2_000_000
+"""Samples of a run up to which their rows stay in memory."""
 
 
 def test(
@@ -455,12 +457,11 @@ class _SharedWork:
     def _stretches(self, shown: Progress) -> int:
         count, sizes = 0, Stretches()
         runner = self._run._runner(self._keep)
-        column = self._run.model.workflow.types(self._state).test_sample
-        workflow_id = self._run.model.workflow_id(self._state)
+        load = self._loader()
         try:
             while (claimed := self._claim(sizes.count)) is not None:
                 indices = self._rows[claimed]
-                samples = objects_at(self._run._session, self._state, workflow_id, column, indices)
+                samples = load(claimed)
                 began = time.monotonic()
                 runner.run(indices, samples)
                 sizes.took(len(samples), time.monotonic() - began)
@@ -470,6 +471,17 @@ class _SharedWork:
         finally:
             self._run._failed += runner.failed
         return count
+
+    def _loader(self) -> Callable[[Indices], list[Any]]:
+        """What makes the samples at some positions; their rows are read once, unless they are very many."""
+        import pyarrow as pa
+
+        run, state, rows = self._run, self._state, self._rows
+        column, workflow_id = run.model.workflow.types(state).test_sample, run.model.workflow_id(state)
+        if len(rows) > KEPT_ROWS:
+            return lambda positions: objects_at(run._session, state, workflow_id, column, rows[positions])
+        table = samples_at(run._session, state, workflow_id, column, rows)
+        return lambda positions: column.objects(table.take(pa.array(positions)))
 
     def _keep(self, rows: pa.Table) -> None:
         self._parts.add(self._claims.writer, rows)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import localreg
-from localreg.errors import FormatError, InvalidInputError
+from localreg.errors import FormatError
 from localreg.log.entry import Change, Provenance, compose, genesis
 from localreg.log.folding import fold
 from localreg.log.snapshot import save
@@ -66,9 +66,17 @@ def test_a_struct_without_fields_is_a_boolean_column(tmp_path: Path) -> None:
     assert rows == [({"number": 1}, True)]
 
 
-def test_metadata_of_a_ground_truth_is_not_dropped_in_silence() -> None:
-    with pytest.raises(InvalidInputError, match="metadata"):
-        define_workflow("noted", Picture, NotedTruth, Guess)
+def test_metadata_of_a_ground_truth_is_json_in_a_column_of_its_own(tmp_path: Path) -> None:
+    _, case_class, _, _ = define_workflow("noted", Picture, NotedTruth, Guess)
+    truths = [(Picture(1), NotedTruth("a", {"by": "ana", "sure": [0.5, None]})), (Picture(2), NotedTruth("b", {}))]
+    registry = localreg.open(tmp_path / "registry")
+    with localreg.use(registry):
+        assert case_class("c", test_samples=truths).load_test_samples() == truths
+    rows = registry.sql("SELECT ground_truth.label AS label, metadata FROM ground_truths ORDER BY sample_idx").dicts()
+    assert rows == [
+        {"label": "a", "metadata": {"by": "ana", "sure": [0.5, None]}},
+        {"label": "b", "metadata": None},
+    ]
 
 
 def test_files_of_one_event_are_in_order_of_path_before_and_behind_a_snapshot() -> None:
