@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,13 @@ from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
 from localreg.workflow.fingerprint import changes_since, fingerprint
-from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences, inference_rows
+from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
 from localreg.workflow.model import Model, check_binding
 from localreg.workflow.open_parts import OpenParts
-from localreg.workflow.progress import Progress, progress, tell
-from localreg.workflow.running import OnError, Runner, Stretches
+from localreg.workflow.progress import tell
+from localreg.workflow.running import OnError, Runner
 from localreg.workflow.samples import case_indices, concatenated, objects_at, sample_count
+from localreg.workflow.shared_work import SharedWork
 from localreg.workflow.sharing import Claims
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TestRun", "test"]
 
-WAITED_S = 0.05
-"""Between looks at the last samples that another process is inferring."""
 BATCH = 10_000
 
 
@@ -171,10 +169,21 @@ class TestRun:
         area = "resets" if self.reset else "inferences"
         claims = Claims(self._session.store, f"{area}-{version}-{self.test_suite.version_id}")
         parts = OpenParts(self._session.store, version, area)
-        work = _SharedWork(self, state, rows, version, claims, parts)
+        runner = self._runner(lambda made: parts.add(claims.writer, made))
+        work = SharedWork(
+            self._session,
+            rows,
+            runner,
+            claims,
+            parts,
+            samples=lambda indices: self._samples(state, indices),
+            lacking=lambda newer: self._lacking(newer, rows),
+            reset=self.reset,
+        )
         try:
-            return work.run()
+            return work.run(f"{self._model_name} on {self.test_suite.name}")
         finally:
+            self._failed += runner.failed
             self._commit(list(parts.tables()), rows=rows, version=version)
             parts.discard()
 
@@ -192,11 +201,9 @@ class TestRun:
             return None
         self._require_infer(state, indices)
         runner = self._runner(keep)
-        column = self.model.workflow.types(state).test_sample
-        workflow_id = self.model.workflow_id(state)
         for begin in range(0, len(indices), BATCH):
             batch = indices[begin : begin + BATCH]
-            runner.run(batch, objects_at(self._session, state, workflow_id, column, batch))
+            runner.run(batch, self._samples(state, batch))
         self._failed += runner.failed
         return runner
 
@@ -317,6 +324,11 @@ class TestRun:
             )
         return row
 
+    def _samples(self, state: State, indices: Indices) -> list[Any]:
+        """Test samples as objects."""
+        column = self.model.workflow.types(state).test_sample
+        return objects_at(self._session, state, self.model.workflow_id(state), column, indices)
+
     def _inference_column(self, state: State) -> TypedColumn:
         return self.model.workflow.types(state).inference
 
@@ -344,9 +356,8 @@ class TestRun:
         state = self._session.state()
         rows = _unique(self._suite_indices(state))
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
-        column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
         for begin in range(0, len(lacking), BATCH):
-            yield from objects_at(self._session, state, workflow_id, column, lacking[begin : begin + BATCH])
+            yield from self._samples(state, lacking[begin : begin + BATCH])
 
     def upload_inferences(self, inferences: Sequence[tuple[Any, Any]]) -> None:
         """Store inferences that were made elsewhere, in one commit.
@@ -385,9 +396,8 @@ class TestRun:
         rows = _unique(self._suite_indices(state))
         inferences = self._inferences(state, version)
         failed = rows[np.flatnonzero(inferences.status[rows] == ERROR)]
-        column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
         told = inferences.rows(self._inference_column(state), failed)["error"].to_pylist() if len(failed) else []
-        return list(zip(objects_at(self._session, state, workflow_id, column, failed), told, strict=True))
+        return list(zip(self._samples(state, failed), told, strict=True))
 
     def delete(self) -> None:
         """Delete this run, with the inferences that it made.
@@ -417,101 +427,6 @@ class TestRun:
                 parts.append(f"{self._failed:,} failed")
             done = f": {', '.join(parts)}"
         return f"<TestRun of {self._model_name!r} on {self.test_suite.name!r} version {self.test_suite.version}{done}>"
-
-
-class _SharedWork:
-    """The samples of one run that this process infers, stretch by stretch, beside others that do the same."""
-
-    def __init__(
-        self, run: TestRun, state: State, rows: Indices, version: str, claims: Claims, parts: OpenParts
-    ) -> None:
-        import numpy as np
-
-        self._run = run
-        self._state = state
-        self._rows = rows
-        self._version = version
-        self._claims = claims
-        self._parts = parts
-        self._done = np.zeros(len(rows), bool)
-        self._place = np.full(int(rows.max()) + 1, -1, np.int64)
-        self._place[rows] = np.arange(len(rows))
-        self._committed: State | None = None
-
-    def run(self) -> int:
-        """Infer until nothing is missing; how many samples it were."""
-        with self._claims.taking_part():
-            if self._run.reset and not self._claims.others():
-                self._parts.refresh()
-                self._parts.discard()  # of a reset that did not end, perhaps by other code
-            self._refresh()
-            missing = int((~self._done).sum())
-            model, suite = self._run._model_name, self._run.test_suite.name
-            with progress(f"{model} on {suite}", missing) as shown:
-                count = self._stretches(shown)
-            self._claims.clear()
-        return count
-
-    def _stretches(self, shown: Progress) -> int:
-        count, sizes = 0, Stretches()
-        runner = self._run._runner(self._keep)
-        column = self._run.model.workflow.types(self._state).test_sample
-        workflow_id = self._run.model.workflow_id(self._state)
-        try:
-            while (claimed := self._claim(sizes.count)) is not None:
-                indices = self._rows[claimed]
-                samples = objects_at(self._run._session, self._state, workflow_id, column, indices)
-                began = time.monotonic()
-                runner.run(indices, samples)
-                sizes.took(len(samples), time.monotonic() - began)
-                self._done[claimed] = True
-                count += len(claimed)
-                shown.advance(len(claimed))
-        finally:
-            self._run._failed += runner.failed
-        return count
-
-    def _keep(self, rows: pa.Table) -> None:
-        self._parts.add(self._claims.writer, rows)
-
-    def _claim(self, wanted: int) -> Indices | None:
-        """Positions of the next samples to infer; None once all are inferred, by whomever."""
-        import numpy as np
-
-        while True:
-            others = self._claims.others()
-            self._refresh()
-            free = ~self._done
-            for claim in others:
-                free[claim.begin : claim.end] = False
-            places = np.flatnonzero(free)
-            if len(places):
-                end = int(places[min(wanted, len(places)) - 1]) + 1
-                if self._claims.claim(int(places[0]), end):
-                    self._refresh()  # what somebody made, and finished, between the look and the claim
-                    mine = places[places < end]
-                    mine = mine[~self._done[mine]]
-                    if len(mine):
-                        return mine
-            elif self._done.all():
-                return None
-            else:
-                time.sleep(WAITED_S)  # for what others are inferring, or until they are found dead
-
-    def _refresh(self) -> None:
-        """See what others have made: open parts first, so that what is committed between the looks shows in one."""
-        import numpy as np
-
-        for rows in self._parts.refresh():
-            indices = rows["sample_idx"].to_numpy()
-            indices = indices[np.asarray([status != "error" for status in rows["status"].to_pylist()])]
-            places = self._place[indices[indices < len(self._place)]]
-            self._done[places[places >= 0]] = True
-        state = self._run._session.state()
-        if not self._run.reset and state is not self._committed:
-            self._committed = state
-            status = self._run._inferences(state, self._version).status[self._rows]
-            self._done |= (status == OK) | (status == SKIPPED)
 
 
 def _unique(rows: Indices) -> Indices:
