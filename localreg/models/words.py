@@ -31,6 +31,7 @@ __all__ = [
 
 PARENTS = {
     "alias": "model",
+    "evaluation": "test_run",
     "model_version": "model",
     "test_run": "model_version",
     "test_case_version": "test_case",

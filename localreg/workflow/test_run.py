@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject
@@ -19,6 +19,11 @@ from localreg.names import shown_value
 from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
+from localreg.workflow.evaluating import Evaluating
+from localreg.workflow.evaluation import configurations_for
+from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
+from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
+from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.fingerprint import changes_since, fingerprint
 from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
 from localreg.workflow.model import Model, check_binding
@@ -47,18 +52,20 @@ BATCH = 10_000
 def test(
     model: Model[Any, Any, Any],
     test_suite: TestSuite,
-    *,
-    reset: bool = False,  # noqa: PT028 - no test of pytest's
+    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | None = None,  # noqa: PT028 - no test of pytest's
+    configurations: Iterable[EvaluatorConfiguration] | None = None,  # noqa: PT028
+    reset: bool = False,  # noqa: PT028
     on_error: OnError = "raise",  # noqa: PT028
     batch_size: int | None = None,  # noqa: PT028
 ) -> TestRun:
-    """Run a model on a test suite: see `TestRun`.
+    """Run a model on a test suite, and evaluate it: see `TestRun`.
 
     Raises:
-        InvalidInputError: the suite is empty, the model has no `infer`, or an inference is not of the workflow's type.
+        InvalidInputError: the suite is empty, the model has no `infer`, an inference is not of the workflow's type, or
+            the evaluator cannot be called, or does not give metrics of each sample and test case.
         WorkflowMismatchError: model and suite belong to different workflows.
     """
-    run = TestRun(model, test_suite, reset=reset, on_error=on_error, batch_size=batch_size)
+    run = TestRun(model, test_suite, evaluator, configurations, reset, on_error, batch_size)
     run.run()
     return run
 
@@ -67,18 +74,26 @@ test.__test__ = False  # type: ignore[attr-defined]
 
 
 class TestRun:
-    """One model version on one version of a test suite. The same two are the same run.
+    """One model version on one version of a test suite, with one evaluator. The same three are the same run.
 
-    Samples that the model version has inferred before are not inferred again, whatever suite they came with.
+    Samples that the model version has inferred before are not inferred again, whatever suite they came with. Results of
+    the evaluator are kept for each configuration, and not computed again while evaluator, configuration, inferences and
+    ground truths stay the same.
 
     Args:
         model: with `infer`, if anything is to be inferred.
         test_suite: of the same workflow.
+        evaluator: an `Evaluator`, its class, or a function; known by its display name. None = only infer.
+        configurations: to evaluate with, one after the other, for a function; an `Evaluator` brings its own. Results
+            with other configurations stay beside these.
         reset: infer all samples again; what is stored is replaced in one commit, when all are done.
         on_error: what an exception in `infer` does: `raise` ends the run with it, `record` goes on with the next
             sample. Either way it is kept with its sample, what was inferred is kept, and the next run tries again.
         batch_size: call `infer` with lists of so many samples, for a list of inferences. If it raises, the samples of
             the batch are tried one by one.
+
+    Raises:
+        InvalidInputError: an evaluator that cannot be called as one, or that takes a configuration and is given none.
     """
 
     __test__ = False
@@ -87,31 +102,20 @@ class TestRun:
         self,
         model: Model[Any, Any, Any],
         test_suite: TestSuite,
-        *,
+        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | None = None,
+        configurations: Iterable[EvaluatorConfiguration] | None = None,
         reset: bool = False,
         on_error: OnError = "raise",
         batch_size: int | None = None,
     ) -> None:
-        if not isinstance(model, Model) or not isinstance(test_suite, TestSuite):
-            raise InvalidInputError(
-                f"a test run takes a model and a test suite of a workflow, not {shown_value(model)} and "
-                f"{shown_value(test_suite)}; see define_workflow"
-            )
-        if model.workflow.name != test_suite.workflow.name:
-            raise WorkflowMismatchError(
-                f"model {model.name!r} belongs to workflow {model.workflow.name!r}, "
-                f"and test suite {test_suite.name!r} to {test_suite.workflow.name!r}"
-            )
-        if not model.session.is_same_namespace(test_suite.session):
-            raise InvalidInputError(f"{model!r} and {test_suite!r} lie in different registries or namespaces")
-        if on_error not in ("raise", "record"):
-            raise InvalidInputError(f"on_error is {on_error!r}; it must be 'raise' or 'record'")
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-            raise InvalidInputError(f"batch_size is {batch_size!r}; it must be a whole number from 1 on, or None")
+        _check(model, test_suite, on_error, batch_size)
         self.model = model
         self._model_name = model.name  # as it was, for messages: it may be deleted meanwhile
         self.test_suite = test_suite
         self.reset = reset
+        self._form = None if evaluator is None else form_of(evaluator)
+        self.evaluator = None if self._form is None else self._form.evaluator
+        self.configurations = configurations_for(self._form, configurations)
         self._on_error: OnError = on_error
         self._batch_size = batch_size
         self._session = model.session
@@ -121,7 +125,7 @@ class TestRun:
     # --- running ----------------------------------------------------------------------------------------------------
 
     def run(self) -> int:
-        """Infer what is missing and store it.
+        """Infer what is missing and store it; then evaluate.
 
         What is inferred is written every second, or every 10,000 samples, and becomes one commit when the run ends;
         a run that was killed is taken up where that ended. Several processes may run the same at once: each infers
@@ -141,6 +145,8 @@ class TestRun:
         else:
             self._tell_other_code(state)
             self._inferred = 0
+        if self._form is not None:
+            self.evaluate()
         return self._inferred
 
     def _run_at_once(self, state: State, rows: Indices) -> int:
@@ -248,6 +254,54 @@ class TestRun:
             Upload(self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places)
         )
 
+    # --- evaluating -------------------------------------------------------------------------------------------------
+
+    def evaluate(self, refresh: bool = False) -> None:
+        """Evaluate what is inferred, with each configuration, and store all results in one commit.
+
+        Samples that the model skipped are given to the evaluator with None as inference; those that failed or were not
+        inferred are left out, and it is told how many. A test case of which none is left is left out, too. What is
+        stored already is not computed again, if that can be told: not for evaluators that were written at a prompt or
+        in a notebook, or that hold objects of installed packages.
+
+        Args:
+            refresh: compute it again in any case, such as after an installed package changed.
+
+        Raises:
+            InvalidInputError: this run has no evaluator, nothing is inferred, or results are not of each sample and
+                test case once; nothing is stored.
+            Exception: what the evaluator raised; nothing is stored.
+        """
+        if self._form is None:
+            raise InvalidInputError(f"{self!r} was made without an evaluator; pass evaluator=")
+        if not isinstance(refresh, bool):
+            raise InvalidInputError(f"refresh is {shown_value(refresh)}; write True or False")
+        state = self._session.state()
+        version = self._version_id(state)
+        work = Evaluating(
+            self._session,
+            self._form,
+            self.configurations,
+            self.test_suite,
+            ensure=lambda changes: self._ensure(changes, version),
+            suite_rows=self._suite_indices,
+        )
+        work.run(state, version, self._find_run(state), refresh=refresh)
+
+    def results(self, configuration: EvaluatorConfiguration | str | None = None) -> EvaluationView:
+        """What the evaluator said: metrics of samples, test cases and the suite, and plots.
+
+        Args:
+            configuration: with which one, or its display name; None = without any, or the only one that there is.
+
+        Raises:
+            NotFoundError: it was not evaluated so.
+            InvalidInputError: it was evaluated with several configurations, and none is named.
+        """
+        state = self._session.state()
+        row = find_evaluation(state, self._find_run(state), configuration, repr(self))
+        return EvaluationView(self._session, state, row, self.test_suite)
+
     # --- what it belongs to -----------------------------------------------------------------------------------------
 
     def _begin(self, changes: Changes) -> None:
@@ -273,10 +327,11 @@ class TestRun:
         suite = self._suite_version(changes.draft)
         made = TestRunRecord(
             id=changes.new_id("test_run", suite.id),
-            name=_run_name(changes.draft, version_id, suite),
+            name=_run_name(changes.draft, version_id, suite, self._evaluator_name),
             model=model.id,
             model_version=version_id,
             test_suite_version=suite.id,
+            evaluator=self._evaluator_name,
             fingerprint=self._fingerprint(),
         )
         changes.create(made)
@@ -289,7 +344,7 @@ class TestRun:
 
     def _tell_other_code(self, state: State) -> None:
         """Tell where stored inferences come from other code, or other weights, than this model has now."""
-        row = self._find_run(state)
+        row = next(iter(self._runs(state, self._version_id(state))), None)  # whatever the evaluator
         if row is None or self.model.infer is None or self.reset:
             return
         changed = changes_since(row.load(TestRunRecord).fingerprint, self.model.infer, self.model.version_metadata())
@@ -304,11 +359,18 @@ class TestRun:
         """Id of the model version that is run; None if there is none yet, and the run makes it."""
         return self.model.version_id(state)
 
+    @property
+    def _evaluator_name(self) -> str | None:
+        return None if self._form is None else self._form.display_name
+
     def _find_run(self, state: State, version_id: str | None = None) -> Row | None:
-        version_id = version_id or self._version_id(state)
+        runs = self._runs(state, version_id or self._version_id(state))
+        return next((row for row in runs if row.fields.get("evaluator") == self._evaluator_name), None)
+
+    def _runs(self, state: State, version_id: str | None) -> list[Row]:
+        """Those of a model version on this version of the suite, with any evaluator."""
         runs = () if version_id is None else state.children("test_run", version_id)
-        wanted = self.test_suite.version_id
-        return next((row for row in runs if row.fields.get("test_suite_version") == wanted), None)
+        return [row for row in runs if row.fields.get("test_suite_version") == self.test_suite.version_id]
 
     def _suite_indices(self, state: State) -> Indices:
         """The `sample_idx` of each row of each test case of the suite, one after the other."""
@@ -400,7 +462,7 @@ class TestRun:
         return list(zip(self._samples(state, failed), told, strict=True))
 
     def delete(self) -> None:
-        """Delete this run, with the inferences that it made.
+        """Delete this run, with its results and the inferences that it made.
 
         Those are then missing wherever they were used: the next run of any suite with these samples infers them again.
 
@@ -437,8 +499,28 @@ def _unique(rows: Indices) -> Indices:
     return rows[np.sort(first)]
 
 
-def _run_name(state: State, version_id: str, suite_version: Row) -> str:
-    """For people: `suite@version`; told apart by the id where another suite had that name before."""
+def _run_name(state: State, version_id: str, suite_version: Row, evaluator: str | None) -> str:
+    """For people: `suite@version evaluator`; told apart by the id where another suite had that name before."""
     suite = state.get("test_suite", suite_version.parent)
     name = f"{suite.name if suite else suite_version.parent}@{suite_version.name}"
+    name = name if evaluator is None else f"{name} {evaluator}"
     return name if state.find("test_run", name, version_id) is None else f"{name} ({suite_version.id})"
+
+
+def _check(model: object, test_suite: object, on_error: object, batch_size: object) -> None:
+    if not isinstance(model, Model) or not isinstance(test_suite, TestSuite):
+        raise InvalidInputError(
+            f"a test run takes a model and a test suite of a workflow, not {shown_value(model)} and "
+            f"{shown_value(test_suite)}; see define_workflow"
+        )
+    if model.workflow.name != test_suite.workflow.name:
+        raise WorkflowMismatchError(
+            f"model {model.name!r} belongs to workflow {model.workflow.name!r}, "
+            f"and test suite {test_suite.name!r} to {test_suite.workflow.name!r}"
+        )
+    if not model.session.is_same_namespace(test_suite.session):
+        raise InvalidInputError(f"{model!r} and {test_suite!r} lie in different registries or namespaces")
+    if on_error not in ("raise", "record"):
+        raise InvalidInputError(f"on_error is {on_error!r}; it must be 'raise' or 'record'")
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise InvalidInputError(f"batch_size is {batch_size!r}; it must be a whole number from 1 on, or None")
