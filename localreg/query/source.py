@@ -284,8 +284,8 @@ class Source:
 
     def _fields(self, workflow: str, bulk: BulkTable) -> list[str]:
         row = self.state.get("workflow", workflow)
-        kind = {"sample": "test_sample"}.get(bulk.typed, bulk.typed)
-        schema = row.fields.get(kind) if row is not None else None
+        typed = bulk.typed or ""
+        schema = row.fields.get({"sample": "test_sample"}.get(typed, typed)) if row is not None else None
         fields = schema.get("fields") if isinstance(schema, dict) else None
         return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
 

@@ -129,14 +129,16 @@ class _Look:
         return ["function", function.__module__, function.__qualname__, _loaded(function.__code__), self.at(state)]
 
     def _class(self, cls: type) -> JsonValue:
-        for each in cls.__mro__:
+        said: dict[str, JsonValue] = {}
+        for each in reversed(cls.__mro__):
+            said |= {name: self.at(value) for name, value in vars(each).items() if _is_setting(name, value)}
             if _top(each.__module__) not in (OURS, *sys.stdlib_module_names) or each.__module__ == "__main__":
                 self._module(each.__module__)
                 methods = (value for value in vars(each).values() if isinstance(value, FunctionType))
                 for method in methods:
                     if method.__module__ == each.__module__ and not _is_made(method):
                         self._module(method.__module__, method.__code__.co_filename)
-        return ["class", cls.__module__, cls.__qualname__]
+        return ["class", cls.__module__, cls.__qualname__, said]
 
     def _module(self, name: str, file: str | None = None) -> None:
         """Note a module, and those of the same project that it uses."""
@@ -158,12 +160,14 @@ class _Look:
                 self._module(home)
         for code in codes:
             used |= _names(code)
-        globals_ = {each: repr(vars(module)[each]) for each in used & vars(module).keys() if _is_plain(module, each)}
+        there = vars(module)
+        globals_ = {each: repr(there[each]) for each in used & there.keys() if _is_setting(each, there[each])}
         self.modules[name] = [_source(place), [*sorted(map(_loaded, codes))], {**globals_}]
 
 
-def _is_plain(module: ModuleType, name: str) -> bool:
-    return type(vars(module)[name]) in PLAIN
+def _is_setting(name: str, value: object) -> bool:
+    """Whether a global, or an attribute of a class, is a plain value, which may have been set since it was loaded."""
+    return type(value) in PLAIN and not name.startswith("__")
 
 
 def _is_filled(cell: Any) -> bool:
