@@ -8,34 +8,30 @@ from typing import TYPE_CHECKING, Any
 from localreg.canonical import JsonObject
 from localreg.errors import (
     AlreadyExistsError,
-    ConflictError,
     InvalidInputError,
     NotFoundError,
     WorkflowMismatchError,
 )
-from localreg.log import Row, State
-from localreg.models import delete, ensure_version
+from localreg.log import State
+from localreg.models import delete
 from localreg.names import shown_value
-from localreg.records.models import ModelRecord
-from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
 from localreg.workflow.evaluating import Evaluating
 from localreg.workflow.evaluation import configurations_for
 from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
-from localreg.workflow.fingerprint import changes_since, fingerprint
 from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
-from localreg.workflow.model import Model, check_binding
+from localreg.workflow.model import Model
 from localreg.workflow.open_parts import OpenParts
-from localreg.workflow.progress import tell
+from localreg.workflow.run_record import RunRecord
 from localreg.workflow.running import OnError, Runner
-from localreg.workflow.samples import case_indices, concatenated, objects_at, sample_count
+from localreg.workflow.samples import objects_at, sample_count
 from localreg.workflow.shared_work import SharedWork
 from localreg.workflow.sharing import Claims
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
-from localreg.workflow.upload import Upload, deduplicated, refuse_deleted
+from localreg.workflow.upload import Upload, deduplicated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,6 +115,7 @@ class TestRun:
         self._on_error: OnError = on_error
         self._batch_size = batch_size
         self._session = model.session
+        self._record = RunRecord(model, test_suite, None if self._form is None else self._form.display_name)
         self._inferred: int | None = None
         self._failed = 0
 
@@ -135,12 +132,12 @@ class TestRun:
             How many samples were inferred now.
         """
         state = self._session.state()
-        rows = _unique(self._suite_indices(state))
+        rows = _unique(self._record.suite_indices(state))
         if not len(rows):
             raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
         if self._session.transaction_here() is not None:
             self._inferred = self._run_at_once(state, rows)
-        elif self.reset or self._lacking(state, rows).any() or self._find_run(state) is None:
+        elif self.reset or self._lacking(state, rows).any() or self._record.find(state) is None:
             self._inferred = self._run_shared(rows)
         else:
             self._tell_other_code(state)
@@ -155,21 +152,21 @@ class TestRun:
         import pyarrow as pa
 
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
-        column, version = self._inference_column(state), self._version_id(state)
+        column, version = self._inference_column(state), self.model.version_id(state)
         kept = [inference_rows(column, lacking[:0], [], {}, str)]
         self._infer(state, lacking, kept.append)
         merged = pa.concat_tables(kept, promote_options="default")
         # Where the samples stand in the suite stays the same, whatever numbers they get.
-        order = np.argsort(suite := self._suite_indices(state), kind="stable")
+        order = np.argsort(suite := self._record.suite_indices(state), kind="stable")
         positions = order[np.searchsorted(suite, merged["sample_idx"].to_numpy(), sorter=order)]
-        self._store(column, merged, version, places=lambda newer: self._suite_indices(newer)[positions])
+        self._store(column, merged, version, places=lambda newer: self._record.suite_indices(newer)[positions])
         return len(lacking)
 
     def _run_shared(self, rows: Indices) -> int:
         """Infer with whoever else runs the same."""
         self._require_infer(self._session.state(), rows)
-        state = self._session.change(self._begin)
-        version = self._version_id(state)
+        state = self._session.change(self._record.begin)
+        version = self.model.version_id(state)
         assert version is not None, "the run was begun with one"
         self._tell_other_code(state)
         area = "resets" if self.reset else "inferences"
@@ -248,7 +245,7 @@ class TestRun:
         """Put rows into the log, and what they belong to."""
 
         def ensure(changes: Changes) -> tuple[str, str, str]:
-            return self._ensure(changes, version)
+            return self._record.ensure(changes, version)
 
         self._session.change(
             Upload(self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places)
@@ -277,16 +274,16 @@ class TestRun:
         if not isinstance(refresh, bool):
             raise InvalidInputError(f"refresh is {shown_value(refresh)}; write True or False")
         state = self._session.state()
-        version = self._version_id(state)
+        version = self.model.version_id(state)
         work = Evaluating(
             self._session,
             self._form,
             self.configurations,
             self.test_suite,
-            ensure=lambda changes: self._ensure(changes, version),
-            suite_rows=self._suite_indices,
+            ensure=lambda changes: self._record.ensure(changes, version),
+            suite_rows=self._record.suite_indices,
         )
-        work.run(state, version, self._find_run(state), refresh=refresh)
+        work.run(state, version, self._record.find(state), refresh=refresh)
 
     def results(self, configuration: EvaluatorConfiguration | str | None = None) -> EvaluationView:
         """What the evaluator said: metrics of samples, test cases and the suite, and plots.
@@ -299,92 +296,14 @@ class TestRun:
             InvalidInputError: it was evaluated with several configurations, and none is named.
         """
         state = self._session.state()
-        row = find_evaluation(state, self._find_run(state), configuration, repr(self))
+        row = find_evaluation(state, self._record.find(state), configuration, repr(self))
         return EvaluationView(self._session, state, row, self.test_suite)
 
-    # --- what it belongs to -----------------------------------------------------------------------------------------
-
-    def _begin(self, changes: Changes) -> None:
-        self._ensure(changes, self._version_id(changes.draft))
-
-    def _ensure(self, changes: Changes, version_id: str | None) -> tuple[str, str, str]:
-        """Ids of the workflow, the model version and the test run, which are made if need be."""
-        workflow_id = self.model.workflow.ensure(changes)
-        model = changes.draft.get("model", self.model.id)
-        if model is None:
-            raise refuse_deleted(f"model {self.model.id}")
-        record = model.load(ModelRecord)
-        check_binding(changes.draft, record, self.model.workflow)
-        if record.workflow is None:
-            changes.update(model, record.replaced(workflow=workflow_id))
-        if version_id is None:
-            version_id = ensure_version(changes, model).id
-        elif changes.draft.get("model_version", version_id) is None:
-            raise refuse_deleted(f"the version of model {model.name!r}")
-        run = self._find_run(changes.draft, version_id)
-        if run is not None:
-            return workflow_id, version_id, run.id
-        suite = self._suite_version(changes.draft)
-        made = TestRunRecord(
-            id=changes.new_id("test_run", suite.id),
-            name=_run_name(changes.draft, version_id, suite, self._evaluator_name),
-            model=model.id,
-            model_version=version_id,
-            test_suite_version=suite.id,
-            evaluator=self._evaluator_name,
-            fingerprint=self._fingerprint(),
-        )
-        changes.create(made)
-        return workflow_id, version_id, made.id
-
-    def _fingerprint(self) -> JsonObject:
-        if not hasattr(self, "_told"):
-            self._told = fingerprint(self.model.infer, self.model.version_metadata())
-        return self._told
+    # --- what is stored -------------------------------------------------------------------------------------------------
 
     def _tell_other_code(self, state: State) -> None:
-        """Tell where stored inferences come from other code, or other weights, than this model has now."""
-        row = next(iter(self._runs(state, self._version_id(state))), None)  # whatever the evaluator
-        if row is None or self.model.infer is None or self.reset:
-            return
-        changed = changes_since(row.load(TestRunRecord).fingerprint, self.model.infer, self.model.version_metadata())
-        if changed:
-            tell(
-                f"{' and '.join(changed)} changed since model {self._model_name!r} was first run on test suite "
-                f"{self.test_suite.name!r}, and what is stored is used again; if the model changed, give it a new "
-                "version: model.create_version(…)"
-            )
-
-    def _version_id(self, state: State) -> str | None:
-        """Id of the model version that is run; None if there is none yet, and the run makes it."""
-        return self.model.version_id(state)
-
-    @property
-    def _evaluator_name(self) -> str | None:
-        return None if self._form is None else self._form.display_name
-
-    def _find_run(self, state: State, version_id: str | None = None) -> Row | None:
-        runs = self._runs(state, version_id or self._version_id(state))
-        return next((row for row in runs if row.fields.get("evaluator") == self._evaluator_name), None)
-
-    def _runs(self, state: State, version_id: str | None) -> list[Row]:
-        """Those of a model version on this version of the suite, with any evaluator."""
-        runs = () if version_id is None else state.children("test_run", version_id)
-        return [row for row in runs if row.fields.get("test_suite_version") == self.test_suite.version_id]
-
-    def _suite_indices(self, state: State) -> Indices:
-        """The `sample_idx` of each row of each test case of the suite, one after the other."""
-        cases = self._suite_version(state).load(TestSuiteVersionRecord).test_cases
-        return concatenated(case_indices(self._session, state, case) for case in cases)
-
-    def _suite_version(self, state: State) -> Row:
-        row = state.get("test_suite_version", self.test_suite.version_id)
-        if row is None:
-            raise ConflictError(
-                f"version {self.test_suite.version} of the test suite is not in {self._session.namespace!r}: it was "
-                "deleted, or the transaction that made it was not committed; make it again"
-            )
-        return row
+        if not self.reset:
+            self._record.tell_other_code(state)
 
     def _samples(self, state: State, indices: Indices) -> list[Any]:
         """Test samples as objects."""
@@ -398,7 +317,7 @@ class TestRun:
         """Which samples have neither an inference nor a skip."""
         import numpy as np
 
-        version = self._version_id(state)
+        version = self.model.version_id(state)
         if version is None:
             return np.ones(len(rows), bool)
         status = self._inferences(state, version).status[rows]
@@ -416,7 +335,7 @@ class TestRun:
     def iter_test_samples(self) -> Iterator[Any]:
         """The same, made in batches."""
         state = self._session.state()
-        rows = _unique(self._suite_indices(state))
+        rows = _unique(self._record.suite_indices(state))
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
         for begin in range(0, len(lacking), BATCH):
             yield from self._samples(state, lacking[begin : begin + BATCH])
@@ -435,7 +354,7 @@ class TestRun:
         from localreg.workflow.given import given_rows
 
         state = self._session.state()
-        suite = _unique(self._suite_indices(state))
+        suite = _unique(self._record.suite_indices(state))
         rows = given_rows(self._session, state, self.model.workflow, suite, inferences)
         given = rows["sample_idx"].to_numpy()
         if not self.reset and not self._lacking(state, given).all():
@@ -444,7 +363,7 @@ class TestRun:
                 f"model {self._model_name!r} has inferences for {count} of these samples already; leave them out "
                 "(load_test_samples gives those that lack one), or make the run with reset=True"
             )
-        self._store(self._inference_column(state), deduplicated(rows), self._version_id(state))
+        self._store(self._inference_column(state), deduplicated(rows), self.model.version_id(state))
         self._inferred = len(given)
 
     def errors(self) -> list[tuple[Any, JsonObject]]:
@@ -452,10 +371,10 @@ class TestRun:
         import numpy as np
 
         state = self._session.state()
-        version = self._version_id(state)
+        version = self.model.version_id(state)
         if version is None:
             return []
-        rows = _unique(self._suite_indices(state))
+        rows = _unique(self._record.suite_indices(state))
         inferences = self._inferences(state, version)
         failed = rows[np.flatnonzero(inferences.status[rows] == ERROR)]
         told = inferences.rows(self._inference_column(state), failed)["error"].to_pylist() if len(failed) else []
@@ -471,7 +390,7 @@ class TestRun:
         """
 
         def operation(changes: Changes) -> None:
-            run = self._find_run(changes.draft)
+            run = self._record.find(changes.draft)
             if run is None:
                 raise NotFoundError(f"there is no test run of {self._model_name!r} on {self.test_suite!r} to delete")
             delete(changes, run, force=False)
@@ -482,7 +401,7 @@ class TestRun:
         done = ""
         if self._inferred is not None:
             parts = [f"{self._inferred:,} samples inferred now"]
-            total = len(_unique(self._suite_indices(self._session.state())))
+            total = len(_unique(self._record.suite_indices(self._session.state())))
             if total > self._inferred:
                 parts.append(f"{total - self._inferred:,} before")
             if self._failed:
@@ -497,14 +416,6 @@ def _unique(rows: Indices) -> Indices:
 
     _, first = np.unique(rows, return_index=True)
     return rows[np.sort(first)]
-
-
-def _run_name(state: State, version_id: str, suite_version: Row, evaluator: str | None) -> str:
-    """For people: `suite@version evaluator`; told apart by the id where another suite had that name before."""
-    suite = state.get("test_suite", suite_version.parent)
-    name = f"{suite.name if suite else suite_version.parent}@{suite_version.name}"
-    name = name if evaluator is None else f"{name} {evaluator}"
-    return name if state.find("test_run", name, version_id) is None else f"{name} ({suite_version.id})"
 
 
 def _check(model: object, test_suite: object, on_error: object, batch_size: object) -> None:

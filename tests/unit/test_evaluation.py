@@ -647,9 +647,11 @@ from localreg.workflow import EvaluationResults, MetricsTestCase, MetricsTestSam
 import helper_of_evaluator
 calls = []
 LEVEL = 1
+def made(samples):
+    return [MetricsTestSample() for _ in samples]
 def graded(samples, truths, inferences, cases):
     calls.append(1)
-    metrics = [MetricsTestSample() for _ in samples]
+    metrics = made(samples)
     helper_of_evaluator.helped()
     str(LEVEL)
     return EvaluationResults(
@@ -702,8 +704,9 @@ def test_results_are_computed_again_only_if_something_changed(
     assert computed(loaded)
     vars(loaded)["LEVEL"] = 2
     assert computed(loaded)
+    before = commits(registry)
     TestRun(model, suite, loaded.graded).evaluate(refresh=True)
-    assert len(loaded.calls) == 3
+    assert (len(loaded.calls), commits(registry)) == (3, before + 1)
     assert registry.sql("SELECT count(DISTINCT test_run) AS n, count(*) AS rows FROM sample_metrics").dicts() == [
         {"n": 1, "rows": 4}  # what is computed anew takes the place of what was
     ]
@@ -713,7 +716,7 @@ def test_a_file_that_was_edited_and_not_loaded_again_is_not_taken_for_what_ran(
     registry: Registry, suite: TestSuite, module: Callable[..., ModuleType], tmp_path: Path
 ) -> None:
     model, old = Net("m", infer), module()
-    edited = MODULE.replace("for _ in samples]", "for each in samples]")
+    edited = MODULE.replace("for _ in samples]", "for each in samples]")  # not in the evaluator itself
     (tmp_path / "project" / "graded_evaluator.py").write_text(edited)
     test(model, suite, old.graded)
     new = module(edited)
@@ -800,10 +803,16 @@ def test_what_a_closure_holds_counts(registry: Registry, suite: TestSuite, monke
     assert CALLS == [1, 2, 1, 2]
 
 
-def test_code_that_was_typed_in_is_evaluated_each_time(registry: Registry, suite: TestSuite) -> None:
+@pytest.mark.parametrize("file", [None, __file__])
+def test_code_that_was_typed_in_is_evaluated_each_time(
+    registry: Registry, suite: TestSuite, monkeypatch: pytest.MonkeyPatch, file: str | None
+) -> None:
+    main = ModuleType("__main__")  # at a prompt it has no file; in a script that ends in one, it has
+    main.__file__ = file
+    monkeypatch.setitem(sys.modules, "__main__", main)
     space: dict[str, Any] = {"no_op": no_op_evaluator, "calls": [], "__name__": "__main__"}
     source = "def typed(a, b, c, d):\n    calls.append(1)\n    return no_op(a, b, c, d)\n"
-    exec(compile(source, "<stdin>", "exec"), space)
+    exec(compile(source, (file and "<stdin>") or __file__, "exec"), space)
     for _ in range(2):
         test(Net("m", infer), suite, space["typed"])
     assert len(space["calls"]) == 2
