@@ -15,6 +15,7 @@ from localreg.workflow.define_workflow import define_workflow
 if TYPE_CHECKING:
     from localreg.workflow.annotation import ClassificationLabel, Label, ScoredClassificationLabel, ScoredLabel
     from localreg.workflow.data_object import DataObject
+    from localreg.workflow.evaluation_results import EvaluationView, SampleResult
     from localreg.workflow.evaluator import (
         Evaluator,
         EvaluatorConfiguration,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "annotation": ("ClassificationLabel", "Label", "ScoredClassificationLabel", "ScoredLabel"),
     "data_object": ("DataObject",),
+    "evaluation_results": ("EvaluationView", "SampleResult"),
     "evaluator": (
         "Evaluator",
         "EvaluatorConfiguration",
@@ -106,6 +108,7 @@ __all__ = [
     "DataObject",
     "Document",
     "EvaluationResults",
+    "EvaluationView",
     "Evaluator",
     "EvaluatorConfiguration",
     "GroundTruth",
@@ -123,6 +126,7 @@ __all__ = [
     "ModelName",
     "Plot",
     "PointCloud",
+    "SampleResult",
     "ScoredClassificationLabel",
     "ScoredLabel",
     "StoredTestCase",

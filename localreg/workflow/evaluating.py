@@ -90,8 +90,10 @@ class Evaluating:
         return planned
 
     def _tell_left_out(self, coverage: Coverage) -> None:
-        counts = {"failed in infer": coverage.failed, "were not inferred": coverage.missing}
-        told = " and ".join(f"{count:,} samples that {what}" for what, count in counts.items() if count)
+        counts = {"infer failed on": coverage.failed, "infer was not called on": coverage.missing}
+        told = " and ".join(
+            f"{count:,} {'sample' if count == 1 else 'samples'} that {what}" for what, count in counts.items() if count
+        )
         if told:
             tell(f"evaluator {self._form.display_name!r} leaves out {told}, of test suite {self._suite.name!r}")
 

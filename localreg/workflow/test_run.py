@@ -299,7 +299,7 @@ class TestRun:
         row = find_evaluation(state, self._record.find(state), configuration, repr(self))
         return EvaluationView(self._session, state, row, self.test_suite)
 
-    # --- what is stored -------------------------------------------------------------------------------------------------
+    # --- what is stored -----------------------------------------------------------------------------------------------
 
     def _tell_other_code(self, state: State) -> None:
         if not self.reset:

@@ -273,7 +273,7 @@ def test_skipped_samples_are_given_with_none_and_failed_ones_are_left_out(
         (Photo("d.png"), infer(Photo("d.png"))),
     ]
     assert run.results().coverage == (3, 1, 1, 0)
-    assert "leaves out 1 samples that failed in infer, of test suite 'animals'" in caplog.text
+    assert "leaves out 1 sample that infer failed on, of test suite 'animals'" in caplog.text
     assert [each.metrics["right"] for each in run.results().samples] == [False, None, False]
 
 
@@ -599,6 +599,9 @@ def test_all_configurations_of_one_evaluation_are_one_commit(registry: Registry,
     run = test(Net("m", infer), suite, thresholded, [Threshold(0.3), Threshold(0.6)])
     rows = registry.sql("SELECT DISTINCT commit FROM audit_events WHERE kind = 'evaluation'").dicts()
     assert len(rows) == 1
+    told = str(registry.diff(commits(registry) - 1))
+    assert "evaluation 'at 0.3 (" in told
+    assert "of test run 'animals@1 thresholded' of 'm@1'" in told
     assert len(run.results("at 0.3").samples) == 4
 
 
