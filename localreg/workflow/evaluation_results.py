@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from localreg.canonical import JsonObject, parse
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.log import Row, State
-from localreg.names import did_you_mean
+from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import EvaluationRecord
 from localreg.session import Session
 from localreg.tables import Node, StructCodec, objects_of, read_part
@@ -153,6 +153,8 @@ def find_evaluation(state: State, run: Row | None, wanted: EvaluatorConfiguratio
         NotFoundError: it was not evaluated so.
         InvalidInputError: there are several that it could be.
     """
+    if wanted is not None and not isinstance(wanted, EvaluatorConfiguration | str):
+        raise InvalidInputError(f"configuration is {shown_value(wanted)}; pass one, or its display name")
     rows = [] if run is None else state.children(EvaluationRecord.kind, run.id)
     if not rows:
         raise NotFoundError(f"{what} was not evaluated yet; call evaluate()")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from localreg.canonical import JsonObject, canonical, sha256_hex
+from localreg.canonical import JsonObject, canonical, checked_object, sha256_hex
 from localreg.errors import LocalregError
 from localreg.log import State
 from localreg.names import shown_value
@@ -99,11 +99,12 @@ def evaluation_tables(results: Measured, given: Given, names: Sequence[str]) -> 
 def _plot_table(results: Measured) -> pa.Table:
     import pyarrow as pa
 
-    rows = [(place, plot.to_json()) for place in sorted(results.plots) for plot in results.plots[place]]
+    plots = [(place, plot) for place in sorted(results.plots) for plot in results.plots[place]]
+    rows = [(place, checked_object(plot.to_json(), what=shown_value(plot))) for place, plot in plots]
     return pa.table(
         {
             "test_case": pa.array([place for place, _ in rows], pa.int32()),
-            "name": pa.array([str(plot["title"]) for _, plot in rows], pa.string()),
+            "name": pa.array([getattr(plot, "title", None) for _, plot in plots], pa.string()),
             "plot": pa.array([canonical(plot) for _, plot in rows], pa.string()),
         }
     )

@@ -79,6 +79,7 @@ def plain(value: Any, path: str) -> Any:
     if isinstance(value, enum.Enum):
         return plain(value.value, path)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        _refuse_undecorated(type(value), path)
         names = [field.name for field in dataclasses.fields(value)]  # of an object: its extras as well
         return {name: plain(getattr(value, name), f"{path}.{name}") for name in names}
     if isinstance(value, Mapping):
@@ -100,6 +101,15 @@ def plain(value: Any, path: str) -> Any:
         f"{path} is {shown_value(value)}, of type {type(value).__name__}, which cannot be stored; use numbers, texts, "
         "dataclasses, lists or dicts"
     )
+
+
+def _refuse_undecorated(cls: type, path: str) -> None:
+    """A subclass of a dataclass that is none itself would lose its fields in silence."""
+    if "__dataclass_fields__" not in vars(cls) and vars(cls).get("__annotations__"):
+        raise InvalidInputError(
+            f"{path} is of class {cls.__name__}, whose fields are not those of a dataclass; decorate it with "
+            "@dataclass(frozen=True)"
+        )
 
 
 def settings(configuration: object) -> JsonObject:
