@@ -197,7 +197,8 @@ def show_run(registry: "Registry", model: Model, suite: Suite) -> Card:
 def _newest_run(registry: "Registry", model: str, suite: str) -> "Result":
     version = registry.get_version(model)
     found = registry.sql(
-        "FROM test_runs WHERE model = ? AND version = ? AND test_suite = ? ORDER BY test_suite_version DESC LIMIT 1",
+        "FROM test_runs WHERE model = ? AND version = ? AND test_suite = ? "
+        "ORDER BY test_suite_version DESC, created_at DESC LIMIT 1",
         [version.model.name, version.version, registry.get_test_suite(suite).name],
     )
     if not found:

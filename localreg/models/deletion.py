@@ -1,6 +1,7 @@
 """Deleting a record of any kind: what goes with it, what stands in the way, and what is left.
 
-A record's own parts go with it without a word: the numbered versions of a test case or suite. What others made of it
+A record's own parts go with it without a word: the numbered versions of a test case or suite, the evaluations of a test
+run. What others made of it
 are its dependants: they stand in the way, and are named, unless the deletion is forced; then they are deleted first,
 and their dependants before them, each by an event of its own, all in one commit. So every event of the log says what
 became of one record, and undoing them from last to first brings all of it back.
@@ -56,13 +57,13 @@ def _delete(changes: Changes, row: Row, dependants: _Dependants) -> None:
             _unbind(changes, newest)
         else:
             _delete(changes, newest, dependants)
-    for part in changes.draft.children(f"{row.kind}_version", row.id) if row.kind in HAVE_PARTS else ():
+    for part in changes.draft.children(PARTS[row.kind], row.id) if row.kind in PARTS else ():
         changes.delete(part)
     changes.delete(row)
 
 
-HAVE_PARTS = ("test_case", "test_suite")
-"""Kinds whose versions are parts of them."""
+PARTS = {"test_case": "test_case_version", "test_suite": "test_suite_version", "test_run": "evaluation"}
+"""Kinds that have parts, and the kind of these."""
 
 
 class _Dependants:
@@ -97,7 +98,7 @@ class _Dependants:
                 return []
 
     def _parts(self, row: Row) -> list[str]:
-        return [part.id for part in self._state.outlines(f"{row.kind}_version", row.id)]
+        return [part.id for part in self._state.outlines(PARTS[row.kind], row.id)]
 
     def _referring(self, kind: str, field: str, ids: Iterable[str]) -> list[Row]:
         index = self._index(kind, field)

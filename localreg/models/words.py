@@ -31,6 +31,7 @@ __all__ = [
 
 PARENTS = {
     "alias": "model",
+    "evaluation": "test_run",
     "model_version": "model",
     "test_run": "model_version",
     "test_case_version": "test_case",
@@ -74,6 +75,8 @@ def told(kind: str, name: str, parent: str, look: Look) -> str:
     of = look(PARENTS[kind], parent) if kind in PARENTS else None
     if of is None:
         return f"{noun(kind)} {name!r}"
+    if kind == "evaluation":
+        return f"{noun(kind)} {name!r} of {told(PARENTS[kind], of.name, of.parent, look)}"
     if kind != "test_run":
         return f"{'version' if kind == 'model_version' else noun(kind)} {f'{of.name}@{name}'!r}"
     model = look("model", of.parent)

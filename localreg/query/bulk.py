@@ -1,7 +1,8 @@
 """Views of bulk rows: Parquet parts, each with what its rows belong to.
 
 One view over all workflows shows the typed values as JSON; in the schema of each workflow they are columns. Parts of
-older schemas lack fields, which are null: DuckDB joins struct columns by name (`union_by_name`).
+older schemas lack fields, which are null: DuckDB joins struct columns by name (`union_by_name`). Where each part has a
+schema of its own, as metrics do, only parts of one schema are read together.
 """
 
 from __future__ import annotations
@@ -44,13 +45,15 @@ def create_bulk(
     """
     bulk = BULK[name]
     generic = []
-    for number, workflow in enumerate(sorted({part["workflow_id"] for part in parts})):
-        own = [part for part in parts if part["workflow_id"] == workflow]
+    for number, (workflow, own) in enumerate(_alike(parts)):
         rows = _rows(connection, f"{schema}.{name}_parts_{number}", own, bulk)
         if name == "test_samples":
             later = [part for part in said if part["workflow_id"] == workflow]
             rows += _said(connection, f"{schema}.sample_metadata_parts_{number}", later)
         columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
+        if bulk.typed is None:
+            generic.append(f"SELECT {columns} {rows}")
+            continue
         beside = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.beside.items())
         names = fields(workflow, bulk)
         # A type without fields is a BOOLEAN in Parquet: true where there is one.
@@ -66,6 +69,14 @@ def create_bulk(
             connection.execute(f"CREATE VIEW {own_schema}.{name} AS SELECT {columns}, {typed}{beside} {rows}")
     body = " UNION ALL ".join(generic) or _empty(bulk)
     connection.execute(f"CREATE VIEW {schema}.{name} AS {body}")
+
+
+def _alike(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
+    """Parts that can be read as one, with the id of their workflow."""
+    groups: dict[tuple[str, str], list[Part]] = {}
+    for part in parts:
+        groups.setdefault((part["workflow_id"], part.get("schema", "")), []).append(part)
+    return [(workflow, groups[workflow, schema]) for workflow, schema in sorted(groups)]
 
 
 def _rows(connection: DuckDBPyConnection, source: str, parts: Sequence[Part], bulk: BulkTable) -> str:
@@ -112,7 +123,7 @@ def _said(connection: DuckDBPyConnection, source: str, parts: Sequence[Part]) ->
 def _empty(bulk: BulkTable) -> str:
     kinds = {name: kind for name, (kind, _) in bulk.columns.items()}
     beside = {name: kind for name, (kind, _) in bulk.beside.items()}
-    columns = {**kinds, bulk.typed: "JSON", **beside}
+    columns = {**kinds, **({} if bulk.typed is None else {bulk.typed: "JSON"}), **beside}
     nulls = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     return f"SELECT {nulls} WHERE false"
 

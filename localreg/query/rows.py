@@ -55,7 +55,8 @@ class Rows:
         if self.table in TABLES:
             return TABLES[self.table].columns
         bulk = BULK[self.table]
-        return {**{name: kind for name, (kind, _) in bulk.columns.items()}, bulk.typed: "JSON"}
+        columns = {name: kind for name, (kind, _) in bulk.columns.items()}
+        return columns if bulk.typed is None else {**columns, bulk.typed: "JSON"}
 
     @property
     def source(self) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from localreg.arrow import array
-from localreg.canonical import JsonObject, quoted
+from localreg.canonical import JsonObject, canonical, quoted
 from localreg.errors import FormatError, IntegrityError, NotFoundError
 from localreg.log import PastEvents, Row, State
 from localreg.log.history import HISTORY_DAMAGED, events_table
@@ -225,8 +225,8 @@ class Source:
             "namespace": self.namespace,
             "workflow_id": details["workflow"],
             "workflow": name_of("workflow", details["workflow"]),
-            "first": details["first"],
-            "staged_first": details["staged_first"],
+            "first": details.get("first", 0),
+            "staged_first": details.get("staged_first", 0),
             "columns": details.get("columns", ["metadata"] if fields["table"] == "test_samples" else []),
         }
         if fields["table"] == "ground_truths":
@@ -238,7 +238,39 @@ class Source:
             part["version_id"] = owner.parent
             part["replaces"] = details.get("replaces", False)
             part["model"] = name_of("model", version.parent if version else "")
+        elif owner.kind == "evaluation":
+            part |= self._of_evaluation(owner, details, look)
         return part
+
+    def _of_evaluation(
+        self, evaluation: Row, details: JsonObject, look: Callable[[str, str], Row | None]
+    ) -> dict[str, Any]:
+        """What results belong to; a name is null where a record was redacted."""
+
+        def within(kind: str, row: Row | None) -> Row | None:
+            return None if row is None else look(kind, row.parent)
+
+        def name_of(row: Row | None) -> str | None:
+            return None if row is None else row.name
+
+        run = within("test_run", evaluation)
+        fields: JsonObject = {} if run is None else run.fields
+        version = within("model_version", run)
+        of_suite = look("test_suite_version", str(fields.get("test_suite_version")))
+        cases = () if of_suite is None else cast("list[str]", of_suite.fields.get("test_cases", []))
+        schema = cast(JsonObject, details.get("schema", {}))
+        return {
+            "test_run": evaluation.parent,
+            "model": name_of(within("model", version)),
+            "model_version": name_of(version),
+            "test_suite": name_of(within("test_suite", of_suite)),
+            "test_suite_version": None if of_suite is None else int(of_suite.name),
+            "test_cases": [name_of(within("test_case", look("test_case_version", id))) for id in cases],
+            "evaluator": fields.get("evaluator"),
+            "configuration": evaluation.fields.get("configuration"),
+            "schema": canonical(schema),
+            "has_fields": bool(schema.get("fields")),
+        }
 
     def _native(self, paths: list[str]) -> list[str]:
         """Native paths of files, fetched several at once where they lie behind a network."""
@@ -252,8 +284,8 @@ class Source:
 
     def _fields(self, workflow: str, bulk: BulkTable) -> list[str]:
         row = self.state.get("workflow", workflow)
-        kind = {"sample": "test_sample"}.get(bulk.typed, bulk.typed)
-        schema = row.fields.get(kind) if row is not None else None
+        typed = bulk.typed or ""
+        schema = row.fields.get({"sample": "test_sample"}.get(typed, typed)) if row is not None else None
         fields = schema.get("fields") if isinstance(schema, dict) else None
         return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
 

@@ -274,7 +274,7 @@ class BulkTable:
 
     Attributes:
         owner: kind of the records that the parts belong to.
-        typed: the struct column that holds the typed values.
+        typed: the struct column that holds the typed values, with fields of the workflow's type; None = there is none.
         columns: the columns before it, name → type and SQL over `d` (the rows), `p` (the part they stand in) and, of
             test samples, `s` (what was said of them after they came).
         beside: the columns after it.
@@ -282,7 +282,7 @@ class BulkTable:
     """
 
     owner: str
-    typed: str
+    typed: str | None
     columns: dict[str, tuple[str, str]]
     beside: dict[str, tuple[str, str]]
     optional: dict[str, str]
@@ -299,6 +299,18 @@ SAID = "sample_metadata"
 _SAID = {"metadata": "CAST(NULL AS VARCHAR)", "extra": "CAST(NULL AS VARCHAR)"}
 _JSON = {"metadata": ("JSON", "CAST(d.metadata AS JSON)"), "extra": ("JSON", "CAST(d.extra AS JSON)")}
 _LATER = "CASE WHEN s.idx IS NULL THEN d.{0} ELSE s.{0} END"
+_OF_EVALUATION = {
+    "namespace": (TEXT, "p.namespace"),
+    "workflow": (TEXT, "p.workflow"),
+    "model": (TEXT, "p.model"),
+    "model_version": (TEXT, "p.model_version"),
+    "test_suite": (TEXT, "p.test_suite"),
+    "test_suite_version": (WHOLE, "p.test_suite_version"),
+    "evaluator": (TEXT, "p.evaluator"),
+    "configuration": (TEXT, "p.configuration"),
+    "test_run": (TEXT, "p.test_run"),
+    "test_case": (TEXT, "p.test_cases[d.test_case + 1]"),
+}
 _ERROR = "STRUCT(type VARCHAR, message VARCHAR, traceback VARCHAR)"
 
 BULK: dict[str, BulkTable] = {
@@ -341,6 +353,39 @@ BULK: dict[str, BulkTable] = {
         },
         {**_JSON, "error": (_ERROR, "d.error")},
         {**_SAID, "error": f"CAST(NULL AS {_ERROR})"},
+    ),
+    "metric_values": BulkTable(
+        "evaluation",
+        None,
+        {
+            **_OF_EVALUATION,
+            "class": (TEXT, "d.class"),
+            "metric": (TEXT, "d.metric"),
+            "value": ("DOUBLE", "d.value"),
+            "text": (TEXT, "d.text"),
+            "path": (TEXT, "d.path"),
+        },
+        {},
+        {},
+    ),
+    "sample_metrics": BulkTable(
+        "evaluation",
+        None,
+        {
+            **_OF_EVALUATION,
+            "sample_idx": (WHOLE, SAMPLE_INDEX),
+            "metrics": ("JSON", "CASE WHEN p.has_fields THEN to_json(d.metrics) ELSE CAST('{}' AS JSON) END"),
+            "extra": ("JSON", "CAST(d.extra AS JSON)"),
+        },
+        {},
+        {"extra": "CAST(NULL AS VARCHAR)"},
+    ),
+    "plots": BulkTable(
+        "evaluation",
+        None,
+        {**_OF_EVALUATION, "name": (TEXT, "d.name"), "plot": ("JSON", "CAST(d.plot AS JSON)")},
+        {},
+        {},
     ),
 }
 """Tables of bulk rows, by name: the same as the `table` of a file pointer.

@@ -9,6 +9,7 @@ from pydantic import Field
 from localreg.records.base import Record
 
 __all__ = [
+    "EvaluationRecord",
     "TestCaseRecord",
     "TestCaseVersionRecord",
     "TestRunRecord",
@@ -101,7 +102,7 @@ class TestSuiteVersionRecord(Record):
 
 
 class TestRunRecord(Record):
-    """One model version on one version of a suite, with one evaluator. `name` is `suite@version`, for people."""
+    """One model version on one version of a suite, with one evaluator. `name`: `suite@version evaluator`."""
 
     __test__ = False
     kind: ClassVar[str] = "test_run"
@@ -116,7 +117,7 @@ class TestRunRecord(Record):
     """Id of the suite's version."""
 
     evaluator: str | None = None
-    """Display name of the evaluator; None = the one that the types decide."""
+    """Display name of the evaluator; None = none, or the one that the types decide."""
 
     fingerprint: dict[str, Any] = Field(default_factory=dict)
     """The code that ran: Python, platform, packages, git commit."""
@@ -125,3 +126,33 @@ class TestRunRecord(Record):
     def parent(self) -> str:
         """A model version runs a suite version once per evaluator."""
         return self.model_version
+
+
+class EvaluationRecord(Record):
+    """What the evaluator of a test run said with one configuration, or without any; `name` is for people.
+
+    It owns the files of tables `sample_metrics`, `metric_values` and `plots`. One that is made anew takes the place of
+    the one before, which is removed.
+    """
+
+    kind: ClassVar[str] = "evaluation"
+
+    test_run: str
+    """Id of the test run."""
+
+    configuration: str | None = None
+    """Display name of the configuration; None = without any."""
+
+    settings: dict[str, Any] | None = None
+    """What the configuration says; None = without any."""
+
+    key: str | None = None
+    """Digest of all that the results hang on; None = unknown, so that they are made anew each time."""
+
+    samples: dict[str, int] = Field(default_factory=dict)
+    """How many samples: `evaluated`, `skipped` (of these), `failed` and `missing` (beside these)."""
+
+    @property
+    def parent(self) -> str:
+        """A run is evaluated once with each configuration."""
+        return self.test_run

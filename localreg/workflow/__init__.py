@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         TimeSegment,
     )
     from localreg.workflow.data_object import DataObject
+    from localreg.workflow.evaluation_results import EvaluationView, SampleResult
     from localreg.workflow.evaluator import (
         Evaluator,
         EvaluatorConfiguration,
@@ -120,6 +121,7 @@ _HOMES = {
         "TimeSegment",
     ),
     "data_object": ("DataObject",),
+    "evaluation_results": ("EvaluationView", "SampleResult"),
     "evaluator": (
         "Evaluator",
         "EvaluatorConfiguration",
@@ -174,6 +176,7 @@ __all__ = [
     "DataObject",
     "Document",
     "EvaluationResults",
+    "EvaluationView",
     "Evaluator",
     "EvaluatorConfiguration",
     "GroundTruth",
@@ -201,6 +204,7 @@ __all__ = [
     "Polygon",
     "Polyline",
     "Polyline3D",
+    "SampleResult",
     "ScoredBoundingBox",
     "ScoredBoundingBox3D",
     "ScoredClassificationLabel",

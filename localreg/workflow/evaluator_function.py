@@ -44,6 +44,7 @@ __all__ = [
     "TestCases",
     "form_of",
     "no_op_evaluator",
+    "sample_key",
 ]
 
 SampleT = TypeVar("SampleT")
@@ -126,11 +127,11 @@ class TestCases:
             return range(len(given))
         by_key: dict[object, deque[int]] = defaultdict(deque)
         for place, sample in enumerate(given):
-            by_key[_key(sample)].append(place)
-        return [found.popleft() if (found := by_key.get(_key(sample))) else None for sample in self._samples]
+            by_key[sample_key(sample)].append(place)
+        return [found.popleft() if (found := by_key.get(sample_key(sample))) else None for sample in self._samples]
 
 
-def _key(sample: Any) -> tuple[object, ...]:
+def sample_key(sample: Any) -> tuple[object, ...]:
     """What tells a sample: its class and its fields, but for metadata. By `repr`, since fields may not be hashable."""
     fields = [field.name for field in dataclasses.fields(sample) if field.name != "metadata"]
     return (type(sample), *(repr(getattr(sample, name)) for name in fields))

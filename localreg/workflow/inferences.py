@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from localreg.canonical import JsonObject, sha256_hex
+from localreg.canonical import JsonObject, canonical, sha256_hex
 from localreg.log import State
 from localreg.records.files import FilePointer
 from localreg.tables import arrow_type, conform, read_part, write_part
@@ -66,6 +66,18 @@ class Inferences:
             self.place[indices] = np.arange(begin, begin + len(indices))
             self.status[indices] = pc.index_in(part["status"], pa.array(STATUSES)).to_numpy()
             begin += len(indices)
+
+    def digest(self, indices: Indices) -> str:
+        """Of the rows that stand for samples: equal as long as their inferences are the same."""
+        import numpy as np
+
+        begins = np.cumsum([0, *(pointer.rows for pointer in self._pointers)])
+        places = self.place[indices]
+        part = np.searchsorted(begins, places, side="right") - 1  # -1 = no row
+        used, number = np.unique(part, return_inverse=True)
+        files = [self._pointers[each].sha256 if each >= 0 else "" for each in used.tolist()]
+        row = np.where(part >= 0, places - begins[part], -1)
+        return sha256_hex(canonical(files).encode() + number.astype("<i8").tobytes() + row.astype("<i8").tobytes())
 
     @cached_property
     def _parts(self) -> list[pa.Table]:

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject
 from localreg.errors import (
     AlreadyExistsError,
-    ConflictError,
     InvalidInputError,
     NotFoundError,
     WorkflowMismatchError,
 )
-from localreg.log import Row, State
-from localreg.models import delete, ensure_version
+from localreg.log import State
+from localreg.models import delete
 from localreg.names import shown_value
-from localreg.records.models import ModelRecord
-from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
-from localreg.workflow.fingerprint import changes_since, fingerprint
+from localreg.workflow.evaluating import Evaluating
+from localreg.workflow.evaluation import configurations_for
+from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
+from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
+from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
-from localreg.workflow.model import Model, check_binding
+from localreg.workflow.model import Model
 from localreg.workflow.open_parts import OpenParts
-from localreg.workflow.progress import Progress, progress, tell
-from localreg.workflow.running import OnError, Runner, Stretches
-from localreg.workflow.samples import case_indices, concatenated, objects_at, sample_count, samples_at
+from localreg.workflow.run_record import RunRecord
+from localreg.workflow.running import OnError, Runner
+from localreg.workflow.samples import objects_at, sample_count, samples_at
+from localreg.workflow.shared_work import SharedWork
 from localreg.workflow.sharing import Claims
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
-from localreg.workflow.upload import Target, Upload, deduplicated, refuse_deleted
+from localreg.workflow.upload import Target, Upload, deduplicated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TestRun", "test"]
 
-WAITED_S = 0.05
-"""Between looks at the last samples that another process is inferring."""
 BATCH = 10_000
 KEPT_ROWS = 2_000_000
 """Samples of a run up to which their rows stay in memory."""
@@ -51,18 +50,20 @@ KEPT_ROWS = 2_000_000
 def test(
     model: Model[Any, Any, Any],
     test_suite: TestSuite,
-    *,
-    reset: bool = False,  # noqa: PT028 - no test of pytest's
+    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | None = None,  # noqa: PT028 - no test of pytest's
+    configurations: Iterable[EvaluatorConfiguration] | None = None,  # noqa: PT028
+    reset: bool = False,  # noqa: PT028
     on_error: OnError = "raise",  # noqa: PT028
     batch_size: int | None = None,  # noqa: PT028
 ) -> TestRun:
-    """Run a model on a test suite: see `TestRun`.
+    """Run a model on a test suite, and evaluate it: see `TestRun`.
 
     Raises:
-        InvalidInputError: the suite is empty, the model has no `infer`, or an inference is not of the workflow's type.
+        InvalidInputError: the suite is empty, the model has no `infer`, an inference is not of the workflow's type, or
+            the evaluator cannot be called, or does not give metrics of each sample and test case.
         WorkflowMismatchError: model and suite belong to different workflows.
     """
-    run = TestRun(model, test_suite, reset=reset, on_error=on_error, batch_size=batch_size)
+    run = TestRun(model, test_suite, evaluator, configurations, reset, on_error, batch_size)
     run.run()
     return run
 
@@ -71,18 +72,26 @@ test.__test__ = False  # type: ignore[attr-defined]
 
 
 class TestRun:
-    """One model version on one version of a test suite. The same two are the same run.
+    """One model version on one version of a test suite, with one evaluator. The same three are the same run.
 
-    Samples that the model version has inferred before are not inferred again, whatever suite they came with.
+    Samples that the model version has inferred before are not inferred again, whatever suite they came with. Results of
+    the evaluator are kept for each configuration, and not computed again while evaluator, configuration, inferences and
+    ground truths stay the same.
 
     Args:
         model: with `infer`, if anything is to be inferred.
         test_suite: of the same workflow.
+        evaluator: an `Evaluator`, its class, or a function; known by its display name. None = only infer.
+        configurations: to evaluate with, one after the other, for a function; an `Evaluator` brings its own. Results
+            with other configurations stay beside these.
         reset: infer all samples again; what is stored is replaced in one commit, when all are done.
         on_error: what an exception in `infer` does: `raise` ends the run with it, `record` goes on with the next
             sample. Either way it is kept with its sample, what was inferred is kept, and the next run tries again.
         batch_size: call `infer` with lists of so many samples, for a list of inferences. If it raises, the samples of
             the batch are tried one by one.
+
+    Raises:
+        InvalidInputError: an evaluator that cannot be called as one, or that takes a configuration and is given none.
     """
 
     __test__ = False
@@ -91,41 +100,31 @@ class TestRun:
         self,
         model: Model[Any, Any, Any],
         test_suite: TestSuite,
-        *,
+        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | None = None,
+        configurations: Iterable[EvaluatorConfiguration] | None = None,
         reset: bool = False,
         on_error: OnError = "raise",
         batch_size: int | None = None,
     ) -> None:
-        if not isinstance(model, Model) or not isinstance(test_suite, TestSuite):
-            raise InvalidInputError(
-                f"a test run takes a model and a test suite of a workflow, not {shown_value(model)} and "
-                f"{shown_value(test_suite)}; see define_workflow"
-            )
-        if model.workflow.name != test_suite.workflow.name:
-            raise WorkflowMismatchError(
-                f"model {model.name!r} belongs to workflow {model.workflow.name!r}, "
-                f"and test suite {test_suite.name!r} to {test_suite.workflow.name!r}"
-            )
-        if not model.session.is_same_namespace(test_suite.session):
-            raise InvalidInputError(f"{model!r} and {test_suite!r} lie in different registries or namespaces")
-        if on_error not in ("raise", "record"):
-            raise InvalidInputError(f"on_error is {on_error!r}; it must be 'raise' or 'record'")
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-            raise InvalidInputError(f"batch_size is {batch_size!r}; it must be a whole number from 1 on, or None")
+        _check(model, test_suite, on_error, batch_size)
         self.model = model
         self._model_name = model.name  # as it was, for messages: it may be deleted meanwhile
         self.test_suite = test_suite
         self.reset = reset
+        self._form = None if evaluator is None else form_of(evaluator)
+        self.evaluator = None if self._form is None else self._form.evaluator
+        self.configurations = configurations_for(self._form, configurations)
         self._on_error: OnError = on_error
         self._batch_size = batch_size
         self._session = model.session
+        self._record = RunRecord(model, test_suite, None if self._form is None else self._form.display_name)
         self._inferred: int | None = None
         self._failed = 0
 
     # --- running ----------------------------------------------------------------------------------------------------
 
     def run(self) -> int:
-        """Infer what is missing and store it.
+        """Infer what is missing and store it; then evaluate.
 
         What is inferred is written every second, or every 10,000 samples, and becomes one commit when the run ends;
         a run that was killed is taken up where that ended. Several processes may run the same at once: each infers
@@ -135,16 +134,18 @@ class TestRun:
             How many samples were inferred now.
         """
         state = self._session.state()
-        rows = _unique(self._suite_indices(state))
+        rows = _unique(self._record.suite_indices(state))
         if not len(rows):
             raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
         if self._session.transaction_here() is not None:
             self._inferred = self._run_at_once(state, rows)
-        elif self.reset or self._lacking(state, rows).any() or self._find_run(state) is None:
+        elif self.reset or self._lacking(state, rows).any() or self._record.find(state) is None:
             self._inferred = self._run_shared(state, rows)
         else:
             self._tell_other_code(state)
             self._inferred = 0
+        if self._form is not None:
+            self.evaluate()
         return self._inferred
 
     def _run_at_once(self, state: State, rows: Indices) -> int:
@@ -153,41 +154,55 @@ class TestRun:
         import pyarrow as pa
 
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
-        column, version = self._inference_column(state), self._version_id(state)
+        column, version = self._inference_column(state), self.model.version_id(state)
         kept = [inference_rows(column, lacking[:0], [], {}, str)]
         self._infer(state, lacking, kept.append)
         merged = pa.concat_tables(kept, promote_options="default")
         # Where the samples stand in the suite stays the same, whatever numbers they get.
-        order = np.argsort(suite := self._suite_indices(state), kind="stable")
+        order = np.argsort(suite := self._record.suite_indices(state), kind="stable")
         positions = order[np.searchsorted(suite, merged["sample_idx"].to_numpy(), sorter=order)]
-        self._store(column, merged, version, places=lambda newer: self._suite_indices(newer)[positions])
+        self._store(column, merged, version, places=lambda newer: self._record.suite_indices(newer)[positions])
         return len(lacking)
 
     def _run_shared(self, state: State, rows: Indices) -> int:
         """Infer with whoever else runs the same."""
         self._require_infer(state, rows)
         self._tell_other_code(state)
-        version = self._version_id(state)
-        owners, area = self._owners(state), "resets" if self.reset else "inferences"
+        version = self.model.version_id(state)
+        owners, area = self._record.owners(state), "resets" if self.reset else "inferences"
         claims = Claims(self._session.store, f"{area}-{owners[0]}-{self.test_suite.version_id}")
         parts = OpenParts(self._session.store, owners, area)
+        runner = self._runner(lambda made: parts.add(claims.writer, made))
+        work = SharedWork(
+            self._session,
+            rows,
+            runner,
+            claims,
+            parts,
+            samples=self._loader(state, rows),
+            lacking=lambda newer: self._lacking(newer, rows),
+            reset=self.reset,
+        )
         finished = False
         try:
-            count = _SharedWork(self, state, rows, claims, parts).run()
+            count = work.run(f"{self._model_name} on {self.test_suite.name}")
             finished = True
         finally:
+            self._failed += runner.failed
             if finished or not self.reset:  # what an unfinished reset has made takes the place of nothing
                 self._commit(list(parts.tables()), rows=rows, version=version)
                 parts.discard(rows)
         return count
 
-    def _owners(self, state: State) -> list[str]:
-        """What open parts are made for: the version; the model as long as it has none, since a run's end makes it."""
-        versions = [row.id for row in state.outlines("model_version", self.model.id)]
-        version = self._version_id(state)
-        if version is None:
-            return [self.model.id]
-        return [version, self.model.id] if version == versions[0] else [version]
+    def _loader(self, state: State, rows: Indices) -> Callable[[Indices], list[Any]]:
+        """What makes the samples at some places of `rows`; they are read once, unless they are very many."""
+        import pyarrow as pa
+
+        if len(rows) > KEPT_ROWS:
+            return lambda places: self._samples(state, rows[places])
+        column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
+        table = samples_at(self._session, state, workflow_id, column, rows)
+        return lambda places: column.objects(table.take(pa.array(places)))
 
     def _require_infer(self, state: State, rows: Indices) -> None:
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
@@ -203,11 +218,9 @@ class TestRun:
             return None
         self._require_infer(state, indices)
         runner = self._runner(keep)
-        column = self.model.workflow.types(state).test_sample
-        workflow_id = self.model.workflow_id(state)
         for begin in range(0, len(indices), BATCH):
             batch = indices[begin : begin + BATCH]
-            runner.run(batch, objects_at(self._session, state, workflow_id, column, batch))
+            runner.run(batch, self._samples(state, batch))
         self._failed += runner.failed
         return runner
 
@@ -230,8 +243,7 @@ class TestRun:
         tables = tables or [inference_rows(column, rows[:0], [], {}, str)]
         merged = pa.concat_tables(tables, promote_options="default")
         mine = np.isin(merged["sample_idx"].to_numpy(), rows)
-        merged = deduplicated(merged if mine.all() else merged.filter(pa.array(mine)))
-        self._store(column, merged, version)
+        self._store(column, deduplicated(merged if mine.all() else merged.filter(pa.array(mine))), version)
 
     def _store(
         self,
@@ -244,83 +256,70 @@ class TestRun:
         """Put rows into the log, and what they belong to."""
 
         def ensure(changes: Changes) -> Target:
-            return self._ensure(changes, version)
+            return self._record.target(changes, version)
 
         self._session.change(
             Upload(self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places)
         )
 
-    # --- what it belongs to -----------------------------------------------------------------------------------------
+    # --- evaluating -------------------------------------------------------------------------------------------------
 
-    def _ensure(self, changes: Changes, version_id: str | None) -> Target:
-        """Workflow and model version, which are made if need be, and the test run, which is found or described."""
-        workflow_id = self.model.workflow.ensure(changes)
-        model = changes.draft.get("model", self.model.id)
-        if model is None:
-            raise refuse_deleted(f"model {self.model.id}")
-        record = model.load(ModelRecord)
-        check_binding(changes.draft, record, self.model.workflow)
-        if record.workflow is None:
-            changes.update(model, record.replaced(workflow=workflow_id))
-        if version_id is None:
-            version_id = ensure_version(changes, model).id
-        elif changes.draft.get("model_version", version_id) is None:
-            raise refuse_deleted(f"the version of model {model.name!r}")
-        run = self._find_run(changes.draft, version_id)
-        if run is not None:
-            return Target(workflow_id, version_id, run.id, None)
-        suite = self._suite_version(changes.draft)
-        made = TestRunRecord(
-            id=changes.new_id("test_run", suite.id),
-            name=_run_name(changes.draft, version_id, suite),
-            model=model.id,
-            model_version=version_id,
-            test_suite_version=suite.id,
-            fingerprint=self._fingerprint(),
+    def evaluate(self, refresh: bool = False) -> None:
+        """Evaluate what is inferred, with each configuration, and store all results in one commit.
+
+        Samples that the model skipped are given to the evaluator with None as inference; those that failed or were not
+        inferred are left out, and it is told how many. A test case of which none is left is left out, too. What is
+        stored already is not computed again, if that can be told: not for evaluators that were written at a prompt or
+        in a notebook, or that hold objects of installed packages.
+
+        Args:
+            refresh: compute it again in any case, such as after an installed package changed.
+
+        Raises:
+            InvalidInputError: this run has no evaluator, nothing is inferred, or results are not of each sample and
+                test case once; nothing is stored.
+            Exception: what the evaluator raised; nothing is stored.
+        """
+        if self._form is None:
+            raise InvalidInputError(f"{self!r} was made without an evaluator; pass evaluator=")
+        if not isinstance(refresh, bool):
+            raise InvalidInputError(f"refresh is {shown_value(refresh)}; write True or False")
+        state = self._session.state()
+        version = self.model.version_id(state)
+        work = Evaluating(
+            self._session,
+            self._form,
+            self.configurations,
+            self.test_suite,
+            ensure=lambda changes: self._record.ensure(changes, version),
+            suite_rows=self._record.suite_indices,
         )
-        return Target(workflow_id, version_id, made.id, made)
+        work.run(state, version, self._record.find(state), refresh=refresh)
 
-    def _fingerprint(self) -> JsonObject:
-        if not hasattr(self, "_told"):
-            self._told = fingerprint(self.model.infer, self.model.version_metadata())
-        return self._told
+    def results(self, configuration: EvaluatorConfiguration | str | None = None) -> EvaluationView:
+        """What the evaluator said: metrics of samples, test cases and the suite, and plots.
+
+        Args:
+            configuration: with which one, or its display name; None = without any, or the only one that there is.
+
+        Raises:
+            NotFoundError: it was not evaluated so.
+            InvalidInputError: it was evaluated with several configurations, and none is named.
+        """
+        state = self._session.state()
+        row = find_evaluation(state, self._record.find(state), configuration, repr(self))
+        return EvaluationView(self._session, state, row, self.test_suite)
+
+    # --- what is stored -----------------------------------------------------------------------------------------------
 
     def _tell_other_code(self, state: State) -> None:
-        """Tell where stored inferences come from other code, or other weights, than this model has now."""
-        row = self._find_run(state)
-        if row is None or self.model.infer is None or self.reset:
-            return
-        changed = changes_since(row.load(TestRunRecord).fingerprint, self.model.infer, self.model.version_metadata())
-        if changed:
-            tell(
-                f"{' and '.join(changed)} changed since model {self._model_name!r} was first run on test suite "
-                f"{self.test_suite.name!r}, and what is stored is used again; if the model changed, give it a new "
-                "version: model.create_version(…)"
-            )
+        if not self.reset:
+            self._record.tell_other_code(state)
 
-    def _version_id(self, state: State) -> str | None:
-        """Id of the model version that is run; None if there is none yet, and the run makes it."""
-        return self.model.version_id(state)
-
-    def _find_run(self, state: State, version_id: str | None = None) -> Row | None:
-        version_id = version_id or self._version_id(state)
-        runs = () if version_id is None else state.children("test_run", version_id)
-        wanted = self.test_suite.version_id
-        return next((row for row in runs if row.fields.get("test_suite_version") == wanted), None)
-
-    def _suite_indices(self, state: State) -> Indices:
-        """The `sample_idx` of each row of each test case of the suite, one after the other."""
-        cases = self._suite_version(state).load(TestSuiteVersionRecord).test_cases
-        return concatenated(case_indices(self._session, state, case) for case in cases)
-
-    def _suite_version(self, state: State) -> Row:
-        row = state.get("test_suite_version", self.test_suite.version_id)
-        if row is None:
-            raise ConflictError(
-                f"version {self.test_suite.version} of the test suite is not in {self._session.namespace!r}: it was "
-                "deleted, or the transaction that made it was not committed; make it again"
-            )
-        return row
+    def _samples(self, state: State, indices: Indices) -> list[Any]:
+        """Test samples as objects."""
+        column = self.model.workflow.types(state).test_sample
+        return objects_at(self._session, state, self.model.workflow_id(state), column, indices)
 
     def _inference_column(self, state: State) -> TypedColumn:
         return self.model.workflow.types(state).inference
@@ -329,7 +328,7 @@ class TestRun:
         """Which samples have neither an inference nor a skip."""
         import numpy as np
 
-        version = self._version_id(state)
+        version = self.model.version_id(state)
         if version is None:
             return np.ones(len(rows), bool)
         status = self._inferences(state, version).status[rows]
@@ -347,11 +346,10 @@ class TestRun:
     def iter_test_samples(self) -> Iterator[Any]:
         """The same, made in batches."""
         state = self._session.state()
-        rows = _unique(self._suite_indices(state))
+        rows = _unique(self._record.suite_indices(state))
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
-        column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
         for begin in range(0, len(lacking), BATCH):
-            yield from objects_at(self._session, state, workflow_id, column, lacking[begin : begin + BATCH])
+            yield from self._samples(state, lacking[begin : begin + BATCH])
 
     def upload_inferences(self, inferences: Sequence[tuple[Any, Any]]) -> None:
         """Store inferences that were made elsewhere, in one commit.
@@ -367,7 +365,7 @@ class TestRun:
         from localreg.workflow.given import given_rows
 
         state = self._session.state()
-        suite = _unique(self._suite_indices(state))
+        suite = _unique(self._record.suite_indices(state))
         rows = given_rows(self._session, state, self.model.workflow, suite, inferences)
         given = rows["sample_idx"].to_numpy()
         if not self.reset and not self._lacking(state, given).all():
@@ -376,7 +374,7 @@ class TestRun:
                 f"model {self._model_name!r} has inferences for {count} of these samples already; leave them out "
                 "(load_test_samples gives those that lack one), or make the run with reset=True"
             )
-        self._store(self._inference_column(state), deduplicated(rows), self._version_id(state))
+        self._store(self._inference_column(state), deduplicated(rows), self.model.version_id(state))
         self._inferred = len(given)
 
     def errors(self) -> list[tuple[Any, JsonObject]]:
@@ -384,18 +382,17 @@ class TestRun:
         import numpy as np
 
         state = self._session.state()
-        version = self._version_id(state)
+        version = self.model.version_id(state)
         if version is None:
             return []
-        rows = _unique(self._suite_indices(state))
+        rows = _unique(self._record.suite_indices(state))
         inferences = self._inferences(state, version)
         failed = rows[np.flatnonzero(inferences.status[rows] == ERROR)]
-        column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
         told = inferences.rows(self._inference_column(state), failed)["error"].to_pylist() if len(failed) else []
-        return list(zip(objects_at(self._session, state, workflow_id, column, failed), told, strict=True))
+        return list(zip(self._samples(state, failed), told, strict=True))
 
     def delete(self) -> None:
-        """Delete this run, with the inferences that it made.
+        """Delete this run, with its results and the inferences that it made.
 
         Those are then missing wherever they were used: the next run of any suite with these samples infers them again.
 
@@ -404,7 +401,7 @@ class TestRun:
         """
 
         def operation(changes: Changes) -> None:
-            run = self._find_run(changes.draft)
+            run = self._record.find(changes.draft)
             if run is None:
                 raise NotFoundError(f"there is no test run of {self._model_name!r} on {self.test_suite!r} to delete")
             delete(changes, run, force=False)
@@ -415,114 +412,13 @@ class TestRun:
         done = ""
         if self._inferred is not None:
             parts = [f"{self._inferred:,} samples inferred now"]
-            total = len(_unique(self._suite_indices(self._session.state())))
+            total = len(_unique(self._record.suite_indices(self._session.state())))
             if total > self._inferred:
                 parts.append(f"{total - self._inferred:,} before")
             if self._failed:
                 parts.append(f"{self._failed:,} failed")
             done = f": {', '.join(parts)}"
         return f"<TestRun of {self._model_name!r} on {self.test_suite.name!r} version {self.test_suite.version}{done}>"
-
-
-class _SharedWork:
-    """The samples of one run that this process infers, stretch by stretch, beside others that do the same."""
-
-    def __init__(self, run: TestRun, state: State, rows: Indices, claims: Claims, parts: OpenParts) -> None:
-        import numpy as np
-
-        self._run = run
-        self._state = state
-        self._rows = rows
-        self._claims = claims
-        self._parts = parts
-        self._done = np.zeros(len(rows), bool)
-        self._place = np.full(int(rows.max()) + 1, -1, np.int64)
-        self._place[rows] = np.arange(len(rows))
-        self._committed: State | None = None
-
-    def run(self) -> int:
-        """Infer until nothing is missing; how many samples it were."""
-        with self._claims.taking_part():
-            if self._run.reset and not self._claims.others():
-                self._parts.refresh()
-                self._parts.discard(self._rows)  # of a reset that did not end, perhaps by other code
-            self._refresh()
-            missing = int((~self._done).sum())
-            model, suite = self._run._model_name, self._run.test_suite.name
-            with progress(f"{model} on {suite}", missing) as shown:
-                count = self._stretches(shown)
-            self._claims.clear()
-        return count
-
-    def _stretches(self, shown: Progress) -> int:
-        count, sizes = 0, Stretches()
-        runner = self._run._runner(self._keep)
-        load = self._loader()
-        try:
-            while (claimed := self._claim(sizes.count)) is not None:
-                indices = self._rows[claimed]
-                samples = load(claimed)
-                began = time.monotonic()
-                runner.run(indices, samples)
-                sizes.took(len(samples), time.monotonic() - began)
-                self._done[claimed] = True
-                count += len(claimed)
-                shown.advance(len(claimed))
-        finally:
-            self._run._failed += runner.failed
-        return count
-
-    def _loader(self) -> Callable[[Indices], list[Any]]:
-        """What makes the samples at some positions; their rows are read once, unless they are very many."""
-        import pyarrow as pa
-
-        run, state, rows = self._run, self._state, self._rows
-        column, workflow_id = run.model.workflow.types(state).test_sample, run.model.workflow_id(state)
-        if len(rows) > KEPT_ROWS:
-            return lambda positions: objects_at(run._session, state, workflow_id, column, rows[positions])
-        table = samples_at(run._session, state, workflow_id, column, rows)
-        return lambda positions: column.objects(table.take(pa.array(positions)))
-
-    def _keep(self, rows: pa.Table) -> None:
-        self._parts.add(self._claims.writer, rows)
-
-    def _claim(self, wanted: int) -> Indices | None:
-        """Positions of the next samples to infer; None once all are inferred, by whomever."""
-        import numpy as np
-
-        while True:
-            others = self._claims.others()
-            self._refresh()
-            free = ~self._done
-            for claim in others:
-                free[claim.begin : claim.end] = False
-            places = np.flatnonzero(free)
-            if len(places):
-                end = int(places[min(wanted, len(places)) - 1]) + 1
-                if self._claims.claim(int(places[0]), end):
-                    self._refresh()  # what somebody made, and finished, between the look and the claim
-                    mine = places[places < end]
-                    mine = mine[~self._done[mine]]
-                    if len(mine):
-                        return mine
-            elif self._done.all():
-                return None
-            else:
-                time.sleep(WAITED_S)  # for what others are inferring, or until they are found dead
-
-    def _refresh(self) -> None:
-        """See what others have made: open parts first, so that what is committed between the looks shows in one."""
-        import numpy as np
-
-        for rows in self._parts.refresh():
-            indices = rows["sample_idx"].to_numpy()
-            indices = indices[np.asarray([status != "error" for status in rows["status"].to_pylist()])]
-            places = self._place[indices[indices < len(self._place)]]
-            self._done[places[places >= 0]] = True
-        state = self._run._session.state()
-        if not self._run.reset and state is not self._committed:
-            self._committed = state
-            self._done |= ~self._run._lacking(state, self._rows)
 
 
 def _unique(rows: Indices) -> Indices:
@@ -533,8 +429,20 @@ def _unique(rows: Indices) -> Indices:
     return rows[np.sort(first)]
 
 
-def _run_name(state: State, version_id: str, suite_version: Row) -> str:
-    """For people: `suite@version`; told apart by the id where another suite had that name before."""
-    suite = state.get("test_suite", suite_version.parent)
-    name = f"{suite.name if suite else suite_version.parent}@{suite_version.name}"
-    return name if state.find("test_run", name, version_id) is None else f"{name} ({suite_version.id})"
+def _check(model: object, test_suite: object, on_error: object, batch_size: object) -> None:
+    if not isinstance(model, Model) or not isinstance(test_suite, TestSuite):
+        raise InvalidInputError(
+            f"a test run takes a model and a test suite of a workflow, not {shown_value(model)} and "
+            f"{shown_value(test_suite)}; see define_workflow"
+        )
+    if model.workflow.name != test_suite.workflow.name:
+        raise WorkflowMismatchError(
+            f"model {model.name!r} belongs to workflow {model.workflow.name!r}, "
+            f"and test suite {test_suite.name!r} to {test_suite.workflow.name!r}"
+        )
+    if not model.session.is_same_namespace(test_suite.session):
+        raise InvalidInputError(f"{model!r} and {test_suite!r} lie in different registries or namespaces")
+    if on_error not in ("raise", "record"):
+        raise InvalidInputError(f"on_error is {on_error!r}; it must be 'raise' or 'record'")
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise InvalidInputError(f"batch_size is {batch_size!r}; it must be a whole number from 1 on, or None")

@@ -169,6 +169,9 @@ ROWS = {
     "test_samples": 3,
     "ground_truths": 4,
     "inferences": 6,
+    "metric_values": 0,
+    "sample_metrics": 0,
+    "plots": 0,
 }
 
 
