@@ -182,6 +182,7 @@ class TextCodec(Leaf):
             "time": (datetime.time, datetime.time.fromisoformat),
         }
         self._class, self._parse = kinds[node.type]
+        self._exact = {uuid.UUID, decimal.Decimal, datetime.time, type(self._parse(".")) if node.type == "path" else None}
 
     def encode(self, values: Sequence[Any], path: str, absent: int) -> pa.Array:
         """See `Codec`."""
@@ -194,11 +195,30 @@ class TextCodec(Leaf):
             if not issubclass(odd, self._class):
                 shown = next(value for value in values if type(value) is odd)
                 raise MisfitError(f"{path} is {shown!r}, of type {odd.__name__}; it must be {wanted}")
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+            if odd not in self._exact:
+                self._refuse_lossy([value for value in values if type(value) is odd], path, wanted)
+        try:
+            return pa.array([None if value is None else str(value) for value in values], pa.string())
+        except UnicodeError as error:
+            shown = next(value for value in values if value is not None and not _is_text(str(value)))
+            raise MisfitError(f"{path} is {shown!r}, which cannot be stored exactly as {wanted}") from error
+
+    def _refuse_lossy(self, values: Sequence[Any], path: str, wanted: str) -> None:
+        for value in values:
+            if self._parse(str(value)) != value:
+                raise MisfitError(f"{path} is {value!r}, which cannot be stored exactly as {wanted}")
 
     def decode(self, column: pa.Array) -> list[Any]:
         """See `Codec`."""
         return [None if text is None else self._parse(text) for text in column.to_pylist()]
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeError:
+        return False
+    return True
 
 
 class EnumCodec(Leaf):

@@ -176,7 +176,7 @@ def merged(recorded: Node, given: Node, path: str) -> Node:
 
 
 def _merged_values(recorded: Node, given: Node) -> tuple[str | int, ...]:
-    if not (recorded.values and given.values):
+    if recorded.type != "enum" and not (recorded.values and given.values):
         return ()  # any
     return (*recorded.values, *(value for value in given.values if value not in recorded.values))
 
