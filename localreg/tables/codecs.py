@@ -454,7 +454,9 @@ class StructCodec:
             return self._constructed(columns, count)
         except Exception as error:  # what a user's own constructor, or pydantic's, raises
             lacking = [name for name, values in columns.items() if self._lacks(name, values)]
-            advice = f"give {lacking[0]} a default, or let it be None" if lacking else "load them with the class as it was"
+            advice = (
+                f"give {lacking[0]} a default, or let it be None" if lacking else "load them with the class as it was"
+            )
             raise InvalidInputError(
                 f"what is stored cannot be made a {self.cls.__name__}: {type(error).__name__}: {error}; {advice}"
             ) from error

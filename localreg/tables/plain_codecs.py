@@ -182,7 +182,12 @@ class TextCodec(Leaf):
             "time": (datetime.time, datetime.time.fromisoformat),
         }
         self._class, self._parse = kinds[node.type]
-        self._exact = {uuid.UUID, decimal.Decimal, datetime.time, type(self._parse(".")) if node.type == "path" else None}
+        self._exact = {
+            uuid.UUID,
+            decimal.Decimal,
+            datetime.time,
+            type(self._parse(".")) if node.type == "path" else None,
+        }
 
     def encode(self, values: Sequence[Any], path: str, absent: int) -> pa.Array:
         """See `Codec`."""

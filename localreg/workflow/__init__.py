@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from localreg.workflow.define_workflow import define_workflow
 
 if TYPE_CHECKING:
+    from localreg.tables.hints import Vector
     from localreg.workflow.annotation import ClassificationLabel, Label, ScoredClassificationLabel, ScoredLabel
     from localreg.workflow.data_object import DataObject
     from localreg.workflow.evaluator import (
@@ -135,6 +136,7 @@ __all__ = [
     "TestSample",
     "TestSuite",
     "Text",
+    "Vector",
     "Video",
     "Workflow",
     "define_workflow",
@@ -146,6 +148,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
+    if name == "Vector":
+        value = globals()[name] = import_module("localreg.tables.hints").Vector
+        return value
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
