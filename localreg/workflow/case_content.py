@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["CaseContent", "Staging", "VersionRows", "same_rows", "version_rows"]
+__all__ = ["CaseContent", "Staging", "VersionRows", "first_difference", "version_rows"]
 
 ROWS = ("sample_idx", "ground_truth", *SAID)
 
@@ -105,7 +105,7 @@ class VersionRows:
         """Whether both hold the same, in the same order."""
         import numpy as np
 
-        return np.array_equal(self.indices, other.indices) and same_rows(self.truths, other.truths)
+        return np.array_equal(self.indices, other.indices) and first_difference(self.truths, other.truths) is None
 
     def table(self) -> pa.Table:
         """As a part."""
@@ -118,20 +118,19 @@ class VersionRows:
         return pa.table({"sample_idx": pa.array(self.indices, pa.int64()), **columns})
 
 
-def same_rows(one: pa.Table, other: pa.Table) -> bool:
-    """Whether two tables of one type hold the same, NaN like NaN."""
+def first_difference(one: pa.Table, other: pa.Table) -> int | None:
+    """The first row that differs between two tables of one type and length; None if they are the same, NaN like NaN."""
     import duckdb
+    import pyarrow as pa
 
-    if one.num_rows != other.num_rows:
-        return False
     if not one.num_rows or _combined(one).equals(_combined(other)):
-        return True
+        return None
     with duckdb.connect(":memory:") as connection:  # Arrow takes each NaN for another
-        connection.register("one", one)
+        connection.register("one", one.append_column("row", pa.array(range(one.num_rows), pa.int64())))
         connection.register("other", other)
         differs = " OR ".join(f'one."{name}" IS DISTINCT FROM other."{name}"' for name in one.column_names)
-        found = connection.execute(f"SELECT 1 FROM one POSITIONAL JOIN other WHERE {differs} LIMIT 1").fetchone()
-    return found is None
+        found = connection.execute(f"SELECT min(row) FROM one POSITIONAL JOIN other WHERE {differs}").fetchone()
+    return None if found is None or found[0] is None else int(found[0])
 
 
 def _combined(table: pa.Table) -> pa.Table:

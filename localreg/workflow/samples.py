@@ -230,11 +230,23 @@ def absolute_indices(indices: Indices, details: JsonObject) -> Indices:
     return indices if staged == first else np.where(indices >= staged, indices + (first - staged), indices)
 
 
-def samples_at(session: Session, state: State, workflow_id: str, column: TypedColumn, indices: Indices) -> pa.Table:
-    """The rows (`sample`, `metadata`, `extra`) of samples, in the order of `indices`, with what was said last."""
+def samples_at(
+    session: Session,
+    state: State,
+    workflow_id: str,
+    column: TypedColumn,
+    indices: Indices,
+    *,
+    vectors: bool | None = None,
+) -> pa.Table:
+    """The rows (`sample`, `metadata`, `extra`) of samples, in the order of `indices`, with what was said last.
+
+    `indices` has each sample once. `vectors` come, too, if told so; None = if objects of the class hold any.
+    """
     import numpy as np
     import pyarrow as pa
 
+    vectors = column.has_vectors if vectors is None else vectors
     least, greatest = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
     tables: list[pa.Table] = []
     base = 0
@@ -242,10 +254,10 @@ def samples_at(session: Session, state: State, workflow_id: str, column: TypedCo
         first = cast(int, pointer.details["first"])
         if first <= greatest and first + pointer.rows > least:
             base = base if tables else first
-            part = read_typed(session, state, pointer, vectors=column.has_vectors)
-            tables.append(as_rows(part, "sample", column, vectors=column.has_vectors))
+            part = read_typed(session, state, pointer, vectors=vectors)
+            tables.append(as_rows(part, "sample", column, vectors=vectors))
     if not tables:
-        return as_rows(pa.table({"sample": pa.nulls(0, column.type)}), "sample", column, vectors=column.has_vectors)
+        return as_rows(pa.table({"sample": pa.nulls(0, column.type)}), "sample", column, vectors=vectors)
     rows = pa.concat_tables(tables)
     places = indices - base
     if len(places) != rows.num_rows or not np.array_equal(places, np.arange(len(places))):

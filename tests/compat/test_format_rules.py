@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import localreg
-from localreg.errors import FormatError, InvalidInputError
+from localreg.errors import FormatError
 from localreg.log.entry import Change, Provenance, compose, genesis
 from localreg.log.folding import fold
 from localreg.log.snapshot import save
@@ -66,9 +66,15 @@ def test_a_struct_without_fields_is_a_boolean_column(tmp_path: Path) -> None:
     assert rows == [({"number": 1}, True)]
 
 
-def test_metadata_of_a_ground_truth_is_not_dropped_in_silence() -> None:
-    with pytest.raises(InvalidInputError, match="metadata"):
-        define_workflow("noted", Picture, NotedTruth, Guess)
+def test_metadata_of_a_ground_truth_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    case = define_workflow("noted", Picture, NotedTruth, Guess)[1]
+    pair = Picture(1), NotedTruth("a", {"who": "ana"})
+    with localreg.use(localreg.open(tmp_path / "registry")):
+        assert case("all", test_samples=[pair]).load_test_samples() == [pair]
+    namespace = Namespace(tmp_path / "registry")
+    owners = [row.id for row in namespace.of("test_case_version")]
+    rows = [row for _, row in namespace.part_rows("ground_truths", owners)]
+    assert [row["metadata"] for row in rows] == ['{"who":"ana"}']
 
 
 def test_files_of_one_event_are_in_order_of_path_before_and_behind_a_snapshot() -> None:
