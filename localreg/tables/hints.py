@@ -63,17 +63,14 @@ class Dimensions:
 
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Vector = npt.NDArray[np.float32]
+    Vector: Any  # a number in brackets is a type to no type checker; mypy lets it pass with what is Any
 else:
 
     class Vector:
         """A vector of a fixed number of floats (32 bits), such as an embedding: `embedding: Vector[512]`.
 
         Kept in files of its own, so that who reads the other fields does not read it. Comes back as a numpy array,
-        float32, read-only. Type checkers see a numpy array.
+        float32, read-only. Type checkers see Any.
         """
 
         def __class_getitem__(cls, count: int) -> Any:
