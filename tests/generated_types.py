@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Annotated, Any, Literal, NewType, Optional, Union
+from typing import Annotated, Any, Literal, NewType, Optional, Union, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -266,8 +266,9 @@ def _class(
 def widened(kind: Kind, added: Kind) -> Kind:
     """The same class by name, with one field more, which may be None."""
     own = {each.name: each for each in dataclasses.fields(kind.hint)}
+    hinted = get_type_hints(kind.hint, include_extras=True)
     body: dict[str, Any] = {
-        "__annotations__": {name: kind.hint.__annotations__[name] for name in own} | {"new": _optional[added.hint]},
+        "__annotations__": {name: hinted[name] for name in own} | {"new": _optional[added.hint]},
         "__module__": __name__,
         **{name: each.default for name, each in own.items() if each.default is not dataclasses.MISSING},
         "new": None,

@@ -2,7 +2,7 @@
 
 from localreg.tables.codecs import StructCodec
 from localreg.tables.columns import objects_of, struct_column
-from localreg.tables.conform import conform
+from localreg.tables.conform import conform, unpacked
 from localreg.tables.extras import extras_of, put_extras
 from localreg.tables.hints import Names, Vector, is_json_object, schema_of
 from localreg.tables.parts import part_file, read_part, write_part
@@ -38,6 +38,7 @@ __all__ = [
     "schema_of",
     "split_vectors",
     "struct_column",
+    "unpacked",
     "vector_digests",
     "vector_fields",
     "without_vectors",

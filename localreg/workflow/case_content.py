@@ -12,7 +12,7 @@ from localreg.log import State
 from localreg.names import shown_value
 from localreg.records.files import FilePointer
 from localreg.session import Session
-from localreg.tables import write_part, write_rows
+from localreg.tables import unpacked, write_part, write_rows
 from localreg.workflow.samples import (
     DIGEST,
     SAID,
@@ -125,6 +125,7 @@ def first_difference(one: pa.Table, other: pa.Table) -> int | None:
 
     if not one.num_rows or _combined(one).equals(_combined(other)):
         return None
+    one, other = (pa.table({name: unpacked(each[name]) for name in each.column_names}) for each in (one, other))
     with duckdb.connect(":memory:") as connection:  # Arrow takes each NaN for another
         connection.register("one", one.append_column("row", pa.array(range(one.num_rows), pa.int64())))
         connection.register("other", other)

@@ -16,7 +16,7 @@ from localreg.log import State
 from localreg.query.quoting import literal
 from localreg.query.typed_columns import grown
 from localreg.records.files import FilePointer
-from localreg.tables import EMPTY, JSON_FIELD, VECTORS, conform, part_file, read_part, vector_digests
+from localreg.tables import EMPTY, JSON_FIELD, VECTORS, conform, part_file, read_part, unpacked, vector_digests
 from localreg.workflow.typed import EXTRA, TypedColumn
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def look_up(session: Session, state: State, workflow_id: str, rows: pa.Table) ->
     try:
         places = pa.array(range(rows.num_rows), pa.int64())
         names = ["sample", *({DIGEST} & {*rows.column_names})]
-        connection.register("incoming", pa.table({"i": places, **{name: rows[name] for name in names}}))
+        connection.register("incoming", pa.table({"i": places, **{name: unpacked(rows[name]) for name in names}}))
         kind = connection.execute("SELECT column_type FROM (DESCRIBE incoming) WHERE column_name = 'sample'").fetchone()
         fields = list(rows["sample"].type) if pa.types.is_struct(rows["sample"].type) else []
         field = fields[0].name if fields else ""

@@ -20,7 +20,7 @@ from localreg.query.typed_columns import sql_type
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestCaseRecord, TestCaseVersionRecord, TestSuiteVersionRecord
 from localreg.session import Changes, Session
-from localreg.tables import JSON_FIELD, Node, without_vectors, write_rows
+from localreg.tables import JSON_FIELD, Node, unpacked, without_vectors, write_rows
 from localreg.workflow.case_content import VersionRows, first_difference, version_rows
 from localreg.workflow.samples import SAID, case_indices, concatenated, sample_count, samples_at
 from localreg.workflow.versioned import check_belongs
@@ -77,9 +77,9 @@ def stratified(session: Session, workflow: Workflow, version: TestSuiteVersionRe
     numbers = np.repeat(np.arange(len(cases)), [len(case.indices) for case in cases])
     columns = {
         "place": pa.array(np.arange(len(indices))),
-        "sample": samples["sample"].take(pa.array(places)),
+        "sample": unpacked(samples["sample"].take(pa.array(places))),
         JSON_FIELD: samples[JSON_FIELD].take(pa.array(places)),
-        "ground_truth": truths["ground_truth"],
+        "ground_truth": unpacked(truths["ground_truth"]),
         "test_case": pa.array(names, pa.string()).take(pa.array(numbers)),
     }
     counted = np.zeros(len(indices), bool)

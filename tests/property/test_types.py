@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ import pyarrow.parquet as pq
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+import localreg
 from localreg.tables import Node, StructCodec, arrow_type, conform, merged, objects_of, schema_of, struct_column
 from localreg.tables.extras import extras_of, put_extras
+from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.generated_types import Kind, classes, hints, same, widened
 
 any_class = st.booleans().flatmap(lambda numpy: classes(numpy=numpy))
@@ -106,3 +109,68 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+# --- through a registry -----------------------------------------------------------------------------------------------
+
+samples_of_any_type = classes(base=TestSample, made_by=dataclasses.dataclass, least=1)
+truths_of_any_type = classes(base=GroundTruth, made_by=dataclasses.dataclass)
+inferences_of_any_type = classes(base=Inference, made_by=dataclasses.dataclass)
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbered(TestSample):
+    """Tells samples apart whatever the other fields say."""
+
+    number: int
+
+
+def _numbered(kind: Kind) -> Kind:
+    """A class of samples with a number, which no other has."""
+    made = type(kind.hint.__name__, (kind.hint, Numbered), {"__annotations__": {}, "__module__": __name__})
+    cls = dataclasses.dataclass(frozen=True, kw_only=True)(made)
+    return Kind(cls, kind.values)
+
+
+@given(samples_of_any_type, truths_of_any_type, inferences_of_any_type, hints(), st.data())
+@settings(max_examples=25, phases=[Phase.generate])
+def test_whatever_a_workflow_is_made_of_comes_back_from_the_registry(
+    sample: Kind, truth: Kind, inference: Kind, added: Kind, data: st.DataObject
+) -> None:
+    def drawn(kind: Kind, count: int) -> list[Any]:
+        return [data.draw(kind.values) for _ in range(count)]
+
+    numbered = _numbered(sample)
+    of = [{**_own(each), "number": number} for number, each in enumerate(drawn(sample, 3))]
+    samples = [numbered.hint(**fields) for fields in of]
+    pairs = list(zip(samples, drawn(truth, 3), strict=True))
+    answers = dict(enumerate([*drawn(inference, 2), None]))
+    with MemoryPlace() as registry, localreg.use(registry):
+        _, Case, Suite, Net = define_workflow("w", numbered.hint, truth.hint, inference.hint)
+        case = Case("c", test_samples=pairs)
+        assert same(case.load_test_samples(), pairs)
+        assert list(Case("again", test_samples=pairs).sample_indices()) == [0, 1, 2], "they are known again"
+        test(Net("m", lambda each: answers[each.number]), Suite("s", test_cases=[case]))
+        loaded = Net("m").load_inferences(case)
+        assert same([one for _, _, one in loaded], list(answers.values()))
+        # A wider class: known samples are the same with None in the new field.
+        wider = widened(numbered, added)
+        wide_case = define_workflow("w", wider.hint, truth.hint, inference.hint)[1]
+        old = [(wider.hint(**fields), truth_) for fields, (_, truth_) in zip(of, pairs, strict=True)]
+        assert list(wide_case("wide", test_samples=old).sample_indices()) == [0, 1, 2]
+        news = [
+            (wider.hint(**{**fields, "number": 9}, new=data.draw(wider.values)), truth_)
+            for fields, (_, truth_) in zip(of[:1], pairs, strict=False)
+        ]
+        wide_case("new", test_samples=news)
+        assert same(wide_case("new").load_test_samples(), news)
+        assert same(wide_case("c").load_test_samples(), old)
+        assert same(Case("c").load_test_samples(), pairs)
+        for schema in ("", "w."):
+            for table, count in {"test_samples": 4, "ground_truths": 10, "inferences": 3}.items():
+                assert len(registry.sql(f"SELECT * FROM {schema}{table}")) == count
+        assert registry.verify().ok
+
+
+def MemoryPlace() -> localreg.Registry:
+    return localreg.open(f"memory://{uuid.uuid4().hex}")
