@@ -137,7 +137,9 @@ LEAVES = [
     Kind(Nothing, st.just(Nothing())),
     Kind(Hashable, st.builds(Hashable, whole, st.none() | texts), is_key=False),
     Kind(Point, st.tuples(st.floats(-9, 9), st.floats(-9, 9)), is_member=False),
-    Kind(ClassificationLabel, st.builds(ClassificationLabel, texts, extra=st.lists(whole, max_size=2))),
+    Kind(
+        ClassificationLabel, st.builds(ClassificationLabel, texts.map("l{}".format), extra=st.lists(whole, max_size=2))
+    ),
     Kind(BoundingBox, st.just(_box((0.0, 0.0), (1.0, 2.0), iou=0.5, who={"a": [1]}))),
     Kind(ScoredBoundingBox, st.just(ScoredBoundingBox((0.0, 0.0), (1.0, 2.0), 0.5))),
     Kind(Polyline, st.just(_polyline([(0.0, 0.0), (1.0, 2.0)], width=3))),

@@ -457,8 +457,9 @@ class StructCodec:
             advice = (
                 f"give {lacking[0]} a default, or let it be None" if lacking else "load them with the class as it was"
             )
+            reason = " ".join(str(error).split())[:300]
             raise InvalidInputError(
-                f"what is stored cannot be made a {self.cls.__name__}: {type(error).__name__}: {error}; {advice}"
+                f"what is stored cannot be made a {self.cls.__name__}: {type(error).__name__}: {reason}; {advice}"
             ) from error
 
     def _lacks(self, name: str, values: Sequence[Any]) -> bool:

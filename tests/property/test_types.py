@@ -128,7 +128,7 @@ class Numbered(TestSample):
 def _numbered(kind: Kind) -> Kind:
     """A class of samples with a number, which no other has."""
     made = type(kind.hint.__name__, (kind.hint, Numbered), {"__annotations__": {}, "__module__": __name__})
-    cls = dataclasses.dataclass(frozen=True, kw_only=True)(made)
+    cls: type = dataclasses.dataclass(frozen=True, kw_only=True)(made)
     return Kind(cls, kind.values)
 
 
@@ -145,7 +145,7 @@ def test_whatever_a_workflow_is_made_of_comes_back_from_the_registry(
     samples = [numbered.hint(**fields) for fields in of]
     pairs = list(zip(samples, drawn(truth, 3), strict=True))
     answers = dict(enumerate([*drawn(inference, 2), None]))
-    with MemoryPlace() as registry, localreg.use(registry):
+    with a_registry() as registry, localreg.use(registry):
         _, Case, Suite, Net = define_workflow("w", numbered.hint, truth.hint, inference.hint)
         case = Case("c", test_samples=pairs)
         assert same(case.load_test_samples(), pairs)
@@ -172,5 +172,5 @@ def test_whatever_a_workflow_is_made_of_comes_back_from_the_registry(
         assert registry.verify().ok
 
 
-def MemoryPlace() -> localreg.Registry:
+def a_registry() -> localreg.Registry:
     return localreg.open(f"memory://{uuid.uuid4().hex}")
