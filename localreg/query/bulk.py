@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from localreg.query.database import load
 from localreg.query.quoting import identifier, literal
 from localreg.query.tables import BULK, SAMPLE_INDEX, BulkTable
+from localreg.query.typed_columns import grown, sql_type, typed_columns
+from localreg.tables import Node, vector_fields, without_vectors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,7 +31,7 @@ def create_bulk(
     parts: Sequence[Part],
     *,
     said: Sequence[Part],
-    fields: Callable[[str, BulkTable], list[str]],
+    types: Callable[[str, BulkTable], Node],
     schemas: Mapping[str, str],
 ) -> None:
     """Make the views of one bulk table.
@@ -40,13 +42,15 @@ def create_bulk(
         name: of the table.
         parts: its files, each with `workflow_id`, `file` and what its rows belong to.
         said: files of what was said of samples after they came.
-        fields: names of the typed fields, by id of the workflow.
+        types: what the typed values are, by id of the workflow.
         schemas: where to put typed views, by id of the workflow.
     """
     bulk = BULK[name]
     generic = []
     for number, (workflow, own) in enumerate(_alike(parts)):
-        rows = _rows(connection, f"{schema}.{name}_parts_{number}", own, bulk)
+        node = types(workflow, bulk)
+        source = f"{schema}.{name}_parts_{number}"
+        rows = _rows(connection, source, own, bulk, without_vectors(node))
         if name == "test_samples":
             later = [part for part in said if part["workflow_id"] == workflow]
             rows += _said(connection, f"{schema}.sample_metadata_parts_{number}", later)
@@ -55,18 +59,17 @@ def create_bulk(
             generic.append(f"SELECT {columns} {rows}")
             continue
         beside = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.beside.items())
-        names = fields(workflow, bulk)
-        # A type without fields is a BOOLEAN in Parquet: true where there is one.
-        value = f"to_json(d.{bulk.typed})" if names else f"CASE WHEN d.{bulk.typed} THEN CAST('{{}}' AS JSON) END"
+        # A type without fields is a BOOLEAN in Parquet: true where there is one. Vectors have no place in JSON.
+        has_fields = bool(without_vectors(node).fields)
+        value = f"to_json(d.{bulk.typed})" if has_fields else f"CASE WHEN d.{bulk.typed} THEN CAST('{{}}' AS JSON) END"
         generic.append(f"SELECT {columns}, {value} AS {bulk.typed}, {beside} {rows}")
         if workflow in schemas:
-            typed = "".join(
-                f"struct_extract(d.{bulk.typed}, {literal(field)}) AS {identifier(column)}, "
-                for field, column in _typed_columns(names, bulk).items()
-            )
+            typed, beside_rows = typed_columns(node, bulk), _vectors(source, own, node)
             own_schema = identifier(schemas[workflow])
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {own_schema}")
-            connection.execute(f"CREATE VIEW {own_schema}.{name} AS SELECT {columns}, {typed}{beside} {rows}")
+            connection.execute(
+                f"CREATE VIEW {own_schema}.{name} AS SELECT {columns}, {typed}{beside} {rows}{beside_rows}"
+            )
     body = " UNION ALL ".join(generic) or _empty(bulk)
     connection.execute(f"CREATE VIEW {schema}.{name} AS {body}")
 
@@ -79,13 +82,12 @@ def _alike(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:
     return [(workflow, groups[workflow, schema]) for workflow, schema in sorted(groups)]
 
 
-def _rows(connection: DuckDBPyConnection, source: str, parts: Sequence[Part], bulk: BulkTable) -> str:
+def _rows(connection: DuckDBPyConnection, source: str, parts: Sequence[Part], bulk: BulkTable, node: Node) -> str:
     """The FROM of some parts: `d` are the rows, `p` what they belong to."""
     _load(connection, source, parts)
     there = {column for part in parts for column in part["columns"]}
     absent = "".join(f", {null} AS {column}" for column, null in bulk.optional.items() if column not in there)
-    read = f"read_parquet([{_files(parts)}], filename = true, file_row_number = true, union_by_name = true)"
-    rows = f"FROM (SELECT *{absent} FROM {read}) d JOIN {source} p ON p.file = d.filename"
+    rows = f"FROM (SELECT *{absent} FROM {_read(parts, bulk, node)}) d JOIN {source} p ON p.file = d.filename"
     newer = [part for part in parts if part.get("replaces")]
     if not newer:
         return rows
@@ -94,6 +96,38 @@ def _rows(connection: DuckDBPyConnection, source: str, parts: Sequence[Part], bu
         SELECT p.version_id, {SAMPLE_INDEX} AS idx, max(p.place) AS place
         FROM read_parquet([{_files(newer)}], filename = true) d JOIN {source} p ON p.file = d.filename GROUP BY ALL
     ) n ON n.version_id = p.version_id AND n.idx = {SAMPLE_INDEX} AND n.place > p.place"""
+
+
+def _read(parts: Sequence[Part], bulk: BulkTable, node: Node) -> str:
+    """The rows of all parts, those from before the type had fields included."""
+    read = "read_parquet([{}], filename = true, file_row_number = true, union_by_name = true)"
+    empty = [part for part in parts if part["empty"]]
+    if bulk.typed is None or not empty or not node.fields:
+        return read.format(_files(parts))
+    typed, kind, rest = bulk.typed, sql_type(node), [part for part in parts if not part["empty"]]
+    made = grown(typed, kind, node.fields[0].name)
+    rows = [f"SELECT * REPLACE ({made} AS {typed}) FROM {read.format(_files(empty))}"]
+    if rest:
+        rows.append(f"SELECT * REPLACE (CAST({typed} AS {kind}) AS {typed}) FROM {read.format(_files(rest))}")
+    return f"({' UNION ALL BY NAME '.join(rows)})"
+
+
+def _vectors(source: str, parts: Sequence[Part], node: Node) -> str:
+    """The vectors that stand beside rows, joined as `v`; empty where the type has none."""
+    fields = vector_fields(node)
+    if not fields:
+        return ""
+    files = [part for part in parts if part["vectors"]]
+    columns = "".join(f", {identifier(field.name)}" for field in fields)
+    nulls = "".join(f", NULL::{sql_type(field.node)} AS {identifier(field.name)}" for field in fields)
+    told = f"SELECT 0 AS place, 0 AS file_row_number{nulls} WHERE false"
+    if files:
+        # A vector field that came later stands in none of the older files.
+        paths = ", ".join(literal(part["vectors"]) for part in files)
+        read = f"read_parquet([{paths}], filename = true, file_row_number = true, union_by_name = true)"
+        told = f"""SELECT p.place, v.file_row_number{columns} FROM ({told.replace("0 AS place", "'' AS filename")}
+            UNION ALL BY NAME FROM {read}) v JOIN {source} p ON p.vectors = v.filename"""
+    return f" LEFT JOIN ({told}) v ON v.place = p.place AND v.file_row_number = d.file_row_number"
 
 
 def _load(connection: DuckDBPyConnection, name: str, parts: Sequence[Part]) -> None:
@@ -126,15 +160,3 @@ def _empty(bulk: BulkTable) -> str:
     columns = {**kinds, **({} if bulk.typed is None else {bulk.typed: "JSON"}), **beside}
     nulls = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     return f"SELECT {nulls} WHERE false"
-
-
-def _typed_columns(fields: list[str], bulk: BulkTable) -> dict[str, str]:
-    """The column of each field: its name, after the struct's if it would be called like another column."""
-    own = {column.lower() for column in (*bulk.columns, *bulk.beside)}
-    taken = own | {name.lower() for name in fields}
-    columns = {field: field for field in fields}
-    for field in fields:
-        while columns[field].lower() in own or (columns[field] != field and columns[field].lower() in taken):
-            columns[field] = f"{bulk.typed}_{columns[field]}"
-        taken.add(columns[field].lower())
-    return columns

@@ -6,7 +6,7 @@ Files are read by DuckDB itself through native paths; what the snapshot does not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -22,6 +22,7 @@ from localreg.query.database import file_gone, load
 from localreg.query.quoting import literal
 from localreg.query.tables import BULK, INTERNAL, SAID, TABLES, BulkTable
 from localreg.storage import Store
+from localreg.tables import EMPTY, VECTORS, Node
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +37,8 @@ class Files(NamedTuple):
     Attributes:
         layers: those of the snapshot, oldest first; none if the records come from memory.
         events: the log.
-        parts: bulk files, each with what its rows belong to and, as `file`, its native path.
+        parts: bulk files, each with what its rows belong to and, as `file`, its native path; as `vectors` that of
+            the vectors of its rows, None if there are none.
     """
 
     layers: list[Path]
@@ -45,7 +47,8 @@ class Files(NamedTuple):
 
     def paths(self) -> list[str]:
         """All of them."""
-        return [*map(str, [*self.layers, *self.events.files]), *(part["file"] for part in self.parts)]
+        bulk = [part[key] for part in self.parts for key in ("file", "vectors") if part[key] is not None]
+        return [*map(str, [*self.layers, *self.events.files]), *bulk]
 
 
 class Source:
@@ -81,8 +84,10 @@ class Source:
         bulk |= {SAID} if "test_samples" in bulk else set()
         events = self._past_events() if "audit_events" in tables else PastEvents(0, [], [])
         parts = [part for table in sorted(bulk) for part in self._parts(table)]
-        native = self._native([part["path"] for part in parts])
-        return Files(layers, events, [{**part, "file": file} for part, file in zip(parts, native, strict=True)])
+        paths = [path for part in parts for path in (part["path"], part["vectors"]) if path is not None]
+        native = dict(zip(paths, self._native(paths), strict=True))
+        there = [{**part, "file": native[part["path"]], "vectors": native.get(part["vectors"])} for part in parts]
+        return Files(layers, events, there)
 
     def create(
         self, connection: DuckDBPyConnection, tables: set[str], files: Files, schemas: Mapping[str, str]
@@ -102,9 +107,7 @@ class Source:
             connection.execute(f"CREATE VIEW {self.schema}.{name} AS {TABLES[name].select(self.schema)}")
         for name in tables & BULK.keys():
             parts = {table: [part for part in files.parts if part["table"] == table] for table in (name, SAID)}
-            create_bulk(
-                connection, self.schema, name, parts[name], said=parts[SAID], fields=self._fields, schemas=schemas
-            )
+            create_bulk(connection, self.schema, name, parts[name], said=parts[SAID], types=self._type, schemas=schemas)
 
     # --- records ------------------------------------------------------------------------------------------------------
 
@@ -228,6 +231,8 @@ class Source:
             "first": details.get("first", 0),
             "staged_first": details.get("staged_first", 0),
             "columns": details.get("columns", ["metadata"] if fields["table"] == "test_samples" else []),
+            "empty": details.get(EMPTY, False),
+            "vectors": self._vectors.get(fields["path"]),
         }
         if fields["table"] == "ground_truths":
             part["version"] = int(owner.name)
@@ -282,12 +287,18 @@ class Source:
                 f"{self.store.uri}/{missing} is missing; restore it from a copy", code="file_missing"
             ) from error
 
-    def _fields(self, workflow: str, bulk: BulkTable) -> list[str]:
+    @cached_property
+    def _vectors(self) -> dict[object, str]:
+        """The file of the vectors that stand beside a part, by its path."""
+        rows = self.state.containing("file", f'"table":{quoted(VECTORS)}')
+        files = [row.fields for row in rows if row.fields["table"] == VECTORS]
+        return {cast(JsonObject, file["details"]).get("beside"): str(file["path"]) for file in files}
+
+    def _type(self, workflow: str, bulk: BulkTable) -> Node:
         row = self.state.get("workflow", workflow)
         typed = bulk.typed or ""
         schema = row.fields.get({"sample": "test_sample"}.get(typed, typed)) if row is not None else None
-        fields = schema.get("fields") if isinstance(schema, dict) else None
-        return [str(cast(JsonObject, field)["name"]) for field in cast("list[object]", fields or [])]
+        return Node.from_json(schema) if isinstance(schema, dict) else Node("struct")
 
 
 def _keys_table(keys: Iterable[tuple[str, str]]) -> pa.Table:

@@ -2,18 +2,29 @@
 
 from localreg.tables.codecs import StructCodec, note_extras
 from localreg.tables.columns import objects_of, struct_column
-from localreg.tables.conform import conform
+from localreg.tables.conform import conform, unpacked
 from localreg.tables.extras import extras_of, put_extras
 from localreg.tables.hints import Names, Vector, is_json_object, schema_of
 from localreg.tables.parts import part_file, read_part, write_part
 from localreg.tables.schema import JSON_FIELD, Field, Node, arrow_type, merged
+from localreg.tables.vectors import (
+    EMPTY,
+    VECTORS,
+    split_vectors,
+    vector_digests,
+    vector_fields,
+    without_vectors,
+    write_rows,
+)
 
 __all__ = [
+    "EMPTY",
     "JSON_FIELD",
     "Field",
     "Names",
     "Node",
     "StructCodec",
+    "VECTORS",
     "Vector",
     "arrow_type",
     "conform",
@@ -26,6 +37,12 @@ __all__ = [
     "put_extras",
     "read_part",
     "schema_of",
+    "split_vectors",
     "struct_column",
+    "unpacked",
+    "vector_digests",
+    "vector_fields",
+    "without_vectors",
     "write_part",
+    "write_rows",
 ]

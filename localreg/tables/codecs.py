@@ -5,14 +5,16 @@ Columnar both ways: one pass over the objects for each field.
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import chain, pairwise
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
+from localreg.errors import InvalidInputError
 from localreg.tables.hints import SETS, hints_of, is_dataclass_type, peeled, union_members
 from localreg.tables.plain_codecs import (
     Codec,
@@ -95,11 +97,8 @@ class _ListCodec:
             return None
         if type(value).__module__ == "numpy" and getattr(value, "ndim", 0) > 0:
             return value.tolist()
-        if self._is_set and isinstance(value, set | frozenset):
-            try:
-                return sorted(value)  # equal sets are one list
-            except TypeError:
-                return sorted(value, key=repr)
+        if self._is_set and isinstance(value, Set):
+            return _ordered(value)
         if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
             raise MisfitError(f"{path} is {value!r}, of type {type(value).__name__}; it must be a list")
         return value
@@ -133,7 +132,24 @@ def _list_maker(hint: Any) -> Callable[[list[Any]], Any]:
         (dtype,) = typing.get_args(typing.get_args(hint)[-1])
         return lambda items: np.array(items, dtype)
     origin = typing.get_origin(hint)
+    if origin is collections.abc.Set:
+        return frozenset
     return origin if origin in (tuple, set, frozenset) else list
+
+
+def _ordered(items: Set[Any]) -> list[Any]:
+    """The items of a set, in an order that equal sets have in common."""
+    # Numbers with NaN among them and sets have a `<` that is no order.
+    if not any(isinstance(item, Set) or item != item for item in items):
+        try:
+            return sorted(items)
+        except TypeError:
+            pass
+    return sorted(items, key=_shown)
+
+
+def _shown(item: object) -> str:
+    return f"{{{', '.join(map(_shown, _ordered(item)))}}}" if isinstance(item, Set) else repr(item)
 
 
 class _MapCodec:
@@ -280,6 +296,8 @@ class _UnionCodec:
         if cls.__module__ == "numpy" and hasattr(shown, "item"):
             cls = type(shown.item())
         name = next((base.__name__ for base in cls.__mro__ if base.__name__ in self._members), None)
+        if name is None and issubclass(cls, int) and "float" in self._members:
+            name = "float"  # as type checkers have it
         if name is None:
             raise MisfitError(f"{path} is {shown!r}, of type {cls.__name__}; it must be {wanted}")
         return name
@@ -398,7 +416,9 @@ class StructCodec:
 
         names = {field.name for field in column.type} if pa.types.is_struct(column.type) else set()
         columns: dict[str, Sequence[Any]] = {
-            name: codec.decode(column.field(name)) for name, codec in self._codecs.items() if name in names
+            # What was written before the field was there is as null.
+            name: codec.decode(column.field(name)) if name in names else [None] * len(column)
+            for name, codec in self._codecs.items()
         }
         columns |= beside
         if self.cls is None:
@@ -430,6 +450,23 @@ class StructCodec:
         return values
 
     def _made(self, columns: dict[str, Sequence[Any]], count: int) -> list[Any]:
+        assert self.cls is not None
+        try:
+            return self._constructed(columns, count)
+        except Exception as error:  # what a user's own constructor, or pydantic's, raises
+            lacking = [name for name, values in columns.items() if self._lacks(name, values)]
+            advice = (
+                f"give {lacking[0]} a default, or let it be None" if lacking else "load them with the class as it was"
+            )
+            reason = " ".join(str(error).split())[:300]
+            raise InvalidInputError(
+                f"what is stored cannot be made a {self.cls.__name__}: {type(error).__name__}: {reason}; {advice}"
+            ) from error
+
+    def _lacks(self, name: str, values: Sequence[Any]) -> bool:
+        return name not in self._optional and any(value is None for value in values)
+
+    def _constructed(self, columns: dict[str, Sequence[Any]], count: int) -> list[Any]:
         assert self.cls is not None
         if not columns:
             return [self.cls() for _ in range(count)]

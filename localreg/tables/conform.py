@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["conform"]
+__all__ = ["conform", "unpacked"]
 
 
 def conform(column: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -27,12 +27,33 @@ def conform(column: pa.Array, wanted: pa.DataType) -> pa.Array:
         items = conform(column.flatten(), wanted.value_type)
         return pa.ListArray.from_arrays(_offsets(column), items, mask=column.is_null() if column.null_count else None)
     if pa.types.is_map(wanted):
-        items = conform(column.items, wanted.item_type)
-        return pa.MapArray.from_arrays(column.offsets, conform(column.keys, wanted.key_type), items)
+        return _conform_map(column, wanted)
     if pa.types.is_dictionary(wanted):
         plain = column.cast(wanted.value_type) if pa.types.is_dictionary(column.type) else column
         return plain.dictionary_encode().cast(wanted)
     return column.cast(wanted)
+
+
+def unpacked(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column with plain texts for dictionaries at any depth: DuckDB fails on some that stand in lists."""
+    import pyarrow as pa
+
+    wanted = _unpacked_type(column.type)
+    return pa.chunked_array([conform(chunk, wanted) for chunk in column.chunks], wanted)
+
+
+def _unpacked_type(type: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(type):
+        return type.value_type
+    if pa.types.is_struct(type):
+        return pa.struct([pa.field(field.name, _unpacked_type(field.type)) for field in type])
+    if pa.types.is_list(type):
+        return pa.list_(_unpacked_type(type.value_type))
+    if pa.types.is_map(type):
+        return pa.map_(_unpacked_type(type.key_type), _unpacked_type(type.item_type))
+    return type
 
 
 def _conform_struct(column: pa.Array, wanted: pa.StructType) -> pa.Array:
@@ -46,6 +67,19 @@ def _conform_struct(column: pa.Array, wanted: pa.StructType) -> pa.Array:
     return pa.StructArray.from_arrays(
         children, fields=list(wanted), mask=column.is_null() if column.null_count else None
     )
+
+
+def _conform_map(column: pa.Array, wanted: pa.MapType) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # As a list, which forgets what lies before a slice, and under nulls.
+    pairs = column.cast(pa.list_(pa.struct([("key", column.type.key_type), ("value", column.type.item_type)])))
+    flat = pairs.flatten()
+    keys, items = (pc.struct_field(flat, name) for name in ("key", "value"))
+    mask = column.is_null() if column.null_count else None
+    keys, items = conform(keys, wanted.key_type), conform(items, wanted.item_type)
+    return pa.MapArray.from_arrays(_offsets(pairs), keys, items, mask=mask)
 
 
 def _offsets(column: pa.Array) -> pa.Array:

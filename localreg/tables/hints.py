@@ -63,23 +63,26 @@ class Dimensions:
 
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Vector = npt.NDArray[np.float32]
+    Vector: Any  # a number in brackets is a type to no type checker; mypy lets it pass with what is Any
 else:
 
     class Vector:
         """A vector of a fixed number of floats (32 bits), such as an embedding: `embedding: Vector[512]`.
 
         Kept in files of its own, so that who reads the other fields does not read it. Comes back as a numpy array,
-        float32, read-only. Type checkers see a numpy array.
+        float32, read-only. Type checkers see Any.
         """
 
         def __class_getitem__(cls, count: int) -> Any:
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:
                 raise InvalidInputError(f"Vector[{count!r}] has no such size; give a whole number, as in Vector[512]")
             return Annotated[Vector, Dimensions(count)]
+
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+            from pydantic_core import core_schema  # it is there: it is pydantic's who asks
+
+            return core_schema.any_schema()  # whether it fits is seen when it is stored
 
 
 def schema_of(cls: type, *, without: Collection[str] = ()) -> Node:
@@ -126,7 +129,8 @@ def _struct(cls: type, path: str, *, within: tuple[type, ...], without: Collecti
 
 def _node(hint: Any, path: str, within: tuple[type, ...]) -> Node:
     hint, notes, optional = peeled(hint)
-    return dataclasses.replace(_inner(hint, notes, path, within), optional=optional)
+    node = _inner(hint, notes, path, within)
+    return dataclasses.replace(node, optional=optional or node.optional)
 
 
 def peeled(hint: Any) -> tuple[Any, list[Any], bool]:
@@ -187,10 +191,21 @@ def _class(cls: type, path: str, within: tuple[type, ...]) -> Node:
     if dataclasses.is_dataclass(cls):
         return _struct(cls, path, within=within)
     if issubclass(cls, enum.Enum):
-        return Node("enum", name=cls.__name__, values=tuple(member_name(member) for member in cls))
+        return _enum(cls, list(cls), path)
     if issubclass(cls, pathlib.PurePath):
         return Node("path")
     raise _unstorable(cls, path)
+
+
+def _enum(cls: type, members: Collection[Any], path: str) -> Node:
+    names = tuple(map(member_name, members))
+    if len(set(names)) < len(names):
+        twin = next(name for name in names if names.count(name) > 1)
+        raise InvalidInputError(
+            f"{path} is a {cls.__name__}, of which two members would be kept as {twin!r}: one by its name, one by its "
+            "value; rename one"
+        )
+    return Node("enum", name=cls.__name__, values=names)
 
 
 def member_name(member: enum.Enum) -> str:
@@ -207,7 +222,7 @@ def _literal(values: tuple[Any, ...], path: str) -> Node:
     if kinds == {bool}:
         return Node("bool")
     if len(kinds) == 1 and issubclass(kind := kinds.pop(), enum.Enum):
-        return Node("enum", name=kind.__name__, values=tuple(map(member_name, values)))
+        return _enum(kind, values, path)
     raise InvalidInputError(f"{path} is a Literal of several types, which cannot be one column; use values of one type")
 
 
@@ -216,6 +231,7 @@ def _tuple(arguments: tuple[Any, ...], notes: list[Any], path: str, within: tupl
     names = named or tuple(f"_{number}" for number in range(1, len(arguments) + 1))
     if len(names) != len(arguments):
         raise InvalidInputError(f"{path} is a tuple of {len(arguments)} with {len(names)} names; name each item")
+    refuse_twins(list(names), path)
     return Node(
         "tuple",
         fields=tuple(
@@ -240,7 +256,8 @@ def _union(hint: Any, path: str, within: tuple[type, ...]) -> Node:
             raise _unstorable(hint, path)
         fields.append(Field(name, node))
     refuse_twins([field.name for field in fields], path)
-    return Node("union", fields=tuple(fields))
+    # A member that may be None by itself, such as an alias of `X | None`.
+    return Node("union", optional=any(field.node.optional for field in fields), fields=tuple(fields))
 
 
 def union_members(hint: Any) -> dict[str, Any]:

@@ -97,6 +97,10 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
 }
 
 
+FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Python's first and last moment, in microseconds since 1970."""
+
+
 class PlainCodec(Leaf):
     """Texts, numbers, bytes, dates: what Arrow has a type for."""
 
@@ -122,6 +126,7 @@ class PlainCodec(Leaf):
     def _column(self, values: Sequence[Any], types: set[type], nones: int) -> pa.Array:
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         kind = self.node.type
         if kind == "timedelta":
@@ -130,7 +135,12 @@ class PlainCodec(Leaf):
         dtype: Any = {"float": np.float64, "int": np.int64}.get(kind)
         if dtype is not None and not nones and types == {self._accepted[0]}:
             return pa.array(np.fromiter(values, dtype, len(values)))
-        return pa.array(values, arrow_type(self.node))
+        column = pa.array(values, arrow_type(self.node))
+        if kind == "datetime":
+            ends = pc.min_max(column.cast(pa.int64())).as_py()
+            if any(end is not None and not FIRST_US <= end <= LAST_US for end in ends.values()):
+                raise ValueError("in UTC the year is not between 1 and 9999")
+        return column
 
     def _refuse_other_types(self, values: Sequence[object], types: set[type], path: str, wanted: str) -> None:
         for odd in types - {*self._accepted, NoneType}:
@@ -182,6 +192,12 @@ class TextCodec(Leaf):
             "time": (datetime.time, datetime.time.fromisoformat),
         }
         self._class, self._parse = kinds[node.type]
+        self._exact = {
+            uuid.UUID,
+            decimal.Decimal,
+            datetime.time,
+            type(self._parse(".")) if node.type == "path" else None,
+        }
 
     def encode(self, values: Sequence[Any], path: str, absent: int) -> pa.Array:
         """See `Codec`."""
@@ -194,11 +210,30 @@ class TextCodec(Leaf):
             if not issubclass(odd, self._class):
                 shown = next(value for value in values if type(value) is odd)
                 raise MisfitError(f"{path} is {shown!r}, of type {odd.__name__}; it must be {wanted}")
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+            if odd not in self._exact:
+                self._refuse_lossy([value for value in values if type(value) is odd], path, wanted)
+        try:
+            return pa.array([None if value is None else str(value) for value in values], pa.string())
+        except UnicodeError as error:
+            shown = next(value for value in values if value is not None and not _is_text(str(value)))
+            raise MisfitError(f"{path} is {shown!r}, which cannot be stored exactly as {wanted}") from error
+
+    def _refuse_lossy(self, values: Sequence[Any], path: str, wanted: str) -> None:
+        for value in values:
+            if self._parse(str(value)) != value:
+                raise MisfitError(f"{path} is {value!r}, which cannot be stored exactly as {wanted}")
 
     def decode(self, column: pa.Array) -> list[Any]:
         """See `Codec`."""
         return [None if text is None else self._parse(text) for text in column.to_pylist()]
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeError:
+        return False
+    return True
 
 
 class EnumCodec(Leaf):

@@ -169,14 +169,24 @@ def merged(recorded: Node, given: Node, path: str) -> Node:
         values=_merged_values(recorded, given),
     )
     if recorded.items is not None and given.items is not None:
-        made = replace(made, items=merged(recorded.items, given.items, f"{path}[]"))
+        made = replace(made, items=_merged_inner(recorded.items, given.items, f"{path}[]"))
     if recorded.keys is not None and given.keys is not None:
-        made = replace(made, keys=merged(recorded.keys, given.keys, f"keys of {path}"))
+        made = replace(made, keys=_merged_inner(recorded.keys, given.keys, f"keys of {path}"))
     return replace(made, fields=_merged_fields(recorded, given, path))
 
 
+def _merged_inner(recorded: Node, given: Node, path: str) -> Node:
+    """The same within another value, where a class without fields stays one: its column is of another type."""
+    if recorded.type == given.type == "struct" and given.fields and not recorded.fields:
+        raise WorkflowMismatchError(
+            f"{path} was recorded as {described(recorded)} without fields, and cannot gain any; add a field of another "
+            "name, or use another workflow name"
+        )
+    return merged(recorded, given, path)
+
+
 def _merged_values(recorded: Node, given: Node) -> tuple[str | int, ...]:
-    if not (recorded.values and given.values):
+    if recorded.type != "enum" and not (recorded.values and given.values):
         return ()  # any
     return (*recorded.values, *(value for value in given.values if value not in recorded.values))
 
@@ -188,7 +198,8 @@ def _merged_fields(recorded: Node, given: Node, path: str) -> tuple[Field, ...]:
     fields = []
     for field in recorded.fields:
         node = given.field(field.name)
-        fields.append(field if node is None else Field(field.name, merged(field.node, node, f"{path}.{field.name}")))
+        inner = field.node if node is None else _merged_inner(field.node, node, f"{path}.{field.name}")
+        fields.append(Field(field.name, inner))
     new = [field for field in given.fields if field.name not in names[0]]
     lower = {name.lower(): name for name in names[0]}
     for field in new:

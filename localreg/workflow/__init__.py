@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from localreg.workflow.define_workflow import define_workflow
 
 if TYPE_CHECKING:
+    from localreg.tables.hints import Vector
     from localreg.workflow.annotation import (
         Annotation,
         BitmapMask,
@@ -232,6 +233,7 @@ __all__ = [
     "Text",
     "TextSegment",
     "TimeSegment",
+    "Vector",
     "Video",
     "Workflow",
     "define_workflow",
@@ -243,6 +245,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
+    if name == "Vector":
+        value = globals()[name] = import_module("localreg.tables.hints").Vector
+        return value
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

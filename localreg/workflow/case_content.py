@@ -12,14 +12,16 @@ from localreg.log import State
 from localreg.names import shown_value
 from localreg.records.files import FilePointer
 from localreg.session import Session
-from localreg.tables import read_part, write_part
+from localreg.tables import unpacked, write_part, write_rows
 from localreg.workflow.samples import (
+    DIGEST,
     SAID,
     LookUp,
     absolute_indices,
     as_rows,
     files_of,
     look_up,
+    read_typed,
     sample_count,
     sample_rows,
     samples_at,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["CaseContent", "Staging", "VersionRows", "version_rows"]
+__all__ = ["CaseContent", "Staging", "VersionRows", "first_difference", "version_rows"]
 
 ROWS = ("sample_idx", "ground_truth", *SAID)
 
@@ -103,7 +105,7 @@ class VersionRows:
         """Whether both hold the same, in the same order."""
         import numpy as np
 
-        return np.array_equal(self.indices, other.indices) and _combined(self.truths).equals(_combined(other.truths))
+        return np.array_equal(self.indices, other.indices) and first_difference(self.truths, other.truths) is None
 
     def table(self) -> pa.Table:
         """As a part."""
@@ -116,22 +118,39 @@ class VersionRows:
         return pa.table({"sample_idx": pa.array(self.indices, pa.int64()), **columns})
 
 
+def first_difference(one: pa.Table, other: pa.Table) -> int | None:
+    """The first row that differs between two tables of one type and length; None if they are the same, NaN like NaN."""
+    import duckdb
+    import pyarrow as pa
+
+    if not one.num_rows or _combined(one).equals(_combined(other)):
+        return None
+    one, other = (pa.table({name: unpacked(each[name]) for name in each.column_names}) for each in (one, other))
+    with duckdb.connect(":memory:") as connection:  # Arrow takes each NaN for another
+        connection.register("one", one.append_column("row", pa.array(range(one.num_rows), pa.int64())))
+        connection.register("other", other)
+        differs = " OR ".join(f'one."{name}" IS DISTINCT FROM other."{name}"' for name in one.column_names)
+        found = connection.execute(f"SELECT min(row) FROM one POSITIONAL JOIN other WHERE {differs}").fetchone()
+    return None if found is None or found[0] is None else int(found[0])
+
+
 def _combined(table: pa.Table) -> pa.Table:
     return table.unify_dictionaries().combine_chunks()
 
 
-def version_rows(session: Session, state: State, types: Types, version_id: str) -> VersionRows:
-    """What a version of a test case holds."""
+def version_rows(session: Session, state: State, types: Types, version_id: str, *, vectors: bool = True) -> VersionRows:
+    """What a version of a test case holds; without the vectors of ground truths, if nobody will look at them."""
     import numpy as np
     import pyarrow as pa
 
     indices: list[Any] = [np.empty(0, np.int64)]
-    truths = [types.ground_truth.table([], str)]
+    column = types.ground_truth
+    truths = [column.table([], str)]
     for pointer in files_of(state, version_id, "ground_truths"):
-        part = read_part(session.store, pointer)
+        part = read_typed(session, state, pointer, vectors=vectors and column.vectors is not None)
         indices.append(absolute_indices(part["sample_idx"].to_numpy(), pointer.details))
         truths.append(part)
-    conformed = [as_rows(each, "ground_truth", types.ground_truth) for each in truths]
+    conformed = [as_rows(each, "ground_truth", column, vectors=vectors) for each in truths]
     return VersionRows(np.concatenate(indices), pa.concat_tables(conformed))
 
 
@@ -272,15 +291,16 @@ class Staging:
         said = self._said(state, workflow_id, known, places, samples)
         if len(new):
             made = samples.take(pa.array(new)).append_column("key", pa.array(known.key[new], pa.uint64()))
-            details = {**place, "hash_probe": known.probe, "columns": list(SAID)}
-            staged.parts.append((write_part(store, "test_samples", workflow_id, made, details), None))
+            columns = [name for name in made.column_names if name in (*SAID, DIGEST)]
+            details = {**place, "hash_probe": known.probe, "columns": columns}
+            staged.parts += [(each, None) for each in write_rows(store, "test_samples", workflow_id, made, details)]
         if said is not None:
             staged.parts.append((write_part(store, "sample_metadata", workflow_id, said, place), None))
         for (number, owner), each in zip(owners.items(), rows, strict=True):
             if len(each.indices):
                 part = each.table()
                 details = {**place, "columns": [name for name in part.column_names if name in SAID]}
-                staged.parts.append((write_part(store, "ground_truths", owner, part, details), number))
+                staged.parts += [(each, number) for each in write_rows(store, "ground_truths", owner, part, details)]
 
     def _said(
         self, state: State, workflow_id: str, known: LookUp, places: Indices, samples: pa.Table

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from localreg.canonical import JsonObject, canonical, sha256_hex
 from localreg.log import State
 from localreg.records.files import FilePointer
-from localreg.tables import arrow_type, conform, read_part, write_part
-from localreg.workflow.samples import SAID, absolute_indices
+from localreg.tables import VECTORS, conform, read_part, write_rows
+from localreg.workflow.samples import SAID, absolute_indices, conformed, read_typed
 from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Inferences:
         import pyarrow.compute as pc
 
         self._session = session
+        self._state = state
         self._pointers = _pointers(state, version_id)
         self.place: Indices = np.full(samples, -1, np.int64)
         self.status: npt.NDArray[np.int8] = np.full(samples, MISSING, np.int8)
@@ -88,11 +89,23 @@ class Inferences:
         import numpy as np
         import pyarrow as pa
 
-        columns = _columns(self._parts, column)
+        columns = self._columns(column)
         places = self.place[indices]
         if columns.num_rows == len(places) and np.array_equal(places, np.arange(len(places))):
             return columns
         return columns.take(pa.array(places, mask=np.asarray(places < 0)))
+
+    def _columns(self, column: TypedColumn) -> pa.Table:
+        """All rows under the schema now; vectors only if objects of the class hold any."""
+        import pyarrow as pa
+
+        types = {"inference": column.type, **dict.fromkeys(SAID, pa.string()), "error": error_type()}
+        parts = self._parts
+        if column.has_vectors:
+            types[VECTORS] = column.vectors
+            parts = [read_typed(self._session, self._state, pointer, vectors=True) for pointer in self._pointers]
+        empty = pa.table({name: pa.nulls(0, kind) for name, kind in types.items()})
+        return pa.concat_tables([empty, *(conformed(part, types) for part in parts)])
 
     def column(self, indices: Indices) -> pa.ChunkedArray | None:
         """The `inference` column alone, as it was written; None = no inference at all."""
@@ -106,23 +119,6 @@ class Inferences:
         wanted = columns[-1].type
         chunks = [conform(chunk, wanted) for column in columns for chunk in column.chunks]
         return pa.chunked_array(chunks, wanted).take(pa.array(places, mask=np.asarray(places < 0)))
-
-
-def _columns(parts: Sequence[pa.Table], column: TypedColumn) -> pa.Table:
-    """Rows of parts under the schema now."""
-    import pyarrow as pa
-
-    types = {"inference": arrow_type(column.node), **dict.fromkeys(SAID, pa.string()), "error": error_type()}
-    tables = [pa.table({name: pa.nulls(0, kind) for name, kind in types.items()})]
-    for part in parts:
-        columns: dict[str, Any] = {
-            name: pa.chunked_array([conform(chunk, kind) for chunk in part[name].chunks], kind)
-            if name in part.column_names
-            else pa.nulls(part.num_rows, kind)
-            for name, kind in types.items()
-        }
-        tables.append(pa.table(columns))
-    return pa.concat_tables(tables)
 
 
 def _pointers(state: State, version_id: str) -> list[FilePointer]:
@@ -172,13 +168,13 @@ def write_inferences(session: Session, workflow_id: str, owner: str, tables: Ite
     waiting: list[pa.Table] = []
     for table in tables:
         if waiting and sum(each.num_rows for each in waiting) + table.num_rows > ROWS_OF_A_PART:
-            pointers.append(_write(session, workflow_id, owner, waiting))
+            pointers += _write(session, workflow_id, owner, waiting)
             waiting = []
         waiting.append(table)
-    return [*pointers, _write(session, workflow_id, owner, waiting)] if waiting else pointers
+    return [*pointers, *_write(session, workflow_id, owner, waiting)] if waiting else pointers
 
 
-def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table]) -> FilePointer:
+def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table]) -> list[FilePointer]:
     import numpy as np
     import pyarrow as pa
 
@@ -193,7 +189,7 @@ def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table
         "index_digest": _digest(indices),
         "columns": [name for name in rows.column_names if name in (*SAID, "error")],
     }
-    return write_part(session.store, "inferences", owner, rows, details)
+    return write_rows(session.store, "inferences", owner, rows, details)
 
 
 def _digest(indices: Indices) -> str:

@@ -6,7 +6,7 @@ of table `test_samples`, in order of commit. All other rows refer to samples by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,8 +14,9 @@ from localreg.canonical import JsonObject, sha256_hex
 from localreg.errors import IntegrityError, StorageError
 from localreg.log import State
 from localreg.query.quoting import literal
+from localreg.query.typed_columns import grown
 from localreg.records.files import FilePointer
-from localreg.tables import JSON_FIELD, arrow_type, conform, part_file, read_part
+from localreg.tables import EMPTY, JSON_FIELD, VECTORS, conform, part_file, read_part, unpacked, vector_digests
 from localreg.workflow.typed import EXTRA, TypedColumn
 
 if TYPE_CHECKING:
@@ -28,13 +29,17 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
 
 __all__ = [
+    "DIGEST",
     "SAID",
     "LookUp",
     "absolute_indices",
+    "as_rows",
     "case_indices",
+    "conformed",
     "files_of",
     "look_up",
     "objects_at",
+    "read_typed",
     "sample_count",
     "sample_rows",
     "samples_at",
@@ -42,6 +47,9 @@ __all__ = [
 
 PROBE = "{'t': 'localreg', 'i': 7, 'f': 1.5, 'b': true, 'n': NULL::VARCHAR, 'l': ['a', NULL], 's': [{'x': [1.5]}]}"
 """Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them."""
+
+DIGEST = "vectors_digest"
+"""The column that stands for a sample's vectors, where samples are told apart."""
 
 SAID = (JSON_FIELD, EXTRA)
 """The columns of JSON that are said of a sample, and are no part of what it is."""
@@ -70,7 +78,10 @@ def sample_rows(column: TypedColumn, samples: Sequence[object]) -> pa.Table:
     for name in SAID:
         if name not in rows.column_names:
             rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
-    return rows.select(["sample", *SAID])
+    if VECTORS not in rows.column_names:
+        return rows.select(["sample", *SAID])
+    rows = rows.append_column(DIGEST, vector_digests(rows[VECTORS]))
+    return rows.select(["sample", *SAID, VECTORS, DIGEST])
 
 
 @dataclass(frozen=True)
@@ -125,16 +136,21 @@ def look_up(session: Session, state: State, workflow_id: str, rows: pa.Table) ->
     connection = duckdb.connect(":memory:")
     try:
         places = pa.array(range(rows.num_rows), pa.int64())
-        connection.register("incoming", pa.table({"i": places, "sample": rows["sample"]}))
+        names = ["sample", *({DIGEST} & {*rows.column_names})]
+        connection.register("incoming", pa.table({"i": places, **{name: unpacked(rows[name]) for name in names}}))
         kind = connection.execute("SELECT column_type FROM (DESCRIBE incoming) WHERE column_name = 'sample'").fetchone()
-        probe = _probe(connection, str(cast("tuple[str]", kind)[0]))
-        known = _known_samples(connection, session, state, workflow_id, str(cast("tuple[str]", kind)[0]))
+        fields = list(rows["sample"].type) if pa.types.is_struct(rows["sample"].type) else []
+        field = fields[0].name if fields else ""
+        identity = _Identity(str(cast("tuple[str]", kind)[0]), field, DIGEST in names)
+        probe = identity.probe(connection)
+        known = _known_samples(session, state, workflow_id, identity, probe)
         found = connection.execute(
-            f"""WITH distinct_samples AS (
-                SELECT min(i) AS first, sample, hash(sample) AS key FROM incoming GROUP BY sample
+            f"""WITH given AS (SELECT i, {identity.of("sample", DIGEST)} AS sample FROM incoming),
+            distinct_samples AS (
+                SELECT min(i) AS first, sample, hash(sample) AS key FROM given GROUP BY sample
             )
             SELECT d.first, d.key, coalesce(known.idx, -1) AS idx
-            FROM incoming JOIN distinct_samples d ON d.sample IS NOT DISTINCT FROM incoming.sample
+            FROM given incoming JOIN distinct_samples d ON d.sample IS NOT DISTINCT FROM incoming.sample
             LEFT JOIN ({known}) known ON known.key = d.key AND known.sample IS NOT DISTINCT FROM d.sample
             ORDER BY incoming.i"""
         ).to_arrow_table()
@@ -152,16 +168,47 @@ def look_up(session: Session, state: State, workflow_id: str, rows: pa.Table) ->
         connection.close()
 
 
-def _known_samples(connection: Any, session: Session, state: State, workflow_id: str, kind: str) -> str:
-    """SQL of `(idx, key, sample)` over all known samples, as a struct of the DuckDB type `kind`."""
+@dataclass(frozen=True)
+class _Identity:
+    """What samples are told apart by.
+
+    Attributes:
+        kind: the DuckDB type of column `sample`.
+        field: any field of it, "" if it has none.
+        has_vectors: whether they have vectors, which a digest stands for.
+    """
+
+    kind: str
+    field: str
+    has_vectors: bool
+
+    def of(self, sample: str, digest: str) -> str:
+        """The SQL of it."""
+        return f"{{'sample': {sample}, 'vectors': {digest}}}" if self.has_vectors else sample
+
+    def probe(self, connection: Any) -> str:
+        """What a key hangs on: how this DuckDB hashes, and the fields that there are."""
+        kind = f"{self.kind}, vectors" if self.has_vectors else self.kind
+        return f"{connection.execute(f'SELECT hash({PROBE})').fetchone()[0]}-{sha256_hex(kind.encode())[:16]}"
+
+    def of_part(self, pointer: FilePointer) -> str:
+        """The SQL of it over the rows of a part, which may be older than some fields."""
+        sample = f"CAST(sample AS {self.kind})"
+        if pointer.details.get(EMPTY) and self.kind != "BOOLEAN":
+            sample = grown("sample", self.kind, self.field)
+        columns = cast("list[str]", pointer.details.get("columns", []))
+        return self.of(sample, DIGEST if DIGEST in columns else "NULL::BLOB")
+
+
+def _known_samples(session: Session, state: State, workflow_id: str, identity: _Identity, probe: str) -> str:
+    """SQL of `(idx, key, sample)` over all known samples."""
     pointers = files_of(state, workflow_id, "test_samples")
     if not pointers:
         return "SELECT NULL::BIGINT AS idx, NULL::UBIGINT AS key, NULL AS sample WHERE false"
-    probe = _probe(connection, kind)
     selects = []
     for pointer in pointers:
         file = literal(str(part_file(session.store, pointer)))
-        sample = f"CAST(sample AS {kind})"  # the part may be older than some fields
+        sample = identity.of_part(pointer)
         key = "key" if pointer.details.get("hash_probe") == probe else f"hash({sample})"
         first = cast(int, pointer.details["first"])
         selects.append(
@@ -169,11 +216,6 @@ def _known_samples(connection: Any, session: Session, state: State, workflow_id:
             f"FROM read_parquet({file}, file_row_number = true)"
         )
     return " UNION ALL ".join(selects)
-
-
-def _probe(connection: Any, kind: str) -> str:
-    """What a key hangs on: how this DuckDB hashes, and the fields that there are."""
-    return f"{connection.execute(f'SELECT hash({PROBE})').fetchone()[0]}-{sha256_hex(kind.encode())[:16]}"
 
 
 def absolute_indices(indices: Indices, details: JsonObject) -> Indices:
@@ -188,11 +230,23 @@ def absolute_indices(indices: Indices, details: JsonObject) -> Indices:
     return indices if staged == first else np.where(indices >= staged, indices + (first - staged), indices)
 
 
-def samples_at(session: Session, state: State, workflow_id: str, column: TypedColumn, indices: Indices) -> pa.Table:
-    """The rows (`sample`, `metadata`, `extra`) of samples, in the order of `indices`, with what was said last."""
+def samples_at(
+    session: Session,
+    state: State,
+    workflow_id: str,
+    column: TypedColumn,
+    indices: Indices,
+    *,
+    vectors: bool | None = None,
+) -> pa.Table:
+    """The rows (`sample`, `metadata`, `extra`) of samples, in the order of `indices`, with what was said last.
+
+    `indices` has each sample once. `vectors` come, too, if told so; None = if objects of the class hold any.
+    """
     import numpy as np
     import pyarrow as pa
 
+    vectors = column.has_vectors if vectors is None else vectors
     least, greatest = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
     tables: list[pa.Table] = []
     base = 0
@@ -200,9 +254,10 @@ def samples_at(session: Session, state: State, workflow_id: str, column: TypedCo
         first = cast(int, pointer.details["first"])
         if first <= greatest and first + pointer.rows > least:
             base = base if tables else first
-            tables.append(as_rows(read_part(session.store, pointer), "sample", column))
+            part = read_typed(session, state, pointer, vectors=vectors)
+            tables.append(as_rows(part, "sample", column, vectors=vectors))
     if not tables:
-        return as_rows(pa.table({"sample": pa.nulls(0, arrow_type(column.node))}), "sample", column)
+        return as_rows(pa.table({"sample": pa.nulls(0, column.type)}), "sample", column, vectors=vectors)
     rows = pa.concat_tables(tables)
     places = indices - base
     if len(places) != rows.num_rows or not np.array_equal(places, np.arange(len(places))):
@@ -210,14 +265,41 @@ def samples_at(session: Session, state: State, workflow_id: str, column: TypedCo
     return _with_said(rows, said_since(session, state, workflow_id, indices))
 
 
-def as_rows(part: pa.Table, name: str, column: TypedColumn) -> pa.Table:
-    """The rows of a part under the schema now: the struct column, `metadata`, `extra`."""
+def read_typed(session: Session, state: State, pointer: FilePointer, *, vectors: bool) -> pa.Table:
+    """The rows of a part, with its vectors if they are asked for and there are any."""
     import pyarrow as pa
 
-    wanted = arrow_type(column.node)
-    typed = pa.chunked_array([conform(chunk, wanted) for chunk in part[name].chunks], wanted)
-    said = {each: part[each] if each in part.column_names else pa.nulls(part.num_rows, pa.string()) for each in SAID}
-    return pa.table({name: typed, **said})
+    part = read_part(session.store, pointer)
+    if not vectors:
+        return part
+    beside = [each for each in files_of(state, pointer.owner, VECTORS) if each.details.get("beside") == pointer.path]
+    if not beside:
+        return part
+    rows = read_part(session.store, beside[0]).combine_chunks()
+    return part.append_column(VECTORS, pa.chunked_array(rows.to_struct_array().chunks))
+
+
+def as_rows(part: pa.Table, name: str, column: TypedColumn, *, vectors: bool = True) -> pa.Table:
+    """The rows of a part under the schema now: the struct column, `metadata`, `extra`, and `vectors` if it has any."""
+    import pyarrow as pa
+
+    types = {name: column.type, **dict.fromkeys(SAID, pa.string())}
+    if vectors and column.vectors is not None:
+        types[VECTORS] = column.vectors
+    return conformed(part, types)
+
+
+def conformed(part: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Columns of a part, brought to types; those that it lacks are null."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {
+        name: pa.chunked_array([conform(chunk, kind) for chunk in part[name].chunks], kind)
+        if name in part.column_names
+        else pa.nulls(part.num_rows, kind)
+        for name, kind in types.items()
+    }
+    return pa.table(columns)
 
 
 def said_since(session: Session, state: State, workflow_id: str, indices: Indices) -> dict[str, dict[int, str | None]]:

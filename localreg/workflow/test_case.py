@@ -215,7 +215,8 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
         state = self._session.state()
         types = self.workflow.types(state)
         workflow_id = self._record().workflow
-        rows = version_rows(self._session, state, types, self.version_id)
+        vectors = types.ground_truth.has_vectors
+        rows = version_rows(self._session, state, types, self.version_id, vectors=vectors)
         found = samples_at(self._session, state, workflow_id, types.test_sample, rows.indices)
         for begin in range(0, len(rows.indices), BATCH):
             samples = types.test_sample.objects(found.slice(begin, BATCH))

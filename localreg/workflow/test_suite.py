@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import State
-from localreg.names import check_name, check_tags, check_text, shown_value
+from localreg.names import check_name, check_tags, check_text, check_whole, shown_value
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Changes, Session
 from localreg.session.current import current_session
@@ -18,6 +18,9 @@ from localreg.workflow.versioned import Versioned, check_belongs
 from localreg.workflow.workflow import Workflow
 
 __all__ = ["TestSuite", "TestSuiteEditor"]
+
+
+_BINS_HINT = "write a whole number, 2 or more"
 
 
 class TestSuiteEditor:
@@ -196,6 +199,44 @@ class TestSuite(Versioned[TestSuiteRecord]):
         """Its test cases, each in the version that belongs to this version of the suite, in the order of adding."""
         version = self._row.load(TestSuiteVersionRecord)
         return [self.test_case_class._of_version(self._session, id) for id in version.test_cases]
+
+    def stratify(self, by: str, *, bins: int = 4, name: str | None = None) -> Self:
+        """A test suite of the same samples, with a test case for each stratum of them, in one commit.
+
+        The test cases are called `<suite> by <expression>: <value>`, in order of value. The same call again makes the
+        same test cases: a new version only of those, and of the suite, whose content changed.
+
+        Args:
+            by: an expression, as `where` takes it, over the fields of the samples (also `sample.<field>`),
+                `metadata.<path>`, `ground_truth.<field>` and `test_case`, the name of the case that a sample is in.
+                Texts, booleans and dates by value; what is null is a stratum of its own.
+            bins: numbers of more different values are cut into so many bins that hold about equally many samples.
+            name: of the suite; None = `<suite> by <expression>`, which the names of its test cases begin with, too.
+
+        Raises:
+            InvalidInputError: the expression does not parse, names what is not there, gives something else than
+                texts, numbers, dates or booleans, or has more than 1,000 values; a sample has different ground truths
+                in two test cases; the suite is empty.
+            WorkflowMismatchError: a name belongs to a test case or test suite of another workflow.
+        """
+        from localreg.workflow.stratify import StrataChange, stratified
+
+        version = self._row.load(TestSuiteVersionRecord)
+        if check_whole(bins, what="bins", hint=_BINS_HINT) < 2:
+            raise InvalidInputError(f"bins is {bins}; {_BINS_HINT}")
+        cut = stratified(self._session, self.workflow, version, by, bins)
+        title = check_name(f"{self.name} by {' '.join(by.split())}" if name is None else name, what="test suite name")
+        if title == self.name:
+            raise InvalidInputError(f"test suite {title!r} would take its own place; choose another name")
+        cases = StrataChange(self._session, self.workflow, version, title, cut)
+
+        def operation(changes: Changes) -> None:
+            cases(changes)
+            suite = _SuiteChange(self._session, self.workflow, title, {}, cases.versions)
+            suite.reset = True
+            suite(changes)
+
+        return self._loaded(self._session, self._session.change(operation), title)
 
     def load_test_samples(self) -> list[tuple[TestCase[Any, Any], list[Any]]]:
         """Each test case with its test samples, in order."""

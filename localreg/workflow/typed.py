@@ -1,7 +1,8 @@
 """One of a workflow's three types as columns of a part, both ways.
 
 A part holds the typed values as one struct column, and beside it, where there are any, two columns of JSON text:
-`metadata` (the field of that name, if it is a dict) and `extra` (what objects say beyond their declared fields).
+`metadata` (the field of that name, if it is a dict) and `extra` (what objects say beyond their declared fields). Fields
+that are vectors stand in a struct column of their own, `vectors`, which becomes a file beside the part.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ from localreg.errors import InvalidInputError
 from localreg.names import shown_value
 from localreg.tables import (
     JSON_FIELD,
+    VECTORS,
     Node,
     StructCodec,
+    arrow_type,
     extras_of,
     is_json_object,
     objects_of,
     put_extras,
+    split_vectors,
     struct_column,
+    vector_fields,
+    without_vectors,
 )
 from localreg.tables import schema_of as schema_of_class
+from localreg.tables.codecs import takes_extras
 from localreg.tables.hints import hints_of
-from localreg.tables.plain_codecs import article
+from localreg.tables.plain_codecs import VectorCodec, article
 from localreg.workflow.checking import refuse_impossible_values
 
 if TYPE_CHECKING:
@@ -72,6 +79,29 @@ class TypedColumn:
         return StructCodec(self.node, self.cls)
 
     @cached_property
+    def _stored(self) -> StructCodec:
+        return StructCodec(without_vectors(self.node), self.cls)
+
+    @property
+    def type(self) -> pa.DataType:
+        """The Arrow type of the struct column."""
+        return arrow_type(self._stored.node)
+
+    @cached_property
+    def vectors(self) -> pa.DataType | None:
+        """The Arrow type of the column of vectors beside it; None if there is none."""
+        import pyarrow as pa
+
+        fields = vector_fields(self.node)
+        return pa.struct([(field.name, arrow_type(field.node)) for field in fields]) if fields else None
+
+    @cached_property
+    def has_vectors(self) -> bool:
+        """Whether objects of the class hold any of the vectors: else they need not be read."""
+        names = {field.name for field in vector_fields(self.node)}
+        return bool(names) and (takes_extras(self.cls) or not names.isdisjoint(hints_of(self.cls)))
+
+    @cached_property
     def has_metadata(self) -> bool:
         """Whether the class has a field that is kept as JSON."""
         return has_metadata(self.cls)
@@ -90,7 +120,10 @@ class TypedColumn:
 
         column = struct_column(values, self.codec, what=self.cls.__name__, named=named)
         refuse_impossible_values(column, self.cls, named=named)
+        column, vectors = split_vectors(column, self.node)
         columns = {self.name: column}
+        if vectors is not None:
+            columns[VECTORS] = vectors
         if self.has_metadata:
             texts = [self._metadata(value, number, named) for number, value in enumerate(values)]
             if any(texts):
@@ -127,7 +160,12 @@ class TypedColumn:
         if self.has_metadata:
             texts = rows[JSON_FIELD].to_pylist() if JSON_FIELD in rows.column_names else [None] * rows.num_rows
             beside[JSON_FIELD] = [self._nothing() if text is None else parse(text) for text in texts]
-        made = objects_of(rows[self.name], self.codec, **beside)
+        if VECTORS in rows.column_names:
+            chunks = rows[VECTORS].chunks
+            for field in vector_fields(self.node):
+                codec = VectorCodec(field.node)
+                beside[field.name] = [vector for chunk in chunks for vector in codec.decode(chunk.field(field.name))]
+        made = objects_of(rows[self.name], self._stored, **beside)
         if EXTRA in rows.column_names:
             for value, text in zip(made, rows[EXTRA].to_pylist(), strict=True):
                 if text is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -131,8 +132,7 @@ class Upload:
         theirs = self._column.objects(stored.rows(self._column, indices))
         for number, (own, other) in enumerate(zip(ours, theirs, strict=True)):
             other = None if status[number] == SKIPPED else other
-            # Compared as text, where NaN is like NaN.
-            if own != other and repr(own) != repr(other):
+            if not _same(own, other):
                 raise NonDeterministicError(
                     f"model {self._model!r} gave {own!r} for the sample with sample_idx {int(indices[number])}, and "
                     f"{other!r} is stored for the same version; make a new version for a changed model, or pass "
@@ -148,6 +148,24 @@ class Upload:
             tables = [rows.slice(begin, 1_000_000) for begin in range(0, rows.num_rows, 1_000_000)]
             self._staged = rows, run_id, write_inferences(self._session, workflow_id, run_id, tables)
         return self._staged[2]
+
+
+def _same(own: object, other: object) -> bool:
+    """Whether two inferences are the same, NaN like NaN."""
+    try:
+        if own == other:
+            return True
+    except ValueError:  # arrays have no one answer to that
+        pass
+    return _shown(own) == _shown(other)
+
+
+def _shown(value: object) -> str:
+    """A value as text, in full."""
+    import numpy as np
+
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+        return repr(value)
 
 
 def deduplicated(rows: pa.Table) -> pa.Table:

@@ -79,6 +79,17 @@ def test_metadata_of_a_ground_truth_is_json_in_a_column_of_its_own(tmp_path: Pat
     ]
 
 
+def test_metadata_of_a_ground_truth_stands_in_the_file_as_told(tmp_path: Path) -> None:
+    case = define_workflow("noted", Picture, NotedTruth, Guess)[1]
+    pair = Picture(1), NotedTruth("a", {"who": "ana"})
+    with localreg.use(localreg.open(tmp_path / "registry")):
+        assert case("all", test_samples=[pair]).load_test_samples() == [pair]
+    namespace = Namespace(tmp_path / "registry")
+    owners = [row.id for row in namespace.of("test_case_version")]
+    rows = [row for _, row in namespace.part_rows("ground_truths", owners)]
+    assert [row["metadata"] for row in rows] == ['{"who":"ana"}']
+
+
 def test_files_of_one_event_are_in_order_of_path_before_and_behind_a_snapshot() -> None:
     origin = genesis("0" * 32, "default")
     files = tuple(FilePointer(f"data/t/o/{name}.parquet", "t", "o", 1, 1, "0" * 64) for name in "zab")

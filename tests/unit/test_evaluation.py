@@ -256,6 +256,7 @@ def test_skipped_samples_are_given_with_none_and_failed_ones_are_left_out(
     registry: Registry, suite: TestSuite, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="localreg")
+
     def picky(photo: Photo) -> Guess | None:
         if photo.locator == "a.png":
             raise ValueError("too dark")

@@ -1,0 +1,235 @@
+"""Rows put into strata by an expression: equal values, or bins of numbers, each with a readable name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from localreg.errors import InvalidInputError
+from localreg.names import did_you_mean
+from localreg.query.expressions import Facet, rewrite_facet
+from localreg.query.failures import explain_error
+from localreg.query.guard import locked_connection
+from localreg.query.user_text import quote
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Stratum", "strata"]
+
+MOST = 1_000
+"""More strata than these are no strata, but a field that tells each row from the others."""
+
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_NUMBERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_TEXTS = ("VARCHAR", "ENUM", "DATE", "TIME", "TIMESTAMP", "UUID", "INTERVAL")
+_BOOLEAN = "BOOLEAN"
+
+
+class Stratum(NamedTuple):
+    """One of them.
+
+    Attributes:
+        name: such as `rain`, `iso ≤ 200` or `null`; unique among them.
+        rows: places of its rows, ascending.
+    """
+
+    name: str
+    rows: npt.NDArray[np.int64]
+
+
+def strata(
+    rows: Callable[[DuckDBPyConnection], None],
+    columns: Mapping[str, str],
+    by: str,
+    *,
+    table: str,
+    bins: int,
+    counted: npt.NDArray[np.bool_],
+    field_names: Sequence[str],
+) -> list[Stratum]:
+    """The strata of rows, in order of value; what has none comes last.
+
+    Args:
+        rows: makes a relation `table` with these columns and `place`, the number of each row.
+        columns: name → DuckDB type.
+        by: an expression over them, as `where` takes it.
+        table: the relation, for messages, too.
+        bins: numbers of more different values than that are cut into so many bins, about equally many rows in each.
+        counted: the rows that count for that, where others repeat them.
+        field_names: of what stands within columns, to suggest one where a name is unknown.
+
+    Raises:
+        InvalidInputError: the expression does not parse, names an unknown column, or gives values that are neither
+            texts nor booleans nor numbers, or too many different ones.
+    """
+    import duckdb
+
+    connection = locked_connection([], setup=rows)
+    try:
+
+        def has_key(key: str) -> bool:
+            found = f"SELECT 1 FROM {table} WHERE list_contains(json_keys(metadata), ?) LIMIT 1"
+            return connection.execute(found, [key]).fetchone() is not None
+
+        facet = rewrite_facet(by, columns, table=table, has_key=has_key)
+        try:
+            connection.execute(f"CREATE TABLE found AS SELECT place, {facet.sql} AS value FROM {table}")
+        except duckdb.Error as error:
+            raise _explained(error, by, columns, field_names) from error
+        made = _strata(connection, facet, by, bins, counted)
+    finally:
+        connection.close()
+    if len(made) > MOST:
+        raise InvalidInputError(
+            f"cannot use by {quote(by)}: it has {len(made):,} different values, and each would be a test case; group "
+            f"them to {MOST:,} at most, as with left(…, 1)"
+        )
+    return made
+
+
+def _explained(error: Exception, by: str, columns: Mapping[str, str], field_names: Sequence[str]) -> InvalidInputError:
+    unknown = re.search(r'[Cc]ould not find key "([^"]+)" in struct', str(error))
+    if unknown:
+        hint = did_you_mean(unknown[1], list(field_names)) or f"; there are {', '.join(field_names)}"
+        return InvalidInputError(f"cannot use by {quote(by)}: no field {unknown[1]!r}{hint}")
+    return explain_error(error, {"by": by}, columns)
+
+
+def _strata(
+    connection: DuckDBPyConnection, facet: Facet, by: str, bins: int, counted: npt.NDArray[np.bool_]
+) -> list[Stratum]:
+    kind, reading = _reading(connection, facet, by)
+    values = connection.execute(f"SELECT {reading} AS value FROM found ORDER BY place").to_arrow_table()["value"]
+    values = values.combine_chunks()
+    if kind == "number":
+        return _of_numbers(values, _label(by), bins, counted)
+    return _of_values(values, str if kind == "boolean" else _shown)
+
+
+def _reading(connection: DuckDBPyConnection, facet: Facet, by: str) -> tuple[str, str]:
+    """Whether values are numbers, booleans or texts, and the SQL that reads them as such."""
+    if facet.is_json:
+        return _reading_of_json(connection, by)
+    described = connection.execute("SELECT column_type FROM (DESCRIBE found) WHERE column_name = 'value'").fetchone()
+    type_name = str(described[0]) if described else ""
+    base = re.split(r"[( ]", type_name)[0].partition("_")[0]
+    if not type_name.endswith("]"):
+        if base in _WHOLE:
+            return "number", "CAST(value AS BIGINT)"
+        if base in _NUMBERS:
+            return "number", "CAST(value AS DOUBLE)"
+        if base == _BOOLEAN:
+            return "boolean", "value"
+        if base in _TEXTS:
+            return "text", "CAST(value AS VARCHAR)"
+    raise _of_another_type(by, type_name)
+
+
+def _reading_of_json(connection: DuckDBPyConnection, by: str) -> tuple[str, str]:
+    found = connection.execute(
+        "SELECT json_type(value) AS kind, bool_and(TRY_CAST(value AS BIGINT) IS NOT NULL) FROM found GROUP BY kind"
+    ).fetchall()
+    kinds = {kind: whole for kind, whole in found if kind not in (None, "NULL")}
+    if kinds.keys() <= {"VARCHAR"}:
+        return "text", "value->>'$'"
+    if kinds.keys() <= {"BOOLEAN"}:
+        return "boolean", "TRY_CAST(value AS BOOLEAN)"
+    if kinds.keys() <= {"BIGINT", "UBIGINT", "HUGEINT", "DOUBLE"}:
+        exact = "DOUBLE" not in kinds and all(kinds.values())
+        return "number", f"TRY_CAST(value AS {'BIGINT' if exact else 'DOUBLE'})"
+    if kinds.keys() & {"ARRAY", "OBJECT"}:
+        raise _of_another_type(by, "a JSON list or object")
+    raise InvalidInputError(
+        f"cannot use by {quote(by)}: its values are of several types ({', '.join(sorted(kinds))}); say which you mean, "
+        f"such as {by.strip()}::VARCHAR"
+    )
+
+
+def _of_another_type(by: str, type_name: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"cannot use by {quote(by)}: it gives {type_name}; strata are of texts, numbers, dates or booleans, so make "
+        "one of it, such as len(…) or a path to a field"
+    )
+
+
+def _label(by: str) -> str:
+    """What numbers are of: the last name of a path, else the expression in parentheses."""
+    last = re.fullmatch(r"(?:\w+\.)*(\w+)", by.strip())
+    return last[1] if last else f"({' '.join(by.split())})"
+
+
+def _of_values(values: pa.Array, shown: Callable[[Any], str]) -> list[Stratum]:
+    import numpy as np
+
+    encoded = values.dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    names = [_named(shown, distinct[code]) for code in order]
+    rank = np.empty(len(distinct) + 1, np.int64)
+    rank[order] = np.arange(len(distinct))
+    rank[len(distinct)] = len(distinct)
+    codes = encoded.indices.fill_null(len(distinct)).to_numpy()
+    return _grouped(rank[codes], [*names, "null"])
+
+
+def _named(shown: Callable[[Any], str], value: Any) -> str:
+    return shown(value).lower() if isinstance(value, bool) else shown(value)
+
+
+def _shown(text: str) -> str:
+    """A text as it is, in quotes where that could be mistaken: nothing, `null`, edges of white space, control codes."""
+    is_plain = text.isprintable() and text == text.strip() and text not in ("", "null") and text[0] != '"'
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+def _of_numbers(values: pa.Array, label: str, bins: int, counted: npt.NDArray[np.bool_]) -> list[Stratum]:
+    import numpy as np
+
+    missing = values.is_null().to_numpy(zero_copy_only=False)
+    numbers = values.fill_null(0).to_numpy() + 0  # -0.0 is 0.0
+    unordered = np.isnan(numbers) & ~missing
+    there = ~missing & ~unordered
+    distinct = np.unique(numbers[there])
+    if len(distinct) <= bins:
+        names, codes = list(map(_number, distinct)), np.searchsorted(distinct, numbers)
+    else:
+        once = there & counted
+        edges = _edges(np.sort(numbers[once if once.any() else there]), distinct, bins)
+        bounds = list(map(_number, edges))
+        between = [f"{low} < {label} ≤ {high}" for low, high in pairwise(bounds)]
+        names = [f"{label} ≤ {bounds[0]}", *between, f"{label} > {bounds[-1]}"]
+        codes = np.searchsorted(edges, numbers, side="left")
+    codes = np.where(missing, len(names) + 1, np.where(unordered, len(names), codes))
+    return _grouped(codes, [*names, "NaN", "null"])
+
+
+def _edges(ordered: npt.NDArray[np.generic], distinct: npt.NDArray[np.generic], bins: int) -> npt.NDArray[np.generic]:
+    """Values that occur, up to which each bin but the last goes: quantiles, each once."""
+    import numpy as np
+
+    places = np.ceil(np.arange(1, bins) * len(ordered) / bins).astype(np.int64) - 1
+    edges = np.unique(ordered[places])
+    edges = edges[edges < distinct[-1]]
+    return edges if len(edges) else distinct[-2:-1]
+
+
+def _number(value: Any) -> str:
+    """The shortest text that is the number."""
+    return repr(value.item()).removesuffix(".0")
+
+
+def _grouped(codes: npt.NDArray[np.int64], names: Sequence[str]) -> list[Stratum]:
+    import numpy as np
+
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(names) + 1))
+    return [
+        Stratum(name, order[begin:end]) for name, begin, end in zip(names, ends, ends[1:], strict=False) if end > begin
+    ]
