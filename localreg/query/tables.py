@@ -392,5 +392,6 @@ BULK: dict[str, BulkTable] = {
 
 The schema of a workflow is called as it is. DuckDB does not tell upper from lower case and keeps some names, such as
 `main`, for itself: there the workflow that was made later, or one of such a name, is found under `"name (2)"`.
-A field that is called like a column above is `inference_status` instead of `status`, and likewise.
+A field that is called like a column above is `inference_status` instead of `status`, and likewise. Vectors of the root
+stand in the typed views alone; JSON leaves them out.
 """

@@ -25,6 +25,7 @@ from localreg.workflow.samples import (
     sample_count,
     sample_rows,
     samples_at,
+    vectors_beside,
 )
 from localreg.workflow.workflow import Types, Workflow
 
@@ -145,9 +146,10 @@ def version_rows(session: Session, state: State, types: Types, version_id: str, 
 
     indices: list[Any] = [np.empty(0, np.int64)]
     column = types.ground_truth
+    beside = vectors_beside(state, [version_id]) if vectors and column.vectors is not None else {}
     truths = [column.table([], str)]
     for pointer in files_of(state, version_id, "ground_truths"):
-        part = read_typed(session, state, pointer, vectors=vectors and column.vectors is not None)
+        part = read_typed(session, pointer, beside)
         indices.append(absolute_indices(part["sample_idx"].to_numpy(), pointer.details))
         truths.append(part)
     conformed = [as_rows(each, "ground_truth", column, vectors=vectors) for each in truths]

@@ -14,7 +14,7 @@ from localreg.canonical import JsonObject, canonical, sha256_hex
 from localreg.log import State
 from localreg.records.files import FilePointer
 from localreg.tables import VECTORS, conform, read_part, write_rows
-from localreg.workflow.samples import SAID, absolute_indices, conformed, read_typed
+from localreg.workflow.samples import SAID, absolute_indices, conformed, read_typed, vectors_beside
 from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class Inferences:
         parts = self._parts
         if column.has_vectors:
             types[VECTORS] = column.vectors
-            parts = [read_typed(self._session, self._state, pointer, vectors=True) for pointer in self._pointers]
+            beside = vectors_beside(self._state, {pointer.owner for pointer in self._pointers})
+            parts = [read_typed(self._session, pointer, beside) for pointer in self._pointers]
         empty = pa.table({name: pa.nulls(0, kind) for name, kind in types.items()})
         return pa.concat_tables([empty, *(conformed(part, types) for part in parts)])
 

@@ -43,6 +43,7 @@ __all__ = [
     "sample_count",
     "sample_rows",
     "samples_at",
+    "vectors_beside",
 ]
 
 PROBE = "{'t': 'localreg', 'i': 7, 'f': 1.5, 'b': true, 'n': NULL::VARCHAR, 'l': ['a', NULL], 's': [{'x': [1.5]}]}"
@@ -248,13 +249,14 @@ def samples_at(
 
     vectors = column.has_vectors if vectors is None else vectors
     least, greatest = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
+    beside = vectors_beside(state, [workflow_id]) if vectors else {}
     tables: list[pa.Table] = []
     base = 0
     for pointer in files_of(state, workflow_id, "test_samples"):
         first = cast(int, pointer.details["first"])
         if first <= greatest and first + pointer.rows > least:
             base = base if tables else first
-            part = read_typed(session, state, pointer, vectors=vectors)
+            part = read_typed(session, pointer, beside)
             tables.append(as_rows(part, "sample", column, vectors=vectors))
     if not tables:
         return as_rows(pa.table({"sample": pa.nulls(0, column.type)}), "sample", column, vectors=vectors)
@@ -265,17 +267,19 @@ def samples_at(
     return _with_said(rows, said_since(session, state, workflow_id, indices))
 
 
-def read_typed(session: Session, state: State, pointer: FilePointer, *, vectors: bool) -> pa.Table:
-    """The rows of a part, with its vectors if they are asked for and there are any."""
+def vectors_beside(state: State, owners: Iterable[str]) -> dict[str, FilePointer]:
+    """The vectors that records own, by the path of the part that they stand beside."""
+    return {str(each.details.get("beside")): each for owner in owners for each in files_of(state, owner, VECTORS)}
+
+
+def read_typed(session: Session, pointer: FilePointer, beside: Mapping[str, FilePointer]) -> pa.Table:
+    """The rows of a part, with their vectors if these are among `beside`."""
     import pyarrow as pa
 
     part = read_part(session.store, pointer)
-    if not vectors:
+    if pointer.path not in beside:
         return part
-    beside = [each for each in files_of(state, pointer.owner, VECTORS) if each.details.get("beside") == pointer.path]
-    if not beside:
-        return part
-    rows = read_part(session.store, beside[0]).combine_chunks()
+    rows = read_part(session.store, beside[pointer.path]).combine_chunks()
     return part.append_column(VECTORS, pa.chunked_array(rows.to_struct_array().chunks))
 
 

@@ -18,6 +18,8 @@ from localreg.tables.extras import extras_of, put_extras
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.generated_types import Kind, classes, hints, same, widened
 
+# Examples of types are not made smaller when one fails: that takes minutes, and what is printed tells enough.
+QUICKLY = [Phase.explicit, Phase.generate]
 any_class = st.booleans().flatmap(lambda numpy: classes(numpy=numpy))
 
 
@@ -44,7 +46,7 @@ def read(column: pa.ChunkedArray, codec: StructCodec, said: Sequence[Any]) -> li
 
 
 @given(any_class, st.data())
-@settings(max_examples=250, phases=[Phase.generate])
+@settings(max_examples=250, phases=QUICKLY)
 def test_objects_of_any_type_come_back_as_they_went(kind: Kind, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | kind.values, max_size=4))
     codec = _bare(kind)
@@ -61,7 +63,7 @@ def test_objects_of_any_type_come_back_as_they_went(kind: Kind, data: st.DataObj
 
 
 @given(any_class, hints(), st.data())
-@settings(max_examples=200, phases=[Phase.generate])
+@settings(max_examples=200, phases=QUICKLY)
 def test_old_columns_are_read_through_wider_classes_and_new_ones_through_narrower(
     kind: Kind, added: Kind, data: st.DataObject
 ) -> None:
@@ -133,7 +135,7 @@ def _numbered(kind: Kind) -> Kind:
 
 
 @given(samples_of_any_type, truths_of_any_type, inferences_of_any_type, hints(), st.data())
-@settings(max_examples=25, phases=[Phase.generate])
+@settings(max_examples=25, phases=QUICKLY)
 def test_whatever_a_workflow_is_made_of_comes_back_from_the_registry(
     sample: Kind, truth: Kind, inference: Kind, added: Kind, data: st.DataObject
 ) -> None:

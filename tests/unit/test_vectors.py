@@ -123,8 +123,16 @@ def test_sql_shows_vectors_with_their_size_and_json_leaves_them_out(registry: Re
     assert generic == [{"inference": {"label": "3", "deep": [[3, 0]]}}]
 
 
+@dataclass(frozen=True)
+class Plain(GroundTruth):
+    label: str
+
+
 def test_who_reads_labels_does_not_read_vectors(registry: Registry) -> None:
     test(Net("m", infer), suite(4))
+    full = define_workflow("Full", Face, Truth, Embedded)[1]
+    full("full", test_samples=[(Face("1", vector(1, 2)), Truth("x", vector(3, 4)))])
+    bare = define_workflow("Full", Photo, Plain, Labelled)[1]
     for path in files(registry, "vectors"):
         path.unlink()
     fresh = localreg.open(registry.uri)
@@ -132,6 +140,9 @@ def test_who_reads_labels_does_not_read_vectors(registry: Registry) -> None:
         loaded = inferred(Narrow("m"), Case("c"))
         assert [each and each.label for each in loaded] == ["0", None, "2", "3"]
         assert [truth.label for _, truth in Case("c").load_test_samples()] == ["x"] * 4
+        assert bare("full").load_test_samples() == [(Photo("1"), Plain("x"))]
+        with pytest.raises(IntegrityError, match=r"vectors/.* is missing"):
+            full("full").load_test_samples()
         with pytest.raises(IntegrityError, match=r"vectors/.* is missing"):
             Net("m").load_inferences(Case("c"))
     assert not fresh.verify().ok
@@ -211,10 +222,6 @@ def test_a_sample_of_a_narrower_class_is_known_once_the_class_has_vectors(regist
 
 
 def test_ground_truths_keep_their_vectors_through_edits_by_a_class_without_them(registry: Registry) -> None:
-    @dataclass(frozen=True)
-    class Plain(GroundTruth):
-        label: str
-
     Case("c", test_samples=[(Photo("1"), Truth("x", vector(1, 2))), (Photo("2"), Truth("y"))])
     plain = define_workflow("Faces", Photo, Plain, Embedded)[1]("c")
     with plain.edit() as edit:
