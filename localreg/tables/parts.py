@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -49,7 +50,14 @@ class _Hashing:
 
 
 def write_part(
-    store: Store, table: str, owner: str, rows: pa.Table, details: JsonObject, *, name: str | None = None
+    store: Store,
+    table: str,
+    owner: str,
+    rows: pa.Table,
+    details: JsonObject,
+    *,
+    name: str | None = None,
+    split: Sequence[str] = (),
 ) -> FilePointer:
     """Write rows as a part, durable but invisible until a log entry names it.
 
@@ -60,13 +68,23 @@ def write_part(
         rows: one table; struct columns stay native.
         details: what a reader must know of the part.
         name: of the file, without its ending; nobody else's. None = random.
+        split: leaf columns of floats, by path, whose bytes are split into streams (BYTE_STREAM_SPLIT): such as the
+            numbers of embeddings, of which hardly one occurs twice, so that a dictionary would only cost.
     """
     import pyarrow.parquet as pq
 
     path = f"data/{table}/{owner}/{name or new_id()}.parquet"
     with store.writer(path) as file:
         sink = _Hashing(file)
-        pq.write_table(rows, sink, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+        pq.write_table(
+            rows,
+            sink,
+            compression="zstd",
+            compression_level=1,
+            row_group_size=ROW_GROUP,
+            use_dictionary=not split,
+            use_byte_stream_split=list(split),
+        )
     return FilePointer(path, table, owner, rows.num_rows, sink.size, sink.digest.hexdigest(), details)
 
 

@@ -8,7 +8,7 @@ One that was being written when its writer died cannot be read; it is as if it w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,14 @@ class OpenParts:
         store: the namespace's.
         owner: id of the test run.
         area: `inferences`, or where a reset collects what is to take the place of what is there.
+        split: as `write_part` takes it.
     """
 
-    def __init__(self, store: Store, owner: str, area: str = "inferences") -> None:
+    def __init__(self, store: Store, owner: str, area: str = "inferences", split: Sequence[str] = ()) -> None:
         self._store = store
         self._owner = owner
         self._area = area
+        self._split = split
         self._seen: dict[str, pa.Table | None] = {}
         self._kept_bytes = 0
         self._written = 0
@@ -90,7 +92,7 @@ class OpenParts:
     def _write(self, writer: str, rows: pa.Table) -> str:
         self._written += 1
         name = f"open-{writer}-{self._written:08}"
-        path = write_part(self._store, self._area, self._owner, rows, {}, name=name).path
+        path = write_part(self._store, self._area, self._owner, rows, {}, name=name, split=self._split).path
         self._keep(path, rows)
         return path
 

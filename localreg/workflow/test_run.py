@@ -27,7 +27,7 @@ from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.progress import Progress, progress, tell
 from localreg.workflow.running import OnError, Runner, Stretches
 from localreg.workflow.samples import case_indices, concatenated, objects_at, sample_count
-from localreg.workflow.sharing import Claims
+from localreg.workflow.sharing import Claims, claim_next
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
 from localreg.workflow.upload import Upload, deduplicated, refuse_deleted
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TestRun", "test"]
 
-WAITED_S = 0.05
-"""Between looks at the last samples that another process is inferring."""
 BATCH = 10_000
 
 
@@ -458,7 +456,7 @@ class _SharedWork:
         column = self._run.model.workflow.types(self._state).test_sample
         workflow_id = self._run.model.workflow_id(self._state)
         try:
-            while (claimed := self._claim(sizes.count)) is not None:
+            while (claimed := claim_next(self._claims, self._done, sizes.count, self._refresh)) is not None:
                 indices = self._rows[claimed]
                 samples = objects_at(self._run._session, self._state, workflow_id, column, indices)
                 began = time.monotonic()
@@ -473,30 +471,6 @@ class _SharedWork:
 
     def _keep(self, rows: pa.Table) -> None:
         self._parts.add(self._claims.writer, rows)
-
-    def _claim(self, wanted: int) -> Indices | None:
-        """Positions of the next samples to infer; None once all are inferred, by whomever."""
-        import numpy as np
-
-        while True:
-            others = self._claims.others()
-            self._refresh()
-            free = ~self._done
-            for claim in others:
-                free[claim.begin : claim.end] = False
-            places = np.flatnonzero(free)
-            if len(places):
-                end = int(places[min(wanted, len(places)) - 1]) + 1
-                if self._claims.claim(int(places[0]), end):
-                    self._refresh()  # what somebody made, and finished, between the look and the claim
-                    mine = places[places < end]
-                    mine = mine[~self._done[mine]]
-                    if len(mine):
-                        return mine
-            elif self._done.all():
-                return None
-            else:
-                time.sleep(WAITED_S)  # for what others are inferring, or until they are found dead
 
     def _refresh(self) -> None:
         """See what others have made: open parts first, so that what is committed between the looks shows in one."""
