@@ -66,13 +66,15 @@ _TASK = _Task()
 
 
 class TestCase(ImageTestCase[TestImage]):
-    __doc__ = ImageTestCase.__doc__
+    """A named, versioned set of images with their labels; its arguments are told by `ImageTestCase`."""
+
     workflow = WORKFLOW
     _task = _TASK
 
 
 class TestSuite(AnySuite):
-    __doc__ = AnySuite.__doc__
+    """A named, versioned list of test cases; its arguments are told by `localreg.workflow.TestSuite`."""
+
     workflow = WORKFLOW
     test_case_class: ClassVar[type[AnyCase[Any, Any]]] = TestCase
 
@@ -104,7 +106,7 @@ class InferenceModel(Model):
 
 
 class TestRun(ImageTestRun[TestImage, tuple[str, float]]):
-    __doc__ = ImageTestRun.__doc__
+    """A model on a test suite, by hand, in a `with` block; its arguments are told by `ImageTestRun`."""
 
 
 def test(model: InferenceModel, test_suite: TestSuite, reset: bool = False) -> TestRun:  # noqa: PT028

@@ -51,6 +51,9 @@ def create_bulk(
             later = [part for part in said if part["workflow_id"] == workflow]
             rows += _said(connection, f"{schema}.sample_metadata_parts_{number}", later)
         columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
+        if not bulk.typed:
+            generic.append(f"SELECT {columns} {rows}")
+            continue
         beside = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.beside.items())
         names = fields(workflow, bulk)
         # A type without fields is a BOOLEAN in Parquet: true where there is one.
@@ -78,11 +81,11 @@ def _rows(connection: DuckDBPyConnection, source: str, parts: Sequence[Part], bu
     newer = [part for part in parts if part.get("replaces")]
     if not newer:
         return rows
-    # Of a sample that was inferred again, only the last row counts.
+    # Of a sample that was inferred again, or an image that was extracted again, only the last row counts.
     return f"""{rows} ANTI JOIN (
-        SELECT p.version_id, {SAMPLE_INDEX} AS idx, max(p.place) AS place
+        SELECT p.version_id, {bulk.key} AS key, max(p.place) AS place
         FROM read_parquet([{_files(newer)}], filename = true) d JOIN {source} p ON p.file = d.filename GROUP BY ALL
-    ) n ON n.version_id = p.version_id AND n.idx = {SAMPLE_INDEX} AND n.place > p.place"""
+    ) n ON n.version_id = p.version_id AND n.key = {bulk.key} AND n.place > p.place"""
 
 
 def _load(connection: DuckDBPyConnection, name: str, parts: Sequence[Part]) -> None:
@@ -112,7 +115,7 @@ def _said(connection: DuckDBPyConnection, source: str, parts: Sequence[Part]) ->
 def _empty(bulk: BulkTable) -> str:
     kinds = {name: kind for name, (kind, _) in bulk.columns.items()}
     beside = {name: kind for name, (kind, _) in bulk.beside.items()}
-    columns = {**kinds, bulk.typed: "JSON", **beside}
+    columns = {**kinds, **({bulk.typed: "JSON"} if bulk.typed else {}), **beside}
     nulls = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     return f"SELECT {nulls} WHERE false"
 

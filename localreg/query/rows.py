@@ -55,7 +55,8 @@ class Rows:
         if self.table in TABLES:
             return TABLES[self.table].columns
         bulk = BULK[self.table]
-        return {**{name: kind for name, (kind, _) in bulk.columns.items()}, bulk.typed: "JSON"}
+        typed = {bulk.typed: "JSON"} if bulk.typed else {}
+        return {**{name: kind for name, (kind, _) in bulk.columns.items()}, **typed}
 
     @property
     def source(self) -> str:

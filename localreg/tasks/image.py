@@ -35,11 +35,19 @@ class ImageWithTruth(Protocol):
     __test__: ClassVar[bool]
 
     @property
-    def locator(self) -> str: ...
+    def locator(self) -> str:
+        """Where it lies."""
+        ...
+
     @property
-    def dataset(self) -> str: ...
+    def dataset(self) -> str:
+        """Which data set it belongs to; "" = not said."""
+        ...
+
     @property
-    def metadata(self) -> dict[str, Any]: ...
+    def metadata(self) -> dict[str, Any]:
+        """What else is known of it."""
+        ...
 
     def _truth(self) -> GroundTruth:
         """The ground truths, as they are stored."""

@@ -265,9 +265,8 @@ class ImageTestRun(TestRun, Generic[ImageT, MadeT]):
 def _adapted(task: ImageTask, infer: Callable[[Any], Any], name: str) -> Callable[[Image], Inference | None]:
     def adapted(image: Image) -> Inference | None:
         made = infer(_shown(task, image, None))
-        return (
-            None if made is None else task.stored(made, f"what infer of model {name!r} returned for {image.locator!r}")
-        )
+        whose = f"what infer of model {name!r} returned for {image.locator!r}"
+        return None if made is None else task.stored(made, whose)
 
     adapted.__localreg_calls__ = (infer,)  # type: ignore[attr-defined] # whose code the fingerprint tells
     return adapted

@@ -20,6 +20,7 @@ from localreg.names import shown_value
 from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
+from localreg.session.changes import Operation
 from localreg.workflow.fingerprint import changes_since, fingerprint
 from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences, inference_rows
 from localreg.workflow.model import Model, check_binding
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["TestRun", "test"]
+__all__ = ["TestRun", "test", "unique_indices"]
 
 BATCH = 10_000
 
@@ -131,7 +132,7 @@ class TestRun:
             How many samples were inferred now.
         """
         state = self._session.state()
-        rows = _unique(self._suite_indices(state))
+        rows = unique_indices(self._suite_indices(state))
         if not len(rows):
             raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
         if self._session.transaction_here() is not None:
@@ -235,9 +236,14 @@ class TestRun:
         def ensure(changes: Changes) -> tuple[str, str, str]:
             return self._ensure(changes, version)
 
-        self._session.change(
-            Upload(self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places)
+        upload = Upload(
+            self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places
         )
+        self._session.change(self._with(upload))
+
+    def _with(self, upload: Operation) -> Operation:
+        """An upload, and what else is to be in its commit."""
+        return upload
 
     # --- what it belongs to -----------------------------------------------------------------------------------------
 
@@ -340,7 +346,7 @@ class TestRun:
     def iter_test_samples(self) -> Iterator[Any]:
         """The same, made in batches."""
         state = self._session.state()
-        rows = _unique(self._suite_indices(state))
+        rows = unique_indices(self._suite_indices(state))
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
         column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
         for begin in range(0, len(lacking), BATCH):
@@ -360,7 +366,7 @@ class TestRun:
         from localreg.workflow.given import given_rows
 
         state = self._session.state()
-        suite = _unique(self._suite_indices(state))
+        suite = unique_indices(self._suite_indices(state))
         rows = given_rows(self._session, state, self.model.workflow, suite, inferences)
         given = rows["sample_idx"].to_numpy()
         if not self.reset and not self._lacking(state, given).all():
@@ -380,7 +386,7 @@ class TestRun:
         version = self._version_id(state)
         if version is None:
             return []
-        rows = _unique(self._suite_indices(state))
+        rows = unique_indices(self._suite_indices(state))
         inferences = self._inferences(state, version)
         failed = rows[np.flatnonzero(inferences.status[rows] == ERROR)]
         column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
@@ -408,7 +414,7 @@ class TestRun:
         done = ""
         if self._inferred is not None:
             parts = [f"{self._inferred:,} samples inferred now"]
-            total = len(_unique(self._suite_indices(self._session.state())))
+            total = len(unique_indices(self._suite_indices(self._session.state())))
             if total > self._inferred:
                 parts.append(f"{total - self._inferred:,} before")
             if self._failed:
@@ -488,7 +494,7 @@ class _SharedWork:
             self._done |= (status == OK) | (status == SKIPPED)
 
 
-def _unique(rows: Indices) -> Indices:
+def unique_indices(rows: Indices) -> Indices:
     """Each sample once, in order of its first row."""
     import numpy as np
 
