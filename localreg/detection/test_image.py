@@ -47,7 +47,9 @@ class TestImage:
     def __post_init__(self) -> None:
         check_image(self)
         given: object = [] if self.ground_truths is None else self.ground_truths
-        listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+        if not isinstance(given, Iterable) or isinstance(given, str):
+            raise InvalidInputError(f"ground_truths of {self.locator!r} is {shown_value(given)}; it must be a list")
+        listed = list(given)
         for number, each in enumerate(listed):
             if not isinstance(each, get_args(GroundTruth)):
                 raise InvalidInputError(
