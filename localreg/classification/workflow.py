@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -99,7 +99,7 @@ class InferenceModel(Model):
     def __init__(
         self,
         name: str,
-        infer: Callable[[TestImage], list[tuple[str, float]] | None],
+        infer: Callable[[TestImage], Sequence[tuple[str, float]] | None],
         metadata: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(name, infer, metadata)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
@@ -88,7 +88,7 @@ class InferenceModel(Model):
     def __init__(
         self,
         name: str,
-        infer: Callable[[TestImage], list[Inference] | None],
+        infer: Callable[[TestImage], Sequence[Inference] | None],
         metadata: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(name, infer, metadata)

@@ -146,7 +146,7 @@ class ImageModel(Model[Image, GroundTruth, Inference], Generic[ImageT, MadeT]):
     def __init__(
         self,
         name: str,
-        infer: Callable[[ImageT], list[MadeT] | None] | None = None,
+        infer: Callable[[ImageT], Sequence[MadeT] | None] | None = None,
         metadata: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(name, infer, metadata)  # type: ignore[arg-type] # what runs is `_running`
@@ -242,7 +242,7 @@ class ImageTestRun(TestRun, Generic[ImageT, MadeT]):
         for image in self.iter_test_samples():
             yield _shown(self._task, image, None)
 
-    def add_inferences(self, image: ImageT, inferences: list[MadeT] | None) -> None:
+    def add_inferences(self, image: ImageT, inferences: Sequence[MadeT] | None) -> None:
         """Say what the model sees in an image; said again of one image, both count.
 
         Args:

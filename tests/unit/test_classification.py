@@ -34,7 +34,12 @@ def saying(answers: dict[str, Made], asked: list[TestImage] | None = None) -> Ca
 
 
 def test_labels_and_confidences_come_back_as_they_were_given(registry: Registry) -> None:
-    answers: dict[str, Made] = {"a.png": [("cat", 0.5), ("dog", 0.25)], "b.png": [], "c.png": None, "d.png": [("x", -3)]}
+    answers: dict[str, Made] = {
+        "a.png": [("cat", 0.5), ("dog", 0.25)],
+        "b.png": [],
+        "c.png": None,
+        "d.png": [("x", -3)],
+    }
     tests = suite()
     assert tests.test_cases[0].load_images() == images()  # type: ignore[attr-defined]
     run_test(InferenceModel("m", saying(answers)), tests)
@@ -45,7 +50,7 @@ def test_labels_and_confidences_come_back_as_they_were_given(registry: Registry)
 
 def test_each_image_is_inferred_once_and_never_with_its_labels(registry: Registry) -> None:
     asked: list[TestImage] = []
-    model = InferenceModel("m", saying(dict.fromkeys(LABELS, [("cat", 1.0)]), asked))
+    model = InferenceModel("m", saying({name: [("cat", 1.0)] for name in LABELS}, asked))
     run_test(model, suite())
     run_test(model, suite())
     assert asked == [TestImage(name, "pets", [], {"night": True}) for name in LABELS]
@@ -55,7 +60,7 @@ def test_a_rerun_after_an_exception_goes_on_with_what_is_missing(registry: Regis
     with pytest.raises(KeyError):
         run_test(InferenceModel("m", saying({"a.png": []})), suite())
     asked: list[TestImage] = []
-    run_test(InferenceModel("m", saying(dict.fromkeys(LABELS, []), asked)), suite())
+    run_test(InferenceModel("m", saying({name: [] for name in LABELS}, asked)), suite())
     assert [image.locator for image in asked] == ["b.png", "c.png", "d.png"]
 
 

@@ -19,11 +19,11 @@ Made = list[inference.Inference] | None
 
 BOX = ground_truth.BoundingBox("cat", (1, 2), (3, 4.5))
 MASK = ground_truth.SegmentationMask("dog", [(0, 0), (1, 1), (2, 0)], difficult=True)
-LABEL = ground_truth.ClassificationLabel("indoors", source="caption")
+LABEL = ground_truth.ClassificationLabel("indoors", source="caption")  # type: ignore[call-arg]
 SEEN: list[inference.Inference] = [
     inference.BoundingBox("cat", 0.75, (1, 2), (3, 4)),
     inference.SegmentationMask("dog", -2, [(0, 0), (1, 1), (2, 0)]),
-    inference.ClassificationLabel("indoors", 1, layer=3),
+    inference.ClassificationLabel("indoors", 1, layer=3),  # type: ignore[call-arg]
 ]
 
 
@@ -133,7 +133,10 @@ def test_a_test_case_is_edited_by_its_images(registry: Registry) -> None:
     with case.edit(reset=True) as editor:
         editor.add(images("z")[0])
     assert [image.locator for image in TestCase("case").load_images()] == ["z.png"]
-    with pytest.raises(InvalidInputError, match="the image to add is 'a.png'; it must be a TestImage"), case.edit() as e:
+    with (
+        pytest.raises(InvalidInputError, match=r"the image to add is 'a.png'; it must be a TestImage"),
+        case.edit() as e,
+    ):
         e.add("a.png")  # type: ignore[arg-type]
     assert case.version == 3
 
@@ -151,7 +154,7 @@ def test_many_test_cases_are_made_in_one_commit(registry: Registry) -> None:
     for given, message in refused:
         with pytest.raises(InvalidInputError, match=message):
             TestCase.init_many(given)
-    with pytest.raises(InvalidInputError, match="images is 'a.png'; it must be a list of TestImage objects"):
+    with pytest.raises(InvalidInputError, match=r"images is 'a.png'; it must be a list of TestImage objects"):
         TestCase("four", images="a.png")  # type: ignore[arg-type]
 
 
@@ -246,13 +249,13 @@ def test_what_a_model_sees_can_be_given_by_hand(registry: Registry) -> None:
                 run.add_inferences(image, {"a.png": SEEN[:1], "b.png": [], "c.png": None}[image.locator])
         run.add_inferences(TestImage("a.png", "pets"), SEEN[1:])
     assert [made for _, made in model.load_inferences(tests)] == [SEEN, [], None]
-    with pytest.raises(RuntimeError), TestRun(model, tests) as run:  # also when it ends by an exception
+    with pytest.raises(RuntimeError), TestRun(model, tests) as run:  # noqa: PT012 - also when it ends by an exception
         run.add_inferences(run.load_images()[0], [])
         raise RuntimeError
     assert [made for _, made in model.load_inferences(tests)] == [SEEN, [], None, []]
     with TestRun(model, tests) as run:
         assert run.load_images() == []
-        with pytest.raises(InvalidInputError, match="'a.png' is 5; it must be a list"):
+        with pytest.raises(InvalidInputError, match=r"'a.png' is 5; it must be a list"):
             run.add_inferences(TestImage("a.png", "pets"), 5)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="works in a block: with TestRun"):
         run.add_inferences(TestImage("a.png", "pets"), [])
@@ -276,7 +279,7 @@ def test_models_and_suites_of_other_workflows_are_refused(registry: Registry) ->
     with pytest.raises(WorkflowMismatchError, match="'labels' belongs to workflow 'Classification'"):
         TestCase("labels")
     with pytest.raises(WorkflowMismatchError, match="'Object Detection'"):
-        run_test(InferenceModel("m", lambda _: []), other)
+        run_test(InferenceModel("m", lambda _: []), other)  # type: ignore[arg-type]
     with pytest.raises(WorkflowMismatchError, match="is no test case of workflow 'Object Detection'"):
         Model("m").load_inferences(classification.TestCase("labels"))
     with pytest.raises(InvalidInputError, match="is no model of this task; make one with InferenceModel"):
@@ -300,7 +303,7 @@ def test_a_changed_infer_is_seen_through_what_calls_it(registry: Registry) -> No
 
 
 def test_metrics_match_what_the_task_holds() -> None:
-    found = match_inferences([BOX], SEEN[:1], iou_threshold=0.5)  # type: ignore[type-var]
+    found = match_inferences([BOX], [inference.BoundingBox("cat", 0.75, (1, 2), (3, 4))], iou_threshold=0.5)
     ((truth, made),) = found.matched
     assert (truth, made.label, made.iou) == (BOX, "cat", pytest.approx(0.8))  # type: ignore[attr-defined]
     assert [each.score for each in SEEN] == [0.75, -2, 1]

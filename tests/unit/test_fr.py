@@ -258,7 +258,8 @@ def test_a_rerun_after_an_exception_in_extract_goes_on_there(registry: Registry,
 
 
 def test_a_rerun_after_an_exception_in_compare_extracts_and_compares_nothing_twice(registry: Registry) -> None:
-    face, tests, compared = Face(), suite(), []
+    face, tests = Face(), suite()
+    compared: list[Vector] = []
 
     def compare(a: Vector, b: Vector) -> float:
         if len(compared) == 2:
@@ -336,7 +337,7 @@ def test_two_runs_at_once_share_the_images(registry: Registry) -> None:
 
 def test_a_run_is_part_of_a_transaction(registry: Registry, other: Registry) -> None:
     face = Face()
-    with pytest.raises(KeyError), registry.transaction("a suite and its run"):
+    with pytest.raises(KeyError), registry.transaction("a suite and its run"):  # noqa: PT012 - all of it is undone
         run_test(face.model(), suite())
         raise KeyError
     assert registry.commit == 0
@@ -413,13 +414,13 @@ def test_models_are_made_and_loaded_with_their_functions(registry: Registry) -> 
         InferenceModel.create("m", face.extract, face.compare, {})
     assert InferenceModel.load_by_name("m", face.extract, face.compare).extract == face.extract
     assert Model.load_by_name("m").metadata == Model.create("n", {"framework": "torch"}).metadata
-    with pytest.raises(NotFoundError, match="no model 'mm'; did you mean 'm'|no model 'mm'"):
+    with pytest.raises(NotFoundError, match="no model 'mm'"):
         Model.load_by_name("mm")
-    with pytest.raises(InvalidInputError, match="compare of model 'o' is 0.5; pass a function"):
+    with pytest.raises(InvalidInputError, match=r"compare of model 'o' is 0\.5; pass a function"):
         InferenceModel.create("o", face.extract, 0.5)  # type: ignore[arg-type]
-    with pytest.raises(InvalidInputError, match="loaded without its functions; take InferenceModel.load_by_name"):
+    with pytest.raises(InvalidInputError, match=r"loaded without its functions; take InferenceModel\.load_by_name"):
         run_test(InferenceModel.load("m"), suite())
-    with pytest.raises(InvalidInputError, match="has no functions to run; take InferenceModel.create"):
+    with pytest.raises(InvalidInputError, match=r"has no functions to run; take InferenceModel\.create"):
         TestRun(Model("m"), TestSuite("suite"))  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="'suite' is neither a test case nor a test suite"):
         model.load_pair_results("suite")  # type: ignore[arg-type]
