@@ -233,6 +233,25 @@ def test_a_new_version_is_extracted_anew(registry: Registry) -> None:
     assert len(registry.sql("FROM embeddings")) == 10
 
 
+def test_a_version_that_is_made_during_a_run_gets_nothing_of_it(registry: Registry) -> None:
+    face, tests = Face(), suite()
+    run_test(face.model(), suite(("e", "f", True), name="first"))
+
+    def extract(locator: str) -> npt.NDArray[Any] | None:
+        if locator == "c":
+            registry.get_model("m").create_version("2", exist_ok=True)
+        return face.extract(locator)
+
+    model = InferenceModel("m", extract, face.compare)
+    run_test(model, tests)
+    for table in ("embeddings", "inferences"):
+        assert {row["model_version"] for row in registry.sql(f"FROM {table}")} == {"1"}
+    assert len(model.load_pair_results(tests)) == 0  # of version 2, which is the newest now
+    assert len(Model("m").load_pair_results(tests)) == 0
+    run_test(model, tests)
+    assert len(model.load_pair_results(tests)) == 4
+
+
 def test_reset_does_all_again_and_replaces_what_was_stored(registry: Registry) -> None:
     tests = suite()
     run_test(Face().model(), tests)
