@@ -88,29 +88,20 @@ class Model(AnyModel[Pair, Identity, Similarity]):
         is_same = concatenated(pc.struct_field(each, "is_same").to_numpy(zero_copy_only=False) for each in truths)
         _, first = np.unique(indices * 2 + is_same.astype(bool), return_index=True)
         rows = np.sort(first)
-        version = self.version_id(state)
-        if version is not None:
-            inferences = Inferences(self._session, state, version, sample_count(state, workflow_id))
-            rows = rows[inferences.status[indices[rows]] == OK]
-        made: pa.Table | None = None
-        if version is None or not len(rows):
-            rows = rows[:0]
-        else:
-            made = inferences.rows(types.inference, indices[rows])
+        version = self.version_id(state) or ""  # of no version there are no inferences
+        inferences = Inferences(self._session, state, version, sample_count(state, workflow_id))
+        rows = rows[inferences.status[indices[rows]] == OK]
         samples = samples_at(self._session, state, workflow_id, types.test_sample, indices[rows])
-        return _table(samples, is_same[rows].astype(bool), made)
+        made = inferences.rows(types.inference, indices[rows])
+        return _table(samples["sample"], is_same[rows].astype(bool), made["inference"])
 
 
-def _table(samples: pa.Table, is_same: npt.NDArray[np.bool_], made: pa.Table | None) -> pa.Table:
+def _table(pairs: pa.ChunkedArray, is_same: npt.NDArray[np.bool_], made: pa.ChunkedArray) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    pairs = samples["sample"]
-    kinds = {"image_a_fte": pa.bool_(), "image_b_fte": pa.bool_(), "similarity": pa.float64()}
-    results = {name: pa.nulls(0, kind) for name, kind in kinds.items()}
-    if made is not None:
-        results = {name: pc.struct_field(made["inference"], name) for name in kinds}
     columns = {name: pc.struct_field(pairs, name) for name in ("locator_a", "locator_b")}
+    results = {name: pc.struct_field(made, name) for name in ("image_a_fte", "image_b_fte", "similarity")}
     return pa.table({**columns, "is_same": pa.array(is_same, pa.bool_()), **results})
 
 

@@ -70,7 +70,7 @@ class TestCase(AnyCase[Pair, Identity]):
         test_samples: Sequence[Row] | None = None,
         reset: bool = False,
     ) -> None:
-        super().__init__(name, version, description, _pairs(test_samples, "test_samples"), reset)
+        self._open(name, version, description, _pairs(test_samples, "test_samples"), reset)
 
     @classmethod
     def create(  # type: ignore[override] # here a sample and its ground truth are one row

@@ -74,7 +74,7 @@ class ImageTestCase(TestCase[Image, GroundTruth], Generic[ImageT]):
         images: Sequence[ImageT] | None = None,
         reset: bool = False,
     ) -> None:
-        super().__init__(name, version, description, self._pairs(images), reset)
+        self._open(name, version, description, self._pairs(images), reset)
 
     @classmethod
     def create(  # type: ignore[override] # here a sample and its ground truth are one thing

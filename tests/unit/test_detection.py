@@ -309,12 +309,13 @@ def test_metrics_match_what_the_task_holds() -> None:
     assert [each.score for each in SEEN] == [0.75, -2, 1]
 
 
-def test_a_suite_that_is_there_is_told_where_it_was_written(registry: Registry) -> None:
+def test_content_that_is_ignored_is_told_where_it_was_written(registry: Registry) -> None:
     suite("a")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         TestSuite("suite", test_cases=[])
-    assert [each.filename for each in caught] == [__file__]
+        TestCase("case", images=[])
+    assert [each.filename for each in caught] == [__file__] * 2
 
 
 # --- the package ------------------------------------------------------------------------------------------------------
