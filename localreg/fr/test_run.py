@@ -143,12 +143,13 @@ class TestRun(AnyRun):
 
     def _similarity(self, pair: Pair) -> Similarity:
         assert self._extraction is not None, "images are extracted before pairs are compared"
-        vectors, locators = self._extraction.vectors, (pair.locator_a, pair.locator_b)
-        if not vectors.keys() >= set(locators):
+        vectors = self._extraction.vectors
+        try:
+            a, b = vectors[pair.locator_a], vectors[pair.locator_b]
+        except KeyError as error:
             raise ConflictError(
                 f"what {self._model_name!r} made of {pair!r} was deleted during the test run; run it again"
-            )
-        a, b = map(vectors.__getitem__, locators)
+            ) from error
         if a is None or b is None:
             return Similarity(None, a is None, b is None)
         value = self._compare(a, b)

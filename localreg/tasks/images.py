@@ -206,7 +206,7 @@ class ImageTestRun(TestRun, Generic[ImageT, MadeT]):
     Args:
         model: the model.
         test_suite: of the same workflow.
-        reset: what is stored is replaced; then all images of the suite have to be given.
+        reset: what is stored of the images that are given is replaced; `load_images` gives all of them.
     """
 
     def __init__(self, model: ImageModel[ImageT, MadeT], test_suite: TestSuite, reset: bool = False) -> None:

@@ -253,6 +253,10 @@ def test_what_a_model_sees_can_be_given_by_hand(registry: Registry) -> None:
         run.add_inferences(run.load_images()[0], [])
         raise RuntimeError
     assert [made for _, made in model.load_inferences(tests)] == [SEEN, [], None, []]
+    with TestRun(model, tests, reset=True) as run:
+        assert len(run.load_images()) == 4
+        run.add_inferences(TestImage("c.png", "pets"), SEEN[2:])
+    assert [made for _, made in model.load_inferences(tests)] == [SEEN, [], SEEN[2:], []]
     with TestRun(model, tests) as run:
         assert run.load_images() == []
         with pytest.raises(InvalidInputError, match=r"'a.png' is 5; it must be a list"):
