@@ -169,6 +169,7 @@ ROWS = {
     "test_samples": 3,
     "ground_truths": 4,
     "inferences": 6,
+    "embeddings": 0,
 }
 
 
