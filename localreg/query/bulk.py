@@ -91,11 +91,11 @@ def _rows(connection: DuckDBPyConnection, source: str, parts: Sequence[Part], bu
     newer = [part for part in parts if part.get("replaces")]
     if not newer:
         return rows
-    # Of a sample that was inferred again, only the last row counts.
+    # Of a sample that was inferred again, or an image that was extracted again, only the last row counts.
     return f"""{rows} ANTI JOIN (
-        SELECT p.version_id, {SAMPLE_INDEX} AS idx, max(p.place) AS place
+        SELECT p.version_id, {bulk.key} AS key, max(p.place) AS place
         FROM read_parquet([{_files(newer)}], filename = true) d JOIN {source} p ON p.file = d.filename GROUP BY ALL
-    ) n ON n.version_id = p.version_id AND n.idx = {SAMPLE_INDEX} AND n.place > p.place"""
+    ) n ON n.version_id = p.version_id AND n.key = {bulk.key} AND n.place > p.place"""
 
 
 def _read(parts: Sequence[Part], bulk: BulkTable, node: Node) -> str:

@@ -228,7 +228,7 @@ class Source:
             "namespace": self.namespace,
             "workflow_id": details["workflow"],
             "workflow": name_of("workflow", details["workflow"]),
-            "first": details.get("first", 0),
+            "first": details.get("first", 0),  # not of tables whose rows go by other keys than `sample_idx`
             "staged_first": details.get("staged_first", 0),
             "columns": details.get("columns", ["metadata"] if fields["table"] == "test_samples" else []),
             "empty": details.get(EMPTY, False),
@@ -237,7 +237,7 @@ class Source:
         if fields["table"] == "ground_truths":
             part["version"] = int(owner.name)
             part["test_case"] = name_of("test_case", owner.parent)
-        elif fields["table"] == "inferences":
+        elif fields["table"] in ("inferences", "embeddings"):
             version = look("model_version", owner.parent)
             part["model_version"] = version.name if version else None
             part["version_id"] = owner.parent

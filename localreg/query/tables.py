@@ -279,6 +279,8 @@ class BulkTable:
             test samples, `s` (what was said of them after they came).
         beside: the columns after it.
         optional: columns that a part may lack: what stands for them.
+        key: SQL over `d` and `p` of what a row is about: of those of one model version with the same key, the last
+            counts.
     """
 
     owner: str
@@ -286,6 +288,7 @@ class BulkTable:
     columns: dict[str, tuple[str, str]]
     beside: dict[str, tuple[str, str]]
     optional: dict[str, str]
+    key: str = ""
 
 
 SAMPLE_INDEX = (
@@ -353,6 +356,22 @@ BULK: dict[str, BulkTable] = {
         },
         {**_JSON, "error": (_ERROR, "d.error")},
         {**_SAID, "error": f"CAST(NULL AS {_ERROR})"},
+        key=SAMPLE_INDEX,
+    ),
+    "embeddings": BulkTable(
+        "test_run",
+        None,
+        {
+            "namespace": (TEXT, "p.namespace"),
+            "model": (TEXT, "p.model"),
+            "model_version": (TEXT, "p.model_version"),
+            "locator": (TEXT, "d.locator"),
+            "embedding": ("FLOAT[]", "CAST(d.embedding AS FLOAT[])"),
+            "failed": ("BOOLEAN", "d.embedding IS NULL"),
+        },
+        {},
+        {},
+        key="d.locator",
     ),
     "metric_values": BulkTable(
         "evaluation",

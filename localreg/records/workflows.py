@@ -95,6 +95,9 @@ class TestSuiteVersionRecord(Record):
     test_cases: list[str]
     """Ids of test case versions, in the order of adding."""
 
+    baseline: list[str] | None = None
+    """Those among them by which thresholds are set, for the others too; None = all of them."""
+
     @property
     def parent(self) -> str:
         """Version numbers are unique within a test suite."""

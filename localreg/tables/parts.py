@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -57,7 +58,7 @@ def write_part(
     details: JsonObject,
     *,
     name: str | None = None,
-    of_floats: bool = False,
+    split: Sequence[str] = (),
 ) -> FilePointer:
     """Write rows as a part, durable but invisible until a log entry names it.
 
@@ -68,23 +69,23 @@ def write_part(
         rows: one table; struct columns stay native.
         details: what a reader must know of the part.
         name: of the file, without its ending; nobody else's. None = random.
-        of_floats: all columns are vectors: their bytes are put in order before they are compressed, without a look
-            for values that come again.
+        split: leaf columns of floats, by path, whose bytes are split into streams (BYTE_STREAM_SPLIT): such as the
+            numbers of embeddings, of which hardly one occurs twice, so that a dictionary would only cost.
     """
     import pyarrow.parquet as pq
 
     path = f"data/{table}/{owner}/{name or new_id()}.parquet"
     with store.writer(path) as file:
         sink = _Hashing(file)
-        pq.write_table(rows, sink, compression="zstd", compression_level=1, **_layout(rows, of_floats))
+        pq.write_table(rows, sink, compression="zstd", compression_level=1, **_layout(rows, split))
     return FilePointer(path, table, owner, rows.num_rows, sink.size, sink.digest.hexdigest(), details)
 
 
-def _layout(rows: pa.Table, of_floats: bool) -> dict[str, Any]:
-    if not of_floats:
+def _layout(rows: pa.Table, split: Sequence[str]) -> dict[str, Any]:
+    if not split:
         return {"row_group_size": ROW_GROUP}
     count = max(1, VECTOR_GROUP_BYTES * rows.num_rows // max(1, rows.nbytes))
-    plain = {"use_dictionary": False, "use_byte_stream_split": True, "write_statistics": False}
+    plain = {"use_dictionary": False, "use_byte_stream_split": list(split), "write_statistics": False}
     return {**plain, "row_group_size": min(count, ROW_GROUP)}
 
 

@@ -106,4 +106,5 @@ def write_rows(store: Store, table: str, owner: str, rows: pa.Table, details: Js
     if all(column.null_count == len(column) for column in vectors.columns):
         return [part]
     place: JsonObject = {**details, "beside": part.path}
-    return [part, write_part(store, VECTORS, owner, vectors, place, of_floats=True)]
+    split = [f"{name}.list.element" for name in vectors.column_names]
+    return [part, write_part(store, VECTORS, owner, vectors, place, split=split)]

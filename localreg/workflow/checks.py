@@ -80,8 +80,12 @@ CHECKS: Mapping[type, Checks] = MappingProxyType(
 
 
 def checks_of(cls: type) -> Checks:
-    """All that must hold of the values of a class, its bases' checks included; nothing for one that is unknown."""
-    found = [CHECKS[base] for base in reversed(cls.__mro__) if base in CHECKS]
+    """All that must hold of the values of a class, its bases' checks included; nothing for one that is unknown.
+
+    A class that is not of this vocabulary may say it itself, as `__localreg_checks__`.
+    """
+    told = (CHECKS.get(base) or vars(base).get("__localreg_checks__") for base in reversed(cls.__mro__))
+    found = [checks for checks in told if isinstance(checks, Checks)]
     return Checks(
         {name: rules for checks in found for name, rules in checks.rules.items()},
         ordered=tuple(pair for checks in found for pair in checks.ordered),

@@ -47,16 +47,26 @@ def code_digest(infer: Callable[..., Any] | None) -> str | None:
     """sha256 of the source of a function, or of the class of a callable object; None where there is none to read."""
     if infer is None:
         return None
-    target: Any = infer if inspect.isroutine(infer) else type(infer)
-    try:
-        return sha256_hex(inspect.getsource(inspect.unwrap(target)))
-    except (OSError, TypeError):
-        return None
+    sources = []
+    for each in _functions(infer):
+        target: Any = each if inspect.isroutine(each) else type(each)
+        try:
+            sources.append(inspect.getsource(inspect.unwrap(target)))
+        except (OSError, TypeError):
+            return None
+    return sha256_hex("\n".join(sources))
+
+
+def _functions(infer: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """What the user wrote: of a function of ours that calls it, the functions that it names as `__localreg_calls__`."""
+    return getattr(infer, "__localreg_calls__", (infer,))
 
 
 def _folder(infer: Callable[..., Any] | None) -> Path:
     try:
-        return Path(inspect.getfile(inspect.unwrap(infer))).resolve().parent if infer is not None else Path.cwd()
+        if infer is None:
+            return Path.cwd()
+        return Path(inspect.getfile(inspect.unwrap(_functions(infer)[0]))).resolve().parent
     except (OSError, TypeError):
         return Path.cwd()
 

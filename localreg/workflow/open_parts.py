@@ -40,12 +40,16 @@ class OpenParts:
         store: the namespace's.
         owners: ids of what they are made for; the first is the one to write for.
         area: `inferences`, or where a reset collects what is to take the place of what is there.
+        split: as `write_part` takes it.
     """
 
-    def __init__(self, store: Store, owners: Sequence[str], area: str = "inferences") -> None:
+    def __init__(
+        self, store: Store, owners: Sequence[str], area: str = "inferences", split: Sequence[str] = ()
+    ) -> None:
         self._store = store
         self._owners = owners
         self._area = area
+        self._split = split
         self._seen: dict[str, pa.Table | None] = {}
         self._kept_bytes = 0
         self._written = 0
@@ -94,7 +98,7 @@ class OpenParts:
     def _write(self, writer: str, rows: pa.Table) -> str:
         self._written += 1
         name = f"open-{writer}-{self._written:08}"
-        path = write_part(self._store, self._area, self._owners[0], rows, {}, name=name).path
+        path = write_part(self._store, self._area, self._owners[0], rows, {}, name=name, split=self._split).path
         self._keep(path, rows)
         return path
 
@@ -111,14 +115,16 @@ class OpenParts:
         kept = self._seen[path]
         return self._rows(path) if kept is None else kept
 
-    def discard(self, indices: Indices) -> None:
-        """Remove the parts that were seen or written and hold rows of these samples alone: they are committed."""
+    def discard(self, indices: Indices | None = None) -> None:
+        """Remove the parts that were seen or written and hold rows of these samples alone, or all: once committed."""
         import numpy as np
 
         covered = [
             path
             for path in self._seen
-            if (rows := self._of(path)) is None or np.isin(rows["sample_idx"].to_numpy(), indices).all()
+            if indices is None
+            or (rows := self._of(path)) is None
+            or np.isin(rows["sample_idx"].to_numpy(), indices).all()
         ]
         self._remove(covered)
 

@@ -52,6 +52,10 @@ class RunRecord:
             return [self._model.id]
         return [version, self._model.id] if version == versions[0] else [version]
 
+    def begin(self, changes: Changes) -> None:
+        """Make it if need be, with what it belongs to."""
+        self.ensure(changes, self._model.version_id(changes.draft))
+
     def ensure(self, changes: Changes, version_id: str | None) -> tuple[str, str, str]:
         """Ids of the workflow, the model version and the test run, which are made if need be; see `target`."""
         target = self.target(changes, version_id)

@@ -11,7 +11,7 @@ from localreg.session import Session
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.progress import Progress, progress
 from localreg.workflow.running import Runner, Stretches
-from localreg.workflow.sharing import Claims
+from localreg.workflow.sharing import Claims, claim_next
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
 
 __all__ = ["SharedWork"]
-
-WAITED_S = 0.05
-"""Between looks at the last samples that another process is inferring."""
 
 
 class SharedWork:
@@ -84,7 +81,7 @@ class SharedWork:
 
     def _stretches(self, shown: Progress) -> int:
         count, sizes = 0, Stretches()
-        while (claimed := self._claim(sizes.count)) is not None:
+        while (claimed := claim_next(self._claims, self._done, sizes.count, self._refresh)) is not None:
             indices, samples = self._rows[claimed], self._samples(claimed)
             began = time.monotonic()
             self._runner.run(indices, samples)
@@ -93,30 +90,6 @@ class SharedWork:
             count += len(claimed)
             shown.advance(len(claimed))
         return count
-
-    def _claim(self, wanted: int) -> Indices | None:
-        """Positions of the next samples to infer; None once all are inferred, by whomever."""
-        import numpy as np
-
-        while True:
-            others = self._claims.others()
-            self._refresh()
-            free = ~self._done
-            for claim in others:
-                free[claim.begin : claim.end] = False
-            places = np.flatnonzero(free)
-            if len(places):
-                end = int(places[min(wanted, len(places)) - 1]) + 1
-                if self._claims.claim(int(places[0]), end):
-                    self._refresh()  # what somebody made, and finished, between the look and the claim
-                    mine = places[places < end]
-                    mine = mine[~self._done[mine]]
-                    if len(mine):
-                        return mine
-            elif self._done.all():
-                return None
-            else:
-                time.sleep(WAITED_S)  # for what others are inferring, or until they are found dead
 
     def _refresh(self) -> None:
         """See what others have made: open parts first, so that what is committed between the looks shows in one."""

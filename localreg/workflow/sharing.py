@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import LocalregError
@@ -22,8 +22,14 @@ from localreg.names import new_id
 from localreg.session.session import host
 from localreg.storage import Store
 
-__all__ = ["Claim", "Claims"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
+__all__ = ["Claim", "Claims", "claim_next"]
+
+WAITED_S = 0.05
+"""Between looks at the last samples that another process is inferring."""
 RENEWED_S = 5.0
 STALE_S = 30.0
 """A writer elsewhere whose file was not renewed for so long, by this machine's clock, is dead."""
@@ -127,6 +133,43 @@ class Claims:
             self._looks[writer] = renewed, now
             return True
         return now - seen[1] < STALE_S
+
+
+def claim_next(
+    claims: Claims, done: npt.NDArray[np.bool_], wanted: int, refresh: Callable[[], None]
+) -> npt.NDArray[np.int64] | None:
+    """Claim the next positions that nobody has done or claimed.
+
+    Args:
+        claims: this side.
+        done: which positions are done, by whomever.
+        wanted: how many to claim at most.
+        refresh: brings `done` up to date.
+
+    Returns:
+        The positions (int64); None once all are done.
+    """
+    import numpy as np
+
+    while True:
+        others = claims.others()
+        refresh()
+        free = ~done
+        for claim in others:
+            free[claim.begin : claim.end] = False
+        places = np.flatnonzero(free)
+        if len(places):
+            end = int(places[min(wanted, len(places)) - 1]) + 1
+            if claims.claim(int(places[0]), end):
+                refresh()  # what somebody made, and finished, between the look and the claim
+                mine = places[places < end]
+                mine = mine[~done[mine]]
+                if len(mine):
+                    return mine
+        elif done.all():
+            return None
+        else:
+            time.sleep(WAITED_S)  # for what others are at, or until they are found dead
 
 
 def _process() -> JsonObject:

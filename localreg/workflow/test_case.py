@@ -84,6 +84,17 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
         test_samples: Sequence[tuple[SampleT, TruthT]] | None = None,
         reset: bool = False,
     ) -> None:
+        self._open(name, version, description, test_samples, reset)
+
+    def _open(
+        self,
+        name: str,
+        version: int | None,
+        description: str | None,
+        test_samples: Sequence[tuple[SampleT, TruthT]] | None,
+        reset: bool,
+    ) -> None:
+        """What the constructor does, and those of subclasses with parameters of their own."""
         self._session = current_session()
         name = check_name(name, what="test case name")
         if version is not None and test_samples is not None:
@@ -92,7 +103,7 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
         is_missing = version is None and state.find("test_case", name) is None
         if is_missing or test_samples is not None or description is not None:
             request = self._request(name, description, test_samples, reset=reset)
-            state = self._make(self._session, [request])
+            state = self._make(self._session, [request], stacklevel=3)
         self._row = self._find(state, name, version)
 
     @classmethod

@@ -16,6 +16,7 @@ from localreg.log import State
 from localreg.models import delete
 from localreg.names import shown_value
 from localreg.session import Changes
+from localreg.session.changes import Operation
 from localreg.workflow.evaluating import Evaluating
 from localreg.workflow.evaluation import configurations_for
 from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["TestRun", "test"]
+__all__ = ["TestRun", "test", "unique_indices"]
 
 BATCH = 10_000
 KEPT_ROWS = 2_000_000
@@ -134,7 +135,7 @@ class TestRun:
             How many samples were inferred now.
         """
         state = self._session.state()
-        rows = _unique(self._record.suite_indices(state))
+        rows = unique_indices(self._record.suite_indices(state))
         if not len(rows):
             raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
         if self._session.transaction_here() is not None:
@@ -258,9 +259,14 @@ class TestRun:
         def ensure(changes: Changes) -> Target:
             return self._record.target(changes, version)
 
-        self._session.change(
-            Upload(self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places)
+        upload = Upload(
+            self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places
         )
+        self._session.change(self._with(upload))
+
+    def _with(self, upload: Operation) -> Operation:
+        """An upload, and what else is to be in its commit."""
+        return upload
 
     # --- evaluating -------------------------------------------------------------------------------------------------
 
@@ -346,7 +352,7 @@ class TestRun:
     def iter_test_samples(self) -> Iterator[Any]:
         """The same, made in batches."""
         state = self._session.state()
-        rows = _unique(self._record.suite_indices(state))
+        rows = unique_indices(self._record.suite_indices(state))
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
         for begin in range(0, len(lacking), BATCH):
             yield from self._samples(state, lacking[begin : begin + BATCH])
@@ -365,7 +371,7 @@ class TestRun:
         from localreg.workflow.given import given_rows
 
         state = self._session.state()
-        suite = _unique(self._record.suite_indices(state))
+        suite = unique_indices(self._record.suite_indices(state))
         rows = given_rows(self._session, state, self.model.workflow, suite, inferences)
         given = rows["sample_idx"].to_numpy()
         if not self.reset and not self._lacking(state, given).all():
@@ -385,7 +391,7 @@ class TestRun:
         version = self.model.version_id(state)
         if version is None:
             return []
-        rows = _unique(self._record.suite_indices(state))
+        rows = unique_indices(self._record.suite_indices(state))
         inferences = self._inferences(state, version)
         failed = rows[np.flatnonzero(inferences.status[rows] == ERROR)]
         told = inferences.rows(self._inference_column(state), failed)["error"].to_pylist() if len(failed) else []
@@ -412,7 +418,7 @@ class TestRun:
         done = ""
         if self._inferred is not None:
             parts = [f"{self._inferred:,} samples inferred now"]
-            total = len(_unique(self._record.suite_indices(self._session.state())))
+            total = len(unique_indices(self._record.suite_indices(self._session.state())))
             if total > self._inferred:
                 parts.append(f"{total - self._inferred:,} before")
             if self._failed:
@@ -421,7 +427,7 @@ class TestRun:
         return f"<TestRun of {self._model_name!r} on {self.test_suite.name!r} version {self.test_suite.version}{done}>"
 
 
-def _unique(rows: Indices) -> Indices:
+def unique_indices(rows: Indices) -> Indices:
     """Each sample once, in order of its first row."""
     import numpy as np
 

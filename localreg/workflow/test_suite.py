@@ -84,11 +84,24 @@ class TestSuite(Versioned[TestSuiteRecord]):
         reset: bool = False,
         tags: Iterable[str] | None = None,
     ) -> None:
+        self._open(name, version, description, test_cases, reset, tags)
+
+    def _open(
+        self,
+        name: str,
+        version: int | None,
+        description: str | None,
+        test_cases: Sequence[TestCase[Any, Any]] | None,
+        reset: bool,
+        tags: Iterable[str] | None = None,
+        baseline: Sequence[TestCase[Any, Any]] | None = None,
+    ) -> None:
+        """What the constructor does; `baseline` are those of the test cases by which thresholds are set."""
         self._session = current_session()
         name = check_name(name, what="test suite name")
         if version is not None and test_cases is not None:
             raise InvalidInputError(f"a version of test suite {name!r} does not change; leave out test_cases")
-        change = self._asked(self._session, name, description, test_cases, tags)
+        change = self._asked(self._session, name, description, test_cases, tags, baseline)
         change.reset = reset
         state = self._session.state()
         missing = version is None and state.find("test_suite", name) is None
@@ -98,7 +111,7 @@ class TestSuite(Versioned[TestSuiteRecord]):
             warnings.warn(
                 f"test suite {name!r} exists already, and the test cases given are ignored; pass reset=True to make "
                 "them its next version",
-                stacklevel=2,
+                stacklevel=3,
             )
         self._row = self._find(state, name, version)
 
@@ -115,8 +128,19 @@ class TestSuite(Versioned[TestSuiteRecord]):
         Raises:
             AlreadyExistsError: there is one of that name.
         """
+        return cls._created(name, description, test_cases, tags)
+
+    @classmethod
+    def _created(
+        cls,
+        name: str,
+        description: str | None,
+        test_cases: Sequence[TestCase[Any, Any]] | None,
+        tags: Iterable[str] | None = None,
+        baseline: Sequence[TestCase[Any, Any]] | None = None,
+    ) -> Self:
         session = current_session()
-        change = cls._asked(session, check_name(name, what="test suite name"), description, test_cases, tags)
+        change = cls._asked(session, check_name(name, what="test suite name"), description, test_cases, tags, baseline)
         change.is_new = True
         return cls._loaded(session, session.change(change), change.name)
 
@@ -166,9 +190,17 @@ class TestSuite(Versioned[TestSuiteRecord]):
         editor = TestSuiteEditor([] if reset else self.test_cases, self.tags)
         tags = sorted(editor.tags)
         yield editor
-        changed = editor.tags if sorted(editor.tags) != tags else None
+        self._edited(editor, editor.tags if sorted(editor.tags) != tags else None)
+
+    def _edited(
+        self,
+        editor: TestSuiteEditor,
+        tags: Iterable[str] | None,
+        baseline: Sequence[TestCase[Any, Any]] | None = None,
+    ) -> None:
+        """Make what an editor collected the next version."""
         cases = list(editor._cases.values())
-        change = self._asked(self._session, self.name, editor._description, cases, changed)
+        change = self._asked(self._session, self.name, editor._description, cases, tags, baseline)
         change.edited = self.version
         self._row = self._find(self._session.change(change), self.name, None)
 
@@ -180,6 +212,7 @@ class TestSuite(Versioned[TestSuiteRecord]):
         description: str | None,
         test_cases: Sequence[TestCase[Any, Any]] | None,
         tags: Iterable[str] | None,
+        baseline: Sequence[TestCase[Any, Any]] | None = None,
     ) -> _SuiteChange:
         said: dict[str, Any] = {}
         if description is not None:
@@ -187,7 +220,9 @@ class TestSuite(Versioned[TestSuiteRecord]):
         if tags is not None:
             said["tags"] = check_tags(tags)
         content = None if test_cases is None else cls._checked(session, test_cases)
-        return _SuiteChange(session, cls.workflow, name, said, content)
+        change = _SuiteChange(session, cls.workflow, name, said, content)
+        change.baseline = None if baseline is None else cls._checked(session, baseline)
+        return change
 
     @property
     def tags(self) -> list[str]:
@@ -274,6 +309,7 @@ class _SuiteChange:
         name: of the suite, made if there is none.
         said: `description` and `tags`, where given.
         content: ids of versions of test cases; None = as they are.
+        baseline: those among them by which thresholds are set; None = all of them.
         reset: the content takes the place of what an existing suite holds, as a new version.
         is_new: there must be no suite of that name.
         edited: the version that an edit began with; it must still be the newest.
@@ -288,6 +324,7 @@ class _SuiteChange:
         self.name = name
         self.said = said
         self.content = content
+        self.baseline: list[str] | None = None
         self.reset = False
         self.is_new = False
         self.edited: int | None = None
@@ -307,19 +344,30 @@ class _SuiteChange:
                 **self.said,
             )
             changes.create(record)
-            _add_version(changes, record, self.content or [])
+            self._add_version(changes, record)
             return
         record = row.load(TestSuiteRecord)
         check_belongs(changes.draft, record, self._workflow)
         self._refuse(record)
         newer = record.replaced(**self.said)
-        if self.content is not None and self.content != _content(changes.draft, record):
+        if self.content is not None and (self.content, self.baseline) != _content(changes.draft, record):
             self.ignored = bool(record.version) and not self.reset and self.edited is None
             if not self.ignored:
                 newer = newer.replaced(version=record.version + 1)
         changes.update(row, newer)
         if self.content is not None and newer.version != record.version:
-            _add_version(changes, newer, self.content)
+            self._add_version(changes, newer)
+
+    def _add_version(self, changes: Changes, suite: TestSuiteRecord) -> None:
+        changes.create(
+            TestSuiteVersionRecord(
+                id=changes.new_id("test_suite_version", suite.id),
+                name=str(suite.version),
+                test_suite=suite.id,
+                test_cases=self.content or [],
+                baseline=self.baseline,
+            )
+        )
 
     def _refuse_lost_cases(self, state: State) -> None:
         if any(state.get("test_case_version", id) is None for id in self.content or ()):
@@ -339,17 +387,10 @@ class _SuiteChange:
             )
 
 
-def _add_version(changes: Changes, suite: TestSuiteRecord, content: list[str]) -> None:
-    changes.create(
-        TestSuiteVersionRecord(
-            id=changes.new_id("test_suite_version", suite.id),
-            name=str(suite.version),
-            test_suite=suite.id,
-            test_cases=content,
-        )
-    )
-
-
-def _content(state: State, suite: TestSuiteRecord) -> list[str]:
+def _content(state: State, suite: TestSuiteRecord) -> tuple[list[str], list[str] | None]:
+    """The test cases of the newest version, and those of them that are its baseline."""
     row = state.find("test_suite_version", str(suite.version), suite.id)
-    return [] if row is None else row.load(TestSuiteVersionRecord).test_cases
+    if row is None:
+        return [], None
+    version = row.load(TestSuiteVersionRecord)
+    return version.test_cases, version.baseline

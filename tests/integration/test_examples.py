@@ -1,0 +1,97 @@
+"""Each example is run as a user would, by its path and from another folder; twice, and what it tells is checked."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import localreg
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+Run = Callable[[str], tuple[str, localreg.Registry]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs an example twice: what it prints, and the registry that it made."""
+    pytest.importorskip("sklearn", reason="the examples need the extra `demo`")
+    pytest.importorskip("skimage", reason="the examples need the extra `demo`")
+
+    def twice(name: str) -> tuple[str, localreg.Registry]:
+        first = shown(name, tmp_path)
+        registry = localreg.open(tmp_path / "registry", read_only=True)
+        commit = registry.commit
+        assert shown(name, tmp_path) == first
+        assert registry.commit == commit, "the second run did something again"
+        assert [path.name for path in tmp_path.iterdir()] == ["registry"]
+        assert registry.verify().ok
+        return first, registry
+
+    return twice
+
+
+def shown(name: str, folder: Path) -> str:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("LOCALREG")}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / name), "registry"],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def row(text: str, name: str) -> list[str]:
+    """The words of the line that begins with a name."""
+    return next(line.split()[1:] for line in text.splitlines() if line.split()[:1] == [name])
+
+
+@pytest.mark.slow
+def test_the_detectors_find_coins(run: Run) -> None:
+    text, registry = run("detection.py")
+    assert "coins: 24 coins in 4 images" in text
+    assert row(text, "otsu") == ["24", "0", "25", "0.490", "1.000", "0.658"]
+    assert row(text, "otsu-cleaned") == ["23", "1", "1", "0.958", "0.958", "0.958"]
+    assert [each["n"] for each in registry.sql("SELECT count(*) AS n FROM inferences GROUP BY model")] == [4, 4]
+
+
+@pytest.mark.slow
+def test_the_verification_tells_its_figures(run: Run) -> None:
+    text, registry = run("verification.py")
+    for name, auc, accuracy in (("pca", 0.9715, 0.9714), ("lda", 0.9796, 0.9742)):
+        pairs, failed, *figures = row(text, name)
+        assert (pairs, failed) == ("4950", "294")
+        # The last digit hangs on the linear algebra of the machine.
+        assert [float(each) for each in figures[:2]] == pytest.approx([auc, accuracy], abs=5e-4)
+    assert re.search(r"^lda +100 +3 +9$", text, re.MULTILINE)
+    assert len(registry.sql("FROM embeddings")) == 200
+
+
+@pytest.mark.slow
+def test_inferences_from_a_file_are_told_and_the_others_are_wrong(run: Run) -> None:
+    text, registry = run("inferences_from_csv.py")
+    assert re.search(r"^899 +897 +724 +0\.805339$", text, re.MULTILINE)
+    assert registry.models()[0]["workflow"] == "Digits from a file"
+
+
+def test_the_readme_names_each_example_and_each_is_run_by_a_test() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    examples = sorted(path.name for path in EXAMPLES.glob("*.py"))
+    assert len(examples) >= 5
+    for name in examples:
+        assert f"`examples/{name}`" in readme
+        assert f'"{name}"' in tests
+        assert ast.get_docstring(ast.parse((EXAMPLES / name).read_text(encoding="utf-8")))
