@@ -1,6 +1,7 @@
 """Extras: attributes of an object beyond what its column has fields for, kept as JSON beside the column.
 
-The JSON mirrors the object: an object for a dataclass or a dict, an array for a list or a tuple; a name that is no
+The JSON mirrors the object: an object for a dataclass or a dict with keys of text, an array for a list, a tuple, or the
+values of another dict; a name that is no
 field stands for the extra itself, one that is a field for the extras within it, null for none.
 """
 
@@ -27,6 +28,8 @@ def extras_of(value: object, node: Node | None) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _of_object(value, node) or None
     if isinstance(value, Mapping):
+        if any(type(key) is not str for key in value):  # by place: JSON has no other names than text
+            return extras_of(list(value.values()), node)
         inner = {key: extras_of(item, _inner(node)) for key, item in value.items()}
         return inner if any(each is not None for each in inner.values()) else None
     if isinstance(value, list | tuple):
@@ -58,8 +61,9 @@ def _is_derived(cls: type, name: str) -> bool:
 
 def put_extras(value: Any, extras: Any) -> None:
     """Give an object that was made just now, and that nobody has seen, its extras again; the inverse of `extras_of`."""
-    if isinstance(extras, list) and isinstance(value, list | tuple):
-        for item, extra in zip(value, extras, strict=False):
+    if isinstance(extras, list) and isinstance(value, list | tuple | Mapping):
+        items = value.values() if isinstance(value, Mapping) else value
+        for item, extra in zip(items, extras, strict=False):
             put_extras(item, extra)
     elif isinstance(extras, Mapping) and isinstance(value, Mapping):
         for key, extra in extras.items():

@@ -17,19 +17,22 @@ import pydantic.dataclasses
 import pytest
 
 from localreg import InvalidInputError, Registry, WorkflowMismatchError
+from localreg.canonical import canonical, parse
 from localreg.tables import (
     Names,
     Node,
     StructCodec,
     arrow_type,
     conform,
+    extras_of,
     merged,
     objects_of,
+    put_extras,
     schema_of,
     struct_column,
     unpacked,
 )
-from localreg.workflow import GroundTruth, Inference, TestRun, TestSample, define_workflow, test
+from localreg.workflow import ClassificationLabel, GroundTruth, Inference, TestRun, TestSample, define_workflow, test
 
 MaybeInt = NewType("MaybeInt", int)
 Either: Any = int | None
@@ -262,6 +265,17 @@ def test_what_was_written_before_a_field_was_there_has_its_default() -> None:
     for part in (column, conform(column, arrow_type(codec.node))):
         (made,) = objects_of(part, codec)
         assert (made.n, made.m, made.o) == (7, [], None), "where None is a value, that is what was said"
+
+
+def test_extras_within_a_dict_come_back_whatever_its_keys_are() -> None:
+    extensible: Any = ClassificationLabel
+    plain, noted = extensible("a"), extensible("b", note=1)
+    for value in ({1: plain, 2: noted}, {"1": plain, "2": noted}, {Twins.A: noted}, {1: plain}):
+        bare: dict[Any, Any] = {key: extensible(label.label) for key, label in value.items()}
+        extras = extras_of(value, None)
+        if extras is not None:
+            put_extras(bare, parse(canonical(extras)))
+        assert bare == value
 
 
 def test_dictionaries_are_unpacked_at_any_depth() -> None:
