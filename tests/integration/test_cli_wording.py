@@ -22,6 +22,8 @@ FOR_PROGRAMS = {
     "audit/redact.py": "the command says what may be given together",
     "session/session.py": "arguments that the command line does not combine",
     "tables/schema.py": "dataclasses",
+    "workflow/metric_rows.py": "dataclasses of metrics",
+    "workflow/run_record.py": "models with a function",
     "workflow/test_case.py": "dataclasses' workflows",
     "workflow/test_suite.py": "dataclasses' workflows",
     "workflow/workflow.py": "dataclasses' workflows",
