@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import localreg
@@ -21,8 +23,11 @@ from localreg import (
     WorkflowMismatchError,
 )
 from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestRun, TestSample, define_workflow, running, test
+from localreg.workflow.inferences import inference_rows
 from localreg.workflow.open_parts import OpenParts
+from localreg.workflow.running import told
 from localreg.workflow.sharing import Claims
+from localreg.workflow.upload import deduplicated
 
 
 @dataclass(frozen=True)
@@ -198,13 +203,59 @@ def test_a_bad_inference_among_many_is_found_and_the_others_are_kept(
 # --- what stands open -------------------------------------------------------------------------------------------------
 
 
-def left_open(registry: Registry, model: Any, suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def left_open(registry: Registry, model: Any, suite: Any, monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:
     """Run, and die before the commit that ends it."""
     with monkeypatch.context() as patch:
         patch.setattr(TestRun, "_commit", lambda *_, **__: None)
         patch.setattr(OpenParts, "discard", lambda *_: None)
         patch.setattr(Claims, "clear", lambda _: None)
-        test(model, suite)
+        test(model, suite, **how)
+
+
+def test_an_exception_that_was_left_open_is_tried_again(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case("c", test_samples=pairs(1, 2, 3))
+    suite, infer = Suite("s", test_cases=[case]), Model("2")
+    left_open(registry, Net("m", infer), suite, monkeypatch, on_error="record")
+    infer.failing, infer.asked = set(), []
+    test(Net("m", infer), suite)
+    assert infer.asked == ["2"]
+    assert set(said(Net("m"), case).values()) == {"cat"}
+
+
+def test_an_inference_counts_more_than_an_exception_whichever_came_first() -> None:
+    column = Net.workflow.types(cast(Any, NoState())).inference
+    made = inference_rows(column, np.array([7, 3]), [guess("a"), None], {}, str)
+    failed = inference_rows(
+        column, np.array([7, 9]), [None, None], {0: told(ValueError("x")), 1: told(ValueError("y"))}, str
+    )
+    for tables in ([made, failed], [failed, made]):
+        rows = deduplicated(pa.concat_tables(tables, promote_options="default"))
+        assert rows["sample_idx"].to_pylist() == [3, 7, 9]
+        assert rows["status"].to_pylist() == ["skipped", "ok", "error"]
+
+
+class NoState:
+    """A state in which no workflow is recorded yet."""
+
+    def find(self, *_: object) -> None:
+        return None
+
+
+def test_what_a_model_left_open_before_it_had_versions_is_not_its_second_ones(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case("c", test_samples=pairs(1, 2))
+    suite, infer = Suite("s", test_cases=[case]), Model(said="old")
+    left_open(registry, Net("m", infer), suite, monkeypatch)
+    model = Net("m", Model(said="new"))
+    model.create_version("1")
+    model.create_version("2")
+    test(model, suite)
+    assert set(said(model, case).values()) == {"new"}
+    infer.asked.clear()
+    test(Net("m", infer, version="1"), suite)
+    assert infer.asked == []
+    assert set(said(Net("m", version="1"), case).values()) == {"old"}
 
 
 def test_a_run_that_did_not_end_is_taken_up(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
