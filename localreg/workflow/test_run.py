@@ -10,6 +10,7 @@ from localreg.errors import (
     AlreadyExistsError,
     InvalidInputError,
     NotFoundError,
+    StorageError,
     WorkflowMismatchError,
 )
 from localreg.log import State
@@ -184,15 +185,17 @@ class TestRun:
             lacking=lambda newer: self._lacking(newer, rows),
             reset=self.reset,
         )
-        finished = False
         try:
             count = work.run(f"{self._model_name} on {self.test_suite.name}")
-            finished = True
+        except StorageError:
+            raise  # open parts stay for the next run: this is no time to write
+        except BaseException:
+            if not self.reset:  # what an unfinished reset has made takes the place of nothing
+                self._commit(parts, rows=rows, version=version)
+            raise
         finally:
             self._failed += runner.failed
-            if finished or not self.reset:  # what an unfinished reset has made takes the place of nothing
-                self._commit(list(parts.tables()), rows=rows, version=version)
-                parts.discard(rows)
+        self._commit(parts, rows=rows, version=version)
         return count
 
     def _loader(self, state: State, rows: Indices) -> Callable[[Indices], list[Any]]:
@@ -235,16 +238,17 @@ class TestRun:
             keep=keep,
         )
 
-    def _commit(self, tables: Sequence[pa.Table], *, rows: Indices, version: str | None) -> None:
+    def _commit(self, parts: OpenParts, *, rows: Indices, version: str | None) -> None:
         """Commit rows of the suite's samples; those of other samples are left to the run that they belong to."""
         import numpy as np
         import pyarrow as pa
 
         column = self._inference_column(self._session.state())
-        tables = tables or [inference_rows(column, rows[:0], [], {}, str)]
+        tables = list(parts.tables()) or [inference_rows(column, rows[:0], [], {}, str)]
         merged = pa.concat_tables(tables, promote_options="default")
         mine = np.isin(merged["sample_idx"].to_numpy(), rows)
         self._store(column, deduplicated(merged if mine.all() else merged.filter(pa.array(mine))), version)
+        parts.discard(rows)
 
     def _store(
         self,
