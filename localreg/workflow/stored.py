@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from localreg.workflow.test_suite import TestSuite
 
 __all__ = [
-    "Member",
+    "SuiteMember",
     "StoredTestCase",
     "StoredTestRun",
     "StoredTestSuite",
@@ -102,7 +102,7 @@ class StoredTestCase(_Archivable[TestCaseRecord]):
         return self._change(lambda record, _: record.replaced(**said))
 
 
-class Member(NamedTuple):
+class SuiteMember(NamedTuple):
     """A test case as a test suite holds it.
 
     Attributes:
@@ -122,7 +122,7 @@ class StoredTestSuite(_Archivable[TestSuiteRecord]):
     _record_class = TestSuiteRecord
 
     @property
-    def members(self) -> list[Member]:
+    def members(self) -> list[SuiteMember]:
         """The test cases of its newest version, in the order of adding."""
         state = self._session.state()
         version = state.find("test_suite_version", str(self._row(state).load(TestSuiteRecord).version), self._id)
@@ -230,12 +230,12 @@ def get_stored_test_run(session: Session, id: str) -> StoredTestRun:
     return StoredTestRun(session, id)
 
 
-def _member(state: State, version_id: str) -> Member:
+def _member(state: State, version_id: str) -> SuiteMember:
     row = state.get("test_case_version", version_id)
     case = None if row is None else state.get(TestCaseRecord.kind, row.parent)
     assert row is not None, "a suite names only versions that exist"
     assert case is not None, "a version goes with its test case"
-    return Member(case.name, int(row.name), row.load(TestCaseVersionRecord).samples)
+    return SuiteMember(case.name, int(row.name), row.load(TestCaseVersionRecord).samples)
 
 
 def _id_of(session: Session, record_class: type[Record], name: str) -> str:

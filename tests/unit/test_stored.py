@@ -48,7 +48,7 @@ class Said(Inference):
 
 _, Case, Suite, Model = define_workflow("Scenes", Scene, Person, Said)
 
-BOX = ScoredLabeledBoundingBox((0.0, 1.0), (2.0, 3.0), "face", 0.5, occluded=True)
+BOX = ScoredLabeledBoundingBox((0.0, 1.0), (2.0, 3.0), "face", 0.5, occluded=True)  # type: ignore[call-arg]
 
 
 @pytest.fixture
