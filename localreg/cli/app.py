@@ -24,7 +24,7 @@ GROUPS = {
     "workflows": "workflows",
     "cases": "workflows",
     "suites": "workflows",
-    "runs": "workflows",
+    "runs": "runs",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

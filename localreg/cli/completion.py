@@ -15,7 +15,7 @@ from localreg.cli.values import storage_options
 if TYPE_CHECKING:
     from localreg.session import Session
 
-__all__ = ["aliases", "models", "namespaces", "suites", "tables", "versions"]
+__all__ = ["aliases", "cases", "models", "namespaces", "suites", "tables", "versions", "workflows"]
 
 MOST = 50
 """Offers, so that a tab in a large registry does not flood the terminal."""
@@ -29,6 +29,16 @@ def models(ctx: typer.Context, incomplete: str) -> list[str]:
 def suites(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of test suites."""
     return _offered(ctx, incomplete, lambda session: session.state().names("test_suite"))
+
+
+def cases(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of test cases."""
+    return _offered(ctx, incomplete, lambda session: session.state().names("test_case"))
+
+
+def workflows(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of workflows."""
+    return _offered(ctx, incomplete, lambda session: session.state().names("workflow"))
 
 
 def namespaces(ctx: typer.Context, incomplete: str) -> list[str]:

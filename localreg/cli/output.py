@@ -145,16 +145,18 @@ class Card:
         row: a listing's only row.
         first: keys of the metadata that come before the others.
         told: what is shown in the place of a field, for people alone.
+        more: what stands beside the row's columns: for people, listings below the others; for programs, all of it.
     """
 
     row: Rows
     first: Sequence[str] = ()
     told: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
     ok: bool = True
 
     def lines(self) -> Iterator[str]:
         """What is not empty; metadata indented, a line each."""
-        fields = {**self.json(), **self.told}
+        fields = {**self.row.json()[0], **self.told}
         metadata = fields.pop("metadata", None)
         lines = [(name, value) for name, value in fields.items() if value not in (None, [], "")]
         if isinstance(metadata, Mapping) and metadata:
@@ -165,14 +167,19 @@ class Card:
         width = max(len(name) for name, _ in lines)
         for name, value in lines:
             yield f"{name:<{width}}  {cell(value)}".rstrip()
+        for listing in self.more.values():
+            if isinstance(listing, Rows):
+                yield from ["", *listing.lines()]
 
     def json(self) -> dict[str, object]:
-        """The row as one object."""
-        return self.row.json()[0]
+        """The row as one object, with what stands beside it."""
+        more = {name: each.json() if isinstance(each, Rows) else each for name, each in self.more.items()}
+        return {**self.row.json()[0], **more}
 
     def csv(self) -> Rows:
         """A listing of one row."""
-        return self.row
+        values = self.json()
+        return Rows(tuple(values), [tuple(values.values())])
 
 
 @dataclass(frozen=True)

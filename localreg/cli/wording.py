@@ -20,6 +20,7 @@ _STEPS = (
     (r"\bcall registry\.snapshot\(\)", "run `localreg snapshot`"),
     (r"\bcall registry\.redact again, as it was called", "run `localreg redact` again, as it was run"),
     (r"\bregistry\.test_runs\(\) lists them", "`localreg runs list` lists them"),
+    (r"; call evaluate\(\)", "; evaluate it in Python, with `localreg.workflow.test`"),
     (r"\bor create_version\(\)", "or `localreg versions create`"),
     (r"\buse update\(\) to change them", "`localreg models set` changes a model"),
     (r"\bstorage_options (is|are|has)\b", r"--storage-option \1"),

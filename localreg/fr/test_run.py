@@ -16,9 +16,9 @@ from localreg.metrics.reading import number_of
 from localreg.names import shown_value
 from localreg.session import Changes
 from localreg.session.changes import Operation
+from localreg.workflow.run_content import unique
 from localreg.workflow.samples import samples_at
 from localreg.workflow.test_run import TestRun as AnyRun
-from localreg.workflow.test_run import unique_indices
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,7 +131,7 @@ class TestRun(AnyRun):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        rows = unique_indices(self._record.suite_indices(state))
+        rows = unique(self._record.suite_indices(state))
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
         column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
         pairs = samples_at(self._session, state, workflow_id, column, lacking)["sample"]

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from localreg.workflow.model import Model
     from localreg.workflow.model_name import ModelName
     from localreg.workflow.plot import AxisConfig, BarPlot, ConfusionMatrix, Curve, CurvePlot, Histogram, Plot
-    from localreg.workflow.stored import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow
+    from localreg.workflow.stored import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, SuiteMember
     from localreg.workflow.test_case import TestCase, TestCaseEditor
     from localreg.workflow.test_run import TestRun, test
     from localreg.workflow.test_sample import (
@@ -136,7 +136,7 @@ _HOMES = {
     "model": ("Model",),
     "model_name": ("ModelName",),
     "plot": ("AxisConfig", "BarPlot", "ConfusionMatrix", "Curve", "CurvePlot", "Histogram", "Plot"),
-    "stored": ("StoredTestCase", "StoredTestRun", "StoredTestSuite", "StoredWorkflow"),
+    "stored": ("StoredTestCase", "StoredTestRun", "StoredTestSuite", "StoredWorkflow", "SuiteMember"),
     "test_case": ("TestCase", "TestCaseEditor"),
     "test_run": ("TestRun", "test"),
     "test_sample": (
@@ -223,6 +223,7 @@ __all__ = [
     "StoredTestRun",
     "StoredTestSuite",
     "StoredWorkflow",
+    "SuiteMember",
     "TestCase",
     "TestCaseEditor",
     "TestCases",

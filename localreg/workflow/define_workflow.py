@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from localreg.workflow.test_suite import TestSuite
     from localreg.workflow.workflow import Workflow
 
-__all__ = ["define_workflow"]
+__all__ = ["bound_classes", "define_workflow"]
 
 SampleT = TypeVar("SampleT", bound=TestSample)
 TruthT = TypeVar("TruthT", bound=GroundTruth)
@@ -35,14 +35,20 @@ def define_workflow(
     Raises:
         InvalidInputError: a blank name, or a field whose type cannot be stored.
     """
-    from localreg.workflow.model import Model
-    from localreg.workflow.test_case import TestCase
-    from localreg.workflow.test_suite import TestSuite
     from localreg.workflow.workflow import Workflow
 
     workflow = Workflow(name, test_sample_type, ground_truth_type, inference_type)
+    return workflow, *bound_classes(workflow)
+
+
+def bound_classes(workflow: Workflow) -> tuple[type[TestCase[Any, Any]], type[TestSuite], type[Model[Any, Any, Any]]]:
+    """The classes of test cases, test suites and models of a workflow."""
+    from localreg.workflow.model import Model
+    from localreg.workflow.test_case import TestCase
+    from localreg.workflow.test_suite import TestSuite
+
     bound: dict[str, Any] = {"workflow": workflow}
     case = type("TestCase", (TestCase,), {**bound, "__doc__": TestCase.__doc__})
     suite = type("TestSuite", (TestSuite,), {**bound, "test_case_class": case, "__doc__": TestSuite.__doc__})
     model = type("Model", (Model,), {**bound, "__doc__": Model.__doc__})
-    return workflow, case, suite, model
+    return case, suite, model

@@ -17,6 +17,7 @@ from localreg.workflow.evaluation_store import evaluation_name
 from localreg.workflow.evaluator import EvaluatorConfiguration
 from localreg.workflow.metric_rows import metrics_of, settings
 from localreg.workflow.plot import Plot
+from localreg.workflow.recorded import put_into_dicts
 from localreg.workflow.samples import absolute_indices, files_of, objects_at
 from localreg.workflow.test_suite import TestSuite
 
@@ -111,7 +112,7 @@ class EvaluationView:
             metrics = objects_of(rows["metrics"], StructCodec(Node.from_json(schema), None))
             if "extra" in rows.column_names:
                 for value, text in zip(metrics, rows["extra"].to_pylist(), strict=True):
-                    _put(value, {} if text is None else parse(text))
+                    put_into_dicts(value, {} if text is None else parse(text))
             indices = absolute_indices(rows["sample_idx"].to_numpy(), pointer.details)
             samples = objects_at(self._session, self._state, workflow.id, types.test_sample, indices)
             cases = [None if place is None else self._names[place] for place in rows["test_case"].to_pylist()]
@@ -125,19 +126,6 @@ class EvaluationView:
             f"<EvaluationView{told} on {self._suite.name!r}: {self.coverage.evaluated:,} samples, "
             f"{len(self.cases)} test cases>"
         )
-
-
-def _put(value: Any, extra: Any) -> None:
-    """Give values, as dicts and lists, what was said beyond their fields."""
-    if isinstance(value, list) and isinstance(extra, list):
-        for item, more in zip(value, extra, strict=False):
-            _put(item, more)
-    elif isinstance(value, dict) and isinstance(extra, dict):
-        for name, more in extra.items():
-            if isinstance(value.get(name), dict | list):
-                _put(value[name], more)
-            else:
-                value[name] = more
 
 
 def find_evaluation(state: State, run: Row | None, wanted: EvaluatorConfiguration | str | None, what: str) -> Row:

@@ -1,22 +1,39 @@
 """What the registry holds of workflows, test cases, test suites and test runs, without the Python types behind them.
 
-For who keeps a registry in order: to look a record up by its name, hide it, or delete it needs no dataclass. What is
-in it, sample by sample, `sql` tells, or the classes of `define_workflow`.
+For who keeps a registry in order: to look a record up by its name, describe it, cut it into strata, hide it, or delete
+it needs no dataclass. Samples are dicts here, without their vectors; the classes of `define_workflow` give objects.
 """
 
 from __future__ import annotations
 
-from typing import Self, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from localreg.canonical import JsonObject
 from localreg.errors import NotFoundError
-from localreg.models.handle import Handle
-from localreg.names import check_id, check_name, did_you_mean
+from localreg.log import State
+from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts
+from localreg.names import check_id, check_name, check_tags, did_you_mean
 from localreg.records.base import Record
-from localreg.records.workflows import TestCaseRecord, TestRunRecord, TestSuiteRecord, WorkflowRecord
+from localreg.records.workflows import (
+    EvaluationRecord,
+    TestCaseRecord,
+    TestCaseVersionRecord,
+    TestRunRecord,
+    TestSuiteRecord,
+    TestSuiteVersionRecord,
+    WorkflowRecord,
+)
 from localreg.session import Session
 
+if TYPE_CHECKING:
+    from localreg.workflow.evaluation_results import EvaluationView
+    from localreg.workflow.evaluator import EvaluatorConfiguration
+    from localreg.workflow.run_content import RunContent
+    from localreg.workflow.test_suite import TestSuite
+
 __all__ = [
+    "SuiteMember",
     "StoredTestCase",
     "StoredTestRun",
     "StoredTestSuite",
@@ -75,17 +92,119 @@ class StoredTestCase(_Archivable[TestCaseRecord]):
 
     _record_class = TestCaseRecord
 
+    def update(self, *, description: str | Unchanged | None = UNCHANGED) -> Self:
+        """Change what is said of it, without a new version; None removes the description.
+
+        Raises:
+            InvalidInputError: a malformed text.
+        """
+        said = checked_texts(description=description)
+        return self._change(lambda record, _: record.replaced(**said))
+
+
+class SuiteMember(NamedTuple):
+    """A test case as a test suite holds it.
+
+    Attributes:
+        name: of the test case.
+        version: which of its versions.
+        samples: how many that holds.
+    """
+
+    name: str
+    version: int
+    samples: int
+
 
 class StoredTestSuite(_Archivable[TestSuiteRecord]):
     """A test suite by its name, in all its versions."""
 
     _record_class = TestSuiteRecord
 
+    @property
+    def members(self) -> list[SuiteMember]:
+        """The test cases of its newest version, in the order of adding."""
+        state = self._session.state()
+        version = state.find("test_suite_version", str(self._row(state).load(TestSuiteRecord).version), self._id)
+        held = [] if version is None else version.load(TestSuiteVersionRecord).test_cases
+        return [_member(state, id) for id in held]
+
+    def update(
+        self,
+        *,
+        description: str | Unchanged | None = UNCHANGED,
+        tag: Iterable[str] = (),
+        untag: Iterable[str] = (),
+    ) -> Self:
+        """Change what is said of it, without a new version; one audited act, and none if nothing differs.
+
+        Args:
+            description: free text; None removes it.
+            tag: tags to add; those already there are fine.
+            untag: tags to remove; absent ones are fine.
+
+        Raises:
+            InvalidInputError: a malformed text or tag.
+        """
+        said = checked_texts(description=description)
+        added, removed = check_tags(tag, what="tag"), check_tags(untag, what="untag")
+
+        def edit(record: TestSuiteRecord, _: object) -> TestSuiteRecord:
+            return record.replaced(tags=sorted({*record.tags, *added} - {*removed}), **said)
+
+        return self._change(edit)
+
+    def stratify(self, by: str, *, bins: int = 4, name: str | None = None) -> StoredTestSuite:
+        """A test suite of the same samples, with a test case for each stratum: see `TestSuite.stratify`."""
+        from localreg.workflow.recorded import recorded_suite
+
+        suite = recorded_suite(self._session, self._session.state(), self._id)
+        return StoredTestSuite(self._session, suite.stratify(by, bins=bins, name=name).id)
+
 
 class StoredTestRun(_Stored[TestRunRecord]):
     """A test run by its id. To delete it deletes the inferences that it made: the next run makes them again."""
 
     _record_class = TestRunRecord
+
+    def counts(self) -> dict[str, int]:
+        """How many samples of the suite are `ok`, `skipped`, `error` and `missing`, whatever run inferred them."""
+        return self._content().counts()
+
+    def errors(self) -> list[tuple[Any, JsonObject]]:
+        """The suite's samples for which `infer` raised, as dicts, each with its `type`, `message` and `traceback`."""
+        return self._content().errors()
+
+    def configurations(self) -> list[str | None]:
+        """Display names of the configurations that it was evaluated with; None = without any."""
+        rows = self._session.state().children(EvaluationRecord.kind, self._id)
+        return [row.load(EvaluationRecord).configuration for row in rows]
+
+    def results(self, configuration: EvaluatorConfiguration | str | None = None) -> EvaluationView:
+        """What the evaluator said, with samples as dicts: see `TestRun.results`."""
+        from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
+
+        state = self._session.state()
+        row = find_evaluation(state, self._row(state), configuration, f"test run {self.name!r}")
+        return EvaluationView(self._session, state, row, self._suite(state))
+
+    def _suite(self, state: State) -> TestSuite:
+        from localreg.workflow.recorded import recorded_suite
+
+        version = state.get("test_suite_version", self._row(state).load(TestRunRecord).test_suite_version)
+        assert version is not None, "a run goes with its suite"
+        return recorded_suite(self._session, state, version.parent, version.id)
+
+    def _content(self) -> RunContent:
+        from localreg.workflow.run_content import RunContent, unique
+        from localreg.workflow.samples import case_indices, concatenated
+
+        state = self._session.state()
+        suite = self._suite(state)
+        rows = unique(concatenated(case_indices(self._session, state, case.version_id) for case in suite.test_cases))
+        workflow = state.find("workflow", suite.workflow.name)
+        assert workflow is not None, "a test suite of it was found"
+        return RunContent(self._session, state, suite.workflow, workflow.id, self._row(state).parent, rows)
 
 
 def get_stored_workflow(session: Session, name: str) -> StoredWorkflow:
@@ -109,6 +228,14 @@ def get_stored_test_run(session: Session, id: str) -> StoredTestRun:
     if session.state().get(TestRunRecord.kind, id) is None:
         raise NotFoundError(f"no test run {id} in namespace {session.namespace!r}; registry.test_runs() lists them")
     return StoredTestRun(session, id)
+
+
+def _member(state: State, version_id: str) -> SuiteMember:
+    row = state.get("test_case_version", version_id)
+    case = None if row is None else state.get(TestCaseRecord.kind, row.parent)
+    assert row is not None, "a suite names only versions that exist"
+    assert case is not None, "a version goes with its test case"
+    return SuiteMember(case.name, int(row.name), row.load(TestCaseVersionRecord).samples)
 
 
 def _id_of(session: Session, record_class: type[Record], name: str) -> str:

@@ -26,6 +26,7 @@ from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
 from localreg.workflow.model import Model
 from localreg.workflow.open_parts import OpenParts
+from localreg.workflow.run_content import RunContent, unique
 from localreg.workflow.run_record import RunRecord
 from localreg.workflow.running import OnError, Runner
 from localreg.workflow.samples import objects_at, sample_count, samples_at
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["TestRun", "test", "unique_indices"]
+__all__ = ["TestRun", "test"]
 
 BATCH = 10_000
 KEPT_ROWS = 2_000_000
@@ -136,7 +137,7 @@ class TestRun:
             How many samples were inferred now.
         """
         state = self._session.state()
-        rows = unique_indices(self._record.suite_indices(state))
+        rows = unique(self._record.suite_indices(state))
         if not len(rows):
             raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
         if self._session.transaction_here() is not None:
@@ -356,7 +357,7 @@ class TestRun:
     def iter_test_samples(self) -> Iterator[Any]:
         """The same, made in batches."""
         state = self._session.state()
-        rows = unique_indices(self._record.suite_indices(state))
+        rows = unique(self._record.suite_indices(state))
         lacking = rows if self.reset else rows[self._lacking(state, rows)]
         for begin in range(0, len(lacking), BATCH):
             yield from self._samples(state, lacking[begin : begin + BATCH])
@@ -375,7 +376,7 @@ class TestRun:
         from localreg.workflow.given import given_rows
 
         state = self._session.state()
-        suite = unique_indices(self._record.suite_indices(state))
+        suite = unique(self._record.suite_indices(state))
         rows = given_rows(self._session, state, self.model.workflow, suite, inferences)
         given = rows["sample_idx"].to_numpy()
         if not self.reset and not self._lacking(state, given).all():
@@ -389,17 +390,12 @@ class TestRun:
 
     def errors(self) -> list[tuple[Any, JsonObject]]:
         """The suite's samples for which `infer` raised, each with its `type`, `message` and `traceback`."""
-        import numpy as np
-
         state = self._session.state()
         version = self.model.version_id(state)
         if version is None:
             return []
-        rows = unique_indices(self._record.suite_indices(state))
-        inferences = self._inferences(state, version)
-        failed = rows[np.flatnonzero(inferences.status[rows] == ERROR)]
-        told = inferences.rows(self._inference_column(state), failed)["error"].to_pylist() if len(failed) else []
-        return list(zip(self._samples(state, failed), told, strict=True))
+        workflow, rows = self.model.workflow, unique(self._record.suite_indices(state))
+        return RunContent(self._session, state, workflow, self.model.workflow_id(state), version, rows).errors()
 
     def delete(self) -> None:
         """Delete this run, with its results and the inferences that it made.
@@ -422,21 +418,13 @@ class TestRun:
         done = ""
         if self._inferred is not None:
             parts = [f"{self._inferred:,} samples inferred now"]
-            total = len(unique_indices(self._record.suite_indices(self._session.state())))
+            total = len(unique(self._record.suite_indices(self._session.state())))
             if total > self._inferred:
                 parts.append(f"{total - self._inferred:,} before")
             if self._failed:
                 parts.append(f"{self._failed:,} failed")
             done = f": {', '.join(parts)}"
         return f"<TestRun of {self._model_name!r} on {self.test_suite.name!r} version {self.test_suite.version}{done}>"
-
-
-def unique_indices(rows: Indices) -> Indices:
-    """Each sample once, in order of its first row."""
-    import numpy as np
-
-    _, first = np.unique(rows, return_index=True)
-    return rows[np.sort(first)]
 
 
 def _check(model: object, test_suite: object, on_error: object, batch_size: object) -> None:

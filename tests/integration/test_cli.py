@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
+from enum import Enum
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -30,7 +31,25 @@ from localreg.cli.app import command as root
 from localreg.cli.output import Rows
 from localreg.query.tables import BULK, TABLES
 from localreg.query.text import aligned, cell
-from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+from localreg.workflow import (
+    EvaluationResults,
+    EvaluatorConfiguration,
+    GroundTruth,
+    Inference,
+    MetricsTestCase,
+    MetricsTestSample,
+    MetricsTestSuite,
+    StoredTestCase,
+    StoredTestRun,
+    StoredTestSuite,
+    StoredWorkflow,
+    TestCases,
+    TestSample,
+    Vector,
+    define_workflow,
+    test,
+)
+from localreg.workflow.annotation import LabeledBoundingBox
 
 SAMPLES = 20
 
@@ -48,6 +67,65 @@ class Text(GroundTruth):
 @dataclass(frozen=True)
 class Reading(Inference):
     text: str
+
+
+class Color(Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+@dataclass(frozen=True)
+class Reader(EvaluatorConfiguration):
+    name: str
+    weight: float
+
+    def display_name(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Nested(TestSample):
+    number: int
+    color: Color
+    boxes: list[LabeledBoundingBox]
+    embedding: Vector[4]
+    by_name: dict[str, float]
+    either: Text | Reading | None = None
+
+
+@dataclass(frozen=True)
+class Right(MetricsTestSample):
+    right: bool
+
+
+@dataclass(frozen=True)
+class Share(MetricsTestCase):
+    right: float
+    by_half: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Total(MetricsTestSuite):
+    worst: float
+
+
+def exact(
+    samples: list[Any], truths: list[Any], inferences: list[Any], cases: TestCases, configuration: Reader
+) -> EvaluationResults:
+    """The share of plates that were read right."""
+    right = [Right(each.text == truth.text) for truth, each in zip(truths, inferences, strict=True)]
+    of_cases = [
+        (case, Share(configuration.weight * sum(each.right for each in own) / len(own), {"first": len(own) // 2}))
+        for case, _, _, _, own in cases.iter(samples, truths, inferences, right)
+    ]
+    worst = Total(min(share.right for _, share in of_cases))
+    return EvaluationResults(list(zip(samples, right, strict=True)), of_cases, metrics_test_suite=worst)
+
+
+def blinded(plate: Plate) -> Reading:
+    if plate.number == 99:
+        raise RuntimeError("the sun\n\x1b[31mstood low")
+    return Reading(str(plate.number))
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +155,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         test(model_class("meadow-5", wrong_on(1, 2)), suite)
         registry.get_model("meadow-5").create_version("2", metadata={"lr": 0.2})
         test(model_class("meadow-5", wrong_on(2)), suite)
+        test(model_class("meadow-5"), suite, exact, [Reader("strict", 1.0), Reader("lenient", 0.5)])
+        glare = case_class("glare", test_samples=[(Plate(n), Text(str(n))) for n in (99, 100)])
+        test(model_class("meadow-4", blinded), suite_class("glare", test_cases=[glare]), on_error="record")
     registry.get_model("meadow-5").set_alias("production", "2")
     return folder
 
@@ -225,6 +306,27 @@ VERBS: dict[type, dict[str, str]] = {
         "history": "versions history",
         "update": "versions set",
     },
+    StoredWorkflow: {"delete": "workflows delete"},
+    StoredTestCase: {
+        "archive": "cases archive",
+        "delete": "cases delete",
+        "restore": "cases restore",
+        "update": "cases set",
+    },
+    StoredTestSuite: {
+        "archive": "suites archive",
+        "delete": "suites delete",
+        "restore": "suites restore",
+        "stratify": "suites stratify",
+        "update": "suites set",
+    },
+    StoredTestRun: {
+        "configurations": "runs show",
+        "counts": "runs show",
+        "delete": "runs delete",
+        "errors": "runs errors",
+        "results": "runs results",
+    },
 }
 """The command for each method. These are options there: `at`, `namespace`; these mean nothing to a shell: `close`,
 `frozen`, `transaction`."""
@@ -233,6 +335,8 @@ VERBS: dict[type, dict[str, str]] = {
 @pytest.mark.parametrize("owner", VERBS)
 def test_what_the_library_can_do_the_command_line_can(owner: type) -> None:
     methods = {name for name in dir(owner) if not name.startswith("_") and callable(getattr(owner, name))}
+    if owner in (StoredWorkflow, StoredTestCase, StoredTestSuite, StoredTestRun):
+        methods -= {"differences", "history"}  # of any record: `diff` and `audit` tell these
     assert methods - {"at", "namespace", "close", "frozen", "transaction"} == VERBS[owner].keys()
     assert set(VERBS[owner].values()) <= COMMANDS.keys()
 
@@ -276,6 +380,9 @@ READS = [
     "suites show plates",
     "runs list",
     "runs show meadow-5 plates",
+    "runs errors meadow-4 glare",
+    "runs errors meadow-4 plates --traceback",
+    "runs results meadow-5 plates",
     "namespaces",
     "facets models --by tags",
     "diff 1",
@@ -297,9 +404,12 @@ WRITES = [
     "versions unset meadow-5 2 lr",
     "versions delete meadow-5 1 --force",
     "workflows delete Plates --force",
+    "cases set day --description sunlit",
     "cases archive day",
     "cases restore retired",
     "cases delete day --force",
+    "suites set plates --description all --tag nightly",
+    "suites stratify plates --by test_case",
     "suites archive plates",
     "suites restore retired",
     "suites delete plates --force",
@@ -461,6 +571,10 @@ def test_the_readme_has_a_row_for_each_command_with_what_its_help_says() -> None
         ("models show mea", ["meadow-4", "meadow-5"]),
         ("models show --namespace default ni", ["night-owl"]),
         ("models show zzz", []),
+        ("cases show n", ["night"]),
+        ("suites set pla", ["plates"]),
+        ("workflows show P", ["Plates"]),
+        ("runs results meadow-5 pla", ["plates"]),
         ("aliases set meadow-5 pro", ["production"]),
         ("aliases set meadow-4 pro", []),
         ("versions show meadow-5 ", ["1", "2"]),
@@ -815,8 +929,134 @@ def test_a_run_is_shown_with_what_became_of_its_samples(cli: Cli, registry: loca
     with localreg.use(registry):
         case = case_class("more", test_samples=[(Plate(n), Text(str(n))) for n in range(100, 110)])
         test(model_class("skipping", infer), suite_class("more", test_cases=[case]))
-    assert "inferences" in (shown := done(cli("runs", "show", "skipping", "more")).out)
-    assert "7 ok, 3 skipped" in shown
+    shown = done(cli("runs", "show", "skipping", "more")).out
+    assert "\nsamples             7 ok, 3 skipped\n" in shown
+    assert re.search(r"^fingerprint +Python 3[^;]+; .*infer [0-9a-f]{12}; \d+ packages", shown, re.MULTILINE)
+    (run,) = registry.test_runs("model = 'skipping'").dicts()
+    told = done(cli("runs", "show", run["id"][:8].upper(), "-f", "json")).json
+    assert told["samples"] == {"ok": 7, "skipped": 3, "error": 0, "missing": 0}
+    assert told["fingerprint"] == run["fingerprint"]
+    assert cli("runs", "show", "").code == 1
+    assert "no test run whose id begins with 'zz'" in cli("runs", "show", "zz").err
+    assert "was never run on 'glare'" in cli("runs", "show", "skipping", "glare").err
+
+
+def test_an_id_of_a_run_may_be_cut_as_long_as_it_means_one(cli: Cli, registry: localreg.Registry) -> None:
+    _, _, suite_class, model_class = define_workflow("Plates", Plate, Text, Reading)
+    with localreg.use(registry):
+        for version in range(3, 20):  # of 17 ids, two begin with the same of 16 digits
+            registry.get_model("meadow-5").create_version(str(version))
+            test(model_class("meadow-5", lambda _: None), suite_class.load("glare"))
+    runs = [run["id"] for run in registry.test_runs()]
+    digits = [id[0] for id in runs]
+    several = next(digit for digit in digits if digits.count(digit) > 1)
+    ran = cli("runs", "show", several)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"localreg: several test runs have an id that begins with {several!r}; write more of it\n"
+    assert done(cli("runs", "show", runs[-1][:12], "-f", "json")).json["id"] == runs[-1]
+
+
+def test_errors_of_a_run_are_listed_and_no_control_character_reaches_the_terminal(cli: Cli) -> None:
+    (error,) = done(cli("runs", "errors", "meadow-4", "glare", "-f", "json")).json
+    assert (error["sample"], error["type"]) == ({"number": 99}, "RuntimeError")
+    assert error["message"] == "the sun\n\x1b[31mstood low"
+    assert "raise RuntimeError" in error["traceback"]
+    table = done(cli("runs", "errors", "meadow-4", "glare")).out
+    assert table.splitlines()[0].split() == ["sample", "type", "message"]
+    assert table.splitlines()[2].split()[2:] == ["RuntimeError", "the", "sun", "\\x1b[31mstood", "low"]
+    told = done(cli("runs", "errors", "meadow-4", "glare", "--traceback")).out
+    assert told.startswith('sample {"number": 99}\n  Traceback')
+    assert "\n  \\x1b[31mstood low\n" in told
+    assert done(cli("runs", "errors", "meadow-4", "plates")).out.endswith("0 rows\n")
+
+
+def test_results_of_a_run_are_the_librarys(cli: Cli, registry: localreg.Registry) -> None:
+    answer = done(cli("runs", "results", "meadow-5", "plates", "-f", "json")).json
+    assert [each["configuration"] for each in answer] == ["strict", "lenient"]
+    (row,) = registry.test_runs("evaluator IS NOT NULL")
+    for told in answer:
+        view = registry.get_test_run(row["id"]).results(told["configuration"])
+        assert (told["cases"], told["suite"], told["settings"]) == (view.cases, view.suite, view.settings)
+        assert told["coverage"] == {"evaluated": SAMPLES, "skipped": 0, "failed": 0, "missing": 0}
+    lenient = done(cli("runs", "results", "meadow-5", "plates", "--configuration", "lenient")).out.splitlines()
+    assert lenient[0] == "configuration 'lenient', 20 samples"
+    assert lenient[1].split() == ["test_case", "worst", "right", "by_half"]
+    assert [line.split()[:2] for line in lenient[3:]] == [["0.45"], ["day", "0.45"], ["night", "0.5"]]
+    table = list(csv.DictReader(io.StringIO(done(cli("runs", "results", "meadow-5", "plates", "-f", "csv")).out)))
+    assert [(row["configuration"], row["test_case"], row["right"]) for row in table] == [
+        *[("strict", "", ""), ("strict", "day", "0.9"), ("strict", "night", "1.0")],
+        *[("lenient", "", ""), ("lenient", "day", "0.45"), ("lenient", "night", "0.5")],
+    ]
+    ran = cli("runs", "results", "meadow-5", "plates", "--configuration", "lenint")
+    assert (ran.code, "did you mean 'lenient'?" in ran.err) == (1, True)
+    ran = cli("runs", "results", "meadow-4", "plates")
+    assert (ran.code, "was not evaluated yet; evaluate it in Python" in ran.err) == (1, True)
+    assert "strict, lenient" in done(cli("runs", "show", "meadow-5", "plates")).out
+
+
+def test_a_workflow_is_shown_with_a_tree_of_its_types(cli: Cli, registry: localreg.Registry) -> None:
+    with localreg.use(registry):
+        _, case_class, *_ = define_workflow("Nested", Nested, Text, Reading)
+        case_class("one")
+    shown = done(cli("workflows", "show", "Nested")).out
+    tree = shown.partition("\ntest_sample: ")[2].partition("\n\n")[0]
+    assert tree.splitlines() == [
+        "Nested",
+        "  number: int",
+        "  color: Color ('red', 'green')",
+        "  boxes: list[LabeledBoundingBox]",
+        "    top_left: tuple[float, float]",
+        "    bottom_right: tuple[float, float]",
+        "    label: str",
+        "  embedding: Vector[4]",
+        "  by_name: dict[str, float]",
+        "  either: Text | Reading | None",
+        "    text: str",
+        "    text: str",
+    ]
+    assert "\ninference: Reading\n  text: str\n" in shown
+    told = done(cli("workflows", "show", "Nested", "-f", "json")).json
+    assert told == native(registry.workflows("name = 'Nested'"))[0], "the whole schemas"
+
+
+def test_a_suite_is_shown_with_the_versions_that_it_holds(cli: Cli, registry: localreg.Registry) -> None:
+    shown = done(cli("suites", "show", "plates")).out
+    assert "\ntest_cases  2\n" in shown
+    assert [line.split() for line in shown.splitlines()[-2:]] == [["day", "1", "10"], ["night", "1", "10"]]
+    told = done(cli("suites", "show", "plates", "-f", "json")).json
+    assert told["members"] == [{"name": name, "version": 1, "samples": 10} for name in ("day", "night")]
+    assert {**told, "members": None} == {**native(registry.test_suites("name = 'plates'"))[0], "members": None}
+
+
+def test_suites_and_cases_are_described(cli: Cli, registry: localreg.Registry) -> None:
+    ran = cli("suites", "set", "plates", "--description", "of 2026", "--tag", "a", "--tag", "b", "--untag", "c")
+    assert done(ran).out == "updated test suite 'plates'\n"
+    done(cli("suites", "set", "plates", "--untag", "a"))
+    assert (registry.get_test_suite("plates").record.tags, registry.get_test_suite("plates").record.description) == (
+        ["b"],
+        "of 2026",
+    )
+    assert done(cli("suites", "set", "plates", "--tag", "b")).out == "nothing to change\n"
+    done(cli("cases", "set", "day", "--description", "sunlit"))
+    assert registry.get_test_case("day").record.description == "sunlit"
+    assert cli("suites", "set", "plates").code == cli("cases", "set", "day").code == 2
+
+
+def test_a_suite_is_cut_into_strata(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["suites", "stratify", "plates", "--by", "number", "--bins", "2", "--name", "halves"]
+    assert done(cli(*words)).out == "made test suite 'halves' of 2 test cases\n"
+    assert [tuple(each) for each in registry.get_test_suite("halves").members] == [
+        ("halves: number ≤ 9", 1, 10),
+        ("halves: number > 9", 1, 10),
+    ]
+    assert done(cli(*words)).out == "nothing to change\n"
+    compared = done(cli("compare", "meadow-4", "meadow-5", "--suite", "halves", "-f", "json")).json
+    assert [(row["test_case"], row["n"]) for row in compared["metrics"]][1:] == [
+        ("halves: number ≤ 9", 10),
+        ("halves: number > 9", 10),
+    ], "what was inferred is used"
+    ran = cli("suites", "stratify", "plates", "--by", "nummer")
+    assert (ran.code, "did you mean 'number'?" in ran.err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,10 @@ def test_the_hints_are_found() -> None:
             "write a time such as 2026-03-31T12:00:00Z",
         ),
         ("`registry.resolve(commit_id, commit=7)` tells", "`localreg resolve COMMIT_ID` tells"),
+        (
+            "not evaluated yet; call evaluate()",
+            "not evaluated yet; evaluate it in Python, with `localreg.workflow.test`",
+        ),
         ("no model 'exist_ok=True'", "no model 'exist_ok=True'"),
     ],
 )

@@ -84,20 +84,23 @@ def test_a_python_block_prints_what_the_text_block_below_shows(block: Block, tmp
     assert python(block.text, tmp_path) == expected
 
 
-def test_the_command_lines_answer_and_the_directory_is_as_drawn(tmp_path: Path) -> None:
-    python(SCRIPTS[0].text, tmp_path)
-    answers = []
-    for line in of("console")[0].text.splitlines():
+def answers(block: Block, folder: Path) -> list[str]:
+    """What each command of a block prints."""
+    told = []
+    for line in block.text.splitlines():
         prompt, program, *arguments = shlex.split(line)
         assert (prompt, program) == ("$", "localreg")
         code = "import sys; from localreg.cli import main; main(sys.argv[1:])"
         command = [sys.executable, "-W", "error", "-c", code, *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, encoding="utf-8"
-        )
+        done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, encoding="utf-8")
         assert (done.returncode, done.stderr) == (0, ""), line
-        answers.append(done.stdout)
-    listed, updated, audited = answers
+        told.append(done.stdout)
+    return told
+
+
+def test_the_command_lines_answer_and_the_directory_is_as_drawn(tmp_path: Path) -> None:
+    python(SCRIPTS[0].text, tmp_path)
+    listed, updated, audited = answers(of("console")[0], tmp_path)
     assert "meadow-5 (YOLOR-D6, 1280x1280)" in listed
     assert updated == "updated model 'meadow-5 (YOLOR-D6, 1280x1280)'\n"
     assert len([line for line in audited.splitlines() if "meadow-5" in line]) == 2
@@ -107,6 +110,15 @@ def test_the_command_lines_answer_and_the_directory_is_as_drawn(tmp_path: Path) 
         depth, name = (len(line) - len(line.lstrip())) // 2, line.strip()
         folders[depth:] = [name]
         assert name == "…" or (tmp_path / "".join(folders)).exists(), line
+
+
+def test_the_command_line_reads_what_the_second_block_made(tmp_path: Path) -> None:
+    python(SCRIPTS[1].text, tmp_path)
+    types, cut, run, results = answers(of("console")[1], tmp_path)
+    assert "\nground_truth: Animal\n  label: str\n" in types
+    assert cut == "made test suite 'animals by left(ground_truth.label, 1)' of 2 test cases\n"
+    assert "\nsamples             4 ok\n" in run
+    assert re.search(r"^farm +0\.75$", results, re.MULTILINE)
 
 
 def test_a_retrained_model_is_inferred_again_as_the_last_line_of_the_second_block_makes_it(tmp_path: Path) -> None:
