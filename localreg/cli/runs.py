@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["runs"]
 
 RUNS = ("id", "model", "version", "test_suite", "test_suite_version", "evaluator", "created_at")
+ERROR = ("type", "message", "traceback")
 
 Run = Annotated[
     str,
@@ -67,7 +68,7 @@ def show_run(registry: "Registry", run: Run, suite: Suite = None) -> Card:
     found = _found(registry, run, suite)
     row = Rows.of(registry.test_runs(f"id = '{found.id}'"))
     counts = found.counts()
-    configurations = [name or "(none)" for name in found.configurations()]
+    configurations = [name or "without any" for name in found.configurations()]
     told = {
         "fingerprint": "; ".join(_code(row.json()[0]["fingerprint"])),
         "samples": ", ".join(f"{count:,} {status}" for status, count in counts.items() if count),
@@ -117,9 +118,6 @@ def show_errors(
     errors = _found(registry, run, suite).errors()
     rows = [(sample, *(error[name] for name in ERROR)) for sample, error in errors]
     return Errors(("sample", *ERROR), rows, shown=("sample", "type", "message"), traceback=traceback)
-
-
-ERROR = ("type", "message", "traceback")
 
 
 @dataclass(frozen=True)
@@ -209,12 +207,8 @@ class Results:
         return Rows(("configuration", *table.columns), rows)
 
 
-SUITE_ROW = None
-"""What stands for the test case in the row of the whole suite, as in `metric_values`."""
-
-
 def _told(view: "EvaluationView") -> list[tuple[str | None, Mapping[str, object]]]:
-    suite = [] if view.suite is None else [(SUITE_ROW, view.suite)]
+    suite = [] if view.suite is None else [(None, view.suite)]  # as in `metric_values`
     return [*suite, *view.cases.items()]
 
 

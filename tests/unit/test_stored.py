@@ -157,6 +157,9 @@ def test_samples_of_a_run_are_counted_and_those_that_failed_are_dicts(registry: 
     test(sayer, suite)
     assert stored.counts() == {"ok": 3, "skipped": 1, "error": 0, "missing": 0}, "another run inferred it"
     assert stored.errors() == []
+    (other,) = registry.test_runs("test_suite = 'scenes'")
+    both = registry.get_test_run(other["id"])
+    assert both.counts() == {"ok": 4, "skipped": 1, "error": 0, "missing": 0}, "a sample of two test cases is one"
     assert registry.at(commit=registry.commit - 1).get_test_run(row["id"]).counts()["error"] == 1
 
 
