@@ -24,6 +24,10 @@ FOR_PROGRAMS = {
     "tables/": "dataclasses",
     "workflow/": "dataclasses' workflows",
     "metrics/": "arguments of functions",
+    "tasks/": "ready-made tasks' classes",
+    "detection/": "ready-made tasks' classes",
+    "classification/": "ready-made tasks' classes",
+    "fr/": "ready-made tasks' classes",
 }
 """Modules, and packages of such, whose hints no command can meet, and what they are about."""
 
