@@ -103,4 +103,8 @@ def view(state: State) -> list[str]:
     def plain(text: str) -> str:
         return re.sub("[0-9a-f]{32,64}", lambda found: labels.get(found[0], "*"), text)
 
-    return sorted(f"{row.kind} {plain(canonical(row.fields))} in {plain(row.parent)}" for row in rows)
+    # Which packages a process has loaded is not a matter of what it did.
+    fields = [{key: value for key, value in row.fields.items() if key != "fingerprint"} for row in rows]
+    return sorted(
+        f"{row.kind} {plain(canonical(said))} in {plain(row.parent)}" for row, said in zip(rows, fields, strict=True)
+    )

@@ -140,9 +140,7 @@ def test_what_was_written_before_a_kill_is_never_made_again(folder: Path) -> Non
     killed_at(folder, 50)
     killed_at(folder, 200)
     store = localreg.open(folder)._session.store
-    version = localreg.open(folder).get_model("tester").latest_version
-    assert version is not None
-    assert [path for path in store.list(f"data/inferences/{version.id}") if "open-" in path]
+    assert [path for path in store.list("data/inferences") if "open-" in path]
     again = rerun(folder)
     assert len(again) < FEWER
     check(folder, FEWER)
