@@ -682,12 +682,32 @@ def test_nan_in_a_plain_float_comes_back_and_in_a_label_of_ones_own_is_refused(r
     assert math.isnan(registry.sql("FROM \"Raw\".inferences WHERE model = 'm'")[0]["score"])
 
 
+@pytest.mark.parametrize("reset", ["no", 1, None])
+def test_a_reset_is_asked_for_in_no_other_way(registry: Registry, reset: Any) -> None:
+    """What stands in its place by mistake, such as a configuration, must not throw away what was inferred."""
+    suite = Suite("s", test_cases=[Case("a", test_samples=pairs(1, 2))])
+    before = registry.commit
+    calls: list[Callable[[], object]] = [
+        lambda: test(Net.load("m"), suite, reset=reset),
+        lambda: Case("a", test_samples=pairs(3), reset=reset),
+        lambda: Case.init_many([("a", pairs(3))], reset=reset),
+        lambda: Suite("s", test_cases=[], reset=reset),
+        lambda: suite.edit(reset=reset).__enter__(),
+        lambda: suite.test_cases[0].edit(reset=reset).__enter__(),
+    ]
+    Net("m", Counting())
+    for call in calls:
+        with pytest.raises(InvalidInputError, match=f"reset is {reset!r}; write True or False"):
+            call()
+    assert registry.commit == before + 1
+
+
 def test_a_run_that_cannot_be_is_refused(registry: Registry, tmp_path: Path) -> None:
     suite = Suite("s", test_cases=[Case("a", test_samples=pairs(1, 2))])
     with pytest.raises(InvalidInputError, match="made without infer, and 2 samples lack an inference"):
         test(Net("m"), suite)
     for empty in (Suite("empty"), Suite("hollow", test_cases=[Case("nothing")])):
-        with pytest.raises(InvalidInputError, match="holds no test samples"):
+        with pytest.raises(InvalidInputError, match=r"holds no test samples; .* TestSuite\.load"):
             test(Net("m", Counting()), empty)
     with localreg.use(localreg.open(tmp_path / "elsewhere")):
         stranger = Net("m", Counting())
