@@ -188,8 +188,9 @@ def _finite(value: float) -> float | int:
     if math.isfinite(value):
         # Up to 1e21 it would be written with its shortest digits, which read back as another integer.
         return int(value) if abs(value) < 1e21 else value
-    fault = "is NaN: JSON has no NaN" if math.isnan(value) else "is infinite: JSON has no infinity"
-    raise _RefusedError(f"{fault}; leave the key out or store it as text")
+    if math.isnan(value):  # in data frames, what is missing
+        raise _RefusedError("is NaN: JSON has no NaN; write None, leave the key out, or store it as text")
+    raise _RefusedError("is infinite: JSON has no infinity; leave the key out or store it as text")
 
 
 def _bounded(value: int) -> int:

@@ -25,6 +25,7 @@ from localreg.errors import InvalidInputError
 
 __all__ = [
     "check_alias",
+    "check_flag",
     "check_id",
     "check_name",
     "check_namespace",
@@ -169,6 +170,17 @@ def check_whole(value: object, *, what: str, hint: str = "write a whole number, 
     if 0 <= number < 2**63:
         return number
     raise InvalidInputError(f"{what} is {'below 0' if number < 0 else 'above 2**63'}; {hint}")
+
+
+def check_flag(value: object, *, what: str) -> bool:
+    """True or False, and nothing else: "no" is true to Python, and so is an argument that stands in the wrong place.
+
+    Raises:
+        InvalidInputError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{what} is {shown_value(value)}; write True or False")
+    return value
 
 
 def whole_number(value: object) -> int | None:

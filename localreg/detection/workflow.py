@@ -69,10 +69,18 @@ class TestSuite(AnySuite):
 
 
 class Model(ImageModel[TestImage, Inference]):
-    """A model for object detection, by its name: to look at what it made. To run one, take `InferenceModel`."""
+    """A model for object detection, by its name: to look at what it made. To run one, take `InferenceModel`.
+
+    Args:
+        name: unique in the namespace, across workflows; `name@version` and `name@alias` mean that version.
+        metadata: any JSON object, for a model that is made now; on an existing one it is not applied, with a warning.
+    """
 
     workflow = WORKFLOW
     _task = _TASK
+
+    def __init__(self, name: str, metadata: Mapping[str, object] | None = None) -> None:
+        super().__init__(name, None, metadata)
 
 
 class InferenceModel(Model):
@@ -91,7 +99,7 @@ class InferenceModel(Model):
         infer: Callable[[TestImage], Sequence[Inference] | None],
         metadata: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(name, infer, metadata)
+        ImageModel.__init__(self, name, infer, metadata)  # `Model` takes no function
 
 
 class TestRun(ImageTestRun[TestImage, Inference]):

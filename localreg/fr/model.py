@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from localreg.errors import InvalidInputError, WorkflowMismatchError
+from localreg.fr.batching import batches
 from localreg.fr.workflow import WORKFLOW, Identity, Pair, Similarity
-from localreg.names import check_whole, shown_value
+from localreg.names import shown_value
 from localreg.query import Result
 from localreg.workflow.case_content import version_rows
 from localreg.workflow.inferences import OK, Inferences
@@ -70,11 +71,7 @@ class Model(AnyModel[Pair, Identity, Similarity]):
         self, test_object: AnyCase[Any, Any] | AnySuite, batch_size: int = 10_000_000
     ) -> Iterator[Result]:
         """The same in batches of so many rows."""
-        size = max(1, check_whole(batch_size, what="batch_size", hint="write how many rows a batch may have"))
-        rows = self.load_pair_results(test_object).arrow()
-        for begin in range(0, rows.num_rows, size):
-            batch = rows.slice(begin, size)
-            yield Result(lambda batch=batch: batch)  # type: ignore[misc]
+        return batches(self.load_pair_results(test_object), batch_size)
 
     def _pair_results(self, cases: list[AnyCase[Any, Any]]) -> pa.Table:
         import numpy as np

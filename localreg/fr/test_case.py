@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from localreg.errors import InvalidInputError
+from localreg.fr.batching import batches
 from localreg.fr.workflow import WORKFLOW, Identity, Pair
 from localreg.names import shown_value
 from localreg.query import Result
@@ -98,6 +99,11 @@ class TestCase(AnyCase[Pair, Identity]):
         return super().create(name, description, _pairs(data if test_samples is None else test_samples, what))
 
     @classmethod
+    def load_by_name(cls, name: str, version: int | None = None) -> Self:
+        """`load`, by another name."""
+        return cls.load(name, version)
+
+    @classmethod
     def init_many(cls, data: Sequence[tuple[str, Sequence[Row]]], reset: bool = False) -> list[Self]:  # type: ignore[override]
         """Make or load many test cases in one commit: name and rows of each, as the constructor does for one."""
         content: list[Any] = [
@@ -126,6 +132,10 @@ class TestCase(AnyCase[Pair, Identity]):
     def load_data(self) -> Result:
         """The pairs, in the order of adding: `locator_a`, `locator_b`, `is_same`; `.df()` makes a data frame."""
         return Result(self._rows)
+
+    def iter_data(self, batch_size: int = 10_000_000) -> Iterator[Result]:
+        """The same in batches of so many rows."""
+        return batches(self.load_data(), batch_size)
 
     @property
     def image_count(self) -> int:

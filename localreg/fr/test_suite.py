@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from localreg.fr.test_case import TestCase
-from localreg.fr.workflow import WORKFLOW
+from localreg.fr.workflow import WORKFLOW, Pair
+from localreg.names import check_flag
 from localreg.records.workflows import TestSuiteVersionRecord
 from localreg.workflow.test_case import TestCase as AnyCase
 from localreg.workflow.test_suite import TestSuite as AnySuite
@@ -22,7 +23,7 @@ class TestSuiteEditor(AnySuiteEditor):
     __test__ = False
 
     def __init__(self, suite: TestSuite, *, reset: bool) -> None:
-        super().__init__([] if reset else suite.test_cases, suite.tags)
+        super().__init__([] if check_flag(reset, what="reset") else suite.test_cases, suite.tags)
         baseline = {case.id for case in suite.baseline_test_cases}
         self._is_baseline = {case.id: case.id in baseline for case in self._cases.values()}
 
@@ -95,6 +96,11 @@ class TestSuite(AnySuite):
         cases, baseline = _content(baseline_test_cases, non_baseline_test_cases)
         return cls._created(name, description, cases, baseline=baseline)
 
+    @classmethod
+    def load_by_name(cls, name: str, version: int | None = None) -> Self:
+        """`load`, by another name."""
+        return cls.load(name, version)
+
     @contextmanager
     def edit(self, reset: bool = False) -> Iterator[TestSuiteEditor]:
         """Change the test suite in a `with` block; when it ends, the changes become the next version.
@@ -121,6 +127,27 @@ class TestSuite(AnySuite):
     def non_baseline_test_cases(self) -> list[AnyCase[Any, Any]]:
         """The others."""
         return [case for case in self.test_cases if case.version_id not in self._baseline_ids()]
+
+    @property
+    def baseline_image_count(self) -> int:
+        """How many images stand in the pairs of its baseline, each counted once."""
+        pairs = self._baseline_pairs()
+        return len({locator for pair in pairs for locator in (pair.locator_a, pair.locator_b)})
+
+    @property
+    def baseline_pair_count_genuine(self) -> int:
+        """How many pairs of its baseline show one person."""
+        return sum(self._baseline_pairs().values())
+
+    @property
+    def baseline_pair_count_imposter(self) -> int:
+        """How many pairs of its baseline show two persons."""
+        pairs = self._baseline_pairs()
+        return len(pairs) - sum(pairs.values())
+
+    def _baseline_pairs(self) -> dict[Pair, bool]:
+        """The pairs of its baseline, each once, and whether they show one person."""
+        return {pair: truth.is_same for case in self.baseline_test_cases for pair, truth in case.iter_test_samples()}
 
     def _baseline_ids(self) -> list[str]:
         version = self._row.load(TestSuiteVersionRecord)

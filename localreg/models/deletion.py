@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from localreg.errors import ConflictError, InvalidInputError
+from localreg.errors import ConflictError
 from localreg.log import Row, State
 from localreg.models.words import listed, told
-from localreg.names import shown_value
+from localreg.names import check_flag
 from localreg.records.models import ModelRecord
 from localreg.session import Changes
 
@@ -31,8 +31,7 @@ def delete(changes: Changes, row: Row, *, force: bool) -> None:
         ConflictError: something depends on it, and the deletion is not forced; nothing was changed.
         InvalidInputError: `force` is neither True nor False.
     """
-    if not isinstance(force, bool):  # "no" would be true
-        raise InvalidInputError(f"force is {shown_value(force)}; write True or False")
+    check_flag(force, what="force")
     dependants = _Dependants(changes.draft)
     blocking = dependants.of(row)
     if blocking and not force:

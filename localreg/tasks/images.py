@@ -8,11 +8,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from localreg.errors import InvalidInputError
-from localreg.names import shown_value
+from localreg.names import check_whole, shown_value
 from localreg.tasks.image import Image, ImageTask, ImageWithTruth
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
@@ -25,6 +26,8 @@ __all__ = ["ImageModel", "ImageTestCase", "ImageTestRun"]
 
 ImageT = TypeVar("ImageT", bound=ImageWithTruth)
 MadeT = TypeVar("MadeT")
+
+_BATCH_HINT = "write how many images to load at most, 1 or more"
 
 
 class ImageTestCaseEditor(Generic[ImageT]):
@@ -233,9 +236,17 @@ class ImageTestRun(TestRun, Generic[ImageT, MadeT]):
             ]
             self.upload_inferences(stored)
 
-    def load_images(self) -> list[ImageT]:
-        """The suite's images that lack an inference, without ground truths, each once; all for a run with `reset`."""
-        return list(self.iter_images())
+    def load_images(self, batch_size: int | None = None) -> list[ImageT]:
+        """The suite's images that lack an inference, without ground truths, each once; all for a run with `reset`.
+
+        Args:
+            batch_size: only the first so many; None = all.
+        """
+        if batch_size is None:
+            return list(self.iter_images())
+        if not (count := check_whole(batch_size, what="batch_size", hint=_BATCH_HINT)):
+            raise InvalidInputError(f"batch_size is 0; {_BATCH_HINT}")
+        return list(islice(self.iter_images(), count))
 
     def iter_images(self) -> Iterator[ImageT]:
         """The same, made in batches."""
@@ -243,23 +254,28 @@ class ImageTestRun(TestRun, Generic[ImageT, MadeT]):
             yield _shown(self._task, image, None)
 
     def add_inferences(self, image: ImageT, inferences: Sequence[MadeT] | None) -> None:
-        """Say what the model sees in an image; said again of one image, both count.
+        """Say what the model sees in an image; said again of one image, both count, and both must ignore it or neither.
 
         Args:
             image: one of the suite's.
             inferences: as `infer` returns it: [] = nothing, None = ignored.
 
         Raises:
-            InvalidInputError: outside of a `with` block, or something else than an image or such a list.
+            InvalidInputError: outside of a `with` block, something else than an image or such a list, or the image is
+                said to be ignored and to show something.
         """
         if not self._is_open:
             raise InvalidInputError("add_inferences works in a block: with TestRun(model, test_suite) as run: …")
         sample, _ = _stored(self._task, image, "the image")
         if inferences is not None:
             self._task.stored(inferences, f"what is added for {image.locator!r}")
-        before = self._added.get((sample.locator, sample.dataset), (sample, None))[1]
-        made = before if inferences is None else [*(before or []), *inferences]
-        self._added[sample.locator, sample.dataset] = sample, made
+        key = sample.locator, sample.dataset
+        if key in self._added and (self._added[key][1] is None) != (inferences is None):
+            raise InvalidInputError(
+                f"image {sample.locator!r} is said to be ignored (None), and to show something, in one block; say one"
+            )
+        made = None if inferences is None else [*(self._added.get(key, (sample, []))[1] or []), *inferences]
+        self._added[key] = sample, made
 
 
 def _adapted(task: ImageTask, infer: Callable[[Any], Any], name: str) -> Callable[[Image], Inference | None]:

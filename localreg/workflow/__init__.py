@@ -157,7 +157,7 @@ _HOMES = {
     "workflow": ("Workflow",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
-_SUBMODULES = {*_HOMES, "asset"}
+_SUBMODULES = {*_HOMES, "asset", "metrics"}
 
 __all__ = [
     "Annotation",

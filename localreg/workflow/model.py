@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import localreg.models as registered
 from localreg.canonical import JsonObject, checked_object
-from localreg.errors import AlreadyExistsError, InvalidInputError, WorkflowMismatchError
+from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
 from localreg.names import check_name, check_tags, check_version, new_id, shown_value, split_reference
 from localreg.records.models import ModelRecord
@@ -50,7 +50,7 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
 
     Raises:
         WorkflowMismatchError: the model belongs to another workflow.
-        NotFoundError: it has no such version.
+        NotFoundError: it has no such version, or the name means a version of another model that it does not have.
     """
 
     workflow: ClassVar[Workflow]
@@ -64,11 +64,13 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
         version: str | int | None = None,
     ) -> None:
         session = current_session()
+        _check_infer(infer)
         fresh, asked = new_id(), _asked(metadata, tags)
         name, version = _referred(session.state(), check_name(name), version)
         state = session.state()
         row = state.find("model", name)
         if row is None and version is None:
+            _refuse_missing_version(state, name)
             state = session.change(lambda changes: self._create(changes, fresh, name, asked, exist_ok=True))
             row = state.find("model", name)
             assert row is not None, "the change made it, or found it"
@@ -93,6 +95,7 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
             AlreadyExistsError: there is one of that name.
         """
         session, fresh, asked = current_session(), new_id(), _asked(metadata, tags)
+        _check_infer(infer)
         name = check_name(name)
         state = session.change(lambda changes: cls._create(changes, fresh, name, asked, exist_ok=False))
         return cls._loaded(session, state, name, infer, None)
@@ -158,8 +161,7 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
         infer: Callable[[SampleT], InferenceT | None] | None,
         version: str | int | None,
     ) -> None:
-        if infer is not None and not callable(infer):
-            raise InvalidInputError(f"infer is {shown_value(infer)}; pass a function from test sample to inference")
+        _check_infer(infer)
         super().__init__(session, row.id)
         check_binding(state, row.load(ModelRecord), self.workflow)
         self.infer = infer
@@ -221,12 +223,17 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
         """The same, made in batches.
 
         Raises:
+            InvalidInputError: something else than a test case.
             WorkflowMismatchError: the test case belongs to another workflow.
         """
         import numpy as np
         import pyarrow as pa
 
-        if not isinstance(test_case, TestCase) or test_case.workflow.name != self.workflow.name:
+        if not isinstance(test_case, TestCase):
+            raise InvalidInputError(
+                f"{shown_value(test_case)} is no test case; load one by its name, or go through a suite's test_cases"
+            )
+        if test_case.workflow.name != self.workflow.name:
             raise WorkflowMismatchError(
                 f"{shown_value(test_case)} is no test case of workflow {self.workflow.name!r}, to which model "
                 f"{self.name!r} belongs"
@@ -274,6 +281,21 @@ def _asked(metadata: Mapping[str, object] | None, tags: Iterable[str] | None) ->
     if tags is not None:
         asked["tags"] = check_tags(tags)
     return asked
+
+
+def _check_infer(infer: object) -> None:
+    if infer is not None and not callable(infer):
+        raise InvalidInputError(f"infer is {shown_value(infer)}; pass a function from test sample to inference")
+
+
+def _refuse_missing_version(state: State, name: str) -> None:
+    """Make no new model of a name that was to mean a version of one that is there."""
+    for model, what in split_reference(name)[1:]:
+        if state.find("model", model) is not None:
+            raise NotFoundError(
+                f"model {model!r} has no version or alias {what!r}; for a new model that is named {name!r}, take "
+                "Model.create"
+            )
 
 
 def _referred(state: State, name: str, version: str | int | None) -> tuple[str, str | int | None]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from localreg.errors import InvalidInputError
-from localreg.names import check_name, check_text, shown_value
+from localreg.names import check_flag, check_name, check_text, shown_value
 from localreg.records.workflows import TestCaseRecord, TestCaseVersionRecord
 from localreg.session import Session
 from localreg.session.current import current_session
@@ -169,10 +169,10 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
         Raises:
             ConflictError: the case was edited by somebody else since this object was loaded.
         """
+        onto = None if check_flag(reset, what="reset") else self.version_id
         editor: TestCaseEditor[SampleT, TruthT] = TestCaseEditor()
         yield editor
         types = self.workflow.types(self._session.state())
-        onto = None if reset else self.version_id
         content = CaseContent.of_edit(types, editor._steps, onto=onto)
         request = CaseRequest(self.name, editor._description, content, edited=self.version)
         state = self._make(self._session, [request])
@@ -192,7 +192,7 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
         content = None
         if test_samples is not None:
             content = CaseContent.of(cls.workflow.types(current_session().state()), test_samples)
-        return CaseRequest(name, text, content, reset=reset, is_new=is_new)
+        return CaseRequest(name, text, content, reset=check_flag(reset, what="reset"), is_new=is_new)
 
     @classmethod
     def _make(cls, session: Session, requests: list[CaseRequest], stacklevel: int = 2) -> Any:

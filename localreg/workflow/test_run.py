@@ -15,7 +15,7 @@ from localreg.errors import (
 )
 from localreg.log import State
 from localreg.models import delete
-from localreg.names import shown_value
+from localreg.names import check_flag, shown_value
 from localreg.session import Changes
 from localreg.session.changes import Operation
 from localreg.workflow.evaluating import Evaluating
@@ -113,7 +113,7 @@ class TestRun:
         self.model = model
         self._model_name = model.name  # as it was, for messages: it may be deleted meanwhile
         self.test_suite = test_suite
-        self.reset = reset
+        self.reset = check_flag(reset, what="reset")
         self._form = None if evaluator is None else form_of(evaluator)
         self.evaluator = None if self._form is None else self._form.evaluator
         self.configurations = configurations_for(self._form, configurations)
@@ -139,7 +139,10 @@ class TestRun:
         state = self._session.state()
         rows = unique(self._record.suite_indices(state))
         if not len(rows):
-            raise InvalidInputError(f"test suite {self.test_suite.name!r} holds no test samples; add some")
+            raise InvalidInputError(
+                f"test suite {self.test_suite.name!r} version {self.test_suite.version} holds no test samples; add "
+                "some, or, if its name is mistyped, take TestSuite.load, which makes no new one"
+            )
         if self._session.transaction_here() is not None:
             self._inferred = self._run_at_once(state, rows)
         elif self.reset or self._lacking(state, rows).any() or self._record.find(state) is None:
@@ -293,8 +296,7 @@ class TestRun:
         """
         if self._form is None:
             raise InvalidInputError(f"{self!r} was made without an evaluator; pass evaluator=")
-        if not isinstance(refresh, bool):
-            raise InvalidInputError(f"refresh is {shown_value(refresh)}; write True or False")
+        check_flag(refresh, what="refresh")
         state = self._session.state()
         version = self.model.version_id(state)
         work = Evaluating(

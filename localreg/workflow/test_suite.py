@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import State
-from localreg.names import check_name, check_tags, check_text, check_whole, shown_value
+from localreg.names import check_flag, check_name, check_tags, check_text, check_whole, shown_value
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Changes, Session
 from localreg.session.current import current_session
@@ -102,7 +102,7 @@ class TestSuite(Versioned[TestSuiteRecord]):
         if version is not None and test_cases is not None:
             raise InvalidInputError(f"a version of test suite {name!r} does not change; leave out test_cases")
         change = self._asked(self._session, name, description, test_cases, tags, baseline)
-        change.reset = reset
+        change.reset = check_flag(reset, what="reset")
         state = self._session.state()
         missing = version is None and state.find("test_suite", name) is None
         if change.said or change.content is not None or missing:
@@ -187,7 +187,7 @@ class TestSuite(Versioned[TestSuiteRecord]):
         Raises:
             ConflictError: the suite was edited by somebody else since this object was loaded.
         """
-        editor = TestSuiteEditor([] if reset else self.test_cases, self.tags)
+        editor = TestSuiteEditor([] if check_flag(reset, what="reset") else self.test_cases, self.tags)
         tags = sorted(editor.tags)
         yield editor
         self._edited(editor, editor.tags if sorted(editor.tags) != tags else None)

@@ -235,7 +235,7 @@ def nested(levels: int) -> list[object]:
     [
         (
             {"optim": {"lr": math.nan}},
-            "metadata.optim.lr is NaN: JSON has no NaN; leave the key out or store it as text",
+            "metadata.optim.lr is NaN: JSON has no NaN; write None, leave the key out, or store it as text",
         ),
         ({"a": [1, -math.inf]}, "metadata.a[1] is infinite: JSON has no infinity; leave the key out or store"),
         ({"a": np.float32("nan")}, "metadata.a is NaN"),

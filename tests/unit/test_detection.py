@@ -265,6 +265,38 @@ def test_what_a_model_sees_can_be_given_by_hand(registry: Registry) -> None:
         run.add_inferences(TestImage("a.png", "pets"), [])
 
 
+def test_an_image_is_not_ignored_and_seen_in_at_once(registry: Registry) -> None:
+    (image,) = images("a")
+    for one, other in ((None, SEEN), (SEEN, None), ([], None)):
+        with TestRun(Model("m"), suite("a"), reset=True) as run:
+            run.add_inferences(image, one)
+            with pytest.raises(InvalidInputError, match=r"'a.png' is said to be ignored .* and to show something"):
+                run.add_inferences(image, other)
+        assert [made for _, made in Model("m").load_inferences(suite("a"))] == [one]
+
+
+def test_images_are_loaded_a_few_at_a_time(registry: Registry) -> None:
+    run = TestRun(Model("m"), suite("a", "b", "c"))
+    assert [image.locator for image in run.load_images(batch_size=2)] == ["a.png", "b.png"]
+    assert len(run.load_images(5)) == len(run.load_images()) == 3
+    for size in (0, -1, "2"):
+        with pytest.raises(InvalidInputError, match=r"batch_size is .*; write how many images to load at most"):
+            run.load_images(batch_size=size)  # type: ignore[arg-type]
+
+
+def test_a_model_to_look_at_takes_its_metadata_second(registry: Registry) -> None:
+    from localreg import classification
+
+    classes: list[Any] = [Model, classification.Model]
+    for number, model_class in enumerate(classes):
+        model = model_class(f"m{number}", {"epochs": 3})
+        assert (model.metadata, model.infer) == ({"epochs": 3}, None)
+        with pytest.raises(InvalidInputError, match="metadata"):
+            model_class("n", "not an object")
+    assert InferenceModel("i", Counting(), {"epochs": 4}).metadata == {"epochs": 4}
+    assert classification.InferenceModel("c", lambda _: [], {"epochs": 5}).metadata == {"epochs": 5}
+
+
 def test_another_answer_for_the_same_version_is_told(registry: Registry) -> None:
     tests, model = suite("a"), Model("m")
     first, second = TestRun(model, tests), TestRun(model, tests)

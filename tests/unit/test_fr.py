@@ -84,7 +84,11 @@ def test_pairs_come_back_in_order(registry: Registry) -> None:
     assert case.load_data().dicts() == [dict(zip(names, row, strict=True)) for row in ROWS]
     assert list(case.load_data().df().itertuples(index=False, name=None)) == ROWS
     assert (case.image_count, case.pair_count_genuine, case.pair_count_imposter) == (5, 2, 2)
-    assert TestCase("case") == TestCase.load("case") == case
+    assert TestCase("case") == TestCase.load("case") == TestCase.load_by_name("case", 1) == case
+    assert [batch.dicts() for batch in case.iter_data(3)] == [
+        case.load_data().dicts()[:3],
+        case.load_data().dicts()[3:],
+    ]
     with pytest.raises(AlreadyExistsError):
         TestCase.create("case", "again", ROWS)
     assert TestCase("other", test_samples=ROWS[:1]).load_data().dicts()[0]["locator_b"] == "b"
@@ -125,6 +129,13 @@ def test_rows_of_wrong_types_are_refused_with_their_place(registry: Registry, ro
     assert registry.commit == 0
 
 
+def test_a_suite_counts_what_its_baseline_holds_once(registry: Registry) -> None:
+    one, two, other = TestCase.init_many([("one", ROWS[:3]), ("two", ROWS[2:]), ("other", [("x", "y", True)])])
+    tests = TestSuite("suite", baseline_test_cases=[one, two], non_baseline_test_cases=[other])
+    counts = tests.baseline_image_count, tests.baseline_pair_count_genuine, tests.baseline_pair_count_imposter
+    assert counts == (5, 2, 2)
+
+
 def test_a_suite_knows_its_baseline(registry: Registry) -> None:
     base, other = TestCase.init_many([("base", ROWS[:2]), ("other", ROWS[2:])])
     tests = TestSuite.create("suite", "d", baseline_test_cases=[base], non_baseline_test_cases=[other])
@@ -134,6 +145,7 @@ def test_a_suite_knows_its_baseline(registry: Registry) -> None:
         editor.add(other, is_baseline=True)
     assert (tests.version, tests.non_baseline_test_cases) == (2, [])
     assert tests.test_cases == tests.baseline_test_cases == [base, other]
+    assert TestSuite.load_by_name("suite", 2) == tests == TestSuite.load_by_name("suite")
     with tests.edit() as editor:
         editor.add(other)  # as it was
     assert tests.version == 2

@@ -51,6 +51,15 @@ def test_ratios_by_hand(got: float, expected: float) -> None:
     assert got == pytest.approx(expected, abs=1e-15)
 
 
+def test_scripts_for_workflows_find_them_there() -> None:
+    import localreg.workflow
+    from localreg.workflow import metrics as there
+
+    assert localreg.workflow.metrics is there
+    assert {name: getattr(there, name) for name in there.__all__}.items() <= vars(metrics).items()
+    assert {*metrics.__all__} - {*there.__all__} == {"accuracy_score", "mcnemar_exact"}  # these are ours
+
+
 @EACH
 def test_ratios_take_the_counts_by_name_and_in_the_order_of_the_original(
     ratio: Callable[..., float], names: list[str]

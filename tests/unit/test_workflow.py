@@ -682,12 +682,58 @@ def test_nan_in_a_plain_float_comes_back_and_in_a_label_of_ones_own_is_refused(r
     assert math.isnan(registry.sql("FROM \"Raw\".inferences WHERE model = 'm'")[0]["score"])
 
 
+def test_a_mistyped_version_makes_no_model(registry: Registry) -> None:
+    Net("m", Counting())
+    registry.get_model("m").create_version("1")
+    before = registry.commit
+    for name in ("m@2", "m@1@production"):
+        with pytest.raises(NotFoundError, match=f"model 'm' has no version or alias '.*'; for a new model .*'{name}'"):
+            Net(name, Counting())
+    assert registry.commit == before
+    assert Net("m@1").name == "m"
+    assert Net.create("m@2").name == Net("m@2").name == "m@2"
+    assert Net("at@home").name == "at@home"
+
+
+def test_a_model_with_no_function_for_infer_is_not_made(registry: Registry) -> None:
+    for make in (Net, Net.create):
+        with pytest.raises(InvalidInputError, match="infer is 3; pass a function from test sample to inference"):
+            make("m", 3)  # type: ignore[arg-type]
+    assert len(registry.models()) == 0
+
+
+def test_inferences_of_a_suite_are_asked_for_by_test_case(registry: Registry) -> None:
+    suite = Suite("s", test_cases=[Case("a", test_samples=pairs(1))])
+    with pytest.raises(InvalidInputError, match=r"'s'.* is no test case; .* a suite's test_cases"):
+        Net("m").load_inferences(suite)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reset", ["no", 1, None])
+def test_a_reset_is_asked_for_in_no_other_way(registry: Registry, reset: Any) -> None:
+    """What stands in its place by mistake, such as a configuration, must not throw away what was inferred."""
+    suite = Suite("s", test_cases=[Case("a", test_samples=pairs(1, 2))])
+    before = registry.commit
+    calls: list[Callable[[], object]] = [
+        lambda: test(Net.load("m"), suite, reset=reset),
+        lambda: Case("a", test_samples=pairs(3), reset=reset),
+        lambda: Case.init_many([("a", pairs(3))], reset=reset),
+        lambda: Suite("s", test_cases=[], reset=reset),
+        lambda: suite.edit(reset=reset).__enter__(),
+        lambda: suite.test_cases[0].edit(reset=reset).__enter__(),
+    ]
+    Net("m", Counting())
+    for call in calls:
+        with pytest.raises(InvalidInputError, match=f"reset is {reset!r}; write True or False"):
+            call()
+    assert registry.commit == before + 1
+
+
 def test_a_run_that_cannot_be_is_refused(registry: Registry, tmp_path: Path) -> None:
     suite = Suite("s", test_cases=[Case("a", test_samples=pairs(1, 2))])
     with pytest.raises(InvalidInputError, match="made without infer, and 2 samples lack an inference"):
         test(Net("m"), suite)
     for empty in (Suite("empty"), Suite("hollow", test_cases=[Case("nothing")])):
-        with pytest.raises(InvalidInputError, match="holds no test samples"):
+        with pytest.raises(InvalidInputError, match=r"holds no test samples; .* TestSuite\.load"):
             test(Net("m", Counting()), empty)
     with localreg.use(localreg.open(tmp_path / "elsewhere")):
         stranger = Net("m", Counting())
