@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,45 +74,42 @@ def _folder(infer: Callable[..., Any] | None) -> Path:
 
 def _git(folder: Path) -> JsonObject | None:
     """The commit that is checked out where the code lies, and whether files differ from it."""
-    commit = _git_says(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    changes = _git_says(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
-
-
-def _git_says(folder: Path, *arguments: str) -> str | None:
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
+            ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
             capture_output=True,
             text=True,
             timeout=10,
             check=False,
-            env=environment,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    if done.returncode or commit == "(initial)":
+        return None
+    return {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
 
 
 def _packages() -> JsonObject:
     """The installed packages that the program has loaded, with their versions."""
+    loaded = {name.partition(".")[0] for name in sys.modules}
+    return {name: version for name, version, modules in _installed() if modules & loaded}
+
+
+@cache
+def _installed() -> list[tuple[str, str, set[str]]]:
+    """Name, version and top-level modules of each installed package, looked for once."""
     from importlib import metadata
 
-    loaded = {name.partition(".")[0] for name in sys.modules}
-    versions: JsonObject = {}
+    found = []
     for package in metadata.distributions():
-        name = package.name
-        if name and (name.replace("-", "_").lower() in loaded or _tops(package) & loaded):
-            versions[name] = package.version
-    return versions
-
-
-def _tops(package: Any) -> set[str]:
-    return set((package.read_text("top_level.txt") or "").split())
+        if package.name:
+            modules = set((package.read_text("top_level.txt") or "").split())
+            found.append((package.name, package.version, {package.name.replace("-", "_").lower(), *modules}))
+    return found
 
 
 def _weights(place: object) -> JsonObject | None:
