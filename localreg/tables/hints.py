@@ -108,7 +108,10 @@ def hints_of(cls: type, path: str | None = None) -> dict[str, Any]:
         return typing.get_type_hints(cls, include_extras=True)
     except NameError as error:
         shown = path or cls.__name__
-        raise InvalidInputError(f"an annotation of {shown} cannot be resolved: {error}; import the name") from error
+        raise InvalidInputError(
+            f"an annotation of {shown} cannot be resolved: {error}; define or import that name at the top of the "
+            "module, not within a function or under TYPE_CHECKING"
+        ) from error
 
 
 def _struct(cls: type, path: str, *, within: tuple[type, ...], without: Collection[str] = ()) -> Node:

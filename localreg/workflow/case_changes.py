@@ -76,9 +76,10 @@ class CaseChange:
             accepted = [
                 case.number for case in cases if case.number is not None and case.request.name not in self.ignored
             ]
+            numbered = self._staging.indices(known, accepted)
             for case in wanted:
                 assert case.number is not None, "only content makes a version"
-                case.rows = self._staging.rows(changes.draft, known, case.number, accepted)
+                case.rows = self._staging.rows(changes.draft, known, case.number, numbered)
         self._put(changes, workflow_id, known, cases, accepted)
 
     def _cases(self, changes: Changes, workflow_id: str) -> list[_Case]:
@@ -112,7 +113,8 @@ class CaseChange:
         """Whether the content makes a new version; told as ignored if it differs and may not."""
         if case.number is None:
             return False
-        given = self._staging.rows(changes.draft, known, case.number, [case.number])
+        alone = self._staging.indices(known, [case.number])
+        given = self._staging.rows(changes.draft, known, case.number, alone)
         if case.row is None or case.record.version == 0:
             return len(given.indices) > 0
         version = changes.draft.find("test_case_version", str(case.record.version), case.record.id)

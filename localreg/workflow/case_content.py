@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject, canonical, parse
@@ -179,6 +180,7 @@ class Staging:
         self._session = session
         self._workflow = workflow
         self.contents = contents
+        self._begins = list(accumulate((content.samples.num_rows for content in contents), initial=0))
         self._staged: _Staged | None = None
 
     def look_up(self, state: State, workflow_id: str) -> LookUp:
@@ -188,14 +190,22 @@ class Staging:
         rows = pa.concat_tables([content.samples for content in self.contents])
         return look_up(self._session, state, workflow_id, rows)
 
-    def rows(self, state: State, known: LookUp, number: int, among: Sequence[int]) -> VersionRows:
-        """What the case will hold by content `number`, where new samples are counted over the contents `among`."""
+    def indices(self, known: LookUp, among: Sequence[int]) -> Indices:
+        """The `sample_idx` of each row of the look-up that some contents bring, where their new samples are counted."""
         import numpy as np
 
-        content, begin = self.contents[number], self._begin(number)
-        offset = sum(len(self._places(known, [each])) for each in among[: among.index(number)])
+        places = self._places(known, among)
+        indices = np.full(len(known.known), -1, np.int64)
+        indices[places] = known.indices(places)
+        return indices
+
+    def rows(self, state: State, known: LookUp, number: int, numbered: Indices) -> VersionRows:
+        """What the case will hold by content `number`, by the `indices` of contents with this one among them."""
+        import numpy as np
+
+        content, begin = self.contents[number], self._begins[number]
         places = self._places(known, [number])
-        indices = known.indices(self._places(known, among))[offset : offset + len(places)]
+        indices = numbered[places]
         if content.added is None:
             self._refuse_doubles(content, indices)
             return VersionRows(indices, content.truths)
@@ -206,16 +216,13 @@ class Staging:
         touched = known.known[begin : begin + content.samples.num_rows]
         return _joined(base, np.flatnonzero(~np.isin(base.indices, touched)), mine)
 
-    def _begin(self, number: int) -> int:
-        return sum(content.samples.num_rows for content in self.contents[:number])
-
     def _places(self, known: LookUp, among: Sequence[int]) -> Indices:
         """The rows of the look-up that some contents put into their cases."""
         import numpy as np
 
         places: list[Indices] = [np.empty(0, np.int64)]
         for number in among:
-            content, begin = self.contents[number], self._begin(number)
+            content, begin = self.contents[number], self._begins[number]
             rows = np.arange(begin, begin + content.samples.num_rows)
             if content.added is not None:
                 _, last = np.unique(known.first[rows][::-1], return_index=True)

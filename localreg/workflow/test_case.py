@@ -145,16 +145,16 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
             InvalidInputError: as the constructor, or a name stands there twice; nothing is written.
         """
         session = current_session()
-        requests: list[CaseRequest] = []
+        requests: dict[str, CaseRequest] = {}
         for number, item in enumerate(_pairs(data)):
             name = check_name(item[0], what="test case name")
-            if any(request.name == name for request in requests):
+            if name in requests:
                 raise InvalidInputError(
                     f"data[{number}], {name!r}, is the name of an earlier one; join them, or rename"
                 )
-            requests.append(cls._request(name, None, item[1], reset=reset))
-        state = cls._make(session, requests) if requests else session.state()
-        return [cls._loaded(session, state, request.name) for request in requests]
+            requests[name] = cls._request(name, None, item[1], reset=reset)
+        state = cls._make(session, list(requests.values())) if requests else session.state()
+        return [cls._loaded(session, state, name) for name in requests]
 
     @contextmanager
     def edit(self, reset: bool = False) -> Iterator[TestCaseEditor[SampleT, TruthT]]:

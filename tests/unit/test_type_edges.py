@@ -354,3 +354,12 @@ def test_arrays_that_were_stored_meanwhile_are_compared_and_not_asked_for_their_
 
     test(net("m", infer), made)
     assert len(registry.sql("SELECT * FROM inferences")) == 1
+
+
+def test_a_name_that_only_a_function_knows_says_where_it_belongs() -> None:
+    @dataclass(frozen=True)
+    class Holds:
+        inner: "Hidden"  # type: ignore[name-defined]  # noqa: F821, UP037
+
+    with pytest.raises(InvalidInputError, match=r"Holds.*'Hidden' is not defined; .* at the top of the module"):
+        schema_of(Holds)

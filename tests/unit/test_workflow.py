@@ -682,6 +682,22 @@ def test_nan_in_a_plain_float_comes_back_and_in_a_label_of_ones_own_is_refused(r
     assert math.isnan(registry.sql("FROM \"Raw\".inferences WHERE model = 'm'")[0]["score"])
 
 
+def test_many_cases_are_each_looked_through_a_few_times(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of cases in one commit: work for each of them must not grow with the number of the others."""
+    from localreg.workflow.case_content import Staging
+
+    walked, places = [0], Staging._places
+
+    def counted(self: Staging, known: Any, among: Any) -> Any:
+        walked[0] += len(among)
+        return places(self, known, among)
+
+    monkeypatch.setattr(Staging, "_places", counted)
+    made = Case.init_many([(str(number), pairs(number, number + 1)) for number in range(40)])
+    assert walked[0] <= 6 * 40
+    assert [case.load_test_samples() for case in made] == [pairs(number, number + 1) for number in range(40)]
+
+
 def test_a_mistyped_version_makes_no_model(registry: Registry) -> None:
     Net("m", Counting())
     registry.get_model("m").create_version("1")
