@@ -180,7 +180,8 @@ def _process() -> JsonObject:
 
 def _is_here(told: JsonObject) -> bool:
     """Whether a process is one that this one can see."""
-    return (told["host"], told["boot"]) == (host(), _boot())
+    # On Windows the question whether a process runs, `os.kill(pid, 0)`, would interrupt it.
+    return os.name == "posix" and (told["host"], told["boot"]) == (host(), _boot())
 
 
 def _boot() -> str:
