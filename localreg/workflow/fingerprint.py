@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -101,15 +102,21 @@ def _packages() -> JsonObject:
 
 @cache
 def _installed() -> list[tuple[str, str, set[str]]]:
-    """Name, version and top-level modules of each installed package, looked for once."""
-    from importlib import metadata
+    """Name, version and top-level modules of each installed package, looked for once.
 
-    found = []
-    for package in metadata.distributions():
-        if package.name:
-            modules = set((package.read_text("top_level.txt") or "").split())
-            found.append((package.name, package.version, {package.name.replace("-", "_").lower(), *modules}))
-    return found
+    By the names of their folders, `name-version.dist-info`: to parse what is in them takes a third of a second.
+    Source: PyPA, Recording installed projects, "The .dist-info directory".
+    """
+    found: dict[str, tuple[str, str, set[str]]] = {}
+    for place in map(Path, sys.path):
+        with suppress(OSError):
+            for folder in sorted(place.glob("*.dist-info")):
+                name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
+                modules = {name.replace("-", "_").lower()}
+                with suppress(OSError, UnicodeError):
+                    modules |= set((folder / "top_level.txt").read_text(encoding="utf-8").split())
+                found.setdefault(name, (name, version, modules))
+    return list(found.values())
 
 
 def _weights(place: object) -> JsonObject | None:
