@@ -13,16 +13,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 import localreg
 from localreg.log.entry import entry_path
+from tests.crash.pipes import PATIENCE_S, read_line
 from tests.crash.scenarios import SCENARIOS, Scenario, open_at, view
 
 ROUNDS = 25
-PATIENCE_S = 60
 PROJECT = Path(__file__).parents[2]
 
 pytestmark = [
@@ -46,19 +45,6 @@ def writer(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.kill()
-
-
-def read_line(stream: IO[bytes] | None) -> str:
-    """The next line of an unbuffered pipe; fails rather than waits for ever."""
-    assert stream is not None
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        assert select.select([stream], [], [], PATIENCE_S)[0], f"nothing came for {PATIENCE_S} s after {bytes(line)!r}"
-        byte = stream.read(1)
-        if not byte:
-            break
-        line += byte
-    return line.decode()
 
 
 # Killed at random

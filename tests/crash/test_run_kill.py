@@ -17,10 +17,10 @@ import pytest
 
 import localreg
 from localreg.workflow import TestRun, test
+from tests.crash.pipes import PATIENCE_S, read_line
 from tests.crash.testers import Case, Model, Number, Parity, Suite, Truth, parity
 
 SAMPLES, FEWER = 1797, 400
-PATIENCE_S = 60
 PROJECT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="kills by signal")]
@@ -58,16 +58,7 @@ def running_tester(folder: Path, *how: str) -> Iterator[subprocess.Popen[bytes]]
 
 
 def heard(stream: IO[bytes] | None) -> str:
-    """The next line of an unbuffered pipe; fails rather than waits for ever."""
-    assert stream is not None
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        assert select.select([stream], [], [], PATIENCE_S)[0], f"nothing came for {PATIENCE_S} s after {bytes(line)!r}"
-        byte = stream.read(1)
-        if not byte:
-            break
-        line += byte
-    return line.decode().strip()
+    return read_line(stream).strip()
 
 
 def answer(process: subprocess.Popen[bytes]) -> None:
