@@ -288,9 +288,9 @@ class _Side:
         self.status = inferences.status[samples.indices]
         if (self.status == MISSING).all():
             raise NotFoundError(f"{self.name!r} has no inferences on test suite {suite.name!r}; run it there first")
-        path = label_path(Node.from_json(cast(JsonObject, samples.workflow.inference)), "inference")
-        column = inferences.column(samples.indices)
-        self.label: pa.Array = labels(column, path)
+        node = Node.from_json(cast(JsonObject, samples.workflow.inference))
+        made = inferences.rows(TypedColumn("inference", object, node), samples.indices)["inference"]
+        self.label: pa.Array = labels(made, label_path(node, "inference"))
         self.right = np.asarray(pc.fill_null(pc.equal(self.label, samples.truth), False))
 
     def coverage(self, rows: np.ndarray) -> Coverage:

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseContent", "Staging", "VersionRows", "first_difference", "version_rows"]
 
-ROWS = ("sample_idx", "ground_truth", *SAID)
-
 
 @dataclass(frozen=True, eq=False)
 class CaseContent:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from localreg.canonical import JsonObject, canonical, sha256_hex
 from localreg.log import State
 from localreg.records.files import FilePointer
-from localreg.tables import VECTORS, conform, read_part, write_rows
+from localreg.tables import VECTORS, read_part, write_rows
 from localreg.workflow.samples import SAID, absolute_indices, conformed, read_typed, vectors_beside
 from localreg.workflow.typed import TypedColumn
 
@@ -108,18 +108,13 @@ class Inferences:
         empty = pa.table({name: pa.nulls(0, kind) for name, kind in types.items()})
         return pa.concat_tables([empty, *(conformed(part, types) for part in parts)])
 
-    def column(self, indices: Indices) -> pa.ChunkedArray | None:
-        """The `inference` column alone, as it was written; None = no inference at all."""
-        import numpy as np
-        import pyarrow as pa
 
-        if not self._parts:
-            return None
-        places = self.place[indices]
-        columns = [part["inference"] for part in self._parts]
-        wanted = columns[-1].type
-        chunks = [conform(chunk, wanted) for column in columns for chunk in column.chunks]
-        return pa.chunked_array(chunks, wanted).take(pa.array(places, mask=np.asarray(places < 0)))
+def failed(rows: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which rows of inferences tell of an exception."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.equal(rows["status"], STATUSES[ERROR]))
 
 
 def _pointers(state: State, version_id: str) -> list[FilePointer]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.log import State
 from localreg.session import Session
+from localreg.workflow.inferences import failed
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.progress import Progress, progress
 from localreg.workflow.running import Runner, Stretches
@@ -93,11 +94,8 @@ class SharedWork:
 
     def _refresh(self) -> None:
         """See what others have made: open parts first, so that what is committed between the looks shows in one."""
-        import numpy as np
-
         for rows in self._parts.refresh():
-            indices = rows["sample_idx"].to_numpy()
-            indices = indices[np.asarray([status != "error" for status in rows["status"].to_pylist()])]
+            indices = rows["sample_idx"].to_numpy()[~failed(rows)]
             places = self._place[indices[indices < len(self._place)]]
             self._done[places[places >= 0]] = True
         state = self._session.state()

@@ -14,7 +14,7 @@ from localreg.log import State
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestRunRecord
 from localreg.session import Changes, Session
-from localreg.workflow.inferences import ERROR, MISSING, SKIPPED, STATUSES, Inferences, write_inferences
+from localreg.workflow.inferences import ERROR, MISSING, SKIPPED, Inferences, failed, write_inferences
 from localreg.workflow.samples import sample_count
 from localreg.workflow.typed import TypedColumn
 
@@ -119,7 +119,7 @@ class Upload:
         is_new = (status == MISSING) | (status == ERROR)
         if is_new.all():
             return rows
-        old = np.flatnonzero(~is_new & ~_failed(rows))
+        old = np.flatnonzero(~is_new & ~failed(rows))
         if len(old):
             self._refuse_other_answers(stored, indices[old], rows.take(pa.array(old)), status[old])
         return rows.take(pa.array(np.flatnonzero(is_new)))
@@ -176,16 +176,9 @@ def deduplicated(rows: pa.Table) -> pa.Table:
     indices = rows["sample_idx"].to_numpy()
     if (np.diff(indices) > 0).all():
         return rows
-    order = np.lexsort((np.arange(len(indices)), ~_failed(rows), indices))
+    order = np.lexsort((np.arange(len(indices)), ~failed(rows), indices))
     last = np.append(indices[order][1:] != indices[order][:-1], True)
     return rows.take(pa.array(order[last]))
-
-
-def _failed(rows: pa.Table) -> npt.NDArray[np.bool_]:
-    import numpy as np
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.equal(rows["status"], STATUSES[ERROR]))
 
 
 def refuse_deleted(name: str) -> ConflictError:
