@@ -279,7 +279,7 @@ class _Side:
         import pyarrow.compute as pc
 
         self.name = f"{version.model.name}@{version.version}"
-        bound = version.model.record.workflow
+        bound = version.model.info.workflow
         if bound is not None and bound != suite.workflow:
             raise WorkflowMismatchError(
                 f"model {self.name!r} belongs to another workflow than test suite {suite.name!r}"

@@ -52,7 +52,7 @@ class Handle(Generic[RecordT]):
         return self._id
 
     @property
-    def record(self) -> RecordT:
+    def info(self) -> RecordT:
         """The record as it is now: frozen data, and a copy of what it holds.
 
         Raises:

@@ -37,7 +37,7 @@ class ModelVersion(Handle[ModelVersionRecord]):
     @property
     def model(self) -> Model:
         """The model that this is a version of."""
-        return Model(self._session, self.record.model)
+        return Model(self._session, self.info.model)
 
     @property
     def version(self) -> str:
@@ -47,12 +47,12 @@ class ModelVersion(Handle[ModelVersionRecord]):
     @property
     def description(self) -> str | None:
         """Free text."""
-        return self.record.description
+        return self.info.description
 
     @property
     def metadata(self) -> JsonObject:
         """The model's metadata, overlaid by the version's own."""
-        return {**self.model.metadata, **self.record.metadata}
+        return {**self.model.metadata, **self.info.metadata}
 
     @property
     def aliases(self) -> list[str]:
@@ -102,32 +102,32 @@ class Model(Handle[ModelRecord]):
     @property
     def description(self) -> str | None:
         """Free text."""
-        return self.record.description
+        return self.info.description
 
     @property
     def owner(self) -> str | None:
         """Whom to ask."""
-        return self.record.owner
+        return self.info.owner
 
     @property
     def task(self) -> str | None:
         """What it is for."""
-        return self.record.task
+        return self.info.task
 
     @property
     def tags(self) -> list[str]:
         """Sorted, unique."""
-        return self.record.tags
+        return self.info.tags
 
     @property
     def metadata(self) -> JsonObject:
         """A copy: change it with `update`."""
-        return self.record.metadata
+        return self.info.metadata
 
     @property
     def archived(self) -> bool:
         """Whether it is hidden from listings."""
-        return self.record.archived
+        return self.info.archived
 
     # --- changing it ------------------------------------------------------------------------------------------------
 
@@ -340,7 +340,7 @@ class Model(Handle[ModelRecord]):
         return ModelVersion(self._session, row.load(AliasRecord).version)
 
     def _stated(self) -> JsonObject:
-        record, state = self.record, self._session.state()
+        record, state = self.info, self._session.state()
         workflow = None if record.workflow is None else state.get("workflow", record.workflow)
         said: JsonObject = record.model_dump(include={"description", "owner", "task", "tags", "metadata", "archived"})
         return {**said, "workflow": None if workflow is None else workflow.name}

@@ -206,8 +206,11 @@ class Source:
         if table not in self._live_parts:
             holding = self.state.containing("file", f'"table":{quoted(table)}')
             rows = sorted((row for row in holding if row.fields["table"] == table), key=lambda row: row.created)
-            kind = "workflow" if table == SAID else BULK[table].owner
-            owners = {owner.id: owner for owner in self.state.get_many({(kind, row.parent) for row in rows})}
+            kinds = ("workflow",) if table == SAID else BULK[table].owners
+            parents = {row.parent for row in rows}
+            owners = {
+                owner.id: owner for kind in kinds for owner in self.state.get_many({(kind, id) for id in parents})
+            }
             look = cache(self.state.get)
             self._live_parts[table] = [
                 self._part(row, owners[row.parent], look) for row in rows if row.parent in owners
@@ -238,9 +241,11 @@ class Source:
             part["version"] = int(owner.name)
             part["test_case"] = name_of("test_case", owner.parent)
         elif fields["table"] in ("inferences", "embeddings"):
-            version = look("model_version", owner.parent)
+            is_run = owner.kind == "test_run"
+            version = look("model_version", owner.parent) if is_run else owner
+            part["test_run"] = owner.id if is_run else None
             part["model_version"] = version.name if version else None
-            part["version_id"] = owner.parent
+            part["version_id"] = owner.parent if is_run else owner.id
             part["replaces"] = details.get("replaces", False)
             part["model"] = name_of("model", version.parent if version else "")
         elif owner.kind == "evaluation":

@@ -273,7 +273,7 @@ class BulkTable:
     """A table of bulk rows: one view over all workflows, and one with typed columns in each workflow's schema.
 
     Attributes:
-        owner: kind of the records that the parts belong to.
+        owners: kinds of the records that the parts belong to.
         typed: the struct column that holds the typed values, with fields of the workflow's type; None = there is none.
         columns: the columns before it, name → type and SQL over `d` (the rows), `p` (the part they stand in) and, of
             test samples, `s` (what was said of them after they came).
@@ -283,7 +283,7 @@ class BulkTable:
             counts.
     """
 
-    owner: str
+    owners: tuple[str, ...]
     typed: str | None
     columns: dict[str, tuple[str, str]]
     beside: dict[str, tuple[str, str]]
@@ -318,7 +318,7 @@ _ERROR = "STRUCT(type VARCHAR, message VARCHAR, traceback VARCHAR)"
 
 BULK: dict[str, BulkTable] = {
     "test_samples": BulkTable(
-        "workflow",
+        ("workflow",),
         "sample",
         {
             "namespace": (TEXT, "p.namespace"),
@@ -330,7 +330,7 @@ BULK: dict[str, BulkTable] = {
         _SAID,
     ),
     "ground_truths": BulkTable(
-        "test_case_version",
+        ("test_case_version",),
         "ground_truth",
         {
             "namespace": (TEXT, "p.namespace"),
@@ -343,14 +343,14 @@ BULK: dict[str, BulkTable] = {
         _SAID,
     ),
     "inferences": BulkTable(
-        "test_run",
+        ("test_run", "model_version"),
         "inference",
         {
             "namespace": (TEXT, "p.namespace"),
             "workflow": (TEXT, "p.workflow"),
             "model": (TEXT, "p.model"),
             "model_version": (TEXT, "p.model_version"),
-            "test_run": (TEXT, "p.owner"),
+            "test_run": (TEXT, "p.test_run"),
             "sample_idx": (WHOLE, SAMPLE_INDEX),
             "status": (TEXT, "d.status"),
         },
@@ -359,7 +359,7 @@ BULK: dict[str, BulkTable] = {
         key=SAMPLE_INDEX,
     ),
     "embeddings": BulkTable(
-        "test_run",
+        ("test_run",),
         None,
         {
             "namespace": (TEXT, "p.namespace"),
@@ -374,7 +374,7 @@ BULK: dict[str, BulkTable] = {
         key="d.locator",
     ),
     "metric_values": BulkTable(
-        "evaluation",
+        ("evaluation",),
         None,
         {
             **_OF_EVALUATION,
@@ -388,7 +388,7 @@ BULK: dict[str, BulkTable] = {
         {},
     ),
     "sample_metrics": BulkTable(
-        "evaluation",
+        ("evaluation",),
         None,
         {
             **_OF_EVALUATION,
@@ -400,7 +400,7 @@ BULK: dict[str, BulkTable] = {
         {"extra": "CAST(NULL AS VARCHAR)"},
     ),
     "plots": BulkTable(
-        "evaluation",
+        ("evaluation",),
         None,
         {**_OF_EVALUATION, "name": (TEXT, "d.name"), "plot": ("JSON", "CAST(d.plot AS JSON)")},
         {},

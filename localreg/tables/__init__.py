@@ -4,6 +4,8 @@ from localreg.tables.codecs import StructCodec, note_extras
 from localreg.tables.columns import objects_of, struct_column
 from localreg.tables.conform import conform, unpacked
 from localreg.tables.extras import extras_of, put_extras
+from localreg.tables.faults import Fault, first_fault
+from localreg.tables.fitting import Fitting, fit
 from localreg.tables.hints import Names, Vector, is_json_object, schema_of
 from localreg.tables.parts import part_file, read_part, write_part
 from localreg.tables.schema import JSON_FIELD, Field, Node, arrow_type, merged
@@ -20,7 +22,9 @@ from localreg.tables.vectors import (
 __all__ = [
     "EMPTY",
     "JSON_FIELD",
+    "Fault",
     "Field",
+    "Fitting",
     "Names",
     "Node",
     "StructCodec",
@@ -29,6 +33,8 @@ __all__ = [
     "arrow_type",
     "conform",
     "extras_of",
+    "first_fault",
+    "fit",
     "is_json_object",
     "merged",
     "note_extras",

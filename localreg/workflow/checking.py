@@ -1,7 +1,7 @@
 """What must hold of annotations beyond their types, looked at on whole columns when they are written.
 
 The rules stand with the annotations (`localreg.workflow.checks`); a column is searched for each of them at
-once, and the first value that breaks one is named with the object that it stands in.
+once, and the values that break one are named with the objects that they stand in.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
+from localreg.tables import Fault, first_fault
 from localreg.tables.hints import hints_of, peeled, union_members
 from localreg.tables.schema import TAG
 from localreg.workflow.checks import Checks, Rule, checks_of
@@ -23,16 +24,13 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[np.int64]
 
-__all__ = ["refuse_impossible_values"]
+__all__ = ["impossible_values", "refuse_impossible_values"]
 
 _WANTED = {
     Rule.NOT_BLANK: "not be blank",
     Rule.FINITE: "be a finite number",
     Rule.NOT_NEGATIVE: "not be negative",
 }
-
-Fault = tuple[int, str]
-"""The row that it stands in, and what it is."""
 
 
 def refuse_impossible_values(column: pa.Array, cls: type, *, named: Callable[[int], str]) -> None:
@@ -48,14 +46,23 @@ def refuse_impossible_values(column: pa.Array, cls: type, *, named: Callable[[in
     Raises:
         InvalidInputError: the first object with such a value, and its field, are named.
     """
+    fault = first_fault(impossible_values(column, cls, cls.__name__))
+    if fault is not None:
+        raise InvalidInputError(f"{named(int(fault.rows[0]))}: {fault.told()}")
+
+
+def impossible_values(column: pa.Array, cls: type, path: str) -> Iterator[Fault]:
+    """All values that break a rule: blank labels, NaN in scores and coordinates, inverted boxes and the like.
+
+    Args:
+        column: objects of `cls`, as `struct_column` makes it.
+        cls: their class.
+        path: of the column, for messages.
+    """
     import numpy as np
 
-    if not _is_checked(cls):
-        return
-    fault = min(_faults(column, cls, cls.__name__, np.arange(len(column))), default=None)
-    if fault is not None:
-        row, what = fault
-        raise InvalidInputError(f"{named(row)}: {what}")
+    if _is_checked(cls):
+        yield from _faults(column, cls, path, np.arange(len(column)))
 
 
 def _is_checked(hint: Any) -> bool:
@@ -67,7 +74,7 @@ def _is_checked(hint: Any) -> bool:
 
 
 def _faults(column: pa.Array, hint: Any, path: str, rows: Rows) -> Iterator[Fault]:
-    """The first fault of each field; `rows` says which object each value stands in."""
+    """The faults of each field; `rows` says which object each value stands in."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -104,7 +111,7 @@ def _of_object(column: pa.Array, cls: type, path: str, rows: Rows) -> Iterator[F
     for name, least in checks.least.items():
         if name in fields:
             few = pc.less(pc.list_value_length(fields[name]), least)
-            yield from _first(few, fields[name], f"{path}.{name}", f"have at least {least}", rows)
+            yield from _where(few, fields[name], f"{path}.{name}", f"have at least {least}", rows)
     for pairs, less, wanted in (
         (checks.ordered, pc.greater, "not be beyond"),
         (checks.increasing, pc.greater_equal, "be below"),
@@ -126,7 +133,7 @@ def _by_rule(values: pa.Array, rule: Rule, path: str, rows: Rows) -> Iterator[Fa
         parents = pc.list_parent_indices(values).to_numpy()
         yield from _by_rule(values.flatten(), rule, f"{path}[]", rows[parents])
     else:
-        yield from _first(_breaks(values, rule), values, path, _WANTED[rule], rows)
+        yield from _where(_breaks(values, rule), values, path, _WANTED[rule], rows)
 
 
 def _breaks(values: pa.Array, rule: Rule) -> pa.Array:
@@ -153,14 +160,15 @@ def _by_order(
     if pa.types.is_struct(low.type):
         for field in low.type:
             lows, highs = pc.struct_field(low, field.name), pc.struct_field(high, field.name)
-            yield from _first(broken(lows, highs), lows, f"{path}.{field.name}", f"{wanted}'s", rows)
+            yield from _where(broken(lows, highs), lows, f"{path}.{field.name}", f"{wanted}'s", rows)
     else:
-        yield from _first(broken(low, high), low, path, wanted, rows)
+        yield from _where(broken(low, high), low, path, wanted, rows)
 
 
-def _first(bad: pa.Array, values: pa.Array, path: str, wanted: str, rows: Rows) -> Iterator[Fault]:
+def _where(bad: pa.Array, values: pa.Array, path: str, wanted: str, rows: Rows) -> Iterator[Fault]:
+    import numpy as np
     import pyarrow.compute as pc
 
-    number = pc.index(bad, True).as_py()
-    if number >= 0:
-        yield int(rows[number]), f"{path} is {values[number].as_py()!r}; it must {wanted}"
+    if pc.index(bad, True).as_py() >= 0:
+        positions = np.flatnonzero(bad.fill_null(False).to_numpy(zero_copy_only=False))
+        yield Fault(rows[positions], path, values.take(positions), wanted)

@@ -1,7 +1,7 @@
 """Inferences by sample: which there are, and where their rows stand.
 
-The inferences of a model version stand in the parts of its test runs. Read in order of commit, a newer row for a sample
-takes the place of an older one.
+The inferences of a model version stand in the parts of its test runs, and in its own: those that were recorded for no
+test suite. Read in order of commit, a newer row for a sample takes the place of an older one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["ERROR", "MISSING", "OK", "SKIPPED", "STATUSES", "Inferences", "inference_rows", "write_inferences"]
+__all__ = [
+    "ERROR",
+    "MISSING",
+    "OK",
+    "SKIPPED",
+    "STATUSES",
+    "Inferences",
+    "inference_pointers",
+    "inference_rows",
+    "write_inferences",
+]
 
 MISSING, OK, SKIPPED, ERROR = -1, 0, 1, 2
 STATUSES = ("ok", "skipped", "error")
@@ -57,7 +67,7 @@ class Inferences:
 
         self._session = session
         self._state = state
-        self._pointers = _pointers(state, version_id)
+        self._pointers = inference_pointers(state, version_id)
         self.place: Indices = np.full(samples, -1, np.int64)
         self.status: npt.NDArray[np.int8] = np.full(samples, MISSING, np.int8)
         begin = 0
@@ -67,6 +77,11 @@ class Inferences:
             self.place[indices] = np.arange(begin, begin + len(indices))
             self.status[indices] = pc.index_in(part["status"], pa.array(STATUSES)).to_numpy()
             begin += len(indices)
+
+    @property
+    def paths(self) -> list[str]:
+        """The files of the parts, in order of commit."""
+        return [pointer.path for pointer in self._pointers]
 
     def digest(self, indices: Indices) -> str:
         """Of the rows that stand for samples: equal as long as their inferences are the same."""
@@ -117,8 +132,10 @@ def failed(rows: pa.Table) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.equal(rows["status"], STATUSES[ERROR]))
 
 
-def _pointers(state: State, version_id: str) -> list[FilePointer]:
-    rows = [file for run in state.children("test_run", version_id) for file in state.children("file", run.id)]
+def inference_pointers(state: State, version_id: str) -> list[FilePointer]:
+    """The parts of a model version's inferences, in order of commit."""
+    owners = [version_id, *(run.id for run in state.children("test_run", version_id))]
+    rows = [file for owner in owners for file in state.children("file", owner)]
     pointers = [FilePointer.from_json(row.fields) for row in sorted(rows, key=lambda row: row.created)]
     return [pointer for pointer in pointers if pointer.table == "inferences"]
 
@@ -177,7 +194,7 @@ def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table
     rows = pa.concat_tables(tables, promote_options="default")
     indices = rows["sample_idx"].to_numpy()
     if (np.diff(indices) < 0).any():
-        order = np.argsort(indices, kind="stable")
+        order = _order(indices)
         rows, indices = rows.take(pa.array(order)), indices[order]
     details: JsonObject = {
         "workflow": workflow_id,
@@ -186,6 +203,19 @@ def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table
         "columns": [name for name in rows.column_names if name in (*SAID, "error")],
     }
     return write_rows(session.store, "inferences", owner, rows, details)
+
+
+def _order(indices: Indices) -> Indices:
+    """Where rows stand when they are sorted; where most samples of a stretch are there, without comparing any."""
+    import numpy as np
+
+    least, greatest = int(indices.min()), int(indices.max())
+    if greatest - least >= 4 * len(indices):
+        return np.argsort(indices, kind="stable")
+    places = np.full(greatest - least + 1, -1, np.int64)
+    places[indices - least] = np.arange(len(indices))
+    order = places[places >= 0]
+    return order if len(order) == len(indices) else np.argsort(indices, kind="stable")
 
 
 def _digest(indices: Indices) -> str:

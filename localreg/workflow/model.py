@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import localreg.models as registered
@@ -24,6 +24,9 @@ from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from localreg.models import ModelVersion
+    from localreg.workflow.bulk.record import OnUnknown
+    from localreg.workflow.bulk.report import BulkReport, OnInvalid
+    from localreg.workflow.test_suite import TestSuite
 
 __all__ = ["Model"]
 
@@ -207,6 +210,57 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
         """What is said of that version, or of the model if there is none yet."""
         version = self.shown_version
         return self.metadata if version is None else version.metadata
+
+    # --- what was made elsewhere ------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        table: object,
+        on: str | Sequence[str] | None = None,
+        *,
+        suite: TestSuite | None = None,
+        columns: Mapping[str, str] | None = None,
+        on_invalid: OnInvalid = "raise",
+        on_unknown: OnUnknown = "raise",
+        reset: bool = False,
+    ) -> BulkReport:
+        """Record inferences that were made elsewhere, from a table with a row for each sample: one commit, or nothing.
+
+        Rows may come in any order; each is laid to its sample by the fields that `on` names. A row whose inference has
+        no value at all is a sample that the model skipped. What is stored already, and equal, is left as it is.
+
+        Args:
+            table: Arrow, pandas, Polars, a DuckDB relation, a Hugging Face data set, the path of a Parquet, CSV, JSON
+                lines or Arrow file, rows as dicts, or an iterator of batches of these: read once, piece by piece.
+            on: the field of the test samples, or several, by which a row tells whose inference it is; they need
+                columns, too. None = `locator`, if samples and table have one, else all fields.
+            suite: whose samples these are; its test run owns the rows. None = any samples of the workflow.
+            columns: by field (`label`, `inference.label`, `box.top_left.x`) the column that holds it, where that is
+                called otherwise.
+            on_invalid: what a row does that cannot be stored, or whose sample stands in an earlier row: `raise` refuses
+                all, `skip` leaves it out, and the report tells it.
+            on_unknown: likewise of a row whose sample is not known.
+            reset: replace what is stored of these samples.
+
+        Returns:
+            How many rows were stored, there already, and left out, and why.
+
+        Raises:
+            InvalidInputError: a row or a column cannot be taken, with its number and the reason; nothing is stored.
+            NonDeterministicError: something else is stored of a sample for this version, and `reset` is not set.
+        """
+        from localreg.workflow.bulk.record import record
+
+        return record(
+            self,
+            table,
+            on=on,
+            suite=suite,
+            columns=columns,
+            on_invalid=on_invalid,
+            on_unknown=on_unknown,
+            reset=reset,
+        )
 
     # --- what it made -----------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class _RecordedColumn(TypedColumn):
     """One of the types as dicts, without vectors: they are for computing, and who computes has the classes."""
 
     has_vectors = False
+    hint = None
 
     @cached_property
     def codec(self) -> StructCodec:

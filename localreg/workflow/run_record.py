@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["RunRecord"]
+__all__ = ["RunRecord", "ensure_model_version"]
 
 
 class RunRecord:
@@ -73,18 +73,7 @@ class RunRecord:
         Raises:
             ConflictError: the model, its version or the suite was deleted.
         """
-        workflow_id = self._model.workflow.ensure(changes)
-        model = changes.draft.get("model", self._model.id)
-        if model is None:
-            raise refuse_deleted(f"model {self._model.id}")
-        record = model.load(ModelRecord)
-        check_binding(changes.draft, record, self._model.workflow)
-        if record.workflow is None:
-            changes.update(model, record.replaced(workflow=workflow_id))
-        if version_id is None:
-            version_id = ensure_version(changes, model).id
-        elif changes.draft.get("model_version", version_id) is None:
-            raise refuse_deleted(f"the version of model {model.name!r}")
+        workflow_id, version_id = ensure_model_version(changes, self._model, version_id)
         run = self.find(changes.draft, version_id)
         if run is not None:
             return Target(workflow_id, version_id, run.id, None)
@@ -92,7 +81,7 @@ class RunRecord:
         made = TestRunRecord(
             id=changes.new_id("test_run", f"{suite.id} {self._evaluator}"),
             name=self._name(changes.draft, version_id, suite),
-            model=model.id,
+            model=self._model.id,
             model_version=version_id,
             test_suite_version=suite.id,
             evaluator=self._evaluator,
@@ -153,3 +142,29 @@ class RunRecord:
                 "deleted, or the transaction that made it was not committed; make it again"
             )
         return row
+
+
+def ensure_model_version(changes: Changes, model: Model[Any, Any, Any], version_id: str | None) -> tuple[str, str]:
+    """Ids of the workflow, to which the model is bound if need be, and of the model version, made if there is none.
+
+    Args:
+        changes: where to.
+        model: the model.
+        version_id: of which version; None = there is none yet.
+
+    Raises:
+        ConflictError: the model or its version was deleted.
+    """
+    workflow_id = model.workflow.ensure(changes)
+    row = changes.draft.get("model", model.id)
+    if row is None:
+        raise refuse_deleted(f"model {model.id}")
+    record = row.load(ModelRecord)
+    check_binding(changes.draft, record, model.workflow)
+    if record.workflow is None:
+        changes.update(row, record.replaced(workflow=workflow_id))
+    if version_id is None:
+        version_id = ensure_version(changes, row).id
+    elif changes.draft.get("model_version", version_id) is None:
+        raise refuse_deleted(f"the version of model {row.name!r}")
+    return workflow_id, version_id

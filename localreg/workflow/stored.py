@@ -63,14 +63,14 @@ class _Stored(Handle[RecordT]):
         self._delete(force=force)
 
     def _stated(self) -> JsonObject:
-        return {key: value for key, value in self.record.to_json().items() if key not in ("id", "name")}
+        return {key: value for key, value in self.info.to_json().items() if key not in ("id", "name")}
 
 
 class _Archivable(_Stored[CaseOrSuiteT]):
     @property
     def archived(self) -> bool:
         """Whether it is hidden from listings."""
-        return self.record.archived
+        return self.info.archived
 
     def archive(self) -> Self:
         """Hide it, in all versions, from listings. It is not locked: it can be loaded, changed and run as before."""
@@ -82,7 +82,7 @@ class _Archivable(_Stored[CaseOrSuiteT]):
 
 
 class StoredWorkflow(_Stored[WorkflowRecord]):
-    """A workflow by its name; its `record` has the schemas of its types."""
+    """A workflow by its name; its `info` has the schemas of its types."""
 
     _record_class = WorkflowRecord
 

@@ -73,6 +73,11 @@ class TypedColumn:
         self.cls = cls
         self.node = node
 
+    @property
+    def hint(self) -> type | None:
+        """The class, if it says more than the schema: defaults, and what must hold of values."""
+        return self.cls
+
     @cached_property
     def codec(self) -> StructCodec:
         """What turns objects into the struct column, and back."""

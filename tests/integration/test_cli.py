@@ -1032,13 +1032,13 @@ def test_suites_and_cases_are_described(cli: Cli, registry: localreg.Registry) -
     ran = cli("suites", "set", "plates", "--description", "of 2026", "--tag", "a", "--tag", "b", "--untag", "c")
     assert done(ran).out == "updated test suite 'plates'\n"
     done(cli("suites", "set", "plates", "--untag", "a"))
-    assert (registry.get_test_suite("plates").record.tags, registry.get_test_suite("plates").record.description) == (
+    assert (registry.get_test_suite("plates").info.tags, registry.get_test_suite("plates").info.description) == (
         ["b"],
         "of 2026",
     )
     assert done(cli("suites", "set", "plates", "--tag", "b")).out == "nothing to change\n"
     done(cli("cases", "set", "day", "--description", "sunlit"))
-    assert registry.get_test_case("day").record.description == "sunlit"
+    assert registry.get_test_case("day").info.description == "sunlit"
     assert cli("suites", "set", "plates").code == cli("cases", "set", "day").code == 2
 
 

@@ -246,14 +246,14 @@ def names(registry: Registry) -> list[str]:
 
 
 def shown_model(model: Model) -> Plain:
-    own = {version.version: version.record.metadata for version in model.versions()}
+    own = {version.version: version.info.metadata for version in model.versions()}
     for version in model.versions():
         assert version.metadata == {**model.metadata, **own[version.version]}
     newest = model.latest_version
     assert (newest.version if newest else None) == (list(own)[-1] if own else None)
     aliases = {alias: version.version for alias, version in model.aliases().items()}
     assert all(model.resolve(alias).version == version for alias, version in aliases.items())
-    record = model.record
+    record = model.info
     said = (model.tags, model.description, list(record.former_names), model.archived)
     return Plain(dict(model.metadata), *said, own, aliases)
 

@@ -136,7 +136,7 @@ def test_metadata_is_a_copy_both_ways(registry: Registry) -> None:
     for handle in (model, version):
         taken: Any = handle.metadata
         taken["optim"]["lr"].append(4)
-        handle.record.metadata["optim"]["lr"].append(5)
+        handle.info.metadata["optim"]["lr"].append(5)
         registry.models()[0]["metadata"]["optim"]["lr"].append(6)
         model.tags.append("x")
         assert handle.metadata == {"optim": {"lr": [1, 2]}}

@@ -135,7 +135,7 @@ def test_what_is_said_of_suites_and_cases_is_changed_without_a_new_version(
     assert registry.commit == commit + 2
     assert (suite.description, suite.tags) == ("of 2026", ["c", "nightly"])
     assert Case.load("early").description == "before noon"
-    assert (stored.record.version, case.record.version) == (1, 1)
+    assert (stored.info.version, case.info.version) == (1, 1)
     stored.update(tag=["c"])
     assert registry.commit == commit + 2, "there was nothing to change"
     stored.update(description=None)

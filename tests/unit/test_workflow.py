@@ -216,7 +216,7 @@ def test_names_of_cases_suites_and_models_are_unique_across_workflows(registry: 
     free = registry.create_model("free")
     assert Net("free").id == free.id
     test(Net("free", Counting()), Suite("x"))
-    assert free.record.workflow is not None
+    assert free.info.workflow is not None
     with pytest.raises(WorkflowMismatchError):
         model("free")
 

@@ -1,0 +1,240 @@
+"""Files of rows that users bring: Parquet, CSV, JSON lines, Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localreg.errors import InvalidInputError, NotFoundError
+from localreg.workflow.bulk.source import BATCH_BYTES, BATCH_ROWS, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+__all__ = ["opened_file"]
+
+MAX_COLUMNS = 10_000
+MAX_GROUP_VALUES = 2**28
+"""In one column of one row group."""
+MAX_LIST_BYTES = 16 * 2**30
+"""Of texts in lists in one row group, where one list might hold them all."""
+BUFFER_BYTES = 2**20
+
+
+def opened_file(given: str | Path) -> Source:
+    """A file, by its ending.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: its kind is unknown, it is damaged, or it is made to fill the memory.
+    """
+    path = Path(given)
+    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {str(path)!r}")
+    with _told(path):
+        if kind in ("parquet", "pq"):
+            return _parquet(path)
+        if kind in ("csv", "tsv"):
+            return _csv(path, "\t" if kind == "tsv" else ",")
+        if kind in ("jsonl", "ndjson"):
+            return _json_lines(path)
+        if kind in ("arrow", "feather", "ipc"):
+            return _ipc(path)
+    raise InvalidInputError(
+        f"{path.name} is of no kind that is known by its ending; name it .parquet, .csv, .tsv, .jsonl or .arrow, or "
+        "read it into a table, and give that"
+    )
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What goes wrong while a file is read is ours to tell."""
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, duckdb.Error, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, InvalidInputError | NotFoundError):
+            raise
+        raise InvalidInputError(f"{path.name} cannot be read: {str(error).partition(chr(10))[0]}") from error
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------
+
+
+def _parquet(path: Path) -> Source:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        schema, rows = file.schema_arrow.remove_metadata(), file.metadata.num_rows
+        if file.metadata.num_columns > MAX_COLUMNS:
+            raise InvalidInputError(
+                f"{path.name} has {file.metadata.num_columns:,} columns; write the few that are wanted to a file"
+            )
+
+    def read(columns: list[str]) -> Iterator[pa.Table]:
+        with _told(path):
+            yield from _row_groups(path, columns)
+
+    return Source(schema, read, rows, path.name)
+
+
+def _row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """The rows, row group by row group, in batches that cannot take more memory than a batch may.
+
+    A few bytes of Parquet can say that one text of a megabyte stands there a million times: what a dictionary holds is
+    looked at before it is multiplied.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, buffer_size=BUFFER_BYTES) as file:
+        for group in range(file.num_row_groups):
+            rows = _rows_at_once(path, file, group, columns)
+            for batch in file.iter_batches(rows, row_groups=[group], columns=columns):
+                yield pa.Table.from_batches([batch])
+
+
+def _rows_at_once(path: Path, file: pq.ParquetFile, group: int, columns: list[str]) -> int:
+    """How many rows of a row group can be read at once.
+
+    Raises:
+        InvalidInputError: not even one.
+    """
+    told = file.metadata.row_group(group)
+    leaves = [told.column(number) for number in range(told.num_columns)]
+    leaves = [leaf for leaf in leaves if leaf.path_in_schema.partition(".")[0] in columns]
+    texts = [leaf for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    longest = _longest_text(path, group, [leaf.path_in_schema for leaf in texts], columns) if texts else 0
+    row_bytes = 0
+    for leaf in leaves:
+        value_bytes = longest if leaf.physical_type == "BYTE_ARRAY" else 16
+        if leaf.num_values > MAX_GROUP_VALUES or (
+            leaf.num_values > told.num_rows and value_bytes * leaf.num_values > MAX_LIST_BYTES
+        ):
+            raise InvalidInputError(
+                f"row group {group} of {path.name} holds {leaf.num_values:,} values of {leaf.path_in_schema}, more "
+                "than can be read at once; write the file with smaller row groups"
+            )
+        row_bytes += value_bytes * -(-leaf.num_values // max(1, told.num_rows))
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, row_bytes)))
+
+
+def _longest_text(path: Path, group: int, leaves: list[str], columns: list[str]) -> int:
+    """The length of the longest text in the dictionaries of a row group; others take the room that they take."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, read_dictionary=leaves) as file:
+        for batch in file.iter_batches(1, row_groups=[group], columns=columns):
+            return max(map(_longest_in, batch.columns), default=0)
+    return 0
+
+
+def _longest_in(column: pa.Array) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        lengths = pc.binary_length(column.dictionary.cast(pa.large_binary()))
+        return int(pc.max(lengths).as_py() or 0)
+    if pa.types.is_struct(column.type):
+        return max((_longest_in(column.field(number)) for number in range(column.type.num_fields)), default=0)
+    if pa.types.is_map(column.type):
+        return max(_longest_in(column.keys), _longest_in(column.items))
+    return _longest_in(column.values) if pa.types.is_list(column.type) else 0
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def _csv(path: Path, delimiter: str) -> Source:
+    """CSV with a header: all columns as texts, of which an empty one that is not quoted is null."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    options = {
+        "read_options": csv.ReadOptions(block_size=8 * 2**20),
+        "parse_options": csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+    }
+    with csv.open_csv(path, **options) as reader:
+        names = reader.schema.names
+    texts = csv.ConvertOptions(
+        column_types={name: pa.string() for name in names},
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+
+    def read(columns: list[str]) -> Iterator[pa.Table]:
+        with _told(path), csv.open_csv(path, convert_options=texts, **options) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+
+    return Source(pa.schema([(name, pa.string()) for name in names]), read, None, path.name, is_text=True)
+
+
+def _json_lines(path: Path) -> Source:
+    """One JSON object a line: the types are found by a look at the whole file, and texts stay texts."""
+    import duckdb
+    import pyarrow as pa
+
+    from localreg.query.quoting import identifier, literal
+
+    options = f"{literal(str(path))}, format = 'newline_delimited', maximum_object_size = {2**28}"
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute(
+            f"SELECT * FROM read_json({options}, sample_size = -1, map_inference_threshold = -1) LIMIT 0"
+        ).to_arrow_table()
+    kinds = [f"{literal(field.name)}: {literal(_json_type(field.type))}" for field in found.schema]
+
+    def read(columns: list[str]) -> Iterator[pa.Table]:
+        wanted = ", ".join(map(identifier, columns)) or "*"
+        query = f"SELECT {wanted} FROM read_json({options}, columns = {{{', '.join(kinds)}}})"
+        with _told(path), duckdb.connect(":memory:") as connection:
+            for batch in connection.execute(query).to_arrow_reader(BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+
+    return Source(found.schema, read, None, path.name)
+
+
+def _json_type(kind: pa.DataType) -> str:
+    """The DuckDB type of what was found in JSON, where texts that look like dates stay texts."""
+    import pyarrow as pa
+
+    from localreg.query.quoting import identifier
+
+    if pa.types.is_struct(kind):
+        return f"STRUCT({', '.join(f'{identifier(field.name)} {_json_type(field.type)}' for field in kind)})"
+    if pa.types.is_list(kind):
+        return f"{_json_type(kind.value_type)}[]"
+    if pa.types.is_boolean(kind):
+        return "BOOLEAN"
+    if pa.types.is_floating(kind):
+        return "DOUBLE"
+    if pa.types.is_decimal(kind):
+        return "HUGEINT"
+    if pa.types.is_integer(kind):
+        return "UBIGINT" if kind == pa.uint64() else "BIGINT"
+    return "VARCHAR"
+
+
+def _ipc(path: Path) -> Source:
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    def batches(reader: Any) -> Iterator[pa.Table]:
+        for number in range(reader.num_record_batches):
+            yield pa.Table.from_batches([reader.get_batch(number)])
+
+    def read(columns: list[str]) -> Iterator[pa.Table]:
+        with _told(path), pa.memory_map(str(path)) as file:
+            yield from batches(ipc.open_file(file))
+
+    with pa.memory_map(str(path)) as file:
+        schema = ipc.open_file(file).schema
+    return Source(schema, read, None, path.name)

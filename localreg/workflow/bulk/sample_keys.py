@@ -1,0 +1,125 @@
+"""By which fields rows of a table are told to be of which sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from localreg.errors import InvalidInputError
+from localreg.log import State
+from localreg.names import did_you_mean, shown_value
+from localreg.session import Session
+from localreg.tables import Node, arrow_type, read_part
+from localreg.workflow.bulk.keys import SampleKeys
+from localreg.workflow.samples import conformed, files_of
+from localreg.workflow.typed import TypedColumn
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Indices = npt.NDArray[np.int64]
+
+__all__ = ["Key", "key_of"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """Fields of a sample that stand for it.
+
+    Attributes:
+        fields: their names.
+        node: the schema of a sample with these fields alone.
+        is_whole: whether these are all fields, so that no two samples are equal in them.
+    """
+
+    fields: tuple[str, ...]
+    node: Node
+    is_whole: bool
+
+    def column(self, samples: pa.Array) -> pa.Array:
+        """One plain value for each sample: the field, or JSON of several. Null where the only field is null.
+
+        Args:
+            samples: structs of the fields.
+        """
+        import pyarrow as pa
+
+        if len(self.fields) == 1 and not self.node.fields[0].node.fields:
+            column = samples.field(0)
+            if pa.types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            if not pa.types.is_nested(column.type):
+                return column
+        return _as_json(samples)
+
+    def of_samples(
+        self, session: Session, state: State, workflow_id: str, column: TypedColumn, among: Indices | None
+    ) -> SampleKeys:
+        """The keys of all samples of a workflow, or of some, by `sample_idx`, in that order."""
+        import numpy as np
+        import pyarrow as pa
+
+        kind = arrow_type(self.node)
+        paths = [f"{column.name}.{name}" for name in self.fields]
+        parts = [
+            conformed(read_part(session.store, pointer, paths), {column.name: kind})
+            for pointer in files_of(state, workflow_id, "test_samples")
+        ]
+        rows = pa.concat_tables([pa.table({column.name: pa.nulls(0, kind)}), *parts])[column.name]
+        keys = pa.concat_arrays([self.column(chunk) for chunk in rows.chunks])
+        if among is None:
+            return SampleKeys(keys, np.arange(len(keys)), are_distinct=self.is_whole)
+        if len(among) != len(keys) or not np.array_equal(among, np.arange(len(keys))):
+            keys = keys.take(pa.array(among))
+        return SampleKeys(keys, among, are_distinct=self.is_whole)
+
+    def told(self, keys: pa.Array, rows: Indices) -> str:
+        """Some keys in words."""
+        import pyarrow as pa
+
+        shown = ", ".join(repr(value) for value in keys.take(pa.array(rows)).to_pylist())
+        return f"{' and '.join(self.fields)} {shown}"
+
+
+def _as_json(samples: pa.Array) -> pa.Array:
+    import duckdb
+    import pyarrow as pa
+
+    from localreg.tables import unpacked
+
+    with duckdb.connect(":memory:") as connection:
+        connection.register("given", pa.table({"sample": unpacked(pa.chunked_array([samples]))}))
+        found = connection.execute("SELECT CAST(to_json(sample) AS VARCHAR) AS key FROM given").to_arrow_table()
+    return found["key"].combine_chunks().cast(pa.string())
+
+
+def key_of(column: TypedColumn, on: str | Sequence[str] | None, names: Sequence[str]) -> Key:
+    """The key that is asked for; None = `locator` if samples have one and the table, too, else all fields.
+
+    Raises:
+        InvalidInputError: a field is not there, or cannot be looked up.
+    """
+    all_fields = [field.name for field in column.node.fields]
+    if on is None:
+        on = "locator" if "locator" in all_fields and "locator" in names else all_fields
+    fields = [on] if isinstance(on, str) else list(on)
+    if not fields or not all(isinstance(name, str) for name in fields):
+        raise InvalidInputError(f"on is {shown_value(on)}; it must be a field of the test samples, or several")
+    for name in fields:
+        node = column.node.field(name)
+        if node is None:
+            raise InvalidInputError(
+                f"on names {name!r}, which is no field of {column.cls.__name__}{did_you_mean(name, all_fields)}; its "
+                f"fields are {', '.join(all_fields)}"
+            )
+        if node.type == "vector":
+            raise InvalidInputError(
+                f"on names {name!r}, a vector, by which nothing can be looked up; name other fields"
+            )
+    chosen = tuple(field for field in column.node.fields if field.name in fields)
+    return Key(
+        tuple(field.name for field in chosen), replace(column.node, fields=chosen), len(chosen) == len(all_fields)
+    )

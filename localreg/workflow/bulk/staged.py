@@ -1,0 +1,205 @@
+"""Parts of inferences on their way from a table into the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from localreg.canonical import JsonObject
+from localreg.errors import InvalidInputError, LocalregError, NonDeterministicError
+from localreg.log import State
+from localreg.names import new_id
+from localreg.records.files import FilePointer
+from localreg.session import Changes, Session
+from localreg.tables import read_part
+from localreg.workflow.case_content import first_difference
+from localreg.workflow.inferences import (
+    ERROR,
+    MISSING,
+    Inferences,
+    write_inferences,
+)
+from localreg.workflow.run_record import RunRecord, ensure_model_version
+from localreg.workflow.samples import as_rows, sample_count
+from localreg.workflow.test_suite import TestSuite
+from localreg.workflow.typed import TypedColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from localreg.workflow.model import Model
+
+__all__ = ["StagedInferences", "refuse_other_answers"]
+
+PART_ROWS = 500_000
+PART_BYTES = 128 * 2**20
+"""A part is written when it has so many rows, or bytes in memory."""
+
+
+class StagedInferences:
+    """Collects rows into parts, writes them beside the work on the next ones, and commits them all at once.
+
+    A context: parts that were not committed are removed.
+    """
+
+    def __init__(self, session: Session, workflow_id: str, state: State) -> None:
+        self._session = session
+        self._workflow_id = workflow_id
+        self._count = sample_count(state, workflow_id)
+        self._folder = new_id()
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = self._waiting_bytes = 0
+        self._writer = ThreadPoolExecutor(1, "localreg-parts")
+        self._writing: Future[list[FilePointer]] | None = None
+        self._pointers: list[FilePointer] = []
+        self._committed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown()
+        if not self._committed:
+            with suppress(LocalregError, OSError):  # of what came on top of the error that ended it
+                self._take_written()
+            for pointer in self._pointers:
+                with suppress(LocalregError):  # an invisible orphan: garbage collection finds it
+                    self._session.store.delete(pointer.path)
+
+    def add(self, rows: pa.Table) -> None:
+        """Take rows: `sample_idx`, `status` and the columns of the inferences."""
+        if not rows.num_rows:
+            return
+        self._waiting.append(rows)
+        self._waiting_rows += rows.num_rows
+        self._waiting_bytes += rows.nbytes
+        if self._waiting_rows >= PART_ROWS or self._waiting_bytes >= PART_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        """Hand what waits to the writer, which is one part behind at most."""
+        if not self._waiting:
+            return
+        rows, self._waiting, self._waiting_rows, self._waiting_bytes = self._waiting, [], 0, 0
+        self._take_written()
+        self._writing = self._writer.submit(
+            write_inferences, self._session, self._workflow_id, self._folder, [_joined(rows)]
+        )
+
+    def _take_written(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            self._pointers += writing.result()
+
+    def commit(
+        self, model: Model[Any, Any, Any], suite: TestSuite | None, *, stored: Inferences | None, reset: bool
+    ) -> None:
+        """Put all parts into the log.
+
+        Args:
+            model: whose inferences they are.
+            suite: the suite that they were made for, whose test run owns them; None = the model version does.
+            stored: what was stored when the rows were looked at; None = nothing.
+            reset: they take the place of what is stored, whatever it is.
+
+        Raises:
+            NonDeterministicError: another writer has stored something else of a sample meanwhile.
+        """
+        self._write()
+        self._take_written()
+        version = model.version_id(self._session.state())
+        run = None if suite is None else RunRecord(model, suite, None)
+        known = [] if stored is None else stored.paths
+
+        def operation(changes: Changes) -> None:
+            if run is not None:
+                target = run.target(changes, version)
+                owner, version_id = target.run_id, target.version_id
+            else:
+                target, (_, version_id) = None, ensure_model_version(changes, model, version)
+                owner = version_id
+            if not self._pointers:
+                if target is not None and target.new is not None:
+                    changes.create(target.new)
+                return
+            files = self._files(changes.draft, model, version_id, owner, known, reset)
+            if target is not None and target.new is not None:
+                changes.create(target.new, files=files)
+            else:
+                row = changes.draft.get("model_version" if target is None else "test_run", owner)
+                assert row is not None, "it was found or made just now"
+                changes.note(row, action="upload", files=files)
+
+        self._session.change(operation)
+        self._committed = True
+
+    def _files(
+        self, state: State, model: Model[Any, Any, Any], version_id: str, owner: str, known: Sequence[str], reset: bool
+    ) -> tuple[FilePointer, ...]:
+        count = sample_count(state, self._workflow_id)
+        if count < self._count:
+            raise InvalidInputError("test samples were deleted while their inferences were recorded; add them again")
+        stored = Inferences(self._session, state, version_id, count)
+        replaces = reset and bool((stored.status != MISSING).any())
+        if not reset and stored.paths != known:
+            self._refuse_others(stored, model)
+            replaces = True
+        replaces = replaces or bool((stored.status == ERROR).any())
+        # Samples were found by numbers that are final: none of them was new.
+        place: JsonObject = {"first": count, "staged_first": count, "replaces": replaces}
+        return tuple(replace(each, owner=owner, details={**each.details, **place}) for each in self._pointers)
+
+    def _refuse_others(self, stored: Inferences, model: Model[Any, Any, Any]) -> None:
+        """Look at what other writers have stored meanwhile: equal rows do no harm."""
+        import pyarrow as pa
+
+        column = model.workflow.types(self._session.state()).inference
+        for pointer in self._pointers:
+            if pointer.table != "inferences":
+                continue
+            mine = read_part(self._session.store, pointer)
+            status = stored.status[mine["sample_idx"].to_numpy()]
+            there = (status != MISSING) & (status != ERROR)
+            if there.any():
+                refuse_other_answers(model.name, column, stored, mine.filter(pa.array(there)))
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.concat_tables(tables, promote_options="default").combine_chunks()
+
+
+def refuse_other_answers(model: str, column: TypedColumn, stored: Inferences, mine: pa.Table) -> None:
+    """The same inferences as are stored are fine, others are not.
+
+    Args:
+        model: its name, for the message.
+        column: of inferences.
+        stored: what is there of each of these samples.
+        mine: rows as a part has them.
+
+    Raises:
+        NonDeterministicError: they differ; both values are told.
+    """
+    indices = mine["sample_idx"].to_numpy()
+    own = as_rows(mine, column.name, column)
+    other = stored.rows(column, indices).select(own.column_names)
+    row = first_difference(own, other)
+    if row is not None:
+        raise NonDeterministicError(
+            f"model {model!r} gave {_shown(own, column, row)} for the sample with sample_idx {int(indices[row])}, and "
+            f"{_shown(other, column, row)} is stored for the same version; make a new version for a changed model, or "
+            "pass reset=True"
+        )
+
+
+def _shown(rows: pa.Table, column: TypedColumn, row: int) -> str:
+    value = column.objects(rows.slice(row, 1))[0]
+    return "None (skipped)" if value is None else repr(value)

@@ -1,0 +1,104 @@
+"""Columns of texts, as CSV has them, read as what they are wanted as."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localreg.tables import Fault, Fitting, Node
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["Texts"]
+
+_READ: dict[str, tuple[str, str]] = {
+    # Unlike a cast, these take no fraction for a whole number, and no time without a zone.
+    "int": (r"regexp_full_match(trim(x), '[+-]?\d+(\.0*)?')", "BIGINT"),
+    "float": ("true", "DOUBLE"),
+    "bool": ("true", "BOOLEAN"),
+    "date": ("true", "DATE"),
+    "datetime": (r"regexp_matches(trim(x), '([zZ]|[+-]\d\d(:?\d\d)?)$')", "TIMESTAMPTZ"),
+}
+_WANTED = {
+    "int": "be a whole number",
+    "float": "be a number",
+    "bool": "be true or false",
+    "date": "be a date, as 2026-03-31",
+    "datetime": "be a moment with its time zone, as 2026-03-31T12:00:00Z",
+}
+_JSON = ("list", "struct", "map", "tuple", "vector", "union")
+
+
+class Texts:
+    """Reads texts; what is nested is JSON."""
+
+    def __init__(self) -> None:
+        import duckdb
+
+        self._connection: DuckDBPyConnection = duckdb.connect(":memory:")
+        self._connection.execute("SET TimeZone = 'UTC'")
+
+    def read(self, column: pa.Array, node: Node, path: str, found: Fitting) -> pa.Array:
+        """A column of texts as one of values; null where a text cannot be read, with a fault.
+
+        Args:
+            column: texts.
+            node: what they are wanted as.
+            path: of the column, for messages.
+            found: where faults go.
+        """
+        if node.type in _READ:
+            condition, kind = _READ[node.type]
+            return self._read(
+                column, f"CASE WHEN {condition} THEN TRY_CAST(trim(x) AS {kind}) END", path, found, _WANTED[node.type]
+            )
+        if node.type in _JSON and _holds_json(column):
+            return self._json(column, path, found)
+        return column
+
+    def _json(self, column: pa.Array, path: str, found: Fitting) -> pa.Array:
+        """JSON by its own structure: whether that fits is seen later."""
+        self._register(column)
+        structure = self._one("SELECT json_group_structure(x) FROM given WHERE json_valid(x)")
+        expression = (
+            "NULL" if structure is None else f"json_transform(CASE WHEN json_valid(x) THEN x END, {_quoted(structure)})"
+        )
+        return self._read(column, expression, path, found, "be JSON")
+
+    def _read(self, column: pa.Array, expression: str, path: str, found: Fitting, wanted: str) -> pa.Array:
+        import numpy as np
+        import pyarrow.compute as pc
+
+        self._register(column)
+        query = f"SELECT {expression} AS value FROM given"
+        made = self._connection.execute(query).to_arrow_table()["value"].combine_chunks()
+        positions = np.flatnonzero(pc.and_(made.is_null(), column.is_valid()).to_numpy(zero_copy_only=False))
+        if wanted == "be JSON":
+            positions = positions[[text.strip() != "null" for text in column.take(positions).to_pylist()]]
+        if len(positions):
+            found.faults.append(Fault(positions, path, column.take(positions), wanted))
+        return made
+
+    def _register(self, column: pa.Array) -> None:
+        import pyarrow as pa
+
+        self._connection.register("given", pa.table({"x": column}))
+
+    def _one(self, query: str) -> Any:
+        row = self._connection.execute(query).fetchone()
+        return None if row is None else row[0]
+
+
+def _holds_json(column: pa.Array) -> bool:
+    """Whether the first text is an object or a list: else it is a plain value that stands for a struct."""
+    import pyarrow.compute as pc
+
+    first = pc.index(column.is_valid(), True).as_py()
+    return first >= 0 and column[first].as_py().lstrip()[:1] in ("{", "[")
+
+
+def _quoted(text: str) -> str:
+    from localreg.query.quoting import literal
+
+    return literal(text)
