@@ -87,7 +87,9 @@ def vector_digests(vectors: pa.ChunkedArray) -> pa.Array:
     return pa.array(digests, pa.binary())
 
 
-def write_rows(store: Store, table: str, owner: str, rows: pa.Table, details: JsonObject) -> list[FilePointer]:
+def write_rows(
+    store: Store, table: str, owner: str, rows: pa.Table, details: JsonObject, *, name: str | None = None
+) -> list[FilePointer]:
     """Write rows as a part, with their vectors, if there are any, in a file beside it; see `write_part`."""
     import pyarrow as pa
 
@@ -95,8 +97,8 @@ def write_rows(store: Store, table: str, owner: str, rows: pa.Table, details: Js
     if typed is not None and pa.types.is_boolean(rows[typed].type):
         details = {**details, EMPTY: True}
     if VECTORS not in rows.column_names:
-        return [write_part(store, table, owner, rows, details)]
-    part = write_part(store, table, owner, rows.drop_columns(VECTORS), details)
+        return [write_part(store, table, owner, rows, details, name=name)]
+    part = write_part(store, table, owner, rows.drop_columns(VECTORS), details, name=name)
     vectors = pa.table(
         {
             field.name: pa.chunked_array([chunk.field(field.name) for chunk in rows[VECTORS].chunks], field.type)

@@ -10,8 +10,9 @@ from localreg.log import Row
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestCaseRecord, TestCaseVersionRecord
 from localreg.session import Changes, Session
-from localreg.workflow.case_content import CaseContent, Staging, VersionRows, version_rows
-from localreg.workflow.samples import LookUp
+from localreg.workflow.case_content import CaseContent, VersionRows, version_rows
+from localreg.workflow.look_up import LookUp
+from localreg.workflow.staging import Staging
 from localreg.workflow.versioned import check_belongs
 from localreg.workflow.workflow import Workflow
 

@@ -10,7 +10,8 @@ from localreg.log import State
 from localreg.names import shown_value
 from localreg.session import Session
 from localreg.workflow.inferences import inference_rows
-from localreg.workflow.samples import look_up, sample_rows
+from localreg.workflow.look_up import look_up
+from localreg.workflow.samples import sample_rows
 from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:

@@ -7,16 +7,12 @@ of table `test_samples`, in order of commit. All other rows refer to samples by 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from localreg.canonical import JsonObject, sha256_hex
-from localreg.errors import IntegrityError, StorageError
+from localreg.canonical import JsonObject
 from localreg.log import State
-from localreg.query.quoting import literal
-from localreg.query.typed_columns import grown
 from localreg.records.files import FilePointer
-from localreg.tables import EMPTY, JSON_FIELD, VECTORS, conform, part_file, read_part, unpacked, vector_digests
+from localreg.tables import JSON_FIELD, VECTORS, conform, read_part, vector_digests
 from localreg.workflow.typed import EXTRA, TypedColumn
 
 if TYPE_CHECKING:
@@ -31,13 +27,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DIGEST",
     "SAID",
-    "LookUp",
     "absolute_indices",
     "as_rows",
     "case_indices",
+    "complete_samples",
     "conformed",
     "files_of",
-    "look_up",
     "objects_at",
     "read_typed",
     "sample_count",
@@ -45,9 +40,6 @@ __all__ = [
     "samples_at",
     "vectors_beside",
 ]
-
-PROBE = "{'t': 'localreg', 'i': 7, 'f': 1.5, 'b': true, 'n': NULL::VARCHAR, 'l': ['a', NULL], 's': [{'x': [1.5]}]}"
-"""Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them."""
 
 DIGEST = "vectors_digest"
 """The column that stands for a sample's vectors, where samples are told apart."""
@@ -73,9 +65,13 @@ def sample_rows(column: TypedColumn, samples: Sequence[object]) -> pa.Table:
     Raises:
         InvalidInputError: a sample cannot be stored as it is.
     """
+    return complete_samples(column.table(samples, lambda number: f"test_samples[{number}], {samples[number]!r}"))
+
+
+def complete_samples(rows: pa.Table) -> pa.Table:
+    """Columns of samples with those that a table of them has besides: what is said, and what stands for vectors."""
     import pyarrow as pa
 
-    rows = column.table(samples, lambda number: f"test_samples[{number}], {samples[number]!r}")
     for name in SAID:
         if name not in rows.column_names:
             rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
@@ -83,140 +79,6 @@ def sample_rows(column: TypedColumn, samples: Sequence[object]) -> pa.Table:
         return rows.select(["sample", *SAID])
     rows = rows.append_column(DIGEST, vector_digests(rows[VECTORS]))
     return rows.select(["sample", *SAID, VECTORS, DIGEST])
-
-
-@dataclass(frozen=True)
-class LookUp:
-    """Samples, looked up among the known ones.
-
-    Attributes:
-        known: `sample_idx` of each row, int64; -1 = not known yet.
-        first: the first row that holds the same sample, int64.
-        key: hash of each, uint64.
-        probe: says how the keys were computed.
-        count: how many samples there were.
-    """
-
-    known: Indices
-    first: Indices
-    key: npt.NDArray[np.uint64]
-    probe: str
-    count: int
-
-    def new(self, rows: Indices) -> Indices:
-        """The rows, of some, that bring a new sample, each sample once, in order."""
-        import numpy as np
-
-        unknown = rows[self.known[rows] < 0]
-        _, places = np.unique(self.first[unknown], return_index=True)
-        return unknown[np.sort(places)]
-
-    def indices(self, rows: Indices) -> Indices:
-        """The `sample_idx` of some rows, where the n-th new sample among them gets `count + n`."""
-        import numpy as np
-
-        numbers = np.full(len(self.first), -1, np.int64)
-        new = self.new(rows)
-        numbers[self.first[new]] = self.count + np.arange(len(new))
-        known = self.known[rows]
-        return np.where(known >= 0, known, numbers[self.first[rows]])
-
-
-def look_up(session: Session, state: State, workflow_id: str, rows: pa.Table) -> LookUp:
-    """Look samples up among the known ones.
-
-    Args:
-        session: whose store holds the parts.
-        state: what is known.
-        workflow_id: the workflow.
-        rows: as `sample_rows` makes them; may hold one sample several times.
-    """
-    import duckdb
-    import pyarrow as pa
-
-    connection = duckdb.connect(":memory:")
-    try:
-        places = pa.array(range(rows.num_rows), pa.int64())
-        names = ["sample", *({DIGEST} & {*rows.column_names})]
-        connection.register("incoming", pa.table({"i": places, **{name: unpacked(rows[name]) for name in names}}))
-        kind = connection.execute("SELECT column_type FROM (DESCRIBE incoming) WHERE column_name = 'sample'").fetchone()
-        fields = list(rows["sample"].type) if pa.types.is_struct(rows["sample"].type) else []
-        field = fields[0].name if fields else ""
-        identity = _Identity(str(cast("tuple[str]", kind)[0]), field, DIGEST in names)
-        probe = identity.probe(connection)
-        known = _known_samples(session, state, workflow_id, identity, probe)
-        found = connection.execute(
-            f"""WITH given AS (SELECT i, {identity.of("sample", DIGEST)} AS sample FROM incoming),
-            distinct_samples AS (
-                SELECT min(i) AS first, sample, hash(sample) AS key FROM given GROUP BY sample
-            )
-            SELECT d.first, d.key, coalesce(known.idx, -1) AS idx
-            FROM given incoming JOIN distinct_samples d ON d.sample IS NOT DISTINCT FROM incoming.sample
-            LEFT JOIN ({known}) known ON known.key = d.key AND known.sample IS NOT DISTINCT FROM d.sample
-            ORDER BY incoming.i"""
-        ).to_arrow_table()
-        known_idx, first, key = (found[name].to_numpy() for name in ("idx", "first", "key"))
-        return LookUp(known_idx, first, key, probe, sample_count(state, workflow_id))
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
-        reason = str(error).partition("\n")[0]
-        raise IntegrityError(
-            f"known test samples cannot be read ({reason}); restore the file from a copy", code="file_altered"
-        ) from error
-    except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]
-        raise StorageError(f"test samples in {session.store.uri} cannot be looked up: {reason}") from error
-    finally:
-        connection.close()
-
-
-@dataclass(frozen=True)
-class _Identity:
-    """What samples are told apart by.
-
-    Attributes:
-        kind: the DuckDB type of column `sample`.
-        field: any field of it, "" if it has none.
-        has_vectors: whether they have vectors, which a digest stands for.
-    """
-
-    kind: str
-    field: str
-    has_vectors: bool
-
-    def of(self, sample: str, digest: str) -> str:
-        """The SQL of it."""
-        return f"{{'sample': {sample}, 'vectors': {digest}}}" if self.has_vectors else sample
-
-    def probe(self, connection: Any) -> str:
-        """What a key hangs on: how this DuckDB hashes, and the fields that there are."""
-        kind = f"{self.kind}, vectors" if self.has_vectors else self.kind
-        return f"{connection.execute(f'SELECT hash({PROBE})').fetchone()[0]}-{sha256_hex(kind.encode())[:16]}"
-
-    def of_part(self, pointer: FilePointer) -> str:
-        """The SQL of it over the rows of a part, which may be older than some fields."""
-        sample = f"CAST(sample AS {self.kind})"
-        if pointer.details.get(EMPTY) and self.kind != "BOOLEAN":
-            sample = grown("sample", self.kind, self.field)
-        columns = cast("list[str]", pointer.details.get("columns", []))
-        return self.of(sample, DIGEST if DIGEST in columns else "NULL::BLOB")
-
-
-def _known_samples(session: Session, state: State, workflow_id: str, identity: _Identity, probe: str) -> str:
-    """SQL of `(idx, key, sample)` over all known samples."""
-    pointers = files_of(state, workflow_id, "test_samples")
-    if not pointers:
-        return "SELECT NULL::BIGINT AS idx, NULL::UBIGINT AS key, NULL AS sample WHERE false"
-    selects = []
-    for pointer in pointers:
-        file = literal(str(part_file(session.store, pointer)))
-        sample = identity.of_part(pointer)
-        key = "key" if pointer.details.get("hash_probe") == probe else f"hash({sample})"
-        first = cast(int, pointer.details["first"])
-        selects.append(
-            f"SELECT {first} + file_row_number AS idx, {key} AS key, {sample} AS sample "
-            f"FROM read_parquet({file}, file_row_number = true)"
-        )
-    return " UNION ALL ".join(selects)
 
 
 def absolute_indices(indices: Indices, details: JsonObject) -> Indices:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from localreg.log import State
@@ -17,7 +17,11 @@ from localreg.workflow.test_case import TestCase
 from localreg.workflow.versioned import Versioned, check_belongs
 from localreg.workflow.workflow import Workflow
 
-__all__ = ["TestSuite", "TestSuiteEditor"]
+if TYPE_CHECKING:
+    from localreg.workflow.bulk.add import OnKnown
+    from localreg.workflow.bulk.report import BulkReport, OnInvalid
+
+__all__ = ["SuiteChange", "TestSuite", "TestSuiteEditor"]
 
 
 _BINS_HINT = "write a whole number, 2 or more"
@@ -213,14 +217,14 @@ class TestSuite(Versioned[TestSuiteRecord]):
         test_cases: Sequence[TestCase[Any, Any]] | None,
         tags: Iterable[str] | None,
         baseline: Sequence[TestCase[Any, Any]] | None = None,
-    ) -> _SuiteChange:
+    ) -> SuiteChange:
         said: dict[str, Any] = {}
         if description is not None:
             said["description"] = check_text(description, what="description")
         if tags is not None:
             said["tags"] = check_tags(tags)
         content = None if test_cases is None else cls._checked(session, test_cases)
-        change = _SuiteChange(session, cls.workflow, name, said, content)
+        change = SuiteChange(session, cls.workflow, name, said, content)
         change.baseline = None if baseline is None else cls._checked(session, baseline)
         return change
 
@@ -267,11 +271,58 @@ class TestSuite(Versioned[TestSuiteRecord]):
 
         def operation(changes: Changes) -> None:
             cases(changes)
-            suite = _SuiteChange(self._session, self.workflow, title, {}, cases.versions)
+            suite = SuiteChange(self._session, self.workflow, title, {}, cases.versions)
             suite.reset = True
             suite(changes)
 
         return self._loaded(self._session, self._session.change(operation), title)
+
+    def add(
+        self,
+        table: object,
+        case: str | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        metadata: Sequence[str] = (),
+        on_invalid: OnInvalid = "raise",
+        on_known: OnKnown = "raise",
+    ) -> BulkReport:
+        """Add test samples with their ground truths from a table, a row for each: one commit, or nothing.
+
+        They become the next version of a test case, and of this suite, which this object then shows. Rows that the
+        test case holds already, with the same ground truth, are left as they are.
+
+        Args:
+            table: Arrow, pandas, Polars, a DuckDB relation, a Hugging Face data set, the path of a Parquet, CSV, JSON
+                lines or Arrow file, rows as dicts, or an iterator of batches of these: read once, piece by piece.
+            case: the test case to add to, made if there is none of that name; None = the one named like the suite.
+            columns: by field (`label`, `ground_truth.label`, `box.top_left.x`) the column that holds it, where that is
+                called otherwise.
+            metadata: columns that become metadata of the samples; so do `metadata.…` and JSON objects in `metadata`.
+            on_invalid: what a row does that cannot be stored, or whose sample stands in an earlier row: `raise` refuses
+                all, `skip` leaves it out, and the report tells it.
+            on_known: what a row does whose sample the test case holds with another ground truth: `raise` refuses all,
+                `skip` keeps what is there, `replace` takes the row's, at the end.
+
+        Returns:
+            How many rows were stored, there already, and left out, and why.
+
+        Raises:
+            InvalidInputError: a row or a column cannot be taken, with its number and the reason; nothing is stored.
+            AlreadyExistsError: the test case holds a sample with another ground truth.
+            ConflictError: the test case was edited meanwhile.
+        """
+        from localreg.workflow.bulk.add import add
+
+        report, state = add(
+            self, table, case, columns=columns, metadata=metadata, on_invalid=on_invalid, on_known=on_known
+        )
+        self._row = self._find(state, self.name, None)
+        return report
+
+    def newest_content(self, state: State) -> list[str]:
+        """Ids of the versions of test cases that the newest version holds."""
+        return _content(state, self._thing(state).load(TestSuiteRecord))[0]
 
     def load_test_samples(self) -> list[tuple[TestCase[Any, Any], list[Any]]]:
         """Each test case with its test samples, in order."""
@@ -302,7 +353,7 @@ class TestSuite(Versioned[TestSuiteRecord]):
         return f"<TestSuite {self.name!r} version {self.version}>"
 
 
-class _SuiteChange:
+class SuiteChange:
     """An operation that makes or edits a test suite; may be run again on a newer state.
 
     Attributes:

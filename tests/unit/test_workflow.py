@@ -684,7 +684,7 @@ def test_nan_in_a_plain_float_comes_back_and_in_a_label_of_ones_own_is_refused(r
 
 def test_many_cases_are_each_looked_through_a_few_times(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of cases in one commit: work for each of them must not grow with the number of the others."""
-    from localreg.workflow.case_content import Staging
+    from localreg.workflow.staging import Staging
 
     walked, places = [0], Staging._places
 

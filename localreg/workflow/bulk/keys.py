@@ -7,8 +7,11 @@ order of the samples need no hash at all.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
+
+from localreg.hashing import HashIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,66 +21,7 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
     Hashes = npt.NDArray[np.uint64]
 
-__all__ = ["HashIndex", "SampleKeys"]
-
-_MIX = 0x9E3779B97F4A7C15
-"""An odd number whose bits are spread: each level of the index goes by other bits of the hash."""
-
-
-class HashIndex:
-    """The places of hashes, looked up for whole arrays at once.
-
-    A hash goes to a slot of a table of twice as many; those whose slot was taken go to the next table, and so on. Of
-    equal hashes the last place counts here; `doubles` has the others.
-
-    Attributes:
-        doubles: places whose hash stands elsewhere, too, and is not found there.
-    """
-
-    def __init__(self, values: Hashes) -> None:
-        import numpy as np
-
-        self._values = values
-        self._levels: list[tuple[int, npt.NDArray[np.int32]]] = []
-        doubles = [np.empty(0, np.int32)]
-        places, own = np.arange(len(values), dtype=np.int32), values
-        while len(places):
-            bits = max(4, len(places).bit_length() + 1)
-            table = np.full(1 << bits, -1, np.int32)
-            slots = self._slots(own, bits, len(self._levels))
-            table[slots] = places
-            holders = table[slots]
-            self._levels.append((bits, table))
-            lost = holders != places
-            places, holders, own = places[lost], holders[lost], own[lost]
-            same = values[holders] == own
-            doubles.append(places[same])
-            places, own = places[~same], own[~same]
-        self.doubles = np.concatenate(doubles)
-
-    @staticmethod
-    def _slots(values: Hashes, bits: int, level: int) -> Indices:
-        import numpy as np
-
-        if level:
-            values = values * np.uint64((_MIX * (2 * level + 1)) % 2**64)
-        return (values >> np.uint64(64 - bits)).astype(np.int64)
-
-    def find(self, values: Hashes) -> Indices:
-        """A place of each hash, -1 where there is none."""
-        import numpy as np
-
-        found = np.full(len(values), -1, np.int64)
-        pending = np.arange(len(values))
-        for level, (bits, table) in enumerate(self._levels):
-            own = values[pending] if level else values
-            places = table[self._slots(own, bits, level)]
-            hit = (places >= 0) & (self._values[places] == own)
-            found[pending[hit]] = places[hit]
-            pending = pending[~hit]
-            if not len(pending):
-                break
-        return found
+__all__ = ["SampleKeys"]
 
 
 class _Hasher(threading.local):
@@ -102,13 +46,16 @@ class SampleKeys:
     """The keys of samples, to look rows up by.
 
     Args:
-        keys: of each sample, plain values of one type; null for one that has none.
-        indices: its `sample_idx`, int64.
+        keys: of each sample, plain values of one type, piece by piece; null for one that has none.
+        indices: its `sample_idx`, int64; None = its place.
         are_distinct: whether no two can be equal.
     """
 
-    def __init__(self, keys: pa.Array, indices: Indices, *, are_distinct: bool) -> None:
-        self._keys = keys
+    def __init__(self, keys: Sequence[pa.Array], indices: Indices | None, *, are_distinct: bool) -> None:
+        import numpy as np
+
+        self._keys = [piece for piece in keys if len(piece)]
+        self._begins = np.cumsum([0, *map(len, self._keys)])
         self._indices = indices
         self._are_distinct = are_distinct
         self._hasher = _Hasher()
@@ -126,7 +73,7 @@ class SampleKeys:
         """
         import numpy as np
 
-        if not len(self._indices):
+        if not self._keys:
             return np.full(len(keys), -1, np.int64), np.empty(0, np.int64)
         places = self._in_order(keys, first)
         if places is None:
@@ -134,7 +81,7 @@ class SampleKeys:
             self._shift = int(places[-1]) - len(places) + 1 - first if len(places) else 0
         known = places >= 0
         ambiguous = np.empty(0, np.int64) if self._are_distinct else np.flatnonzero(known & self._shared[places])
-        return np.where(known, self._indices[places], -1), ambiguous
+        return places if self._indices is None else np.where(known, self._indices[places], -1), ambiguous
 
     def _in_order(self, keys: pa.Array, first: int) -> Indices | None:
         """Places, if rows stand in the order of the samples: then nothing has to be looked up."""
@@ -142,13 +89,23 @@ class SampleKeys:
 
         begin = first + self._shift
         end = begin + len(keys)
-        if keys.null_count or begin < 0 or end > len(self._keys):
+        if keys.null_count or begin < 0 or end > self._begins[-1]:
             return None
-        return np.arange(begin, end) if self._keys.slice(begin, len(keys)).equals(keys) else None
+        done = begin
+        while done < end:
+            piece = int(np.searchsorted(self._begins, done, side="right")) - 1
+            upto = min(end, int(self._begins[piece + 1]))
+            own = self._keys[piece].slice(done - int(self._begins[piece]), upto - done)
+            if not own.equals(keys.slice(done - begin, upto - done)):
+                return None
+            done = upto
+        return np.arange(begin, end)
 
     @cached_property
     def _hashed(self) -> tuple[Hashes, HashIndex]:
-        own = self._hasher.of(self._keys)
+        import numpy as np
+
+        own = np.concatenate([self._hasher.of(piece) for piece in self._keys])
         return own, HashIndex(own)
 
     @property
@@ -161,7 +118,7 @@ class SampleKeys:
         """Which keys another sample has, too."""
         import numpy as np
 
-        shared = np.zeros(len(self._keys), bool)
+        shared = np.zeros(int(self._begins[-1]), bool)
         doubles, holders, same = self._doubles
         shared[doubles[same]] = shared[holders[same]] = True
         return shared
@@ -169,13 +126,42 @@ class SampleKeys:
     @cached_property
     def _doubles(self) -> tuple[Indices, Indices, npt.NDArray[np.bool_]]:
         """Places that the index does not find, the ones that it finds for them, and whether both have one key."""
+        doubles = self._index.doubles.astype("int64")
+        holders = self._index.find(self._hashed[0][doubles])
+        return doubles, holders, self._are_keys(holders, self._taken(doubles))
+
+    def _taken(self, places: Indices) -> pa.Array:
+        """The keys at some places."""
+        import numpy as np
+        import pyarrow as pa
+
+        pieces = np.searchsorted(self._begins, places, side="right") - 1
+        order = np.argsort(pieces, kind="stable")
+        taken = [
+            self._keys[piece].take(pa.array(places[pieces == piece] - self._begins[piece]))
+            for piece in np.unique(pieces).tolist()
+        ]
+        if not taken:
+            return self._keys[0].slice(0, 0)
+        back = np.empty(len(places), np.int64)
+        back[order] = np.arange(len(places))
+        return pa.concat_arrays(taken).take(pa.array(back))
+
+    def _are_keys(self, places: Indices, keys: pa.Array) -> npt.NDArray[np.bool_]:
+        """Whether the keys at some places, of which -1 is none, are these."""
+        import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        doubles = self._index.doubles.astype("int64")
-        holders = self._index.find(self._hashed[0][doubles])
-        same = pc.equal(self._keys.take(pa.array(doubles)), self._keys.take(pa.array(holders)))
-        return doubles, holders, same.fill_null(False).to_numpy(zero_copy_only=False)
+        same = np.zeros(len(places), bool)
+        for number, piece in enumerate(self._keys):
+            begin, end = self._begins[number], self._begins[number + 1]
+            rows = np.flatnonzero((places >= begin) & (places < end))
+            if len(rows):
+                mine = keys if len(rows) == len(keys) else keys.take(pa.array(rows))
+                equal = pc.equal(piece.take(pa.array(places[rows] - begin)), mine)
+                same[rows] = equal.fill_null(False).to_numpy(zero_copy_only=False)
+        return same
 
     def _looked_up(self, keys: pa.Array) -> Indices:
         import numpy as np
@@ -183,14 +169,12 @@ class SampleKeys:
         import pyarrow.compute as pc
 
         places = self._index.find(self._hasher.of(keys))
-        hit = pc.equal(self._keys.take(pa.array(places, mask=places < 0)), keys)
-        places[~hit.fill_null(False).to_numpy(zero_copy_only=False)] = -1
+        places[~self._are_keys(places, keys)] = -1
         doubles, _, same = self._doubles
         collided = doubles[~same]  # of one hash, by chance
         if len(collided):
-            candidates = self._keys.take(pa.array(collided))
             rows = np.flatnonzero(places < 0)
-            found = pc.index_in(keys.take(pa.array(rows)), candidates, skip_nulls=True)
+            found = pc.index_in(keys.take(pa.array(rows)), self._taken(collided), skip_nulls=True)
             there = found.is_valid().to_numpy(zero_copy_only=False)
             places[rows[there]] = collided[found.drop_null().to_numpy()]
         return places

@@ -153,7 +153,7 @@ class _Recording:
         count = sample_count(state, workflow_id)
         self._seen = np.zeros(count, bool)
         self._seen_count = 0
-        self._batches: list[tuple[Indices, Indices]] = []
+        self._batches: list[tuple[int, Indices | None, npt.NDArray[np.int32]]] = []
         version = model.version_id(state)
         self.stored_before = None if version is None else Inferences(model.session, state, version, count)
         self._column = model.workflow.types(state).inference
@@ -226,7 +226,7 @@ class _Recording:
         import numpy as np
 
         own = indices[rows]
-        self._batches.append((self._rows + rows, own))
+        self._batches.append((self._rows, None if len(rows) == len(indices) else rows, own.astype(np.int32)))
         before = self._seen[own]
         self._seen[own] = True
         count = self._seen_count + len(own)
@@ -248,7 +248,11 @@ class _Recording:
         """The row in which a sample stands first."""
         import numpy as np
 
-        return next(int(rows[there[0]]) for rows, own in self._batches if len(there := np.flatnonzero(own == index)))
+        for first, rows, own in self._batches:
+            there = np.flatnonzero(own == index)
+            if len(there):
+                return first + int(there[0] if rows is None else rows[there[0]])
+        raise AssertionError("a sample that stands there twice stands there first")
 
     def _new(self, rows: pa.Table) -> pa.Table:
         """The rows that are not stored yet, or all if they replace what is.

@@ -33,6 +33,11 @@ class Fitter:
         self._all_names = names
         self._texts = Texts() if is_text else None
 
+    @property
+    def names(self) -> list[str]:
+        """The columns that are read."""
+        return self._columns.names()
+
     def struct(self, batch: pa.Table, found: Fitting, node: Node | None = None) -> pa.Array:
         """The struct column, with its vectors, as the schema has it.
 

@@ -64,17 +64,13 @@ class Key:
 
         kind = arrow_type(self.node)
         paths = [f"{column.name}.{name}" for name in self.fields]
-        parts = [
-            conformed(read_part(session.store, pointer, paths), {column.name: kind})
-            for pointer in files_of(state, workflow_id, "test_samples")
-        ]
-        rows = pa.concat_tables([pa.table({column.name: pa.nulls(0, kind)}), *parts])[column.name]
-        keys = pa.concat_arrays([self.column(chunk) for chunk in rows.chunks])
-        if among is None:
-            return SampleKeys(keys, np.arange(len(keys)), are_distinct=self.is_whole)
-        if len(among) != len(keys) or not np.array_equal(among, np.arange(len(keys))):
-            keys = keys.take(pa.array(among))
-        return SampleKeys(keys, among, are_distinct=self.is_whole)
+        keys: list[pa.Array] = []
+        for pointer in files_of(state, workflow_id, "test_samples"):
+            rows = conformed(read_part(session.store, pointer, paths), {column.name: kind})[column.name]
+            keys += [self.column(chunk) for chunk in rows.chunks]
+        if among is None or np.array_equal(among, np.arange(sum(map(len, keys)))):
+            return SampleKeys(keys, None, are_distinct=self.is_whole)
+        return SampleKeys([pa.concat_arrays(keys).take(pa.array(among))], among, are_distinct=self.is_whole)
 
     def told(self, keys: pa.Array, rows: Indices) -> str:
         """Some keys in words."""

@@ -21,6 +21,7 @@ from localreg.workflow.inferences import (
     ERROR,
     MISSING,
     Inferences,
+    inference_pointers,
     write_inferences,
 )
 from localreg.workflow.run_record import RunRecord, ensure_model_version
@@ -145,15 +146,24 @@ class StagedInferences:
         count = sample_count(state, self._workflow_id)
         if count < self._count:
             raise InvalidInputError("test samples were deleted while their inferences were recorded; add them again")
-        stored = Inferences(self._session, state, version_id, count)
+        replaces = False
+        if inference_pointers(state, version_id):
+            replaces = self._replaces(Inferences(self._session, state, version_id, count), model, known, reset)
+        # Samples were found by numbers that are final: none of them was new.
+        place: JsonObject = {"first": count, "staged_first": count, "replaces": replaces}
+        return tuple(replace(each, owner=owner, details={**each.details, **place}) for each in self._pointers)
+
+    def _replaces(self, stored: Inferences, model: Model[Any, Any, Any], known: Sequence[str], reset: bool) -> bool:
+        """Whether rows take the place of others, so that readers have to look which came last.
+
+        Raises:
+            NonDeterministicError: another writer has stored something else meanwhile.
+        """
         replaces = reset and bool((stored.status != MISSING).any())
         if not reset and stored.paths != known:
             self._refuse_others(stored, model)
             replaces = True
-        replaces = replaces or bool((stored.status == ERROR).any())
-        # Samples were found by numbers that are final: none of them was new.
-        place: JsonObject = {"first": count, "staged_first": count, "replaces": replaces}
-        return tuple(replace(each, owner=owner, details={**each.details, **place}) for each in self._pointers)
+        return replaces or bool((stored.status == ERROR).any())
 
     def _refuse_others(self, stored: Inferences, model: Model[Any, Any, Any]) -> None:
         """Look at what other writers have stored meanwhile: equal rows do no harm."""
