@@ -15,16 +15,18 @@ __all__ = ["HashIndex"]
 
 _MIX = 0x9E3779B97F4A7C15
 """An odd number whose bits are spread: each level of the index goes by other bits of the hash."""
+CHUNK = 2**18
+"""Places that are worked on at once: what comes of them on the way stays near the processor."""
 
 
 class HashIndex:
     """The places of hashes, looked up for whole arrays at once.
 
-    A hash goes to a slot of a table of twice as many; those whose slot was taken go to the next table, and so on. Of
-    equal hashes the last place counts here; `doubles` has the others.
+    A hash goes to a slot of a table; those whose slot was taken go to the next table, and so on. Of equal hashes one
+    place is found; `doubles` has the others.
 
     Attributes:
-        doubles: places whose hash stands elsewhere, too, and is not found there.
+        doubles: places whose hash stands elsewhere, too, and is not found here.
     """
 
     def __init__(self, values: Hashes) -> None:
@@ -32,21 +34,31 @@ class HashIndex:
 
         self._values = values
         self._levels: list[tuple[int, npt.NDArray[np.int32]]] = []
-        doubles = [np.empty(0, np.int32)]
-        places, own = np.arange(len(values), dtype=np.int32), values
+        doubles: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)]
+        places = np.arange(len(values), dtype=np.int32)
         while len(places):
-            bits = max(4, len(places).bit_length() + 1)
-            table = np.full(1 << bits, -1, np.int32)
-            slots = self._slots(own, bits, len(self._levels))
-            table[slots] = places
-            holders = table[slots]
-            self._levels.append((bits, table))
-            lost = holders != places
-            places, holders, own = places[lost], holders[lost], own[lost]
-            same = values[holders] == own
-            doubles.append(places[same])
-            places, own = places[~same], own[~same]
+            places, same = self._add_level(places)
+            doubles += same
         self.doubles = np.concatenate(doubles)
+
+    def _add_level(self, places: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], list[npt.NDArray[np.int32]]]:
+        """Make the next table; the places that found no slot in it, and those that stand for a hash that did."""
+        import numpy as np
+
+        level, bits = len(self._levels), max(4, len(places).bit_length())
+        table = np.full(1 << bits, -1, np.int32)
+        self._levels.append((bits, table))
+        pieces = [places[begin : begin + CHUNK] for begin in range(0, len(places), CHUNK)]
+        for piece in pieces:
+            table[self._slots(self._values[piece], bits, level)] = piece
+        lost, same = [], []
+        for piece in pieces:
+            own = self._values[piece]
+            holders = table[self._slots(own, bits, level)]
+            is_same = (holders != piece) & (self._values[holders] == own)
+            same.append(piece[is_same])
+            lost.append(piece[(holders != piece) & ~is_same])
+        return np.concatenate(lost), same
 
     @staticmethod
     def _slots(values: Hashes, bits: int, level: int) -> Indices:

@@ -171,6 +171,8 @@ def _date(column: pa.Array, node: Node, path: str) -> Fitted:
 def _timedelta(column: pa.Array, node: Node, path: str) -> Fitted:
     import pyarrow as pa
 
+    if pa.types.is_integer(column.type) and column.type != pa.uint64():  # microseconds, as they are stored
+        return column.cast(pa.int64()), None, ""
     if not pa.types.is_duration(column.type):
         raise _refused(column, node, path)
     made, bad = _in_microseconds(column, pa.duration("us"))

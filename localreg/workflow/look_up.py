@@ -40,6 +40,10 @@ PROBE = "{'t': 'localreg', 'i': 7, 'f': 1.5, 'b': true, 'n': NULL::VARCHAR, 'l':
 """Hashed beside the samples: a DuckDB whose `hash` answers otherwise recomputes the keys instead of trusting them."""
 
 
+HASH = "hash({})"
+"""What a key is of a sample, in SQL."""
+
+
 @dataclass(frozen=True)
 class LookUp:
     """Samples, looked up among the known ones.
@@ -150,10 +154,11 @@ class _Incoming:
         fields = list(rows["sample"].type) if pa.types.is_struct(rows["sample"].type) else []
         self.identity = _Identity(kind, fields[0].name if fields else "", DIGEST in names)
         self.probe = self.identity.probe(connection)
-        self.key = self._column(f"SELECT hash({self.identity.of('sample', DIGEST)}) AS key FROM incoming")
+        self.key = self.column(f"SELECT {HASH.format(self.identity.of('sample', DIGEST))} AS key FROM incoming")
         self.first = self._first()
 
-    def _column(self, query: str) -> Any:
+    def column(self, query: str) -> Any:
+        """The only column of a query, as numpy has it."""
         return self.connection.execute(query).to_arrow_table().column(0).to_numpy()
 
     def _first(self) -> Indices:
@@ -169,7 +174,7 @@ class _Incoming:
         rows = np.flatnonzero(np.isin(self.key, shared))
         self.connection.register("alike", self.rows.take(pa.array(rows)))
         identity = self.identity.of("sample", DIGEST)
-        first[rows] = self._column(f"SELECT min(i) OVER (PARTITION BY {identity}) AS first FROM alike ORDER BY i")
+        first[rows] = self.column(f"SELECT min(i) OVER (PARTITION BY {identity}) AS first FROM alike ORDER BY i")
         return first
 
 
@@ -229,8 +234,8 @@ class _Search:
         if pointer.details.get("hash_probe") == self._incoming.probe:
             return cast("Hashes", read_part(self._session.store, pointer, ["key"])["key"].to_numpy())
         file = literal(str(part_file(self._session.store, pointer)))
-        key = f"hash({self._incoming.identity.of_part(pointer)})"
-        return cast("Hashes", self._incoming._column(f"SELECT {key} AS key FROM read_parquet({file})"))
+        key = HASH.format(self._incoming.identity.of_part(pointer))
+        return cast("Hashes", self._incoming.column(f"SELECT {key} AS key FROM read_parquet({file})"))
 
     def _same(self, pointer: FilePointer, places: Indices, rows: Indices) -> npt.NDArray[np.bool_]:
         """Whether samples of a part are those of incoming rows."""

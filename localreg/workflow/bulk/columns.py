@@ -226,6 +226,7 @@ class _Search:
         if self._unused:
             path = sorted(self._unused)[0]
             known = [f"{part}.{name}" for part, fields in self._fields.items() for name in sorted(fields)]
+            known += [name for fields in self._fields.values() for name in sorted(fields)]
             raise InvalidInputError(
                 f"columns names {path!r}, which is no field{did_you_mean(path, known)}; the fields are "
                 f"{', '.join(known)}"

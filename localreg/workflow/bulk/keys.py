@@ -105,7 +105,9 @@ class SampleKeys:
     def _hashed(self) -> tuple[Hashes, HashIndex]:
         import numpy as np
 
-        own = np.concatenate([self._hasher.of(piece) for piece in self._keys])
+        own = np.empty(int(self._begins[-1]), np.uint64)
+        for begin, piece in zip(self._begins.tolist(), self._keys, strict=False):
+            own[begin : begin + len(piece)] = self._hasher.of(piece)
         return own, HashIndex(own)
 
     @property

@@ -77,6 +77,12 @@ def record(
         what=source.what,
         only={types.test_sample.name: key.fields},
     )
+    for name in key.fields:
+        if name not in parts[0].tree:
+            raise InvalidInputError(
+                f"on names {name!r}, for which {source.what} has no column; its columns are "
+                f"{', '.join(source.schema.names[:20])}; columns={{'{name}': …}} says which it is"
+            )
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
         model,

@@ -90,28 +90,30 @@ class Fitter:
         columns = self._columns
         if columns.whole is not None:
             return self._leaf(batch, columns.whole, node, columns.part, found)
-        return self._tree(batch, columns.tree, node, columns.part, found)
+        return self._tree(batch, columns.tree, node, columns.part, found)[0]
 
-    def _tree(self, batch: pa.Table, tree: Tree, node: Node, path: str, found: Fitting) -> pa.Array:
+    def _tree(
+        self, batch: pa.Table, tree: Tree, node: Node, path: str, found: Fitting
+    ) -> tuple[pa.Array, pa.Array | None]:
+        """The struct of some columns; and where none of them has a value, None if there are no columns."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if not tree:
-            return pa.array([{}] * batch.num_rows, pa.struct([]))
-        children = []
+            return pa.array([{}] * batch.num_rows, pa.struct([])), None
+        children, null = [], None
         for name, each in tree.items():
             inner = node.field(name)
             assert inner is not None, "columns were matched to fields"
             if isinstance(each, Leaf):
-                children.append(self._leaf(batch, each.name, inner, f"{path}.{name}", found))
+                child = self._leaf(batch, each.name, inner, f"{path}.{name}", found)
+                nothing = child.is_null()
             else:
-                children.append(self._tree(batch, each, inner, f"{path}.{name}", found))
-        if not node.optional:
-            return pa.StructArray.from_arrays(children, list(tree))
-        null = children[0].is_null()
-        for child in children[1:]:
-            null = pc.and_(null, child.is_null())
-        return pa.StructArray.from_arrays(children, list(tree), mask=null if null.true_count else None)
+                child, nothing = self._tree(batch, each, inner, f"{path}.{name}", found)
+            children.append(child)
+            null = nothing if null is None else pc.and_(null, nothing)
+        is_masked = node.optional and null is not None and null.true_count
+        return pa.StructArray.from_arrays(children, list(tree), mask=null if is_masked else None), null
 
     def _leaf(self, batch: pa.Table, name: str, node: Node, path: str, found: Fitting) -> pa.Array:
         column = _combined(batch[name])

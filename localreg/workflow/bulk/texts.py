@@ -60,7 +60,7 @@ class Texts:
     def _json(self, column: pa.Array, path: str, found: Fitting) -> pa.Array:
         """JSON by its own structure: whether that fits is seen later."""
         self._register(column)
-        structure = self._one("SELECT json_group_structure(x) FROM given WHERE json_valid(x)")
+        structure = self._one("SELECT json_group_structure(CAST(x AS JSON)) FROM given WHERE json_valid(x)")
         expression = (
             "NULL" if structure is None else f"json_transform(CASE WHEN json_valid(x) THEN x END, {_quoted(structure)})"
         )
