@@ -16,9 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import localreg
-from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+from localreg.workflow import (
+    Curve,
+    CurvePlot,
+    Evaluator,
+    EvaluatorConfiguration,
+    GroundTruth,
+    Inference,
+    MetricsTestCase,
+    MetricsTestSample,
+    MetricsTestSuite,
+    Plot,
+    TestSample,
+    define_workflow,
+    test,
+)
 
-__all__ = ["Case", "Count", "DiesOnce", "Model", "Number", "Parity", "Suite", "Truth", "parity"]
+__all__ = ["AtLeast", "Case", "Count", "DiesOnce", "Evens", "Model", "Number", "Parity", "Suite", "Truth", "parity"]
 
 DEADLY, ODD, HALTS = 37, (11, 23), 40
 
@@ -135,6 +149,62 @@ class Unloadable:
 
     def __call__(self, number: Number) -> Parity:
         return parity(number)
+
+
+@dataclass(frozen=True)
+class AtLeast(EvaluatorConfiguration):
+    least: int
+
+    def display_name(self) -> str:
+        return f"at least {self.least}"
+
+
+@dataclass(frozen=True)
+class OfSample(MetricsTestSample):
+    counts: bool
+
+
+@dataclass(frozen=True)
+class OfCase(MetricsTestCase):
+    name: str
+    even: int
+
+
+@dataclass(frozen=True)
+class OfSuite(MetricsTestSuite):
+    name: str
+    cases: int
+    samples: int
+
+
+class Evens(Evaluator):
+    """Counts even numbers from one on, and tells in a folder in which processes it did."""
+
+    def __init__(self, folder: Path, fails_at: int | None = None) -> None:
+        super().__init__([AtLeast(0), AtLeast(10), AtLeast(30)])
+        self.folder = folder
+        self.fails_at = fails_at
+
+    def compute_test_sample_metrics(self, test_case: Any, inferences: Any, configuration: Any = None) -> Any:
+        if configuration.least == self.fails_at:
+            raise ValueError(f"cannot count from {configuration.least} in {test_case.name}")
+        (self.folder / f"asked-{os.getpid()}-{configuration.least}").touch()
+        return [(sample, OfSample(sample.value >= configuration.least)) for sample, _, _ in inferences]
+
+    def compute_test_case_metrics(
+        self, test_case: Any, inferences: Any, metrics: Any, configuration: Any = None
+    ) -> OfCase:
+        counted = zip(inferences, metrics, strict=True)
+        return OfCase(test_case.name, sum(made.even for (_, _, made), metric in counted if metric.counts))
+
+    def compute_test_case_plots(
+        self, test_case: Any, inferences: Any, metrics: Any, configuration: Any = None
+    ) -> list[Plot]:
+        values = [float(sample.value) for sample, _, _ in inferences]
+        return [CurvePlot(test_case.name, "x", "y", [Curve(values, values)])]
+
+    def compute_test_suite_metrics(self, test_suite: Any, metrics: Any, configuration: Any = None) -> OfSuite:
+        return OfSuite(test_suite.name, len(metrics), len(test_suite.test_cases[0].load_test_samples()))
 
 
 def halting(number: Number) -> Parity:

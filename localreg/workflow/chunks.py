@@ -31,7 +31,19 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["Answer", "Job", "Packed", "Reply", "bytes_of", "infer_chunk", "infer_packed", "unpacked_answer"]
+__all__ = [
+    "Answer",
+    "Job",
+    "Packed",
+    "Raised",
+    "Reply",
+    "bytes_of",
+    "infer_chunk",
+    "infer_packed",
+    "received",
+    "sent",
+    "unpacked_answer",
+]
 
 LONGEST_S = 2 * FLUSHED_S
 """After so long a worker gives back what it has of a chunk, and the rest is another chunk."""
@@ -228,7 +240,7 @@ def infer_packed(key: str, job: bytes | None, indices: bytes, rows: bytes, attem
     if known is None or not rows:
         return Reply(known is not None)
     answer = infer_chunk(known, np.frombuffer(indices, np.int64), table_of(rows))
-    raised = None if answer.error is None else _sent(answer.error)
+    raised = None if answer.error is None else sent(answer.error)
     return Reply(True, answer=(bytes_of(answer.rows), raised, answer.seconds))
 
 
@@ -236,10 +248,11 @@ def unpacked_answer(reply: Reply, model: str) -> Answer:
     """What a worker made of a chunk."""
     assert reply.answer is not None, "the job was known"
     rows, raised, seconds = reply.answer
-    return Answer(table_of(rows), None if raised is None else _received(raised, model), seconds)
+    return Answer(table_of(rows), None if raised is None else received(raised, f"infer of model {model!r}"), seconds)
 
 
-def _sent(error: BaseException) -> Raised:
+def sent(error: BaseException) -> Raised:
+    """An exception, to be `received` in another process."""
     summary, text = f"{type(error).__qualname__}: {error}", "".join(traceback.format_exception(error))
     try:
         data = portable(error, "an exception")
@@ -249,12 +262,13 @@ def _sent(error: BaseException) -> Raised:
     return Raised(data, summary, text)
 
 
-def _received(raised: Raised, model: str) -> BaseException:
+def received(raised: Raised, what: str) -> BaseException:
+    """An exception as `sent` took it; told in words where it cannot be made again."""
     error: object = None
     with suppress(Exception):  # its class may not be here
         error = None if raised.data is None else loaded(raised.data)
     if not isinstance(error, BaseException):
-        error = InvalidInputError(f"infer of model {model!r} raised {raised.summary}", code="infer_failed")
+        error = InvalidInputError(f"{what} raised {raised.summary}", code="raised_in_worker")
     error.add_note(f"localreg: it was raised in a worker:\n{raised.text}")
     return error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -26,7 +27,22 @@ from localreg.workflow.executors import opened
 from localreg.workflow.processes import Processes, WorkerDied
 from tests import executing
 from tests.crash.pipes import PATIENCE_S, read_line
-from tests.executing import DEADLY, HALTS, ODD, Case, Count, DiesOnce, Model, Number, Parity, Suite, Truth, parity
+from tests.executing import (
+    DEADLY,
+    HALTS,
+    ODD,
+    AtLeast,
+    Case,
+    Count,
+    DiesOnce,
+    Evens,
+    Model,
+    Number,
+    Parity,
+    Suite,
+    Truth,
+    parity,
+)
 
 PROJECT = Path(__file__).parents[2]
 COUNT = 60
@@ -42,7 +58,7 @@ class Inline(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         self.sent.append(args)
-        numbers = [int(number) for number in np.frombuffer(args[2], np.int64)]
+        numbers = np.frombuffer(args[2], np.int64).tolist() if fn is chunks.infer_packed else []
         self.chunks.append(numbers)
         future: Future[Any] = Future()
         error = self.fails(numbers) if numbers else None
@@ -229,7 +245,7 @@ def test_an_exception_ends_the_run_and_what_was_inferred_is_kept(pool: str, regi
 def test_an_exception_that_cannot_travel_is_told(registry: Registry, suite: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"infer of model 'm' raised .*OddError: 11: odd") as caught:
         test(Model("m", executing.raises_oddly), suite, executor=Inline())
-    assert caught.value.code == "infer_failed"
+    assert caught.value.code == "raised_in_worker"
 
 
 def test_an_exit_ends_the_run_as_it_would_here(registry: Registry, suite: Any) -> None:
@@ -360,6 +376,85 @@ def test_processes_without_a_number_are_as_many_as_there_are_cores() -> None:
     with opened("processes") as workers:
         assert workers is not None
         assert workers.width == executors._cores()
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------------
+
+
+def evaluated(run: TestRun) -> list[Any]:
+    """All that is stored of each configuration."""
+    found = [run.results(AtLeast(least)) for least in (0, 10, 30)]
+    return [
+        (view.samples, view.cases, view.suite, view.plots)
+        for view in found
+    ]
+
+
+@pytest.mark.parametrize("kind", ["processes:2", "inline"])
+def test_configurations_are_evaluated_by_workers_as_they_are_here(
+    kind: str, registry: Registry, suite: Any, tmp_path: Path
+) -> None:
+    executor = Inline() if kind == "inline" else kind
+    (told := tmp_path / "told").mkdir()
+    here = test(Model("m", parity), suite, Evens(told))
+    expected = evaluated(here)
+    assert len(list(told.iterdir())) == 3
+    before = registry.commit
+    there = TestRun(Model("m", parity), suite, Evens(told), executor=executor)
+    there.evaluate(refresh=True)
+    assert registry.commit == before + 1
+    assert evaluated(there) == expected
+    pids = {path.name.split("-")[1] for path in told.iterdir()} - {str(os.getpid())}
+    assert len(pids) in ((0,) if kind == "inline" else (1, 2))
+    if isinstance(executor, Inline):
+        assert len(executor.sent) == 3
+
+
+def test_an_evaluator_that_raises_in_a_worker_raises_here_and_nothing_of_it_is_kept(
+    registry: Registry, suite: Any, tmp_path: Path
+) -> None:
+    test(Model("m", parity), suite)
+    before = registry.commit
+    run = TestRun(Model("m", parity), suite, Evens(tmp_path, fails_at=10), executor=Inline())
+    with pytest.raises(ValueError, match="cannot count from 10 in all") as caught:
+        run.run()
+    assert "Nothing of this evaluation is kept" in " ".join(caught.value.__notes__)
+    assert len(registry.sql("FROM metric_values")) == 0
+    assert registry.commit <= before + 1
+
+
+def test_a_worker_that_dies_of_an_evaluator_is_told(registry: Registry, suite: Any, tmp_path: Path) -> None:
+    pool = Inline()
+    run = TestRun(Model("m", parity), suite, Evens(tmp_path), executor=pool)
+    run.run()
+    assert len(pool.sent) > 3
+    pool.submit = lambda *_: failing()  # type: ignore[method-assign]
+    with pytest.raises(InvalidInputError, match=r"evaluator 'Evens' could not be asked on Inline \(WorkerDied: gone\)"):
+        run.evaluate(refresh=True)
+
+
+def failing() -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(WorkerDied("gone"))
+    return future
+
+
+@pytest.mark.parametrize("why", ["threads", "unportable", "memory", "transaction"])
+def test_what_workers_cannot_do_of_an_evaluation_is_done_here(
+    why: str, registry: Registry, suite: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pool: Executor = ThreadPoolExecutor(2) if why == "threads" else Inline()
+    evaluator = Evens(tmp_path)
+    if why == "unportable":
+        evaluator.lock = threading.Lock()  # type: ignore[attr-defined]
+    if why == "memory":
+        localreg.use(localreg.open(f"memory://{request.node.name}"))
+        suite = filled()
+    with registry.transaction() if why == "transaction" else contextlib.nullcontext():
+        run = test(Model("m", parity), suite, evaluator, executor=pool)
+    assert [of_suite["cases"] for _, _, of_suite, _ in evaluated(run)] == [1, 1, 1]
+    assert {path.name.split("-")[1] for path in tmp_path.glob("asked-*")} == {str(os.getpid())}
+    assert not isinstance(pool, Inline) or all(len(call) != 3 for call in pool.sent), "no evaluation was sent"
 
 
 # --- chunks -----------------------------------------------------------------------------------------------------------
