@@ -384,10 +384,7 @@ def test_processes_without_a_number_are_as_many_as_there_are_cores() -> None:
 def evaluated(run: TestRun) -> list[Any]:
     """All that is stored of each configuration."""
     found = [run.results(AtLeast(least)) for least in (0, 10, 30)]
-    return [
-        (view.samples, view.cases, view.suite, view.plots)
-        for view in found
-    ]
+    return [(view.samples, view.cases, view.suite, view.plots) for view in found]
 
 
 @pytest.mark.parametrize("kind", ["processes:2", "inline"])
