@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -265,9 +265,6 @@ class Spreading:
 
     def _failed(self, chunk: Chunk, error: BaseException, came: _Came) -> None:
         """A chunk's worker died, or its executor failed."""
-        if isinstance(error, BrokenExecutor):
-            self._end(self._broken(error), error)
-            return
         chunk.attempts -= 1
         self._fruitless += 1
         if self._fruitless > FRUITLESS:
