@@ -267,10 +267,9 @@ def test_a_model_that_cannot_be_sent_is_refused_before_anything_is_done(registry
     before = registry.commit
     with pytest.raises(InvalidInputError, match=r"infer of model 'm', .*<locals>\.infer, cannot be sent"):
         test(Model("m", infer), suite, executor=Inline())
-    assert registry.commit <= before + 2, "the model, and the run without a row"
-    assert len(registry.sql("FROM inferences")) == 0
+    assert registry.commit == before + 1, "the model"
     test(Model("m", infer), suite, executor=ThreadPoolExecutor(2))
-    check(registry, is_clean=False)
+    check(registry)
 
 
 def test_a_model_that_cannot_be_made_in_the_worker_is_refused(registry: Registry, suite: Any) -> None:
