@@ -28,6 +28,7 @@ from localreg.workflow import (
     MetricsTestSuite,
     Plot,
     TestSample,
+    Vector,
     define_workflow,
     test,
 )
@@ -149,6 +150,26 @@ class Unloadable:
 
     def __call__(self, number: Number) -> Parity:
         return parity(number)
+
+
+@dataclass(frozen=True)
+class Photo(TestSample):
+    locator: str
+    pixels: Vector[3]
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Embedding(Inference):
+    embedding: Vector[3]
+    iso: int
+
+
+_, PhotoCase, PhotoSuite, PhotoModel = define_workflow("photos", Photo, Truth, Embedding)
+
+
+def doubled(photo: Photo) -> Embedding:
+    return Embedding(photo.pixels * 2, photo.metadata["iso"])
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Processes(Executor):
     def __init__(self, count: int) -> None:
         self._calls: queue.SimpleQueue[tuple[Future[Any], bytes] | None] = queue.SimpleQueue()
         self._workers: dict[int, _Worker] = {}
-        self._is_shut = False
+        self._is_shut = self._is_killed = False
         self._threads = [
             threading.Thread(target=self._serve, args=(number,), name="localreg worker", daemon=True)
             for number in range(count)
@@ -84,6 +84,7 @@ class Processes(Executor):
         for _ in self._threads:
             self._calls.put(None)
         if cancel_futures:
+            self._is_killed = True
             for worker in list(self._workers.values()):
                 worker.kill()
         if wait:
@@ -101,6 +102,8 @@ class Processes(Executor):
                     worker = self._workers.get(number)
                     if worker is None:
                         worker = self._workers[number] = _Worker()
+                        if self._is_killed:  # while it started
+                            worker.kill()
                     future.set_result(worker.call(data))
                 except WorkerDied as error:
                     self._workers.pop(number, None)

@@ -88,7 +88,8 @@ class TestRun:
             `processes` or `processes:8` on this machine, which end with the run; a cluster of Dask,
             `dask://host:8786`; or any `concurrent.futures.Executor`, which stays open. None = here. A sample at which
             its worker dies twice counts as one for which `infer` raised. Worker processes import the script: what it
-            does must stand below `if __name__ == "__main__":`.
+            does must stand below `if __name__ == "__main__":`. Where a worker has several threads, as in Dask's by
+            default, these call `infer` at once.
 
     Raises:
         InvalidInputError: an evaluator that cannot be called as one, or that takes a configuration and is given none.

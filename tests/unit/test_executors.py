@@ -356,6 +356,33 @@ def test_a_pool_that_was_shut_down_is_told(registry: Registry, suite: Any) -> No
         test(Model("m", parity), suite, executor=pool)
 
 
+def test_an_interruption_keeps_what_came(registry: Registry, suite: Any) -> None:
+    def interrupted(numbers: list[int]) -> None:
+        if DEADLY in numbers:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        test(Model("m", parity), suite, executor=Inline(interrupted))
+    kept = len(Model("m").load_inferences(Case.load("all")))
+    assert 0 < kept < COUNT
+    assert TestRun(Model("m", parity), suite, executor=Inline()).run() == COUNT - kept
+    check(registry, is_clean=False)
+
+
+def test_vectors_metadata_and_extras_travel_both_ways(registry: Registry) -> None:
+    photos = [executing.Photo(str(n), np.arange(n, n + 3, dtype=np.float32), {"iso": n}) for n in range(5)]
+    case = executing.PhotoCase("photos", test_samples=[(photo, Truth("the truth")) for photo in photos])
+    suite = executing.PhotoSuite("photos", test_cases=[case])
+    test(executing.PhotoModel("here", executing.doubled), suite)
+    test(executing.PhotoModel("there", executing.doubled), suite, executor=Inline())
+    here, there = (executing.PhotoModel(name).load_inferences(case) for name in ("here", "there"))
+    assert repr(there) == repr(here)
+    assert [made.embedding.tolist() for _, _, made in there if made] == [
+        [2.0 * n, 2 * n + 2, 2 * n + 4] for n in range(5)
+    ]
+    assert [made.iso for _, _, made in there if made] == list(range(5))
+
+
 @pytest.mark.parametrize(
     ("executor", "message"),
     [
