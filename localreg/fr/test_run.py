@@ -132,7 +132,7 @@ class TestRun(AnyRun):
         import pyarrow.compute as pc
 
         rows = unique(self._record.suite_indices(state))
-        lacking = rows if self.reset else rows[self._lacking(state, rows)]
+        lacking = rows if self.reset else rows[self._inferring.lacking(state, rows)]
         column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
         pairs = samples_at(self._session, state, workflow_id, column, lacking)["sample"]
         sides = [pc.struct_field(pairs, name) for name in ("locator_a", "locator_b")]

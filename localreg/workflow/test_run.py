@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject
@@ -10,7 +10,6 @@ from localreg.errors import (
     AlreadyExistsError,
     InvalidInputError,
     NotFoundError,
-    StorageError,
     WorkflowMismatchError,
 )
 from localreg.log import State
@@ -23,31 +22,21 @@ from localreg.workflow.evaluation import configurations_for
 from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
-from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
+from localreg.workflow.inferring import BATCH, Inferring
 from localreg.workflow.model import Model
-from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.run_content import RunContent, unique
 from localreg.workflow.run_record import RunRecord
-from localreg.workflow.running import OnError, Runner
-from localreg.workflow.samples import objects_at, sample_count, samples_at
-from localreg.workflow.shared_work import SharedWork
-from localreg.workflow.sharing import Claims
+from localreg.workflow.running import OnError
 from localreg.workflow.test_suite import TestSuite
-from localreg.workflow.typed import TypedColumn
-from localreg.workflow.upload import Target, Upload, deduplicated
+from localreg.workflow.upload import deduplicated
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
     Indices = npt.NDArray[np.int64]
 
 __all__ = ["TestRun", "test"]
-
-BATCH = 10_000
-KEPT_ROWS = 2_000_000
-"""Samples of a run up to which their rows stay in memory."""
 
 
 def test(
@@ -117,12 +106,18 @@ class TestRun:
         self._form = None if evaluator is None else form_of(evaluator)
         self.evaluator = None if self._form is None else self._form.evaluator
         self.configurations = configurations_for(self._form, configurations)
-        self._on_error: OnError = on_error
-        self._batch_size = batch_size
         self._session = model.session
         self._record = RunRecord(model, test_suite, None if self._form is None else self._form.display_name)
+        self._inferring = Inferring(
+            model,
+            test_suite,
+            self._record,
+            reset=self.reset,
+            on_error=on_error,
+            batch_size=batch_size,
+            committed_with=self._with,
+        )
         self._inferred: int | None = None
-        self._failed = 0
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -144,133 +139,16 @@ class TestRun:
                 "some, or, if its name is mistyped, take TestSuite.load, which makes no new one"
             )
         if self._session.transaction_here() is not None:
-            self._inferred = self._run_at_once(state, rows)
-        elif self.reset or self._lacking(state, rows).any() or self._record.find(state) is None:
-            self._inferred = self._run_shared(state, rows)
+            self._inferred = self._inferring.at_once(state, rows)
+        elif self.reset or self._inferring.lacking(state, rows).any() or self._record.find(state) is None:
+            self._tell_other_code(state)
+            self._inferred = self._inferring.shared(state, rows)
         else:
             self._tell_other_code(state)
             self._inferred = 0
         if self._form is not None:
             self.evaluate()
         return self._inferred
-
-    def _run_at_once(self, state: State, rows: Indices) -> int:
-        """Infer all in one go, as part of a transaction: what is new in it has no final place to be written to yet."""
-        import numpy as np
-        import pyarrow as pa
-
-        lacking = rows if self.reset else rows[self._lacking(state, rows)]
-        column, version = self._inference_column(state), self.model.version_id(state)
-        kept = [inference_rows(column, lacking[:0], [], {}, str)]
-        self._infer(state, lacking, kept.append)
-        merged = pa.concat_tables(kept, promote_options="default")
-        # Where the samples stand in the suite stays the same, whatever numbers they get.
-        order = np.argsort(suite := self._record.suite_indices(state), kind="stable")
-        positions = order[np.searchsorted(suite, merged["sample_idx"].to_numpy(), sorter=order)]
-        self._store(column, merged, version, places=lambda newer: self._record.suite_indices(newer)[positions])
-        return len(lacking)
-
-    def _run_shared(self, state: State, rows: Indices) -> int:
-        """Infer with whoever else runs the same."""
-        self._require_infer(state, rows)
-        self._tell_other_code(state)
-        version = self.model.version_id(state)
-        owners, area = self._record.owners(state), "resets" if self.reset else "inferences"
-        claims = Claims(self._session.store, f"{area}-{owners[0]}-{self.test_suite.version_id}")
-        parts = OpenParts(self._session.store, owners, area)
-        runner = self._runner(lambda made: parts.add(claims.writer, made))
-        work = SharedWork(
-            self._session,
-            rows,
-            runner,
-            claims,
-            parts,
-            samples=self._loader(state, rows),
-            lacking=lambda newer: self._lacking(newer, rows),
-            reset=self.reset,
-        )
-        try:
-            count = work.run(f"{self._model_name} on {self.test_suite.name}")
-        except StorageError:
-            raise  # open parts stay for the next run: this is no time to write
-        except BaseException:
-            if not self.reset:  # what an unfinished reset has made takes the place of nothing
-                self._commit(parts, rows=rows, version=version)
-            raise
-        finally:
-            self._failed += runner.failed
-        self._commit(parts, rows=rows, version=version)
-        return count
-
-    def _loader(self, state: State, rows: Indices) -> Callable[[Indices], list[Any]]:
-        """What makes the samples at some places of `rows`; they are read once, unless they are very many."""
-        import pyarrow as pa
-
-        if len(rows) > KEPT_ROWS:
-            return lambda places: self._samples(state, rows[places])
-        column, workflow_id = self.model.workflow.types(state).test_sample, self.model.workflow_id(state)
-        table = samples_at(self._session, state, workflow_id, column, rows)
-        return lambda places: column.objects(table.take(pa.array(places)))
-
-    def _require_infer(self, state: State, rows: Indices) -> None:
-        lacking = rows if self.reset else rows[self._lacking(state, rows)]
-        if self.model.infer is None and len(lacking):
-            raise InvalidInputError(
-                f"model {self._model_name!r} was made without infer, and {len(lacking)} samples lack an inference; "
-                "pass infer="
-            )
-
-    def _infer(self, state: State, indices: Indices, keep: Any) -> Runner | None:
-        """Infer samples, and hand over their rows."""
-        if not len(indices):
-            return None
-        self._require_infer(state, indices)
-        runner = self._runner(keep)
-        for begin in range(0, len(indices), BATCH):
-            batch = indices[begin : begin + BATCH]
-            runner.run(batch, self._samples(state, batch))
-        self._failed += runner.failed
-        return runner
-
-    def _runner(self, keep: Any) -> Runner:
-        return Runner(
-            self._model_name,
-            self.model.infer or (lambda _: None),  # then it was seen that nothing is missing
-            self._inference_column(self._session.state()),
-            on_error=self._on_error,
-            batch_size=self._batch_size,
-            keep=keep,
-        )
-
-    def _commit(self, parts: OpenParts, *, rows: Indices, version: str | None) -> None:
-        """Commit rows of the suite's samples; those of other samples are left to the run that they belong to."""
-        import numpy as np
-        import pyarrow as pa
-
-        column = self._inference_column(self._session.state())
-        tables = list(parts.tables()) or [inference_rows(column, rows[:0], [], {}, str)]
-        merged = pa.concat_tables(tables, promote_options="default")
-        mine = np.isin(merged["sample_idx"].to_numpy(), rows)
-        self._store(column, deduplicated(merged if mine.all() else merged.filter(pa.array(mine))), version)
-        parts.discard(rows)
-
-    def _store(
-        self,
-        column: TypedColumn,
-        rows: pa.Table,
-        version: str | None,
-        *,
-        places: Callable[[State], Indices] | None = None,
-    ) -> None:
-        """Put rows into the log, and what they belong to."""
-
-        def ensure(changes: Changes) -> Target:
-            return self._record.target(changes, version)
-
-        upload = Upload(
-            self._session, self._model_name, column, rows, replaces=self.reset, ensure=ensure, places=places
-        )
-        self._session.change(self._with(upload))
 
     def _with(self, upload: Operation) -> Operation:
         """An upload, and what else is to be in its commit."""
@@ -329,27 +207,6 @@ class TestRun:
         if not self.reset:
             self._record.tell_other_code(state)
 
-    def _samples(self, state: State, indices: Indices) -> list[Any]:
-        """Test samples as objects."""
-        column = self.model.workflow.types(state).test_sample
-        return objects_at(self._session, state, self.model.workflow_id(state), column, indices)
-
-    def _inference_column(self, state: State) -> TypedColumn:
-        return self.model.workflow.types(state).inference
-
-    def _lacking(self, state: State, rows: Indices) -> npt.NDArray[np.bool_]:
-        """Which samples have neither an inference nor a skip."""
-        import numpy as np
-
-        version = self.model.version_id(state)
-        if version is None:
-            return np.ones(len(rows), bool)
-        status = self._inferences(state, version).status[rows]
-        return np.asarray((status == MISSING) | (status == ERROR))
-
-    def _inferences(self, state: State, version: str) -> Inferences:
-        return Inferences(self._session, state, version, sample_count(state, self.model.workflow_id(state)))
-
     # --- by hand ----------------------------------------------------------------------------------------------------
 
     def load_test_samples(self) -> list[Any]:
@@ -360,9 +217,9 @@ class TestRun:
         """The same, made in batches."""
         state = self._session.state()
         rows = unique(self._record.suite_indices(state))
-        lacking = rows if self.reset else rows[self._lacking(state, rows)]
+        lacking = rows if self.reset else rows[self._inferring.lacking(state, rows)]
         for begin in range(0, len(lacking), BATCH):
-            yield from self._samples(state, lacking[begin : begin + BATCH])
+            yield from self._inferring.samples(state, lacking[begin : begin + BATCH])
 
     def upload_inferences(self, inferences: Sequence[tuple[Any, Any]]) -> None:
         """Store inferences that were made elsewhere, in one commit.
@@ -381,13 +238,13 @@ class TestRun:
         suite = unique(self._record.suite_indices(state))
         rows = given_rows(self._session, state, self.model.workflow, suite, inferences)
         given = rows["sample_idx"].to_numpy()
-        if not self.reset and not self._lacking(state, given).all():
-            count = int((~self._lacking(state, given)).sum())
+        if not self.reset and not self._inferring.lacking(state, given).all():
+            count = int((~self._inferring.lacking(state, given)).sum())
             raise AlreadyExistsError(
                 f"model {self._model_name!r} has inferences for {count} of these samples already; leave them out "
                 "(load_test_samples gives those that lack one), or make the run with reset=True"
             )
-        self._store(self._inference_column(state), deduplicated(rows), self.model.version_id(state))
+        self._inferring.store(state, deduplicated(rows), self.model.version_id(state))
         self._inferred = len(given)
 
     def errors(self) -> list[tuple[Any, JsonObject]]:
@@ -423,8 +280,8 @@ class TestRun:
             total = len(unique(self._record.suite_indices(self._session.state())))
             if total > self._inferred:
                 parts.append(f"{total - self._inferred:,} before")
-            if self._failed:
-                parts.append(f"{self._failed:,} failed")
+            if self._inferring.failed:
+                parts.append(f"{self._inferring.failed:,} failed")
             done = f": {', '.join(parts)}"
         return f"<TestRun of {self._model_name!r} on {self.test_suite.name!r} version {self.test_suite.version}{done}>"
 

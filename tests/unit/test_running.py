@@ -24,6 +24,7 @@ from localreg import (
 )
 from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestRun, TestSample, define_workflow, running, test
 from localreg.workflow.inferences import inference_rows
+from localreg.workflow.inferring import Inferring
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.running import told
 from localreg.workflow.sharing import Claims
@@ -206,7 +207,7 @@ def test_a_bad_inference_among_many_is_found_and_the_others_are_kept(
 def left_open(registry: Registry, model: Any, suite: Any, monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:
     """Run, and die before the commit that ends it."""
     with monkeypatch.context() as patch:
-        patch.setattr(TestRun, "_commit", lambda *_, **__: None)
+        patch.setattr(Inferring, "_commit", lambda *_, **__: None)
         patch.setattr(OpenParts, "discard", lambda *_: None)
         patch.setattr(Claims, "clear", lambda _: None)
         test(model, suite, **how)

@@ -1,0 +1,231 @@
+"""A test run's inferring: what is lacking is inferred, kept as it comes, and committed once at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from localreg.errors import InvalidInputError, StorageError
+from localreg.log import State
+from localreg.session import Changes
+from localreg.session.changes import Operation
+from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
+from localreg.workflow.model import Model
+from localreg.workflow.open_parts import OpenParts
+from localreg.workflow.run_record import RunRecord
+from localreg.workflow.running import OnError, Runner
+from localreg.workflow.samples import objects_at, sample_count, samples_at
+from localreg.workflow.shared_work import SharedWork
+from localreg.workflow.sharing import Claims
+from localreg.workflow.test_suite import TestSuite
+from localreg.workflow.typed import TypedColumn
+from localreg.workflow.upload import Target, Upload, deduplicated
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Indices = npt.NDArray[np.int64]
+
+__all__ = ["BATCH", "Inferring"]
+
+BATCH = 10_000
+KEPT_ROWS = 2_000_000
+"""Samples of a run up to which their rows stay in memory."""
+
+
+class Inferring:
+    """The samples of one test run, on their way from the suite through `infer` into the log.
+
+    Args:
+        model: with `infer`, if anything is to be inferred.
+        suite: the version of the suite.
+        record: of the run.
+        reset: all samples are inferred, and what is stored is replaced.
+        on_error: what an exception in `infer` does.
+        batch_size: how many samples `infer` is given at once; None = one, not in a list.
+        committed_with: makes of the operation that stores inferences one that stores what belongs to them, too.
+
+    Attributes:
+        failed: for how many samples `infer` raised.
+    """
+
+    def __init__(
+        self,
+        model: Model[Any, Any, Any],
+        suite: TestSuite,
+        record: RunRecord,
+        *,
+        reset: bool,
+        on_error: OnError,
+        batch_size: int | None,
+        committed_with: Callable[[Operation], Operation],
+    ) -> None:
+        self._model = model
+        self._model_name = model.name  # as it was, for messages: it may be deleted meanwhile
+        self._suite = suite
+        self._record = record
+        self._reset = reset
+        self._on_error: OnError = on_error
+        self._batch_size = batch_size
+        self._committed_with = committed_with
+        self._session = model.session
+        self.failed = 0
+
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    def lacking(self, state: State, rows: Indices) -> npt.NDArray[np.bool_]:
+        """Which samples have neither an inference nor a skip."""
+        import numpy as np
+
+        version = self._model.version_id(state)
+        if version is None:
+            return np.ones(len(rows), bool)
+        count = sample_count(state, self._model.workflow_id(state))
+        status = Inferences(self._session, state, version, count).status[rows]
+        return np.asarray((status == MISSING) | (status == ERROR))
+
+    def samples(self, state: State, indices: Indices) -> list[Any]:
+        """Test samples as objects."""
+        column = self._model.workflow.types(state).test_sample
+        return objects_at(self._session, state, self._model.workflow_id(state), column, indices)
+
+    def _loader(self, state: State, rows: Indices) -> Callable[[Indices], list[Any]]:
+        """What makes the samples at some places of `rows`; they are read once, unless they are very many."""
+        import pyarrow as pa
+
+        if len(rows) > KEPT_ROWS:
+            return lambda places: self.samples(state, rows[places])
+        column, workflow_id = self._model.workflow.types(state).test_sample, self._model.workflow_id(state)
+        table = samples_at(self._session, state, workflow_id, column, rows)
+        return lambda places: column.objects(table.take(pa.array(places)))
+
+    def _column(self, state: State) -> TypedColumn:
+        return self._model.workflow.types(state).inference
+
+    # --- inferring ----------------------------------------------------------------------------------------------------
+
+    def at_once(self, state: State, rows: Indices) -> int:
+        """Infer all in one go, as part of a transaction: what is new in it has no final place to be written to yet.
+
+        Returns:
+            How many samples were inferred.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        lacking = rows if self._reset else rows[self.lacking(state, rows)]
+        column, version = self._column(state), self._model.version_id(state)
+        kept = [inference_rows(column, lacking[:0], [], {}, str)]
+        self._infer(state, lacking, kept.append)
+        merged = pa.concat_tables(kept, promote_options="default")
+        # Where the samples stand in the suite stays the same, whatever numbers they get.
+        order = np.argsort(suite := self._record.suite_indices(state), kind="stable")
+        positions = order[np.searchsorted(suite, merged["sample_idx"].to_numpy(), sorter=order)]
+        self.store(state, merged, version, places=lambda newer: self._record.suite_indices(newer)[positions])
+        return len(lacking)
+
+    def _infer(self, state: State, indices: Indices, keep: Callable[[pa.Table], None]) -> None:
+        """Infer samples, and hand over their rows."""
+        if not len(indices):
+            return
+        self._require_infer(state, indices)
+        runner = self._runner(keep)
+        for begin in range(0, len(indices), BATCH):
+            batch = indices[begin : begin + BATCH]
+            runner.run(batch, self.samples(state, batch))
+        self.failed += runner.failed
+
+    def shared(self, state: State, rows: Indices) -> int:
+        """Infer with whoever else runs the same.
+
+        Returns:
+            How many samples were inferred here.
+        """
+        self._require_infer(state, rows)
+        version = self._model.version_id(state)
+        owners, area = self._record.owners(state), "resets" if self._reset else "inferences"
+        claims = Claims(self._session.store, f"{area}-{owners[0]}-{self._suite.version_id}")
+        parts = OpenParts(self._session.store, owners, area)
+        runner = self._runner(lambda made: parts.add(claims.writer, made))
+        work = SharedWork(
+            self._session,
+            rows,
+            runner,
+            claims,
+            parts,
+            samples=self._loader(state, rows),
+            lacking=lambda newer: self.lacking(newer, rows),
+            reset=self._reset,
+        )
+        try:
+            count = work.run(f"{self._model_name} on {self._suite.name}")
+        except StorageError:
+            raise  # open parts stay for the next run: this is no time to write
+        except BaseException:
+            if not self._reset:  # what an unfinished reset has made takes the place of nothing
+                self._commit(parts, rows=rows, version=version)
+            raise
+        finally:
+            self.failed += runner.failed
+        self._commit(parts, rows=rows, version=version)
+        return count
+
+    def _require_infer(self, state: State, rows: Indices) -> None:
+        lacking = rows if self._reset else rows[self.lacking(state, rows)]
+        if self._model.infer is None and len(lacking):
+            raise InvalidInputError(
+                f"model {self._model_name!r} was made without infer, and {len(lacking)} samples lack an inference; "
+                "pass infer="
+            )
+
+    def _runner(self, keep: Callable[[pa.Table], None]) -> Runner:
+        return Runner(
+            self._model_name,
+            self._model.infer or (lambda _: None),  # then it was seen that nothing is missing
+            self._column(self._session.state()),
+            on_error=self._on_error,
+            batch_size=self._batch_size,
+            keep=keep,
+        )
+
+    # --- storing ------------------------------------------------------------------------------------------------------
+
+    def _commit(self, parts: OpenParts, *, rows: Indices, version: str | None) -> None:
+        """Commit rows of the suite's samples; those of other samples are left to the run that they belong to."""
+        import numpy as np
+        import pyarrow as pa
+
+        state = self._session.state()
+        tables = list(parts.tables()) or [inference_rows(self._column(state), rows[:0], [], {}, str)]
+        merged = pa.concat_tables(tables, promote_options="default")
+        mine = np.isin(merged["sample_idx"].to_numpy(), rows)
+        self.store(state, deduplicated(merged if mine.all() else merged.filter(pa.array(mine))), version)
+        parts.discard(rows)
+
+    def store(
+        self,
+        state: State,
+        rows: pa.Table,
+        version: str | None,
+        *,
+        places: Callable[[State], Indices] | None = None,
+    ) -> None:
+        """Put rows into the log, and what they belong to.
+
+        Args:
+            state: whose types they are of.
+            rows: as `inference_rows` makes them, each sample once.
+            version: id of the model version; None = none yet.
+            places: as `Upload` takes it.
+        """
+
+        def ensure(changes: Changes) -> Target:
+            return self._record.target(changes, version)
+
+        column = self._column(state)
+        upload = Upload(
+            self._session, self._model_name, column, rows, replaces=self._reset, ensure=ensure, places=places
+        )
+        self._session.change(self._committed_with(upload))
