@@ -12,6 +12,7 @@ from localreg.log import Row, State
 from localreg.metrics import mcnemar_exact
 from localreg.models import ModelVersion
 from localreg.query import Result
+from localreg.records.determinism import Determinism, is_as_good
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord, WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node, read_part
@@ -82,6 +83,7 @@ class Comparison:
         suite_version: its version.
         strict: whether samples without an inference were counted as wrong instead.
         coverage: of baseline and candidate.
+        determinism: the last verdict on baseline and candidate; None = not verified.
         rows: the suite's row first, then one for each test case.
         fixed: samples that only the candidate gets right: `test_case, sample_idx, sample, ground_truth, a, b`.
         broken: samples that only the baseline gets right.
@@ -93,6 +95,7 @@ class Comparison:
     suite_version: int
     strict: bool
     coverage: tuple[Coverage, Coverage]
+    determinism: tuple[Determinism | None, Determinism | None]
     rows: tuple[MetricRow, ...]
     fixed: Result = field(repr=False)
     broken: Result = field(repr=False)
@@ -160,8 +163,18 @@ class Comparison:
                 f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed} fixed, {suite.broken} broken, "
                 f"p = {suite.p:.3g} (McNemar, exact)"
             )
-        lines += self._uncovered()
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._uncovered(), *self._undetermined()])
+
+    def _undetermined(self) -> list[str]:
+        """What is known of a model that may say something else the next time; that is not verified, in one line."""
+        sides = list(zip((self.baseline, self.candidate), self.determinism, strict=True))
+        lines = [
+            f"  warning: {name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance"
+            for name, verdict in sides
+            if verdict is not None and not is_as_good(verdict.level, "decision-stable")
+        ]
+        unknown = " and ".join(name for name, verdict in sides if verdict is None)
+        return [*lines, *([f"  determinism not verified: {unknown}"] if unknown else [])]
 
     def _uncovered(self) -> list[str]:
         treated = "counted as wrong" if self.strict else "left out"
@@ -198,6 +211,7 @@ def compare(
         suite_version=int(version.name),
         strict=strict,
         coverage=(sides[0].coverage(samples.once), sides[1].coverage(samples.once)),
+        determinism=(baseline.determinism, candidate.determinism),
         rows=tuple(rows),
         fixed=_listed(session, state, samples, sides, strict, right=1),
         broken=_listed(session, state, samples, sides, strict, right=0),

@@ -83,7 +83,9 @@ SELECT r.id, r.namespace, m.name AS model, r.name AS version, (r.record->>'descr
         CAST(coalesce(m.metadata, '{{}}') AS MAP(VARCHAR, JSON)),
         CAST(coalesce(r.metadata, '{{}}') AS MAP(VARCHAR, JSON))
     )) AS metadata,
-    coalesce(a.aliases, []) AS aliases, {_MADE}, {_RECORD.format("r")} || {_RECORD.format("m")} AS _record
+    coalesce(a.aliases, []) AS aliases,
+    CASE WHEN (r.record->>'determinism') IS NOT NULL THEN (r.record->'determinism') END AS determinism,
+    {_MADE}, {_RECORD.format("r")} || {_RECORD.format("m")} AS _record
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = r.parent
 LEFT JOIN (
@@ -175,6 +177,7 @@ TABLES: dict[str, Table] = {
             "description": TEXT,
             "metadata": "JSON",
             "aliases": "VARCHAR[]",
+            "determinism": "JSON",
             **_MADE_COLUMNS,
         },
         _MODEL_VERSIONS,

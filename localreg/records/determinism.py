@@ -60,7 +60,7 @@ class Deviation:
     """What the other answer said."""
 
     difference: float | None
-    """The greatest difference between two numbers of this sample; None if no number differs, or by NaN or infinity."""
+    """The greatest difference between two floats of this sample; None if no floats do, but for NaN and infinities."""
 
     def __str__(self) -> str:
         by = "" if self.difference is None else f", greatest difference {self.difference:.3g}"
@@ -128,6 +128,11 @@ class Determinism:
         by = "" if self.broken_by is None else f" ({self.broken_by})"
         return f"{self.level}{by}, {self.samples:,} {'sample' if self.samples == 1 else 'samples'}, {self.time[:10]}"
 
+    @property
+    def first_deviation(self) -> str:
+        """The first sample that shows it, on one line; "" if all is bit-exact."""
+        return "" if self.deviation is None else str(self.deviation)
+
     def __str__(self) -> str:
         lines = [self.in_words, *(f"  {variation:<10}  {level}" for variation, level in self.variations.items())]
-        return "\n".join(lines if self.deviation is None else [*lines, f"  {self.deviation}"])
+        return "\n".join([*lines, f"  {self.first_deviation}"] if self.deviation else lines)

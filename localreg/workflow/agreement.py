@@ -5,11 +5,11 @@ Values are plain Python, as Arrow gives them: a struct is a dict, a map a list o
 - *bit-exact*: the same fields with the same values. NaN is like NaN; 0.0 and -0.0 are two values, as their bits are.
 - *within tolerance*: the same, but that floats x and y may differ by `atol + rtol · max(|x|, |y|)`. Integers may not:
   they number classes and count things.
-- *decision-stable*: the same decisions. A text, a whole number, a boolean, an enum, a date, bytes, and whether something
-  is there at all, decide by themselves. A float decides nothing. A list of floats decides its length and which of them
-  is the greatest (the first, of equal ones), a map to floats its keys and which has the greatest. A list of objects
-  decides how many of each decision it holds, in any order, and which decision has the greatest score, if the objects
-  have a `score`; any other list, what each item decides. Vectors, `metadata` and extra fields decide nothing.
+- *decision-stable*: the same decisions. A text, a whole number, a boolean, an enum, a date, bytes, and whether
+  something is there at all, decide by themselves. A float decides nothing. A list of floats decides its length and
+  which of them is the greatest (the first, of equal ones), a map to floats its keys and which has the greatest. A list
+  of objects decides how many of each decision it holds, in any order, and which decision has the greatest score, if the
+  objects have a `score`; any other list, what each item decides. Vectors, `metadata` and extra fields decide nothing.
   A type in which nothing is decided, such as one of embeddings alone, can agree only within tolerance.
 """
 
@@ -39,7 +39,7 @@ class Tolerance(NamedTuple):
         """Whether a difference is one of numbers, and small enough."""
         if found.size is None:
             return False
-        return found.size <= self.atol + self.rtol * max(abs(found.before), abs(found.after))
+        return bool(found.size <= self.atol + self.rtol * max(abs(found.before), abs(found.after)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def agreement(before: Answer, after: Answer, node: Node, tolerance: Tolerance) -
         return "bit-exact", found
     if all(map(tolerance.holds, found)):
         return "within tolerance", found
-    if before.status == after.status == "ok" and decides(node):
-        if _decision(before.inference, node) == _decision(after.inference, node):
-            return "decision-stable", found
+    are_both = before.status == after.status == "ok"
+    if are_both and decides(node) and _decision(before.inference, node) == _decision(after.inference, node):
+        return "decision-stable", found
     return "not deterministic", found
 
 

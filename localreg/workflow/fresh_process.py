@@ -1,8 +1,8 @@
 """Samples inferred by a fresh process: another Python, which knows nothing but what it is told.
 
-The child is told, and tells, by files in a folder of its own: `task` (a pickle), `progress` (a byte for each call of
-`infer` that returned), `pass-<n>.arrow` (what a pass made) or `fault` (why there is none). So it cannot block on a pipe,
-and whatever `infer` prints goes where the output of this process goes.
+The child is told, and tells, by files in a folder of its own: `path` and `task` (pickles), `progress` (a byte for each
+call of `infer` that returned), `pass-<n>.arrow` (what a pass made) or `fault` (why there is none). So it cannot block
+on a pipe, and whatever `infer` prints goes where the output of this process goes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from multiprocessing import spawn
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
-from localreg.workflow.portable import from_portable, portable
+from localreg.workflow.portable import loaded, portable
 from localreg.workflow.running import Runner
 from localreg.workflow.typed import TypedColumn
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["INSIDE", "Pass", "Work", "infer_elsewhere"]
+__all__ = ["INSIDE", "THREADS", "Pass", "Work", "infer_elsewhere", "infer_here"]
 
 INSIDE = "LOCALREG_FRESH_PROCESS"
 """The environment variable that says to a child that it is one."""
@@ -110,8 +111,6 @@ def infer_elsewhere(
     Raises:
         InvalidInputError: `infer` cannot be sent there, or the process ended, or stood still for too long.
     """
-    import pyarrow as pa
-
     with TemporaryDirectory(prefix="localreg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         _write_task(folder, work, passes, threads)
@@ -127,18 +126,49 @@ def infer_elsewhere(
             raise _fault((folder / "fault").read_text(encoding="utf-8"), work.model)
         if child.returncode:
             raise _died(child.returncode, work.model)
-        return [pa.ipc.open_file((folder / f"pass-{number}.arrow").read_bytes()).read_all() for number in range(len(passes))]
+        return [_read(folder / _name(number)) for number in range(len(passes))]
+
+
+def _name(number: int) -> str:
+    return f"pass-{number}.arrow"
+
+
+def _read(file: Path) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.ipc.open_file(pa.BufferReader(file.read_bytes())).read_all()
 
 
 def _write_task(folder: Path, work: Work, passes: Sequence[Pass], threads: int | None) -> None:
     column = (work.column.name, work.column.cls, work.column.node)
-    sent = portable((work.infer, column, list(work.samples)), f"infer of model {work.model!r}")
-    prepared = spawn.get_preparation_data("localreg")
-    prepared.pop("authkey", None)  # refuses to be pickled, and nothing here needs it
-    task = {"prepared": prepared, "sent": sent, "passes": list(passes), "threads": threads}
+    # By value where that is possible: to import a script that keeps no guard would be to run it once more.
+    imports_main = find_spec("cloudpickle") is None
+    sent = portable(
+        (work.infer, column, list(work.samples)),
+        f"infer of model {work.model!r}",
+        named=work.infer,
+        imports_main=imports_main,
+    )
+    task = {
+        "prepared": {"sys_argv": sys.argv, **(_main() if imports_main else {})},
+        "sent": sent,
+        "passes": list(passes),
+        "threads": threads,
+        "model": work.model,
+        "indices": work.indices,
+    }
     (folder / "path").write_bytes(pickle.dumps(sys.path))
     (folder / "progress").write_bytes(b"")
-    (folder / "task").write_bytes(pickle.dumps({**task, "model": work.model, "indices": work.indices}))
+    (folder / "task").write_bytes(pickle.dumps(task))
+
+
+def _main() -> dict[str, str]:
+    """The script or module that was started, as `multiprocessing` tells its children of it."""
+    main = sys.modules["__main__"]
+    name, file = getattr(main.__spec__, "name", None), getattr(main, "__file__", None)
+    if name is not None:
+        return {"init_main_from_name": name}
+    return {} if file is None else {"init_main_from_path": os.path.abspath(file)}
 
 
 def _wait(
@@ -196,12 +226,11 @@ def work_in(folder: str) -> None:
 
 
 def _infer_passes(place: Path) -> None:
-    import numpy as np
     import pyarrow as pa
 
     task: dict[str, Any] = pickle.loads((place / "task").read_bytes())
     spawn.prepare(task["prepared"])
-    infer, column, samples = from_portable(task["sent"])
+    infer, column, samples = loaded(task["sent"])
     _limit_torch(task["threads"])
     with (place / "progress").open("ab", buffering=0) as progress:
 
@@ -210,21 +239,25 @@ def _infer_passes(place: Path) -> None:
             progress.write(b".")
             return made
 
+        work = Work(task["model"], counted, TypedColumn(*column), task["indices"], samples)
         for number, each in enumerate(task["passes"]):
-            kept: list[pa.Table] = []
-            runner = Runner(
-                task["model"],
-                counted,
-                TypedColumn(*column),
-                on_error="record",
-                batch_size=each.batch_size,
-                keep=kept.append,
-            )
-            order = np.asarray(each.order)
-            runner.run(task["indices"][order], [samples[at] for at in each.order])
-            rows = pa.concat_tables(kept, promote_options="default").take(pa.array(np.argsort(order)))
-            with pa.ipc.new_file(place / f"pass-{number}.arrow", rows.schema) as file:
+            rows = infer_here(work, each)
+            with pa.ipc.new_file(os.fspath(place / _name(number)), rows.schema) as file:
                 file.write_table(rows)
+
+
+def infer_here(work: Work, each: Pass) -> pa.Table:
+    """One pass, in this process."""
+    import numpy as np
+    import pyarrow as pa
+
+    kept: list[pa.Table] = []
+    runner = Runner(
+        work.model, work.infer, work.column, on_error="record", batch_size=each.batch_size, keep=kept.append
+    )
+    order = np.asarray(each.order)
+    runner.run(work.indices[order], [work.samples[place] for place in each.order])
+    return pa.concat_tables(kept, promote_options="default").take(pa.array(np.argsort(order)))
 
 
 def _limit_torch(threads: int | None) -> None:
