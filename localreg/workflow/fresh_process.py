@@ -222,7 +222,7 @@ def work_in(folder: str) -> None:
         _infer_passes(place)
     except BaseException:
         (place / "fault").write_text(traceback.format_exc(), encoding="utf-8")
-        raise
+        sys.exit(1)  # who started it tells it, once
 
 
 def _infer_passes(place: Path) -> None:
