@@ -9,14 +9,17 @@ from localreg.errors import InvalidInputError, StorageError
 from localreg.log import State
 from localreg.session import Changes
 from localreg.session.changes import Operation
-from localreg.workflow.inferences import ERROR, MISSING, Inferences, inference_rows
+from localreg.workflow.chunks import Job
+from localreg.workflow.executors import Workers
+from localreg.workflow.inferences import ERROR, MISSING, Inferences, failed, inference_rows
 from localreg.workflow.model import Model
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.run_record import RunRecord
-from localreg.workflow.running import OnError, Runner
+from localreg.workflow.running import Listed, OnError, Runner, Source
 from localreg.workflow.samples import objects_at, sample_count, samples_at
 from localreg.workflow.shared_work import SharedWork
 from localreg.workflow.sharing import Claims
+from localreg.workflow.spreading import Spreading
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
 from localreg.workflow.upload import Target, Upload, deduplicated
@@ -91,23 +94,28 @@ class Inferring:
         column = self._model.workflow.types(state).test_sample
         return objects_at(self._session, state, self._model.workflow_id(state), column, indices)
 
-    def _loader(self, state: State, rows: Indices) -> Callable[[Indices], list[Any]]:
-        """What makes the samples at some places of `rows`; they are read once, unless they are very many."""
+    def _tables(self, state: State, rows: Indices) -> Callable[[Indices], pa.Table]:
+        """What takes the rows of samples at some places of `rows`; they are read once, unless they are very many."""
         import pyarrow as pa
 
-        if len(rows) > KEPT_ROWS:
-            return lambda places: self.samples(state, rows[places])
         column, workflow_id = self._model.workflow.types(state).test_sample, self._model.workflow_id(state)
+        if len(rows) > KEPT_ROWS:
+            return lambda places: samples_at(self._session, state, workflow_id, column, rows[places])
         table = samples_at(self._session, state, workflow_id, column, rows)
-        return lambda places: column.objects(table.take(pa.array(places)))
+        return lambda places: table.take(pa.array(places))
 
     def _column(self, state: State) -> TypedColumn:
         return self._model.workflow.types(state).inference
 
     # --- inferring ----------------------------------------------------------------------------------------------------
 
-    def at_once(self, state: State, rows: Indices) -> int:
+    def at_once(self, state: State, rows: Indices, workers: Workers | None) -> int:
         """Infer all in one go, as part of a transaction: what is new in it has no final place to be written to yet.
+
+        Args:
+            state: what is there.
+            rows: `sample_idx` of each sample of the suite, each once.
+            workers: who infers; None = this thread.
 
         Returns:
             How many samples were inferred.
@@ -118,7 +126,9 @@ class Inferring:
         lacking = rows if self._reset else rows[self.lacking(state, rows)]
         column, version = self._column(state), self._model.version_id(state)
         kept = [inference_rows(column, lacking[:0], [], {}, str)]
-        self._infer(state, lacking, kept.append)
+        if len(lacking):
+            self._require_infer(state, lacking)
+            self._work(state, lacking, kept.append, workers)(Listed(len(lacking)))
         merged = pa.concat_tables(kept, promote_options="default")
         # Where the samples stand in the suite stays the same, whatever numbers they get.
         order = np.argsort(suite := self._record.suite_indices(state), kind="stable")
@@ -126,19 +136,13 @@ class Inferring:
         self.store(state, merged, version, places=lambda newer: self._record.suite_indices(newer)[positions])
         return len(lacking)
 
-    def _infer(self, state: State, indices: Indices, keep: Callable[[pa.Table], None]) -> None:
-        """Infer samples, and hand over their rows."""
-        if not len(indices):
-            return
-        self._require_infer(state, indices)
-        runner = self._runner(keep)
-        for begin in range(0, len(indices), BATCH):
-            batch = indices[begin : begin + BATCH]
-            runner.run(batch, self.samples(state, batch))
-        self.failed += runner.failed
-
-    def shared(self, state: State, rows: Indices) -> int:
+    def shared(self, state: State, rows: Indices, workers: Workers | None) -> int:
         """Infer with whoever else runs the same.
+
+        Args:
+            state: what is there.
+            rows: `sample_idx` of each sample of the suite, each once.
+            workers: who infers; None = this thread.
 
         Returns:
             How many samples were inferred here.
@@ -148,27 +152,23 @@ class Inferring:
         owners, area = self._record.owners(state), "resets" if self._reset else "inferences"
         claims = Claims(self._session.store, f"{area}-{owners[0]}-{self._suite.version_id}")
         parts = OpenParts(self._session.store, owners, area)
-        runner = self._runner(lambda made: parts.add(claims.writer, made))
-        work = SharedWork(
+        shared = SharedWork(
             self._session,
             rows,
-            runner,
             claims,
             parts,
-            samples=self._loader(state, rows),
             lacking=lambda newer: self.lacking(newer, rows),
             reset=self._reset,
         )
         try:
-            count = work.run(f"{self._model_name} on {self._suite.name}")
+            work = self._work(state, rows, lambda made: parts.add(claims.writer, made), workers)
+            count = shared.run(f"{self._model_name} on {self._suite.name}", work)
         except StorageError:
             raise  # open parts stay for the next run: this is no time to write
         except BaseException:
             if not self._reset:  # what an unfinished reset has made takes the place of nothing
                 self._commit(parts, rows=rows, version=version)
             raise
-        finally:
-            self.failed += runner.failed
         self._commit(parts, rows=rows, version=version)
         return count
 
@@ -180,15 +180,29 @@ class Inferring:
                 "pass infer="
             )
 
-    def _runner(self, keep: Callable[[pa.Table], None]) -> Runner:
-        return Runner(
+    def _work(
+        self, state: State, rows: Indices, keep: Callable[[pa.Table], None], workers: Workers | None
+    ) -> Callable[[Source], int]:
+        """What infers the samples that a source gives, by their places in `rows`; how many it were."""
+        tables, types = self._tables(state, rows), self._model.workflow.types(state)
+        infer = self._model.infer or (lambda _: None)  # then it was seen that nothing is missing
+
+        def counted(made: pa.Table) -> None:
+            self.failed += int(failed(made).sum())
+            keep(made)
+
+        if workers is not None:
+            job = Job(self._model_name, infer, types.test_sample, types.inference, self._on_error, self._batch_size)
+            return Spreading(workers, job, rows=rows, tables=tables, keep=counted).work
+        runner = Runner(
             self._model_name,
-            self._model.infer or (lambda _: None),  # then it was seen that nothing is missing
-            self._column(self._session.state()),
+            infer,
+            types.inference,
             on_error=self._on_error,
             batch_size=self._batch_size,
-            keep=keep,
+            keep=counted,
         )
+        return lambda source: runner.work(source, rows, lambda places: types.test_sample.objects(tables(places)))
 
     # --- storing ------------------------------------------------------------------------------------------------------
 

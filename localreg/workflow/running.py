@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["OnError", "Runner", "Stretches"]
+__all__ = ["Listed", "OnError", "Runner", "Source", "Stretches"]
 
 OnError = Literal["raise", "record"]
 
@@ -49,6 +49,53 @@ class Stretches:
         self._count = max(1, min(FLUSHED_ROWS, self._count * 64, int(rate * FLUSHED_S)))
 
 
+class Source(Protocol):
+    """Samples that are to be inferred, by their places in a run; what is taken once is not given again."""
+
+    def take(self, wanted: int, *, wait: bool = True) -> Indices | None:
+        """The next places.
+
+        Args:
+            wanted: how many at most.
+            wait: for those that others have taken, and may leave.
+
+        Returns:
+            int64; None once all are made, or taken here; empty if others are at the rest, and it was not to wait.
+        """
+        ...
+
+    def left(self) -> int:
+        """How many nobody has made or taken, as far as it is known."""
+        ...
+
+    def advance(self, count: int) -> None:
+        """So many samples were made."""
+        ...
+
+
+class Listed:
+    """All samples of a list, for nobody else."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._begin = 0
+
+    def take(self, wanted: int, *, wait: bool = True) -> Indices | None:
+        """See `Source`."""
+        import numpy as np
+
+        begin = self._begin
+        self._begin = min(begin + wanted, self._count)
+        return np.arange(begin, self._begin) if begin < self._count else None
+
+    def left(self) -> int:
+        """See `Source`."""
+        return self._count - self._begin
+
+    def advance(self, count: int) -> None:
+        """See `Source`."""
+
+
 class Runner:
     """Infers samples, and hands the rows over in batches.
 
@@ -59,6 +106,7 @@ class Runner:
         on_error: whether the first exception ends the run, once everything before it is kept.
         batch_size: how many samples `infer` is given at once; None = one, not in a list.
         keep: takes rows.
+        pause_s: how long to go on before it does; None = as short as writing is cheap.
     """
 
     def __init__(
@@ -70,6 +118,7 @@ class Runner:
         on_error: OnError,
         batch_size: int | None,
         keep: Callable[[pa.Table], None],
+        pause_s: float | None = None,
     ) -> None:
         self._model = model
         self._infer = infer
@@ -77,8 +126,29 @@ class Runner:
         self._on_error = on_error
         self._batch_size = batch_size
         self._keep = keep
+        self._longest_s = pause_s
         self._flush_s = 0.0
-        self.failed = 0
+
+    def work(self, source: Source, rows: Indices, samples: Callable[[Indices], Sequence[Any]]) -> int:
+        """Infer what a source gives, stretch by stretch.
+
+        Args:
+            source: gives places in `rows`.
+            rows: `sample_idx` of each sample.
+            samples: makes the samples at some places.
+
+        Returns:
+            How many samples it were.
+        """
+        count, sizes = 0, Stretches()
+        while (places := source.take(sizes.count)) is not None:
+            indices, taken = rows[places], samples(places)
+            began = time.monotonic()
+            self.run(indices, taken)
+            sizes.took(len(taken), time.monotonic() - began)
+            count += len(taken)
+            source.advance(len(taken))
+        return count
 
     def run(self, indices: Indices, samples: Sequence[Any]) -> None:
         """Infer samples, and keep what comes: also what was made before an exception, or an interruption.
@@ -89,22 +159,31 @@ class Runner:
         """
         begin = 0
         while begin < len(samples):
-            made: list[Any] = []
-            errors: dict[int, JsonObject] = {}
-            rest = samples[begin:]
-            try:
-                if self._batch_size is None:
-                    self._fill(rest, made, errors)
-                else:
-                    self._fill_by_batches(rest, self._batch_size, made, errors)
-            finally:
-                if made:
-                    self._flush(indices[begin : begin + len(made)], rest, made, errors)
-            begin += len(made)
+            begin += self.step(indices[begin:], samples[begin:])
+
+    def step(self, indices: Indices, samples: Sequence[Any]) -> int:
+        """Infer the first of some samples, until it is time to keep what came; how many it were.
+
+        Raises:
+            Exception: as `run`.
+        """
+        made: list[Any] = []
+        errors: dict[int, JsonObject] = {}
+        try:
+            if self._batch_size is None:
+                self._fill(samples, made, errors)
+            else:
+                self._fill_by_batches(samples, self._batch_size, made, errors)
+        finally:
+            if made:
+                self._flush(indices[: len(made)], samples, made, errors)
+        return len(made)
 
     @property
     def _pause_s(self) -> float:
         """How long to go on before what is made is written."""
+        if self._longest_s is not None:
+            return self._longest_s
         return min(FLUSHED_S, self._flush_s / FLUSH_SHARE)
 
     def _fill(self, samples: Sequence[Any], made: list[Any], errors: dict[int, JsonObject]) -> None:
@@ -154,7 +233,6 @@ class Runner:
         sample = samples[len(made)]
         errors[len(made)] = told(error)
         made.append(None)
-        self.failed += 1
         if self._on_error == "raise":
             error.add_note(
                 f"localreg: infer of model {self._model!r} raised this for {sample!r}. What was inferred before is "
@@ -179,7 +257,6 @@ class Runner:
                 return
             errors[number] = told(error)
             made[number] = None
-            self.failed += 1
             if self._on_error == "raise":
                 count = number + 1
                 kept = {place: each for place, each in errors.items() if place < count}

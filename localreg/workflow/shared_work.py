@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from localreg.log import State
 from localreg.session import Session
 from localreg.workflow.inferences import failed
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.progress import Progress, progress
-from localreg.workflow.running import Runner, Stretches
+from localreg.workflow.running import Source
 from localreg.workflow.sharing import Claims, claim_next
 
 if TYPE_CHECKING:
@@ -24,15 +23,13 @@ __all__ = ["SharedWork"]
 
 
 class SharedWork:
-    """The samples of one run that this process infers, stretch by stretch.
+    """The samples of one run that this process infers, stretch by stretch: a `Source` of them.
 
     Args:
         session: the namespace.
         rows: all samples of the run, by `sample_idx`, each once.
-        runner: infers, and adds what comes to `parts`.
         claims: this process's, and what it sees of others'.
         parts: of the run.
-        samples: the objects at some places of `rows`.
         lacking: which of `rows` have nothing stored in a state.
         reset: all samples are inferred anew, whatever is stored.
     """
@@ -41,11 +38,9 @@ class SharedWork:
         self,
         session: Session,
         rows: Indices,
-        runner: Runner,
         claims: Claims,
         parts: OpenParts,
         *,
-        samples: Callable[[Indices], Sequence[Any]],
         lacking: Callable[[State], npt.NDArray[np.bool_]],
         reset: bool,
     ) -> None:
@@ -53,22 +48,22 @@ class SharedWork:
 
         self._session = session
         self._rows = rows
-        self._runner = runner
         self._claims = claims
         self._parts = parts
-        self._samples = samples
         self._lacking = lacking
         self._reset = reset
-        self._done = np.zeros(len(rows), bool)
+        self._done = np.zeros(len(rows), bool)  # or being inferred here
         self._place = np.full(int(rows.max()) + 1, -1, np.int64)
         self._place[rows] = np.arange(len(rows))
         self._committed: State | None = None
+        self._shown: Progress | None = None
 
-    def run(self, what: str) -> int:
+    def run(self, what: str, work: Callable[[Source], int]) -> int:
         """Infer until nothing is missing; how many samples it were.
 
         Args:
             what: is being done, for the progress bar.
+            work: takes samples from a source until there are none, and adds what comes of them to `parts`.
         """
         with self._claims.taking_part():
             if self._reset and not self._claims.others():
@@ -76,21 +71,26 @@ class SharedWork:
                 self._parts.discard(self._rows)  # of a reset that did not end, perhaps by other code
             self._refresh()
             with progress(what, int((~self._done).sum())) as shown:
-                count = self._stretches(shown)
+                self._shown = shown
+                count = work(self)
             self._claims.clear()
         return count
 
-    def _stretches(self, shown: Progress) -> int:
-        count, sizes = 0, Stretches()
-        while (claimed := claim_next(self._claims, self._done, sizes.count, self._refresh)) is not None:
-            indices, samples = self._rows[claimed], self._samples(claimed)
-            began = time.monotonic()
-            self._runner.run(indices, samples)
-            sizes.took(len(samples), time.monotonic() - began)
+    def take(self, wanted: int, *, wait: bool = True) -> Indices | None:
+        """See `Source`."""
+        claimed = claim_next(self._claims, self._done, wanted, self._refresh, wait=wait)
+        if claimed is not None:
             self._done[claimed] = True
-            count += len(claimed)
-            shown.advance(len(claimed))
-        return count
+        return claimed
+
+    def left(self) -> int:
+        """See `Source`."""
+        return int((~self._done).sum())
+
+    def advance(self, count: int) -> None:
+        """See `Source`."""
+        assert self._shown is not None, "it is being run"
+        self._shown.advance(count)
 
     def _refresh(self) -> None:
         """See what others have made: open parts first, so that what is committed between the looks shows in one."""

@@ -136,7 +136,7 @@ class Claims:
 
 
 def claim_next(
-    claims: Claims, done: npt.NDArray[np.bool_], wanted: int, refresh: Callable[[], None]
+    claims: Claims, done: npt.NDArray[np.bool_], wanted: int, refresh: Callable[[], None], *, wait: bool = True
 ) -> npt.NDArray[np.int64] | None:
     """Claim the next positions that nobody has done or claimed.
 
@@ -145,9 +145,10 @@ def claim_next(
         done: which positions are done, by whomever.
         wanted: how many to claim at most.
         refresh: brings `done` up to date.
+        wait: for what others have claimed and may leave.
 
     Returns:
-        The positions (int64); None once all are done.
+        The positions (int64); None once all are done; empty if the rest is claimed by others, and it was not to wait.
     """
     import numpy as np
 
@@ -168,6 +169,8 @@ def claim_next(
                     return mine
         elif done.all():
             return None
+        elif not wait:
+            return places
         else:
             time.sleep(WAITED_S)  # for what others are at, or until they are found dead
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject
@@ -22,6 +23,7 @@ from localreg.workflow.evaluation import configurations_for
 from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
+from localreg.workflow.executors import check_executor, opened
 from localreg.workflow.inferring import BATCH, Inferring
 from localreg.workflow.model import Model
 from localreg.workflow.run_content import RunContent, unique
@@ -47,6 +49,7 @@ def test(
     reset: bool = False,  # noqa: PT028
     on_error: OnError = "raise",  # noqa: PT028
     batch_size: int | None = None,  # noqa: PT028
+    executor: Executor | str | None = None,  # noqa: PT028
 ) -> TestRun:
     """Run a model on a test suite, and evaluate it: see `TestRun`.
 
@@ -55,7 +58,7 @@ def test(
             the evaluator cannot be called, or does not give metrics of each sample and test case.
         WorkflowMismatchError: model and suite belong to different workflows.
     """
-    run = TestRun(model, test_suite, evaluator, configurations, reset, on_error, batch_size)
+    run = TestRun(model, test_suite, evaluator, configurations, reset, on_error, batch_size, executor)
     run.run()
     return run
 
@@ -81,6 +84,10 @@ class TestRun:
             sample. Either way it is kept with its sample, what was inferred is kept, and the next run tries again.
         batch_size: call `infer` with lists of so many samples, for a list of inferences. If it raises, the samples of
             the batch are tried one by one.
+        executor: where `infer` is called: `processes` or `processes:8` on this machine, which end with the run; a
+            cluster of Dask, `dask://host:8786`; or any `concurrent.futures.Executor`, which stays open. None = here. A
+            sample at which its worker dies twice counts as one for which `infer` raised. Worker processes import the
+            script: what it does must stand below `if __name__ == "__main__":`.
 
     Raises:
         InvalidInputError: an evaluator that cannot be called as one, or that takes a configuration and is given none.
@@ -97,8 +104,10 @@ class TestRun:
         reset: bool = False,
         on_error: OnError = "raise",
         batch_size: int | None = None,
+        executor: Executor | str | None = None,
     ) -> None:
         _check(model, test_suite, on_error, batch_size)
+        self._executor = check_executor(executor)
         self.model = model
         self._model_name = model.name  # as it was, for messages: it may be deleted meanwhile
         self.test_suite = test_suite
@@ -138,16 +147,17 @@ class TestRun:
                 f"test suite {self.test_suite.name!r} version {self.test_suite.version} holds no test samples; add "
                 "some, or, if its name is mistyped, take TestSuite.load, which makes no new one"
             )
-        if self._session.transaction_here() is not None:
-            self._inferred = self._inferring.at_once(state, rows)
-        elif self.reset or self._inferring.lacking(state, rows).any() or self._record.find(state) is None:
-            self._tell_other_code(state)
-            self._inferred = self._inferring.shared(state, rows)
-        else:
-            self._tell_other_code(state)
-            self._inferred = 0
-        if self._form is not None:
-            self.evaluate()
+        with opened(self._executor) as workers:
+            if self._session.transaction_here() is not None:
+                self._inferred = self._inferring.at_once(state, rows, workers)
+            elif self.reset or self._inferring.lacking(state, rows).any() or self._record.find(state) is None:
+                self._tell_other_code(state)
+                self._inferred = self._inferring.shared(state, rows, workers)
+            else:
+                self._tell_other_code(state)
+                self._inferred = 0
+            if self._form is not None:
+                self.evaluate()
         return self._inferred
 
     def _with(self, upload: Operation) -> Operation:
