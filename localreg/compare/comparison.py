@@ -16,7 +16,7 @@ from localreg.records.determinism import Determinism, is_as_good
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord, WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node, read_part
-from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
+from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences, keeps_files
 from localreg.workflow.samples import case_indices, files_of, sample_count, samples_at
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
@@ -84,6 +84,8 @@ class Comparison:
         strict: whether samples without an inference were counted as wrong instead.
         coverage: of baseline and candidate.
         determinism: the last verdict on baseline and candidate; None = not verified.
+        changed_files: of how many paired samples the local files held other bytes when the one model was asked than
+            when the other was, as far as that was kept.
         rows: the suite's row first, then one for each test case.
         fixed: samples that only the candidate gets right: `test_case, sample_idx, sample, ground_truth, a, b`.
         broken: samples that only the baseline gets right.
@@ -96,6 +98,7 @@ class Comparison:
     strict: bool
     coverage: tuple[Coverage, Coverage]
     determinism: tuple[Determinism | None, Determinism | None]
+    changed_files: int
     rows: tuple[MetricRow, ...]
     fixed: Result = field(repr=False)
     broken: Result = field(repr=False)
@@ -163,7 +166,7 @@ class Comparison:
                 f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed} fixed, {suite.broken} broken, "
                 f"p = {suite.p:.3g} (McNemar, exact)"
             )
-        return "\n".join([*lines, *self._uncovered(), *self._undetermined()])
+        return "\n".join([*lines, *self._uncovered(), *self._other_files(), *self._undetermined()])
 
     def _undetermined(self) -> list[str]:
         """What is known of a model that may say something else the next time; that is not verified, in one line."""
@@ -175,6 +178,11 @@ class Comparison:
         ]
         unknown = " and ".join(name for name, verdict in sides if verdict is None)
         return [*lines, *([f"  determinism not verified: {unknown}"] if unknown else [])]
+
+    def _other_files(self) -> list[str]:
+        count = self.changed_files
+        of = f"{count} {'sample' if count == 1 else 'samples'}"
+        return [f"  warning: the local files of {of} changed between the two models"] if count else []
 
     def _uncovered(self) -> list[str]:
         treated = "counted as wrong" if self.strict else "left out"
@@ -212,6 +220,7 @@ def compare(
         strict=strict,
         coverage=(sides[0].coverage(samples.once), sides[1].coverage(samples.once)),
         determinism=(baseline.determinism, candidate.determinism),
+        changed_files=_changed_files(samples.indices[_counted(samples.once, sides, strict=False)], sides),
         rows=tuple(rows),
         fixed=_listed(session, state, samples, sides, strict, right=1),
         broken=_listed(session, state, samples, sides, strict, right=0),
@@ -281,6 +290,8 @@ class _Side:
 
     Attributes:
         name: `name@version`.
+        inferences: all that it made.
+        keeps_files: whether the local files of samples stand beside any of them.
         status: of each row, as in `workflow.inferences`.
         label: predicted label of each row, text; null where there is none.
         right: whether it is the ground truth's.
@@ -299,6 +310,8 @@ class _Side:
                 f"model {self.name!r} belongs to another workflow than test suite {suite.name!r}"
             )
         inferences = Inferences(session, state, version.id, sample_count(state, suite.workflow))
+        self.inferences = inferences
+        self.keeps_files = keeps_files(state, version.id)
         self.status = inferences.status[samples.indices]
         if (self.status == MISSING).all():
             raise NotFoundError(f"{self.name!r} has no inferences on test suite {suite.name!r}; run it there first")
@@ -316,6 +329,33 @@ class _Side:
 def _counted(rows: np.ndarray, sides: list[_Side], strict: bool) -> np.ndarray:
     """The rows that count: all of them in strict mode, else those that both models have inferred."""
     return rows if strict else rows & (sides[0].status == OK) & (sides[1].status == OK)
+
+
+def _changed_files(indices: np.ndarray, sides: list[_Side]) -> int:
+    """Of how many samples a file had other bytes for the one model than for the other.
+
+    What is stored is asked, not the files: who compares may not have them, and the answer stays the same.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if not all(side.keeps_files for side in sides):
+        return 0
+    tables = [_by_locator(side.inferences.files(np.unique(indices))) for side in sides]
+    both = tables[0].join(tables[1], ["row", "locator"], right_suffix="_b", join_type="inner")
+    return len(pc.unique(both.filter(pc.not_equal(both["sha256"], both["sha256_b"]))["row"]))
+
+
+def _by_locator(files: pa.ChunkedArray) -> pa.Table:
+    """The files of each row, one below the other: `row`, `locator`, `sha256`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = files.type
+    pairs = files.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)]))).combine_chunks()
+    flat = pairs.flatten()
+    sha256 = pc.struct_field(flat, ["value", "sha256"])
+    return pa.table({"row": pc.list_parent_indices(pairs), "locator": pc.struct_field(flat, "key"), "sha256": sha256})
 
 
 def _row(case: str | None, rows: np.ndarray, samples: _Samples, sides: list[_Side], strict: bool) -> MetricRow:

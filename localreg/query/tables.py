@@ -318,6 +318,7 @@ _OF_EVALUATION = {
     "test_case": (TEXT, "p.test_cases[d.test_case + 1]"),
 }
 _ERROR = "STRUCT(type VARCHAR, message VARCHAR, traceback VARCHAR)"
+_FILES = "MAP(VARCHAR, STRUCT(sha256 VARCHAR, bytes BIGINT, modified_ns BIGINT))"
 
 BULK: dict[str, BulkTable] = {
     "test_samples": BulkTable(
@@ -357,8 +358,8 @@ BULK: dict[str, BulkTable] = {
             "sample_idx": (WHOLE, SAMPLE_INDEX),
             "status": (TEXT, "d.status"),
         },
-        {**_JSON, "error": (_ERROR, "d.error")},
-        {**_SAID, "error": f"CAST(NULL AS {_ERROR})"},
+        {**_JSON, "error": (_ERROR, "d.error"), "files": (_FILES, "d.files")},
+        {**_SAID, "error": f"CAST(NULL AS {_ERROR})", "files": f"CAST(NULL AS {_FILES})"},
         key=SAMPLE_INDEX,
     ),
     "embeddings": BulkTable(

@@ -34,6 +34,7 @@ from localreg.session import Changes
 from localreg.tables import JSON_FIELD, VECTORS, unpacked
 from localreg.times import utc
 from localreg.workflow.agreement import Answer, Difference, Tolerance, agreement
+from localreg.workflow.chunks import Job
 from localreg.workflow.fingerprint import fingerprint
 from localreg.workflow.fresh_process import INSIDE, THREADS, Pass, Work, infer_elsewhere
 from localreg.workflow.inferences import OK, SKIPPED, STATUSES, Inferences
@@ -100,7 +101,7 @@ def verify_determinism(model: Model[Any, Any, Any], suite: TestSuite | None, tri
         wanted=trial.level,
         variations=levels,
         deviation=deviation,
-        samples=len(chosen.work.samples),
+        samples=len(chosen.work.indices),
         test_suite=None if suite is None else f"{suite.name}@{suite.version}",
         batch_size=trial.batch_size,
         rtol=float(trial.tolerance.rtol),
@@ -166,8 +167,8 @@ class _Chosen:
         indices = np.sort(candidates[first])
         found = samples_at(session, state, workflow_id, types.test_sample, indices)
         assert model.infer is not None, "it was looked for before"
-        samples = types.test_sample.objects(found)
-        self.work = Work(model.name, model.infer, types.inference, indices, samples)
+        job = Job(model.name, model.infer, types.test_sample, types.inference, "record", None)
+        self.work = Work(job, indices, found)
         shuffled = np.searchsorted(indices, candidates[first])
         self.shuffled: list[int] = (shuffled if (np.diff(shuffled) < 0).any() else shuffled[::-1]).tolist()
         self.stored: list[Answer] | None = None
@@ -227,7 +228,7 @@ def _beside(vectors: dict[str, Any] | None, metadata: str | None, extra: str | N
 
 def _tried(chosen: _Chosen, trial: Trial) -> tuple[dict[Variation, Level], Deviation | None]:
     """How far the answers agree under each variation, and the first sample of which they agree no further."""
-    count, order = len(chosen.work.samples), list(range(len(chosen.work.samples)))
+    count, order = len(chosen.work.indices), list(range(len(chosen.work.indices)))
     plain = Pass(order, trial.batch_size)
     passes: list[tuple[Variation, Pass]] = [("repeat", plain)]
     if count > 1:
@@ -235,7 +236,7 @@ def _tried(chosen: _Chosen, trial: Trial) -> tuple[dict[Variation, Level], Devia
     passes += [("batch size", Pass(order, size)) for size in _other_sizes(trial.batch_size, count)]
     calls = sum(-(-count // (each.batch_size or 1)) for each in (plain, plain, *(each for _, each in passes)))
 
-    with progress(f"{chosen.work.model}: inferred again", calls) as shown:
+    with progress(f"{chosen.work.job.model}: inferred again", calls) as shown:
         infer = _inferring(chosen.work, trial, shown)
         first, *others = infer([plain, *(each for _, each in passes)], None)
         _refuse_failed(chosen.work, first)
@@ -255,7 +256,7 @@ def _tried(chosen: _Chosen, trial: Trial) -> tuple[dict[Variation, Level], Devia
 def _inferring(work: Work, trial: Trial, shown: Progress) -> Callable[[Sequence[Pass], int | None], list[list[Answer]]]:
     def infer(passes: Sequence[Pass], threads: int | None) -> list[list[Answer]]:
         made = infer_elsewhere(work, passes, threads=threads, timeout_s=trial.timeout_s, called=shown.advance)
-        return [_answers(rows, work.column) for rows in made]
+        return [_answers(rows, work.job.inferences) for rows in made]
 
     return infer
 
@@ -276,13 +277,12 @@ def _other_threads() -> int:
 
 def _refuse_failed(work: Work, answers: Sequence[Answer]) -> None:
     """Raise if the first answers are none: where `infer` cannot run, nothing can be said of it."""
-    failed = [(sample, answer) for sample, answer in zip(work.samples, answers, strict=True) if answer.error]
+    failed = [number for number, answer in enumerate(answers) if answer.error]
     if failed:
-        sample, answer = failed[0]
         raise InvalidInputError(
-            f"infer of model {work.model!r} raised {answer.error} for {shown_value(sample)} in a fresh process, and "
-            f"for {len(failed) - 1} more of {len(answers)} samples; no verdict is stored. Let it load what it needs "
-            "by itself, by absolute paths",
+            f"infer of model {work.job.model!r} raised {answers[failed[0]].error} for {_shown(work, failed[0])} in a "
+            f"fresh process, and for {len(failed) - 1} more of {len(answers)} samples; no verdict is stored. Let it "
+            "load what it needs by itself, by absolute paths",
             code="infer_failed",
         )
 
@@ -301,7 +301,7 @@ class _Judged:
         """Judge further answers, one for each sample."""
         for number, (first, other) in enumerate(zip(self._first, answers, strict=True)):
             before, after = (other, first) if variation == "stored" else (first, other)
-            level, found = agreement(before, after, self._work.column.node, self._tolerance)
+            level, found = agreement(before, after, self._work.job.inferences.node, self._tolerance)
             known = self.levels.setdefault(variation, level)
             if found and (variation not in self._worst or not is_as_good(level, known)):
                 self._worst[variation] = number, found
@@ -328,12 +328,17 @@ class _Judged:
         return Deviation(
             variation,
             int(self._work.indices[number]),
-            _cut(shown_value(self._work.samples[number])),
+            _shown(self._work, number),
             shown.path,
             _storable(shown.before),
             _storable(shown.after),
             max(sizes, default=None),
         )
+
+
+def _shown(work: Work, number: int) -> str:
+    """A sample on one line."""
+    return _cut(shown_value(work.job.samples.objects(work.samples.slice(number, 1))[0]))
 
 
 def _storable(value: Any) -> JsonValue:

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from multiprocessing import spawn
 from pathlib import Path
@@ -23,9 +23,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
-from localreg.workflow.portable import loaded, portable
+from localreg.workflow.chunks import Job
 from localreg.workflow.running import Runner
-from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,18 +73,14 @@ class Work:
     """What a child is to do.
 
     Attributes:
-        model: its name, for messages.
-        infer: the function.
-        column: type of the inferences.
+        job: the function, and the types; how many samples it is given at once, the passes say.
         indices: `sample_idx` of each sample.
-        samples: the same, as objects.
+        samples: the samples, as `samples_at` reads them.
     """
 
-    model: str
-    infer: Callable[[Any], Any]
-    column: TypedColumn
+    job: Job
     indices: Indices
-    samples: Sequence[Any]
+    samples: pa.Table
 
 
 def infer_elsewhere(
@@ -117,15 +112,15 @@ def infer_elsewhere(
         environment = {**os.environ, INSIDE: "1", **({} if threads is None else dict.fromkeys(THREADS, str(threads)))}
         child = subprocess.Popen([sys.executable, "-c", _CHILD, name], env=environment, stdin=subprocess.DEVNULL)
         try:
-            _wait(child, folder / "progress", work.model, timeout_s, called)
+            _wait(child, folder / "progress", work.job.model, timeout_s, called)
         finally:
             with suppress(OSError):
                 child.kill()  # on an interruption, too; of one that has ended, nothing is left to kill
             child.wait()
         if (folder / "fault").exists():
-            raise _fault((folder / "fault").read_text(encoding="utf-8"), work.model)
+            raise _fault((folder / "fault").read_text(encoding="utf-8"), work.job.model)
         if child.returncode:
-            raise _died(child.returncode, work.model)
+            raise _died(child.returncode, work.job.model)
         return [_read(folder / _name(number)) for number in range(len(passes))]
 
 
@@ -140,22 +135,15 @@ def _read(file: Path) -> pa.Table:
 
 
 def _write_task(folder: Path, work: Work, passes: Sequence[Pass], threads: int | None) -> None:
-    column = (work.column.name, work.column.cls, work.column.node)
     # By value where that is possible: to import a script that keeps no guard would be to run it once more.
     imports_main = find_spec("cloudpickle") is None
-    sent = portable(
-        (work.infer, column, list(work.samples)),
-        f"infer of model {work.model!r}",
-        named=work.infer,
-        imports_main=imports_main,
-    )
     task = {
         "prepared": {"sys_argv": sys.argv, **(_main() if imports_main else {})},
-        "sent": sent,
+        "job": work.job.packed(imports_main=imports_main).data,
+        "indices": work.indices,
+        "samples": work.samples,
         "passes": list(passes),
         "threads": threads,
-        "model": work.model,
-        "indices": work.indices,
     }
     (folder / "path").write_bytes(pickle.dumps(sys.path))
     (folder / "progress").write_bytes(b"")
@@ -230,16 +218,16 @@ def _infer_passes(place: Path) -> None:
 
     task: dict[str, Any] = pickle.loads((place / "task").read_bytes())
     spawn.prepare(task["prepared"])
-    infer, column, samples = loaded(task["sent"])
+    job = Job.unpacked(task["job"])
     _limit_torch(task["threads"])
     with (place / "progress").open("ab", buffering=0) as progress:
 
         def counted(given: Any) -> Any:
-            made = infer(given)
+            made = job.infer(given)
             progress.write(b".")
             return made
 
-        work = Work(task["model"], counted, TypedColumn(*column), task["indices"], samples)
+        work = Work(replace(job, infer=counted), task["indices"], task["samples"])
         for number, each in enumerate(task["passes"]):
             rows = infer_here(work, each)
             with pa.ipc.new_file(os.fspath(place / _name(number)), rows.schema) as file:
@@ -252,11 +240,11 @@ def infer_here(work: Work, each: Pass) -> pa.Table:
     import pyarrow as pa
 
     kept: list[pa.Table] = []
+    job, order = work.job, np.asarray(each.order)
     runner = Runner(
-        work.model, work.infer, work.column, on_error="record", batch_size=each.batch_size, keep=kept.append
+        job.model, job.infer, job.inferences, on_error="record", batch_size=each.batch_size, keep=kept.append
     )
-    order = np.asarray(each.order)
-    runner.run(work.indices[order], [work.samples[place] for place in each.order])
+    runner.run(work.indices[order], job.samples.objects(work.samples.take(pa.array(order))))
     return pa.concat_tables(kept, promote_options="default").take(pa.array(np.argsort(order)))
 
 
