@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -73,12 +74,15 @@ class LocalFiles:
 
         if not self._ways:
             return None
-        named = [[locator for way in self._ways for locator in _along(sample, way)] for sample in samples]
-        found = _found({locator for locators in named for locator in locators})
-        if not found:
-            return None
-        rows = [[(each, found[each]._asdict()) for each in dict.fromkeys(own) if each in found] for own in named]
-        return pa.array([own or None for own in rows], files_type())
+        if self._ways == [("locator",)]:  # so are most samples, and most of those name no local file
+            names = list(map(attrgetter("locator"), samples))
+            found = _found(set(names))
+            rows = [[(name, found[name])] if name in found else None for name in names] if found else []
+        else:
+            named = [{each for way in self._ways for each in _along(sample, way)} for sample in samples]
+            found = _found(set().union(*named))
+            rows = [[(each, found[each]) for each in sorted(own & found.keys())] or None for own in named]
+        return pa.array(rows, files_type()) if found else None
 
 
 def stored_files(column: pa.ChunkedArray) -> list[dict[str, StoredFile]]:
@@ -147,6 +151,8 @@ def _found(locators: set[str]) -> dict[str, StoredFile]:
     folders: dict[str, bool] = {}
     found = {}
     for locator in locators:
+        if folders.get(locator.rpartition("/")[0]) is False:  # here and not there: most look-ups end so, if any do
+            continue
         told = _looked(locator, folders)
         sha256 = None if told is None else _digest(*told)
         if told is not None and sha256 is not None:
@@ -161,14 +167,16 @@ def _looked(locator: str, folders: dict[str, bool]) -> tuple[str, os.stat_result
         locator: as the sample has it.
         folders: which are there: in one that is not, nobody need look for files.
     """
-    path = _path(locator) if "://" in locator else locator
-    if path is None:
-        return None
+    path = locator
+    if "://" in locator:
+        if not locator.startswith("file:"):
+            return None
+        path = _path(locator)
     folder = path.rpartition("/")[0]
     try:
         if folder and folder not in folders:
             folders[folder] = os.path.isdir(folder)
-        if folder and not folders[folder]:
+        if (folder and not folders[folder]) or not os.access(path, os.F_OK):  # costs half of what os.stat raises
             return None
         told = os.stat(path)
     except (OSError, ValueError):  # not there, not to be looked at, or no path at all
@@ -176,13 +184,13 @@ def _looked(locator: str, folders: dict[str, bool]) -> tuple[str, os.stat_result
     return (path, told) if stat.S_ISREG(told.st_mode) else None
 
 
-def _path(url: str) -> str | None:
-    """The path of a `file://` URL of this machine."""
+def _path(url: str) -> str:
+    """The path of a `file://` URL of this machine; "" if it is of another."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return None
-    return url2pathname(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
+        return ""
+    return url2pathname(parts.path) if parts.netloc in ("", "localhost") else ""
 
 
 def _digest(path: str, told: os.stat_result) -> str | None:

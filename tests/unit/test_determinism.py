@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any, cast
 
@@ -319,6 +320,45 @@ def test_a_script_that_runs_when_it_is_imported_is_told_of_its_guard(
     monkeypatch.setenv(INSIDE, "1")
     with pytest.raises(InvalidInputError, match="__name__"):
         Net("m", steady).verify_determinism(suite)
+
+
+SCRIPT = """
+from __future__ import annotations
+import sys
+from dataclasses import dataclass
+import localreg
+from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow, test
+
+@dataclass(frozen=True)
+class Photo(TestSample):
+    name: str
+
+@dataclass(frozen=True)
+class Animal(GroundTruth):
+    label: str
+
+@dataclass(frozen=True)
+class Guess(Inference):
+    animals: list[ScoredLabel]
+
+_, Case, Suite, Model = define_workflow("Animals", Photo, Animal, Guess)
+localreg.use(localreg.open(sys.argv[1]))
+suite = Suite("s", test_cases=[Case("c", test_samples=[(Photo(name), Animal("cat")) for name in "abc"])])
+model = Model("m", lambda photo: Guess([ScoredLabel(photo.name, 0.5)]))
+test(model, suite)
+print(model.verify_determinism(suite).level)
+"""
+
+
+def test_a_script_needs_no_guard_and_runs_once(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    command = [sys.executable, "-W", "error", "script.py", "registry"]
+    done = subprocess.run(command, cwd=tmp_path, env=child_environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "bit-exact\n", "")
+
+
+def child_environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(localreg.__file__).parents[1])}
 
 
 @pytest.mark.parametrize(
