@@ -300,7 +300,11 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
         from localreg.workflow.agreement import Tolerance
         from localreg.workflow.determinism import Trial, verify_determinism
 
-        return verify_determinism(self, suite, Trial(n, level, batch_size, Tolerance(rtol, atol), timeout_s))
+        return verify_determinism(self._running(), suite, Trial(n, level, batch_size, Tolerance(rtol, atol), timeout_s))
+
+    def _running(self) -> Self:
+        """This model as it is run: with an `infer` from sample to inference."""
+        return self
 
     def workflow_id(self, state: State) -> str:
         """Id of the workflow in the namespace.

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 
 import localreg
-from localreg import ConflictError, InvalidInputError, ReadOnlyError, Registry, WorkflowMismatchError
+from localreg import ConflictError, InvalidInputError, ReadOnlyError, Registry, WorkflowMismatchError, classification
 from localreg.cli import run
 from localreg.records.determinism import VARIATIONS, Determinism
 from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow, determinism, test
@@ -551,6 +551,17 @@ def test_a_verdict_says_itself_in_words() -> None:
         "  sample_idx 4, Photo('4.png'): animal.score 0.5 → 0.5000001, greatest difference 1e-07",
     ]
     assert not verdict.ok
+
+
+@pytest.mark.usefixtures("near")
+def test_a_model_of_a_ready_made_task_is_tried_as_it_is_run(registry: Registry) -> None:
+    images = [classification.TestImage(f"{number}.png", labels=["cat"]) for number in range(5)]
+    suite = classification.TestSuite("s", test_cases=[classification.TestCase("c", images=images)])
+    labels = Counting(lambda asked, photo: cast(Any, [("cat", 0.5 + asked / 1e9)]))
+    model = classification.InferenceModel("m", cast(Any, labels))
+    classification.test(model, suite)
+    verdict = model.verify_determinism(suite)
+    assert (verdict.level, verdict.broken_by, verdict.samples) == ("within tolerance", "repeat", 5)
 
 
 # --- a real model -----------------------------------------------------------------------------------------------------
