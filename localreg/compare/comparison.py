@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from localreg.canonical import JsonObject
+from localreg.compare.files import rows_with_other_files
 from localreg.compare.labels import label_path, labels
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
@@ -332,30 +333,11 @@ def _counted(rows: np.ndarray, sides: list[_Side], strict: bool) -> np.ndarray:
 
 
 def _changed_files(indices: np.ndarray, sides: list[_Side]) -> int:
-    """Of how many samples a file had other bytes for the one model than for the other.
-
-    What is stored is asked, not the files: who compares may not have them, and the answer stays the same.
-    """
     import numpy as np
-    import pyarrow.compute as pc
 
     if not all(side.keeps_files for side in sides):
         return 0
-    tables = [_by_locator(side.inferences.files(np.unique(indices))) for side in sides]
-    both = tables[0].join(tables[1], ["row", "locator"], right_suffix="_b", join_type="inner")
-    return len(pc.unique(both.filter(pc.not_equal(both["sha256"], both["sha256_b"]))["row"]))
-
-
-def _by_locator(files: pa.ChunkedArray) -> pa.Table:
-    """The files of each row, one below the other: `row`, `locator`, `sha256`."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = files.type
-    pairs = files.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)]))).combine_chunks()
-    flat = pairs.flatten()
-    sha256 = pc.struct_field(flat, ["value", "sha256"])
-    return pa.table({"row": pc.list_parent_indices(pairs), "locator": pc.struct_field(flat, "key"), "sha256": sha256})
+    return rows_with_other_files(*(side.inferences.files(np.unique(indices)) for side in sides))
 
 
 def _row(case: str | None, rows: np.ndarray, samples: _Samples, sides: list[_Side], strict: bool) -> MetricRow:

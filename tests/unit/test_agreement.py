@@ -20,7 +20,7 @@ from localreg.workflow import (
     ScoredLabel,
     ScoredLabeledBoundingBox,
 )
-from localreg.workflow.agreement import Tolerance, agreement, decides
+from localreg.workflow.agreement import Answer, Tolerance, agreement, decides
 from localreg.workflow.determinism import _answers
 from localreg.workflow.inferences import inference_rows
 from localreg.workflow.typed import TypedColumn, schema_of
@@ -110,6 +110,7 @@ DECIDED: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"by_name": {"a": 0.1, "b": 0.9}}, {"by_name": {"b": 0.8, "a": 0.2}}),
     ({"embedding": vector([1, 2])}, {"embedding": vector([2, 1])}),
     ({"metadata": {"took": 1}}, {"metadata": {"took": 2}}),
+    ({"metadata": {"took": 1}}, {"metadata": {"took": True}}),  # equal to Python
 ]
 OTHER: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"count": 1_000_000_000}, {"count": 1_000_000_001}),
@@ -160,6 +161,8 @@ def test_other_decisions(before: dict[str, Any], after: dict[str, Any]) -> None:
 def test_a_skip_is_like_a_skip_alone() -> None:
     assert judged(None, None) == ("bit-exact", [])
     assert judged(None, Everything()) == ("not deterministic", [("", None)])
+    skipped, raised = Answer("skipped", None, {}), Answer("error", None, {}, "ValueError: no")
+    assert agreement(skipped, raised, schema_of(Everything), TOLERANCE)[0] == "not deterministic"
 
 
 def test_a_type_in_which_nothing_is_decided_agrees_within_tolerance_or_not() -> None:
