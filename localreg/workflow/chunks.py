@@ -12,6 +12,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,7 +32,19 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["Answer", "Job", "Packed", "Reply", "bytes_of", "infer_chunk", "infer_packed", "unpacked_answer"]
+__all__ = [
+    "Answer",
+    "Job",
+    "Packed",
+    "Raised",
+    "Reply",
+    "bytes_of",
+    "infer_chunk",
+    "infer_packed",
+    "received",
+    "sent",
+    "unpacked_answer",
+]
 
 LONGEST_S = 2 * FLUSHED_S
 """After so long a worker gives back what it has of a chunk, and the rest is another chunk."""
@@ -184,18 +197,32 @@ class _Jobs:
 _jobs = _Jobs()
 
 
+class Raised(NamedTuple):
+    """An exception on its way.
+
+    Attributes:
+        data: it, as bytes; None if it cannot be made again from any.
+        summary: its type and message.
+        text: its traceback.
+    """
+
+    data: bytes | None
+    summary: str
+    text: str
+
+
 class Reply(NamedTuple):
     """What a worker says.
 
     Attributes:
         is_known: whether it has the job; if not, the chunk has to come again, with it.
         refusal: why it cannot make the job, in words.
-        answer: rows, error (bytes, and in words), seconds.
+        answer: rows (an Arrow stream), what was raised, seconds.
     """
 
     is_known: bool
     refusal: str = ""
-    answer: tuple[bytes, bytes | None, str, float] | None = None
+    answer: tuple[bytes, Raised | None, float] | None = None
 
 
 def infer_packed(key: str, job: bytes | None, indices: bytes, rows: bytes, attempt: int) -> Reply:
@@ -217,40 +244,36 @@ def infer_packed(key: str, job: bytes | None, indices: bytes, rows: bytes, attem
     if known is None or not rows:
         return Reply(known is not None)
     answer = infer_chunk(known, np.frombuffer(indices, np.int64), table_of(rows))
-    raised = answer.error
-    sent = None if raised is None else _sent(raised)
-    told = "" if raised is None else "".join(traceback.format_exception(raised))
-    return Reply(True, answer=(bytes_of(answer.rows), sent, told, answer.seconds))
+    raised = None if answer.error is None else sent(answer.error)
+    return Reply(True, answer=(bytes_of(answer.rows), raised, answer.seconds))
 
 
 def unpacked_answer(reply: Reply, model: str) -> Answer:
     """What a worker made of a chunk."""
     assert reply.answer is not None, "the job was known"
-    rows, sent, told, seconds = reply.answer
-    return Answer(table_of(rows), _received(sent, told, model) if told else None, seconds)
+    rows, raised, seconds = reply.answer
+    return Answer(table_of(rows), None if raised is None else received(raised, f"infer of model {model!r}"), seconds)
 
 
-def _sent(error: BaseException) -> bytes | None:
-    """An exception as bytes, if it can be made again from them."""
+def sent(error: BaseException) -> Raised:
+    """An exception, to be `received` in another process."""
+    summary, text = f"{type(error).__qualname__}: {error}", "".join(traceback.format_exception(error))
     try:
         data = portable(error, "an exception")
         loaded(data)
     except Exception:
-        return None
-    return data
+        return Raised(None, summary, text)
+    return Raised(data, summary, text)
 
 
-def _received(sent: bytes | None, told: str, model: str) -> BaseException:
-    error: BaseException | None = None
-    try:
-        error = None if sent is None else loaded(sent)
-    except Exception:
-        error = None  # its class is not here
+def received(raised: Raised, what: str) -> BaseException:
+    """An exception as `sent` took it; told in words where it cannot be made again."""
+    error: object = None
+    with suppress(Exception):  # its class may not be here
+        error = None if raised.data is None else loaded(raised.data)
     if not isinstance(error, BaseException):
-        error = InvalidInputError(
-            f"infer of model {model!r} raised {told.rstrip().rpartition(chr(10))[2]}", code="infer_failed"
-        )
-    error.add_note(f"localreg: it was raised in a worker:\n{told}")
+        error = InvalidInputError(f"{what} raised {raised.summary}", code="raised_in_worker")
+    error.add_note(f"localreg: it was raised in a worker:\n{raised.text}")
     return error
 
 

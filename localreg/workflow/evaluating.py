@@ -9,12 +9,14 @@ from localreg.canonical import JsonObject
 from localreg.log import Row, State
 from localreg.records.workflows import EvaluationRecord
 from localreg.session import Changes, Session
-from localreg.workflow.evaluation import measured
+from localreg.workflow.evaluating_apart import evaluated_apart
+from localreg.workflow.evaluation import Measured, measured
 from localreg.workflow.evaluation_inputs import Coverage, Inputs
 from localreg.workflow.evaluation_key import evaluator_key
 from localreg.workflow.evaluation_store import NewEvaluation, StoreEvaluations, evaluation_name, evaluation_tables
 from localreg.workflow.evaluator import EvaluatorConfiguration
 from localreg.workflow.evaluator_function import EvaluatorForm
+from localreg.workflow.executors import Workers
 from localreg.workflow.metric_rows import settings
 from localreg.workflow.progress import tell
 from localreg.workflow.test_suite import TestSuite
@@ -57,7 +59,9 @@ class Evaluating:
         self._ensure = ensure
         self._suite_rows = suite_rows
 
-    def run(self, state: State, version: str | None, run: Row | None, *, refresh: bool) -> int:
+    def run(
+        self, state: State, version: str | None, run: Row | None, *, refresh: bool, workers: Workers | None = None
+    ) -> int:
         """Evaluate what is not stored, or was made of something else.
 
         Args:
@@ -65,6 +69,7 @@ class Evaluating:
             version: id of the model version; None = none yet.
             run: the test run; None = none yet.
             refresh: evaluate in any case.
+            workers: who evaluates, if there are several configurations; None = this thread.
 
         Returns:
             How many evaluations were made.
@@ -73,12 +78,19 @@ class Evaluating:
         self._tell_left_out(inputs.coverage)
         # All keys before the first evaluation: an evaluator may keep what it computes.
         due = [each for each in self._planned(state, inputs.digest(), run) if refresh or not each.is_stored]
-        made = [each.made(self._form, self._suite, inputs) for each in due]
+        made = self._made(due, state, inputs, workers) if due else []
         if made:
             self._session.change(
                 StoreEvaluations(self._session, made, ensure=self._ensure, suite_rows=self._suite_rows)
             )
         return len(made)
+
+    def _made(self, due: list[_Planned], state: State, inputs: Inputs, workers: Workers | None) -> list[NewEvaluation]:
+        configurations = [each.configuration for each in due]
+        results = evaluated_apart(
+            workers, self._form, configurations, self._session, state, self._suite, inputs.given
+        ) or [measured(self._form, each, self._suite, inputs.given) for each in configurations]
+        return [each.made(one, inputs) for each, one in zip(due, results, strict=True)]
 
     def _planned(self, state: State, inputs: str, run: Row | None) -> list[_Planned]:
         planned = []
@@ -104,7 +116,7 @@ class _Planned:
     def __init__(
         self, configuration: EvaluatorConfiguration | None, said: JsonObject | None, key: str | None, old: Row | None
     ) -> None:
-        self._configuration = configuration
+        self.configuration = configuration
         self._said = said
         self._key = key
         self._old = old
@@ -114,11 +126,10 @@ class _Planned:
         """Whether it was made of the same already."""
         return self._old is not None and self._key is not None and self._old.fields.get("key") == self._key
 
-    def made(self, form: EvaluatorForm, suite: TestSuite, inputs: Inputs) -> NewEvaluation:
-        """Make it."""
-        results = measured(form, self._configuration, suite, inputs.given)
+    def made(self, results: Measured, inputs: Inputs) -> NewEvaluation:
+        """What is to be stored of its results."""
         return NewEvaluation(
-            None if self._configuration is None else self._configuration.display_name(),
+            None if self.configuration is None else self.configuration.display_name(),
             self._said,
             self._key,
             None if self._old is None else self._old.id,

@@ -204,7 +204,7 @@ class Spreading:
                 future = self._submit(infer_chunk, self._job, indices, table)
             else:
                 is_small = len(packed.data) <= SMALL_JOB_BYTES
-                job = packed.data if is_small or chunk.with_job or self._attempt <= self._workers.width else None
+                job = packed.data if is_small or chunk.with_job else None
                 data = indices.astype("<i8").tobytes(), bytes_of(table)
                 future = self._submit(infer_packed, packed.key, job, *data, self._attempt)
         except Exception as error:

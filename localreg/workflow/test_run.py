@@ -22,8 +22,8 @@ from localreg.workflow.evaluating import Evaluating
 from localreg.workflow.evaluation import configurations_for
 from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
-from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
-from localreg.workflow.executors import check_executor, opened
+from localreg.workflow.evaluator_function import BasicEvaluatorFunction, EvaluatorForm, form_of
+from localreg.workflow.executors import Workers, check_executor, opened
 from localreg.workflow.inferences import keeps_files
 from localreg.workflow.inferring import BATCH, Inferring
 from localreg.workflow.model import Model
@@ -86,10 +86,11 @@ class TestRun:
             sample. Either way it is kept with its sample, what was inferred is kept, and the next run tries again.
         batch_size: call `infer` with lists of so many samples, for a list of inferences. If it raises, the samples of
             the batch are tried one by one.
-        executor: where `infer` is called: `processes` or `processes:8` on this machine, which end with the run; a
-            cluster of Dask, `dask://host:8786`; or any `concurrent.futures.Executor`, which stays open. None = here. A
-            sample at which its worker dies twice counts as one for which `infer` raised. Worker processes import the
-            script: what it does must stand below `if __name__ == "__main__":`.
+        executor: where `infer` is called, and, in other processes, several configurations are evaluated at once:
+            `processes` or `processes:8` on this machine, which end with the run; a cluster of Dask,
+            `dask://host:8786`; or any `concurrent.futures.Executor`, which stays open. None = here. A sample at which
+            its worker dies twice counts as one for which `infer` raised. Worker processes import the script: what it
+            does must stand below `if __name__ == "__main__":`.
         hash_files: keep with each inference the sha256 of the local files that its sample names by a `locator`, so that
             a file that changes later is told; each is read once more for it, right after `infer`.
 
@@ -163,7 +164,7 @@ class TestRun:
                 self._tell_changes(state)
                 self._inferred = 0
             if self._form is not None:
-                self.evaluate()
+                self._evaluate(self._form, workers, refresh=False)
         return self._inferred
 
     def _with(self, upload: Operation) -> Operation:
@@ -191,17 +192,21 @@ class TestRun:
         if self._form is None:
             raise InvalidInputError(f"{self!r} was made without an evaluator; pass evaluator=")
         check_flag(refresh, what="refresh")
+        with opened(self._executor) as workers:
+            self._evaluate(self._form, workers, refresh=refresh)
+
+    def _evaluate(self, form: EvaluatorForm, workers: Workers | None, *, refresh: bool) -> None:
         state = self._session.state()
         version = self.model.version_id(state)
         work = Evaluating(
             self._session,
-            self._form,
+            form,
             self.configurations,
             self.test_suite,
             ensure=lambda changes: self._record.ensure(changes, version),
             suite_rows=self._record.suite_indices,
         )
-        work.run(state, version, self._record.find(state), refresh=refresh)
+        work.run(state, version, self._record.find(state), refresh=refresh, workers=workers)
 
     def results(self, configuration: EvaluatorConfiguration | str | None = None) -> EvaluationView:
         """What the evaluator said: metrics of samples, test cases and the suite, and plots.

@@ -122,6 +122,20 @@ def test_a_model_that_counts_breaks_at_the_first_repeat_as_far_as_it_shows(suite
 
 
 @pytest.mark.usefixtures("near")
+def test_the_sample_that_is_shown_is_the_first_of_those_that_differ_most(suite: Any) -> None:
+    def show(asked: int, photo: Photo) -> Guess:
+        is_late = asked > 20 and photo.name in ("5.png", "7.png")
+        return guess(0.5 + asked / 1e9, "dog" if is_late else "cat")
+
+    verdict = Net("m", Counting(show)).verify_determinism(suite)
+    assert verdict.variations["repeat"] == verdict.level == "not deterministic"
+    assert verdict.deviation is not None
+    assert verdict.deviation.sample_idx == 5, "the ones before differ in their last digits"
+    assert verdict.deviation.path == "animal.label", "its score does so, too"
+    assert verdict.deviation.difference == pytest.approx(20e-9)
+
+
+@pytest.mark.usefixtures("near")
 def test_a_model_that_draws_lots_is_not_deterministic(suite: Any) -> None:
     lots = Random(0)  # the model knows nothing of the seed
     verdict = Net("m", lambda photo: guess(0.5, lots.choice("abcdefgh"))).verify_determinism(suite)
@@ -380,6 +394,7 @@ def test_odd_arguments_are_refused_by_name(suite: Any, odd: dict[str, Any]) -> N
         Net("m", steady).verify_determinism(**{"suite": suite, **odd})
 
 
+@pytest.mark.usefixtures("near")
 def test_there_must_be_something_to_infer_and_somebody_who_does(registry: Registry, suite: Any) -> None:
     with pytest.raises(InvalidInputError, match="without infer"):
         Net("m").verify_determinism(suite)
@@ -389,8 +404,10 @@ def test_there_must_be_something_to_infer_and_somebody_who_does(registry: Regist
     other = define_workflow("Other", Photo, Animal, Guess)[2]("other")
     with pytest.raises(WorkflowMismatchError, match="Other"):
         Net("m", steady).verify_determinism(other)
+    counting = Counting(lambda asked, photo: guess(0.5))
     with localreg.use(registry.at(commit=registry.commit)), pytest.raises(ReadOnlyError):
-        Net.load("m", steady).verify_determinism(suite)
+        Net.load("m", counting).verify_determinism(suite)
+    assert counting.asked == 0, "it is told before the work is done"
 
 
 @pytest.mark.usefixtures("near")
