@@ -85,8 +85,8 @@ def kept(registry: Registry) -> dict[str, Any]:
 def test_the_digest_of_a_local_file_stands_beside_the_inference(registry: Registry, folder: Path) -> None:
     absolute, url = folder / "photos" / "1.png", (folder / "photos" / "2 ü.png").as_uri()
     (folder / "photos" / "2 ü.png").write_bytes(b"two")
-    remote = ["s3://bucket/0.png", "https://example.org/0.png", "file://elsewhere/photos/0.png"]
-    nothing = ["photos/9.png", "nowhere/0.png", "photos", "", "a\0b", "x" * 5_000]
+    remote = ["s3://bucket/0.png", "https://example.org/0.png", f"file://elsewhere{absolute}"]
+    nothing = ["photos/9.png", "nowhere/0.png", "photos", os.devnull, "", "a\0b", "x" * 5_000]
     test(Net("m", guess), suite_of("photos/0.png", str(absolute), url, *remote, *nothing))
     found = kept(registry)
     assert {locator for locator, files in found.items() if files is None} == {*remote, *nothing}
@@ -140,19 +140,25 @@ def test_a_file_is_read_once_and_looked_at_once_for_all_its_samples(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Any] = []
-    real = os.stat
+    stat, access = os.stat, os.access
 
     def counting(path: Any, **options: Any) -> os.stat_result:
         looked.append(path)
-        return real(path, **options)
+        return stat(path, **options)
+
+    def asking(path: Any, mode: int) -> bool:
+        looked.append((path, mode))
+        return access(path, mode)
 
     files = LocalFiles(schema_of(Photo))
     photos = [Photo("photos/0.png"), Photo("photos/0.png"), Photo("gone/1.png"), Photo("gone/2.png")]
     with monkeypatch.context() as patched:
         patched.setattr(os, "stat", counting)
+        patched.setattr(os, "access", asking)
         for _ in range(2):
             assert files.column(photos) is not None
-    assert sorted(looked) == sorted(["photos", "photos/0.png", "gone"] * 2), "in a folder that is not there is no file"
+    once = ["photos", ("photos/0.png", os.F_OK), "photos/0.png", "gone"]
+    assert sorted(map(str, looked)) == sorted(map(str, once * 2)), "in a folder that is not there is no file"
     assert local_files._sha256.cache_info().misses == 1
     Path("photos/0.png").write_bytes(b"another")
     column = files.column([Photo("photos/0.png")])
