@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from localreg import InvalidInputError, Registry
+from localreg.cli import run as run_command
 from localreg.workflow import (
     Composite,
     GroundTruth,
@@ -281,13 +282,16 @@ def test_a_new_version_knows_nothing_of_the_files_of_another(registry: Registry)
     assert len(changed(test(Net("m@1", guess), suite))) == 1
 
 
-def test_without_the_types_it_is_told_as_well(registry: Registry) -> None:
+def test_without_the_types_it_is_told_as_well(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     test(Net("m", guess), suite_of("photos/0.png"))
     Path("photos/0.png").write_bytes(b"retouched")
     (row,) = registry.test_runs().dicts()
     (found,) = registry.get_test_run(row["id"]).changed_files()
     assert found.sample == {"locator": "photos/0.png"}
     assert (found.locator, found.now) == ("photos/0.png", sha256(b"retouched"))
+    assert run_command(["--registry", registry.uri, "runs", "changed", "m", "s"]) == 0
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "photos/0.png" in line]
+    assert sha256(b"retouched")[:8] in told
 
 
 def test_a_comparison_warns_where_two_models_saw_other_bytes(registry: Registry) -> None:
