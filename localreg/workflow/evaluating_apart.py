@@ -16,7 +16,7 @@ from localreg.errors import InvalidInputError, LocalregError
 from localreg.log import State
 from localreg.session import Session
 from localreg.session.location import RegistryFile
-from localreg.storage import MemoryStore, Store
+from localreg.storage import Store
 from localreg.workflow.chunks import Raised, received, sent
 from localreg.workflow.define_workflow import bound_classes
 from localreg.workflow.evaluation import Measured, measured
@@ -121,8 +121,7 @@ def evaluated_apart(
         Exception: what the evaluator raised.
         InvalidInputError: a worker failed.
     """
-    is_seen = not isinstance(session.root, MemoryStore) and session.transaction_here() is None
-    if workers is None or workers.shares_memory or len(configurations) < 2 or not is_seen:
+    if workers is None or workers.shares_memory or len(configurations) < 2 or session.transaction_here() is not None:
         return None
     name, main = f"evaluator {form.display_name!r}", workers.imports_main
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, StorageError
@@ -131,7 +132,7 @@ class Inferring:
         column, version = self._column(state), self._model.version_id(state)
         kept = [inference_rows(column, lacking[:0], [], {}, str)]
         if len(lacking):
-            self._require_infer(state, lacking)
+            self._require_infer(len(lacking))
             self._work(state, lacking, kept.append, workers)(Listed(len(lacking)))
         merged = pa.concat_tables(kept, promote_options="default")
         # Where the samples stand in the suite stays the same, whatever numbers they get.
@@ -151,11 +152,14 @@ class Inferring:
         Returns:
             How many samples were inferred here.
         """
-        self._require_infer(state, rows)
+        due = len(rows) if self._reset else int(self.lacking(state, rows).sum())
+        self._require_infer(due)
         version = self._model.version_id(state)
         owners, area = self._record.owners(state), "resets" if self._reset else "inferences"
         claims = Claims(self._session.store, f"{area}-{owners[0]}-{self._suite.version_id}")
         parts = OpenParts(self._session.store, owners, area)
+        keep = partial(parts.add, claims.writer)
+        work = self._work(state, rows, keep, workers if due else None)  # refused, if at all, before anything is made
         shared = SharedWork(
             self._session,
             rows,
@@ -165,7 +169,6 @@ class Inferring:
             reset=self._reset,
         )
         try:
-            work = self._work(state, rows, lambda made: parts.add(claims.writer, made), workers)
             count = shared.run(f"{self._model_name} on {self._suite.name}", work)
         except StorageError:
             raise  # open parts stay for the next run: this is no time to write
@@ -176,12 +179,10 @@ class Inferring:
         self._commit(parts, rows=rows, version=version)
         return count
 
-    def _require_infer(self, state: State, rows: Indices) -> None:
-        lacking = rows if self._reset else rows[self.lacking(state, rows)]
-        if self._model.infer is None and len(lacking):
+    def _require_infer(self, due: int) -> None:
+        if self._model.infer is None and due:
             raise InvalidInputError(
-                f"model {self._model_name!r} was made without infer, and {len(lacking)} samples lack an inference; "
-                "pass infer="
+                f"model {self._model_name!r} was made without infer, and {due} samples lack an inference; pass infer="
             )
 
     def _work(

@@ -21,8 +21,6 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-from localreg.errors import InvalidInputError
-
 __all__ = ["GUARD", "Processes", "WorkerDied"]
 
 ResultT = TypeVar("ResultT")
@@ -51,14 +49,9 @@ class Processes(Executor):
 
     Args:
         count: how many.
-
-    Raises:
-        InvalidInputError: this process is a worker itself, which imports the script that started it.
     """
 
     def __init__(self, count: int) -> None:
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
-            raise InvalidInputError(GUARD)
         self._calls: queue.SimpleQueue[tuple[Future[Any], bytes] | None] = queue.SimpleQueue()
         self._workers: dict[int, _Worker] = {}
         self._is_shut = False

@@ -10,9 +10,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.errors import InvalidInputError
@@ -77,6 +76,9 @@ class Spreading:
         rows: all samples of the run, by `sample_idx`.
         tables: the rows of the samples at some places of `rows`, as `samples_at` reads them.
         keep: takes rows of inferences.
+
+    Raises:
+        InvalidInputError: `infer` cannot be sent to another process, or not be made there.
     """
 
     def __init__(
@@ -99,19 +101,9 @@ class Spreading:
         self._attempt = 0
         self._fruitless = 0
         self._error: BaseException | None = None
-
-    @cached_property
-    def _packed(self) -> Packed | None:
-        """The job as bytes, which one worker was able to read, before samples are at stake; None = none are needed.
-
-        Raises:
-            InvalidInputError: it cannot be sent to another process, or not be read there.
-        """
-        if self._workers.shares_memory:
-            return None
-        packed = self._job.packed(imports_main=self._workers.imports_main)
-        self._greet(packed)
-        return packed
+        self._packed = None if workers.shares_memory else job.packed(imports_main=workers.imports_main)
+        if self._packed is not None:
+            self._greet(self._packed)
 
     def work(self, source: Source) -> int:
         """Infer what a source gives; how many samples it were.
@@ -265,9 +257,6 @@ class Spreading:
 
     def _failed(self, chunk: Chunk, error: BaseException, came: _Came) -> None:
         """A chunk's worker died, or its executor failed."""
-        if isinstance(error, BrokenExecutor):
-            self._end(self._broken(error), error)
-            return
         chunk.attempts -= 1
         self._fruitless += 1
         if self._fruitless > FRUITLESS:

@@ -1,0 +1,77 @@
+"""Test runs on executors: what a second worker gives, and what Dask costs beside worker processes of our own."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import localreg
+from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+from tests.benchmarks.harness import Bench, Figure, seconds
+
+SAMPLES, STEPS = 6_000, 40_000
+"""Of which each sample takes about two milliseconds."""
+
+
+@dataclass(frozen=True)
+class Number(TestSample):
+    value: int
+
+
+@dataclass(frozen=True)
+class Truth(GroundTruth):
+    even: bool
+
+
+@dataclass(frozen=True)
+class Sum(Inference):
+    sum: int
+
+
+_, Case, Suite, Model = define_workflow("sums", Number, Truth, Sum)
+
+
+def busy(number: Number) -> Sum:
+    total = 0
+    for step in range(STEPS):
+        total += step * number.value
+    return Sum(total)
+
+
+def figures(bench: Bench) -> Iterator[Figure]:
+    """The rows, one by one."""
+    localreg.use(localreg.open(bench.fresh()))
+    pairs = [(Number(value), Truth(value % 2 == 0)) for value in range(SAMPLES)]
+    suite = Suite("numbers", test_cases=[Case("all", test_samples=pairs)])
+    runs = [None, "processes:1", "processes:2"]
+    taken = measured(bench, suite, runs)
+    here, one, two = (statistics.median(taken[each]) for each in runs)
+    yield Figure(f"test() of {SAMPLES:,} CPU-bound samples, 2 worker processes ÷ 1", two / one, 0.6, two, one)
+    yield Figure(f"test() of {SAMPLES:,} CPU-bound samples, 1 worker process ÷ this one", one / here, None, one, here)
+    if importlib.util.find_spec("distributed") is not None:
+        yield dask(bench, suite)
+
+
+def measured(bench: Bench, suite: Any, executors: list[str | None]) -> dict[str | None, list[float]]:
+    """Seconds of runs on executors, in turn."""
+    taken: dict[str | None, list[float]] = {each: [] for each in executors}
+    for _ in range(bench.rounds):
+        for each in executors:
+            model = Model(f"model {len(Model.load_all())}", busy)
+            taken[each].append(seconds(lambda: test(model, suite, executor=each)))  # noqa: B023 - called at once
+    return taken
+
+
+def dask(bench: Bench, suite: Any) -> Figure:
+    """A cluster of two workers that is there already, beside two processes that are started for the run."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        address = cluster.scheduler_address.replace("tcp://", "dask://")
+        runs: list[str | None] = ["processes:2", address]
+        taken = measured(bench, suite, runs)
+        pool, cluster_s = (statistics.median(taken[each]) for each in runs)
+    return Figure("the same on Dask with 2 workers ÷ 2 worker processes", cluster_s / pool, 1.5, cluster_s, pool)
