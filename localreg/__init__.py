@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from localreg.models import Differences, Model, ModelVersion
     from localreg.query import Result
+    from localreg.records.determinism import Determinism, Deviation
     from localreg.records.differences import Difference
     from localreg.registry import Registry
     from localreg.session import Transaction
@@ -52,6 +53,8 @@ __all__ = [
     "Transaction",
     "Result",
     "Comparison",
+    "Determinism",
+    "Deviation",
     "AuditEvent",
     "Position",
     "Diff",
@@ -86,6 +89,8 @@ _HOMES = {
     "Transaction": "localreg.session:Transaction",
     "Result": "localreg.query:Result",
     "Comparison": "localreg.compare:Comparison",
+    "Determinism": "localreg.records.determinism:Determinism",
+    "Deviation": "localreg.records.determinism:Deviation",
     "AuditEvent": "localreg.audit:AuditEvent",
     "Position": "localreg.audit:Position",
     "Diff": "localreg.audit:Diff",

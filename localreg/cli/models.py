@@ -94,8 +94,13 @@ def show_model(registry: "Registry", name: Name) -> Card:
     """Show one model in full, with its metadata."""
     model = registry.get_model(name)
     aliases = ", ".join(f"{alias} → {version.version}" for alias, version in sorted(model.aliases().items()))
+    newest = model.latest_version
+    verdict = None if newest is None else newest.determinism
+    told = {} if verdict is None or newest is None else {"determinism": f"{newest.version}: {verdict.in_words}"}
     return Card(
-        Rows.of(registry.models(f"id = '{model.id}'", archived=None)), first=WELL_KNOWN, told={"aliases": aliases}
+        Rows.of(registry.models(f"id = '{model.id}'", archived=None)),
+        first=WELL_KNOWN,
+        told={"aliases": aliases, **told},
     )
 
 

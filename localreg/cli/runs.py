@@ -142,6 +142,18 @@ class Errors(Rows):
             yield from (f"  {cell(line)}".rstrip() for line in str(traceback).splitlines())
 
 
+@runs.command("changed", epilog=examples("localreg runs changed meadow-5 plates"))
+@reading()
+def show_changed_files(registry: "Registry", run: Run, suite: Suite = None) -> Rows:
+    """List the local files that hold other bytes now than when the model inferred their samples.
+
+    Relative ones are looked for from here. What is stored stays in use until a run with reset=True.
+    """
+    changed = _found(registry, run, suite).changed_files()
+    rows = [(each.sample, each.locator, each.was, each.now) for each in changed]
+    return Rows(("sample", "locator", "was", "now"), rows)
+
+
 @runs.command(
     "results",
     epilog=examples(

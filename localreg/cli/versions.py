@@ -50,7 +50,12 @@ def list_versions(registry: "Registry", model: Model) -> Rows:
 def show_version(registry: "Registry", model: Model, version: Version) -> Card:
     """Show one version, with its metadata laid over the model's."""
     handle = registry.get_model(model).version(version)
-    return Card(Rows.of(registry.model_versions(f"id = '{handle.id}'")), first=WELL_KNOWN)
+    verdict = handle.determinism
+    return Card(
+        Rows.of(registry.model_versions(f"id = '{handle.id}'")),
+        first=WELL_KNOWN,
+        told={} if verdict is None else {"determinism": verdict.in_words, "first deviation": verdict.first_deviation},
+    )
 
 
 @versions.command(

@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from localreg.canonical import JsonObject
+from localreg.compare.files import rows_with_other_files
 from localreg.compare.labels import label_path, labels
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
 from localreg.metrics import mcnemar_exact
 from localreg.models import ModelVersion
 from localreg.query import Result
+from localreg.records.determinism import Determinism, is_as_good
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord, WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node, read_part
-from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
+from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences, keeps_files
 from localreg.workflow.samples import case_indices, files_of, sample_count, samples_at
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
@@ -82,6 +84,9 @@ class Comparison:
         suite_version: its version.
         strict: whether samples without an inference were counted as wrong instead.
         coverage: of baseline and candidate.
+        determinism: the last verdict on baseline and candidate; None = not verified.
+        changed_files: of how many paired samples the local files held other bytes when the one model was asked than
+            when the other was, as far as that was kept.
         rows: the suite's row first, then one for each test case.
         fixed: samples that only the candidate gets right: `test_case, sample_idx, sample, ground_truth, a, b`.
         broken: samples that only the baseline gets right.
@@ -93,6 +98,8 @@ class Comparison:
     suite_version: int
     strict: bool
     coverage: tuple[Coverage, Coverage]
+    determinism: tuple[Determinism | None, Determinism | None]
+    changed_files: int
     rows: tuple[MetricRow, ...]
     fixed: Result = field(repr=False)
     broken: Result = field(repr=False)
@@ -160,8 +167,23 @@ class Comparison:
                 f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed} fixed, {suite.broken} broken, "
                 f"p = {suite.p:.3g} (McNemar, exact)"
             )
-        lines += self._uncovered()
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._uncovered(), *self._other_files(), *self._undetermined()])
+
+    def _undetermined(self) -> list[str]:
+        """What is known of a model that may say something else the next time; that is not verified, in one line."""
+        sides = list(zip((self.baseline, self.candidate), self.determinism, strict=True))
+        lines = [
+            f"  warning: {name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance"
+            for name, verdict in sides
+            if verdict is not None and not is_as_good(verdict.level, "decision-stable")
+        ]
+        unknown = " and ".join(name for name, verdict in sides if verdict is None)
+        return [*lines, *([f"  determinism not verified: {unknown}"] if unknown else [])]
+
+    def _other_files(self) -> list[str]:
+        count = self.changed_files
+        of = f"{count} {'sample' if count == 1 else 'samples'}"
+        return [f"  warning: the local files of {of} changed between the two models"] if count else []
 
     def _uncovered(self) -> list[str]:
         treated = "counted as wrong" if self.strict else "left out"
@@ -198,6 +220,8 @@ def compare(
         suite_version=int(version.name),
         strict=strict,
         coverage=(sides[0].coverage(samples.once), sides[1].coverage(samples.once)),
+        determinism=(baseline.determinism, candidate.determinism),
+        changed_files=_changed_files(samples.indices[_counted(samples.once, sides, strict=False)], sides),
         rows=tuple(rows),
         fixed=_listed(session, state, samples, sides, strict, right=1),
         broken=_listed(session, state, samples, sides, strict, right=0),
@@ -267,6 +291,8 @@ class _Side:
 
     Attributes:
         name: `name@version`.
+        inferences: all that it made.
+        keeps_files: whether the local files of samples stand beside any of them.
         status: of each row, as in `workflow.inferences`.
         label: predicted label of each row, text; null where there is none.
         right: whether it is the ground truth's.
@@ -285,6 +311,8 @@ class _Side:
                 f"model {self.name!r} belongs to another workflow than test suite {suite.name!r}"
             )
         inferences = Inferences(session, state, version.id, sample_count(state, suite.workflow))
+        self.inferences = inferences
+        self.keeps_files = keeps_files(state, version.id)
         self.status = inferences.status[samples.indices]
         if (self.status == MISSING).all():
             raise NotFoundError(f"{self.name!r} has no inferences on test suite {suite.name!r}; run it there first")
@@ -302,6 +330,14 @@ class _Side:
 def _counted(rows: np.ndarray, sides: list[_Side], strict: bool) -> np.ndarray:
     """The rows that count: all of them in strict mode, else those that both models have inferred."""
     return rows if strict else rows & (sides[0].status == OK) & (sides[1].status == OK)
+
+
+def _changed_files(indices: np.ndarray, sides: list[_Side]) -> int:
+    import numpy as np
+
+    if not all(side.keeps_files for side in sides):
+        return 0
+    return rows_with_other_files(*(side.inferences.files(np.unique(indices)) for side in sides))
 
 
 def _row(case: str | None, rows: np.ndarray, samples: _Samples, sides: list[_Side], strict: bool) -> MetricRow:

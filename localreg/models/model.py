@@ -23,6 +23,7 @@ from localreg.names import (
     new_id,
     split_reference,
 )
+from localreg.records.determinism import Determinism
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes
 
@@ -59,6 +60,12 @@ class ModelVersion(Handle[ModelVersionRecord]):
         """The aliases that point here, sorted."""
         return sorted(name for name, version in self.model.aliases().items() if version == self)
 
+    @property
+    def determinism(self) -> Determinism | None:
+        """What trying it again has shown; None = not verified. See `localreg.workflow.Model.verify_determinism`."""
+        told = self.info.determinism
+        return None if told is None else Determinism.from_json(told)
+
     def update(
         self,
         *,
@@ -89,7 +96,8 @@ class ModelVersion(Handle[ModelVersionRecord]):
         return f"{self.model.name}@{self.name}"
 
     def _shown(self) -> str:
-        return f"{self.model.name!r} {self.name!r}"
+        verdict = self.determinism
+        return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
 class Model(Handle[ModelRecord]):

@@ -83,7 +83,9 @@ SELECT r.id, r.namespace, m.name AS model, r.name AS version, (r.record->>'descr
         CAST(coalesce(m.metadata, '{{}}') AS MAP(VARCHAR, JSON)),
         CAST(coalesce(r.metadata, '{{}}') AS MAP(VARCHAR, JSON))
     )) AS metadata,
-    coalesce(a.aliases, []) AS aliases, {_MADE}, {_RECORD.format("r")} || {_RECORD.format("m")} AS _record
+    coalesce(a.aliases, []) AS aliases,
+    CASE WHEN (r.record->>'determinism') IS NOT NULL THEN (r.record->'determinism') END AS determinism,
+    {_MADE}, {_RECORD.format("r")} || {_RECORD.format("m")} AS _record
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = r.parent
 LEFT JOIN (
@@ -175,6 +177,7 @@ TABLES: dict[str, Table] = {
             "description": TEXT,
             "metadata": "JSON",
             "aliases": "VARCHAR[]",
+            "determinism": "JSON",
             **_MADE_COLUMNS,
         },
         _MODEL_VERSIONS,
@@ -315,6 +318,7 @@ _OF_EVALUATION = {
     "test_case": (TEXT, "p.test_cases[d.test_case + 1]"),
 }
 _ERROR = "STRUCT(type VARCHAR, message VARCHAR, traceback VARCHAR)"
+_FILES = "MAP(VARCHAR, STRUCT(sha256 VARCHAR, bytes BIGINT, modified_ns BIGINT))"
 
 BULK: dict[str, BulkTable] = {
     "test_samples": BulkTable(
@@ -354,8 +358,8 @@ BULK: dict[str, BulkTable] = {
             "sample_idx": (WHOLE, SAMPLE_INDEX),
             "status": (TEXT, "d.status"),
         },
-        {**_JSON, "error": (_ERROR, "d.error")},
-        {**_SAID, "error": f"CAST(NULL AS {_ERROR})"},
+        {**_JSON, "error": (_ERROR, "d.error"), "files": (_FILES, "d.files")},
+        {**_SAID, "error": f"CAST(NULL AS {_ERROR})", "files": f"CAST(NULL AS {_FILES})"},
         key=SAMPLE_INDEX,
     ),
     "embeddings": BulkTable(

@@ -79,6 +79,9 @@ class ModelVersionRecord(Record):
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Laid over the model's."""
 
+    determinism: dict[str, Any] | None = None
+    """What trying it again has shown, as `Determinism.to_json` says it; None = not verified."""
+
     @property
     def parent(self) -> str:
         """Version strings are unique within a model."""

@@ -194,7 +194,7 @@ class ImageModel(Model[Image, GroundTruth, Inference], Generic[ImageT, MadeT]):
         return {case.id: self.load_inferences(case) for case in test_suite.test_cases}
 
     def _running(self) -> Self:
-        """This model as a test run of the workflow takes it: with an `infer` from sample to inference."""
+        """See `localreg.workflow.Model`: what users write takes an image and returns a list."""
         running = copy.copy(self)
         if self.infer is not None:
             running.infer = _adapted(self._task, self.infer, self.name)

@@ -20,6 +20,7 @@ from localreg.canonical import sha256_hex
 from localreg.errors import InvalidInputError
 from localreg.tables.hints import hints_of, is_dataclass_type
 from localreg.workflow.inferences import inference_rows
+from localreg.workflow.local_files import LocalFiles
 from localreg.workflow.portable import loaded, portable
 from localreg.workflow.running import FLUSHED_S, OnError, Runner
 from localreg.workflow.typed import TypedColumn
@@ -77,6 +78,7 @@ class Job:
         inferences: their type.
         on_error: whether the first exception ends the run.
         batch_size: how many samples `infer` is given at once; None = one, not in a list.
+        hash_files: whether what is in the files that samples name is kept beside the inferences.
     """
 
     model: str
@@ -85,6 +87,7 @@ class Job:
     inferences: TypedColumn
     on_error: OnError
     batch_size: int | None
+    hash_files: bool = False
 
     def packed(self, *, imports_main: bool) -> Packed:
         """The same as bytes.
@@ -94,7 +97,7 @@ class Job:
         """
         columns = [(column.name, column.cls, column.node) for column in (self.samples, self.inferences)]
         hints = {each: hints_of(each) for each in _classes({cls for _, cls, _ in columns})}
-        parts = (self.model, self.infer, columns, hints, self.on_error, self.batch_size)
+        parts = (self.model, self.infer, columns, hints, self.on_error, self.batch_size, self.hash_files)
         what = f"infer of model {self.model!r}"
         data = portable(parts, what, named=self.infer, imports_main=imports_main)
         return Packed(sha256_hex(data), data)
@@ -102,14 +105,14 @@ class Job:
     @classmethod
     def unpacked(cls, data: bytes) -> Job:
         """What `packed` made of a job."""
-        model, infer, columns, hints, on_error, batch_size = loaded(data)
+        model, infer, columns, hints, on_error, batch_size, hash_files = loaded(data)
         for each, resolved in hints.items():
             try:
                 hints_of(each)
             except InvalidInputError:  # it came with its code: there is no module here to look up names in
                 each.__annotations__ = {name: resolved[name] for name in inspect.get_annotations(each)}
         samples, inferences = (TypedColumn(*column) for column in columns)
-        return cls(model, infer, samples, inferences, on_error, batch_size)
+        return cls(model, infer, samples, inferences, on_error, batch_size, hash_files)
 
 
 class Packed(NamedTuple):
@@ -156,6 +159,7 @@ def infer_chunk(job: Job, indices: Indices, rows: pa.Table) -> Answer:
         batch_size=job.batch_size,
         keep=kept.append,
         pause_s=LONGEST_S,
+        files=LocalFiles(job.samples.node) if job.hash_files else None,
     )
     error: BaseException | None = None
     began = time.monotonic()

@@ -14,6 +14,7 @@ from localreg.canonical import JsonObject, canonical, sha256_hex
 from localreg.log import State
 from localreg.records.files import FilePointer
 from localreg.tables import VECTORS, read_part, write_rows
+from localreg.workflow.local_files import FILES, files_type
 from localreg.workflow.samples import SAID, absolute_indices, conformed, read_typed, vectors_beside
 from localreg.workflow.typed import TypedColumn
 
@@ -35,6 +36,7 @@ __all__ = [
     "Inferences",
     "inference_pointers",
     "inference_rows",
+    "keeps_files",
     "write_inferences",
 ]
 
@@ -110,6 +112,22 @@ class Inferences:
             return columns
         return columns.take(pa.array(places, mask=np.asarray(places < 0)))
 
+    def files(self, indices: Indices) -> pa.ChunkedArray:
+        """The local files of samples as they were when these were inferred; null where nobody looked."""
+        import numpy as np
+        import pyarrow as pa
+
+        kind = files_type()
+        empty = pa.table({FILES: pa.nulls(0, kind)})
+        parts = [
+            conformed(read_part(self._session.store, pointer, [FILES]), {FILES: kind})
+            if _has_files(pointer)
+            else pa.table({FILES: pa.nulls(pointer.rows, kind)})
+            for pointer in self._pointers
+        ]
+        places = self.place[indices]
+        return pa.concat_tables([empty, *parts])[FILES].take(pa.array(places, mask=np.asarray(places < 0)))
+
     def _columns(self, column: TypedColumn) -> pa.Table:
         """All rows under the schema now; vectors only if objects of the class hold any."""
         import pyarrow as pa
@@ -130,6 +148,16 @@ def failed(rows: pa.Table) -> npt.NDArray[np.bool_]:
     import pyarrow.compute as pc
 
     return np.asarray(pc.equal(rows["status"], STATUSES[ERROR]))
+
+
+def keeps_files(state: State, version_id: str) -> bool:
+    """Whether any inference of a model version has the local files of its sample beside it."""
+    return any(map(_has_files, inference_pointers(state, version_id)))
+
+
+def _has_files(pointer: FilePointer) -> bool:
+    columns = pointer.details.get("columns", [])
+    return isinstance(columns, list) and FILES in columns
 
 
 def inference_pointers(state: State, version_id: str) -> list[FilePointer]:
@@ -200,7 +228,7 @@ def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table
         "workflow": workflow_id,
         "generation": 1,
         "index_digest": _digest(indices),
-        "columns": [name for name in rows.column_names if name in (*SAID, "error")],
+        "columns": [name for name in rows.column_names if name in (*SAID, "error", FILES)],
     }
     return write_rows(session.store, "inferences", owner, rows, details)
 

@@ -13,6 +13,7 @@ from localreg.session.changes import Operation
 from localreg.workflow.chunks import Job
 from localreg.workflow.executors import Workers
 from localreg.workflow.inferences import ERROR, MISSING, Inferences, failed, inference_rows
+from localreg.workflow.local_files import LocalFiles
 from localreg.workflow.model import Model
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.run_record import RunRecord
@@ -49,6 +50,7 @@ class Inferring:
         reset: all samples are inferred, and what is stored is replaced.
         on_error: what an exception in `infer` does.
         batch_size: how many samples `infer` is given at once; None = one, not in a list.
+        hash_files: whether what is in the files that samples name is kept beside the inferences.
         committed_with: makes of the operation that stores inferences one that stores what belongs to them, too.
 
     Attributes:
@@ -64,6 +66,7 @@ class Inferring:
         reset: bool,
         on_error: OnError,
         batch_size: int | None,
+        hash_files: bool,
         committed_with: Callable[[Operation], Operation],
     ) -> None:
         self._model = model
@@ -73,6 +76,7 @@ class Inferring:
         self._reset = reset
         self._on_error: OnError = on_error
         self._batch_size = batch_size
+        self._hash_files = hash_files
         self._committed_with = committed_with
         self._session = model.session
         self.failed = 0
@@ -193,7 +197,15 @@ class Inferring:
             keep(made)
 
         if workers is not None:
-            job = Job(self._model_name, infer, types.test_sample, types.inference, self._on_error, self._batch_size)
+            job = Job(
+                self._model_name,
+                infer,
+                types.test_sample,
+                types.inference,
+                self._on_error,
+                self._batch_size,
+                self._hash_files,
+            )
             return Spreading(workers, job, rows=rows, tables=tables, keep=counted).work
         runner = Runner(
             self._model_name,
@@ -202,6 +214,7 @@ class Inferring:
             on_error=self._on_error,
             batch_size=self._batch_size,
             keep=counted,
+            files=LocalFiles(types.test_sample.node) if self._hash_files else None,
         )
         return lambda source: runner.work(source, rows, lambda places: types.test_sample.objects(tables(places)))
 

@@ -24,6 +24,7 @@ from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from localreg.models import ModelVersion
+    from localreg.records.determinism import Determinism, Level
     from localreg.workflow.bulk.record import OnUnknown
     from localreg.workflow.bulk.report import BulkReport, OnInvalid
     from localreg.workflow.test_suite import TestSuite
@@ -311,6 +312,52 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
                 types.inference.objects(made.slice(begin, BATCH)),
                 strict=True,
             )
+
+    def verify_determinism(
+        self,
+        suite: TestSuite | None = None,
+        n: int = 32,
+        *,
+        level: Level = "bit-exact",
+        batch_size: int | None = None,
+        rtol: float = 1e-5,
+        atol: float = 1e-8,
+        timeout_s: float = 600,
+    ) -> Determinism:
+        """Infer some samples again in a fresh process, and tell how far the answers stay the same; see `Determinism`.
+
+        They are inferred twice, in another order, in batches of other sizes (if `batch_size` is given), by another
+        process and with another number of threads, and compared with each other and with what is stored. What is
+        compared with what is told in `localreg.workflow.agreement`. The verdict is kept with the version, in place of
+        an earlier one, in one commit; a version that is weaker than `level` is no error: ask `verdict.ok`.
+
+        `infer` must be one that another process can be told of: a function of a module; lambdas and functions of
+        notebooks and scripts if `cloudpickle` is installed.
+
+        Args:
+            suite: samples of this one; None = any of the workflow's. Of those that the version has inferred, or of all
+                if it has inferred none, which then are compared with each other alone.
+            n: how many samples, at most. The same ones each time, chosen by their content.
+            level: how much has to stay the same for `ok`.
+            batch_size: as in `test`: give it if `infer` takes lists.
+            rtol: of floats, relative to the greater of two, for `within tolerance`.
+            atol: likewise, absolute, in addition.
+            timeout_s: how long the process may take to start, or for one call of `infer`; then it is ended.
+
+        Raises:
+            InvalidInputError: there are no samples, or `infer` cannot be sent to the process, raises at the first time
+                that it is asked there, ends the process, or does not return; nothing is stored.
+            WorkflowMismatchError: the suite belongs to another workflow.
+            ReadOnlyError: the verdict could not be kept.
+        """
+        from localreg.workflow.agreement import Tolerance
+        from localreg.workflow.determinism import Trial, verify_determinism
+
+        return verify_determinism(self._running(), suite, Trial(n, level, batch_size, Tolerance(rtol, atol), timeout_s))
+
+    def _running(self) -> Self:
+        """This model as it is run: with an `infer` from sample to inference."""
+        return self
 
     def workflow_id(self, state: State) -> str:
         """Id of the workflow in the namespace.

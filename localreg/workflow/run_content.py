@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.canonical import JsonObject
 from localreg.log import State
 from localreg.session import Session
-from localreg.workflow.inferences import ERROR, MISSING, STATUSES, Inferences
+from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, STATUSES, Inferences
+from localreg.workflow.local_files import changed_since, stored_files
 from localreg.workflow.samples import objects_at, sample_count
 from localreg.workflow.workflow import Workflow
 
@@ -17,7 +18,23 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["RunContent", "unique"]
+__all__ = ["ChangedFile", "RunContent", "unique"]
+
+
+class ChangedFile(NamedTuple):
+    """A local file that holds other bytes than when a sample was inferred.
+
+    Attributes:
+        sample: the test sample that names it.
+        locator: how.
+        was: sha256 of its bytes then.
+        now: sha256 of its bytes now.
+    """
+
+    sample: Any
+    locator: str
+    was: str
+    now: str
 
 
 class RunContent:
@@ -56,6 +73,21 @@ class RunContent:
         told = self._inferences.rows(self._types.inference, failed)["error"].to_pylist()
         samples = objects_at(self._session, self._state, self._workflow_id, self._types.test_sample, failed)
         return list(zip(samples, told, strict=True))
+
+    def changed_files(self) -> list[ChangedFile]:
+        """The local files that changed since a sample was inferred, sample by sample."""
+        import numpy as np
+
+        done = self._rows[(self._status == OK) | (self._status == SKIPPED)]
+        stored = stored_files(self._inferences.files(done))
+        found = {place: changed for place, changed in enumerate(changed_since(stored)) if changed}
+        places = np.array(list(found), np.int64)
+        samples = objects_at(self._session, self._state, self._workflow_id, self._types.test_sample, done[places])
+        return [
+            ChangedFile(sample, locator, stored[place][locator].sha256, now)
+            for sample, (place, changed) in zip(samples, found.items(), strict=True)
+            for locator, now in changed.items()
+        ]
 
 
 def unique(rows: Indices) -> Indices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,14 @@ from localreg.canonical import JsonObject
 from localreg.errors import ConflictError
 from localreg.log import Row, State
 from localreg.models import ensure_version
+from localreg.models.words import listed
 from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
 from localreg.workflow.fingerprint import changes_since, fingerprint
 from localreg.workflow.model import Model, check_binding
 from localreg.workflow.progress import tell
+from localreg.workflow.run_content import ChangedFile
 from localreg.workflow.samples import case_indices, concatenated
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.upload import Target, refuse_deleted
@@ -112,6 +115,17 @@ class RunRecord:
                 f"{' and '.join(changed)} changed since model {self._model_name!r} was first run on test suite "
                 f"{self._suite.name!r}, and what is stored is used again; if the model changed, give it a new "
                 "version: model.create_version(…)"
+            )
+
+    def tell_changed_files(self, changed: Sequence[ChangedFile]) -> None:
+        """Tell of files that hold other bytes than those that stored inferences were made from."""
+        if changed:
+            files = listed([repr(locator) for locator in dict.fromkeys(each.locator for each in changed)], 3)
+            samples = len({id(each.sample) for each in changed})
+            tell(
+                f"files of {samples:,} {'sample' if samples == 1 else 'samples'} changed since model "
+                f"{self._model_name!r} inferred them ({files}), and what is stored is used again; to infer the suite "
+                "anew, run with reset=True. run.changed_files() lists them"
             )
 
     def find(self, state: State, version_id: str | None = None) -> Row | None:

@@ -11,6 +11,7 @@ from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
 from localreg.workflow.inferences import inference_rows
+from localreg.workflow.local_files import FILES, LocalFiles
 from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Runner:
         batch_size: how many samples `infer` is given at once; None = one, not in a list.
         keep: takes rows.
         pause_s: how long to go on before it does; None = as short as writing is cheap.
+        files: what is in the files that samples name, to be kept beside their inferences; None = nobody asks.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Runner:
         batch_size: int | None,
         keep: Callable[[pa.Table], None],
         pause_s: float | None = None,
+        files: LocalFiles | None = None,
     ) -> None:
         self._model = model
         self._infer = infer
@@ -127,6 +130,7 @@ class Runner:
         self._batch_size = batch_size
         self._keep = keep
         self._longest_s = pause_s
+        self._files = files
         self._flush_s = 0.0
 
     def work(self, source: Source, rows: Indices, samples: Callable[[Indices], Sequence[Any]]) -> int:
@@ -249,7 +253,7 @@ class Runner:
         while True:
             try:
                 self._refuse_other_types(samples, made)
-                rows = inference_rows(self._column, indices, made, errors, str)
+                rows = self._rows(indices, samples, made, errors)
             except InvalidInputError:
                 number, error = self._first_bad(samples, made)
             else:
@@ -260,8 +264,15 @@ class Runner:
             if self._on_error == "raise":
                 count = number + 1
                 kept = {place: each for place, each in errors.items() if place < count}
-                self._keep(inference_rows(self._column, indices[:count], made[:count], kept, str))
+                self._keep(self._rows(indices[:count], samples, made[:count], kept))
                 raise error
+
+    def _rows(
+        self, indices: Indices, samples: Sequence[Any], made: Sequence[Any], errors: dict[int, JsonObject]
+    ) -> pa.Table:
+        rows = inference_rows(self._column, indices, made, errors, str)
+        files = None if self._files is None else self._files.column(samples[: len(made)])
+        return rows if files is None else rows.append_column(FILES, files)
 
     def _keep_timed(self, rows: pa.Table) -> None:
         began = time.monotonic()

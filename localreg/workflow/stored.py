@@ -29,7 +29,7 @@ from localreg.session import Session
 if TYPE_CHECKING:
     from localreg.workflow.evaluation_results import EvaluationView
     from localreg.workflow.evaluator import EvaluatorConfiguration
-    from localreg.workflow.run_content import RunContent
+    from localreg.workflow.run_content import ChangedFile, RunContent
     from localreg.workflow.test_suite import TestSuite
 
 __all__ = [
@@ -174,6 +174,10 @@ class StoredTestRun(_Stored[TestRunRecord]):
     def errors(self) -> list[tuple[Any, JsonObject]]:
         """The suite's samples for which `infer` raised, as dicts, each with its `type`, `message` and `traceback`."""
         return self._content().errors()
+
+    def changed_files(self) -> list[ChangedFile]:
+        """The local files that hold other bytes than when the suite's samples were inferred: see `TestRun`."""
+        return self._content().changed_files()
 
     def configurations(self) -> list[str | None]:
         """Display names of the configurations that it was evaluated with; None = without any."""

@@ -24,9 +24,10 @@ from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, EvaluatorForm, form_of
 from localreg.workflow.executors import Workers, check_executor, opened
+from localreg.workflow.inferences import keeps_files
 from localreg.workflow.inferring import BATCH, Inferring
 from localreg.workflow.model import Model
-from localreg.workflow.run_content import RunContent, unique
+from localreg.workflow.run_content import ChangedFile, RunContent, unique
 from localreg.workflow.run_record import RunRecord
 from localreg.workflow.running import OnError
 from localreg.workflow.test_suite import TestSuite
@@ -50,6 +51,7 @@ def test(
     on_error: OnError = "raise",  # noqa: PT028
     batch_size: int | None = None,  # noqa: PT028
     executor: Executor | str | None = None,  # noqa: PT028
+    hash_files: bool = True,  # noqa: PT028
 ) -> TestRun:
     """Run a model on a test suite, and evaluate it: see `TestRun`.
 
@@ -58,7 +60,7 @@ def test(
             the evaluator cannot be called, or does not give metrics of each sample and test case.
         WorkflowMismatchError: model and suite belong to different workflows.
     """
-    run = TestRun(model, test_suite, evaluator, configurations, reset, on_error, batch_size, executor)
+    run = TestRun(model, test_suite, evaluator, configurations, reset, on_error, batch_size, executor, hash_files)
     run.run()
     return run
 
@@ -90,6 +92,8 @@ class TestRun:
             its worker dies twice counts as one for which `infer` raised. Worker processes import the script: what it
             does must stand below `if __name__ == "__main__":`. Where a worker has several threads, as in Dask's by
             default, these call `infer` at once.
+        hash_files: keep with each inference the sha256 of the local files that its sample names by a `locator`, so that
+            a file that changes later is told; each is read once more for it, right after `infer`.
 
     Raises:
         InvalidInputError: an evaluator that cannot be called as one, or that takes a configuration and is given none.
@@ -107,6 +111,7 @@ class TestRun:
         on_error: OnError = "raise",
         batch_size: int | None = None,
         executor: Executor | str | None = None,
+        hash_files: bool = True,
     ) -> None:
         _check(model, test_suite, on_error, batch_size)
         self._executor = check_executor(executor)
@@ -126,6 +131,7 @@ class TestRun:
             reset=self.reset,
             on_error=on_error,
             batch_size=batch_size,
+            hash_files=check_flag(hash_files, what="hash_files"),
             committed_with=self._with,
         )
         self._inferred: int | None = None
@@ -153,10 +159,10 @@ class TestRun:
             if self._session.transaction_here() is not None:
                 self._inferred = self._inferring.at_once(state, rows, workers)
             elif self.reset or self._inferring.lacking(state, rows).any() or self._record.find(state) is None:
-                self._tell_other_code(state)
+                self._tell_changes(state)
                 self._inferred = self._inferring.shared(state, rows, workers)
             else:
-                self._tell_other_code(state)
+                self._tell_changes(state)
                 self._inferred = 0
             if self._form is not None:
                 self._evaluate(self._form, workers, refresh=False)
@@ -219,9 +225,11 @@ class TestRun:
 
     # --- what is stored -----------------------------------------------------------------------------------------------
 
-    def _tell_other_code(self, state: State) -> None:
+    def _tell_changes(self, state: State) -> None:
+        """Tell what is not as it was when the stored inferences were made, if these are to be used again."""
         if not self.reset:
             self._record.tell_other_code(state)
+            self._record.tell_changed_files(self.changed_files())
 
     # --- by hand ----------------------------------------------------------------------------------------------------
 
@@ -267,10 +275,22 @@ class TestRun:
         """The suite's samples for which `infer` raised, each with its `type`, `message` and `traceback`."""
         state = self._session.state()
         version = self.model.version_id(state)
-        if version is None:
+        return [] if version is None else self._content(state, version).errors()
+
+    def changed_files(self) -> list[ChangedFile]:
+        """The local files of the suite's samples that hold other bytes now than when the version inferred the sample.
+
+        Their inferences are used as they are stored: to make them anew, run with `reset=True`, or a new version.
+        """
+        state = self._session.state()
+        version = self.model.version_id(state)
+        if version is None or not keeps_files(state, version):
             return []
-        workflow, rows = self.model.workflow, unique(self._record.suite_indices(state))
-        return RunContent(self._session, state, workflow, self.model.workflow_id(state), version, rows).errors()
+        return self._content(state, version).changed_files()
+
+    def _content(self, state: State, version: str) -> RunContent:
+        rows = unique(self._record.suite_indices(state))
+        return RunContent(self._session, state, self.model.workflow, self.model.workflow_id(state), version, rows)
 
     def delete(self) -> None:
         """Delete this run, with its results and the inferences that it made.

@@ -1,0 +1,138 @@
+"""What trying a model version again has shown: whether it gives one answer for one sample, and where that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias, cast, get_args
+
+from localreg.canonical import JsonObject, JsonValue
+
+__all__ = ["LEVELS", "VARIATIONS", "Determinism", "Deviation", "Level", "Variation", "is_as_good", "weakest"]
+
+Level: TypeAlias = Literal["bit-exact", "within tolerance", "decision-stable", "not deterministic"]
+"""How much of the answers stays the same: all of it; all but the last digits; what is decided by them; less."""
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""From the strongest to the weakest."""
+
+Variation: TypeAlias = Literal["repeat", "order", "batch size", "process", "threads", "stored"]
+"""What differed between two answers for one sample, from the least to the most.
+
+`repeat`: nothing, it was asked again in the same process. `order`: the order of the samples. `batch size`: how many of
+them came in one call. `process`: another process, as fresh as the first. `threads`: how many threads numeric libraries
+may use. `stored`: what is in the registry was made before, by another process, perhaps with other code.
+"""
+
+VARIATIONS: tuple[Variation, ...] = get_args(Variation)
+
+
+def is_as_good(level: Level, wanted: Level) -> bool:
+    """Whether a level is at least another."""
+    return LEVELS.index(level) <= LEVELS.index(wanted)
+
+
+def weakest(levels: Iterable[Level]) -> Level:
+    """The weakest of some levels; of none, the strongest that there is."""
+    return max(levels, key=LEVELS.index, default=LEVELS[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """The first sample, by `sample_idx`, of which two answers differ as much as the verdict says."""
+
+    variation: Variation
+    """Between which two answers."""
+
+    sample_idx: int
+    """The sample."""
+
+    sample: str
+    """The same, as text; long ones are cut."""
+
+    path: str
+    """The field that differs, such as `boxes[2].score`; "" = the inference as a whole."""
+
+    before: JsonValue
+    """What was stored there; if `variation` is not `stored`, what the first answer of the fresh process said."""
+
+    after: JsonValue
+    """What the other answer said."""
+
+    difference: float | None
+    """The greatest difference between two floats of this sample; None if no floats do, but for NaN and infinities."""
+
+    def __str__(self) -> str:
+        by = "" if self.difference is None else f", greatest difference {self.difference:.3g}"
+        place = f" {self.path}" if self.path else ""
+        return f"sample_idx {self.sample_idx}, {self.sample}:{place} {self.before!r} → {self.after!r}{by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Determinism:
+    """The verdict on a model version: see `localreg.workflow.Model.verify_determinism`.
+
+    Attributes:
+        level: how much stayed the same under everything that was tried.
+        wanted: how much was asked for; see `ok`.
+        variations: the same for each thing that was tried, in the order of `Variation`.
+        deviation: the first sample that shows it; None if all is bit-exact.
+        samples: how many were inferred again.
+        test_suite: of which suite, as `name@version`; None = any that the version had inferred.
+        batch_size: how many samples `infer` is given at once; None = one, not in a list.
+        rtol: tolerance of numbers, relative to the greater of the two.
+        atol: tolerance of numbers, absolute, in addition.
+        time: when it was verified, by that machine's clock, UTC, as the log writes it.
+        fingerprint: of the code that was tried; see `test_runs.fingerprint`.
+    """
+
+    level: Level
+    wanted: Level
+    variations: Mapping[Variation, Level]
+    deviation: Deviation | None
+    samples: int
+    test_suite: str | None
+    batch_size: int | None
+    rtol: float
+    atol: float
+    time: str
+    fingerprint: JsonObject
+
+    @property
+    def ok(self) -> bool:
+        """Whether the version is as deterministic as was asked for."""
+        return is_as_good(self.level, self.wanted)
+
+    @property
+    def broken_by(self) -> Variation | None:
+        """The least variation under which no more than `level` stayed the same; None if all is bit-exact."""
+        return None if self.deviation is None else self.deviation.variation
+
+    def to_json(self) -> JsonObject:
+        """As it stands in the record of the version."""
+        return {**cast(JsonObject, asdict(self)), "broken_by": self.broken_by}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, JsonValue]) -> Determinism:
+        """The inverse of `to_json`; keys that a later release may add are ignored."""
+        fields = {name: value[name] for name in cls.__slots__}
+        told = cast("JsonObject | None", fields["deviation"])
+        deviation = None if told is None else Deviation(**{name: told[name] for name in Deviation.__slots__})  # type: ignore[arg-type]
+        tried = cast("Mapping[Variation, Level]", fields["variations"])
+        variations = {each: tried[each] for each in VARIATIONS if each in tried}  # in JSON they go by the alphabet
+        return cls(**{**fields, "deviation": deviation, "variations": variations})  # type: ignore[arg-type]
+
+    @property
+    def in_words(self) -> str:
+        """On one line, such as `within tolerance (order), 32 samples, 2026-03-31`."""
+        by = "" if self.broken_by is None else f" ({self.broken_by})"
+        return f"{self.level}{by}, {self.samples:,} {'sample' if self.samples == 1 else 'samples'}, {self.time[:10]}"
+
+    @property
+    def first_deviation(self) -> str:
+        """The first sample that shows it, on one line; "" if all is bit-exact."""
+        return "" if self.deviation is None else str(self.deviation)
+
+    def __str__(self) -> str:
+        lines = [self.in_words, *(f"  {variation:<10}  {level}" for variation, level in self.variations.items())]
+        return "\n".join([*lines, f"  {self.first_deviation}"] if self.deviation else lines)
