@@ -6,16 +6,14 @@ once, and the values that break one are named with the objects that they stand i
 
 from __future__ import annotations
 
-import dataclasses
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
-from localreg.tables import Fault, first_fault
-from localreg.tables.hints import hints_of, peeled, union_members
-from localreg.tables.schema import TAG
-from localreg.workflow.checks import Checks, Rule, checks_of
+from localreg.tables import Fault, Node, first_fault
+from localreg.tables.hints import hints_of, is_dataclass_type, peeled, union_members
+from localreg.workflow.checks import VOCABULARY, Checks, Rule, checks_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,81 +31,102 @@ _WANTED = {
 }
 
 
-def refuse_impossible_values(column: pa.Array, cls: type, *, named: Callable[[int], str]) -> None:
+def refuse_impossible_values(
+    column: pa.Array, node: Node, hint: type | None, path: str, *, named: Callable[[int], str]
+) -> None:
     """Refuse blank labels, scores and coordinates that are NaN or infinite, inverted boxes and the like.
 
     A score has no range: the decision function of a classifier may give any finite number.
 
     Args:
-        column: objects of `cls`, as `struct_column` makes it.
-        cls: their class.
+        column: objects, as `struct_column` makes it.
+        node: its schema.
+        hint: their class; None = known by the schema alone, in which classes of our vocabulary stand by name.
+        path: of the column, for messages.
         named: says for the message which the n-th object is.
 
     Raises:
         InvalidInputError: the first object with such a value, and its field, are named.
     """
-    fault = first_fault(impossible_values(column, cls, cls.__name__))
+    fault = first_fault(impossible_values(column, node, hint, path))
     if fault is not None:
         raise InvalidInputError(f"{named(int(fault.rows[0]))}: {fault.told()}")
 
 
-def impossible_values(column: pa.Array, cls: type, path: str) -> Iterator[Fault]:
-    """All values that break a rule: blank labels, NaN in scores and coordinates, inverted boxes and the like.
-
-    Args:
-        column: objects of `cls`, as `struct_column` makes it.
-        cls: their class.
-        path: of the column, for messages.
-    """
+def impossible_values(column: pa.Array, node: Node, hint: type | None, path: str) -> Iterator[Fault]:
+    """All such values; see `refuse_impossible_values`."""
     import numpy as np
 
-    if _is_checked(cls):
-        yield from _faults(column, cls, path, np.arange(len(column)))
+    if _is_checked(node, hint):
+        yield from _faults(column, node, hint, path, np.arange(len(column)))
 
 
-def _is_checked(hint: Any) -> bool:
-    """Whether a rule holds of anything within a type."""
-    hint = peeled(hint)[0]
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return checks_of(hint) != Checks() or any(map(_is_checked, hints_of(hint).values()))
-    return any(map(_is_checked, typing.get_args(hint)))
+def _checks(node: Node, hint: Any) -> Checks:
+    """What must hold of a struct's values."""
+    cls = hint if hint is not None else VOCABULARY.get(node.name or "")
+    return checks_of(cls) if isinstance(cls, type) and is_dataclass_type(cls) else Checks()
 
 
-def _faults(column: pa.Array, hint: Any, path: str, rows: Rows) -> Iterator[Fault]:
+def _inner(node: Node, hint: Any) -> Iterator[tuple[str, Node, Any]]:
+    """The nodes within a node, by field, each with the Python type of its values; None = unknown."""
+    if node.type in ("list", "map") and node.items is not None:
+        arguments = typing.get_args(hint)[int(node.type == "map") :]
+        yield "", node.items, next(iter(arguments), None)
+        return
+    hints: Mapping[str, Any] = {}
+    if node.type == "union" and hint is not None:
+        hints = union_members(hint)
+    elif node.type == "tuple":
+        hints = dict(zip((field.name for field in node.fields), typing.get_args(hint), strict=False))
+    elif is_dataclass_type(hint):
+        hints = hints_of(hint)
+    for field in node.fields:
+        # Of a class, fields that it does not declare are nobody's to check.
+        if hint is None or field.name in hints:
+            yield field.name, field.node, hints.get(field.name)
+
+
+def _is_checked(node: Node, hint: Any) -> bool:
+    """Whether a rule holds of anything within a node."""
+    hint = None if hint is None else peeled(hint)[0]
+    if node.type == "struct" and _checks(node, hint) != Checks():
+        return True
+    return any(_is_checked(inner, each) for _, inner, each in _inner(node, hint))
+
+
+def _faults(column: pa.Array, node: Node, hint: Any, path: str, rows: Rows) -> Iterator[Fault]:
     """The faults of each field; `rows` says which object each value stands in."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    hint = peeled(hint)[0]
-    if not _is_checked(hint) or not len(column):
+    if not _is_checked(node, hint) or not len(column):
         return
-    if pa.types.is_map(column.type):
-        column = column.cast(pa.list_(pa.struct([("key", column.type.key_type), ("value", column.type.item_type)])))
-        values = pc.struct_field(column.flatten(), "value")
-        yield from _faults(values, typing.get_args(hint)[1], f"{path}[…]", rows[pc.list_parent_indices(column)])
-    elif pa.types.is_list(column.type):
-        item = next(iter(typing.get_args(hint)), None)
+    hint = None if hint is None else peeled(hint)[0]
+    if node.type == "map":
+        pairs = column.cast(pa.list_(pa.struct([("key", column.type.key_type), ("value", column.type.item_type)])))
+        ((_, inner, each),) = _inner(node, hint)
+        values = pc.struct_field(pairs.flatten(), "value")
+        yield from _faults(values, inner, each, f"{path}[…]", rows[pc.list_parent_indices(pairs)])
+    elif node.type == "list":
+        ((_, inner, each),) = _inner(node, hint)
         parents = pc.list_parent_indices(column).to_numpy()
-        yield from _faults(column.flatten(), item, f"{path}[]", rows[parents])
-    elif isinstance(hint, type) and dataclasses.is_dataclass(hint) and pa.types.is_struct(column.type):
-        yield from _of_object(column, hint, path, rows)
-    elif pa.types.is_struct(column.type) and column.type.get_field_index(TAG) == 0:
-        for name, member in union_members(hint).items():
-            yield from _faults(pc.struct_field(column, name), member, f"{path}", rows)
+        yield from _faults(column.flatten(), inner, each, f"{path}[]", rows[parents])
     elif pa.types.is_struct(column.type):
-        for field, item in zip(column.type, typing.get_args(hint), strict=False):
-            yield from _faults(pc.struct_field(column, field.name), item, f"{path}.{field.name}", rows)
+        if node.type == "struct":
+            yield from _of_object(column, _checks(node, hint), path, rows)
+        for name, inner, each in _inner(node, hint):
+            own = path if node.type == "union" else f"{path}.{name}"
+            yield from _faults(pc.struct_field(column, name), inner, each, own, rows)
 
 
-def _of_object(column: pa.Array, cls: type, path: str, rows: Rows) -> Iterator[Fault]:
+def _of_object(column: pa.Array, checks: Checks, path: str, rows: Rows) -> Iterator[Fault]:
     import pyarrow.compute as pc
 
-    checks, hints = checks_of(cls), hints_of(cls)
-    fields = {field.name: pc.struct_field(column, field.name) for field in column.type if field.name in hints}
+    names = {*checks.rules, *checks.least, *(name for pair in (*checks.ordered, *checks.increasing) for name in pair)}
+    fields = {field.name: pc.struct_field(column, field.name) for field in column.type if field.name in names}
     for name, values in fields.items():
         for rule in checks.rules.get(name, ()):
             yield from _by_rule(values, rule, f"{path}.{name}", rows)
-        yield from _faults(values, hints[name], f"{path}.{name}", rows)
     for name, least in checks.least.items():
         if name in fields:
             few = pc.less(pc.list_value_length(fields[name]), least)

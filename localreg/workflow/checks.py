@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from localreg.workflow import annotation, asset
 from localreg.workflow.annotation import (
     Annotation,
     BitmapMask,
@@ -23,7 +24,7 @@ from localreg.workflow.annotation import (
 )
 from localreg.workflow.asset import Asset
 
-__all__ = ["CHECKS", "Checks", "Rule", "checks_of"]
+__all__ = ["CHECKS", "VOCABULARY", "Checks", "Rule", "checks_of"]
 
 
 class Rule(StrEnum):
@@ -77,6 +78,17 @@ CHECKS: Mapping[type, Checks] = MappingProxyType(
     }
 )
 """What must hold of each class and those derived from it; `checks_of` has all that holds of one."""
+
+
+VOCABULARY: Mapping[str, type] = MappingProxyType(
+    {
+        name: cls
+        for module in (annotation, asset)
+        for name, cls in vars(module).items()
+        if isinstance(cls, type) and name == cls.__name__ and issubclass(cls, Annotation | Asset)
+    }
+)
+"""The classes of annotations and assets by name, for who knows only a recorded schema."""
 
 
 def checks_of(cls: type) -> Checks:

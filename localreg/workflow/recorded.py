@@ -34,6 +34,8 @@ class _RecordedColumn(TypedColumn):
     """One of the types as dicts, without vectors: they are for computing, and who computes has the classes."""
 
     has_vectors = False
+    has_metadata = True
+    """Whether the class had such a field is not recorded."""
     hint = None
 
     @cached_property

@@ -6,7 +6,7 @@ it needs no dataclass. Samples are dicts here, without their vectors; the classe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from localreg.canonical import JsonObject
@@ -25,11 +25,16 @@ from localreg.records.workflows import (
     WorkflowRecord,
 )
 from localreg.session import Session
+from localreg.session.current import use_session
 
 if TYPE_CHECKING:
+    from localreg.workflow.bulk.add import OnKnown
+    from localreg.workflow.bulk.report import BulkReport, OnInvalid
     from localreg.workflow.evaluation_results import EvaluationView
     from localreg.workflow.evaluator import EvaluatorConfiguration
+    from localreg.workflow.model import Model
     from localreg.workflow.run_content import ChangedFile, RunContent
+    from localreg.workflow.test_case import TestCase
     from localreg.workflow.test_suite import TestSuite
 
 __all__ = [
@@ -85,6 +90,30 @@ class StoredWorkflow(_Stored[WorkflowRecord]):
     """A workflow by its name; its `info` has the schemas of its types."""
 
     _record_class = WorkflowRecord
+
+    def test_suite(self, name: str) -> TestSuite:
+        """A test suite of the workflow, made if there is none of that name; its samples are dicts.
+
+        Raises:
+            WorkflowMismatchError: the name belongs to a suite of another workflow.
+        """
+        with use_session(self._session):
+            return self._classes()[1](name)
+
+    def model(self, name: str) -> Model[Any, Any, Any]:
+        """A model of the workflow, made if there is none of that name; `name@version` means that version.
+
+        Raises:
+            WorkflowMismatchError: the name belongs to a model of another workflow.
+        """
+        with use_session(self._session):
+            return self._classes()[2](name)
+
+    def _classes(self) -> tuple[type[TestCase[Any, Any]], type[TestSuite], type[Model[Any, Any, Any]]]:
+        from localreg.workflow.define_workflow import bound_classes
+        from localreg.workflow.recorded import RecordedWorkflow
+
+        return bound_classes(RecordedWorkflow(self.name))
 
 
 class StoredTestCase(_Archivable[TestCaseRecord]):
@@ -153,6 +182,22 @@ class StoredTestSuite(_Archivable[TestSuiteRecord]):
             return record.replaced(tags=sorted({*record.tags, *added} - {*removed}), **said)
 
         return self._change(edit)
+
+    def add(
+        self,
+        table: object,
+        case: str | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        metadata: Sequence[str] = (),
+        on_invalid: OnInvalid = "raise",
+        on_known: OnKnown = "raise",
+    ) -> BulkReport:
+        """Add test samples with their ground truths from a table: see `TestSuite.add`."""
+        from localreg.workflow.recorded import recorded_suite
+
+        suite = recorded_suite(self._session, self._session.state(), self._id)
+        return suite.add(table, case, columns=columns, metadata=metadata, on_invalid=on_invalid, on_known=on_known)
 
     def stratify(self, by: str, *, bins: int = 4, name: str | None = None) -> StoredTestSuite:
         """A test suite of the same samples, with a test case for each stratum: see `TestSuite.stratify`."""

@@ -124,7 +124,7 @@ class TypedColumn:
         import pyarrow as pa
 
         column = struct_column(values, self.codec, what=self.cls.__name__, named=named)
-        refuse_impossible_values(column, self.cls, named=named)
+        refuse_impossible_values(column, self.node, self.hint, self.cls.__name__, named=named)
         column, vectors = split_vectors(column, self.node)
         columns = {self.name: column}
         if vectors is not None:

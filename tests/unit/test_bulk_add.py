@@ -331,7 +331,7 @@ def test_a_column_that_two_parts_could_take_is_refused() -> None:
         text: str
 
     _, _, suite, _ = define_workflow("Texts", Text, Answer, Guess)
-    with pytest.raises(InvalidInputError, match="column 'text' .* could be a field of sample and ground_truth"):
+    with pytest.raises(InvalidInputError, match=r"column 'text' .* could be a field of sample and ground_truth"):
         suite("suite").add([{"text": "a"}])
     made = suite("suite")
     assert made.add([{"question": "a", "ground_truth.text": "b"}], columns={"sample.text": "question"}).stored == 1

@@ -69,7 +69,7 @@ class Fitter:
 
         typed = self._columns.typed
         column = self.struct(batch, found)
-        found.faults += impossible_values(column, typed.cls, typed.name)
+        found.faults += impossible_values(column, typed.node, typed.hint, typed.name)
         column, vectors = split_vectors(column, typed.node)
         made = {typed.name: column}
         if vectors is not None:
