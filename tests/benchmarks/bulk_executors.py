@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +48,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     localreg.use(localreg.open(bench.fresh()))
     pairs = [(Number(value), Truth(value % 2 == 0)) for value in range(SAMPLES)]
     suite = Suite("numbers", test_cases=[Case("all", test_samples=pairs)])
+    yield bare(bench)
     runs = [None, "processes:1", "processes:2"]
     taken = measured(bench, suite, runs)
     here, one, two = (statistics.median(taken[each]) for each in runs)
@@ -53,6 +56,27 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield Figure(f"test() of {SAMPLES:,} CPU-bound samples, 1 worker process ÷ this one", one / here, None, one, here)
     if importlib.util.find_spec("distributed") is not None:
         yield dask(bench, suite)
+
+
+LOOP = f"""
+import sys
+for value in range({SAMPLES} // int(sys.argv[1])):
+    total = 0
+    for step in range({STEPS}):
+        total += step * value
+"""
+
+
+def bare(bench: Bench) -> Figure:
+    """What this machine gives for a second process, now: below this no executor can come."""
+
+    def looped(count: int) -> None:
+        processes = [subprocess.Popen([sys.executable, "-c", LOOP, str(count)]) for _ in range(count)]
+        assert [process.wait() for process in processes] == [0] * count
+
+    taken = [(seconds(lambda: looped(2)), seconds(lambda: looped(1))) for _ in range(bench.rounds)]
+    two, one = (statistics.median(each) for each in zip(*taken, strict=True))
+    return Figure("the same loops in 2 bare processes ÷ 1, which is what the machine gives", two / one, None, two, one)
 
 
 def measured(bench: Bench, suite: Any, executors: list[str | None]) -> dict[str | None, list[float]]:
