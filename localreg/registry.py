@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["AllNamespaces", "Registry"]
 
 
+def _inference_reader() -> models.InferenceReader:
+    from localreg.workflow.reader import READER
+
+    return READER
+
+
+models.serve_inferences(_inference_reader)  # models stand below workflows, which know how
+
+
 class Registry(Listings):
     """An open registry at one namespace. Make one with `localreg.open`.
 
