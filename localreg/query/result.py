@@ -30,8 +30,8 @@ SHOWN_WIDTH = 48
 class Result:
     """Rows of a query over one commit. Fetched once, at the first look, then kept.
 
-    Iterating gives one dict a row; `batches` streams. Time stamps are aware datetimes in UTC; those that Python has no datetime for,
-    `infinity` and years beyond 1 to 9999, stand in dicts as DuckDB prints them.
+    Iterating gives one dict a row; `batches` streams. Time stamps are aware datetimes in UTC; those that Python has no
+    datetime for, `infinity` and years beyond 1 to 9999, stand in dicts as DuckDB prints them.
     """
 
     def __init__(

@@ -182,4 +182,3 @@ def is_run(places: Indices) -> bool:
     import numpy as np
 
     return int(places[-1] - places[0]) == len(places) - 1 and bool((np.diff(places) == 1).all())
-

@@ -33,7 +33,7 @@ from localreg.workflow.samples import (
     sample_count,
     vectors_beside,
 )
-from localreg.workflow.typed import EXTRA, TypedColumn
+from localreg.workflow.typed import TypedColumn
 from localreg.workflow.workflow import Types
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["Inferred", "inferred_rows"]
+__all__ = ["BATCH", "Inferred", "Source", "inferred_rows", "suite_rows"]
 
 BATCH = 131_072
 """Rows of a batch: those of a row group, so that a suite in the order of its samples reads each of these once."""
@@ -76,6 +76,20 @@ def inferred_rows(session: Session, version_id: str, suite: str | SuiteVersion |
     return Inferred(session, state, workflow, version_id, suite_version)
 
 
+def suite_rows(session: Session, suite: str | SuiteVersion) -> Inferred:
+    """The samples and ground truths of a test suite, in its order, without inferences.
+
+    Raises:
+        NotFoundError: there is no such suite.
+    """
+    state = session.state()
+    version = _suite_version(session, state, suite)
+    row = state.get("test_suite", version.parent)
+    workflow = None if row is None else state.get(WorkflowRecord.kind, str(row.fields["workflow"]))
+    assert workflow is not None, "suites refer only to what is there"
+    return Inferred(session, state, workflow, None, version)
+
+
 def _suite_version(session: Session, state: State, suite: str | SuiteVersion) -> Row:
     if not isinstance(suite, str):
         row = state.get(TestSuiteVersionRecord.kind, suite.version_id)
@@ -104,7 +118,7 @@ def _workflow_id(state: State, model: Row, suite_version: Row | None) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class _Source:
+class Source:
     """One of a workflow's three types, and where its rows are.
 
     Attributes:
@@ -140,7 +154,7 @@ class Inferred:
         session: where they lie.
         state: what is there.
         workflow: of the model.
-        version_id: of the model.
+        version_id: of the model; None = samples and ground truths of a suite alone.
         suite_version: of the test suite; None = all samples that the version has a row of.
 
     Attributes:
@@ -148,10 +162,12 @@ class Inferred:
         types: of the workflow, as they are recorded.
         workflow_id: its id.
         state: what is there.
+        cases: ids of the versions of test cases that the suite holds.
+        sample, truth, inference: which columns each of the types has; None = it is not asked for.
     """
 
     def __init__(
-        self, session: Session, state: State, workflow: Row, version_id: str, suite_version: Row | None
+        self, session: Session, state: State, workflow: Row, version_id: str | None, suite_version: Row | None
     ) -> None:
         import numpy as np
 
@@ -159,46 +175,47 @@ class Inferred:
         self.workflow_id = workflow.id
         self.types: Types = RecordedWorkflow(workflow.name).types(state)
         self._session = session
-        self._inferences = Inferences(session, state, version_id, sample_count(state, workflow.id))
-        self.has_truths = suite_version is not None
-        self._cases = [] if suite_version is None else suite_version.load(TestSuiteVersionRecord).test_cases
-        held = [case_indices(session, state, id) for id in self._cases]
+        self._inferences = None
+        if version_id is not None:
+            self._inferences = Inferences(session, state, version_id, sample_count(state, workflow.id))
+        self._of_suite = suite_version is not None
+        self.cases = [] if suite_version is None else suite_version.load(TestSuiteVersionRecord).test_cases
+        held = [case_indices(session, state, id) for id in self.cases]
         self._ends = np.cumsum([len(each) for each in held])
-        if suite_version is None:
-            self.indices: Indices = np.flatnonzero(self._inferences.status != MISSING)
-        else:
-            self.indices = np.concatenate([np.empty(0, np.int64), *held])
+        self.indices: Indices = np.concatenate([np.empty(0, np.int64), *held])
+        if self._inferences is not None and not self._of_suite:
+            self.indices = np.flatnonzero(self._inferences.status != MISSING)
         self._said = _Said(session, state, workflow.id)
         self.sample, self.truth, self.inference = self._sources()
 
-    # --- which columns --------------------------------------------------------------------------------------------------
+    # --- which columns ------------------------------------------------------------------------------------------------
 
     def _parts(self, name: str) -> list[FilePointer]:
         """The parts of one of the three types, in the order of their rows."""
         if name == "sample":
             return files_of(self.state, self.workflow_id, "test_samples")
         if name == "inference":
-            return self._inferences.pointers
-        return [pointer for case in self._cases for pointer in files_of(self.state, case, "ground_truths")]
+            return [] if self._inferences is None else self._inferences.pointers
+        return [pointer for case in self.cases for pointer in files_of(self.state, case, "ground_truths")]
 
-    def _sources(self) -> tuple[_Source, _Source, _Source]:
-        columns = self.types.inference, self.types.test_sample, self.types.ground_truth
+    def _sources(self) -> tuple[Source, Source | None, Source | None]:
+        """Inferences have the first choice of names, so that they are called as in SQL; ground truths the last."""
+        columns = [*([] if self._inferences is None else [self.types.inference]), self.types.test_sample]
         taken = {name.lower() for name in OWN}
         made = {}
-        for column in columns if self.has_truths else columns[:2]:
+        for column in [*columns, *([self.types.ground_truth] if self._of_suite else [])]:
             fields = [field.name for field in column.node.fields]
             names = _free_names(fields, column.name, taken)
             beside = {name: _beside(column.name, name) for name in SAID if self._is_said(column.name, name)}
             taken |= {name.lower() for name in (*names.values(), *beside.values())}
-            made[column.name] = _Source(column, names, beside, errors=column.name == "inference")
-        sample = made["sample"]
-        return sample, made.get("ground_truth", sample), made["inference"]
+            made[column.name] = Source(column, names, beside, errors=column.name == "inference")
+        return made["sample"], made.get("ground_truth"), made.get("inference")
 
     def _is_said(self, name: str, said: str) -> bool:
         """Whether a column of JSON is shown: those of samples always, others where a part may have some."""
         return name == "sample" or any(said in _listed(pointer.details.get("columns")) for pointer in self._parts(name))
 
-    # --- rows -----------------------------------------------------------------------------------------------------------
+    # --- rows ---------------------------------------------------------------------------------------------------------
 
     def result(self) -> Result:
         """The rows, read when they are looked at."""
@@ -212,34 +229,37 @@ class Inferred:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in batches; memory is bounded by these, and by the row groups that they stand in."""
-        for table in self.tables(BATCH, whole=False):
+        for table in self.tables(BATCH):
             yield from table.combine_chunks().to_batches()
 
-    def tables(self, at_once: int, *, whole: bool) -> Iterator[pa.Table]:
+    def tables(self, at_once: int, *, whole: bool = False, only: Source | None = None) -> Iterator[pa.Table]:
         """The rows, some at once; at least one table, which may be empty.
 
         Args:
             at_once: how many rows a table has, but for the last.
             whole: read whole parts.
+            only: without the columns of the other types.
         """
-        read = [self._reader(source, whole=whole) for source in self._shown()]
+        shown = self._shown() if only is None else [only]
+        read = [self._reader(source, whole=whole) for source in shown]
         for begin in range(0, max(1, len(self.indices)), at_once):
             indices = self.indices[begin : begin + at_once]
-            places = {"sample": indices, "inference": self._inferences.place[indices]}
             columns = self._heads(indices, begin)
-            for source, rows in zip(self._shown(), read, strict=True):
-                name = source.column.name
-                if name == "inference":
-                    columns["status"] = self._statuses(indices)
-                columns |= rows(_range(begin, len(indices)) if name == "ground_truth" else places[name])
-            if self.sample.beside:
-                columns |= self._said.laid_over(columns, indices, self.sample.beside)
+            for source, rows in zip(shown, read, strict=True):
+                if source is self.truth:
+                    columns |= rows(_range(begin, len(indices)))
+                elif source is self.inference and self._inferences is not None:
+                    columns["status"] = _statuses(self._inferences.status[indices])
+                    columns |= rows(self._inferences.place[indices])
+                else:
+                    columns |= rows(indices)
+                    columns |= self._said.laid_over(columns, indices, self.sample.beside)
             yield self._marked(columns)
 
-    def _shown(self) -> list[_Source]:
-        return [self.sample, *([self.truth] if self.has_truths else []), self.inference]
+    def _shown(self) -> list[Source]:
+        return [source for source in (self.sample, self.truth, self.inference) if source is not None]
 
-    def _reader(self, source: _Source, *, whole: bool) -> Callable[[Indices], dict[str, pa.ChunkedArray]]:
+    def _reader(self, source: Source, *, whole: bool) -> Callable[[Indices], dict[str, pa.ChunkedArray]]:
         parts = self._parts(source.column.name)
         gathered = partial(Gathered, self._session.store, whole=whole)
         rows = gathered([Stretch(pointer, pointer.rows) for pointer in parts], source.types)
@@ -258,9 +278,9 @@ class Inferred:
         import pyarrow as pa
 
         heads = {"sample_idx": pa.chunked_array([pa.array(indices, pa.int64())])}
-        if self.has_truths:
+        if self._of_suite:
             numbers = np.searchsorted(self._ends, _range(begin, len(indices)), side="right")
-            names = pa.array([self._case_name(id) for id in self._cases], pa.string())
+            names = pa.array([self._case_name(id) for id in self.cases], pa.string())
             heads["test_case"] = pa.chunked_array([names.take(pa.array(numbers))])
         return heads
 
@@ -268,14 +288,6 @@ class Inferred:
         version = self.state.get("test_case_version", version_id)
         case = None if version is None else self.state.get("test_case", version.parent)
         return None if case is None else case.name
-
-    def _statuses(self, indices: Indices) -> pa.ChunkedArray:
-        import pyarrow as pa
-
-        codes = self._inferences.status[indices]
-        names = pa.array([*STATUSES, "missing"])
-        codes[codes == MISSING] = len(STATUSES)
-        return pa.chunked_array([names.take(pa.array(codes))])
 
     def _marked(self, columns: Mapping[str, pa.ChunkedArray]) -> pa.Table:
         """The columns, those of JSON text marked as such."""
@@ -286,6 +298,14 @@ class Inferred:
             pa.field(name, column.type, metadata=IS_JSON if name in json else None) for name, column in columns.items()
         ]
         return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields))
+
+
+def _statuses(codes: npt.NDArray[np.int8]) -> pa.ChunkedArray:
+    import numpy as np
+    import pyarrow as pa
+
+    names = pa.array([*STATUSES, "missing"])
+    return pa.chunked_array([names.take(pa.array(np.where(codes == MISSING, len(STATUSES), codes)))])
 
 
 def _range(begin: int, count: int) -> Indices:
@@ -316,17 +336,16 @@ def _beside(struct: str, name: str) -> str:
     return name if struct == "sample" else f"{struct}_{name}"
 
 
-def _columns(source: _Source, rows: pa.Table, vectors: pa.Table | None) -> dict[str, pa.ChunkedArray]:
+def _columns(source: Source, rows: pa.Table, vectors: pa.Table | None) -> dict[str, pa.ChunkedArray]:
     """The columns of fields, in the order of the fields, and of what is said beside them."""
     import pyarrow as pa
 
     struct, names = rows[source.column.name], source.names
     inner = {field.name: number for number, field in enumerate(struct.type)} if pa.types.is_struct(struct.type) else {}
     flat = struct.flatten() if inner else []
-    columns = {
-        names[field.name]: vectors[field.name] if vectors is not None and field.name not in inner else flat[inner[field.name]]
-        for field in source.column.node.fields
-    }
+    values = {name: flat[number] for name, number in inner.items()}
+    values |= {} if vectors is None else {name: vectors[name] for name in vectors.column_names}
+    columns = {names[field.name]: values[field.name] for field in source.column.node.fields}
     columns |= {shown: rows[name] for name, shown in source.beside.items()}
     if source.errors:
         columns["error"] = rows["error"]
