@@ -17,7 +17,7 @@ from localreg.workflow.test_case import TestCase
 from localreg.workflow.versioned import Versioned, check_belongs
 from localreg.workflow.workflow import Workflow
 
-__all__ = ["TestSuite", "TestSuiteEditor"]
+__all__ = ["SuiteChange", "TestSuite", "TestSuiteEditor"]
 
 
 _BINS_HINT = "write a whole number, 2 or more"
@@ -213,14 +213,14 @@ class TestSuite(Versioned[TestSuiteRecord]):
         test_cases: Sequence[TestCase[Any, Any]] | None,
         tags: Iterable[str] | None,
         baseline: Sequence[TestCase[Any, Any]] | None = None,
-    ) -> _SuiteChange:
+    ) -> SuiteChange:
         said: dict[str, Any] = {}
         if description is not None:
             said["description"] = check_text(description, what="description")
         if tags is not None:
             said["tags"] = check_tags(tags)
         content = None if test_cases is None else cls._checked(session, test_cases)
-        change = _SuiteChange(session, cls.workflow, name, said, content)
+        change = SuiteChange(session, cls.workflow, name, said, content)
         change.baseline = None if baseline is None else cls._checked(session, baseline)
         return change
 
@@ -267,7 +267,7 @@ class TestSuite(Versioned[TestSuiteRecord]):
 
         def operation(changes: Changes) -> None:
             cases(changes)
-            suite = _SuiteChange(self._session, self.workflow, title, {}, cases.versions)
+            suite = SuiteChange(self._session, self.workflow, title, {}, cases.versions)
             suite.reset = True
             suite(changes)
 
@@ -302,7 +302,7 @@ class TestSuite(Versioned[TestSuiteRecord]):
         return f"<TestSuite {self.name!r} version {self.version}>"
 
 
-class _SuiteChange:
+class SuiteChange:
     """An operation that makes or edits a test suite; may be run again on a newer state.
 
     Attributes:

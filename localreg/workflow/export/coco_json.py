@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["COCO", "Categories", "categories_of", "first_rows", "header_of", "image_ids", "object_lines"]
+__all__ = ["COCO", "FILE_NAME", "Categories", "categories_of", "first_rows", "header_of", "image_ids", "object_lines"]
 
 COCO = "coco"
 """The key of a test case version's details under which the rest of a COCO file stands."""
-IMAGE_ID = "image_id"
+FILE_NAME = "file_name"
+"""The key of an image's metadata under which its file name stands, where its locator says more."""
+IMAGE_ID, CATEGORY_ID = "image_id", "category_id"
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Categories:
         names = pa.array(list(self.ids), pa.string())
         numbers = pa.array(list(self.ids.values()), pa.int64())
         found = numbers.take(pc.index_in(pc.struct_field(boxes, "label"), names))
-        own = "category_id"
-        return pc.coalesce(pc.struct_field(boxes, own), found) if boxes.type.get_field_index(own) >= 0 else found
+        own = boxes.type.get_field_index(CATEGORY_ID) >= 0
+        return pc.coalesce(pc.struct_field(boxes, CATEGORY_ID), found) if own else found
 
 
 def header_of(rows: Inferred) -> JsonObject:
@@ -89,19 +91,20 @@ def categories_of(rows: Inferred) -> Categories:
     Labels of ground truths are numbered before those that only inferences have: whoever exports both gets the same.
     """
     listed: Any = header_of(rows).get("categories", [])
-    entries: list[JsonObject] = list(listed)
-    ids = {str(each["name"]): int(each["id"]) for each in reversed(listed)}  # of two of a name the first
-    free = max(ids.values(), default=0) + 1
-    for labels in _labels(rows):
-        for label in sorted(labels - ids.keys()):
-            ids[label] = free
-            entries.append({"id": free, "name": label})
-            free += 1
-    return Categories(entries, ids)
+    entries: dict[int, JsonObject] = {int(each["id"]): each for each in listed}
+    named = list(_labels(rows))
+    for label, id in sorted({(label, id) for labels in named for label, id in labels if id is not None}):
+        entries.setdefault(id, {"id": id, "name": label})
+    ids = {str(each["name"]): id for id, each in reversed(entries.items())}  # of two of a name the first
+    for labels in named:
+        for label in sorted({label for label, id in labels if id is None} - ids.keys()):
+            ids[label] = max(entries, default=0) + 1
+            entries[ids[label]] = {"id": ids[label], "name": label}
+    return Categories(list(entries.values()), ids)
 
 
-def _labels(rows: Inferred) -> Iterator[set[str]]:
-    """The labels of boxes without a category of their own: of ground truths, of inferences."""
+def _labels(rows: Inferred) -> Iterator[set[tuple[str, int | None]]]:
+    """The labels of boxes, with the category that they say, if they do: of ground truths, of inferences."""
     for source, scored in ((rows.truth, False), (rows.inference, True)):
         if source is None:
             continue
@@ -115,14 +118,15 @@ def _labels(rows: Inferred) -> Iterator[set[str]]:
         yield set().union(*(_labels_in(table[column], boxes) for table in rows.tables(BATCH, only=source)))
 
 
-def _labels_in(column: pa.ChunkedArray, boxes: BoxList) -> set[str]:
+def _labels_in(column: pa.ChunkedArray, boxes: BoxList) -> set[tuple[str, int | None]]:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     found = items_of(column, boxes).boxes
-    labels = pc.struct_field(found, "label")
-    if found.type.get_field_index("category_id") >= 0:
-        labels = labels.filter(pc.struct_field(found, "category_id").is_null())
-    return {label for label in labels.unique().to_pylist() if label is not None}
+    own = found.type.get_field_index(CATEGORY_ID) >= 0
+    ids = pc.struct_field(found, CATEGORY_ID) if own else pa.nulls(len(found), pa.int64())
+    pairs = pa.table({"label": pc.struct_field(found, "label"), "id": ids}).group_by(["label", "id"]).aggregate([])
+    return {(each["label"], each["id"]) for each in pairs.to_pylist()}
 
 
 def first_rows(rows: Inferred) -> npt.NDArray[np.bool_]:
