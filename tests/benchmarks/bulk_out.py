@@ -25,7 +25,7 @@ TABLES = ("test_samples", "ground_truths", "inferences")
 
 def figures(bench: Bench) -> Iterator[Figure]:
     """The rows, one by one."""
-    for inference, name in ((typed.Guess, "classifications"), (typed.Boxes, "× 3 boxes")):
+    for inference, name in ((typed.Guess, "classifications"), (typed.Boxes, "x 3 boxes")):
         folder = bench.fresh()
         filled(folder, inference)
         model = localreg.open(folder).get_model("model")

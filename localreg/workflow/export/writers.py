@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from localreg.workflow.export.json_text import as_texts, lines_of, selected
@@ -17,13 +18,11 @@ def write_parquet(inferred: Inferred, file: BinaryIO) -> int:
     """All columns as they are; a row group a batch."""
     import pyarrow.parquet as pq
 
-    writer = None
-    for table in inferred.tables(BATCH):
-        if writer is None:
-            writer = pq.ParquetWriter(file, table.schema, compression="zstd", compression_level=1)
-        writer.write_table(table)
-    assert writer is not None, "there is at least one table"
-    writer.close()
+    tables = inferred.tables(BATCH)
+    first = next(tables)
+    with pq.ParquetWriter(file, first.schema, compression="zstd", compression_level=1) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
     return len(inferred.indices)
 
 
