@@ -59,13 +59,14 @@ def results_file(seed: int, annotations: dict[str, Any], *, masks: bool) -> list
     images = [each["id"] for each in annotations["images"]]
     for _ in range(int(draw.integers(1, 12 * len(images)))):
         box = _box(draw)
-        image = int(draw.choice(images))
+        image, category = int(draw.choice(images)), int(draw.choice([7, 3, 90]))
         if annotations["annotations"] and draw.random() < 0.7:
             near = annotations["annotations"][int(draw.integers(len(annotations["annotations"])))]
-            box, image = [max(0.0, v + float(draw.normal())) for v in near["bbox"]], near["image_id"]
+            box = [max(0.0, value + float(draw.normal()) * 0.3) for value in near["bbox"]]
+            image, category = near["image_id"], near["category_id"]
         each: dict[str, Any] = {
             "image_id": image,
-            "category_id": int(draw.choice([7, 3, 90])),
+            "category_id": category,
             "score": float(draw.choice([0.1, 0.5, 0.5000000001, draw.random()])),
         }
         if masks:

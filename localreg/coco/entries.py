@@ -157,7 +157,7 @@ class Entries:
         bad = [isinstance(value, bool) for value in said] if bool in {*map(type, said)} else [False]
         self.refuse(_flags(bad), f"must have a number as {key}", key)
         column = self.column(key, pa.float64(), wanted="a number", required=required)
-        self.refuse(not_finite(column), f"have a {key} that is no finite number", key)
+        self.refuse(not_finite(column), f"have no finite number as {key}", key)
         return column
 
     def flag(self, key: str) -> pa.Array:

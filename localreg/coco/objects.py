@@ -112,6 +112,7 @@ def boxes_of(entries: Entries) -> dict[str, pa.Array]:
     Raises:
         InvalidInputError: a box is no list of four finite numbers, or its width or height is negative.
     """
+    import numpy as np
     import pyarrow as pa
 
     said = [None if value is None or _length(value) == 0 else value for value in entries.values("bbox")]
@@ -121,8 +122,9 @@ def boxes_of(entries: Entries) -> dict[str, pa.Array]:
     # Without what stands under nulls, which is not told.
     numbers = boxes.fill_null([0.0] * 4).flatten().to_numpy().reshape(-1, 4)
     entries.refuse((numbers[:, 2:] < 0).any(axis=1), "have a bbox of negative width or height", "bbox")
-    far = numbers[:, :2] + numbers[:, 2:]
-    entries.refuse(not_finite(pa.array(far.sum(axis=1))), "have a bbox that ends beyond all numbers", "bbox")
+    with np.errstate(over="ignore"):
+        far = numbers[:, :2] + numbers[:, 2:]
+    entries.refuse(~np.isfinite(far).all(axis=1), "have a bbox that ends beyond all numbers", "bbox")
     return {
         "top_left": _pair(numbers[:, 0], numbers[:, 1], ("x", "y"), none),
         "bottom_right": _pair(far[:, 0], far[:, 1], ("x", "y"), none),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import ground, remote, size, typed, writers
+from tests.benchmarks import bulk_out, ground, remote, size, typed, writers
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="more rounds, steadier medians")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to measure: a real disk")
     parser.add_argument("--large", action="store_true", help="also a million models and 100,000 commits: half an hour")
-    parser.add_argument("--only", default="", help="only this group: ground, size, writers, remote, typed")
+    parser.add_argument("--only", default="", help="only this group: ground, size, writers, remote, typed, out")
     arguments = parser.parse_args()
     with bench_folder(arguments.folder) as folder:
         print(f"on {file_system(folder)}, medians of {arguments.rounds} rounds\n")
@@ -30,6 +30,7 @@ def main() -> None:
             ("writers", writers),
             ("remote", remote),
             ("typed", typed),
+            ("out", bulk_out),
         ):
             if arguments.only in ("", name):
                 for figure in group.figures(bench):
