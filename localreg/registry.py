@@ -208,7 +208,7 @@ class Registry(Listings):
         annotations: str | os.PathLike[str] | Mapping[str, object],
         *,
         suite: str,
-        images_root: str | None = None,
+        images_root: str | os.PathLike[str] | None = None,
         description: str | None = None,
         reset: bool = False,
     ) -> CocoSuite:

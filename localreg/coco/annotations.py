@@ -60,7 +60,7 @@ class Annotations:
     head: JsonObject
 
 
-def annotations_of(given: object, *, images_root: str | None = None) -> Annotations:
+def annotations_of(given: object, *, images_root: str | os.PathLike[str] | None = None) -> Annotations:
     """A COCO file, checked.
 
     Args:
@@ -104,14 +104,15 @@ def annotations_of(given: object, *, images_root: str | None = None) -> Annotati
     return Annotations(_table(columns), checked_object(rest, what="the head of the annotations"))
 
 
-def _image_columns(images: Entries, ids: pa.Array, images_root: str | None) -> dict[str, Any]:
+def _image_columns(images: Entries, ids: pa.Array, images_root: str | os.PathLike[str] | None) -> dict[str, Any]:
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     names = images.column("file_name", pa.string(), wanted="a text", required=True)
     images.refuse(np.asarray(pc.equal(pc.utf8_trim_whitespace(names), ""), bool), "have a blank file_name")
-    root = None if images_root is None else check_text(os.fspath(images_root), what="images_root").rstrip("/")
+    given = os.fspath(images_root) if isinstance(images_root, os.PathLike) else images_root
+    root = None if given is None else check_text(given, what="images_root").rstrip("/")
     metadata = [_metadata(each, root) for each in images.items]
     return {
         "locator": names if root is None else pc.binary_join_element_wise(f"{root}/", names, ""),
@@ -140,7 +141,7 @@ def import_annotations(
     annotations: object,
     *,
     suite: str,
-    images_root: str | None = None,
+    images_root: str | os.PathLike[str] | None = None,
     description: str | None = None,
     reset: bool = False,
 ) -> TestSuite:

@@ -39,12 +39,12 @@ def loaded(source: object, what: str) -> Any:
         with open(source, encoding="utf-8") as file, without_collector():
             return json.load(file)
     except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {os.fspath(source)!r} of {what}") from error
+        raise NotFoundError(f"there is no file {shown_value(os.fspath(source))} of {what}") from error
     except OSError as error:
-        raise StorageError(f"{os.fspath(source)!r} cannot be read: {error.strerror or error}") from error
+        raise StorageError(f"{shown_value(os.fspath(source))} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(
-            f"{os.fspath(source)!r} is no whole JSON file of {what}: {error}; get it again, or write it again"
+            f"{shown_value(os.fspath(source))} is no whole JSON file of {what}: {error}; get it again, or write it again"
         ) from error
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from localreg.errors import NotFoundError
+from localreg.errors import InvalidInputError, NotFoundError
 from localreg.log import Row, State
 from localreg.models import SuiteVersion
-from localreg.names import check_name, did_you_mean
+from localreg.names import check_name, did_you_mean, shown_value
 from localreg.query import Result
 from localreg.query.result import JSON_FIELD as IS_JSON
 from localreg.records.files import FilePointer
@@ -92,7 +92,10 @@ def suite_rows(session: Session, suite: str | SuiteVersion) -> Inferred:
 
 def _suite_version(session: Session, state: State, suite: str | SuiteVersion) -> Row:
     if not isinstance(suite, str):
-        row = state.get(TestSuiteVersionRecord.kind, suite.version_id)
+        id = getattr(suite, "version_id", None)
+        if not isinstance(id, str):
+            raise InvalidInputError(f"suite is {shown_value(suite)}; give the name of a test suite, or a TestSuite")
+        row = state.get(TestSuiteVersionRecord.kind, id)
         if row is None:
             raise NotFoundError(f"{suite!r} is not in {session.namespace!r}; it was deleted, or lies elsewhere")
         return row

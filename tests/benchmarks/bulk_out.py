@@ -45,8 +45,9 @@ def figures(bench: Bench) -> Iterator[Figure]:
             at_most=None,
             times=1,
         )
-        for ending in ("parquet", "jsonl", "csv"):
-            yield _exporting(bench, model, name, ending)
+        if inference is typed.Guess:
+            for ending in ("parquet", "csv", "jsonl"):
+                yield _exporting(bench, model, name, ending)
 
 
 def _exporting(bench: Bench, model: Any, name: str, ending: str) -> Figure:

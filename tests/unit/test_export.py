@@ -158,7 +158,8 @@ def test_what_was_said_of_a_sample_last_is_shown(registry: Registry) -> None:
     test(Model("m", lambda sample: Guess(sample.name)), suite)
     Case("d", test_samples=[(Tagged("b", {"y": [2]}), Truth("t"))])
     Case("e", test_samples=[(Tagged("a", {"x": 3}), Truth("t"))])
-    assert [row["metadata"] for row in registry.get_model("m").inferences("s")] == [{"x": 3}, {"y": [2]}]
+    Case("f", test_samples=[(Tagged("a", {"x": 4}), Truth("t"))])
+    assert [row["metadata"] for row in registry.get_model("m").inferences("s")] == [{"x": 4}, {"y": [2]}]
 
 
 def test_names_that_are_taken_go_behind_that_of_their_type(registry: Registry) -> None:

@@ -14,6 +14,9 @@ from localreg.storage.publishing import PUBLISH, UNSUPPORTED
 
 __all__ = ["checked_target", "new_file"]
 
+LONGEST = 4096
+"""Characters of a path: what Linux takes."""
+
 
 def checked_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Where a file is to appear.
@@ -25,6 +28,8 @@ def checked_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise InvalidInputError(f"path is {shown_value(path)}; give the path of a local file")
+    if not _is_possible(os.fspath(path)):
+        raise InvalidInputError(f"{shown_value(os.fspath(path))} is no path that a file can have")
     if "://" in os.fspath(path):
         raise InvalidInputError(f"{os.fspath(path)!r} is no local path; write a local file, and copy it there")
     target = Path(path)
@@ -35,6 +40,13 @@ def checked_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if not target.parent.is_dir():
         raise StorageError(f"cannot write {target}: there is no folder {target.parent}; make it first")
     return target
+
+
+def _is_possible(path: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path) and len(path) <= LONGEST
+    except UnicodeEncodeError:
+        return False
 
 
 @contextmanager
