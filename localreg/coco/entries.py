@@ -44,7 +44,7 @@ def loaded(source: object, what: str) -> Any:
         raise StorageError(f"{shown_value(os.fspath(source))} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(
-            f"{shown_value(os.fspath(source))} is no whole JSON file of {what}: {error}; get it again, or write it again"
+            f"{shown_value(os.fspath(source))} is no whole JSON file of {what}: {error}; get it or write it again"
         ) from error
 
 

@@ -33,11 +33,11 @@ def checked_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if "://" in os.fspath(path):
         raise InvalidInputError(f"{os.fspath(path)!r} is no local path; write a local file, and copy it there")
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):
         raise InvalidInputError(f"{target} is a folder; give the path of a file in it")
     if not overwrite and os.path.lexists(target):
         raise _exists(target)
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise StorageError(f"cannot write {target}: there is no folder {target.parent}; make it first")
     return target
 
@@ -57,7 +57,7 @@ def new_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         AlreadyExistsError: (at the end) there is one meanwhile, and it may not be replaced.
         StorageError: it cannot be written.
     """
-    temporary = target.parent / f".{target.name}.{new_id()}.tmp"
+    temporary = target.parent / f".{new_id()}.tmp"
     try:
         with open(temporary, "xb") as file:
             yield file
