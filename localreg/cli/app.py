@@ -25,6 +25,8 @@ GROUPS = {
     "cases": "workflows",
     "suites": "workflows",
     "runs": "runs",
+    "inferences": "inferences",
+    "coco": "coco",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

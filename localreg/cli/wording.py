@@ -7,7 +7,13 @@ import re
 __all__ = ["for_shell"]
 
 _STEPS = (
-    (r"\b(pass|without) (exist_ok|force|offline)=True\b", lambda m: f"{m[1]} --{m[2].replace('_', '-')}"),
+    (
+        r"\b(pass|without) (exist_ok|force|offline|overwrite|reset)=True\b",
+        lambda m: f"{m[1]} --{m[2].replace('_', '-')}",
+    ),
+    (r"\bpass format=", "pass --format"),
+    (r"\bimport_coco_results\b", "`localreg coco results`"),
+    (r"\bimport_coco\b", "`localreg coco import`"),
     (r"\blocalreg\.open\(\.\.\., offline=True\)", "--offline"),
     (r"\bopen it without read_only to make one", "make one with `localreg init`"),
     (r"\b(ask for|say) commit_mode='([\w-]+)'", r"\1 `localreg init --commit-mode \2`"),

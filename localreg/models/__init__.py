@@ -10,15 +10,19 @@ from localreg.models.finding import (
     get_version,
 )
 from localreg.models.handle import UNCHANGED, Unchanged, warn_of_differences
+from localreg.models.inferred import HasInferences, InferenceReader, SuiteVersion, serve_inferences
 from localreg.models.listings import Listings
 from localreg.models.model import Model, ModelVersion, refuse_shadowing
 
 __all__ = [
     "UNCHANGED",
     "Differences",
+    "HasInferences",
+    "InferenceReader",
     "Listings",
     "Model",
     "ModelVersion",
+    "SuiteVersion",
     "Unchanged",
     "create_model",
     "delete",
@@ -27,5 +31,6 @@ __all__ = [
     "get_model",
     "get_version",
     "refuse_shadowing",
+    "serve_inferences",
     "warn_of_differences",
 ]

@@ -12,6 +12,7 @@ from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.log import Row, State
 from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts, metadata_merger, warn_of_differences
+from localreg.models.inferred import HasInferences
 from localreg.models.words import listed
 from localreg.names import (
     check_alias,
@@ -30,7 +31,7 @@ from localreg.session import Changes
 __all__ = ["Model", "ModelVersion", "refuse_shadowing"]
 
 
-class ModelVersion(Handle[ModelVersionRecord]):
+class ModelVersion(HasInferences, Handle[ModelVersionRecord]):
     """One deterministic, trained thing."""
 
     _record_class = ModelVersionRecord
@@ -89,6 +90,9 @@ class ModelVersion(Handle[ModelVersionRecord]):
         """
         self._delete(force=force)
 
+    def _inferring_version(self) -> str:
+        return self._id
+
     def _stated(self) -> JsonObject:
         return {"description": self.description, "metadata": self.metadata}
 
@@ -100,7 +104,7 @@ class ModelVersion(Handle[ModelVersionRecord]):
         return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
-class Model(Handle[ModelRecord]):
+class Model(HasInferences, Handle[ModelRecord]):
     """A model of a namespace: a name, and what people say about it."""
 
     _record_class = ModelRecord
@@ -346,6 +350,12 @@ class Model(Handle[ModelRecord]):
         """
         row = self._find_alias(self._session.state(), alias)
         return ModelVersion(self._session, row.load(AliasRecord).version)
+
+    def _inferring_version(self) -> str:
+        newest = self.latest_version
+        if newest is None:
+            raise NotFoundError(f"model {self.name!r} has no version yet; run it on a test suite, or create_version()")
+        return newest.id
 
     def _stated(self) -> JsonObject:
         record, state = self.info, self._session.state()

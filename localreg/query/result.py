@@ -30,12 +30,15 @@ SHOWN_WIDTH = 48
 class Result:
     """Rows of a query over one commit. Fetched once, at the first look, then kept.
 
-    Iterating gives one dict a row. Time stamps are aware datetimes in UTC; those that Python has no datetime for,
-    `infinity` and years beyond 1 to 9999, stand in dicts as DuckDB prints them.
+    Iterating gives one dict a row; `batches` streams. Time stamps are aware datetimes in UTC; those that Python has no
+    datetime for, `infinity` and years beyond 1 to 9999, stand in dicts as DuckDB prints them.
     """
 
-    def __init__(self, fetch: Callable[[], pa.Table]) -> None:
+    def __init__(
+        self, fetch: Callable[[], pa.Table], *, stream: Callable[[], Iterator[pa.RecordBatch]] | None = None
+    ) -> None:
         self._fetch = fetch
+        self._stream = stream
         self._table: pa.Table | None = None
 
     def arrow(self) -> pa.Table:
@@ -43,6 +46,17 @@ class Result:
         if self._table is None:
             self._table = self._fetch()
         return self._table
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow record batches of one schema, in order.
+
+        Inferences are read as they are asked for, and not kept, however many there are; the rows of other queries are
+        fetched first, as `arrow()` has them.
+        """
+        if self._table is None and self._stream is not None:
+            return self._stream()
+        batches: list[pa.RecordBatch] = self.arrow().to_batches()
+        return iter(batches)
 
     def df(self) -> pd.DataFrame:
         """The rows as a pandas data frame (extra `pandas`)."""

@@ -77,6 +77,9 @@ class TestCaseVersionRecord(Record):
     samples: int
     """How many it holds."""
 
+    details: dict[str, Any] = Field(default_factory=dict)
+    """What belongs to all of its samples together: under `coco` the head of the COCO file that they came from."""
+
     @property
     def parent(self) -> str:
         """Version numbers are unique within a test case."""

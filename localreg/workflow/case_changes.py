@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from localreg.canonical import JsonObject
 from localreg.errors import AlreadyExistsError, ConflictError
-from localreg.log import Row
+from localreg.log import Row, State
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestCaseRecord, TestCaseVersionRecord
 from localreg.session import Changes, Session
@@ -30,6 +31,7 @@ class CaseRequest:
         reset: the content takes the place of what an existing case holds, as a new version.
         is_new: there must be no case of that name.
         edited: the version that an edit began with; it must still be the newest.
+        details: what belongs to all samples of the content together; None = as the version before has it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class CaseRequest:
     reset: bool = False
     is_new: bool = False
     edited: int | None = None
+    details: JsonObject | None = None
 
 
 @dataclass(eq=False)
@@ -121,12 +124,20 @@ class CaseChange:
         version = changes.draft.find("test_case_version", str(case.record.version), case.record.id)
         assert version is not None, "a case names only versions that exist"
         types = self._workflow.types(changes.draft)
-        if given.same_as(version_rows(self._session, changes.draft, types, version.id)):
+        same = given.same_as(version_rows(self._session, changes.draft, types, version.id))
+        if same and case.request.details in (None, version.load(TestCaseVersionRecord).details):
             return False
         if case.request.reset or case.request.edited is not None:
             return True
         self.ignored.append(case.request.name)
         return False
+
+    def _details(self, state: State, case: _Case) -> JsonObject:
+        """What belongs to a new version; what belonged to the one before, if nothing else is said."""
+        if case.request.details is not None:
+            return case.request.details
+        before = state.find("test_case_version", str(case.record.version - 1), case.record.id)
+        return {} if before is None else before.load(TestCaseVersionRecord).details
 
     def _put(
         self, changes: Changes, workflow_id: str, known: LookUp | None, cases: list[_Case], accepted: list[int]
@@ -142,6 +153,7 @@ class CaseChange:
                     name=str(case.record.version),
                     test_case=case.record.id,
                     samples=0 if case.rows is None else len(case.rows.indices),
+                    details=self._details(changes.draft, case),
                 )
                 versions.append((case, version))
         owners = {

@@ -60,6 +60,7 @@ class Inferences:
     Attributes:
         place: for each sample its row among all rows of all parts, int64; -1 = no row.
         status: for each sample `MISSING`, `OK`, `SKIPPED` or `ERROR`, int8.
+        pointers: the parts, in order of commit.
     """
 
     def __init__(self, session: Session, state: State, version_id: str, samples: int) -> None:
@@ -69,11 +70,11 @@ class Inferences:
 
         self._session = session
         self._state = state
-        self._pointers = inference_pointers(state, version_id)
+        self.pointers = inference_pointers(state, version_id)
         self.place: Indices = np.full(samples, -1, np.int64)
         self.status: npt.NDArray[np.int8] = np.full(samples, MISSING, np.int8)
         begin = 0
-        for pointer in self._pointers:
+        for pointer in self.pointers:
             part = read_part(session.store, pointer, ["sample_idx", "status"])
             indices = absolute_indices(part["sample_idx"].to_numpy(), pointer.details)
             self.place[indices] = np.arange(begin, begin + len(indices))
@@ -83,23 +84,23 @@ class Inferences:
     @property
     def paths(self) -> list[str]:
         """The files of the parts, in order of commit."""
-        return [pointer.path for pointer in self._pointers]
+        return [pointer.path for pointer in self.pointers]
 
     def digest(self, indices: Indices) -> str:
         """Of the rows that stand for samples: equal as long as their inferences are the same."""
         import numpy as np
 
-        begins = np.cumsum([0, *(pointer.rows for pointer in self._pointers)])
+        begins = np.cumsum([0, *(pointer.rows for pointer in self.pointers)])
         places = self.place[indices]
         part = np.searchsorted(begins, places, side="right") - 1  # -1 = no row
         used, number = np.unique(part, return_inverse=True)
-        files = [self._pointers[each].sha256 if each >= 0 else "" for each in used.tolist()]
+        files = [self.pointers[each].sha256 if each >= 0 else "" for each in used.tolist()]
         row = np.where(part >= 0, places - begins[part], -1)
         return sha256_hex(canonical(files).encode() + number.astype("<i8").tobytes() + row.astype("<i8").tobytes())
 
     @cached_property
     def _parts(self) -> list[pa.Table]:
-        return [read_part(self._session.store, pointer) for pointer in self._pointers]
+        return [read_part(self._session.store, pointer) for pointer in self.pointers]
 
     def rows(self, column: TypedColumn, indices: Indices) -> pa.Table:
         """`inference`, `metadata`, `extra`, `error` for samples, in that order; null where there is none."""
@@ -123,7 +124,7 @@ class Inferences:
             conformed(read_part(self._session.store, pointer, [FILES]), {FILES: kind})
             if _has_files(pointer)
             else pa.table({FILES: pa.nulls(pointer.rows, kind)})
-            for pointer in self._pointers
+            for pointer in self.pointers
         ]
         places = self.place[indices]
         return pa.concat_tables([empty, *parts])[FILES].take(pa.array(places, mask=np.asarray(places < 0)))
@@ -136,8 +137,8 @@ class Inferences:
         parts = self._parts
         if column.has_vectors:
             types[VECTORS] = column.vectors
-            beside = vectors_beside(self._state, {pointer.owner for pointer in self._pointers})
-            parts = [read_typed(self._session, pointer, beside) for pointer in self._pointers]
+            beside = vectors_beside(self._state, {pointer.owner for pointer in self.pointers})
+            parts = [read_typed(self._session, pointer, beside) for pointer in self.pointers]
         empty = pa.table({name: pa.nulls(0, kind) for name, kind in types.items()})
         return pa.concat_tables([empty, *(conformed(part, types) for part in parts)])
 

@@ -17,6 +17,7 @@ from localreg.workflow.case_content import version_rows
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
 from localreg.workflow.inferences import OK, SKIPPED, Inferences
+from localreg.workflow.reader import READER
 from localreg.workflow.samples import sample_count, samples_at
 from localreg.workflow.test_case import TestCase
 from localreg.workflow.test_sample import TestSample
@@ -34,6 +35,8 @@ __all__ = ["Model"]
 SampleT = TypeVar("SampleT", bound=TestSample)
 TruthT = TypeVar("TruthT", bound=GroundTruth)
 InferenceT = TypeVar("InferenceT", bound=Inference)
+
+registered.serve_inferences(lambda: READER)
 
 BATCH = 10_000
 """Rows that `iter_inferences` turns into objects at once."""
@@ -206,6 +209,10 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
             return self._pinned
         versions = state.outlines("model_version", self._id)
         return versions[-1].id if versions else None
+
+    def _inferring_version(self) -> str:
+        version = self.version_id(self._session.state())
+        return super()._inferring_version() if version is None else version
 
     def version_metadata(self) -> JsonObject:
         """What is said of that version, or of the model if there is none yet."""

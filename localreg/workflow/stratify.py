@@ -206,6 +206,7 @@ class StrataChange:
             name=str(record.version),
             test_case=record.id,
             samples=len(rows.indices),
+            details=self._details(changes.draft),
         )
         if row is None:
             changes.create(record)
@@ -213,6 +214,13 @@ class StrataChange:
             changes.update(row, record)
         changes.create(version, files=self._files(changes.draft, workflow_id, version.id, rows))
         return version.id
+
+    def _details(self, state: State) -> JsonObject:
+        """What the test cases say of all their samples together, if none of them says something else."""
+        found = [state.get("test_case_version", id) for id in self._source.test_cases]
+        told = [row.load(TestCaseVersionRecord).details for row in found if row is not None]
+        said = [details for details in told if details]
+        return said[0] if said and all(each == said[0] for each in said) else {}
 
     def _files(self, state: State, workflow_id: str, owner: str, rows: VersionRows) -> tuple[FilePointer, ...]:
         """The parts of a version: staged now, or by an earlier attempt if the samples have the same numbers still."""

@@ -8,8 +8,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import bulk_executors, ground, remote, size, typed, writers
+from tests.benchmarks import bulk_executors, bulk_out, ground, remote, size, typed, writers
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
+
+GROUPS = {
+    "ground": ground,
+    "size": size,
+    "writers": writers,
+    "remote": remote,
+    "typed": typed,
+    "executors": bulk_executors,
+    "out": bulk_out,
+}
 
 
 def main() -> None:
@@ -18,20 +28,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="more rounds, steadier medians")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to measure: a real disk")
     parser.add_argument("--large", action="store_true", help="also a million models and 100,000 commits: half an hour")
-    parser.add_argument("--only", default="", help="only this group: ground, size, writers, remote, typed, executors")
+    parser.add_argument("--only", default="", help=f"only this group: {', '.join(GROUPS)}")
     arguments = parser.parse_args()
     with bench_folder(arguments.folder) as folder:
         print(f"on {file_system(folder)}, medians of {arguments.rounds} rounds\n")
         print(f"{'ratio':>7}  {'at most':>7}  {'ours ms':>9}  {'limit ms':>9}  what")
         bench = Bench(folder, arguments.rounds, arguments.large)
-        for name, group in (
-            ("ground", ground),
-            ("size", size),
-            ("writers", writers),
-            ("remote", remote),
-            ("typed", typed),
-            ("executors", bulk_executors),
-        ):
+        for name, group in GROUPS.items():
             if arguments.only in ("", name):
                 for figure in group.figures(bench):
                     print(line(figure), flush=True)

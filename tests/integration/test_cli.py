@@ -50,6 +50,7 @@ from localreg.workflow import (
     test,
 )
 from localreg.workflow.annotation import LabeledBoundingBox
+from tests.coco_files import annotations_file, results_file
 
 SAMPLES = 20
 
@@ -159,6 +160,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         glare = case_class("glare", test_samples=[(Plate(n), Text(str(n))) for n in (99, 100)])
         test(model_class("meadow-4", blinded), suite_class("glare", test_cases=[glare]), on_error="record")
     registry.get_model("meadow-5").set_alias("production", "2")
+    registry.import_coco(annotations_file(1), suite="val2017")
     return folder
 
 
@@ -170,6 +172,9 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOCALREG_URI", str(copy))
     monkeypatch.setenv("LOCALREG_ACTOR", "ben")
     monkeypatch.chdir(tmp_path)
+    annotations = annotations_file(1)
+    (tmp_path / "annotations.json").write_text(json.dumps(annotations))
+    (tmp_path / "results.json").write_text(json.dumps(results_file(2, annotations, masks=False)))
     return copy
 
 
@@ -278,6 +283,9 @@ VERBS: dict[type, dict[str, str]] = {
         "test_runs": "runs list",
         "test_suites": "suites list",
         "undo": "undo",
+        "import_coco": "coco import",
+        "import_coco_results": "coco results",
+        "export_coco": "coco export",
         "verify": "verify",
         "watch": "watch",
         "workflows": "workflows list",
@@ -289,6 +297,8 @@ VERBS: dict[type, dict[str, str]] = {
         "delete": "models delete",
         "differences": "models diff",
         "history": "models history",
+        "inferences": "inferences list",
+        "export_inferences": "inferences export",
         "remove_alias": "aliases remove",
         "rename": "models rename",
         "resolve": "aliases list",
@@ -304,6 +314,8 @@ VERBS: dict[type, dict[str, str]] = {
         "delete": "versions delete",
         "differences": "models diff",
         "history": "versions history",
+        "inferences": "inferences list",
+        "export_inferences": "inferences export",
         "update": "versions set",
     },
     StoredWorkflow: {"delete": "workflows delete"},
@@ -385,12 +397,14 @@ READS = [
     "runs errors meadow-4 glare",
     "runs errors meadow-4 plates --traceback",
     "runs results meadow-5 plates",
+    "inferences list meadow-5@1 --suite plates",
     "namespaces",
     "facets models --by tags",
     "diff 1",
     f"resolve {'0' * 32}",
     "compare meadow-4 meadow-5 --suite plates",
 ]
+EXPORTS = ("inferences export", "coco export")
 WRITES = [
     "models create x",
     "models set meadow-5 a=1",
@@ -416,6 +430,8 @@ WRITES = [
     "suites restore retired",
     "suites delete plates --force",
     "runs delete meadow-5 plates",
+    "coco import annotations.json --suite val2026",
+    "coco results results.json --suite val2017 --model detr",
     "undo 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",
@@ -444,7 +460,7 @@ def test_search_and_forced_deletion(cli: Cli) -> None:
 def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
-    assert known == leaves - {"init", "watch", "redact", "snapshot"}, "these have tests of their own"
+    assert known == leaves - {*EXPORTS, "init", "watch", "redact", "snapshot"}, "these have tests of their own"
 
 
 def test_watch_tells_each_event_on_a_line_with_the_place_to_go_on_from(cli: Cli, registry: localreg.Registry) -> None:

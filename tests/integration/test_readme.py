@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,7 +11,9 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -127,6 +130,67 @@ def test_a_retrained_model_is_inferred_again_as_the_last_line_of_the_second_bloc
     again = "asked = []\ntest(Model('new', lambda photo: asked.append(photo)), suite)\nprint('asked', len(asked))"
     assert python("\n".join([*before, again]), tmp_path / "a").endswith("\nasked 0\n")
     assert python("\n".join([*before, last, again]), tmp_path / "b").endswith("\nasked 4\n")
+
+
+def plain_duckdb(sql: str, namespace: Path) -> list[tuple[Any, ...]]:
+    """What statements give at last, run in the folder of a namespace by DuckDB alone."""
+    code = (
+        "import duckdb, json, sys\nconnection = duckdb.connect()\n"
+        "for each in duckdb.extract_statements(sys.stdin.read()): done = connection.execute(each)\n"
+        "assert 'localreg' not in sys.modules\nprint(json.dumps(done.fetchall()))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], input=sql, cwd=namespace, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return [tuple(row) for row in json.loads(run.stdout)]
+
+
+def test_plain_duckdb_reads_what_the_block_above_the_query_made(tmp_path: Path) -> None:
+    (script,) = [block for block in SCRIPTS if "export_inferences" in block.text]
+    (query,) = of("sql")
+    python(script.text, tmp_path)
+    read = plain_duckdb(query.text, tmp_path / "registry" / "namespaces" / "default")
+    assert read == [(f"{text}.png", "ok", text) for text in ("AB 1", "CD 2", "EF 3")]
+
+
+def test_plain_duckdb_reads_several_parts_resets_and_what_was_left_by_deletions(tmp_path: Path) -> None:
+    (script,) = [block for block in SCRIPTS if "export_inferences" in block.text]
+    (query,) = of("sql")
+    more = """
+import json, pathlib, threading
+def sample(text): return Plate(f"{text}.png"), Text(text)
+def read(said, *texts, reset=False, model="reader"):
+    case = TestCase(f"{said} {model}", test_samples=[sample(text) for text in texts])
+    with localreg.use(registry):
+        suite = TestSuite(f"{said} {model}", test_cases=[case])
+        def infer(plate):
+            if plate.locator == "IJ 5.png": raise ValueError("too dark")
+            return None if plate.locator == "GH 4.png" else Reading(said, [])
+        return test(Model(model, infer), suite, reset=reset, on_error="record")
+read("other", "AB 1", "ZZ 9", model="other")
+read("more", "CD 2", "GH 4", "IJ 5")
+read("again", "EF 3", "KL 6", reset=True)
+read("gone", "AB 1", "MN 7", reset=True).delete()
+with registry.transaction("two at once"):
+    read("late", "OP 8", "QR 9")
+    # Another writer, whose samples come first.
+    other = threading.Thread(target=lambda: TestCase("meanwhile", test_samples=[sample("ST 0")]))
+    other.start(); other.join()
+rows = registry.get_model("reader").inferences().dicts()
+expected = [(row["locator"], row["status"], row["reading"]) for row in rows]
+pathlib.Path("expected.json").write_text(json.dumps(expected))
+"""
+    python(script.text.replace("print(", "(") + more, tmp_path)
+    moved = duckdb.sql(
+        f"SELECT count(*) FROM '{tmp_path}/registry/namespaces/default/log/*.parquet', "
+        "unnest(CAST(record->'files' AS JSON[])) AS each(f) "
+        "WHERE CAST(f->>'$.details.first' AS BIGINT) > CAST(f->>'$.details.staged_first' AS BIGINT)"
+    ).fetchone()
+    assert moved is not None
+    assert moved[0] > 0, "another writer's samples came in between"
+    expected = [tuple(row) for row in json.loads((tmp_path / "expected.json").read_text())]
+    assert {status for _, status, _ in expected} == {"ok", "skipped", "error"}
+    assert {"AB 1", "again", "late"} <= {reading for _, _, reading in expected}
+    assert plain_duckdb(query.text, tmp_path / "registry" / "namespaces" / "default") == expected
 
 
 def test_the_readme_names_each_extra_that_there_is() -> None:

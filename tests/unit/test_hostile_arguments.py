@@ -75,6 +75,15 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "get_test_case": {"name": "m"},
         "get_test_suite": {"name": "m"},
         "get_test_run": {"id": "0" * 32},
+        "import_coco": {
+            "annotations": {"images": [{"id": 1, "file_name": "a"}], "annotations": [], "categories": []},
+            "suite": "s",
+            "images_root": None,
+            "description": None,
+            "reset": False,
+        },
+        "import_coco_results": {"results": [], "suite": "m", "model": "m", "reset": False},
+        "export_coco": {"path": "out.json", "suite": "m", "overwrite": True},
         "models": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
         "model_versions": {"where": "model = 'm'", "search": "m", "order_by": "id", "limit": 1},
         "workflows": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1},
@@ -125,15 +134,20 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "aliases": {},
         "resolve": {"alias": "a"},
         "history": {},
+        "inferences": {"suite": None},
+        "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     ModelVersion: {
         "update": {"metadata": {}, "unset": [], "description": None},
         "delete": {"force": True},
         "differences": {"other": None},
         "history": {},
+        "inferences": {"suite": None},
+        "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     Result: {
         "arrow": {},
+        "batches": {},
         "df": {},
         "pl": {},
         "dicts": {},
@@ -237,7 +251,10 @@ def test_every_public_method_and_argument_stands_in_the_table(owner: type) -> No
     }
 
 
-NOT_THERE = ("get_workflow", "get_test_case", "get_test_suite", "get_test_run")
+NOT_THERE = (
+    *("get_workflow", "get_test_case", "get_test_suite", "get_test_run"),
+    *("import_coco_results", "export_coco", "inferences", "export_inferences"),
+)
 """What the registry of these tests holds none of."""
 
 
