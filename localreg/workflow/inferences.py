@@ -7,13 +7,13 @@ test suite. Read in order of commit, a newer row for a sample takes the place of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject, canonical, sha256_hex
 from localreg.log import State
 from localreg.records.files import FilePointer
 from localreg.tables import VECTORS, read_part, write_rows
+from localreg.workflow.gathering import Gathered, Stretch
 from localreg.workflow.local_files import FILES, files_type
 from localreg.workflow.samples import SAID, absolute_indices, conformed, read_typed, vectors_beside
 from localreg.workflow.typed import TypedColumn
@@ -70,6 +70,7 @@ class Inferences:
 
         self._session = session
         self._state = state
+        self._read: tuple[dict[str, pa.DataType], Gathered] | None = None
         self.pointers = inference_pointers(state, version_id)
         self.place: Indices = np.full(samples, -1, np.int64)
         self.status: npt.NDArray[np.int8] = np.full(samples, MISSING, np.int8)
@@ -98,20 +99,26 @@ class Inferences:
         row = np.where(part >= 0, places - begins[part], -1)
         return sha256_hex(canonical(files).encode() + number.astype("<i8").tobytes() + row.astype("<i8").tobytes())
 
-    @cached_property
-    def _parts(self) -> list[pa.Table]:
-        return [read_part(self._session.store, pointer) for pointer in self.pointers]
-
     def rows(self, column: TypedColumn, indices: Indices) -> pa.Table:
         """`inference`, `metadata`, `extra`, `error` for samples, in that order; null where there is none."""
         import numpy as np
         import pyarrow as pa
 
-        columns = self._columns(column)
         places = self.place[indices]
+        if not column.has_vectors:
+            return self._gathered(column).rows(places)
+        columns = self._with_vectors(column)
         if columns.num_rows == len(places) and np.array_equal(places, np.arange(len(places))):
             return columns
         return columns.take(pa.array(places, mask=np.asarray(places < 0)))
+
+    def _gathered(self, column: TypedColumn) -> Gathered:
+        """All rows under the schema now, read as they are asked for."""
+        types = _types(column)
+        if self._read is None or self._read[0] != types:
+            stretches = [Stretch(pointer, pointer.rows) for pointer in self.pointers]
+            self._read = types, Gathered(self._session.store, stretches, types, whole=True)
+        return self._read[1]
 
     def files(self, indices: Indices) -> pa.ChunkedArray:
         """The local files of samples as they were when these were inferred; null where nobody looked."""
@@ -129,18 +136,22 @@ class Inferences:
         places = self.place[indices]
         return pa.concat_tables([empty, *parts])[FILES].take(pa.array(places, mask=np.asarray(places < 0)))
 
-    def _columns(self, column: TypedColumn) -> pa.Table:
-        """All rows under the schema now; vectors only if objects of the class hold any."""
+    def _with_vectors(self, column: TypedColumn) -> pa.Table:
+        """All rows under the schema now, with their vectors."""
         import pyarrow as pa
 
-        types = {"inference": column.type, **dict.fromkeys(SAID, pa.string()), "error": error_type()}
-        parts = self._parts
-        if column.has_vectors:
-            types[VECTORS] = column.vectors
-            beside = vectors_beside(self._state, {pointer.owner for pointer in self.pointers})
-            parts = [read_typed(self._session, pointer, beside) for pointer in self.pointers]
+        types = {**_types(column), VECTORS: column.vectors}
+        beside = vectors_beside(self._state, {pointer.owner for pointer in self.pointers})
+        parts = [read_typed(self._session, pointer, beside) for pointer in self.pointers]
         empty = pa.table({name: pa.nulls(0, kind) for name, kind in types.items()})
         return pa.concat_tables([empty, *(conformed(part, types) for part in parts)])
+
+
+def _types(column: TypedColumn) -> dict[str, pa.DataType]:
+    """The columns that are read of inferences, without vectors, and their types."""
+    import pyarrow as pa
+
+    return {"inference": column.type, **dict.fromkeys(SAID, pa.string()), "error": error_type()}
 
 
 def failed(rows: pa.Table) -> npt.NDArray[np.bool_]:
