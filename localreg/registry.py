@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from localreg import models
 from localreg.errors import InvalidInputError
+from localreg.exchange import Exchange
 from localreg.models import Listings, Model, ModelVersion
 from localreg.names import check_whole
 from localreg.session import Session, Transaction
@@ -18,8 +18,6 @@ from localreg.times import utc
 
 if TYPE_CHECKING:
     from localreg.audit import AuditEvent, Diff, Position
-    from localreg.coco import Model as CocoModel
-    from localreg.coco import TestSuite as CocoSuite
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
     from localreg.query import Engine, Result
@@ -29,16 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["AllNamespaces", "Registry"]
 
 
-def _inference_reader() -> models.InferenceReader:
-    from localreg.workflow.reader import READER
-
-    return READER
-
-
-models.serve_inferences(_inference_reader)  # models stand below workflows, which know how
-
-
-class Registry(Listings):
+class Registry(Listings, Exchange):
     """An open registry at one namespace. Make one with `localreg.open`.
 
     Reads show the newest commit of any process; each call that changes something is one commit, durable when it
@@ -200,97 +189,6 @@ class Registry(Listings):
         from localreg.workflow.stored import get_stored_test_run
 
         return get_stored_test_run(self._session, id)
-
-    # --- COCO -------------------------------------------------------------------------------------------------------
-
-    def import_coco(
-        self,
-        annotations: str | os.PathLike[str] | Mapping[str, object],
-        *,
-        suite: str,
-        images_root: str | os.PathLike[str] | None = None,
-        description: str | None = None,
-        reset: bool = False,
-    ) -> CocoSuite:
-        """Make a test suite of COCO annotations, of one test case of its name, in one commit.
-
-        Images without annotations are samples, too. The same file again changes nothing.
-
-        Args:
-            annotations: path of the JSON file, or what stands in it.
-            suite: its name.
-            images_root: a folder, or an address, that goes before each `file_name` in the image's locator.
-            description: free text.
-            reset: replace what the suite holds, as a new version.
-
-        Raises:
-            InvalidInputError: it is no such file, or something in it cannot be (an id twice, an unknown image or
-                category, a box of negative width, NaN): how often, and where first. Nothing is written.
-            NotFoundError: there is no such file.
-            AlreadyExistsError: the suite holds something else, and `reset` is not set.
-        """
-        from localreg.coco.annotations import import_annotations
-
-        return import_annotations(
-            self._session, annotations, suite=suite, images_root=images_root, description=description, reset=reset
-        )
-
-    def import_coco_results(
-        self,
-        results: str | os.PathLike[str] | Sequence[Mapping[str, object]],
-        *,
-        suite: str | CocoSuite,
-        model: str | CocoModel,
-        reset: bool = False,
-    ) -> CocoModel:
-        """Store COCO results as what a model saw in the images of a test suite, in one commit.
-
-        A results file does not name the images in which nothing was found. So an image without a result counts as
-        looked at, with an empty list: if it were missing instead, a model would be measured only where it saw
-        something, and COCO metrics, which count what was overlooked in all images, could not be told.
-
-        Args:
-            results: path of the JSON file, or what stands in it.
-            suite: that the images belong to; its name, at its newest version.
-            model: its name, `name@version` or `name@alias`; made if there is none.
-            reset: replace what is stored of these images.
-
-        Raises:
-            InvalidInputError: it is no such file, or something in it cannot be (an image or category that the suite
-                does not have, a score that is NaN): how often, and where first. Nothing is written.
-            NotFoundError: there is no such file or suite.
-            NonDeterministicError: other results are stored of the same model version, and `reset` is not set.
-            WorkflowMismatchError: the model, or the suite, belongs to another workflow.
-        """
-        from localreg.coco.results import import_results
-
-        return import_results(self._session, results, suite=suite, model=model, reset=reset)
-
-    def export_coco(
-        self, path: str | os.PathLike[str], *, suite: str | models.SuiteVersion, overwrite: bool = False
-    ) -> int:
-        """Write a test suite as COCO annotations; `model.export_inferences` writes the results that go with them.
-
-        Any workflow will do whose ground truth has one list of labelled boxes. Categories without an id are numbered by
-        name, images and annotations as they come.
-
-        Args:
-            path: a local file, in a folder that is there; it appears when it is whole.
-            suite: its name, at its newest version; or a `TestSuite`, at the version that it shows.
-            overwrite: replace a file that is there.
-
-        Returns:
-            How many annotations were written.
-
-        Raises:
-            AlreadyExistsError: there is a file, and `overwrite` is not set.
-            InvalidInputError: the types have no such boxes; or two images, or categories, have one id.
-            NotFoundError: there is no such suite.
-            StorageError: it cannot be written; what was there before is there still.
-        """
-        from localreg.coco.export import export_annotations
-
-        return export_annotations(self._session, path, suite=suite, overwrite=overwrite)
 
     # --- many changes, one commit -----------------------------------------------------------------------------------
 

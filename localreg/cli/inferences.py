@@ -1,4 +1,4 @@
-"""`localreg inferences`: what a model saw, sample by sample, and as files that others read."""
+"""`localreg inferences`: what a model saw, sample by sample, in files that others read and write."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +8,8 @@ import typer
 from localreg.cli import completion
 from localreg.cli.listing import Columns, shown
 from localreg.cli.output import Listing
-from localreg.cli.place import Place, examples, new_group, placed, reading
+from localreg.cli.place import Place, examples, new_group, placed, reading, writing
+from localreg.cli.tables import Choice, Column, File, OnInvalid, mapping, told
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -49,6 +50,64 @@ def list_inferences(registry: "Registry", model: Model, suite: Suite = None, col
     """
     rows = registry.get_version(model).inferences(suite)
     return shown(rows, columns, [name for name in rows.columns if name not in ("metadata", "extra", "error")])
+
+
+@inferences.command(
+    "import",
+    epilog=examples(
+        "localreg inferences import predictions.parquet --model meadow-6 --workflow Plates --on number",
+        "localreg inferences import predictions.csv --model meadow-6 --suite plates --column text=plate",
+    ),
+)
+@writing
+def import_inferences(
+    registry: "Registry",
+    file: File,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The model, or MODEL@VERSION; made if need be.", autocompletion=completion.models
+        ),
+    ],
+    workflow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Else that of the suite, or of the model.", autocompletion=completion.workflows
+        ),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Samples of this test suite; else any of the workflow.",
+            autocompletion=completion.suites,
+        ),
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="By which a row tells its sample; repeatable. Else locator, or all fields."),
+    ] = None,
+    column: Column = None,
+    on_invalid: OnInvalid = Choice.RAISE,
+    on_unknown: Annotated[Choice, typer.Option(help="Likewise a row whose sample is not known.")] = Choice.RAISE,
+    reset: Annotated[bool, typer.Option("--reset", help="Replace what is stored of these samples.")] = False,
+) -> str:
+    """Record inferences that were made elsewhere, from a file with a row for each sample: all in one commit, or none.
+
+    Columns are matched to fields by name; rows may come in any order. What is stored already, and equal, stays.
+    """
+    report = registry.import_inferences(
+        file,
+        model=model,
+        workflow=workflow,
+        suite=suite,
+        on=on or None,
+        columns=mapping(column),
+        on_invalid=on_invalid.value,
+        on_unknown=on_unknown.value,
+        reset=reset,
+    )
+    return told(report)
 
 
 def _export(

@@ -1,6 +1,7 @@
 """What commands share that read tables of users: which column holds what, and what became of the rows."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,20 +9,27 @@ import typer
 if TYPE_CHECKING:
     from localreg.workflow.bulk.report import BulkReport
 
-__all__ = ["Column", "OnInvalid", "SkipInvalid", "told", "mapping"]
+__all__ = ["Choice", "Column", "File", "OnInvalid", "mapping", "told"]
+
+
+class Choice(StrEnum):
+    """What becomes of rows."""
+
+    RAISE = "raise"
+    SKIP = "skip"
+
 
 SHOWN = 10
 """Rows that were left out which are printed one by one."""
 
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="Parquet, CSV, TSV, JSON lines or Arrow; texts also as .gz.")
-]
+File = Annotated[str, typer.Argument(metavar="FILE", help="Parquet, CSV, TSV, JSON lines or Arrow; texts also as .gz.")]
 Column = Annotated[
     list[str] | None,
-    typer.Option("--column", metavar="FIELD=COLUMN", help="Which column holds a field, such as label=class; repeatable."),
+    typer.Option("--column", metavar="FIELD=COLUMN", help="Which column holds a field, as label=class; repeatable."),
 ]
-SkipInvalid = Annotated[
-    bool, typer.Option("--skip-invalid", help="Leave out rows that cannot be stored; they are told. Else all is refused.")
+OnInvalid = Annotated[
+    Choice,
+    typer.Option("--on-invalid", help="A row that cannot be stored: raise refuses all, skip leaves it out."),
 ]
 
 

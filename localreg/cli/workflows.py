@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -10,6 +11,7 @@ from localreg.cli import completion
 from localreg.cli.listing import Columns, Limit, OrderBy, Search, Where, shown
 from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
+from localreg.cli.tables import Choice, Column, File, OnInvalid, mapping, told
 from localreg.cli.versioned import Versioned, add_versioned
 
 if TYPE_CHECKING:
@@ -192,3 +194,62 @@ def stratify_suite(
     """
     suite = registry.get_test_suite(name).stratify(by, bins=bins, name=new_name)
     return f"made test suite {suite.name!r} of {len(suite.members):,} test cases"
+
+
+class Known(StrEnum):
+    """What becomes of rows whose sample is there with another ground truth."""
+
+    RAISE = "raise"
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
+@suites.command(
+    "import",
+    epilog=examples(
+        "localreg suites import truth.parquet --suite more --workflow Plates",
+        "localreg suites import truth.csv --suite plates --case night --column text=plate --metadata weather",
+    ),
+)
+@writing
+def import_suite(
+    registry: "Registry",
+    file: File,
+    suite: Annotated[
+        str, typer.Option(metavar="NAME", help="Made if there is none.", autocompletion=completion.suites)
+    ],
+    workflow: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="For a new test suite.", autocompletion=completion.workflows),
+    ] = None,
+    case: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The test case; else the one named like the suite.", autocompletion=completion.cases
+        ),
+    ] = None,
+    column: Column = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column that becomes metadata of the samples; repeatable."),
+    ] = None,
+    on_invalid: OnInvalid = Choice.RAISE,
+    on_known: Annotated[
+        Known, typer.Option(help="A row whose sample is there with another ground truth; skip keeps what is there.")
+    ] = Known.RAISE,
+) -> str:
+    """Add test samples with their ground truths from a file, a row for each: all in one commit, or none.
+
+    Columns are matched to fields by name. They become the next version of a test case, and of the suite.
+    """
+    report = registry.import_samples(
+        file,
+        suite=suite,
+        workflow=workflow,
+        case=case,
+        columns=mapping(column),
+        metadata=metadata or (),
+        on_invalid=on_invalid.value,
+        on_known=on_known.value,
+    )
+    return told(report)

@@ -194,17 +194,19 @@ class StoredTestSuite(_Archivable[TestSuiteRecord]):
         on_known: OnKnown = "raise",
     ) -> BulkReport:
         """Add test samples with their ground truths from a table: see `TestSuite.add`."""
-        from localreg.workflow.recorded import recorded_suite
-
-        suite = recorded_suite(self._session, self._session.state(), self._id)
-        return suite.add(table, case, columns=columns, metadata=metadata, on_invalid=on_invalid, on_known=on_known)
+        return self.test_suite().add(
+            table, case, columns=columns, metadata=metadata, on_invalid=on_invalid, on_known=on_known
+        )
 
     def stratify(self, by: str, *, bins: int = 4, name: str | None = None) -> StoredTestSuite:
         """A test suite of the same samples, with a test case for each stratum: see `TestSuite.stratify`."""
+        return StoredTestSuite(self._session, self.test_suite().stratify(by, bins=bins, name=name).id)
+
+    def test_suite(self) -> TestSuite:
+        """Its newest version, as the class of its workflow would show it, with samples as dicts."""
         from localreg.workflow.recorded import recorded_suite
 
-        suite = recorded_suite(self._session, self._session.state(), self._id)
-        return StoredTestSuite(self._session, suite.stratify(by, bins=bins, name=name).id)
+        return recorded_suite(self._session, self._session.state(), self._id)
 
 
 class StoredTestRun(_Stored[TestRunRecord]):

@@ -22,6 +22,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeAlias
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer import Typer
 
@@ -175,6 +177,11 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     annotations = annotations_file(1)
     (tmp_path / "annotations.json").write_text(json.dumps(annotations))
     (tmp_path / "results.json").write_text(json.dumps(results_file(2, annotations, masks=False)))
+    rows = {"number": list(range(SAMPLES)), "text": list(map(str, range(SAMPLES)))}
+    pq.write_table(pa.table(rows), tmp_path / "predictions.parquet")
+    pq.write_table(pa.table({"number": [200, 201], "text": ["200", "201"]}), tmp_path / "truth.parquet")
+    (tmp_path / "predictions.csv").write_text("number,plate\n1,1\n0,?\n")
+    (tmp_path / "truth.csv").write_text("number,plate,weather\n300,300,rain\n301,301,\n")
     return copy
 
 
@@ -284,6 +291,8 @@ VERBS: dict[type, dict[str, str]] = {
         "test_suites": "suites list",
         "undo": "undo",
         "import_coco": "coco import",
+        "import_inferences": "inferences import",
+        "import_samples": "suites import",
         "import_coco_results": "coco results",
         "export_coco": "coco export",
         "verify": "verify",
@@ -318,7 +327,7 @@ VERBS: dict[type, dict[str, str]] = {
         "export_inferences": "inferences export",
         "update": "versions set",
     },
-    StoredWorkflow: {"delete": "workflows delete"},
+    StoredWorkflow: {"delete": "workflows delete", "model": "inferences import", "test_suite": "suites import"},
     StoredTestCase: {
         "archive": "cases archive",
         "delete": "cases delete",
@@ -330,6 +339,8 @@ VERBS: dict[type, dict[str, str]] = {
         "delete": "suites delete",
         "restore": "suites restore",
         "stratify": "suites stratify",
+        "add": "suites import",
+        "test_suite": "suites show",
         "update": "suites set",
     },
     StoredTestRun: {
@@ -432,6 +443,8 @@ WRITES = [
     "runs delete meadow-5 plates",
     "coco import annotations.json --suite val2026",
     "coco results results.json --suite val2017 --model detr",
+    "inferences import predictions.parquet --model meadow-6 --workflow Plates --on number",
+    "suites import truth.parquet --suite more --workflow Plates",
     "undo 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",
@@ -1484,3 +1497,36 @@ def test_doctor_says_what_the_library_says_and_fails_on_a_problem(
 
 def test_du_has_the_librarys_rows(cli: Cli, registry: localreg.Registry) -> None:
     assert done(cli("du", "--format", "json")).json == registry.disk_usage().dicts()
+
+
+def test_inferences_are_imported_and_what_is_wrong_is_told_in_words_of_the_shell(cli: Cli, tmp_path: Path) -> None:
+    command = shlex.split("inferences import predictions.csv --model new --suite plates --column text=plate")
+    told = done(cli(*command)).out
+    assert told == "2 rows: 2 stored\n"
+    (row,) = done(cli("sql", "SELECT count(*) AS n FROM inferences WHERE model = 'new'", "--format", "json")).json
+    assert row["n"] == 2
+    again = cli(*command)
+    assert done(again).out == "nothing to change\n"
+    (tmp_path / "bad.csv").write_text("number,text\n7,7\nx,8\n99999,9\n")
+    refused = cli("inferences", "import", "bad.csv", "--model", "new", "--workflow", "Plates")
+    assert (refused.code, refused.out) == (1, "")
+    assert "row 1 of bad.csv: sample.number is 'x'; it must be a whole number" in refused.err
+    assert "pass --on-invalid skip to leave such rows out" in refused.err
+    skipped = cli(
+        *["inferences", "import", "bad.csv", "--model", "new", "--on-invalid", "skip", "--on-unknown", "skip"]
+    )
+    assert done(skipped).out.splitlines() == [
+        "3 rows: 1 stored, 1 left out as invalid, 1 left out, of unknown samples",
+        "  row 1: sample.number is 'x'; it must be a whole number",
+        "  row 2: number 99999 is not in the registry",
+    ]
+
+
+def test_samples_are_imported_into_a_test_case(cli: Cli, registry: localreg.Registry) -> None:
+    arguments = "--suite plates --case night --column text=plate --metadata weather"
+    assert done(cli("suites", "import", "truth.csv", *arguments.split())).out == "2 rows: 2 stored\n"
+    found = registry.sql("SELECT metadata->>'weather' AS weather FROM test_samples ORDER BY sample_idx DESC LIMIT 2")
+    assert [row["weather"] for row in found.dicts()] == [None, "rain"]
+    assert registry.get_test_suite("plates").info.version == 2
+    unknown = cli("suites", "import", "truth.csv", "--suite", "plats", "--column", "text=plate")
+    assert (unknown.code, "did you mean 'plates'" in unknown.err) == (1, True)

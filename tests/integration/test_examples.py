@@ -16,7 +16,7 @@ import localreg
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-Run = Callable[[str], tuple[str, localreg.Registry]]
+Run = Callable[..., tuple[str, localreg.Registry]]
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def run(tmp_path: Path) -> Run:
     pytest.importorskip("sklearn", reason="the examples need the extra `demo`")
     pytest.importorskip("skimage", reason="the examples need the extra `demo`")
 
-    def twice(name: str) -> tuple[str, localreg.Registry]:
-        first = shown(name, tmp_path)
+    def twice(name: str, *arguments: str) -> tuple[str, localreg.Registry]:
+        first = shown(name, tmp_path, *arguments)
         registry = localreg.open(tmp_path / "registry", read_only=True)
         commit = registry.commit
-        assert shown(name, tmp_path) == first
+        assert shown(name, tmp_path, *arguments) == first
         assert registry.commit == commit, "the second run did something again"
         assert [path.name for path in tmp_path.iterdir()] == ["registry"]
         assert registry.verify().ok
@@ -38,10 +38,10 @@ def run(tmp_path: Path) -> Run:
     return twice
 
 
-def shown(name: str, folder: Path) -> str:
+def shown(name: str, folder: Path, *arguments: str) -> str:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("LOCALREG")}
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name), "registry"],
+        [sys.executable, "-W", "error", str(EXAMPLES / name), "registry", *arguments],
         cwd=folder,
         env={**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
@@ -84,6 +84,16 @@ def test_inferences_from_a_file_are_told_and_the_others_are_wrong(run: Run) -> N
     text, registry = run("inferences_from_csv.py")
     assert re.search(r"^899 +897 +724 +0\.805339$", text, re.MULTILINE)
     assert registry.models()[0]["workflow"] == "Digits from a file"
+
+
+def test_predictions_in_bulk_are_recorded_and_compared(run: Run) -> None:
+    text, registry = run("bulk.py", "10000")
+    assert "regression: 10,000 rows, 0 of them invalid" in text
+    assert re.search(r"^bayes +0 +0\.[78]\d+$", text, re.MULTILINE)
+    assert re.search(r"^regression +0 +0\.9[0-4]\d*$", text, re.MULTILINE)
+    assert re.search(r"improved: difference \+0\.\d+, \d+ fixed, \d+ broken, p = 0 ", text)
+    (row,) = registry.sql("SELECT count(*) AS n FROM inferences").dicts()
+    assert row["n"] == 20_000
 
 
 def test_the_readme_names_each_example_and_each_is_run_by_a_test() -> None:

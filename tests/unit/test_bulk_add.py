@@ -140,6 +140,14 @@ def test_metadata_comes_from_columns_and_is_merged(registry: Registry) -> None:
     assert commits(registry) == before + 1
 
 
+def test_metadata_of_one_column_may_be_missing_in_some_rows(registry: Registry) -> None:
+    suite = Suite("suite")
+    suite.add(
+        [{**row, "iso": iso} for row, iso in zip(rows(NAMES[:3]), (None, 100, None), strict=True)], metadata=["iso"]
+    )
+    assert [sample.metadata for sample, _ in held(suite)] == [{}, {"iso": 100}, {}]
+
+
 def test_what_is_there_already_is_left_as_it_is(registry: Registry) -> None:
     suite = Suite("suite")
     suite.add(rows())

@@ -70,7 +70,10 @@ def objects_of_columns(columns: Mapping[str, pa.Array]) -> pa.Array:
     for key in sorted(columns, key=lambda key: key.encode("utf-16-be")):
         value = _json_values(columns[key])
         pairs.append(pc.binary_join_element_wise(pa.scalar(quoted(key)), value, ":"))
-    inner = pc.binary_join_element_wise(*pairs, ",", null_handling="skip")
+    # Of one column, "skip" would drop the rows that are null.
+    inner = (
+        pairs[0].fill_null("") if len(pairs) == 1 else pc.binary_join_element_wise(*pairs, ",", null_handling="skip")
+    )
     made = pc.binary_join_element_wise(pa.scalar("{"), inner, pa.scalar("}"), "")
     return pc.if_else(pc.equal(inner, ""), pa.scalar(None, pa.string()), made)
 
