@@ -15,8 +15,10 @@ __all__ = ["HashIndex"]
 
 _MIX = 0x9E3779B97F4A7C15
 """An odd number whose bits are spread: each level of the index goes by other bits of the hash."""
-CHUNK = 2**18
+CHUNK = 2**16
 """Places that are worked on at once: what comes of them on the way stays near the processor."""
+ROOMY = 2**22
+"""Up to so many hashes have a table of twice the size, where fewer meet."""
 
 
 class HashIndex:
@@ -45,7 +47,7 @@ class HashIndex:
         """Make the next table; the places that found no slot in it, and those that stand for a hash that did."""
         import numpy as np
 
-        level, bits = len(self._levels), max(4, len(places).bit_length())
+        level, bits = len(self._levels), max(4, len(places).bit_length() + (len(places) <= ROOMY))
         table = np.full(1 << bits, -1, np.int32)
         self._levels.append((bits, table))
         pieces = [places[begin : begin + CHUNK] for begin in range(0, len(places), CHUNK)]

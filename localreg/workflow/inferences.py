@@ -34,6 +34,7 @@ __all__ = [
     "SKIPPED",
     "STATUSES",
     "Inferences",
+    "by_sample",
     "inference_pointers",
     "inference_rows",
     "keeps_files",
@@ -228,14 +229,10 @@ def write_inferences(session: Session, workflow_id: str, owner: str, tables: Ite
 
 
 def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table]) -> list[FilePointer]:
-    import numpy as np
     import pyarrow as pa
 
-    rows = pa.concat_tables(tables, promote_options="default")
+    rows = by_sample(pa.concat_tables(tables, promote_options="default"))
     indices = rows["sample_idx"].to_numpy()
-    if (np.diff(indices) < 0).any():
-        order = _order(indices)
-        rows, indices = rows.take(pa.array(order)), indices[order]
     details: JsonObject = {
         "workflow": workflow_id,
         "generation": 1,
@@ -243,6 +240,17 @@ def _write(session: Session, workflow_id: str, owner: str, tables: list[pa.Table
         "columns": [name for name in rows.column_names if name in (*SAID, "error", FILES)],
     }
     return write_rows(session.store, "inferences", owner, rows, details)
+
+
+def by_sample(rows: pa.Table) -> pa.Table:
+    """Rows, sorted by `sample_idx`."""
+    import numpy as np
+    import pyarrow as pa
+
+    indices = rows["sample_idx"].to_numpy()
+    if not (np.diff(indices) < 0).any():
+        return rows
+    return rows.combine_chunks().take(pa.array(_order(indices)))
 
 
 def _order(indices: Indices) -> Indices:

@@ -568,6 +568,32 @@ def test_another_writer_in_between_is_seen(registry: Registry, tmp_path: Path) -
     assert [row["sample_idx"] for row in rows] == [0, 1]
 
 
+def test_a_transaction_holds_what_is_recorded_in_it(registry: Registry) -> None:
+    suite, before = filled(), 0
+    with registry.transaction("both"):
+        before = commits(registry)
+        Model("one").record(guesses(LOCATORS[:2]), suite=suite)
+        Model("two").record(guesses(LOCATORS[::-1]))
+    assert commits(registry) == before + 1
+    assert recorded(Model("one"), suite) == expected(LOCATORS[:2])
+    assert recorded(Model("two"), suite) == expected()
+    with pytest.raises(ZeroDivisionError), registry.transaction():
+        Model("three").record(guesses())
+        raise ZeroDivisionError
+    assert registry.find_model("three") is None
+
+
+def test_inferences_of_samples_that_are_new_in_a_transaction_wait_for_its_end(registry: Registry) -> None:
+    filled()
+    with registry.transaction():
+        Suite("more").add(pa.table({"locator": ["new.png"], "label": ["cat"]}))
+        with pytest.raises(
+            InvalidInputError, match="row 0 of the table is of a sample that is new in this transaction"
+        ):
+            Model("new").record([{"locator": "new.png", "label": "dog", "score": 1.0}])
+    assert Model("new").record([{"locator": "new.png", "label": "dog", "score": 1.0}]).stored == 1
+
+
 # --- what goes wrong on the way -------------------------------------------------------------------------------------
 
 

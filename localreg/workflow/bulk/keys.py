@@ -42,6 +42,17 @@ class _Hasher(threading.local):
         return cast("Hashes", found["hash"].to_numpy())
 
 
+JOINED_BYTES = 128 * 2**20
+"""Keys that take no more are kept in one piece, from which rows are taken twice as fast; that needs the room twice."""
+
+
+def _joined(pieces: list[pa.Array]) -> list[pa.Array]:
+    import pyarrow as pa
+
+    is_small = sum(piece.nbytes for piece in pieces) <= JOINED_BYTES
+    return [pa.concat_arrays(pieces)] if is_small and len(pieces) > 1 else pieces
+
+
 class SampleKeys:
     """The keys of samples, to look rows up by.
 
@@ -54,7 +65,7 @@ class SampleKeys:
     def __init__(self, keys: Sequence[pa.Array], indices: Indices | None, *, are_distinct: bool) -> None:
         import numpy as np
 
-        self._keys = [piece for piece in keys if len(piece)]
+        self._keys = _joined([piece for piece in keys if len(piece)])
         self._begins = np.cumsum([0, *map(len, self._keys)])
         self._indices = indices
         self._are_distinct = are_distinct

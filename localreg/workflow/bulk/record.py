@@ -18,7 +18,7 @@ from localreg.workflow.bulk.rows import Fitter
 from localreg.workflow.bulk.sample_keys import Key, key_of
 from localreg.workflow.bulk.source import Source, opened
 from localreg.workflow.bulk.threads import in_threads, numbered
-from localreg.workflow.inferences import MISSING, OK, SKIPPED, STATUSES, Inferences
+from localreg.workflow.inferences import MISSING, OK, SKIPPED, Inferences
 from localreg.workflow.progress import progress
 from localreg.workflow.run_content import unique
 from localreg.workflow.run_record import RunRecord
@@ -157,6 +157,8 @@ class _Recording:
         self._on_unknown = on_unknown
         self._reset = reset
         count = sample_count(state, workflow_id)
+        transaction = model.session.transaction_here()
+        self._final = count if transaction is None else sample_count(transaction.changes.before, workflow_id)
         self._seen = np.zeros(count, bool)
         self._seen_count = 0
         self._batches: list[tuple[int, Indices | None, npt.NDArray[np.int32]]] = []
@@ -181,29 +183,39 @@ class _Recording:
         return _Fitted(keys, made, found.faults, *self._keys.find(keys, first))
 
     def rows(self, fitted: _Fitted) -> pa.Table:
-        """The rows of a batch that are to be stored: `sample_idx`, `status`, and the columns of the inferences."""
+        """The rows of a batch that are to be stored: `sample_idx`, and the columns of the inferences."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         keys, made, indices = fitted.keys, fitted.made, fitted.indices
         is_good = np.ones(len(keys), bool)
         is_good[self._leftovers.leave_out(fitted.faults, self._rows)] = False
         self._refuse_ambiguous(keys, fitted.ambiguous)
         is_good &= self._known(keys, indices, is_good)
+        self._refuse_unnumbered(indices)
         is_good[self._doubles(keys, indices, np.flatnonzero(is_good))] = False
         self._rows += len(keys)
         if not is_good.all():
             made, indices = made.filter(pa.array(is_good)), indices[is_good]
-        status = pc.if_else(made[self._column.name].is_valid(), STATUSES[OK], STATUSES[SKIPPED])
         columns = {name: made[name] for name in made.column_names}
-        return self._new(pa.table({"sample_idx": pa.array(indices, pa.int64()), "status": status, **columns}))
+        return self._new(pa.table({"sample_idx": pa.array(indices, pa.int64()), **columns}))
 
     def _refuse_ambiguous(self, keys: pa.Array, rows: Indices) -> None:
         if len(rows):
             raise InvalidInputError(
                 f"{self._key.told(keys, rows[:1])} (row {self._rows + int(rows[0])} of {self._source.what}) is that of "
                 f"several samples; give on= more fields, which tell them apart"
+            )
+
+    def _refuse_unnumbered(self, indices: Indices) -> None:
+        """Samples that are new in a transaction get their final number when it ends: too late for rows on disk."""
+        import numpy as np
+
+        rows = np.flatnonzero(indices >= self._final)
+        if len(rows):
+            raise InvalidInputError(
+                f"row {self._rows + int(rows[0])} of {self._source.what} is of a sample that is new in this transaction; "
+                "record its inference once the transaction has ended"
             )
 
     def _known(self, keys: pa.Array, indices: Indices, is_good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -20,7 +20,11 @@ from localreg.workflow.case_content import first_difference
 from localreg.workflow.inferences import (
     ERROR,
     MISSING,
+    OK,
+    SKIPPED,
+    STATUSES,
     Inferences,
+    by_sample,
     inference_pointers,
     write_inferences,
 )
@@ -74,7 +78,7 @@ class StagedInferences:
                     self._session.store.delete(pointer.path)
 
     def add(self, rows: pa.Table) -> None:
-        """Take rows: `sample_idx`, `status` and the columns of the inferences."""
+        """Take rows: `sample_idx` and the columns of the inferences, null where a sample was skipped."""
         if not rows.num_rows:
             return
         self._waiting.append(rows)
@@ -89,9 +93,16 @@ class StagedInferences:
             return
         rows, self._waiting, self._waiting_rows, self._waiting_bytes = self._waiting, [], 0, 0
         self._take_written()
-        self._writing = self._writer.submit(
-            write_inferences, self._session, self._workflow_id, self._folder, [_joined(rows)]
-        )
+        self._writing = self._writer.submit(self._written, rows)
+
+    def _written(self, tables: list[pa.Table]) -> list[FilePointer]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = by_sample(pa.concat_tables(tables, promote_options="default"))
+        status = pc.if_else(rows["inference"].is_valid(), STATUSES[OK], STATUSES[SKIPPED])
+        rows = rows.add_column(1, "status", status)
+        return write_inferences(self._session, self._workflow_id, self._folder, [rows])
 
     def _take_written(self) -> None:
         if self._writing is not None:
@@ -178,12 +189,6 @@ class StagedInferences:
             there = (status != MISSING) & (status != ERROR)
             if there.any():
                 refuse_other_answers(model.name, column, stored, mine.filter(pa.array(there)))
-
-
-def _joined(tables: list[pa.Table]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
 def refuse_other_answers(model: str, column: TypedColumn, stored: Inferences, mine: pa.Table) -> None:
