@@ -577,9 +577,9 @@ def test_a_transaction_holds_what_is_recorded_in_it(registry: Registry) -> None:
     assert commits(registry) == before + 1
     assert recorded(Model("one"), suite) == expected(LOCATORS[:2])
     assert recorded(Model("two"), suite) == expected()
-    with pytest.raises(ZeroDivisionError), registry.transaction():
+    with pytest.raises(NonDeterministicError), registry.transaction():
         Model("three").record(guesses())
-        raise ZeroDivisionError
+        Model("three").record([{"locator": "00.png", "label": "cow", "score": 1.0}])
     assert registry.find_model("three") is None
 
 
@@ -587,9 +587,7 @@ def test_inferences_of_samples_that_are_new_in_a_transaction_wait_for_its_end(re
     filled()
     with registry.transaction():
         Suite("more").add(pa.table({"locator": ["new.png"], "label": ["cat"]}))
-        with pytest.raises(
-            InvalidInputError, match="row 0 of the table is of a sample that is new in this transaction"
-        ):
+        with pytest.raises(InvalidInputError, match="of a sample that is new in this transaction"):
             Model("new").record([{"locator": "new.png", "label": "dog", "score": 1.0}])
     assert Model("new").record([{"locator": "new.png", "label": "dog", "score": 1.0}]).stored == 1
 

@@ -214,8 +214,8 @@ class _Recording:
         rows = np.flatnonzero(indices >= self._final)
         if len(rows):
             raise InvalidInputError(
-                f"row {self._rows + int(rows[0])} of {self._source.what} is of a sample that is new in this transaction; "
-                "record its inference once the transaction has ended"
+                f"row {self._rows + int(rows[0])} of {self._source.what} is of a sample that is new in this "
+                "transaction; record its inference once the transaction has ended"
             )
 
     def _known(self, keys: pa.Array, indices: Indices, is_good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
