@@ -8,8 +8,8 @@ from localreg.coco.types import Detections, Image, Objects
 from localreg.log import State
 from localreg.session import Session
 from localreg.workflow.model import Model as AnyModel
+from localreg.workflow.suite_change import SuiteChange
 from localreg.workflow.test_case import TestCase as AnyCase
-from localreg.workflow.test_suite import SuiteChange
 from localreg.workflow.test_suite import TestSuite as AnySuite
 from localreg.workflow.workflow import Workflow
 

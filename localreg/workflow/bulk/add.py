@@ -23,7 +23,8 @@ from localreg.workflow.case_content import CaseContent, different_rows, taken, v
 from localreg.workflow.look_up import LookUp, look_up
 from localreg.workflow.progress import progress
 from localreg.workflow.samples import SAID, as_rows, complete_samples
-from localreg.workflow.test_suite import SuiteChange, TestSuite
+from localreg.workflow.suite_change import SuiteChange
+from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import check_belongs
 from localreg.workflow.workflow import Types
 
