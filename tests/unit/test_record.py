@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import localreg
-from localreg import InvalidInputError, NonDeterministicError, Registry, WorkflowMismatchError
+from localreg import ConflictError, InvalidInputError, NonDeterministicError, Registry, WorkflowMismatchError
 from localreg.errors import StorageError
 from localreg.workflow import (
     GroundTruth,
@@ -583,13 +583,31 @@ def test_a_transaction_holds_what_is_recorded_in_it(registry: Registry) -> None:
     assert registry.find_model("three") is None
 
 
-def test_inferences_of_samples_that_are_new_in_a_transaction_wait_for_its_end(registry: Registry) -> None:
+def test_samples_may_be_new_in_the_same_transaction(registry: Registry) -> None:
     filled()
     with registry.transaction():
-        Suite("more").add(pa.table({"locator": ["new.png"], "label": ["cat"]}))
-        with pytest.raises(InvalidInputError, match="of a sample that is new in this transaction"):
-            Model("new").record([{"locator": "new.png", "label": "dog", "score": 1.0}])
-    assert Model("new").record([{"locator": "new.png", "label": "dog", "score": 1.0}]).stored == 1
+        suite = Suite("more")
+        suite.add(pa.table({"locator": ["21.png", "20.png"], "label": ["cat", "cat"]}))
+        Model("new").record(guesses(["20.png", "21.png"]), suite=suite)
+    assert recorded(Model("new"), suite) == expected(["21.png", "20.png"])
+    assert registry.verify().ok
+
+
+def test_samples_that_a_faster_writer_numbered_first_are_a_conflict(registry: Registry, tmp_path: Path) -> None:
+    filled()
+
+    def add_and_record() -> None:
+        with registry.transaction():
+            Suite("more").add(pa.table({"locator": ["20.png"], "label": ["cat"]}))
+            Model("new").record(guesses(["20.png"]))
+            other = localreg.open(tmp_path / "registry")
+            with localreg.use(other):
+                Suite("other").add(pa.table({"locator": ["22.png"], "label": ["cat"]}))
+
+    with pytest.raises(ConflictError, match="another writer was faster, and brought test samples"):
+        add_and_record()
+    assert registry.find_model("new") is None
+    assert registry.verify().ok
 
 
 # --- what goes wrong on the way -------------------------------------------------------------------------------------

@@ -258,6 +258,7 @@ class _Addition:
 
     def __init__(self, suite: TestSuite, request: CaseRequest) -> None:
         self._suite = suite
+        self._name = suite.name  # when it is run again, no state but the draft has a suite that is new
         self._request = request
         self._change = CaseChange(suite.session, suite.workflow, [request])
 
@@ -271,6 +272,6 @@ class _Addition:
         held = self._suite.newest_content(changes.draft)
         others = [id for id in held if (row := changes.draft.get("test_case_version", id)) and row.parent != case.id]
         content = held if version.id in held else [*others, version.id]
-        suite = SuiteChange(self._suite.session, self._suite.workflow, self._suite.name, {}, content)
+        suite = SuiteChange(self._suite.session, self._suite.workflow, self._name, {}, content)
         suite.reset = True
         suite(changes)

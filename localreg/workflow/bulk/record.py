@@ -11,7 +11,7 @@ from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import State
 from localreg.names import check_flag, shown_value
 from localreg.tables import Fault, Fitting
-from localreg.workflow.bulk.columns import matched
+from localreg.workflow.bulk.columns import PartColumns, matched
 from localreg.workflow.bulk.keys import SampleKeys
 from localreg.workflow.bulk.report import BulkReport, Leftovers, OnInvalid, check_on_invalid
 from localreg.workflow.bulk.rows import Fitter
@@ -54,35 +54,15 @@ def record(
     reset: bool,
 ) -> BulkReport:
     """See `Model.record`."""
-    check_on_invalid(on_invalid)
-    check_flag(reset, what="reset")
-    if on_unknown not in ("raise", "skip"):
-        raise InvalidInputError(f"on_unknown is {on_unknown!r}; it must be 'raise' or 'skip'")
-    if suite is not None and not isinstance(suite, TestSuite):
-        raise InvalidInputError(f"suite is {shown_value(suite)}; it must be a test suite of the workflow, or None")
-    if suite is not None and suite.workflow.name != model.workflow.name:
-        raise WorkflowMismatchError(
-            f"test suite {suite.name!r} belongs to workflow {suite.workflow.name!r}, and model {model.name!r} to "
-            f"{model.workflow.name!r}"
-        )
+    _check(model, suite, on_invalid, on_unknown, reset)
     state = model.session.state()
     workflow_id = model.workflow_id(state)
     types = model.workflow.types(state)
     source = opened(table)
     key = key_of(types.test_sample, on, source.schema.names)
-    parts, unused = matched(
-        source.schema,
-        [types.test_sample, types.inference],
-        columns,
-        what=source.what,
-        only={types.test_sample.name: key.fields},
-    )
-    for name in key.fields:
-        if name not in parts[0].tree:
-            raise InvalidInputError(
-                f"on names {name!r}, for which {source.what} has no column; its columns are "
-                f"{', '.join(source.schema.names[:20])}; columns={{'{name}': …}} says which it is"
-            )
+    only = {types.test_sample.name: key.fields}
+    parts, unused = matched(source.schema, [types.test_sample, types.inference], columns, what=source.what, only=only)
+    _refuse_missing_keys(key, parts[0], source)
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
         model,
@@ -105,6 +85,31 @@ def record(
                 shown.advance(len(fitted.keys))
         out.commit(model, suite, stored=work.stored_before, reset=reset)
     return work.report(tuple(unused))
+
+
+def _check(model: Model[Any, Any, Any], suite: object, on_invalid: object, on_unknown: object, reset: object) -> None:
+    check_on_invalid(on_invalid)
+    check_flag(reset, what="reset")
+    if on_unknown not in ("raise", "skip"):
+        raise InvalidInputError(f"on_unknown is {on_unknown!r}; it must be 'raise' or 'skip'")
+    if suite is None:
+        return
+    if not isinstance(suite, TestSuite):
+        raise InvalidInputError(f"suite is {shown_value(suite)}; it must be a test suite of the workflow, or None")
+    if suite.workflow.name != model.workflow.name:
+        raise WorkflowMismatchError(
+            f"test suite {suite.name!r} belongs to workflow {suite.workflow.name!r}, and model {model.name!r} to "
+            f"{model.workflow.name!r}"
+        )
+
+
+def _refuse_missing_keys(key: Key, columns: PartColumns, source: Source) -> None:
+    for name in key.fields:
+        if name not in columns.tree:
+            raise InvalidInputError(
+                f"on names {name!r}, for which {source.what} has no column; its columns are "
+                f"{', '.join(source.schema.names[:20])}; columns={{'{name}': …}} says which it is"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +162,6 @@ class _Recording:
         self._on_unknown = on_unknown
         self._reset = reset
         count = sample_count(state, workflow_id)
-        transaction = model.session.transaction_here()
-        self._final = count if transaction is None else sample_count(transaction.changes.before, workflow_id)
         self._seen = np.zeros(count, bool)
         self._seen_count = 0
         self._batches: list[tuple[int, Indices | None, npt.NDArray[np.int32]]] = []
@@ -192,7 +195,6 @@ class _Recording:
         is_good[self._leftovers.leave_out(fitted.faults, self._rows)] = False
         self._refuse_ambiguous(keys, fitted.ambiguous)
         is_good &= self._known(keys, indices, is_good)
-        self._refuse_unnumbered(indices)
         is_good[self._doubles(keys, indices, np.flatnonzero(is_good))] = False
         self._rows += len(keys)
         if not is_good.all():
@@ -205,17 +207,6 @@ class _Recording:
             raise InvalidInputError(
                 f"{self._key.told(keys, rows[:1])} (row {self._rows + int(rows[0])} of {self._source.what}) is that of "
                 f"several samples; give on= more fields, which tell them apart"
-            )
-
-    def _refuse_unnumbered(self, indices: Indices) -> None:
-        """Samples that are new in a transaction get their final number when it ends: too late for rows on disk."""
-        import numpy as np
-
-        rows = np.flatnonzero(indices >= self._final)
-        if len(rows):
-            raise InvalidInputError(
-                f"row {self._rows + int(rows[0])} of {self._source.what} is of a sample that is new in this "
-                "transaction; record its inference once the transaction has ended"
             )
 
     def _known(self, keys: pa.Array, indices: Indices, is_good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from localreg.canonical import JsonObject
-from localreg.errors import InvalidInputError, LocalregError, NonDeterministicError
+from localreg.errors import ConflictError, LocalregError, NonDeterministicError
 from localreg.log import State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -54,7 +54,9 @@ class StagedInferences:
     def __init__(self, session: Session, workflow_id: str, state: State) -> None:
         self._session = session
         self._workflow_id = workflow_id
-        self._count = sample_count(state, workflow_id)
+        transaction = session.transaction_here()
+        self._count = sample_count(state if transaction is None else transaction.changes.before, workflow_id)
+        self._greatest = -1
         self._folder = new_id()
         self._waiting: list[pa.Table] = []
         self._waiting_rows = self._waiting_bytes = 0
@@ -79,8 +81,11 @@ class StagedInferences:
 
     def add(self, rows: pa.Table) -> None:
         """Take rows: `sample_idx` and the columns of the inferences, null where a sample was skipped."""
+        import pyarrow.compute as pc
+
         if not rows.num_rows:
             return
+        self._greatest = max(self._greatest, int(pc.max(rows["sample_idx"]).as_py()))
         self._waiting.append(rows)
         self._waiting_rows += rows.num_rows
         self._waiting_bytes += rows.nbytes
@@ -140,6 +145,7 @@ class StagedInferences:
                 if target is not None and target.new is not None:
                     changes.create(target.new)
                 return
+            self._refuse_renumbered(changes.before)
             files = self._files(changes.draft, model, version_id, owner, known, reset)
             if target is not None and target.new is not None:
                 changes.create(target.new, files=files)
@@ -151,16 +157,23 @@ class StagedInferences:
         self._session.change(operation)
         self._committed = True
 
+    def _refuse_renumbered(self, before: State) -> None:
+        """Samples that are new in the same transaction are numbered after those that others brought meanwhile."""
+        count = sample_count(before, self._workflow_id)
+        if self._greatest >= self._count != count:
+            raise ConflictError(
+                "another writer was faster, and brought test samples that are numbered before those of this "
+                "transaction; run it again"
+            )
+
     def _files(
         self, state: State, model: Model[Any, Any, Any], version_id: str, owner: str, known: Sequence[str], reset: bool
     ) -> tuple[FilePointer, ...]:
         count = sample_count(state, self._workflow_id)
-        if count < self._count:
-            raise InvalidInputError("test samples were deleted while their inferences were recorded; add them again")
         replaces = False
         if inference_pointers(state, version_id):
             replaces = self._replaces(Inferences(self._session, state, version_id, count), model, known, reset)
-        # Samples were found by numbers that are final: none of them was new.
+        # The numbers are true as they stand.
         place: JsonObject = {"first": count, "staged_first": count, "replaces": replaces}
         return tuple(replace(each, owner=owner, details={**each.details, **place}) for each in self._pointers)
 
