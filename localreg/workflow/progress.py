@@ -19,7 +19,7 @@ REDRAWN_S = 0.2
 class Bar(Protocol):
     """What shows how far work has come."""
 
-    def show(self, text: str, done: int, total: int, seconds: float) -> None:
+    def show(self, text: str, done: int, total: int | None, seconds: float) -> None:
         """Draw it anew."""
         ...
 
@@ -33,11 +33,11 @@ class Progress:
 
     Args:
         what: is being done, in words.
-        total: how many steps there are.
+        total: how many steps there are; None = unknown.
         bar: where to show it; None = nowhere.
     """
 
-    def __init__(self, what: str, total: int, bar: Bar | None) -> None:
+    def __init__(self, what: str, total: int | None, bar: Bar | None) -> None:
         self._what = what
         self._total = total
         self._bar = bar
@@ -61,7 +61,7 @@ class Progress:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Progress]:
+def progress(what: str, total: int | None) -> Iterator[Progress]:
     """A progress bar for a block, where a person may be looking."""
     shown = Progress(what, total, _bar())
     try:
@@ -77,12 +77,14 @@ def tell(message: str) -> None:
         sys.stderr.write(f"localreg: {message}\n")
 
 
-def line(what: str, done: int, total: int, seconds: float, width: int = 24) -> str:
+def line(what: str, done: int, total: int | None, seconds: float, width: int = 24) -> str:
     """The bar as a text, such as `yolo on plates  ████████      812/1797  1,203/s  0:01 left`."""
-    filled = width if total == 0 else min(width, width * done // total)
     rate = done / seconds if seconds > 0 else 0.0
-    left = _duration((total - done) / rate) + " left" if rate > 0 and done < total else _duration(seconds)
     speed = f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s"
+    if total is None:
+        return f"{what}  {done:,}  {speed}  {_duration(seconds)}"
+    filled = width if total == 0 else min(width, width * done // total)
+    left = _duration((total - done) / rate) + " left" if rate > 0 and done < total else _duration(seconds)
     return f"{what}  {'█' * filled}{'░' * (width - filled)}  {done:,}/{total:,}  {speed}  {left}"
 
 
@@ -102,7 +104,7 @@ def _bar() -> Bar | None:
 class _TerminalBar:
     """One line on standard error, written over."""
 
-    def show(self, text: str, done: int, total: int, seconds: float) -> None:
+    def show(self, text: str, done: int, total: int | None, seconds: float) -> None:
         import shutil
 
         columns = shutil.get_terminal_size().columns - 1
@@ -119,7 +121,7 @@ class _NotebookBar:
     def __init__(self) -> None:
         self._handle: object = None
 
-    def show(self, text: str, done: int, total: int, seconds: float) -> None:
+    def show(self, text: str, done: int, total: int | None, seconds: float) -> None:
         from IPython import display  # type: ignore[import-not-found,unused-ignore]
 
         shown = {"text/plain": line(text, done, total, seconds)}

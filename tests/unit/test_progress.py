@@ -106,7 +106,7 @@ def test_a_notebook_shows_one_output_that_is_replaced(clock: Clock, monkeypatch:
 
 def test_a_bar_that_was_never_drawn_is_not_closed(clock: Clock) -> None:
     class Bar:
-        def show(self, text: str, done: int, total: int, seconds: float) -> None:
+        def show(self, text: str, done: int, total: int | None, seconds: float) -> None:
             raise AssertionError("too early")
 
         def close(self) -> None:
@@ -115,3 +115,7 @@ def test_a_bar_that_was_never_drawn_is_not_closed(clock: Clock) -> None:
     shown = Progress("m on s", 3, Bar())
     shown.advance(1)
     shown.close()
+
+
+def test_of_an_unknown_total_the_line_tells_what_is_done() -> None:
+    assert line("net from the iterator", 120_000, None, 2.0) == "net from the iterator  120,000  60,000/s  0:02"

@@ -97,7 +97,7 @@ def _read(
         found = Fitting()
         return _row_table(types, fitters[0].table(batch, found), fitters[1].table(batch, found)), found.faults
 
-    with progress(f"{what} from {source.what}", source.rows or 0) as shown:
+    with progress(f"{what} from {source.what}", source.rows) as shown:
         batches = numbered(source.batches(names))
         for rows, faults in in_threads(fitted, batches, workers=1 if source.is_text else 2):
             is_good = np.ones(rows.num_rows, bool)

@@ -79,7 +79,7 @@ def record(
     )
     names = list(dict.fromkeys(name for part in parts for name in part.names()))
     with staged.StagedInferences(model.session, workflow_id, state) as out:
-        with progress(f"{model.name} from {source.what}", source.rows or 0) as shown:
+        with progress(f"{model.name} from {source.what}", source.rows) as shown:
             for fitted in in_threads(work.fitted, numbered(source.batches(names)), workers=1 if source.is_text else 2):
                 out.add(work.rows(fitted))
                 shown.advance(len(fitted.keys))
