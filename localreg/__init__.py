@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from localreg.registry import Registry
     from localreg.session import Transaction
     from localreg.upkeep import DoctorReport, Finding
+    from localreg.workflow.bulk.report import BulkReport, RowFault
 
 __all__ = [
     "open",
@@ -53,6 +54,8 @@ __all__ = [
     "Transaction",
     "Result",
     "Comparison",
+    "BulkReport",
+    "RowFault",
     "Determinism",
     "Deviation",
     "AuditEvent",
@@ -89,6 +92,8 @@ _HOMES = {
     "Transaction": "localreg.session:Transaction",
     "Result": "localreg.query:Result",
     "Comparison": "localreg.compare:Comparison",
+    "BulkReport": "localreg.workflow.bulk.report:BulkReport",
+    "RowFault": "localreg.workflow.bulk.report:RowFault",
     "Determinism": "localreg.records.determinism:Determinism",
     "Deviation": "localreg.records.determinism:Deviation",
     "AuditEvent": "localreg.audit:AuditEvent",

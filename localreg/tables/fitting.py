@@ -157,7 +157,8 @@ def _struct(column: pa.Array, node: Node, place: _Place, found: Fitting) -> pa.A
         if not node.fields and pa.types.is_boolean(column.type):
             return pc.if_else(column, True, None)
         if only is None or pa.types.is_map(column.type):
-            raise _refused(column, node, place.path, "; give a struct")
+            wanted = ", ".join(field.name for field in node.fields if fields.is_needed(field.name))
+            raise _refused(column, node, place.path, f"; give a struct of {wanted}, or a column for each")
         column = pa.StructArray.from_arrays([column], [only])
     if not node.fields:
         return pc.if_else(column.is_valid(), True, None) if null is None else pc.if_else(null, None, True)
