@@ -37,7 +37,8 @@ def _compact(
     place: Place,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
     message: Annotated[
-        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Why; stands with the events in the audit log.")
+        str | None,
+        typer.Option("--message", "-m", metavar="TEXT", help="Why; stands with the events in the audit log."),
     ] = None,
 ) -> None:
     """Merge many small parts of one test run, model version or workflow into few, so that reading opens fewer files.

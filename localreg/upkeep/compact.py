@@ -7,16 +7,13 @@ of reading them goes on. What may be merged is told in `localreg.upkeep.merges`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localreg.errors import ConflictError, InvalidInputError
-from localreg.log import Row, State
+from localreg.log import Row
 from localreg.models.words import readable_bytes, told
-from localreg.records.files import FilePointer
-from localreg.upkeep.merges import LEAST_PARTS, TABLES, Merge, MovedError, is_small
+from localreg.upkeep.merges import TABLES, Merge, MovedError, candidates
 from localreg.workflow.progress import progress
 
 if TYPE_CHECKING:
@@ -94,28 +91,10 @@ def compact(session: Session, *, dry_run: bool, message: str | None) -> CompactR
         session.refuse_if_read_only()
     done = [
         merged
-        for owner, table in _candidates(session.committed())
+        for owner, table in candidates(session.committed())
         if (merged := _merged(session, owner, table, dry_run, message)) is not None
     ]
     return CompactReport(tuple(done), dry_run)
-
-
-def _candidates(state: State) -> Iterator[tuple[Row, str]]:
-    """Owners that are there, and tables of theirs, with enough small parts."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for row in state.rows("file"):
-        if row.fields.get("table") in TABLES and is_small(FilePointer.from_json(row.fields)):
-            counts[row.parent, str(row.fields["table"])] += 1
-    many = sorted(key for key, count in counts.items() if count >= LEAST_PARTS)
-    for id, table in many:
-        owner = _owner(state, id)
-        if owner is not None:
-            yield owner, table
-
-
-def _owner(state: State, id: str) -> Row | None:
-    rows = (state.get(kind, id) for kind in ("test_run", "model_version", "workflow"))
-    return next((row for row in rows if row is not None), None)
 
 
 def _merged(session: Session, owner: Row, table: str, dry_run: bool, message: str | None) -> Compacted | None:

@@ -11,7 +11,8 @@ A part that is written anew comes last in the order of creation. Two things make
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["LEAST_PARTS", "SMALL_BYTES", "SMALL_ROWS", "TABLES", "Merge", "MovedError", "is_small"]
+__all__ = ["TABLES", "Merge", "MovedError", "candidates"]
 
 LEAST_PARTS = 8
 SMALL_ROWS = 100_000
@@ -49,7 +50,7 @@ class MovedError(Exception):
     """Another commit has changed what a merge was planned on; nobody outside sees it."""
 
 
-def is_small(part: FilePointer, vectors: FilePointer | None = None) -> bool:
+def _is_small(part: FilePointer, vectors: FilePointer | None = None) -> bool:
     """Whether it is worth to merge a part, with its vectors, with others."""
     size = part.bytes + (0 if vectors is None else vectors.bytes)
     return part.rows < SMALL_ROWS and size < SMALL_BYTES
@@ -76,7 +77,7 @@ class Merge(ABC):
     @property
     def is_worth_it(self) -> bool:
         """Whether there are enough small parts, and half of them go at least."""
-        small = sum(is_small(piece.part, piece.vectors) for piece in self.pieces)
+        small = sum(_is_small(piece.part, piece.vectors) for piece in self.pieces)
         return small >= LEAST_PARTS and 2 * self.parts_after <= len(self.pieces)
 
     @property
@@ -189,7 +190,7 @@ class _BySample(Merge):
         self.replaces = bool((self._mine & others).any())
 
     def _may_merge(self, part: FilePointer) -> bool:
-        return part.owner == self.owner.id and is_small(part, self._vectors.get(part.path))
+        return part.owner == self.owner.id and _is_small(part, self._vectors.get(part.path))
 
     def _indices(self, part: FilePointer) -> Indices:
         column = read_part(self._session.store, part, ["sample_idx"])["sample_idx"]
@@ -255,7 +256,7 @@ class _TestSamples(Merge):
     def __init__(self, session: Session, state: State, owner: Row) -> None:
         super().__init__(session, state, owner)
         parts = files_of(state, owner.id, self.table)
-        self._begin = _worthy_end([is_small(part, self._vectors.get(part.path)) for part in parts])
+        self._begin = _worthy_end([_is_small(part, self._vectors.get(part.path)) for part in parts])
         self._name = new_id()
         self.pieces = [self._piece(part) for part in parts[self._begin :]]
 
@@ -302,3 +303,21 @@ def _worthy_end(are_small: Sequence[bool]) -> int:
 
 TABLES: dict[str, type[Merge]] = {each.table: each for each in (_Inferences, _SampleMetadata, _TestSamples)}
 """The tables of which many small parts come together. The others get all their rows at once, in one commit."""
+
+
+def candidates(state: State) -> Iterator[tuple[Row, str]]:
+    """Owners that are there, and tables of theirs, with enough small parts."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in state.rows("file"):
+        if row.fields.get("table") in TABLES and _is_small(FilePointer.from_json(row.fields)):
+            counts[row.parent, str(row.fields["table"])] += 1
+    many = sorted(key for key, count in counts.items() if count >= LEAST_PARTS)
+    for id, table in many:
+        owner = _owner(state, id)
+        if owner is not None:
+            yield owner, table
+
+
+def _owner(state: State, id: str) -> Row | None:
+    rows = (state.get(kind, id) for kind in ("test_run", "model_version", "workflow"))
+    return next((row for row in rows if row is not None), None)
