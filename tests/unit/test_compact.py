@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import localreg
 from localreg import InvalidInputError, Registry
@@ -144,9 +144,9 @@ def shown(registry: Registry) -> dict[str, object]:
 
 # --- beside a registry that never compacts ----------------------------------------------------------------------------
 
-NUMBERS = st.lists(st.integers(0, 15), min_size=1, max_size=6, unique=True)
+NUMBERS = st.lists(st.integers(0, 7), min_size=1, max_size=5, unique=True)
 MODELS = st.sampled_from(["a", "b"])
-NAMES = st.sampled_from(["x", "y", "z"])
+NAMES = st.sampled_from(["x", "y"])
 SAYS = st.sampled_from(["cat", "dog"])
 _stores = itertools.count()
 
@@ -212,14 +212,13 @@ class Twins(RuleBasedStateMachine):
 
     @rule()
     def compact(self) -> None:
-        self.past.append((self.compacted.commit, shown(self.compacted)))
+        before = shown(self.compacted)
+        self.past.append((self.compacted.commit, before))
         self.compacted.compact()
-
-    @invariant()
-    def nobody_sees_a_difference(self) -> None:
-        assert shown(self.compacted) == shown(self.plain)
+        assert shown(self.compacted) == before
 
     def teardown(self) -> None:
+        assert shown(self.compacted) == shown(self.plain)
         for commit, was in self.past:
             assert shown(self.compacted.at(commit=commit)) == was
         assert self.compacted.verify().ok
@@ -227,7 +226,7 @@ class Twins(RuleBasedStateMachine):
 
 
 class TestTwins(Twins.TestCase):
-    settings = settings(max_examples=15, stateful_step_count=12)
+    settings = settings(max_examples=20, stateful_step_count=20)
 
 
 # --- what is merged, and what is not ----------------------------------------------------------------------------------
@@ -305,6 +304,17 @@ def test_rows_that_their_own_run_replaced_are_dropped(registry: Registry, few: N
     registry.compact()
     (part,) = parts(registry, "inferences")
     assert (part.rows, part.details["replaces"]) == (3, False)
+    assert shown(registry) == before
+
+
+def test_rows_of_a_large_part_stay_replaced(registry: Registry, few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    Suite("s", test_cases=[Case("c", test_samples=pairs(*range(4)))])
+    for numbers in ((0, 1, 2, 3), (1,), (2,)):
+        Net("a").record(guesses(*numbers, said="cat" if len(numbers) > 1 else "dog"), on="locator", reset=True)
+    monkeypatch.setattr(merges, "SMALL_ROWS", 3)
+    before = shown(registry)
+    registry.compact()
+    assert [part.rows for part in parts(registry, "inferences")] == [4, 2]
     assert shown(registry) == before
 
 
