@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from localreg.records.differences import Difference
     from localreg.registry import Registry
     from localreg.session import Transaction
-    from localreg.upkeep import DoctorReport, Finding
+    from localreg.upkeep import Compacted, CompactReport, DoctorReport, Finding
     from localreg.workflow.bulk.report import BulkReport, RowFault
 
 __all__ = [
@@ -64,6 +64,8 @@ __all__ = [
     "RecordDiff",
     "Difference",
     "Differences",
+    "CompactReport",
+    "Compacted",
     "DoctorReport",
     "Finding",
     "LocalregError",
@@ -102,6 +104,8 @@ _HOMES = {
     "RecordDiff": "localreg.audit:RecordDiff",
     "Difference": "localreg.records.differences:Difference",
     "Differences": "localreg.models:Differences",
+    "CompactReport": "localreg.upkeep:CompactReport",
+    "Compacted": "localreg.upkeep:Compacted",
     "DoctorReport": "localreg.upkeep:DoctorReport",
     "Finding": "localreg.upkeep:Finding",
 }

@@ -12,7 +12,7 @@ from localreg import models
 from localreg.errors import InvalidInputError
 from localreg.exchange import Exchange
 from localreg.models import Listings, Model, ModelVersion
-from localreg.names import check_whole
+from localreg.names import check_flag, check_whole
 from localreg.session import Session, Transaction
 from localreg.times import utc
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from localreg.compare import Comparison
     from localreg.log.verify import VerifyReport
     from localreg.query import Engine, Result
-    from localreg.upkeep import DoctorReport
+    from localreg.upkeep import CompactReport, DoctorReport
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
 
 __all__ = ["AllNamespaces", "Registry"]
@@ -430,6 +430,32 @@ class Registry(Listings, Exchange):
         from localreg.upkeep import examine
 
         return examine(self._session)
+
+    def compact(self, *, dry_run: bool = False, message: str | None = None) -> CompactReport:
+        """Merge many small parts of one owner into few, where readers have to open them all.
+
+        Of a test run or model version the inferences, of a workflow the test samples and what was said of them since:
+        wherever there are 8 parts or more of less than 100,000 rows (and 32 MiB) that can be merged, they become parts
+        of a million rows. Each owner's table is a commit of its own. Who reads sees the same rows before and after, and
+        as of earlier commits the earlier parts, whose files stay; others may write meanwhile. Inferences that another
+        test run of the version has replaced stay where they are, with the part that they stand in.
+
+        Memory is bounded by one part. Called twice at once, one merges, and the other finds nothing to do. It cannot be
+        undone, and does not need to be. An evaluation is made anew by the next `test` after its inferences were merged.
+
+        Args:
+            dry_run: only tell what would be done.
+            message: why; stands with the events.
+
+        Raises:
+            ConflictError: others write the same rows again and again; what was merged before stays merged.
+            IntegrityError: a part is missing, or is not what the log says.
+            InvalidInputError: within a transaction.
+            ReadOnlyError: nothing may be written here.
+        """
+        from localreg.upkeep import compact
+
+        return compact(self._session, dry_run=check_flag(dry_run, what="dry_run"), message=message)
 
     def _asked(self) -> Engine:
         return self._session.engine()

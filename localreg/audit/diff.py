@@ -111,7 +111,12 @@ class Diff:
             yield from (f"  {sign} {record}" for record in records if record.kind not in FILES)
             for kind in FILES:
                 yield from (f"  {sign} {counted}" for counted in _counted(kind, records))
+        set_aside = sum(record.kind in FILES for record in self.changed)
+        if set_aside:
+            yield f"  ~ {set_aside:,} {'file' if set_aside == 1 else 'files'} set aside"
         for record in self.changed:
+            if record.kind in FILES:
+                continue
             yield f"  ~ {record}"
             yield from (f"      {line}" for line in record._lines())
 

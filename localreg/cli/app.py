@@ -32,7 +32,7 @@ GROUPS = {
 ALONE = {
     **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql", "compare"), "questions"),
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
-    **dict.fromkeys(("doctor", "du"), "upkeep"),
+    **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),
 }
 """The module of each command that is in no group; it is one of those of `app` there."""
 

@@ -1,11 +1,11 @@
-"""Looking after a place: `doctor`, `du`."""
+"""Looking after a place: `doctor`, `du`, `compact`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from localreg.cli.output import Report, Rows
-from localreg.cli.place import examples, reading
+from localreg.cli.place import Place, examples, placed, reading
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -31,3 +31,25 @@ def doctor(registry: "Registry") -> Report:
 def usage(registry: "Registry") -> Rows:
     """Show what takes how much room: files and bytes for each namespace and kind of file."""
     return Rows.of(registry.disk_usage())
+
+
+def _compact(
+    place: Place,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    message: Annotated[
+        str | None,
+        typer.Option("--message", "-m", metavar="TEXT", help="Why; stands with the events in the audit log."),
+    ] = None,
+) -> None:
+    """Merge many small parts of one test run, model version or workflow into few, so that reading opens fewer files.
+
+    Others may read and write meanwhile. Nobody sees other rows than before; the files that were merged stay, for looks
+    into the past.
+    """
+    registry = place.read() if dry_run else place.write()
+    print(registry.compact(dry_run=dry_run, message=message))
+
+
+app.command("compact", epilog=examples("localreg compact --dry-run", "localreg compact -m 'after the nightly runs'"))(
+    placed(_compact, hidden={"at"})
+)

@@ -2,7 +2,7 @@
 
 from localreg.tables.codecs import StructCodec, note_extras
 from localreg.tables.columns import objects_of, struct_column
-from localreg.tables.conform import conform, unpacked
+from localreg.tables.conform import conform, unpacked, unpacked_type
 from localreg.tables.extras import extras_of, put_extras
 from localreg.tables.faults import Fault, first_fault
 from localreg.tables.fitting import Fitting, fit
@@ -46,6 +46,7 @@ __all__ = [
     "split_vectors",
     "struct_column",
     "unpacked",
+    "unpacked_type",
     "vector_digests",
     "vector_fields",
     "without_vectors",

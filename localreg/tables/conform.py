@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["conform", "unpacked"]
+__all__ = ["conform", "unpacked", "unpacked_type"]
 
 
 def conform(column: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -38,21 +38,22 @@ def unpacked(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column with plain texts for dictionaries at any depth: DuckDB fails on some that stand in lists."""
     import pyarrow as pa
 
-    wanted = _unpacked_type(column.type)
+    wanted = unpacked_type(column.type)
     return pa.chunked_array([conform(chunk, wanted) for chunk in column.chunks], wanted)
 
 
-def _unpacked_type(type: pa.DataType) -> pa.DataType:
+def unpacked_type(type: pa.DataType) -> pa.DataType:
+    """A type with plain texts for dictionaries at any depth."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(type):
         return type.value_type
     if pa.types.is_struct(type):
-        return pa.struct([pa.field(field.name, _unpacked_type(field.type)) for field in type])
+        return pa.struct([pa.field(field.name, unpacked_type(field.type)) for field in type])
     if pa.types.is_list(type):
-        return pa.list_(_unpacked_type(type.value_type))
+        return pa.list_(unpacked_type(type.value_type))
     if pa.types.is_map(type):
-        return pa.map_(_unpacked_type(type.key_type), _unpacked_type(type.item_type))
+        return pa.map_(unpacked_type(type.key_type), unpacked_type(type.item_type))
     return type
 
 

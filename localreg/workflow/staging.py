@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -264,11 +263,19 @@ class Staging:
         """Write parts, two at once if they are large: to encode rows takes longer than to store them."""
         staged = self._staged
         assert staged is not None, "it was made just now"
-        with ThreadPoolExecutor(2, "localreg-parts") as pool:
-            is_large = sum(part.rows.num_rows for part in parts) > LARGE_ROWS
-            made = (pool.map if is_large else map)(partial(_written, self._session.store), parts)
-            for part, pointers in zip(parts, made, strict=True):
-                staged.parts += [_StagedPart(pointer, part.number, part.offset) for pointer in pointers]
+        is_large = sum(part.rows.num_rows for part in parts) > LARGE_ROWS
+
+        def write(part: _Part) -> None:
+            pointers = _written(self._session.store, part)
+            staged.parts += [_StagedPart(pointer, part.number, part.offset) for pointer in pointers]
+
+        try:
+            with ThreadPoolExecutor(2, "localreg-parts") as pool:
+                for _ in (pool.map if is_large else map)(write, parts):
+                    pass
+        except BaseException:
+            self._discard()
+            raise
 
     def _said(
         self, state: State, workflow_id: str, known: LookUp, places: Indices, samples: pa.Table

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 import localreg
@@ -25,6 +29,7 @@ from localreg.workflow import (
     define_workflow,
     test,
 )
+from localreg.workflow.inferences import Inferences
 from tests.benchmarks.harness import Bench, Figure, seconds
 
 SAMPLES = 100_000
@@ -65,6 +70,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield from runs(bench)
     yield from after_a_kill(bench)
     yield typed_objects(bench)
+    yield from merged_parts(bench)
 
 
 def pairs() -> list[tuple[Photo, Truth]]:
@@ -163,6 +169,43 @@ def typed_objects(bench: Bench) -> Figure:
 
 
 TABLES = ("test_samples", "ground_truths")
+
+
+PARTS = 200
+
+
+def merged_parts(bench: Bench) -> Iterator[Figure]:
+    """What one model version inferred in 200 goes, before its parts are merged and after."""
+    folder, merged = bench.fresh(), bench.fresh()
+    _, model = filled(folder, Guess)
+    made = model("model")
+    for begin in range(0, SAMPLES, SAMPLES // PARTS):
+        numbers = range(begin, begin + SAMPLES // PARTS)
+        made.record([{"locator": f"photos/{n}.png", "label": "cat", "score": n / SAMPLES} for n in numbers])
+    shutil.copytree(folder, merged)
+    begun = time.perf_counter()
+    report = localreg.open(merged).compact()
+    yield absolute(f"compact() of {report.parts_before} parts of 500 rows each", [time.perf_counter() - begun], 5, 1)
+    for what, read in (("aligning", aligned), ("SQL over", counted)):
+        after, before = (partial(read, localreg.open(each)) for each in (merged, folder))
+        yield bench.compare(
+            f"{what} 100,000 inferences in 200 parts, merged ÷ not", after, before, at_most=0.5, times=3
+        )
+
+
+def aligned(registry: localreg.Registry) -> int:
+    """All inferences by sample."""
+    session = registry._session
+    state = session.state()
+    (version,) = state.rows("model_version")
+    found = Inferences(session, state, version.id, SAMPLES)
+    column = defined(Guess)[3].workflow.types(state).inference
+    return int(found.rows(column, np.arange(SAMPLES)).num_rows)
+
+
+def counted(registry: localreg.Registry) -> int:
+    """How many are above a score."""
+    return len(registry.sql('SELECT count(*) AS n FROM "photos".inferences WHERE label.score > 0.5'))
 
 
 def by_hand(files: dict[str, list[Path]]) -> list[tuple[Photo, Truth]]:

@@ -266,6 +266,7 @@ VERBS: dict[type, dict[str, str]] = {
     localreg.Registry: {
         "all": "models list",
         "audit": "audit",
+        "compact": "compact",
         "compare": "compare",
         "create_model": "models create",
         "diff": "diff",
@@ -473,7 +474,9 @@ def test_search_and_forced_deletion(cli: Cli) -> None:
 def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
-    assert known == leaves - {*EXPORTS, "init", "watch", "redact", "snapshot"}, "these have tests of their own"
+    assert known == leaves - {*EXPORTS, "init", "watch", "redact", "snapshot", "compact"}, (
+        "these have tests of their own"
+    )
 
 
 def test_watch_tells_each_event_on_a_line_with_the_place_to_go_on_from(cli: Cli, registry: localreg.Registry) -> None:
@@ -497,6 +500,22 @@ def test_redact_empties_the_past_and_tells_how_much(cli: Cli, registry: localreg
     assert done(cli("redact", "--model", "leaky", "--reason", "slipped in")).out == "nothing to redact\n"
     assert done(cli("verify")).out
     assert cli("redact", "--reason", "why").code == cli("redact", "--model", "leaky").code == 2
+
+
+def test_compact_merges_and_tells_what(cli: Cli, registry: localreg.Registry) -> None:
+    _, case, _, _ = define_workflow("Plates", Plate, Text, Reading)
+    assert done(cli("compact")).out == "nothing to merge\n"
+    with localreg.use(registry):
+        for number in range(8):
+            case(str(number), test_samples=[(Plate(500 + number), Text("a"))])
+    commit = registry.commit
+    planned = done(cli("compact", "--dry-run")).out
+    assert re.match(r"test_samples of workflow 'Plates': \d+ parts \(.*\) → 1, \d+ rows\n", planned)
+    assert registry.commit == commit
+    done(cli("compact", "-m", "too many"))
+    (event,) = registry.audit(since=commit)
+    assert (event["action"], event["message"]) == ("compact", "too many")
+    assert done(cli("compact")).out == "nothing to merge\n"
 
 
 def test_snapshot_is_of_the_newest_commit(cli: Cli, folder: Path, registry: localreg.Registry) -> None:

@@ -14,6 +14,7 @@ import pytest
 import localreg
 from localreg import AlreadyExistsError, ConflictError, InvalidInputError, Registry
 from localreg.errors import StorageError
+from localreg.tables import write_rows
 from localreg.workflow import (
     GroundTruth,
     Inference,
@@ -242,8 +243,13 @@ def test_a_disk_that_fills_changes_nothing(registry: Registry, monkeypatch: pyte
     suite = Suite("suite")
     before = commits(registry)
 
-    def full(*_: Any, **__: Any) -> Any:
-        raise StorageError("no space left on device")
+    written: list[str] = []
+
+    def full(store: Any, table: str, *arguments: Any, **named: Any) -> Any:
+        if written:
+            raise StorageError("no space left on device")
+        written.append(table)
+        return write_rows(store, table, *arguments, **named)
 
     monkeypatch.setattr("localreg.workflow.staging.write_rows", full)
     with pytest.raises(StorageError):

@@ -20,7 +20,8 @@ import pytest
 
 import localreg
 from localreg import ConflictError, InvalidInputError, NonDeterministicError, Registry, WorkflowMismatchError
-from localreg.errors import StorageError
+from localreg.errors import StorageError, UnknownOutcomeError
+from localreg.session import Session
 from localreg.workflow import (
     GroundTruth,
     Inference,
@@ -646,6 +647,24 @@ def test_a_disk_that_fills_leaves_nothing(registry: Registry, monkeypatch: pytes
     with pytest.raises(StorageError, match="no space left"):
         model.record(guesses([name]) for name in LOCATORS)
     assert (commits(registry), parts(registry)) == (before, [])
+
+
+def test_parts_stay_where_it_is_open_whether_the_commit_landed(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite, model = filled(), Model("new")
+    change = Session.change
+
+    def unknown(self: Session, operation: Any, **named: Any) -> Any:
+        change(self, operation, **named)
+        raise UnknownOutcomeError("no answer", commit_id="0" * 32, commit=9)
+
+    monkeypatch.setattr(Session, "change", unknown)
+    with pytest.raises(UnknownOutcomeError):
+        model.record(guesses())
+    monkeypatch.undo()
+    assert recorded(model, suite) == expected()
+    assert registry.verify().ok
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow", "jsonl"])

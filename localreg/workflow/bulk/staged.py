@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from localreg.canonical import JsonObject
-from localreg.errors import ConflictError, LocalregError, NonDeterministicError
+from localreg.errors import ConflictError, InvalidInputError, LocalregError, NonDeterministicError, PolicyError
 from localreg.log import State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -63,7 +63,7 @@ class StagedInferences:
         self._writer = ThreadPoolExecutor(1, "localreg-parts")
         self._writing: Future[list[FilePointer]] | None = None
         self._pointers: list[FilePointer] = []
-        self._committed = False
+        self._may_stand = False
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +72,7 @@ class StagedInferences:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.shutdown()
-        if not self._committed:
+        if not self._may_stand:
             with suppress(LocalregError, OSError):  # of what came on top of the error that ended it
                 self._take_written()
             for pointer in self._pointers:
@@ -154,8 +154,12 @@ class StagedInferences:
                 assert row is not None, "it was found or made just now"
                 changes.note(row, action="upload", files=files)
 
-        self._session.change(operation)
-        self._committed = True
+        self._may_stand = True
+        try:
+            self._session.change(operation)
+        except (ConflictError, InvalidInputError, NonDeterministicError, PolicyError):
+            self._may_stand = False  # refused; any other error may leave open whether it landed
+            raise
 
     def _refuse_renumbered(self, before: State) -> None:
         """Samples that are new in the same transaction are numbered after those that others brought meanwhile."""
