@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -42,6 +43,7 @@ class _Hasher(threading.local):
         return cast("Hashes", found["hash"].to_numpy())
 
 
+HASHED_ROWS = 2**18
 JOINED_BYTES = 128 * 2**20
 """Keys that take no more are kept in one piece, from which rows are taken twice as fast; that needs the room twice."""
 
@@ -117,8 +119,18 @@ class SampleKeys:
         import numpy as np
 
         own = np.empty(int(self._begins[-1]), np.uint64)
-        for begin, piece in zip(self._begins.tolist(), self._keys, strict=False):
+
+        def fill(begin: int, piece: pa.Array) -> None:
             own[begin : begin + len(piece)] = self._hasher.of(piece)
+
+        slices = [
+            (begin + start, piece.slice(start, HASHED_ROWS))
+            for begin, piece in zip(self._begins.tolist(), self._keys, strict=False)
+            for start in range(0, len(piece), HASHED_ROWS)
+        ]
+        with ThreadPoolExecutor(2, "localreg-keys") as pool:
+            for _ in pool.map(fill, *zip(*slices, strict=True)):
+                pass
         return own, HashIndex(own)
 
     @property

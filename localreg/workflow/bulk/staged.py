@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -40,9 +41,12 @@ if TYPE_CHECKING:
 
 __all__ = ["StagedInferences", "refuse_other_answers"]
 
-PART_ROWS = 500_000
+PART_ROWS = 250_000
 PART_BYTES = 128 * 2**20
 """A part is written when it has so many rows, or bytes in memory."""
+SPLIT_ROWS = 200_000
+"""So many rows at the end are written as two parts, side by side."""
+WRITERS = 2
 
 
 class StagedInferences:
@@ -60,8 +64,8 @@ class StagedInferences:
         self._folder = new_id()
         self._waiting: list[pa.Table] = []
         self._waiting_rows = self._waiting_bytes = 0
-        self._writer = ThreadPoolExecutor(1, "localreg-parts")
-        self._writing: Future[list[FilePointer]] | None = None
+        self._writer = ThreadPoolExecutor(WRITERS, "localreg-parts")
+        self._writing: deque[Future[list[FilePointer]]] = deque()
         self._pointers: list[FilePointer] = []
         self._may_stand = False
 
@@ -73,8 +77,9 @@ class StagedInferences:
     ) -> None:
         self._writer.shutdown()
         if not self._may_stand:
-            with suppress(LocalregError, OSError):  # of what came on top of the error that ended it
-                self._take_written()
+            while self._writing:
+                with suppress(LocalregError, OSError):  # of what came on top of the error that ended it
+                    self._take_written()
             for pointer in self._pointers:
                 with suppress(LocalregError):  # an invisible orphan: garbage collection finds it
                     self._session.store.delete(pointer.path)
@@ -93,12 +98,30 @@ class StagedInferences:
             self._write()
 
     def _write(self) -> None:
-        """Hand what waits to the writer, which is one part behind at most."""
+        """Hand what waits to the writers, which are one part behind each at most."""
         if not self._waiting:
             return
         rows, self._waiting, self._waiting_rows, self._waiting_bytes = self._waiting, [], 0, 0
-        self._take_written()
-        self._writing = self._writer.submit(self._written, rows)
+        while len(self._writing) >= WRITERS:
+            self._take_written()
+        self._writing.append(self._writer.submit(self._written, rows))
+
+    def _write_last(self) -> None:
+        """Write the rest; if it is much, as two parts at once, since nothing else is left to do meanwhile."""
+        import pyarrow as pa
+
+        if self._waiting_rows >= SPLIT_ROWS:
+            rows = pa.concat_tables(self._waiting, promote_options="default")
+            middle = rows.num_rows // 2
+            self._waiting = [rows.slice(0, middle)]
+            self._write()
+            self._waiting = [rows.slice(middle)]
+        self._write()
+        while self._writing:
+            self._take_written()
+
+    def _take_written(self) -> None:
+        self._pointers += self._writing.popleft().result()
 
     def _written(self, tables: list[pa.Table]) -> list[FilePointer]:
         import pyarrow as pa
@@ -108,11 +131,6 @@ class StagedInferences:
         status = pc.if_else(rows["inference"].is_valid(), STATUSES[OK], STATUSES[SKIPPED])
         rows = rows.add_column(1, "status", status)
         return write_inferences(self._session, self._workflow_id, self._folder, [rows])
-
-    def _take_written(self) -> None:
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            self._pointers += writing.result()
 
     def commit(
         self, model: Model[Any, Any, Any], suite: TestSuite | None, *, stored: Inferences | None, reset: bool
@@ -128,8 +146,7 @@ class StagedInferences:
         Raises:
             NonDeterministicError: another writer has stored something else of a sample meanwhile.
         """
-        self._write()
-        self._take_written()
+        self._write_last()
         version = model.version_id(self._session.state())
         run = None if suite is None else RunRecord(model, suite, None)
         known = [] if stored is None else stored.paths
