@@ -52,6 +52,18 @@ class Guess(Inference):
     label: str
 
 
+@dataclass(frozen=True)
+class Camera:
+    maker: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Shot(TestSample):
+    locator: str
+    camera: Camera | None = None
+
+
 _, Case, Suite, Model = define_workflow("Photos", Photo, Truth, Guess)
 _, FaceCase, FaceSuite, _FaceModel = define_workflow("Faces", Face, Truth, Guess)
 
@@ -139,6 +151,22 @@ def test_metadata_comes_from_columns_and_is_merged(registry: Registry) -> None:
     assert commits(registry) == before + 1
     suite.add(rows(NAMES[:1], metadata='{"iso": 100}'))
     assert commits(registry) == before + 1
+
+
+def test_columns_are_mapped_to_keys_of_metadata(registry: Registry) -> None:
+    suite = Suite("suite")
+    suite.add(rows(NAMES[:1], w="rain"), columns={"metadata.weather": "w"})
+    assert held(suite)[0][0].metadata == {"weather": "rain"}
+
+
+def test_columns_that_only_look_like_fields_within_are_left_alone(registry: Registry) -> None:
+    _, _, suite_class, _ = define_workflow("Shots", Shot, Truth, Guess)
+    suite = suite_class("shots")
+    report = suite.add([{"locator": "a", "label": "cat", "maker": "x", "model": "y"}])
+    assert report.unused_columns == ("maker", "model")
+    assert held(suite)[0][0] == Shot("a", None)
+    suite.add([{"locator": "b", "label": "cat", "camera.maker": "x", "camera.model": "y"}])
+    assert held(suite)[1][0] == Shot("b", Camera("x", "y"))
 
 
 def test_metadata_of_one_column_may_be_missing_in_some_rows(registry: Registry) -> None:

@@ -177,15 +177,12 @@ class _Search:
         return name in self._schema.names and name not in self._claimed
 
     def _within(self, full: str, short: str, node: Node) -> Tree:
+        """The columns of the fields within: by their paths; of a struct that must be there, by plain names, too."""
+        is_wanted = node.type == "struct" and (not node.optional or short in self._schema.names)
         made: Tree = {}
         for each in node.fields:
             found = self._field(f"{full}.{each.name}", f"{short}.{each.name}", each.node)
-            if (
-                found is None
-                and node.type == "struct"
-                and self._is_free(each.name)
-                and not self._is_other(each.name, full)
-            ):
+            if found is None and is_wanted and self._is_free(each.name) and not self._is_other(each.name, full):
                 found = Leaf(each.name)
             if found is not None:
                 made[each.name] = found
@@ -209,18 +206,24 @@ class _Search:
             mapped = next((self._mapping[path] for path in paths if path in self._mapping), None)
             self._unused -= set(paths)
             whole = mapped or next((path for path in paths if self._is_free(path)), None)
-            keys = {
-                each.removeprefix(f"{path}."): each
-                for path in reversed(paths)
-                for each in self._schema.names
-                if each.startswith(f"{path}.") and self._is_free(each)
-            }
+            keys = self._keys(paths)
             if whole is not None:
                 made.said[name] = Leaf(whole)
                 self._claimed.add(whole)
             elif keys:
                 made.said[name] = keys
                 self._claimed |= set(keys.values())
+
+    def _keys(self, paths: tuple[str, str]) -> dict[str, str]:
+        """The columns of the keys of a JSON object, called `metadata.weather`, or mapped to that."""
+        free = {name: name for name in self._schema.names if self._is_free(name)}
+        found = {}
+        for path in reversed(paths):
+            for each, column in {**free, **self._mapping}.items():
+                if each.startswith(f"{path}."):
+                    found[each.removeprefix(f"{path}.")] = column
+                    self._unused.discard(each)
+        return found
 
     def refuse_unused(self) -> None:
         if self._unused:
