@@ -11,6 +11,7 @@ Within a struct, a plain value stands for a struct with one required field: `"ca
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 from localreg.errors import InvalidInputError
 from localreg.tables.codecs import codec_of
 from localreg.tables.faults import Fault
+from localreg.tables.fitting_lists import as_sets, fields_as_pairs, floats_of_32_bits, is_number, with_doubles, without
 from localreg.tables.fitting_plain import PLAIN, decoded
-from localreg.tables.hints import hints_of, is_dataclass_type, peeled, union_members
+from localreg.tables.hints import SETS, hints_of, is_dataclass_type, peeled, union_members
 from localreg.tables.schema import TAG, Node, arrow_type, described
 
 if TYPE_CHECKING:
@@ -259,24 +261,28 @@ def _items(column: pa.Array, absent: pa.Array | None) -> tuple[Indices, pa.Array
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), column.flatten()
 
 
-def _inside(place: _Place, begins: Indices, name: str, hint: Any) -> _Place:
-    """The place of the items of lists."""
+def _inside(place: _Place, begins: Indices, name: str, hint: Any, faulty: npt.NDArray[np.bool_]) -> _Place:
+    """The place of the items of lists; those that hold a fault are marked in `faulty`."""
     import numpy as np
 
     outer = place.rows
+
+    def rows(positions: Indices) -> Indices:
+        lists = np.searchsorted(begins, positions, side="right") - 1
+        faulty[lists] = True
+        return outer(lists)
+
     return replace(
         place,
         path=f"{place.path}{name}",
         hint=hint,
-        rows=lambda positions: outer(np.searchsorted(begins, positions, side="right") - 1),
+        rows=rows,
         absent=None,
         needed=True,
     )
 
 
 def _argument(hint: Any, number: int) -> Any:
-    import typing
-
     arguments = typing.get_args(peeled(hint)[0]) if hint is not None else ()
     return arguments[number] if number < len(arguments) else None
 
@@ -290,10 +296,17 @@ def _list(column: pa.Array, node: Node, place: _Place, found: Fitting) -> pa.Arr
     begins, items = _items(column, place.absent)
     if begins[-1] > np.iinfo(np.int32).max:
         raise InvalidInputError(f"{place.path} has {begins[-1]:,} items in one batch; give smaller batches")
-    made = _fit(items, cast(Node, node.items), _inside(place, begins, "[]", _argument(place.hint, 0)), found)
-    return pa.ListArray.from_arrays(
-        pa.array(begins.astype(np.int32)), made, type=arrow_type(node), mask=_either(_nulls(column), place.absent)
-    )
+    faulty = np.zeros(len(column), bool)
+    inside = _inside(place, begins, "[]", _argument(place.hint, 0), faulty)
+    made = _fit(items, cast(Node, node.items), inside, found)
+    absent = _either(_nulls(column), place.absent)
+    hint = None if place.hint is None else peeled(place.hint)[0]
+    if typing.get_origin(hint) in SETS:
+        if faulty.any():
+            absent = _either(absent, pa.array(faulty))
+            begins, made = without(begins, faulty, made)
+        begins, made = as_sets(begins, made, replace(node, optional=True), hint)
+    return pa.ListArray.from_arrays(pa.array(begins.astype(np.int32)), made, type=arrow_type(node), mask=absent)
 
 
 def _map(column: pa.Array, node: Node, place: _Place, found: Fitting) -> pa.Array:
@@ -306,36 +319,20 @@ def _map(column: pa.Array, node: Node, place: _Place, found: Fitting) -> pa.Arra
         begins, pairs = _items(column.cast(pa.list_(pa.struct(kinds))), place.absent)
         keys, items = (pc.struct_field(pairs, name) for name in ("key", "value"))
     elif pa.types.is_struct(column.type):
-        begins, keys, items = _fields_as_pairs(column, place.absent)
+        begins, keys, items = fields_as_pairs(column, _either(_nulls(column), place.absent))
     else:
         raise _refused(column, node, place.path, "; give a map, or a struct of its keys")
-    keys = _fit(keys, cast(Node, node.keys), _inside(place, begins, "{}", _argument(place.hint, 0)), found)
-    items = _fit(items, cast(Node, node.items), _inside(place, begins, "[]", _argument(place.hint, 1)), found)
-    bad = keys.is_null()
-    if bad.true_count:  # it was noted; a map has no null among its keys
-        kind = arrow_type(cast(Node, node.keys))
-        keys = pc.if_else(bad, pa.scalar("" if pa.types.is_string(kind) else 0).cast(kind), keys)
-    offsets = pa.array(begins.astype(np.int32))
-    return pa.MapArray.from_arrays(offsets, keys, items, mask=_either(_nulls(column), place.absent))
-
-
-def _fields_as_pairs(column: pa.Array, absent: pa.Array | None) -> tuple[Indices, pa.Array, pa.Array]:
-    """The fields of structs, where JSON objects were read as such: names and values of those that are not null."""
-    import numpy as np
-    import pyarrow as pa
-
-    names = [field.name for field in column.type]
-    kinds = {field.type for field in column.type}
-    if len(kinds) > 1:
-        raise InvalidInputError(f"the fields of {column.type} have several types, and a map has one; give a map")
-    nobody = _either(_nulls(column), absent)
-    there = np.stack([column.field(name).is_valid().to_numpy(zero_copy_only=False) for name in names], axis=1)
-    if nobody is not None:
-        there[nobody.to_numpy(zero_copy_only=False)] = False
-    rows, fields = np.nonzero(there)
-    values = pa.concat_arrays([column.field(name) for name in names]).take(fields * len(column) + rows)
-    begins = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-    return begins, pa.array(names, pa.string()).take(fields), values
+    faulty = np.zeros(len(column), bool)
+    inside = (_inside(place, begins, name, _argument(place.hint, n), faulty) for n, name in enumerate(("{}", "[]")))
+    keys = _fit(keys, cast(Node, node.keys), next(inside), found)
+    items = _fit(items, cast(Node, node.items), next(inside), found)
+    twice = with_doubles(begins, keys)
+    _note(column, pa.array(twice), place, found, "have each key once")
+    absent, gone = _either(_nulls(column), place.absent), faulty | twice
+    if gone.any():  # a map has neither nulls nor doubles among its keys
+        absent = _either(absent, pa.array(gone))
+        begins, keys, items = without(begins, gone, keys, items)
+    return pa.MapArray.from_arrays(pa.array(begins.astype(np.int32)), keys, items, mask=absent)
 
 
 def _tuple(column: pa.Array, node: Node, place: _Place, found: Fitting) -> pa.Array:
@@ -374,7 +371,7 @@ def _vector(column: pa.Array, node: Node, place: _Place, found: Fitting) -> pa.A
     import numpy as np
     import pyarrow as pa
 
-    if not _is_listed(column) or not _is_number(column.type.value_type):
+    if not _is_listed(column) or not is_number(column.type.value_type):
         raise _refused(column, node, place.path)
     begins, flat = _items(column, place.absent)
     absent = _either(place.absent, _nulls(column))
@@ -387,19 +384,19 @@ def _vector(column: pa.Array, node: Node, place: _Place, found: Fitting) -> pa.A
         _note(column, pa.array(wrong), place, found, f"have {node.size} numbers")
     numbers = np.zeros((len(column), node.size), np.float32)
     good = np.flatnonzero(~gone & ~wrong)
-    values = flat.to_numpy(zero_copy_only=False)
+    values = floats_of_32_bits(flat)
+    beyond = np.isinf(values) & ~np.isinf(flat.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    holding = np.searchsorted(begins, np.flatnonzero(beyond), side="right") - 1
+    large = np.zeros(len(column), bool)
+    large[holding] = True
+    if large.any():
+        _note(column, pa.array(large), place, found, "have numbers that floats of 32 bits can hold")
     if len(good) * node.size == len(values):
         numbers[good] = values.reshape(-1, node.size)
     else:
         numbers[good] = values[begins[good][:, None] + np.arange(node.size)]
     mask = pa.array(gone | wrong)
     return pa.FixedSizeListArray.from_arrays(pa.array(numbers.reshape(-1)), node.size, mask=mask)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 # --- unions -----------------------------------------------------------------------------------------------------------
