@@ -45,10 +45,9 @@ class Fault:
 def _shown(value: pa.Scalar) -> str:
     """A value of any column, in short: there are some that Python has no object for."""
     try:
-        shown = value.as_py()
+        text = repr(value.as_py())
     except (ValueError, ArithmeticError):
-        shown = value
-    text = repr(shown)
+        return f"a {value.type} that Python has no value for"
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -93,10 +93,10 @@ def fields_as_pairs(column: pa.Array, nobody: pa.Array | None) -> tuple[Indices,
     import numpy as np
     import pyarrow as pa
 
-    names = [field.name for field in column.type]
+    names = [field.name for field in column.type if not pa.types.is_null(field.type)]
     if not names:
         return np.zeros(len(column) + 1, np.int64), pa.nulls(0), pa.nulls(0)
-    if len({field.type for field in column.type}) > 1:
+    if len({column.type.field(name).type for name in names}) > 1:
         raise InvalidInputError(f"the fields of {column.type} have several types, and a map has one; give a map")
     there = np.stack([column.field(name).is_valid().to_numpy(zero_copy_only=False) for name in names], axis=1)
     if nobody is not None:

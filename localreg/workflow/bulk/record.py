@@ -83,6 +83,7 @@ def record(
                 f"on names {name!r}, for which {source.what} has no column; its columns are "
                 f"{', '.join(source.schema.names[:20])}; columns={{'{name}': …}} says which it is"
             )
+    source = source.with_objects(name for part in parts for name in part.objects())
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
         model,
@@ -92,7 +93,7 @@ def record(
         key,
         key.of_samples(model.session, state, workflow_id, types.test_sample, among),
         among,
-        [Fitter(part, source.schema.names, is_text=source.is_text) for part in parts],
+        [Fitter(part, source) for part in parts],
         Leftovers(source.what, on_invalid),
         on_unknown=on_unknown,
         reset=reset,
