@@ -241,7 +241,8 @@ def _refuse_match(match: re.Match[str] | None, what: str, text: str) -> None:
 def shown_value(value: object) -> str:
     """Any value on one short line, for a message. Never raises: Python refuses to write integers of 5,000 digits."""
     try:
-        return _short_repr(value)
+        text = _short_repr(value)
+        return " ".join(text.split()) if "\n" in text else text
     except Exception:  # a message about a bad value must not fail over that value
         return f"a value of type {type(value).__qualname__}"
 

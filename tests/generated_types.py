@@ -256,8 +256,8 @@ def _class(
             body[attribute] = kind.default
     how: dict[str, Any] = {"frozen": True, "kw_only": keywords}
     with_extras = decorator is pydantic.dataclasses.dataclass and extras
-    if with_extras:
-        how["config"] = ConfigDict(extra="allow")
+    if decorator is pydantic.dataclasses.dataclass:  # which refuses decimals that are NaN, unless told
+        how["config"] = ConfigDict(allow_inf_nan=True, extra="allow" if with_extras else None)
     cls = decorator(**how)(type(name, () if base is None else (base,), body))
     values = {f"f{number}": kind.values for number, kind in enumerate(kinds)}
     if with_extras:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "first_fault"]
 
+LONGEST = 200
+"""Characters of a value that a message shows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Fault:
@@ -36,7 +39,16 @@ class Fault:
         """One of them in words."""
         if self.values is None:
             return f"{self.path} is missing; it must {self.wanted}"
-        return f"{self.path} is {self.values[number].as_py()!r}; it must {self.wanted}"
+        return f"{self.path} is {_shown(self.values[number])}; it must {self.wanted}"
+
+
+def _shown(value: pa.Scalar) -> str:
+    """A value of any column, in short: there are some that Python has no object for."""
+    try:
+        text = repr(value.as_py())
+    except (ValueError, ArithmeticError):
+        return f"a {value.type} that Python has no value for"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def first_fault(faults: Iterable[Fault]) -> Fault | None:

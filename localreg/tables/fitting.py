@@ -31,7 +31,7 @@ def fit(column: pa.Array, node: Node, path: str, found: Fitting, *, hint: Any = 
     """A column as the schema has it; where a value does not fit, a fault is noted, and null stands there.
 
     Args:
-        column: any Arrow array; one row for each value.
+        column: any Arrow array that is valid (`validate(full=True)`); one row for each value.
         node: what it is to be.
         path: of the column, for messages.
         found: where faults go.

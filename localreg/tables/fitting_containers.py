@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from localreg.errors import InvalidInputError
+from localreg.tables.fitting_lists import as_sets, fields_as_pairs, floats_of_32_bits, is_number, with_doubles, without
 from localreg.tables.fitting_place import Fitting, Place, either, note, nulls_of, refused
 from localreg.tables.fitting_plain import decoded
-from localreg.tables.hints import peeled, union_members
+from localreg.tables.hints import SETS, peeled, union_members
 from localreg.tables.schema import TAG, Node, arrow_type
 
 if TYPE_CHECKING:
@@ -45,16 +46,22 @@ def _items(column: pa.Array, absent: pa.Array | None) -> tuple[Indices, pa.Array
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), column.flatten()
 
 
-def _inside(place: Place, begins: Indices, name: str, hint: Any) -> Place:
-    """The place of the items of lists."""
+def _inside(place: Place, begins: Indices, name: str, hint: Any, faulty: npt.NDArray[np.bool_]) -> Place:
+    """The place of the items of lists; those that hold a fault are marked in `faulty`."""
     import numpy as np
 
     outer = place.rows
+
+    def rows(positions: Indices) -> Indices:
+        lists = np.searchsorted(begins, positions, side="right") - 1
+        faulty[lists] = True
+        return outer(lists)
+
     return replace(
         place,
         path=f"{place.path}{name}",
         hint=hint,
-        rows=lambda positions: outer(np.searchsorted(begins, positions, side="right") - 1),
+        rows=rows,
         absent=None,
         needed=True,
     )
@@ -74,10 +81,17 @@ def list_column(column: pa.Array, node: Node, place: Place, found: Fitting, fit:
     begins, items = _items(column, place.absent)
     if begins[-1] > np.iinfo(np.int32).max:
         raise InvalidInputError(f"{place.path} has {begins[-1]:,} items in one batch; give smaller batches")
-    made = fit(items, cast(Node, node.items), _inside(place, begins, "[]", _argument(place.hint, 0)), found)
-    return pa.ListArray.from_arrays(
-        pa.array(begins.astype(np.int32)), made, type=arrow_type(node), mask=either(nulls_of(column), place.absent)
-    )
+    faulty = np.zeros(len(column), bool)
+    inside = _inside(place, begins, "[]", _argument(place.hint, 0), faulty)
+    made = fit(items, cast(Node, node.items), inside, found)
+    absent = either(nulls_of(column), place.absent)
+    hint = None if place.hint is None else peeled(place.hint)[0]
+    if typing.get_origin(hint) in SETS:
+        if faulty.any():
+            absent = either(absent, pa.array(faulty))
+            begins, made = without(begins, faulty, made)
+        begins, made = as_sets(begins, made, replace(node, optional=True), hint)
+    return pa.ListArray.from_arrays(pa.array(begins.astype(np.int32)), made, type=arrow_type(node), mask=absent)
 
 
 def map_column(column: pa.Array, node: Node, place: Place, found: Fitting, fit: Fit) -> pa.Array:
@@ -90,36 +104,20 @@ def map_column(column: pa.Array, node: Node, place: Place, found: Fitting, fit: 
         begins, pairs = _items(column.cast(pa.list_(pa.struct(kinds))), place.absent)
         keys, items = (pc.struct_field(pairs, name) for name in ("key", "value"))
     elif pa.types.is_struct(column.type):
-        begins, keys, items = _fields_as_pairs(column, place.absent)
+        begins, keys, items = fields_as_pairs(column, either(nulls_of(column), place.absent))
     else:
         raise refused(column, node, place.path, "; give a map, or a struct of its keys")
-    keys = fit(keys, cast(Node, node.keys), _inside(place, begins, "{}", _argument(place.hint, 0)), found)
-    items = fit(items, cast(Node, node.items), _inside(place, begins, "[]", _argument(place.hint, 1)), found)
-    bad = keys.is_null()
-    if bad.true_count:  # it was noted; a map has no null among its keys
-        kind = arrow_type(cast(Node, node.keys))
-        keys = pc.if_else(bad, pa.scalar("" if pa.types.is_string(kind) else 0).cast(kind), keys)
-    offsets = pa.array(begins.astype(np.int32))
-    return pa.MapArray.from_arrays(offsets, keys, items, mask=either(nulls_of(column), place.absent))
-
-
-def _fields_as_pairs(column: pa.Array, absent: pa.Array | None) -> tuple[Indices, pa.Array, pa.Array]:
-    """The fields of structs, where JSON objects were read as such: names and values of those that are not null."""
-    import numpy as np
-    import pyarrow as pa
-
-    names = [field.name for field in column.type]
-    kinds = {field.type for field in column.type}
-    if len(kinds) > 1:
-        raise InvalidInputError(f"the fields of {column.type} have several types, and a map has one; give a map")
-    nobody = either(nulls_of(column), absent)
-    there = np.stack([column.field(name).is_valid().to_numpy(zero_copy_only=False) for name in names], axis=1)
-    if nobody is not None:
-        there[nobody.to_numpy(zero_copy_only=False)] = False
-    rows, fields = np.nonzero(there)
-    values = pa.concat_arrays([column.field(name) for name in names]).take(fields * len(column) + rows)
-    begins = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-    return begins, pa.array(names, pa.string()).take(fields), values
+    faulty = np.zeros(len(column), bool)
+    inside = (_inside(place, begins, name, _argument(place.hint, n), faulty) for n, name in enumerate(("{}", "[]")))
+    keys = fit(keys, cast(Node, node.keys), next(inside), found)
+    items = fit(items, cast(Node, node.items), next(inside), found)
+    twice = with_doubles(begins, keys)
+    note(column, pa.array(twice), place, found, "have each key once")
+    absent, gone = either(nulls_of(column), place.absent), faulty | twice
+    if gone.any():  # a map has neither nulls nor doubles among its keys
+        absent = either(absent, pa.array(gone))
+        begins, keys, items = without(begins, gone, keys, items)
+    return pa.MapArray.from_arrays(pa.array(begins.astype(np.int32)), keys, items, mask=absent)
 
 
 def tuple_column(column: pa.Array, node: Node, place: Place, found: Fitting, fit: Fit) -> pa.Array:
@@ -158,7 +156,7 @@ def vector_column(column: pa.Array, node: Node, place: Place, found: Fitting, fi
     import numpy as np
     import pyarrow as pa
 
-    if not _is_listed(column) or not _is_number(column.type.value_type):
+    if not _is_listed(column) or not is_number(column.type.value_type):
         raise refused(column, node, place.path)
     begins, flat = _items(column, place.absent)
     absent = either(place.absent, nulls_of(column))
@@ -171,19 +169,19 @@ def vector_column(column: pa.Array, node: Node, place: Place, found: Fitting, fi
         note(column, pa.array(wrong), place, found, f"have {node.size} numbers")
     numbers = np.zeros((len(column), node.size), np.float32)
     good = np.flatnonzero(~gone & ~wrong)
-    values = flat.to_numpy(zero_copy_only=False)
+    values = floats_of_32_bits(flat)
+    beyond = np.isinf(values) & ~np.isinf(flat.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    holding = np.searchsorted(begins, np.flatnonzero(beyond), side="right") - 1
+    large = np.zeros(len(column), bool)
+    large[holding] = True
+    if large.any():
+        note(column, pa.array(large), place, found, "have numbers that floats of 32 bits can hold")
     if len(good) * node.size == len(values):
         numbers[good] = values.reshape(-1, node.size)
     else:
         numbers[good] = values[begins[good][:, None] + np.arange(node.size)]
     mask = pa.array(gone | wrong)
     return pa.FixedSizeListArray.from_arrays(pa.array(numbers.reshape(-1)), node.size, mask=mask)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 # --- unions -----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import pathlib
+import re
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["PLAIN", "decoded"]
+
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""Python's first and last date, in days since 1970."""
+_FINER = re.compile(r"[.,]\d{6}\d*[1-9]")
+"""A fraction of a microsecond, which Python's parsers leave out without a word."""
 
 Fitted: TypeAlias = "tuple[pa.Array, pa.Array | None, str]"
 """The column; which values do not fit, None if all do; what they must be."""
@@ -37,8 +43,19 @@ def decoded(column: pa.Array) -> pa.Array:
     if kind in views:
         return column.cast(views[kind])
     if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        return column.cast(pa.large_list(kind.value_type))
+        return _listed(column)
     return column
+
+
+def _listed(column: pa.Array) -> pa.Array:
+    """A column of list views as one of lists: Arrow's cast makes arrays with nulls of it that are none."""
+    import numpy as np
+    import pyarrow as pa
+
+    lengths = pa.compute.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    begins = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    mask = column.is_null() if column.null_count else None
+    return pa.LargeListArray.from_arrays(pa.array(begins), column.flatten(), mask=mask)
 
 
 def _refused(column: pa.Array, node: Node, path: str, advice: str = "") -> InvalidInputError:
@@ -56,6 +73,14 @@ def _blanked(column: pa.Array, bad: pa.Array) -> tuple[pa.Array, pa.Array | None
     return pc.if_else(bad, pa.scalar(None, column.type), column), bad
 
 
+def _either(one: pa.Array | None, other: pa.Array | None) -> pa.Array | None:
+    import pyarrow.compute as pc
+
+    if one is None or other is None:
+        return one if other is None else other
+    return pc.or_(one, other)
+
+
 def _str(column: pa.Array, node: Node, path: str) -> Fitted:
     import pyarrow as pa
 
@@ -71,8 +96,11 @@ def _int(column: pa.Array, node: Node, path: str) -> Fitted:
     kind, bad = column.type, None
     if pa.types.is_floating(kind):  # pandas makes floats of whole numbers, some of which are missing
         column = column.cast(pa.float64())
-        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**63))
+        # Beyond, one float stands for several whole numbers, and nobody knows which it was.
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), 2.0**53))
         column, bad = _blanked(column, pc.invert(whole.fill_null(True)))
+    elif pa.types.is_decimal(kind):  # sums of DuckDB
+        column, bad = _blanked(column, pc.invert(_is_int64(column)))
     elif kind == pa.uint64():
         column, bad = _blanked(column, pc.greater(column, pa.scalar(2**63 - 1, pa.uint64())))
     elif not pa.types.is_integer(kind):
@@ -80,9 +108,20 @@ def _int(column: pa.Array, node: Node, path: str) -> Fitted:
     made = column.cast(pa.int64())
     if node.values:
         made, other = _blanked(made, pc.invert(pc.is_in(made, pa.array([*node.values, None], pa.int64()))))
-        bad = other if bad is None else bad if other is None else pc.or_(bad, other)
-        return made, bad, f"be one of {', '.join(map(repr, node.values))}"
+        return made, _either(bad, other), f"be one of {', '.join(map(repr, node.values))}"
     return made, bad, "be a whole number of 64 bits"
+
+
+def _is_int64(column: pa.Array) -> pa.Array:
+    """Which decimals are whole numbers of 64 bits."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = column.cast(pa.decimal256(76, max(0, column.type.scale)))
+    ends = (pa.scalar(decimal.Decimal(end), pa.decimal128(19, 0)) for end in (-(2**63), 2**63 - 1))
+    least, greatest = ends
+    inside = pc.and_(pc.greater_equal(column, least), pc.less_equal(column, greatest))
+    return pc.and_(inside, pc.equal(pc.floor(column), column))
 
 
 def _float(column: pa.Array, node: Node, path: str) -> Fitted:
@@ -93,16 +132,19 @@ def _float(column: pa.Array, node: Node, path: str) -> Fitted:
     if pa.types.is_floating(kind):
         return column.cast(pa.float64()), None, ""
     if pa.types.is_decimal(kind):
-        return column.cast(pa.float64()), None, ""
-    if not pa.types.is_integer(kind):
+        made = column.cast(pa.string()).cast(pa.float64())  # to the nearest: Arrow's own cast misses it by a bit
+        if kind.scale > 0:
+            return made, None, ""
+    elif pa.types.is_integer(kind):
+        made = column.cast(pa.float64(), safe=False)
+    else:
         raise _refused(column, node, path)
-    made = column.cast(pa.float64(), safe=False)
     if kind.bit_width <= 32:
         return made, None, ""
-    beyond = pc.greater(pc.abs(made), 2.0**53)
+    beyond = pc.greater_equal(pc.abs(made), 2.0**53)
     if not beyond.true_count:
         return made, None, ""
-    exact = pc.equal(made.cast(pa.decimal256(40, 0), safe=False), column.cast(pa.decimal256(40, 0)))
+    exact = pc.equal(made.cast(pa.decimal256(76, 0), safe=False), column.cast(pa.decimal256(76, 0)))
     made, bad = _blanked(made, pc.invert(exact))
     return made, bad, "be a number that a float is equal to"
 
@@ -129,6 +171,8 @@ def _datetime(column: pa.Array, node: Node, path: str) -> Fitted:
     import pyarrow.compute as pc
 
     kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):  # JSON has no moments
+        return _parsed_texts(column, _moment, pa.timestamp("us", "UTC"), "be a moment with its time zone, in ISO 8601")
     if not pa.types.is_timestamp(kind):
         raise _refused(column, node, path)
     if kind.tz is None:
@@ -137,8 +181,7 @@ def _datetime(column: pa.Array, node: Node, path: str) -> Fitted:
     made, bad = _in_microseconds(column, pa.timestamp("us", "UTC"))
     moment = made.cast(pa.int64())
     made, outside = _blanked(made, pc.or_(pc.less(moment, first), pc.greater(moment, last)))
-    bad = outside if bad is None else bad if outside is None else pc.or_(bad, outside)
-    return made, bad, "be a moment in whole microseconds between the years 1 and 9999"
+    return made, _either(bad, outside), "be a moment in whole microseconds between the years 1 and 9999"
 
 
 def _in_microseconds(column: pa.Array, kind: pa.DataType) -> tuple[pa.Array, pa.Array | None]:
@@ -162,10 +205,16 @@ def _in_microseconds(column: pa.Array, kind: pa.DataType) -> tuple[pa.Array, pa.
 
 def _date(column: pa.Array, node: Node, path: str) -> Fitted:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return _parsed_texts(column, datetime.date.fromisoformat, pa.date32(), "be a date, in ISO 8601")
     if not pa.types.is_date(column.type):
         raise _refused(column, node, path)
-    return column.cast(pa.date32()), None, ""
+    made = column.cast(pa.date32())
+    day = made.cast(pa.int32())
+    made, bad = _blanked(made, pc.or_(pc.less(day, FIRST_DAY), pc.greater(day, LAST_DAY)))
+    return made, bad, "be a date between the years 1 and 9999"
 
 
 def _timedelta(column: pa.Array, node: Node, path: str) -> Fitted:
@@ -184,27 +233,41 @@ def _through_python(parse: Callable[[Any], str], *accepted: str) -> Callable[[pa
 
     def made(column: pa.Array, node: Node, path: str) -> Fitted:
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         if not any(getattr(pa.types, f"is_{kind}")(column.type) for kind in accepted) and not (
             node.type == "uuid" and isinstance(column.type, pa.UuidType)
         ):
             raise _refused(column, node, path)
         plain = column.storage if isinstance(column.type, pa.UuidType) else column
-        codes = plain.dictionary_encode()
-        texts = [_parsed(parse, value) for value in codes.dictionary.to_pylist()]
-        column = pa.array(texts, pa.string()).take(codes.indices)
-        bad = pc.and_(column.is_null(), plain.is_valid())
-        return column, bad if bad.true_count else None, f"be {described(node)}"
+        return _parsed_texts(plain, parse, pa.string(), f"be {described(node)}")
 
     return made
 
 
-def _parsed(parse: Callable[[Any], str], value: object) -> str | None:
+def _parsed_texts(column: pa.Array, parse: Callable[[Any], Any], kind: pa.DataType, wanted: str) -> Fitted:
+    """What is made of each value, which is null where nothing can be."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes = column.dictionary_encode()
+    values = [_parsed(parse, value) for value in codes.dictionary]
+    made = pa.array(values, kind).take(codes.indices)
+    bad = pc.and_(made.is_null(), column.is_valid())
+    return made, bad if bad.true_count else None, wanted
+
+
+def _parsed(parse: Callable[[Any], Any], value: pa.Scalar) -> Any:
     try:
-        return None if value is None else parse(value)
+        return parse(value.as_py()) if value.is_valid else None
     except (ValueError, ArithmeticError):
         return None
+
+
+def _moment(value: str) -> datetime.datetime:
+    moment = datetime.datetime.fromisoformat(value)
+    if moment.tzinfo is None or _FINER.search(value):
+        raise ValueError("without a time zone, or in less than microseconds")
+    return moment.astimezone(datetime.UTC)
 
 
 def _uuid(value: Any) -> str:
@@ -216,7 +279,22 @@ def _decimal(value: Any) -> str:
 
 
 def _time(value: Any) -> str:
+    if isinstance(value, str) and _FINER.search(value):
+        raise ValueError("in less than microseconds")
     return str(datetime.time.fromisoformat(value) if isinstance(value, str) else value)
+
+
+def _time_of_day(column: pa.Array, node: Node, path: str) -> Fitted:
+    """Times of day; nanoseconds are looked at first, since Python leaves them out without a word."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.type != pa.time64("ns"):
+        return _time_texts(column, node, path)
+    count = column.cast(pa.int64())
+    column, bad = _blanked(column, pc.not_equal(count, pc.multiply(pc.divide(count, 1000), 1000)))
+    made, _, _ = _time_texts(column, node, path)
+    return made, bad, "be a time of day in whole microseconds"
 
 
 def _enum(column: pa.Array, node: Node, path: str) -> Fitted:
@@ -233,6 +311,8 @@ def _enum(column: pa.Array, node: Node, path: str) -> Fitted:
     return made, bad if bad.true_count else None, f"be one of {', '.join(map(repr, node.values))}"
 
 
+_time_texts = _through_python(_time, "string", "large_string", "time")
+
 PLAIN: dict[str, Callable[[Any, Node, str], Fitted]] = {
     "str": _str,
     "int": _int,
@@ -245,7 +325,7 @@ PLAIN: dict[str, Callable[[Any, Node, str], Fitted]] = {
     "uuid": _through_python(_uuid, "string", "large_string", "fixed_size_binary"),
     "decimal": _through_python(_decimal, "string", "large_string", "decimal"),
     "path": _through_python(lambda value: str(pathlib.PurePath(value)), "string", "large_string"),
-    "time": _through_python(_time, "string", "large_string", "time"),
+    "time": _time_of_day,
     "enum": _enum,
 }
 """What makes a column of each plain type."""

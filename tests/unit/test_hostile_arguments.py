@@ -75,6 +75,27 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "get_test_case": {"name": "m"},
         "get_test_suite": {"name": "m"},
         "get_test_run": {"id": "0" * 32},
+        "import_samples": {
+            "table": [{"a": 1}],
+            "suite": "s",
+            "workflow": "m",
+            "case": "c",
+            "columns": {"a": "a"},
+            "metadata": ["a"],
+            "on_invalid": "skip",
+            "on_known": "skip",
+        },
+        "import_inferences": {
+            "table": [{"a": 1}],
+            "model": "m",
+            "workflow": "m",
+            "suite": "s",
+            "on": "a",
+            "columns": {"a": "a"},
+            "on_invalid": "skip",
+            "on_unknown": "skip",
+            "reset": False,
+        },
         "import_coco": {
             "annotations": {"images": [{"id": 1, "file_name": "a"}], "annotations": [], "categories": []},
             "suite": "s",
@@ -115,6 +136,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "snapshot": {},
         "disk_usage": {},
         "doctor": {},
+        "compact": {"dry_run": False, "message": "why"},
         "close": {},
     },
     Model: {
@@ -253,7 +275,7 @@ def test_every_public_method_and_argument_stands_in_the_table(owner: type) -> No
 
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run"),
-    *("import_coco_results", "export_coco", "inferences", "export_inferences"),
+    *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
 )
 """What the registry of these tests holds none of."""
 

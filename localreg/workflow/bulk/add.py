@@ -64,7 +64,8 @@ def add(
     parts, unused = matched(
         source.schema, [types.test_sample, types.ground_truth], columns, what=source.what, metadata=metadata
     )
-    fitters = [Fitter(part, source.schema.names, is_text=source.is_text) for part in parts]
+    source = source.with_objects(name for part in parts for name in part.objects())
+    fitters = [Fitter(part, source) for part in parts]
     leftovers = Leftovers(source.what, on_invalid)
     with Spool() as spool:
         rows, numbers, count = _read(source, types, fitters, leftovers, spool, suite.name)

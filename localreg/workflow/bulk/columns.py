@@ -57,6 +57,10 @@ class PartColumns:
         ]
         return [*([self.whole] if self.whole is not None else _names(self.tree)), *said]
 
+    def objects(self) -> list[str]:
+        """The columns of whole JSON objects."""
+        return [each.name for each in self.said.values() if isinstance(each, Leaf)]
+
 
 def _names(tree: Tree) -> list[str]:
     return [name for each in tree.values() for name in ([each.name] if isinstance(each, Leaf) else _names(each))]
@@ -122,8 +126,8 @@ def _told(schema: pa.Schema) -> str:
 
 
 def _add_metadata(part: PartColumns, names: Sequence[str], schema: pa.Schema, what: str) -> None:
-    if isinstance(names, str):
-        raise InvalidInputError(f"metadata is {names!r}; it must be a list of columns")
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise InvalidInputError(f"metadata is {shown_value(names)}; it must be a list of columns")
     for name in names:
         _require(name, schema, what)
     keys = part.said.get(JSON_FIELD, {})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, NotFoundError
-from localreg.workflow.bulk.source import BATCH_BYTES, BATCH_ROWS, Source
+from localreg.workflow.bulk.source import BATCH_BYTES, BATCH_ROWS, Source, told
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,18 +51,8 @@ def opened_file(given: str | Path) -> Source:
     )
 
 
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What goes wrong while a file is read is ours to tell."""
-    import duckdb
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowException, duckdb.Error, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, InvalidInputError | NotFoundError):
-            raise
-        raise InvalidInputError(f"{path.name} cannot be read: {str(error).partition(chr(10))[0]}") from error
+def _told(path: Path) -> AbstractContextManager[None]:
+    return told(path.name, OSError, UnicodeDecodeError)
 
 
 # --- Parquet ----------------------------------------------------------------------------------------------------------
@@ -108,7 +99,8 @@ def _rows_at_once(path: Path, file: pq.ParquetFile, group: int, columns: list[st
     """
     told = file.metadata.row_group(group)
     leaves = [told.column(number) for number in range(told.num_columns)]
-    leaves = [leaf for leaf in leaves if leaf.path_in_schema.partition(".")[0] in columns]
+    # The name of a column may have dots of its own.
+    leaves = [leaf for leaf in leaves if any(f"{leaf.path_in_schema}.".startswith(f"{name}.") for name in columns)]
     texts = [leaf for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
     longest = _longest_text(path, group, [leaf.path_in_schema for leaf in texts], columns) if texts else 0
     row_bytes = 0
@@ -181,25 +173,46 @@ def _csv(path: Path, delimiter: str) -> Source:
 def _json_lines(path: Path) -> Source:
     """One JSON object a line: the types are found by a look at the whole file, and texts stay texts."""
     import duckdb
+
+    from localreg.query.quoting import literal
+
+    options = f"{literal(str(path))}, format = 'newline_delimited', maximum_object_size = {2**28}"
+    with duckdb.connect(":memory:") as connection:
+        query = f"FROM read_json({options}, sample_size = -1, map_inference_threshold = -1)"
+        found = connection.execute(f"{query} LIMIT 0").to_arrow_table().schema
+        told = connection.execute(f"DESCRIBE {query}").fetchall()
+    mixed = frozenset(name for name, kind, *_ in told if _MIXED.search(kind))
+    return _json_columns(path, options, found, mixed)
+
+
+_MIXED = re.compile(r"\bJSON\b")
+"""In the type that DuckDB finds: values of several types, or objects without keys."""
+
+
+def _json_columns(path: Path, options: str, found: pa.Schema, mixed: frozenset[str]) -> Source:
+    import duckdb
     import pyarrow as pa
 
     from localreg.query.quoting import identifier, literal
 
-    options = f"{literal(str(path))}, format = 'newline_delimited', maximum_object_size = {2**28}"
-    with duckdb.connect(":memory:") as connection:
-        found = connection.execute(
-            f"SELECT * FROM read_json({options}, sample_size = -1, map_inference_threshold = -1) LIMIT 0"
-        ).to_arrow_table()
-    kinds = [f"{literal(field.name)}: {literal(_json_type(field.type))}" for field in found.schema]
+    types = {field.name: "JSON" if field.name in mixed else _json_type(field.type) for field in found}
+    kinds = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
 
     def read(columns: list[str]) -> Iterator[pa.Table]:
         wanted = ", ".join(map(identifier, columns)) or "*"
-        query = f"SELECT {wanted} FROM read_json({options}, columns = {{{', '.join(kinds)}}})"
+        query = f"SELECT {wanted} FROM read_json({options}, columns = {{{kinds}}})"
         with _told(path), duckdb.connect(":memory:") as connection:
             for batch in connection.execute(query).to_arrow_reader(BATCH_ROWS):
                 yield pa.Table.from_batches([batch])
 
-    return Source(found.schema, read, None, path.name)
+    return Source(
+        found,
+        read,
+        None,
+        path.name,
+        json=mixed,
+        reread=lambda objects: _json_columns(path, options, found, objects & {*found.names}),
+    )
 
 
 def _json_type(kind: pa.DataType) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import canonical, checked_object, parse, quoted
-from localreg.errors import LocalregError
+from localreg.errors import InvalidInputError, LocalregError
 from localreg.tables import Fault, Fitting
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["json_objects", "objects_of_columns"]
+
+JSON_VALUES = "be what JSON can hold: texts, finite numbers, true, false, lists and objects of these"
 
 _PLAIN_FLOATS = 1e-5, 1e10
 """Between these Arrow writes a float as canonical JSON does, once a final `.0` is gone."""
@@ -27,10 +30,12 @@ def json_objects(column: pa.Array, path: str, found: Fitting) -> pa.Array:
     import pyarrow as pa
 
     if pa.types.is_struct(column.type):
-        made = objects_of_columns({field.name: column.field(field.name) for field in column.type})
+        fields = {field.name: column.field(field.name) for field in column.type}
+        made = objects_of_columns(fields, len(column), path, found)
         return pa.compute.if_else(column.is_valid(), made, None)
     if pa.types.is_map(column.type):
-        return _by_value(column, path, found, dict)
+        made = _one_by_one(column, path, found, _object)
+        return pa.compute.if_else(pa.compute.equal(made, "{}"), None, made)
     if not (
         pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or column.null_count == len(column)
     ):
@@ -45,6 +50,13 @@ def json_objects(column: pa.Array, path: str, found: Fitting) -> pa.Array:
     return pa.array([text or None for text in texts], pa.string()).take(codes.indices)
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs) or not all(isinstance(key, str) for key in made):
+        raise ValueError("keys that JSON objects cannot have")
+    return made
+
+
 def _canonical(text: str) -> str | None:
     """Canonical text, empty for an empty object; None if it is no object."""
     try:
@@ -54,32 +66,50 @@ def _canonical(text: str) -> str | None:
         return None
 
 
-def _by_value(column: pa.Array, path: str, found: Fitting, made: Any) -> pa.Array:
+def _one_by_one(column: pa.Array, path: str, found: Fitting, made: Callable[[Any], Any]) -> pa.Array:
+    """The canonical JSON of each value; what JSON has no room for is a fault, and null."""
+    import numpy as np
     import pyarrow as pa
 
-    texts = [None if value is None else canonical(made(value)) for value in column.to_pylist()]
-    return pa.array([None if text == "{}" else text for text in texts], pa.string())
+    texts: list[str | None] = []
+    odd: list[int] = []
+    for row, value in enumerate(column):
+        try:
+            texts.append(canonical(made(value.as_py())) if value.is_valid else None)
+        except (InvalidInputError, ValueError, ArithmeticError):
+            texts.append(None)
+            odd.append(row)
+    if odd:
+        found.faults.append(Fault(np.array(odd), path, column.take(pa.array(odd)), JSON_VALUES))
+    return pa.array(texts, pa.string())
 
 
-def objects_of_columns(columns: Mapping[str, pa.Array]) -> pa.Array:
-    """Objects with a key for each column that is not null in their row; null where none is."""
+def objects_of_columns(columns: Mapping[str, pa.Array], count: int, path: str, found: Fitting) -> pa.Array:
+    """Objects with a key for each column that is not null in their row; null where none is.
+
+    Args:
+        columns: by key.
+        count: of the rows.
+        path: of the objects, for messages.
+        found: where faults go.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     pairs = []
     for key in sorted(columns, key=lambda key: key.encode("utf-16-be")):
-        value = _json_values(columns[key])
-        pairs.append(pc.binary_join_element_wise(pa.scalar(quoted(key)), value, ":"))
-    # Of one column, "skip" would drop the rows that are null.
-    inner = (
-        pairs[0].fill_null("") if len(pairs) == 1 else pc.binary_join_element_wise(*pairs, ",", null_handling="skip")
-    )
-    made = pc.binary_join_element_wise(pa.scalar("{"), inner, pa.scalar("}"), "")
+        value = _json_values(columns[key], f"{path}.{key}", found)
+        pairs.append(pc.binary_join_element_wise(pa.scalar(f",{quoted(key)}"), value, ":").fill_null(""))
+    if not pairs:
+        return pa.nulls(count, pa.string())
+    inner = pc.binary_join_element_wise(*pairs, "")
+    made = pc.binary_join_element_wise(pa.scalar("{"), pc.utf8_slice_codeunits(inner, 1), pa.scalar("}"), "")
     return pc.if_else(pc.equal(inner, ""), pa.scalar(None, pa.string()), made)
 
 
-def _json_values(column: pa.Array) -> pa.Array:
-    """Values as canonical JSON; null where null."""
+def _json_values(column: pa.Array, path: str, found: Fitting) -> pa.Array:
+    """Values as canonical JSON, those for which there is no short way one by one; null where null."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -101,16 +131,11 @@ def _json_values(column: pa.Array) -> pa.Array:
         made = pc.replace_substring_regex(column.cast(pa.string()), r"\.0$", "")
     else:
         odd, made = pa.array([True] * len(column)), pa.nulls(len(column), pa.string())
-    return _with_odd(column, made, odd)
-
-
-def _with_odd(column: pa.Array, made: pa.Array, odd: pa.Array) -> pa.Array:
-    """The values for which there is no short way, one by one."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     odd = pc.and_(odd.fill_null(True), column.is_valid())
     if not odd.true_count:
         return made
-    texts = [canonical(value) for value in column.filter(odd).to_pylist()]
-    return pc.replace_with_mask(made, odd, pa.array(texts, pa.string()))
+    inner = Fitting()
+    texts = _one_by_one(column.filter(odd), path, inner, lambda value: value)
+    rows = np.flatnonzero(odd.to_numpy(zero_copy_only=False))
+    found.faults += [replace(fault, rows=rows[fault.rows]) for fault in inner.faults]
+    return pc.replace_with_mask(made, odd, texts)

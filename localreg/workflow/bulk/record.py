@@ -63,6 +63,7 @@ def record(
     only = {types.test_sample.name: key.fields}
     parts, unused = matched(source.schema, [types.test_sample, types.inference], columns, what=source.what, only=only)
     _refuse_missing_keys(key, parts[0], source)
+    source = source.with_objects(name for part in parts for name in part.objects())
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
         model,
@@ -72,7 +73,7 @@ def record(
         key,
         key.of_samples(model.session, state, workflow_id, types.test_sample, among),
         among,
-        [Fitter(part, source.schema.names, is_text=source.is_text) for part in parts],
+        [Fitter(part, source) for part in parts],
         Leftovers(source.what, on_invalid),
         on_unknown=on_unknown,
         reset=reset,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from localreg.errors import InvalidInputError
 from localreg.tables import VECTORS, Fitting, Node, fit, split_vectors
 from localreg.workflow.bulk.columns import Leaf, PartColumns, Tree
 from localreg.workflow.bulk.json_text import json_objects, objects_of_columns
+from localreg.workflow.bulk.source import Source
 from localreg.workflow.bulk.texts import Texts
 from localreg.workflow.checking import impossible_values
 
@@ -24,14 +24,13 @@ class Fitter:
 
     Args:
         columns: of the part.
-        names: all columns of the table, for messages.
-        is_text: whether all values are texts, to be read as what they are wanted as.
+        source: the table.
     """
 
-    def __init__(self, columns: PartColumns, names: Sequence[str], *, is_text: bool) -> None:
+    def __init__(self, columns: PartColumns, source: Source) -> None:
         self._columns = columns
-        self._all_names = names
-        self._texts = Texts() if is_text else None
+        self._source = source
+        self._texts = Texts() if source.is_text or source.json else None
 
     @property
     def names(self) -> list[str]:
@@ -57,7 +56,7 @@ class Fitter:
         try:
             return fit(given, node, columns.part, found, hint=typed.hint)
         except InvalidInputError as error:
-            names = ", ".join(self._all_names[:20])
+            names = ", ".join(self._source.schema.names[:20])
             raise InvalidInputError(f"{error}; the columns are {names}, and columns= says which holds what") from error
 
     def table(self, batch: pa.Table, found: Fitting) -> pa.Table:
@@ -83,7 +82,8 @@ class Fitter:
     def _said(self, batch: pa.Table, name: str, columns: Leaf | dict[str, str], found: Fitting) -> pa.Array:
         if isinstance(columns, Leaf):
             return json_objects(_combined(batch[columns.name]), f"{self._columns.part}.{name}", found)
-        return objects_of_columns({key: _combined(batch[column]) for key, column in columns.items()})
+        values = {key: _combined(batch[column]) for key, column in columns.items()}
+        return objects_of_columns(values, batch.num_rows, f"{self._columns.part}.{name}", found)
 
     def _given(self, batch: pa.Table, node: Node, found: Fitting) -> pa.Array:
         """The part as the table has it: a struct of its columns; where it may be null, it is if all of them are."""
@@ -117,7 +117,11 @@ class Fitter:
 
     def _leaf(self, batch: pa.Table, name: str, node: Node, path: str, found: Fitting) -> pa.Array:
         column = _combined(batch[name])
-        return column if self._texts is None else self._texts.read(column, node, path, found)
+        if self._texts is None:
+            return column
+        if name in self._source.json:
+            return self._texts.of_json(column, node, path, found)
+        return self._texts.read(column, node, path, found) if self._source.is_text else column
 
 
 def _combined(column: Any) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,7 @@ def key_of(column: TypedColumn, on: str | Sequence[str] | None, names: Sequence[
     all_fields = [field.name for field in column.node.fields]
     if on is None:
         on = "locator" if "locator" in all_fields and "locator" in names else all_fields
-    fields = [on] if isinstance(on, str) else list(on)
+    fields = [on] if isinstance(on, str) else list(on) if isinstance(on, Iterable) else []
     if not fields or not all(isinstance(name, str) for name in fields):
         raise InvalidInputError(f"on is {shown_value(on)}; it must be a field of the test samples, or several")
     for name in fields:

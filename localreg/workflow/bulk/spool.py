@@ -49,7 +49,8 @@ class Spool:
         if self._writer is None:
             self._folder = tempfile.TemporaryDirectory(prefix="localreg-")
             self._file = open(Path(self._folder.name) / "rows.arrow", "wb")  # noqa: SIM115 - closed with the spool
-            self._writer = ipc.new_file(self._file, self._kept[0].schema)
+            # A file, unlike a stream, has one dictionary for all batches.
+            self._writer = ipc.new_stream(self._file, self._kept[0].schema)
         for table in self._kept:
             self._writer.write_table(table)
         self._kept, self._kept_bytes = [], 0
@@ -69,4 +70,4 @@ class Spool:
             return pa.concat_tables([empty, *self._kept])
         self._write()
         self._close()
-        return ipc.open_file(pa.memory_map(str(Path(self._folder.name) / "rows.arrow"))).read_all()
+        return ipc.open_stream(pa.memory_map(str(Path(self._folder.name) / "rows.arrow"))).read_all()

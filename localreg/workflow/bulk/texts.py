@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from localreg.errors import InvalidInputError
 from localreg.tables import Fault, Fitting, Node
+from localreg.workflow.bulk.source import told
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -13,20 +15,37 @@ if TYPE_CHECKING:
 __all__ = ["Texts"]
 
 _READ: dict[str, tuple[str, str]] = {
-    # Unlike a cast, these take no fraction for a whole number, and no time without a zone.
+    # Unlike a cast alone, these take no fraction for a whole number, no finite number for an infinite one, no moment
+    # for a date, no date that Python does not have, and no moment without a zone or in less than microseconds.
     "int": (r"regexp_full_match(trim(x), '[+-]?\d+(\.0*)?')", "BIGINT"),
-    "float": ("true", "DOUBLE"),
+    "float": (
+        r"regexp_full_match(trim(x), '[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?') "
+        r"AND isfinite(TRY_CAST(trim(x) AS DOUBLE)) OR regexp_full_match(trim(x), '[+-]?(inf|infinity|nan)', 'i')",
+        "DOUBLE",
+    ),
     "bool": ("true", "BOOLEAN"),
-    "date": ("true", "DATE"),
-    "datetime": (r"regexp_matches(trim(x), '([zZ]|[+-]\d\d(:?\d\d)?)$')", "TIMESTAMPTZ"),
+    "date": (r"regexp_full_match(trim(x), '\d{4}-\d{1,2}-\d{1,2}')", "DATE"),
+    "datetime": (
+        r"regexp_full_match(trim(x), '\d{4}-\d\d?-\d\d?[tT ]+\d\d?:\d\d(:\d\d(\.\d{1,6}0*)?)?"
+        r" *([zZ]|[+-]\d\d(:?\d\d)?)')",
+        "TIMESTAMPTZ",
+    ),
+    "timedelta": (r"regexp_full_match(trim(x), '[+-]?\d+')", "BIGINT"),
 }
 _WANTED = {
     "int": "be a whole number",
-    "float": "be a number",
+    "float": "be a number that a float can hold",
     "bool": "be true or false",
     "date": "be a date, as 2026-03-31",
+    "timedelta": "be a whole number of microseconds",
     "datetime": "be a moment with its time zone, as 2026-03-31T12:00:00Z",
 }
+_KINDS = {
+    "bool": (("BOOLEAN",), "be true or false"),
+    **dict.fromkeys(("int", "float", "timedelta"), (("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE"), "be a number")),
+}
+"""What JSON calls values of a type; others are texts."""
+_ALL_EMPTY = "SELECT bool_and(x IS NULL OR json_valid(x) AND json_type(x) = 'OBJECT' AND json_keys(x) = []) FROM given"
 _JSON = ("list", "struct", "map", "tuple", "vector", "union")
 
 
@@ -57,24 +76,49 @@ class Texts:
             return self._json(column, path, found)
         return column
 
+    def of_json(self, column: pa.Array, node: Node, path: str, found: Fitting) -> pa.Array:
+        """A column of JSON, each value of its own type, as one of values; else as `read`."""
+        if node.type in _JSON:
+            return self._json(column, path, found)
+        kinds, wanted = _KINDS.get(node.type, (("VARCHAR",), "be text"))
+        listed = ", ".join(map(_quoted, kinds))
+        texts = self._read(
+            column, f"CASE WHEN json_type(x) IN ({listed}) THEN x->>'$' END", path, found, wanted, is_json=True
+        )
+        return self.read(texts, node, path, found)
+
     def _json(self, column: pa.Array, path: str, found: Fitting) -> pa.Array:
         """JSON by its own structure: whether that fits is seen later."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         self._register(column)
         structure = self._one("SELECT json_group_structure(CAST(x AS JSON)) FROM given WHERE json_valid(x)")
+        if structure == '"JSON"' and self._one(_ALL_EMPTY):
+            empty = pa.array([{}], pa.struct([]))
+            return empty.take(pc.if_else(column.is_valid(), 0, None))
+        if structure is not None and '"JSON"' in structure:
+            raise InvalidInputError(
+                f"{path} holds JSON with values of several types where one is wanted; its structure is "
+                f"{structure[:200]}"
+            )
         expression = (
             "NULL" if structure is None else f"json_transform(CASE WHEN json_valid(x) THEN x END, {_quoted(structure)})"
         )
-        return self._read(column, expression, path, found, "be JSON")
+        return self._read(column, expression, path, found, "be JSON", is_json=True)
 
-    def _read(self, column: pa.Array, expression: str, path: str, found: Fitting, wanted: str) -> pa.Array:
+    def _read(
+        self, column: pa.Array, expression: str, path: str, found: Fitting, wanted: str, *, is_json: bool = False
+    ) -> pa.Array:
         import numpy as np
         import pyarrow.compute as pc
 
         self._register(column)
         query = f"SELECT {expression} AS value FROM given"
-        made = self._connection.execute(query).to_arrow_table()["value"].combine_chunks()
+        with told(path):
+            made = self._connection.execute(query).to_arrow_table()["value"].combine_chunks()
         positions = np.flatnonzero(pc.and_(made.is_null(), column.is_valid()).to_numpy(zero_copy_only=False))
-        if wanted == "be JSON":
+        if is_json:
             positions = positions[[text.strip() != "null" for text in column.take(positions).to_pylist()]]
         if len(positions):
             found.faults.append(Fault(positions, path, column.take(positions), wanted))
