@@ -78,7 +78,7 @@ def record(
         only={types.test_sample.name: key.fields},
     )
     for name in key.fields:
-        if name not in parts[0].tree:
+        if parts[0].whole is None and name not in parts[0].tree:
             raise InvalidInputError(
                 f"on names {name!r}, for which {source.what} has no column; its columns are "
                 f"{', '.join(source.schema.names[:20])}; columns={{'{name}': …}} says which it is"
