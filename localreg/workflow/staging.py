@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject, canonical, parse
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import InvalidInputError, LocalregError, UnknownOutcomeError
 from localreg.log import State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -264,11 +264,22 @@ class Staging:
         """Write parts, two at once if they are large: to encode rows takes longer than to store them."""
         staged = self._staged
         assert staged is not None, "it was made just now"
-        with ThreadPoolExecutor(2, "localreg-parts") as pool:
-            is_large = sum(part.rows.num_rows for part in parts) > LARGE_ROWS
-            made = (pool.map if is_large else map)(partial(_written, self._session.store), parts)
-            for part, pointers in zip(parts, made, strict=True):
+        is_large = sum(part.rows.num_rows for part in parts) > LARGE_ROWS
+        failed: list[LocalregError] = []
+
+        def written(part: _Part) -> list[FilePointer]:
+            try:
+                return [] if failed else _written(self._session.store, part)
+            except LocalregError as error:
+                failed.append(error)
+                return []
+
+        with ThreadPoolExecutor(2 if is_large else 1, "localreg-parts") as pool:
+            for part, pointers in zip(parts, pool.map(written, parts), strict=True):
                 staged.parts += [_StagedPart(pointer, part.number, part.offset) for pointer in pointers]
+        if failed:
+            self._discard()
+            raise failed[0]
 
     def _said(
         self, state: State, workflow_id: str, known: LookUp, places: Indices, samples: pa.Table
@@ -327,6 +338,17 @@ class Staging:
             double = int(np.flatnonzero(indices == shared[0])[0])
             sample = content.samples["sample"][double].as_py()
             raise InvalidInputError(f"the test sample {sample} stands in the test case twice; leave one out")
+
+    @contextmanager
+    def discarded_if_refused(self) -> Iterator[None]:
+        """Around a commit: what was staged goes if it is refused, but not if nobody knows whether an entry names it."""
+        try:
+            yield
+        except UnknownOutcomeError:
+            raise
+        except LocalregError:
+            self._discard()
+            raise
 
     def _discard(self) -> None:
         for part in self._staged.parts if self._staged is not None else ():

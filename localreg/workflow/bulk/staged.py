@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from localreg.canonical import JsonObject
-from localreg.errors import InvalidInputError, LocalregError, NonDeterministicError
+from localreg.errors import InvalidInputError, LocalregError, NonDeterministicError, UnknownOutcomeError
 from localreg.log import State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -61,7 +61,7 @@ class StagedInferences:
         self._writer = ThreadPoolExecutor(1, "localreg-parts")
         self._writing: Future[list[FilePointer]] | None = None
         self._pointers: list[FilePointer] = []
-        self._committed = False
+        self._is_publishing = False
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +70,9 @@ class StagedInferences:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.shutdown()
-        if not self._committed:
+        # Once a commit was tried, an entry may name the parts, unless a refusal of ours says that it does not.
+        is_refused = isinstance(error, LocalregError) and not isinstance(error, UnknownOutcomeError)
+        if not self._is_publishing or is_refused:
             with suppress(LocalregError, OSError):  # of what came on top of the error that ended it
                 self._take_written()
             for pointer in self._pointers:
@@ -148,8 +150,8 @@ class StagedInferences:
                 assert row is not None, "it was found or made just now"
                 changes.note(row, action="upload", files=files)
 
+        self._is_publishing = True
         self._session.change(operation)
-        self._committed = True
 
     def _files(
         self, state: State, model: Model[Any, Any, Any], version_id: str, owner: str, known: Sequence[str], reset: bool
