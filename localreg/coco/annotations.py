@@ -166,7 +166,7 @@ def import_annotations(
                 "these annotations its next version"
             )
 
-    return TestSuite.shown(session, session.change(operation), name)
+    return TestSuite.shown(session, cases.commit(operation), name)
 
 
 def _content(types: Types, rows: pa.Table) -> CaseContent:

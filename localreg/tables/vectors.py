@@ -8,10 +8,12 @@ stay where they are.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject
+from localreg.errors import LocalregError
 from localreg.records.files import FilePointer
 from localreg.tables.parts import write_part
 from localreg.tables.schema import Field, Node, arrow_type
@@ -109,4 +111,9 @@ def write_rows(
         return [part]
     place: JsonObject = {**details, "beside": part.path}
     split = [f"{name}.list.element" for name in vectors.column_names]
-    return [part, write_part(store, VECTORS, owner, vectors, place, split=split)]
+    try:
+        return [part, write_part(store, VECTORS, owner, vectors, place, split=split)]
+    except LocalregError:
+        with suppress(LocalregError):  # an invisible orphan: garbage collection finds it
+            store.delete(part.path)
+        raise

@@ -10,7 +10,7 @@ from localreg.errors import AlreadyExistsError, ConflictError
 from localreg.log import Row, State
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestCaseRecord, TestCaseVersionRecord
-from localreg.session import Changes, Session
+from localreg.session import Changes, Operation, Session
 from localreg.workflow.case_content import CaseContent, VersionRows, version_rows
 from localreg.workflow.look_up import LookUp
 from localreg.workflow.staging import Staging
@@ -67,6 +67,11 @@ class CaseChange:
         self._requests = requests
         self._staging = Staging(session, workflow, [each.content for each in requests if each.content is not None])
         self.ignored: list[str] = []
+
+    def commit(self, operation: Operation | None = None) -> State:
+        """Make the changes, or what they are a part of, durable; what was staged goes if they are refused."""
+        with self._staging.discarded_if_refused():
+            return self._session.change(operation or self)
 
     def __call__(self, changes: Changes) -> None:
         """Put the changes into the draft."""

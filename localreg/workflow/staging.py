@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject, canonical, parse
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import InvalidInputError, LocalregError, UnknownOutcomeError
 from localreg.log import State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -334,6 +335,17 @@ class Staging:
             double = int(np.flatnonzero(indices == shared[0])[0])
             sample = content.samples["sample"][double].as_py()
             raise InvalidInputError(f"the test sample {sample} stands in the test case twice; leave one out")
+
+    @contextmanager
+    def discarded_if_refused(self) -> Iterator[None]:
+        """Around a commit: what was staged goes if it is refused, but not if nobody knows whether an entry names it."""
+        try:
+            yield
+        except UnknownOutcomeError:
+            raise
+        except LocalregError:
+            self._discard()
+            raise
 
     def _discard(self) -> None:
         for part in self._staged.parts if self._staged is not None else ():

@@ -197,7 +197,7 @@ class TestCase(Versioned[TestCaseRecord], Generic[SampleT, TruthT]):
     @classmethod
     def _make(cls, session: Session, requests: list[CaseRequest], stacklevel: int = 2) -> Any:
         change = CaseChange(session, cls.workflow, requests)
-        state = session.change(change)
+        state = change.commit()
         for name in change.ignored:
             warnings.warn(
                 f"test case {name!r} exists already, and the test samples given are ignored; pass reset=True to make "

@@ -611,6 +611,35 @@ def test_samples_that_a_faster_writer_numbered_first_are_a_conflict(registry: Re
     assert registry.verify().ok
 
 
+@dataclass(frozen=True)
+class Reading(TestSample):
+    value: float | None = None
+
+
+_, ReadingCase, ReadingSuite, ReadingModel = define_workflow("Readings", Reading, Truth, Opinion)
+
+
+def test_a_sample_may_be_told_by_nothing_but_null_or_nan(registry: Registry) -> None:
+    values = [1.5, None, float("nan")]
+    pairs = [(Reading(value), Truth("cat")) for value in values]
+    suite = ReadingSuite("suite", test_cases=[ReadingCase("case", test_samples=pairs)])
+    model = ReadingModel("new")
+    table = pa.table({"value": values[::-1], "text": ["nan", "null", "1.5"]})
+    assert model.record(table, suite=suite).stored == 3
+    (case,) = suite.test_cases
+    found = [(str(sample.value), inference and inference.text) for sample, _, inference in model.load_inferences(case)]
+    assert found == [("1.5", "1.5"), ("None", "null"), ("nan", "nan")]
+
+
+def test_whole_samples_tell_whose_rows_they_are(registry: Registry) -> None:
+    suite, model = filled(), Model("new")
+    samples = [{"locator": name, "width": 0, "other": 1} for name in LOCATORS]
+    table = guesses().drop_columns("locator").append_column("sample", pa.array(samples))
+    for on in (None, "locator"):
+        assert model.record(table, on, suite=suite).rows == 20
+    assert recorded(model, suite) == expected()
+
+
 # --- what goes wrong on the way -------------------------------------------------------------------------------------
 
 

@@ -190,7 +190,7 @@ class _Adding:
             told=None if held.id is None else np.arange(len(rows)) >= len(kept),
         )
         request = CaseRequest(self._case, None, content, is_new=held.version is None, edited=held.version)
-        return self._session.change(_Addition(self._suite, request))
+        return _Addition(self._suite, request).commit()
 
     def _held(self) -> _Held:
         row = self._state.find("test_case", self._case)
@@ -262,6 +262,10 @@ class _Addition:
         self._name = suite.name  # when it is run again, no state but the draft has a suite that is new
         self._request = request
         self._change = CaseChange(suite.session, suite.workflow, [request])
+
+    def commit(self) -> State:
+        """Make it durable."""
+        return self._change.commit(self)
 
     def __call__(self, changes: Changes) -> None:
         """Put the changes into the draft."""

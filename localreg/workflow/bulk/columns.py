@@ -155,6 +155,8 @@ class _Search:
                     found = self._field(f"{typed.name}.{each.name}", each.name, each.node)
                     if found is not None:
                         made.tree[each.name] = found
+            if only is not None and not made.tree and typed.name in self._schema.names and self._is_nested(typed.name):
+                made.whole = typed.name
         if only is None:
             self._said(made, typed)
         return made

@@ -106,7 +106,7 @@ def _check(model: Model[Any, Any, Any], suite: object, on_invalid: object, on_un
 
 def _refuse_missing_keys(key: Key, columns: PartColumns, source: Source) -> None:
     for name in key.fields:
-        if name not in columns.tree:
+        if columns.whole is None and name not in columns.tree:
             raise InvalidInputError(
                 f"on names {name!r}, for which {source.what} has no column; its columns are "
                 f"{', '.join(source.schema.names[:20])}; columns={{'{name}': …}} says which it is"

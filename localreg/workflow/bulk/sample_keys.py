@@ -40,14 +40,19 @@ class Key:
     is_whole: bool
 
     def column(self, samples: pa.Array) -> pa.Array:
-        """One plain value for each sample: the field, or JSON of several. Null where the only field is null.
+        """One plain value for each sample: the field, or JSON of several, or of one that may be null or NaN.
+
+        A sample that has nothing but a field that is null is a sample like others; where there are more fields, null
+        is no key.
 
         Args:
             samples: structs of the fields.
         """
         import pyarrow as pa
 
-        if len(self.fields) == 1 and not self.node.fields[0].node.fields:
+        only = self.node.fields[0].node
+        is_odd = self.is_whole and (only.optional or only.type == "float")
+        if len(self.fields) == 1 and not only.fields and not is_odd:
             column = samples.field(0)
             if pa.types.is_dictionary(column.type):
                 column = column.dictionary_decode()

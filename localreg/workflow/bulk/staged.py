@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from localreg.canonical import JsonObject
-from localreg.errors import ConflictError, InvalidInputError, LocalregError, NonDeterministicError, PolicyError
+from localreg.errors import ConflictError, LocalregError, NonDeterministicError, UnknownOutcomeError
 from localreg.log import State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -67,7 +67,7 @@ class StagedInferences:
         self._writer = ThreadPoolExecutor(WRITERS, "localreg-parts")
         self._writing: deque[Future[list[FilePointer]]] = deque()
         self._pointers: list[FilePointer] = []
-        self._may_stand = False
+        self._is_publishing = False
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +76,9 @@ class StagedInferences:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.shutdown()
-        if not self._may_stand:
+        # Once a commit was tried, an entry may name the parts, unless a refusal of ours says that it does not.
+        is_refused = isinstance(error, LocalregError) and not isinstance(error, UnknownOutcomeError)
+        if not self._is_publishing or is_refused:
             while self._writing:
                 with suppress(LocalregError, OSError):  # of what came on top of the error that ended it
                     self._take_written()
@@ -171,12 +173,8 @@ class StagedInferences:
                 assert row is not None, "it was found or made just now"
                 changes.note(row, action="upload", files=files)
 
-        self._may_stand = True
-        try:
-            self._session.change(operation)
-        except (ConflictError, InvalidInputError, NonDeterministicError, PolicyError):
-            self._may_stand = False  # refused; any other error may leave open whether it landed
-            raise
+        self._is_publishing = True
+        self._session.change(operation)
 
     def _refuse_renumbered(self, before: State) -> None:
         """Samples that are new in the same transaction are numbered after those that others brought meanwhile."""
