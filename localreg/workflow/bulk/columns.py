@@ -183,16 +183,23 @@ class _Search:
         return name in self._schema.names and name not in self._claimed
 
     def _within(self, full: str, short: str, node: Node) -> Tree:
-        """The columns of the fields within: by their paths; of a struct that must be there, by plain names, too."""
-        is_wanted = node.type == "struct" and (not node.optional or short in self._schema.names)
+        """The columns of the fields within: by their paths, and by plain names.
+
+        Of an object that may be missing, plain names count only if all that it needs is there: else `model` would be
+        the one of a camera.
+        """
         made: Tree = {}
+        plain: Tree = {}
         for each in node.fields:
             found = self._field(f"{full}.{each.name}", f"{short}.{each.name}", each.node)
-            if found is None and is_wanted and self._is_free(each.name) and not self._is_other(each.name, full):
-                found = Leaf(each.name)
             if found is not None:
                 made[each.name] = found
-        return made
+            elif node.type == "struct" and self._is_free(each.name) and not self._is_other(each.name, full):
+                plain[each.name] = Leaf(each.name)
+        needed = {each.name for each in node.fields if not each.node.optional}
+        is_whole = needed <= {*made, *plain} or short in self._schema.names
+        both = {**made, **plain} if is_whole or not node.optional else made
+        return {each.name: both[each.name] for each in node.fields if each.name in both}
 
     def _is_other(self, name: str, full: str) -> bool:
         """Whether a plain name is that of a field of its own, elsewhere than where `full` lies."""
