@@ -28,7 +28,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="more rounds, steadier medians")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to measure: a real disk")
-    parser.add_argument("--large", action="store_true", help="also a million models and 100,000 commits: half an hour")
+    parser.add_argument(
+        "--large", action="store_true", help="also ten million rows, and a million models: half an hour"
+    )
     parser.add_argument("--only", default="", help=f"only this group: {', '.join(GROUPS)}")
     arguments = parser.parse_args()
     with bench_folder(arguments.folder) as folder:

@@ -60,7 +60,8 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield samples(bench)
     yield from inferences(bench)
     yield boxes(bench)
-    yield from of_ten_million(bench)
+    if bench.large:
+        yield from of_ten_million(bench)
 
 
 def locators(begin: int, end: int) -> pa.Array:

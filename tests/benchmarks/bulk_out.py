@@ -45,7 +45,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
             at_most=None,
             times=1,
         )
-        if inference is typed.Guess:
+        if bench.large and inference is typed.Guess:
             for ending in ("parquet", "csv", "jsonl"):
                 yield _exporting(bench, model, name, ending)
 
