@@ -278,7 +278,6 @@ class Staging:
             for part, pointers in zip(parts, pool.map(written, parts), strict=True):
                 staged.parts += [_StagedPart(pointer, part.number, part.offset) for pointer in pointers]
         if failed:
-            self._discard()
             raise failed[0]
 
     def _said(

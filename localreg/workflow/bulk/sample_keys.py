@@ -92,9 +92,21 @@ def _as_json(samples: pa.Array) -> pa.Array:
     from localreg.tables import unpacked
 
     with duckdb.connect(":memory:") as connection:
-        connection.register("given", pa.table({"sample": unpacked(pa.chunked_array([samples]))}))
+        connection.register("given", pa.table({"sample": unpacked(pa.chunked_array([_without_sign(samples)]))}))
         found = connection.execute("SELECT CAST(to_json(sample) AS VARCHAR) AS key FROM given").to_arrow_table()
     return found["key"].combine_chunks().cast(pa.string())
+
+
+def _without_sign(column: pa.Array) -> pa.Array:
+    """The same with 0.0 for -0.0, of fields at any depth, since they are one sample, and two texts."""
+    import pyarrow as pa
+
+    if pa.types.is_floating(column.type):
+        return pa.compute.add(column, 0.0)
+    if not pa.types.is_struct(column.type):
+        return column
+    children = [_without_sign(column.field(number)) for number in range(column.type.num_fields)]
+    return pa.StructArray.from_arrays(children, fields=list(column.type), mask=column.is_null())
 
 
 def key_of(column: TypedColumn, on: str | Sequence[str] | None, names: Sequence[str]) -> Key:
