@@ -44,6 +44,13 @@ class Right:
 @dataclass(frozen=True)
 class Tagged(TestSample):
     tags: set[str]
+    size: int = 3
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Noted(GroundTruth):
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class Guess(Inference):
     text: str | None = None
 
 
-_, TaggedCase, TaggedSuite, _Tagger = define_workflow("Tagged things", Tagged, GroundTruth, Guess)
+_, TaggedCase, TaggedSuite, _Tagger = define_workflow("Tagged things", Tagged, Noted, Guess)
 _, Case, Suite, Model = define_workflow("Things", Thing, Said, Guess)
 
 
@@ -273,7 +280,7 @@ def test_rows_without_a_fault_are_stored_beside_others_as_ever(registry: Registr
 
 
 def test_a_set_is_one_sample_in_whatever_order_it_comes(registry: Registry) -> None:
-    TaggedCase("objects", test_samples=[(Tagged({"a", "b"}), GroundTruth())])
+    TaggedCase("objects", test_samples=[(Tagged({"a", "b"}), Noted())])
     suite = TaggedSuite("suite")
     assert suite.add(pa.table({"tags": [["b", "a"]]})).stored == 1
     assert suite.add(pa.table({"tags": [["a", "b", "a"]]})).unchanged == 1
@@ -283,6 +290,42 @@ def test_a_set_is_one_sample_in_whatever_order_it_comes(registry: Registry) -> N
 def test_of_several_columns_of_metadata_all_may_be_null(registry: Registry) -> None:
     table = pa.table({"name": ["a", "b", "c"], "metadata.j": ["x", None, None], "metadata.k": pa.array([1, None, 3])})
     assert added(registry, table, "metadata") == [{"j": "x", "k": 1}, {}, {"k": 3}]
+
+
+def test_columns_of_metadata_are_stored_as_canonical_json(registry: Registry) -> None:
+    odd = {
+        "metadata.k": [-0.0],
+        "metadata.\U0001f600": [1e22],
+        "metadata.\uffff": [1e-7],
+        "metadata.j": ['"\n'],
+        "metadata.i": [[1.0]],
+    }
+    Suite("suite").add(pa.table({"name": ["a"], **odd}))
+    (path,) = registry._session.store.list("data/test_samples")
+    (text,) = pq.read_table(registry._session.store.local_file(path))["metadata"].to_pylist()
+    assert text == '{"i":[1],"j":"\\"\\n","k":0,"\U0001f600":1e+22,"\uffff":1e-7}'
+
+
+def test_a_column_of_metadata_is_of_the_first_part_that_has_any(registry: Registry) -> None:
+    suite = TaggedSuite("suite")
+    suite.add(
+        pa.table({"tags": [["a"]], "metadata": ['{"of": "sample"}'], "ground_truth.metadata": ['{"of": "truth"}']})
+    )
+    suite.add(pa.table({"tags": [["b"]], "metadata": ['{"of": "sample"}']}))
+    (case,) = suite.test_cases
+    found: list[Any] = case.load_test_samples()
+    assert [(sample.metadata, truth.metadata) for sample, truth in found] == [
+        ({"of": "sample"}, {"of": "truth"}),
+        ({"of": "sample"}, {}),
+    ]
+
+
+def test_a_default_stands_where_nothing_is_given(registry: Registry) -> None:
+    suite = TaggedSuite("suite")
+    suite.add(pa.table({"tags": [["a"], ["b"], ["c"]], "size": [5, None, 7]}))
+    (case,) = suite.test_cases
+    found: list[Any] = case.load_test_samples()
+    assert [sample.size for sample, _ in found] == [5, 3, 7]
 
 
 def test_unions_are_spooled_with_the_members_that_each_batch_has(
@@ -438,6 +481,7 @@ BAD_FILES: dict[str, tuple[str, str]] = {
     ),
     "a list of both.csv": ('name,kinds\na,"[""x"",1]"', "ground_truth.kinds holds JSON with values of several types"),
     "deep.csv": (f'name,things\na,"{"[" * 5000}{"]" * 5000}"', "ground_truth.things cannot be read"),
+    "a fraction.csv": ("name,number\na,2.5", "sample.number is '2.5'; it must be a whole number"),
     "no date.csv": ("name,day\na,infinity", "sample.day is 'infinity'; it must be a date"),
     "a late date.csv": ("name,day\na,12026-01-02", "sample.day is '12026-01-02'; it must be a date"),
     "a moment.csv": ("name,day\na,2026-01-02 12:00:00", "sample.day is '2026-01-02 12:00:00'; it must be a date"),

@@ -627,7 +627,8 @@ def test_a_sample_may_be_told_by_nothing_but_null_or_nan(registry: Registry) -> 
     table = pa.table({"value": values[::-1], "text": ["nan", "null", "1.5"]})
     assert model.record(table, suite=suite).stored == 3
     (case,) = suite.test_cases
-    found = [(str(sample.value), inference and inference.text) for sample, _, inference in model.load_inferences(case)]
+    loaded: list[Any] = model.load_inferences(case)
+    found = [(str(sample.value), inference.text) for sample, _, inference in loaded]
     assert found == [("1.5", "1.5"), ("None", "null"), ("nan", "nan")]
 
 

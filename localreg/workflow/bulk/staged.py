@@ -25,7 +25,6 @@ from localreg.workflow.inferences import (
     SKIPPED,
     STATUSES,
     Inferences,
-    by_sample,
     inference_pointers,
     write_inferences,
 )
@@ -129,7 +128,7 @@ class StagedInferences:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        rows = by_sample(pa.concat_tables(tables, promote_options="default"))
+        rows = pa.concat_tables(tables, promote_options="default")
         status = pc.if_else(rows["inference"].is_valid(), STATUSES[OK], STATUSES[SKIPPED])
         rows = rows.add_column(1, "status", status)
         return write_inferences(self._session, self._workflow_id, self._folder, [rows])
