@@ -67,14 +67,15 @@ def inferred(suite: Any) -> dict[str, int | None]:
 
 def test_rows_of_later_batches_are_told_by_their_number_in_all() -> None:
     filled("abcdefg")
-    pairs = [("a", 1), ("b", 2), ("c", 3), ("x", 4), ("d", 5), ("a", 6), ("e", 2.5), ("y", 8), ("d", 9), ("c", 10)]
+    pairs = [("a", 1), ("b", 2), ("c", 3), ("x", 4), ("d", 5), ("a", 6), ("y", 7), ("e", 2.5), ("d", 9), ("c", 10)]
     found = Model("model").record(batches(*pairs), on_invalid="skip", on_unknown="skip")
     assert (found.rows, found.stored, found.invalid, found.unknown) == (10, 4, 4, 2)
     assert [row for row, _ in told(found)] == [3, 5, 6, 7, 8, 9]
     reasons = dict(told(found))
     assert "'x' is not in the registry" in reasons[3]
     assert "'a' stands in row 0, too" in reasons[5]
-    assert "inference.value is 2.5" in reasons[6]
+    assert "'y' is not in the registry" in reasons[6]
+    assert "inference.value is 2.5" in reasons[7]
     assert "'d' stands in row 4, too" in reasons[8]
     assert "'c' stands in row 2, too" in reasons[9]
 
@@ -112,6 +113,9 @@ def test_more_rows_than_are_told_are_counted() -> None:
     pairs = [("a", 1), *[("a", 1)] * 1500]
     found = Suite("suite").add(rows(*pairs), on_invalid="skip")
     assert (found.stored, found.invalid, len(found.faults)) == (1, 1500, 1000)
+    several = (rows(*[(name, 0.5)] * 700) for name in "bc")
+    found = Suite("other").add(several, on_invalid="skip")
+    assert (found.stored, found.invalid, [row for row, _ in told(found)]) == (0, 1400, [*range(1000)])
 
 
 def test_skipped_samples_are_there_already_when_they_come_again(registry: Registry) -> None:
