@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from localreg import models
 from localreg.exchange import Exchange
@@ -206,27 +206,42 @@ class Registry(Listings, Exchange, Past):
     def compare(
         self,
         baseline: str | Model | ModelVersion,
-        candidate: str | Model | ModelVersion,
-        *,
+        *candidates: str | Model | ModelVersion,
         suite: str | TestSuite,
+        by: str | Sequence[str] | None = None,
+        bins: int = 10,
+        metrics: Sequence[str] | None = None,
         strict: bool = False,
+        confidence: float = 0.95,
+        adjust: Literal["holm", "bh", "none"] = "holm",
     ) -> Comparison:
-        """Whether the candidate is better than the baseline on a test suite; see `localreg.compare.Comparison`.
+        """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
         Args:
             baseline: a model or version; references as in `get_version`.
-            candidate: the one that might be better.
+            candidates: those that might be better, each of which is compared with the baseline.
             suite: name of the test suite, at its newest version; or a `TestSuite`, at the version that it shows.
+            by: SQL expressions over the samples' fields, `metadata`, `ground_truth` and `test_case`, such as
+                `metadata.weather`: the comparison is told for each of their values, too.
+            bins: a number of more different values than that is cut into so many slices.
+            metrics: their names; the first one is what the verdict goes by. None = accuracy, and those that go with it.
             strict: count a sample without an inference as wrong, instead of leaving it out.
+            confidence: of the intervals.
+            adjust: how p-values of one metric in several test cases, slices, classes or candidates are adjusted: by
+                Holm ("holm": the chance of any false alarm is bounded), Benjamini and Hochberg ("bh": their share), or
+                not at all ("none").
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
-            InvalidInputError: the types do not say what is right; an evaluator is needed.
+            InvalidInputError: the types do not say what is right; the models have no sample in common; a metric or an
+                expression is not known.
+            WorkflowMismatchError: a model is of another workflow.
         """
-        from localreg.compare import compare
+        from localreg.compare import Asked, compare
 
-        versions = self.get_version(baseline), self.get_version(candidate)
-        return compare(self._session, *versions, suite=suite, strict=strict)
+        versions = [self.get_version(each) for each in (baseline, *candidates)]
+        asked = Asked(strict, by, bins, metrics, confidence, adjust)
+        return compare(self._session, versions, suite=suite, asked=asked)
 
     # --- history ----------------------------------------------------------------------------------------------------
 

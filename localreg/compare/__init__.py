@@ -1,5 +1,8 @@
-"""Compare models by their stored inferences: is the new one better, where, on which samples, and is it luck?"""
+"""Is the new model better, where, on which samples, and can I be sure?"""
 
-from localreg.compare.comparison import Comparison, Coverage, compare
+from localreg.compare.comparing import Asked, compare
+from localreg.compare.comparison import Comparison, Outcome, Side
+from localreg.compare.coverage import Coverage
+from localreg.compare.rows import MetricRow, Verdict
 
-__all__ = ["Comparison", "Coverage", "compare"]
+__all__ = ["Asked", "Comparison", "Coverage", "MetricRow", "Outcome", "Side", "Verdict", "compare"]

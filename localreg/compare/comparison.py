@@ -1,108 +1,104 @@
-"""Two model versions on one test suite, paired by sample."""
+"""The answer to "is the new model better, where, on which samples, and can I be sure?"."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
-from localreg.canonical import JsonObject
-from localreg.compare.files import rows_with_other_files
-from localreg.compare.labels import label_path, labels
-from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
-from localreg.log import Row, State
-from localreg.metrics import mcnemar_exact
-from localreg.models import ModelVersion
+from localreg.compare.coverage import Coverage
+from localreg.compare.rows import MetricRow, Verdict, as_table
+from localreg.compare.telling import summary
+from localreg.errors import InvalidInputError, NotFoundError
+from localreg.names import did_you_mean, shown_value
 from localreg.query import Result
-from localreg.records.determinism import Determinism, is_as_good
-from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord, WorkflowRecord
-from localreg.session import Session
-from localreg.tables import Node, read_part
-from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences, keeps_files
-from localreg.workflow.samples import case_indices, files_of, sample_count, samples_at
-from localreg.workflow.test_suite import TestSuite
-from localreg.workflow.typed import TypedColumn
-from localreg.workflow.versioned import deleted, find_named
+from localreg.records.determinism import Determinism
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
-__all__ = ["Comparison", "Coverage", "Verdict", "compare"]
+__all__ = ["OUTCOMES", "Comparison", "Outcome", "Side"]
 
-Verdict = Literal["improved", "regressed", "inconclusive", "equal"]
-
-SIGNIFICANT = 0.05
-"""A difference counts as real if luck would bring it in fewer than one of twenty comparisons."""
+Outcome = Literal["fixed", "broken", "both_right", "both_wrong", "other"]
+OUTCOMES: tuple[Outcome, ...] = ("fixed", "broken", "both_right", "both_wrong", "other")
+"""What became of a sample: only the candidate is right; only the baseline; both; neither; or it was not compared."""
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """What became of the suite's samples under one model version."""
+class Side:
+    """A model version that is compared.
 
-    ok: int
-    """Inferred."""
+    Attributes:
+        name: `name@version`.
+        coverage: what became of the suite's samples under it.
+        determinism: the last verdict on it; None = not verified.
+        changed_files: of how many paired samples the local files held other bytes when this model was asked than when
+            the baseline was, as far as that was kept.
+    """
 
-    skipped: int
-    """`infer` returned None."""
-
-    error: int
-    """`infer` raised."""
-
-    missing: int
-    """Not run yet."""
-
-
-@dataclass(frozen=True)
-class MetricRow:
-    """One metric of both, on the suite or on one test case."""
-
-    metric: str
-    test_case: str | None
-    """None = the whole suite, where a sample of several cases counts once."""
-    a: float | None
-    b: float | None
-    difference: float | None
-    p: float | None
-    """McNemar's exact two-sided p-value, of this row alone."""
-    n: int
-    """Paired samples; one that has two different ground truths, in two test cases, counts as two."""
-    fixed: int
-    broken: int
-    verdict: Verdict
+    name: str
+    coverage: Coverage
+    determinism: Determinism | None
+    changed_files: int = 0
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """The answer to "is the candidate better than the baseline?", sample by sample.
+    """Candidates against a baseline on one test suite, sample by sample.
 
-    Samples count if both have an inference; how many do not is in `coverage`, and told by `str()`.
+    Samples count if both have an inference; how many do not is in `coverage`, and told by `str()`. Properties that speak
+    of one candidate mean the first one.
 
     Attributes:
-        baseline: `name@version`.
-        candidate: `name@version`.
+        sides: the baseline, then the candidates.
         suite: name of the test suite.
         suite_version: its version.
+        task: what kind of inferences were compared, such as `classification`.
         strict: whether samples without an inference were counted as wrong instead.
-        coverage: of baseline and candidate.
-        determinism: the last verdict on baseline and candidate; None = not verified.
-        changed_files: of how many paired samples the local files held other bytes when the one model was asked than
-            when the other was, as far as that was kept.
-        rows: the suite's row first, then one for each test case.
-        fixed: samples that only the candidate gets right: `test_case, sample_idx, sample, ground_truth, a, b`.
-        broken: samples that only the baseline gets right.
+        confidence: of the intervals; a difference is told as real if its adjusted p-value is below 1 - confidence.
+        rows: the suite's rows first, then those of classes, of test cases, of slices; candidate by candidate.
+        warnings: what should be known before the numbers are believed.
     """
 
-    baseline: str
-    candidate: str
+    sides: tuple[Side, ...]
     suite: str
     suite_version: int
+    task: str
     strict: bool
-    coverage: tuple[Coverage, Coverage]
-    determinism: tuple[Determinism | None, Determinism | None]
-    changed_files: int
+    confidence: float
     rows: tuple[MetricRow, ...]
-    fixed: Result = field(repr=False)
-    broken: Result = field(repr=False)
+    warnings: tuple[str, ...]
+    _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
+
+    @property
+    def baseline(self) -> str:
+        """`name@version`."""
+        return self.sides[0].name
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """`name@version` of each."""
+        return tuple(side.name for side in self.sides[1:])
+
+    @property
+    def candidate(self) -> str:
+        """`name@version` of the first one."""
+        return self.sides[1].name
+
+    @property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Of the baseline and each candidate."""
+        return tuple(side.coverage for side in self.sides)
+
+    @property
+    def determinism(self) -> tuple[Determinism | None, ...]:
+        """The last verdict on the baseline and each candidate; None = not verified."""
+        return tuple(side.determinism for side in self.sides)
+
+    @property
+    def changed_files(self) -> int:
+        """Of how many paired samples the local files changed between the two models, as far as that was kept."""
+        return self.sides[1].changed_files
 
     @property
     def n(self) -> int:
@@ -110,282 +106,91 @@ class Comparison:
         return self.rows[0].n
 
     @property
-    def accuracy(self) -> tuple[float | None, float | None]:
-        """Of baseline and candidate, over the whole suite; None if no sample is paired."""
-        return self.rows[0].a, self.rows[0].b
-
-    @property
     def difference(self) -> float | None:
-        """Candidate minus baseline."""
+        """Candidate minus baseline, of the first metric over the whole suite."""
         return self.rows[0].difference
 
     @property
     def p(self) -> float | None:
-        """McNemar's exact two-sided p-value over the whole suite."""
+        """Two-sided p-value of the first metric over the whole suite."""
         return self.rows[0].p
 
     @property
     def verdict(self) -> Verdict:
-        """For the whole suite, at the 5 % level."""
+        """By the first metric over the whole suite."""
         return self.rows[0].verdict
+
+    def row(
+        self,
+        metric: str | None = None,
+        *,
+        test_case: str | None = None,
+        slice: str | None = None,
+        label: str | None = None,
+        candidate: str | None = None,
+    ) -> MetricRow:
+        """One row; by default that of the first metric over the whole suite.
+
+        Raises:
+            NotFoundError: there is none such.
+        """
+        wanted = {"metric": metric or self.rows[0].metric, "candidate": candidate or self.candidate}
+        wanted |= {"test_case": test_case, "slice": slice, "label": label}  # type: ignore[dict-item]
+        for row in self.rows:
+            if all(getattr(row, name) == value for name, value in wanted.items()):
+                return row
+        told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
+        hint = did_you_mean(str(wanted["metric"]), {row.metric for row in self.rows})
+        raise NotFoundError(f"the comparison has no row of {told}{hint}; .metrics shows those that there are")
 
     @property
     def metrics(self) -> Result:
-        """The rows as a table: `metric, test_case, a, b, difference, p, n, fixed, broken, verdict`."""
-        import pyarrow as pa
+        """The rows as a table, with the fields of `MetricRow` as columns."""
+        return Result(lambda: as_table(self.rows))
 
-        schema = pa.schema(
-            [
-                ("metric", pa.string()),
-                ("test_case", pa.string()),
-                ("a", pa.float64()),
-                ("b", pa.float64()),
-                ("difference", pa.float64()),
-                ("p", pa.float64()),
-                ("n", pa.int64()),
-                ("fixed", pa.int64()),
-                ("broken", pa.int64()),
-                ("verdict", pa.string()),
-            ]
-        )
-        rows = [{name: getattr(row, name) for name in schema.names} for row in self.rows]
-        return Result(lambda: pa.Table.from_pylist(rows, schema))
+    def samples(self, outcome: Outcome | None = None, *, candidate: str | None = None) -> Result:
+        """The suite's rows with what both models made of them.
+
+        Columns: `test_case, sample_idx, sample, ground_truth, a, b, score_a, score_b, outcome`, and one for each
+        expression of `by`. They are read when they are looked at.
+
+        Args:
+            outcome: only those with this outcome; None = all, in the order of the suite.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: there is no such outcome.
+            NotFoundError: there is no such candidate.
+        """
+        if outcome is not None and outcome not in OUTCOMES:
+            raise InvalidInputError(f"outcome is {shown_value(outcome)}; it must be one of {', '.join(OUTCOMES)}")
+        number = 0 if candidate is None else self._number(candidate)
+        return Result(lambda: self._list(number, outcome))
+
+    def _number(self, candidate: str) -> int:
+        if candidate not in self.candidates:
+            hint = did_you_mean(candidate, self.candidates)
+            raise NotFoundError(f"{candidate!r} is not compared here{hint}; there are {', '.join(self.candidates)}")
+        return self.candidates.index(candidate)
+
+    @property
+    def fixed(self) -> Result:
+        """Samples that only the candidate gets right; see `samples`."""
+        return self.samples("fixed")
+
+    @property
+    def broken(self) -> Result:
+        """Samples that only the baseline gets right; see `samples`."""
+        return self.samples("broken")
 
     def __repr__(self) -> str:
         return str(self)  # what a notebook shows
 
     def __str__(self) -> str:
-        width = max(len(self.baseline), len(self.candidate))
-        suite = self.rows[0]
-        lines = [
-            f"test suite {self.suite!r} version {self.suite_version}: {self.n} samples paired",
-            f"  baseline   {self.baseline:<{width}}  accuracy {_number(suite.a)}",
-            f"  candidate  {self.candidate:<{width}}  accuracy {_number(suite.b)}",
-        ]
-        if suite.p is not None:
-            lines.append(
-                f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed} fixed, {suite.broken} broken, "
-                f"p = {suite.p:.3g} (McNemar, exact)"
-            )
-        return "\n".join([*lines, *self._uncovered(), *self._other_files(), *self._undetermined()])
-
-    def _undetermined(self) -> list[str]:
-        """What is known of a model that may say something else the next time; that is not verified, in one line."""
-        sides = list(zip((self.baseline, self.candidate), self.determinism, strict=True))
-        lines = [
-            f"  warning: {name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance"
-            for name, verdict in sides
-            if verdict is not None and not is_as_good(verdict.level, "decision-stable")
-        ]
-        unknown = " and ".join(name for name, verdict in sides if verdict is None)
-        return [*lines, *([f"  determinism not verified: {unknown}"] if unknown else [])]
-
-    def _other_files(self) -> list[str]:
-        count = self.changed_files
-        of = f"{count} {'sample' if count == 1 else 'samples'}"
-        return [f"  warning: the local files of {of} changed between the two models"] if count else []
-
-    def _uncovered(self) -> list[str]:
-        treated = "counted as wrong" if self.strict else "left out"
-        lines = []
-        for name, coverage in zip((self.baseline, self.candidate), self.coverage, strict=True):
-            gaps = [
-                f"{getattr(coverage, gap)} {gap}" for gap in ("skipped", "error", "missing") if getattr(coverage, gap)
-            ]
-            if gaps:
-                lines.append(f"  warning: of {name}, {', '.join(gaps)}: {treated}")
-        return lines
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6f}"
-
-
-def compare(
-    session: Session, baseline: ModelVersion, candidate: ModelVersion, *, suite: str | TestSuite, strict: bool = False
-) -> Comparison:
-    """Compare two model versions; see `Registry.compare`."""
-    state = session.state()
-    record, version = _suite(session, state, suite)
-    cases = version.load(TestSuiteVersionRecord).test_cases
-    samples = _Samples(session, state, record, cases)
-    sides = [_Side(session, state, record, each, samples) for each in (baseline, candidate)]
-    rows = [_row(None, samples.once, samples, sides, strict)]
-    for number, case in enumerate(cases):
-        rows.append(_row(_case_name(state, case), samples.case == number, samples, sides, strict))
-    return Comparison(
-        baseline=sides[0].name,
-        candidate=sides[1].name,
-        suite=record.name,
-        suite_version=int(version.name),
-        strict=strict,
-        coverage=(sides[0].coverage(samples.once), sides[1].coverage(samples.once)),
-        determinism=(baseline.determinism, candidate.determinism),
-        changed_files=_changed_files(samples.indices[_counted(samples.once, sides, strict=False)], sides),
-        rows=tuple(rows),
-        fixed=_listed(session, state, samples, sides, strict, right=1),
-        broken=_listed(session, state, samples, sides, strict, right=0),
-    )
-
-
-def _suite(session: Session, state: State, suite: str | TestSuite) -> tuple[TestSuiteRecord, Row]:
-    """A suite by its name, at its newest version; or as an object, at the version that it shows."""
-    if not isinstance(suite, TestSuite):
-        _, record = find_named(session, state, TestSuiteRecord, suite)
-        version = state.find("test_suite_version", str(record.version), record.id)
-        assert version is not None, "a suite names only versions that exist"
-        return record, version
-    row, version = state.get("test_suite", suite.id), state.get("test_suite_version", suite.version_id)
-    if row is None or version is None:
-        raise deleted("test_suite", suite.id, session)
-    return row.load(TestSuiteRecord), version
-
-
-class _Samples:
-    """The suite's rows (case, sample, ground truth), one after the other.
-
-    Attributes:
-        indices: `sample_idx`, int64.
-        case: number of the test case, int64.
-        truth: label of the ground truth, text.
-        once: whether a row counts in the suite's total: the first of its (sample, ground truth).
-    """
-
-    def __init__(self, session: Session, state: State, suite: TestSuiteRecord, cases: list[str]) -> None:
-        import numpy as np
-        import pyarrow as pa
-
-        row = state.get("workflow", suite.workflow)
-        assert row is not None, "a suite names the workflow that it was made with"
-        self.workflow = row.load(WorkflowRecord)
-        node = Node.from_json(cast(JsonObject, self.workflow.test_sample))
-        self.sample = TypedColumn("sample", object, node)
-        self.case_names = [_case_name(state, case) for case in cases]
-        path = label_path(Node.from_json(cast(JsonObject, self.workflow.ground_truth)), "ground truth")
-        indices, numbers, truths = [], [], []
-        for number, case in enumerate(cases):
-            of_case = case_indices(session, state, case)
-            indices.append(of_case)
-            numbers.append(np.full(len(of_case), number))
-            for pointer in files_of(state, case, "ground_truths"):
-                truths.append(labels(read_part(session.store, pointer, ["ground_truth"])["ground_truth"], path))
-        if not truths:
-            raise InvalidInputError(f"test suite {suite.name!r} holds no test samples; there is nothing to compare on")
-        self.indices = np.concatenate(indices)
-        self.case = np.concatenate(numbers)
-        self.truth: pa.Array = pa.concat_arrays(truths)
-        self.once = self._first_of_each()
-
-    def _first_of_each(self) -> np.ndarray:
-        import numpy as np
-
-        truths = self.truth.dictionary_encode(null_encoding="encode").indices.to_numpy()
-        _, first = np.unique(np.stack([self.indices, truths]), axis=1, return_index=True)
-        once = np.zeros(len(self.indices), bool)
-        once[first] = True
-        return once
-
-
-class _Side:
-    """One model version on the suite's rows.
-
-    Attributes:
-        name: `name@version`.
-        inferences: all that it made.
-        keeps_files: whether the local files of samples stand beside any of them.
-        status: of each row, as in `workflow.inferences`.
-        label: predicted label of each row, text; null where there is none.
-        right: whether it is the ground truth's.
-    """
-
-    def __init__(
-        self, session: Session, state: State, suite: TestSuiteRecord, version: ModelVersion, samples: _Samples
-    ) -> None:
-        import numpy as np
-        import pyarrow.compute as pc
-
-        self.name = f"{version.model.name}@{version.version}"
-        bound = version.model.info.workflow
-        if bound is not None and bound != suite.workflow:
-            raise WorkflowMismatchError(
-                f"model {self.name!r} belongs to another workflow than test suite {suite.name!r}"
-            )
-        inferences = Inferences(session, state, version.id, sample_count(state, suite.workflow))
-        self.inferences = inferences
-        self.keeps_files = keeps_files(state, version.id)
-        self.status = inferences.status[samples.indices]
-        if (self.status == MISSING).all():
-            raise NotFoundError(f"{self.name!r} has no inferences on test suite {suite.name!r}; run it there first")
-        node = Node.from_json(cast(JsonObject, samples.workflow.inference))
-        made = inferences.rows(TypedColumn("inference", object, node), samples.indices)["inference"]
-        self.label: pa.Array = labels(made, label_path(node, "inference"))
-        self.right = np.asarray(pc.fill_null(pc.equal(self.label, samples.truth), False))
-
-    def coverage(self, rows: np.ndarray) -> Coverage:
-        """What became of some rows."""
-        status = self.status[rows]
-        return Coverage(*(int((status == code).sum()) for code in (OK, SKIPPED, ERROR, MISSING)))
-
-
-def _counted(rows: np.ndarray, sides: list[_Side], strict: bool) -> np.ndarray:
-    """The rows that count: all of them in strict mode, else those that both models have inferred."""
-    return rows if strict else rows & (sides[0].status == OK) & (sides[1].status == OK)
-
-
-def _changed_files(indices: np.ndarray, sides: list[_Side]) -> int:
-    import numpy as np
-
-    if not all(side.keeps_files for side in sides):
-        return 0
-    return rows_with_other_files(*(side.inferences.files(np.unique(indices)) for side in sides))
-
-
-def _row(case: str | None, rows: np.ndarray, samples: _Samples, sides: list[_Side], strict: bool) -> MetricRow:
-    counted = _counted(rows, sides, strict)
-    a, b = sides[0].right[counted], sides[1].right[counted]
-    n, fixed, broken = len(a), int((b & ~a).sum()), int((a & ~b).sum())
-    if n == 0:
-        return MetricRow("accuracy", case, None, None, None, None, 0, 0, 0, "inconclusive")
-    p = mcnemar_exact(fixed, broken)
-    share_a, share_b = float(a.mean()), float(b.mean())
-    difference = (fixed - broken) / n
-    return MetricRow("accuracy", case, share_a, share_b, difference, p, n, fixed, broken, _verdict(fixed, broken, p))
-
-
-def _verdict(fixed: int, broken: int, p: float) -> Verdict:
-    if fixed == broken == 0:
-        return "equal"
-    if p >= SIGNIFICANT:
-        return "inconclusive"
-    return "improved" if fixed > broken else "regressed"
-
-
-def _listed(
-    session: Session, state: State, samples: _Samples, sides: list[_Side], strict: bool, *, right: int
-) -> Result:
-    """The rows of the suite that one side gets right and the other wrong."""
-
-    def fetch() -> pa.Table:
-        import numpy as np
-        import pyarrow as pa
-
-        differ = sides[right].right & ~sides[1 - right].right & _counted(samples.once, sides, strict)
-        rows = np.flatnonzero(differ)
-        indices = samples.indices[rows]
-        columns: dict[str, Any] = {
-            "test_case": pa.array([samples.case_names[number] for number in samples.case[rows]], pa.string()),
-            "sample_idx": pa.array(indices),
-            "sample": samples_at(session, state, samples.workflow.id, samples.sample, indices)["sample"],
-            "ground_truth": samples.truth.take(pa.array(rows)),
-            "a": sides[0].label.take(pa.array(rows)),
-            "b": sides[1].label.take(pa.array(rows)),
-        }
-        return pa.table(columns)
-
-    return Result(fetch)
-
-
-def _case_name(state: State, version_id: str) -> str:
-    version = state.get("test_case_version", version_id)
-    case = state.get("test_case", version.parent) if version is not None else None
-    return case.name if case is not None else version_id
+        lines = [f"test suite {self.suite!r} version {self.suite_version}: {self.n:,} samples paired", ""]
+        for candidate in self.candidates:
+            rows = [row for row in self.rows if row.candidate == candidate and row.label is None and row.by is None]
+            lines += summary([row for row in rows if row.test_case is None], self.baseline, self.confidence)
+            if rows and rows[0].fixed is not None:
+                lines += ["", f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
+        return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])

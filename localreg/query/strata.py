@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Stratum", "strata"]
+__all__ = ["Stratum", "strata", "stratum_name"]
 
 MOST = 1_000
 """More strata than these are no strata, but a field that tells each row from the others."""
@@ -50,7 +50,7 @@ def strata(
     by: str,
     *,
     table: str,
-    bins: int,
+    bins: int | None,
     counted: npt.NDArray[np.bool_],
     field_names: Sequence[str],
 ) -> list[Stratum]:
@@ -61,7 +61,8 @@ def strata(
         columns: name → DuckDB type.
         by: an expression over them, as `where` takes it.
         table: the relation, for messages, too.
-        bins: numbers of more different values than that are cut into so many bins, about equally many rows in each.
+        bins: numbers of more different values than that are cut into so many bins, about equally many rows in each;
+            None = each value is a stratum, and there may be any number of them.
         counted: the rows that count for that, where others repeat them.
         field_names: of what stands within columns, to suggest one where a name is unknown.
 
@@ -86,9 +87,9 @@ def strata(
         made = _strata(connection, facet, by, bins, counted)
     finally:
         connection.close()
-    if len(made) > MOST:
+    if bins is not None and len(made) > MOST:
         raise InvalidInputError(
-            f"cannot use by {quote(by)}: it has {len(made):,} different values, and each would be a test case; group "
+            f"cannot use by {quote(by)}: it has {len(made):,} different values, and each would be a stratum; group "
             f"them to {MOST:,} at most, as with left(…, 1)"
         )
     return made
@@ -103,14 +104,14 @@ def _explained(error: Exception, by: str, columns: Mapping[str, str], field_name
 
 
 def _strata(
-    connection: DuckDBPyConnection, facet: Facet, by: str, bins: int, counted: npt.NDArray[np.bool_]
+    connection: DuckDBPyConnection, facet: Facet, by: str, bins: int | None, counted: npt.NDArray[np.bool_]
 ) -> list[Stratum]:
     kind, reading = _reading(connection, facet, by)
     values = connection.execute(f"SELECT {reading} AS value FROM found ORDER BY place").to_arrow_table()["value"]
     values = values.combine_chunks()
     if kind == "number":
         return _of_numbers(values, _label(by), bins, counted)
-    return _of_values(values, str if kind == "boolean" else _shown)
+    return _of_values(values, str if kind == "boolean" else stratum_name)
 
 
 def _reading(connection: DuckDBPyConnection, facet: Facet, by: str) -> tuple[str, str]:
@@ -183,13 +184,18 @@ def _named(shown: Callable[[Any], str], value: Any) -> str:
     return shown(value).lower() if isinstance(value, bool) else shown(value)
 
 
-def _shown(text: str) -> str:
-    """A text as it is, in quotes where that could be mistaken: nothing, `null`, edges of white space, control codes."""
+def stratum_name(text: str | None) -> str:
+    """What a stratum is called whose value is a text; None = no value.
+
+    It is the text, in quotes where that could be mistaken: nothing, `null`, edges of white space, control codes.
+    """
+    if text is None:
+        return "null"
     is_plain = text.isprintable() and text == text.strip() and text not in ("", "null") and text[0] != '"'
     return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
-def _of_numbers(values: pa.Array, label: str, bins: int, counted: npt.NDArray[np.bool_]) -> list[Stratum]:
+def _of_numbers(values: pa.Array, label: str, bins: int | None, counted: npt.NDArray[np.bool_]) -> list[Stratum]:
     import numpy as np
 
     missing = values.is_null().to_numpy(zero_copy_only=False)
@@ -197,7 +203,7 @@ def _of_numbers(values: pa.Array, label: str, bins: int, counted: npt.NDArray[np
     unordered = np.isnan(numbers) & ~missing
     there = ~missing & ~unordered
     distinct = np.unique(numbers[there])
-    if len(distinct) <= bins:
+    if bins is None or len(distinct) <= bins:
         names, codes = list(map(_number, distinct)), np.searchsorted(distinct, numbers)
     else:
         once = there & counted

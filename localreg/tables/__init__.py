@@ -7,6 +7,7 @@ from localreg.tables.extras import extras_of, put_extras
 from localreg.tables.faults import Fault, first_fault
 from localreg.tables.fitting import Fitting, fit
 from localreg.tables.hints import Names, Vector, is_json_object, schema_of
+from localreg.tables.labels import NO_LABEL, CodedRows, Vocabulary, coded_rows
 from localreg.tables.parts import part_file, read_part, write_part
 from localreg.tables.schema import JSON_FIELD, Field, Node, arrow_type, merged
 from localreg.tables.vectors import (
@@ -22,20 +23,24 @@ from localreg.tables.vectors import (
 __all__ = [
     "EMPTY",
     "JSON_FIELD",
+    "NO_LABEL",
+    "VECTORS",
     "Fault",
     "Field",
     "Fitting",
     "Names",
     "Node",
     "StructCodec",
-    "VECTORS",
     "Vector",
+    "CodedRows",
+    "Vocabulary",
     "arrow_type",
     "conform",
     "extras_of",
     "first_fault",
     "fit",
     "is_json_object",
+    "coded_rows",
     "merged",
     "note_extras",
     "objects_of",

@@ -13,24 +13,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.log import State
-from localreg.query.database import load
-from localreg.query.quoting import identifier, literal
-from localreg.query.strata import Stratum, strata
-from localreg.query.typed_columns import sql_type
+from localreg.query.strata import Stratum
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestCaseRecord, TestCaseVersionRecord, TestSuiteVersionRecord
 from localreg.session import Changes, Session
-from localreg.tables import JSON_FIELD, Node, unpacked, without_vectors, write_rows
+from localreg.tables import write_rows
 from localreg.workflow.case_content import VersionRows, first_difference, version_rows
-from localreg.workflow.samples import SAID, case_indices, concatenated, sample_count, samples_at
+from localreg.workflow.samples import SAID, case_indices, concatenated, sample_count
+from localreg.workflow.strata_rows import StrataRows
 from localreg.workflow.versioned import check_belongs
-from localreg.workflow.workflow import Types, Workflow
+from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
 
     Indices = npt.NDArray[np.int64]
 
@@ -58,40 +55,12 @@ def stratified(session: Session, workflow: Workflow, version: TestSuiteVersionRe
     Raises:
         InvalidInputError: there are no samples; one of them has two ground truths; see `localreg.query.strata`, too.
     """
-    import numpy as np
-    import pyarrow as pa
-
-    state = session.state()
-    types = workflow.types(state)
-    cases = [version_rows(session, state, types, id) for id in version.test_cases]
-    indices = concatenated(case.indices for case in cases)
-    if not len(indices):
+    rows = StrataRows(session, session.state(), workflow, version.test_cases)
+    if not len(rows.indices):
         raise InvalidInputError("the test suite holds no test samples to stratify; add some")
-    truths = pa.concat_tables([case.truths for case in cases])
-    row = state.find("workflow", workflow.name)
-    assert row is not None, "a test suite of it was loaded"
-    distinct, first, places = np.unique(indices, return_index=True, return_inverse=True)
-    samples = samples_at(session, state, row.id, types.test_sample, distinct, vectors=False)
-    _refuse_two_truths(indices, truths, lambda index: samples["sample"][int(np.searchsorted(distinct, index))].as_py())
-    names = [_case_name(state, id) for id in version.test_cases]
-    numbers = np.repeat(np.arange(len(cases)), [len(case.indices) for case in cases])
-    columns = {
-        "place": pa.array(np.arange(len(indices))),
-        "sample": unpacked(samples["sample"].take(pa.array(places))),
-        JSON_FIELD: samples[JSON_FIELD].take(pa.array(places)),
-        "ground_truth": unpacked(truths["ground_truth"]),
-        "test_case": pa.array(names, pa.string()).take(pa.array(numbers)),
-    }
-    counted = np.zeros(len(indices), bool)
-    counted[first] = True
-    found = _found(types, pa.table(columns), by, bins, counted)
-    return Cut(truths, [Stratum(each.name, _once(each.rows, indices)) for each in found])
-
-
-def _case_name(state: State, version_id: str) -> str:
-    version = state.get("test_case_version", version_id)
-    case = None if version is None else state.get("test_case", version.parent)
-    return "" if case is None else case.name
+    _refuse_two_truths(rows)
+    found = rows.strata(by, bins)
+    return Cut(rows.truths, [Stratum(each.name, _once(each.rows, rows.indices)) for each in found])
 
 
 def _once(rows: Indices, indices: Indices) -> Indices:
@@ -102,46 +71,22 @@ def _once(rows: Indices, indices: Indices) -> Indices:
     return rows[np.sort(first)]
 
 
-def _refuse_two_truths(indices: Indices, truths: pa.Table, sample: Any) -> None:
+def _refuse_two_truths(rows: StrataRows) -> None:
     import numpy as np
     import pyarrow as pa
 
-    order = np.argsort(indices, kind="stable")
-    again = np.flatnonzero(indices[order][1:] == indices[order][:-1])
+    order = np.argsort(rows.indices, kind="stable")
+    again = np.flatnonzero(rows.indices[order][1:] == rows.indices[order][:-1])
     if not len(again):
         return
-    one, other = (truths.take(pa.array(order[each])) for each in (again, again + 1))
+    one, other = (rows.truths.take(pa.array(order[each])) for each in (again, again + 1))
     number = first_difference(one, other)
     if number is not None:
-        shown = sample(indices[order[again[number]]])
+        shown = rows.samples["sample"][int(rows.places[order[again[number]]])].as_py()
         raise InvalidInputError(
             f"the test sample {shown} has different ground truths in two test cases of the suite, and would have both "
             "in one stratum; stratify a suite in which it has one"
         )
-
-
-def _found(types: Types, rows: pa.Table, by: str, bins: int, counted: npt.NDArray[np.bool_]) -> list[Stratum]:
-    """The strata of rows, over the columns that an expression may name."""
-    sample, truth = without_vectors(types.test_sample.node), without_vectors(types.ground_truth.node)
-    own = {"sample": sql_type(sample), JSON_FIELD: "JSON", "ground_truth": sql_type(truth), "test_case": "VARCHAR"}
-    fields = {field.name: sql_type(field.node) for field in sample.fields if field.name.lower() not in own}
-
-    def make(connection: DuckDBPyConnection) -> None:
-        load(connection, "loaded", rows)
-        columns = "".join(f"struct_extract(sample, {literal(name)}) AS {identifier(name)}, " for name in fields)
-        connection.execute(
-            f"CREATE VIEW {TABLE} AS SELECT place, {columns}sample, CAST(metadata AS JSON) AS metadata, ground_truth, "
-            "test_case FROM loaded"
-        )
-
-    names = sorted(_names_within(sample) | _names_within(truth))
-    return strata(make, {**fields, **own}, by, table=TABLE, bins=bins, counted=counted, field_names=names)
-
-
-def _names_within(node: Node) -> set[str]:
-    inner = [each for each in (node.items, node.keys) if each is not None]
-    names = {field.name for field in node.fields}
-    return names.union(*map(_names_within, [*inner, *(field.node for field in node.fields)]))
 
 
 def case_name(suite: str, stratum: str) -> str:

@@ -12,12 +12,12 @@ from localreg.names import check_name
 from localreg.records.workflows import TestCaseRecord
 from localreg.session import Changes
 from localreg.tables import Fault, Fitting
+from localreg.threads import in_threads
 from localreg.workflow.bulk.columns import matched
 from localreg.workflow.bulk.report import BulkReport, Leftovers, OnInvalid, check_on_invalid
 from localreg.workflow.bulk.rows import Fitter
 from localreg.workflow.bulk.source import Source, opened
 from localreg.workflow.bulk.spool import Spool
-from localreg.workflow.bulk.threads import in_threads, numbered
 from localreg.workflow.case_changes import CaseChange, CaseRequest
 from localreg.workflow.case_content import CaseContent, different_rows, taken, version_rows
 from localreg.workflow.look_up import LookUp, look_up
@@ -94,13 +94,12 @@ def _read(
     names = list(dict.fromkeys(each for fitter in fitters for each in fitter.names))
     count, numbers = 0, [np.empty(0, np.int64)]
 
-    def fitted(first: int, batch: pa.Table) -> tuple[pa.Table, list[Fault]]:
+    def fitted(batch: pa.Table) -> tuple[pa.Table, list[Fault]]:
         found = Fitting()
         return _row_table(types, fitters[0].table(batch, found), fitters[1].table(batch, found)), found.faults
 
     with progress(f"{what} from {source.what}", source.rows) as shown:
-        batches = numbered(source.batches(names))
-        for rows, faults in in_threads(fitted, batches, workers=1 if source.is_text else 2):
+        for rows, faults in in_threads(fitted, source.batches(names), workers=1 if source.is_text else 2):
             is_good = np.ones(rows.num_rows, bool)
             is_good[leftovers.leave_out(faults, count)] = False
             spool.add(rows if is_good.all() else rows.filter(pa.array(is_good)))

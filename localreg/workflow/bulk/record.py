@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,13 +11,13 @@ from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import State
 from localreg.names import check_flag, shown_value
 from localreg.tables import Fault, Fitting
+from localreg.threads import in_threads
 from localreg.workflow.bulk.columns import PartColumns, matched
 from localreg.workflow.bulk.keys import SampleKeys
 from localreg.workflow.bulk.report import BulkReport, Leftovers, OnInvalid, check_on_invalid
 from localreg.workflow.bulk.rows import Fitter
 from localreg.workflow.bulk.sample_keys import Key, key_of
 from localreg.workflow.bulk.source import Source, opened
-from localreg.workflow.bulk.threads import in_threads, numbered
 from localreg.workflow.inferences import MISSING, OK, SKIPPED, Inferences
 from localreg.workflow.progress import progress
 from localreg.workflow.run_content import unique
@@ -81,11 +81,19 @@ def record(
     names = list(dict.fromkeys(name for part in parts for name in part.names()))
     with staged.StagedInferences(model.session, workflow_id, state) as out:
         with progress(f"{model.name} from {source.what}", source.rows) as shown:
-            for fitted in in_threads(work.fitted, numbered(source.batches(names)), workers=1 if source.is_text else 2):
+            for fitted in in_threads(work.fitted, _numbered(source.batches(names)), workers=1 if source.is_text else 2):
                 out.add(work.rows(fitted))
                 shown.advance(len(fitted.keys))
         out.commit(model, suite, stored=work.stored_before, reset=reset)
     return work.report(tuple(unused))
+
+
+def _numbered(batches: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
+    """Each batch with the number of its first row."""
+    first = 0
+    for batch in batches:
+        yield first, batch
+        first += batch.num_rows
 
 
 def _check(model: Model[Any, Any, Any], suite: object, on_invalid: object, on_unknown: object, reset: object) -> None:
@@ -179,8 +187,9 @@ class _Recording:
             self._rows, invalid=self._leftovers.invalid, faults=faults, unused_columns=unused, **self._counts
         )
 
-    def fitted(self, first: int, batch: pa.Table) -> _Fitted:
-        """A batch under the schema, with the samples of its rows; its first row has number `first`."""
+    def fitted(self, numbered: tuple[int, pa.Table]) -> _Fitted:
+        """A batch under the schema, with the samples of its rows; it comes with the number of its first row."""
+        first, batch = numbered
         found = Fitting()
         keys = self._key.column(self._samples.struct(batch, found, self._key.node))
         made = self._inferences.table(batch, found)

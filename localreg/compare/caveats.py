@@ -1,0 +1,80 @@
+"""What should be known before the numbers are believed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from localreg.compare.comparison import Side
+from localreg.compare.rows import MetricRow
+from localreg.records.determinism import is_as_good
+
+__all__ = ["caveats"]
+
+FEW = 30
+"""Fewer pairs than that carry no interval that deserves its name."""
+
+
+def caveats(sides: Sequence[Side], rows: Sequence[MetricRow], *, strict: bool, unlabelled: int, twice: int) -> list[str]:
+    """One line each.
+
+    Args:
+        sides: the models.
+        rows: of the comparison.
+        strict: whether samples without an inference were counted as wrong.
+        unlabelled: how many rows of the suite have no label to compare with.
+        twice: how many samples have two different ground truths.
+    """
+    found = [*_gaps(sides, strict)]
+    if unlabelled:
+        found.append(f"{_samples(unlabelled)} without a label in the ground truth: left out")
+    if twice:
+        found.append(f"{_samples(twice)} with different ground truths in two test cases: counted once for each")
+    for side in sides:
+        if side.changed_files:
+            found.append(f"the local files of {_samples(side.changed_files)} changed between {sides[0].name} and {side.name}")
+        verdict = side.determinism
+        if verdict is not None and not is_as_good(verdict.level, "decision-stable"):
+            found.append(f"{side.name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance")
+    return [*found, *_small(rows), *_reversals(rows)]
+
+
+def _samples(count: int) -> str:
+    return f"{count:,} {'sample' if count == 1 else 'samples'}"
+
+
+def _gaps(sides: Sequence[Side], strict: bool) -> Iterator[str]:
+    treated = "counted as wrong" if strict else "left out"
+    for side in sides:
+        gaps = [(name, getattr(side.coverage, name)) for name in ("skipped", "error", "missing")]
+        told = ", ".join(f"{count:,} {name}" for name, count in gaps if count)
+        if told:
+            yield f"of {side.name}, {told}: {treated}"
+
+
+def _small(rows: Sequence[MetricRow]) -> Iterator[str]:
+    first = rows[0]
+    if first.n < FEW:
+        yield f"only {_samples(first.n)} paired: intervals are rough, and nothing small can be seen"
+    parts = {(row.test_case, row.by, row.slice) for row in rows if 0 < row.n < FEW and row.label is None} - {
+        (None, None, None)
+    }
+    if parts and first.n >= FEW:
+        yield f"{len(parts):,} of the test cases and slices have fewer than {FEW} pairs: take them for hints"
+
+
+def _reversals(rows: Sequence[MetricRow]) -> Iterator[str]:
+    """Simpson's paradox: the whole says one thing, and each of its parts the other."""
+    whole = {(row.candidate, row.metric): row for row in rows if row.test_case is row.by is row.label is None}
+    parts: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for row in rows:
+        if row.label is None and row.difference is not None and not (row.test_case is row.by is None):
+            parts[row.candidate, row.metric, row.by or "test case"].append(row.difference)
+    for (candidate, metric, by), differences in parts.items():
+        total = whole[candidate, metric].difference
+        if total and len(differences) > 1 and all(each * total < 0 for each in differences):
+            better = "higher" if total > 0 else "lower"
+            yield (
+                f"{metric} of {candidate} is {better} over all, and the other way round in each {by}: the mix of samples "
+                "decides (Simpson's paradox)"
+            )

@@ -1,0 +1,63 @@
+"""The rows of a comparison: one metric of two models on the suite, a test case, a slice or a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["MetricRow", "Verdict", "as_table"]
+
+Verdict = Literal["improved", "regressed", "inconclusive", "equal"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric of baseline and candidate."""
+
+    metric: str
+    label: str | None
+    """The class that it is of; None = of all of them."""
+    test_case: str | None
+    """None = the whole suite, where a sample of several test cases counts once."""
+    by: str | None
+    """The expression that the slice was made by; None = no slice."""
+    slice: str | None
+    candidate: str
+    a: float | None
+    """Of the baseline; None = not measurable, and `reason` says why."""
+    b: float | None
+    """Of the candidate."""
+    difference: float | None
+    """b - a."""
+    low: float | None
+    """Lower end of the confidence interval of the difference."""
+    high: float | None
+    """Upper end."""
+    p: float | None
+    """Two-sided p-value of this row alone."""
+    p_adjusted: float | None
+    """The same, adjusted for how many rows of this metric there are in the same breakdown, over all candidates."""
+    n: int
+    """Paired samples; one that has two different ground truths, in two test cases, counts as two."""
+    fixed: int | None
+    """Samples that only the candidate gets right; None where right and wrong do not exist."""
+    broken: int | None
+    """Samples that only the baseline gets right."""
+    verdict: Verdict
+    least_detectable: float | None
+    """The least difference that would be found in 4 of 5 comparisons of this size, as uncertain as this one."""
+    reason: str | None
+    """Why a number is None, or what it leaves out."""
+
+
+def as_table(rows: Iterable[MetricRow]) -> pa.Table:
+    """Rows as a table, with their names as columns."""
+    import pyarrow as pa
+
+    kinds = {"float | None": pa.float64(), "int": pa.int64(), "int | None": pa.int64()}
+    schema = pa.schema([(each.name, kinds.get(str(each.type), pa.string())) for each in fields(MetricRow)])
+    return pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema)

@@ -1,0 +1,45 @@
+"""A comparison in a few lines, for terminals and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from localreg.compare.rows import MetricRow
+from localreg.query.text import aligned
+
+__all__ = ["number", "p_value", "signed", "summary"]
+
+
+def number(value: float | None) -> str:
+    """A metric's value."""
+    return "none" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:.6g}"
+
+
+def signed(value: float | None) -> str:
+    """A difference."""
+    return "none" if value is None else f"{value:+.4f}" if abs(value) < 1000 else f"{value:+.6g}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value; below a thousandth only its size counts."""
+    return "none" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+
+
+def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iterator[str]:
+    """Lines of a table of some rows of one candidate."""
+    if not rows:
+        return
+    columns = ["metric", baseline, rows[0].candidate, "difference", f"{100 * confidence:g} % interval", "p", "verdict"]
+    cells = [
+        [
+            row.metric,
+            number(row.a),
+            number(row.b),
+            signed(row.difference),
+            "none" if row.low is None or row.high is None else f"{signed(row.low)} to {signed(row.high)}",
+            p_value(row.p_adjusted),
+            row.verdict,
+        ]
+        for row in rows
+    ]
+    yield from aligned(columns, cells)
