@@ -15,7 +15,9 @@ FEW = 30
 """Fewer pairs than that carry no interval that deserves its name."""
 
 
-def caveats(sides: Sequence[Side], rows: Sequence[MetricRow], *, strict: bool, unlabelled: int, twice: int) -> list[str]:
+def caveats(
+    sides: Sequence[Side], rows: Sequence[MetricRow], *, strict: bool, unlabelled: int, twice: int
+) -> list[str]:
     """One line each.
 
     Args:
@@ -32,7 +34,9 @@ def caveats(sides: Sequence[Side], rows: Sequence[MetricRow], *, strict: bool, u
         found.append(f"{_samples(twice)} with different ground truths in two test cases: counted once for each")
     for side in sides:
         if side.changed_files:
-            found.append(f"the local files of {_samples(side.changed_files)} changed between {sides[0].name} and {side.name}")
+            found.append(
+                f"the local files of {_samples(side.changed_files)} changed between {sides[0].name} and {side.name}"
+            )
         verdict = side.determinism
         if verdict is not None and not is_as_good(verdict.level, "decision-stable"):
             found.append(f"{side.name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance")

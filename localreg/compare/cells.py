@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from localreg.threads import in_threads
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.signedinteger]
     Numbers = npt.NDArray[np.int64]
 
-__all__ = ["JointCells", "count_cells", "count_in_chunks", "summed"]
+__all__ = ["JointCells", "Sizes", "count_cells"]
 
-DENSE = 2**22
+DENSE = 2**20
 """Up to so many possible cells there is a counter for each; beyond, those that occur are sorted."""
 
 CHUNK = 2**18
@@ -38,7 +38,7 @@ class JointCells:
     """Cells with a count that is not 0, sorted by group, truth, a and b.
 
     Attributes:
-        group: to which group the rows belong; codes as given to `count_cells`.
+        group: to which group the rows belong; by its code.
         truth: code of the label; below 0 for none.
         a: what the first model said; below 0 for none, and why.
         b: the same of the second one.
@@ -62,80 +62,115 @@ class JointCells:
         if len(groups) == 1:  # those of one group follow each other
             begin, end = np.searchsorted(self.group, [groups[0], groups[0] + 1])
             return self.where(slice(begin, end))
-        chosen = self.where(np.isin(self.group, groups))
-        return summed([replace(chosen, group=np.zeros_like(chosen.group))])
+        return summed(self.where(np.isin(self.group, groups)))
 
 
-def count_cells(group: Codes, truth: Codes, a: Codes, b: Codes, sizes: tuple[int, int, int]) -> JointCells:
-    """The joint counts of rows.
+class Sizes(NamedTuple):
+    """How many there may be of what is counted.
 
-    Args:
-        group: of each row, from 0.
-        truth: of each row: a label's code, from -1.
-        a: what the first model said: a label's code, from -gaps.
-        b: the same of the second one.
-        sizes: how many groups there may be, how many labels, and how many codes below 0 (gaps).
+    Attributes:
+        groups: codes of groups are below.
+        labels: codes of labels are below; a truth is one of them, or -1.
+        gaps: codes below 0 that stand for no label, and why; what a model says is a label, or one of them.
     """
-    import numpy as np
 
-    groups, labels, gaps = sizes
-    truths, said = labels + 1, labels + gaps
-    possible = groups * truths * said * said
-    kind = np.int32 if possible < 2**31 else np.int64
-    key = group.astype(kind)
-    for codes, size, least in ((truth, truths, 1), (a, said, gaps), (b, said, gaps)):
-        key *= size
-        key += codes
-        key += least
-    if possible <= DENSE:
-        counts = np.bincount(key, minlength=possible)
-        keys = np.flatnonzero(counts)
-        return _cells(keys, counts[keys], truths, said, gaps)
-    key.sort()
-    begins = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])) if len(key) else np.empty(0, np.int64)
-    return _cells(key[begins].astype(np.int64), np.diff(begins, append=len(key)), truths, said, gaps)
+    groups: int
+    labels: int
+    gaps: int
 
+    @property
+    def possible(self) -> int:
+        """Cells that there may be."""
+        return self.groups * (self.labels + 1) * (self.labels + self.gaps) ** 2
 
-def _cells(keys: Numbers, counts: Numbers, truths: int, said: int, gaps: int) -> JointCells:
-    rest, b = keys // said, keys % said
-    rest, a = rest // said, rest % said
-    return JointCells(rest // truths, rest % truths - 1, a - gaps, b - gaps, counts)
+    def keys(self, group: Codes, truth: Codes, a: Codes, b: Codes) -> Codes:
+        """One number for each row, equal for rows of one cell, in the order of cells."""
+        import numpy as np
 
+        said = self.labels + self.gaps
+        keys = group.astype(np.int32 if self.possible < 2**31 else np.int64)
+        for codes, size, gaps in ((truth, self.labels + 1, 1), (a, said, self.gaps), (b, said, self.gaps)):
+            keys *= size
+            keys += codes
+            keys += gaps
+        return keys
 
-def summed(pieces: list[JointCells]) -> JointCells:
-    """The cells of all rows from those of some rows each; equal cells become one."""
-    import numpy as np
-
-    columns = [
-        np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("group", "truth", "a", "b", "count")
-    ]
-    *keys, counts = columns
-    if not len(counts):
-        return pieces[0]
-    order = np.lexsort(keys[::-1])
-    keys = [each[order] for each in keys]
-    changed = np.any([each[1:] != each[:-1] for each in keys], axis=0)
-    begins = np.flatnonzero(np.concatenate([[True], changed]))
-    return JointCells(*(each[begins] for each in keys), np.add.reduceat(counts[order], begins))
+    def cells(self, keys: Numbers, counts: Numbers) -> JointCells:
+        """The cells that keys stand for, which are sorted."""
+        said = self.labels + self.gaps
+        rest, b = keys // said, keys % said
+        rest, a = rest // said, rest % said
+        truths = self.labels + 1
+        return JointCells(rest // truths, rest % truths - 1, a - self.gaps, b - self.gaps, counts)
 
 
-def count_in_chunks(
-    rows: int, chunk_of: Callable[[slice], tuple[Codes, Codes, Codes, Codes]], sizes: tuple[int, int, int]
-) -> JointCells:
-    """The joint counts of many rows, some at a time, in threads.
+Rows: TypeAlias = "tuple[Codes, Codes, Codes, Codes]"
+"""Group, truth, a and b of some rows."""
+
+
+def count_cells(rows: int, rows_of: Callable[[slice], Rows], sizes: Sizes) -> JointCells:
+    """The joint counts of rows, some at a time, in threads.
 
     Args:
         rows: how many there are.
-        chunk_of: group, truth, a and b of some rows, as `count_cells` takes them.
-        sizes: as `count_cells` takes them.
+        rows_of: codes of some of them.
+        sizes: how many of each there may be.
     """
+    import numpy as np
 
-    def counted(begin: int) -> JointCells:
-        return count_cells(*chunk_of(slice(begin, min(rows, begin + CHUNK))), sizes)
+    chunks = [slice(begin, min(rows, begin + CHUNK)) for begin in range(0, rows, CHUNK)]
+    workers = os.cpu_count() or 1
+    if sizes.possible <= DENSE:
+        counts = np.zeros(sizes.possible, np.int64)
 
-    pieces: list[JointCells] = []
-    for piece in in_threads(counted, range(0, rows, CHUNK), workers=os.cpu_count() or 1):
-        pieces.append(piece)
-        if sum(len(each.count) for each in pieces) > MANY_CELLS:
-            pieces = [summed(pieces)]
-    return summed(pieces or [count_cells(*chunk_of(slice(0, 0)), sizes)])
+        def counted(chunk: slice) -> Numbers:
+            return np.bincount(sizes.keys(*rows_of(chunk)), minlength=sizes.possible)
+
+        for each in in_threads(counted, chunks, workers=workers):
+            counts += each
+        keys = np.flatnonzero(counts)
+        return sizes.cells(keys, counts[keys])
+    keys, counts = np.empty(0, np.int64), np.empty(0, np.int64)
+    waiting: list[tuple[Numbers, Numbers]] = []
+    for found in in_threads(lambda chunk: _distinct(sizes.keys(*rows_of(chunk))), chunks, workers=workers):
+        waiting.append(found)
+        if sum(len(each) for each, _ in waiting) > MANY_CELLS:
+            waiting = [_added(waiting)]
+    if waiting:
+        keys, counts = _added(waiting)
+    return sizes.cells(keys, counts)
+
+
+def _distinct(keys: Codes) -> tuple[Numbers, Numbers]:
+    """Each key once, sorted, and how often it is there."""
+    import numpy as np
+
+    keys.sort()
+    begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    return keys[begins].astype(np.int64), np.diff(begins, append=len(keys))
+
+
+def _added(found: list[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
+    """The keys of several lists, each once, and their counts together."""
+    import numpy as np
+
+    keys, counts = (np.concatenate(each) for each in zip(*found, strict=True))
+    order = np.argsort(keys, kind="stable")
+    keys, counts = keys[order], counts[order]
+    begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    return keys[begins], np.add.reduceat(counts, begins)
+
+
+def summed(cells: JointCells) -> JointCells:
+    """The cells without their groups: equal ones become one."""
+    import numpy as np
+
+    if not len(cells.count):
+        return cells
+    keys = cells.truth, cells.a, cells.b
+    order = np.lexsort(keys[::-1])
+    truth, a, b = (each[order] for each in keys)
+    changed = np.any([each[1:] != each[:-1] for each in (truth, a, b)], axis=0)
+    begins = np.flatnonzero(np.append(True, changed))
+    counts = np.add.reduceat(cells.count[order], begins)
+    return JointCells(np.zeros(len(begins), np.int64), truth[begins], a[begins], b[begins], counts)

@@ -3,62 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject
-from localreg.compare.cells import JointCells, count_in_chunks, summed
+from localreg.compare.cells import JointCells, Rows, Sizes, count_cells
 from localreg.compare.coverage import Coverage
 from localreg.compare.groupings import groupings
 from localreg.compare.labels import label_path
 from localreg.compare.predictions import ERROR, GAPS, MISSING, SKIPPED, predicted_labels
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
+from localreg.compare.task import Measured
 from localreg.compare.units import WHOLE, Unit
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
-from localreg.statistics import JointCounts, joint_counts
+from localreg.statistics import METRICS, Estimate, JointCounts, compare_counts, joint_counts
+from localreg.statistics.per_class import PER_CLASS
 from localreg.tables import NO_LABEL, Node, Vocabulary
+from localreg.workflow.inferences import Inferences
+from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     Codes = npt.NDArray[np.signedinteger]
 
-__all__ = ["Classification", "CountedPair", "LabelledPair"]
+__all__ = ["Classification", "CountedPair"]
 
-
-@dataclass(frozen=True, eq=False)
-class LabelledPair:
-    """Two models, row by row of the suite.
-
-    Attributes:
-        truth: code of each row's label; `NO_LABEL` = none.
-        a: what the baseline said: a code, `NO_LABEL`, or why there is nothing.
-        b: the same of the candidate.
-        labels: text of each code.
-    """
-
-    truth: Codes
-    a: Codes
-    b: Codes
-    labels: list[str]
+DEFAULT = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision_macro",
+    "recall_macro",
+    "f1_macro",
+    "matthews_corrcoef",
+    "cohen_kappa",
+    "precision",
+    "recall",
+    "f1",
+)
 
 
 class Classification:
-    """Reads labels, row by row of the suite, and counts them.
+    """Reads labels, row by row of the suite, and counts them; see `localreg.compare.task.Task`.
 
     Args:
         session: where everything lies.
         state: as of which commit.
         rows: of the suite.
         baseline: id of the model version.
-
-    Attributes:
-        once: rows that count in the suite's total; None = all of them.
     """
+
+    name = "classification"
+    metrics = METRICS
+    default = DEFAULT
+    of_classes = PER_CLASS
+    lower_is_better = ()
 
     def __init__(self, session: Session, state: State, rows: SuiteRows, baseline: str) -> None:
         self._session = session
@@ -68,16 +71,18 @@ class Classification:
         assert row is not None, "a suite names the workflow that it was made with"
         workflow = row.load(WorkflowRecord)
         truth = label_path(Node.from_json(cast(JsonObject, workflow.ground_truth)), "ground truth")
-        self.path = label_path(Node.from_json(cast(JsonObject, workflow.inference)), "inference")
+        self._node = Node.from_json(cast(JsonObject, workflow.inference))
+        self._path = label_path(self._node, "inference")
         self._vocabulary = Vocabulary()
         self._truth = rows.truths(truth.label, self._vocabulary)
         self.once = rows.once(self._truth)
+        self._version = baseline
         self._baseline = self._predicted(baseline)
 
     def _predicted(self, version_id: str) -> Codes:
         """What a model version said of each sample of the workflow."""
         return predicted_labels(
-            self._session, self._state, version_id, self.path.label, self._vocabulary, self._rows.samples
+            self._session, self._state, version_id, self._path.label, self._vocabulary, self._rows.samples
         )
 
     def twice(self) -> int:
@@ -89,13 +94,40 @@ class Classification:
         counted = self._rows.indices[self.once]
         return len(counted) - len(np.unique(counted))
 
-    def labelled(self, candidate: str) -> LabelledPair:
-        """Baseline and candidate, row by row."""
-        codes = self._predicted(candidate)
-        a, b = (self._rows.of_samples(each) for each in (self._baseline, codes))
-        return LabelledPair(self._truth, a, b, self._vocabulary.labels())
+    def outcomes(self, candidate: str, *, strict: bool) -> npt.NDArray[np.int8]:
+        """What became of each row, as places in `OUTCOMES`."""
+        import numpy as np
 
-    def counted(self, candidate: str, slices: Sequence[Slices], *, strict: bool) -> CountedPair:
+        a, b = (self._rows.of_samples(each) for each in (self._baseline, self._predicted(candidate)))
+        counted = self._truth != NO_LABEL
+        if not strict:
+            counted &= (a >= NO_LABEL) & (b >= NO_LABEL)
+        return counted * (1 + 2 * (b == self._truth).astype(np.int8) + (a == self._truth))
+
+    def shown(self, candidate: str, rows: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
+        """Labels and scores of some rows."""
+        import pyarrow as pa
+
+        indices = self._rows.indices[rows]
+        said = [self._baseline[indices], self._predicted(candidate)[indices]]
+        labels = pa.array([*self._vocabulary.labels(), None], pa.string())
+        columns = {
+            name: _texts(labels, codes)
+            for name, codes in zip(("ground_truth", "a", "b"), (self._truth[rows], *said), strict=True)
+        }
+        if self._path.score is not None:
+            for name, version in zip(("score_a", "score_b"), (self._version, candidate), strict=True):
+                columns[name] = self._scores(version, self._path.score, indices)
+        return columns
+
+    def _scores(self, version_id: str, path: Sequence[str], indices: Codes) -> pa.Array:
+        import pyarrow.compute as pc
+
+        column = TypedColumn("inference", object, self._node)
+        inferences = Inferences(self._session, self._state, version_id, self._rows.samples)
+        return pc.struct_field(inferences.rows(column, indices)["inference"].combine_chunks(), list(path))
+
+    def pair(self, candidate: str, slices: Sequence[Slices], *, strict: bool) -> CountedPair:
         """Baseline and candidate, counted for the suite, each test case and each slice.
 
         Args:
@@ -107,12 +139,12 @@ class Classification:
         cells: dict[Unit, JointCells] = {}
         for grouping in groupings(self._rows, self.once, slices):
 
-            def chunk_of(chunk: slice, groups: Codes = grouping.codes) -> tuple[Codes, Codes, Codes, Codes]:
+            def rows_of(chunk: slice, groups: Codes = grouping.codes) -> Rows:
                 a, b = (self._rows.of_samples(each, chunk) for each in (self._baseline, codes))
                 return groups[chunk], self._truth[chunk], a, b
 
-            sizes = grouping.count, len(self._vocabulary), GAPS
-            found = count_in_chunks(len(self._rows), chunk_of, sizes)
+            sizes = Sizes(grouping.count, len(self._vocabulary), GAPS)
+            found = count_cells(len(self._rows), rows_of, sizes)
             of_units = {unit: found.of_groups(groups) for unit, groups in grouping.units.items()}
             cells |= {unit: own for unit, own in of_units.items() if unit.by is None or len(own.count)}
         return CountedPair(cells, self._vocabulary, strict)
@@ -124,7 +156,7 @@ class CountedPair:
     Args:
         cells: of each unit, with codes as they came.
         vocabulary: the labels.
-        strict: see `Classification.counted`.
+        strict: see `Classification.pair`.
 
     Attributes:
         labels: sorted; their places are the codes of `joint`.
@@ -168,10 +200,31 @@ class CountedPair:
         a, b = (ranks[codes] for codes in said)
         return joint_counts(ranks[cells.truth], a, b, count=cells.count, classes=len(self.labels))
 
-    def discordant(self, unit: Unit, label: int | None = None) -> tuple[int, int]:
-        """How many pairs only the candidate gets right, and how many only the baseline; of one class, or of all."""
+    def n(self, unit: Unit) -> int:
+        """How many rows of a unit are compared."""
+        return self.joint(unit).n
+
+    def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
+        """Metrics of a unit; see `localreg.statistics.compare_counts`."""
         joint = self.joint(unit)
         right_a, right_b = joint.a == joint.truth, joint.b == joint.truth
-        of_class = joint.truth == label if label is not None else joint.truth >= 0
-        fixed = int(joint.count[of_class & right_b & ~right_a].sum())
-        return fixed, int(joint.count[of_class & right_a & ~right_b].sum())
+        fixed, broken = right_b & ~right_a, right_a & ~right_b
+
+        def told(each: Estimate) -> Measured:
+            if each.label is None:
+                return Measured(each, None, *(int(joint.count[which].sum()) for which in (fixed, broken)))
+            label = self.labels[each.label]
+            if each.metric != "recall":  # of the others, rows of other classes are part
+                return Measured(each, label)
+            own = joint.truth == each.label
+            return Measured(each, label, *(int(joint.count[which & own].sum()) for which in (fixed, broken)))
+
+        return [told(each) for each in compare_counts(joint, metrics=metrics, confidence=confidence)]
+
+
+def _texts(labels: pa.Array, codes: Codes) -> pa.Array:
+    """Labels by their codes; what is below 0 is the last one, none."""
+    import numpy as np
+    import pyarrow as pa
+
+    return labels.take(pa.array(np.where(codes < 0, len(labels) - 1, codes).astype(np.int64)))

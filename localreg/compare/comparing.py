@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from localreg.compare.caveats import caveats
-from localreg.compare.classified import Classification, CountedPair
+from localreg.compare.classified import Classification
 from localreg.compare.comparison import Comparison, Side
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
-from localreg.compare.slices import Slices, check_by, sliced
+from localreg.compare.slices import check_by, sliced
 from localreg.compare.suite_rows import SuiteRows
-from localreg.compare.units import WHOLE, Unit
+from localreg.compare.task import Pair, Task
+from localreg.compare.units import WHOLE
 from localreg.compare.verdicts import Adjust, Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
@@ -20,30 +21,11 @@ from localreg.models import ModelVersion
 from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
-from localreg.statistics import AGGREGATES, OF_CLASSES, compare_counts
 from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
 __all__ = ["compare"]
-
-DEFAULT = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision_macro",
-    "recall_macro",
-    "f1_macro",
-    "matthews_corrcoef",
-    "cohen_kappa",
-    "precision",
-    "recall",
-    "f1",
-)
-"""Metrics that are told if none are named: of all classes, then of each class."""
 
 BINS = 10
 """Numbers of more different values than that are cut into so many slices."""
@@ -62,7 +44,7 @@ class Asked(NamedTuple):
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
     """Compare model versions with the first of them; see `Registry.compare`."""
-    metrics, expressions = _checked(asked), check_by(asked.by)
+    expressions = _checked(asked)
     state = session.state()
     record, version = _suite(session, state, suite)
     names = [f"{each.model.name}@{each.version}" for each in versions]
@@ -73,23 +55,29 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
                 "its own workflow"
             )
     rows = SuiteRows(session, state, record, version)
-    task = Classification(session, state, rows, versions[0].id)
+
+    def task_of() -> Task:
+        return Classification(session, state, rows, versions[0].id)
+
+    task = task_of()
+    metrics = _metrics(asked.metrics, task)
     slices = [sliced(session, state, rows, each, bins=asked.bins) for each in expressions]
-    pairs = [task.counted(each.id, slices, strict=asked.strict) for each in versions[1:]]
+    pairs = [task.pair(each.id, slices, strict=asked.strict) for each in versions[1:]]
     _refuse_nothing(names, record.name, pairs)
     found = [
         each
         for name, pair in zip(names[1:], pairs, strict=True)
-        for each in _found(pair, name, metrics, asked.confidence)
+        for each in _found(task, pair, name, metrics, asked.confidence)
     ]
     judgements = judged(found, confidence=asked.confidence, adjust=asked.adjust)
-    sides = _sides(session, state, rows, task, versions, names, pairs)
-    listing = SampleList(session, state, rows, slices, [each.id for each in versions], asked.strict)
+    sides = _sides(session, state, rows, versions, names, pairs)
+    candidates = [each.id for each in versions[1:]]
+    listing = SampleList(session, state, rows, slices, task_of, candidates, asked.strict)
     return Comparison(
         sides=sides,
         suite=record.name,
         suite_version=int(version.name),
-        task="classification",
+        task=task.name,
         strict=asked.strict,
         confidence=asked.confidence,
         rows=judgements,
@@ -100,22 +88,26 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     )
 
 
-def _checked(asked: Asked) -> Sequence[str]:
-    """The metrics; refuses what cannot be meant."""
+def _checked(asked: Asked) -> list[str]:
+    """The expressions of `by`; refuses what cannot be meant."""
     if not isinstance(asked.confidence, float) or not 0 < asked.confidence < 1:
         raise InvalidInputError(f"confidence is {shown_value(asked.confidence)}; it must be between 0 and 1, as 0.95")
     if asked.adjust not in ("holm", "bh", "none"):
         raise InvalidInputError(f"adjust is {shown_value(asked.adjust)}; it must be 'holm', 'bh' or 'none'")
-    if asked.metrics is None:
-        return DEFAULT
-    if isinstance(asked.metrics, str) or not asked.metrics:
-        raise InvalidInputError(f"metrics is {shown_value(asked.metrics)}; it must be a list of names")
-    known = (*AGGREGATES, *OF_CLASSES)
-    for name in asked.metrics:
-        if name not in known:
-            hint = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
-            raise InvalidInputError(f"{shown_value(name)} is no metric of classification{hint}")
-    return tuple(dict.fromkeys(asked.metrics))
+    return check_by(asked.by)
+
+
+def _metrics(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
+    """Names of metrics, each once."""
+    if asked is None:
+        return task.default
+    if isinstance(asked, str) or not asked:
+        raise InvalidInputError(f"metrics is {shown_value(asked)}; it must be a list of names")
+    for name in asked:
+        if name not in task.metrics:
+            hint = did_you_mean(str(name), task.metrics) or f"; there are {', '.join(task.metrics)}"
+            raise InvalidInputError(f"{shown_value(name)} is no metric of {task.name}{hint}")
+    return tuple(dict.fromkeys(asked))
 
 
 def _suite(session: Session, state: State, suite: str | TestSuite) -> tuple[TestSuiteRecord, Row]:
@@ -131,42 +123,40 @@ def _suite(session: Session, state: State, suite: str | TestSuite) -> tuple[Test
     return row.load(TestSuiteRecord), version
 
 
-def _refuse_nothing(names: Sequence[str], suite: str, pairs: Sequence[CountedPair]) -> None:
+def _refuse_nothing(names: Sequence[str], suite: str, pairs: Sequence[Pair]) -> None:
     """There must be something to compare."""
     coverage = [pairs[0].coverage()[0], *(pair.coverage()[1] for pair in pairs)]
     for name, each in zip(names, coverage, strict=True):
         if not each.ok + each.skipped + each.error:
-            raise NotFoundError(f"{name!r} has no inferences on test suite {suite!r}; run it there, or record some, first")
+            raise NotFoundError(
+                f"{name!r} has no inferences on test suite {suite!r}; run it there, or record some, first"
+            )
     for name, pair in zip(names[1:], pairs, strict=True):
-        if not pair.joint(WHOLE).n:
+        if not pair.n(WHOLE):
             raise InvalidInputError(
                 f"{names[0]!r} and {name!r} have no inference of the same sample of test suite {suite!r}; infer those "
                 "that are missing, or pass strict=True to count them as wrong"
             )
 
 
-def _found(pair: CountedPair, candidate: str, metrics: Sequence[str], confidence: float) -> list[Found]:
+def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confidence: float) -> list[Found]:
     """The estimates of all units; of single classes only for the whole suite."""
-    found = []
-    for unit in pair.units:
-        joint = pair.joint(unit)
-        wanted = [name for name in metrics if unit == WHOLE or name not in OF_CLASSES]
-        fixed, broken = pair.discordant(unit)
-        for each in compare_counts(joint, metrics=wanted, confidence=confidence):
-            label = None if each.label is None else pair.labels[each.label]
-            counts = (fixed, broken) if each.label is None else pair.discordant(unit, each.label)
-            found.append(Found(each, label, unit, candidate, *counts))
-    return found
+    return [
+        Found(each, unit, candidate, each.estimate.metric in task.lower_is_better)
+        for unit in pair.units
+        for each in pair.measured(
+            unit, [name for name in metrics if unit == WHOLE or name not in task.of_classes], confidence
+        )
+    ]
 
 
 def _sides(
     session: Session,
     state: State,
     rows: SuiteRows,
-    task: Classification,
     versions: Sequence[ModelVersion],
     names: Sequence[str],
-    pairs: Sequence[CountedPair],
+    pairs: Sequence[Pair],
 ) -> tuple[Side, ...]:
     first = Side(names[0], pairs[0].coverage()[0], versions[0].determinism)
     sides = [first]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table
+from localreg.compare.task import OUTCOMES
 from localreg.compare.telling import summary
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import did_you_mean, shown_value
@@ -17,10 +18,9 @@ from localreg.records.determinism import Determinism
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["OUTCOMES", "Comparison", "Outcome", "Side"]
+__all__ = ["Comparison", "Outcome", "Side"]
 
 Outcome = Literal["fixed", "broken", "both_right", "both_wrong", "other"]
-OUTCOMES: tuple[Outcome, ...] = ("fixed", "broken", "both_right", "both_wrong", "other")
 """What became of a sample: only the candidate is right; only the baseline; both; neither; or it was not compared."""
 
 
@@ -104,6 +104,11 @@ class Comparison:
     def n(self) -> int:
         """Paired samples over the whole suite."""
         return self.rows[0].n
+
+    @property
+    def values(self) -> tuple[float | None, float | None]:
+        """The first metric over the whole suite, of baseline and candidate."""
+        return self.rows[0].a, self.rows[0].b
 
     @property
     def difference(self) -> float | None:

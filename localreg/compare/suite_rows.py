@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.signedinteger]
 
 __all__ = ["SuiteRows", "case_name"]
+
+
+AT_ONCE = 2**18
+"""Rows that are looked at in one go."""
 
 
 class SuiteRows:
@@ -72,6 +77,14 @@ class SuiteRows:
                 begin += len(found)
         return indices
 
+    @cached_property
+    def _is_run(self) -> bool:
+        """Whether the rows are samples that follow each other."""
+        return all(
+            _is_run(self.indices[begin : begin + AT_ONCE]) and self.indices[begin] == self.indices[0] + begin
+            for begin in range(0, len(self), AT_ONCE)
+        )
+
     def truths(self, path: Sequence[str], vocabulary: Vocabulary) -> Codes:
         """The label of each row's ground truth, as a number; `NO_LABEL` where there is none."""
         import numpy as np
@@ -86,10 +99,11 @@ class SuiteRows:
         return codes
 
     def of_samples(self, codes: Codes, chunk: slice = slice(None)) -> Codes:
-        """Of codes of all samples, those of the rows, or of some of them; nothing is copied if these follow each other."""
-        indices = self.indices[chunk]
-        run = _as_slice(indices)
-        return codes[indices if run is None else run]
+        """Of codes of all samples, those of the rows, or of some; nothing is copied if all rows follow each other."""
+        if self._is_run:
+            first = int(self.indices[0])
+            return codes[first : first + len(self)][chunk]
+        return codes[self.indices[chunk]]
 
     def once(self, truth: Codes) -> npt.NDArray[np.bool_] | None:
         """The rows that count in the suite's total: the first of each (sample, ground truth); None = all of them."""
@@ -110,13 +124,11 @@ class SuiteRows:
         return int(np.count_nonzero(seen)) == len(self)
 
 
-def _as_slice(indices: Indices) -> slice | None:
-    """Numbers as a slice, where each is the one after the one before."""
+def _is_run(indices: Indices) -> bool:
+    """Whether each number is the one after the one before."""
     import numpy as np
 
-    if len(indices) and indices[-1] - indices[0] == len(indices) - 1 and bool((np.diff(indices) == 1).all()):
-        return slice(int(indices[0]), int(indices[-1]) + 1)
-    return None
+    return bool((np.diff(indices) == 1).all())
 
 
 def case_name(state: State, version_id: str) -> str:

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from statistics import NormalDist
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from localreg.compare.rows import MetricRow, Verdict
+from localreg.compare.task import Measured
 from localreg.compare.units import Unit
-from localreg.statistics import Estimate, adjusted_p_values
+from localreg.statistics import Estimate
+from localreg.statistics.adjusting import benjamini_hochberg, holm
+from localreg.statistics.power import least_detectable
 
 __all__ = ["Adjust", "Found", "judged"]
 
 Adjust = Literal["holm", "bh", "none"]
 
-POWER = 0.8
-"""How often a difference would be found that is called detectable."""
+METHODS = {"holm": holm, "bh": benjamini_hochberg}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An estimate, and what it is of."""
+class Found(NamedTuple):
+    """A metric, and what it is of."""
 
-    estimate: Estimate
-    label: str | None
+    measured: Measured
     unit: Unit
     candidate: str
-    fixed: int | None
-    broken: int | None
-    lower_is_better: bool = False
+    lower_is_better: bool
 
 
 def judged(found: Sequence[Found], *, confidence: float, adjust: Adjust) -> tuple[MetricRow, ...]:
@@ -47,21 +43,22 @@ def judged(found: Sequence[Found], *, confidence: float, adjust: Adjust) -> tupl
     """
     families: dict[tuple[str, str, bool], list[int]] = defaultdict(list)
     for number, each in enumerate(found):
-        families[each.estimate.metric, each.unit.breakdown, each.label is not None].append(number)
-    adjusted: list[float | None] = [each.estimate.p for each in found]
+        metric, label = each.measured.estimate.metric, each.measured.label
+        families[metric, each.unit.breakdown, label is not None].append(number)
+    adjusted: list[float | None] = [each.measured.estimate.p for each in found]
     if adjust != "none":
         for members in families.values():
-            values = adjusted_p_values([found[number].estimate.p for number in members], method=adjust)
+            values = METHODS[adjust]([adjusted[number] for number in members])
             for number, value in zip(members, values, strict=True):
                 adjusted[number] = value
     return tuple(_row(each, p, confidence) for each, p in zip(found, adjusted, strict=True))
 
 
 def _row(found: Found, p_adjusted: float | None, confidence: float) -> MetricRow:
-    it, unit = found.estimate, found.unit
+    (it, label, fixed, broken), unit = found.measured, found.unit
     return MetricRow(
         metric=it.metric,
-        label=found.label,
+        label=label,
         test_case=unit.test_case,
         by=unit.by,
         slice=unit.slice,
@@ -74,8 +71,8 @@ def _row(found: Found, p_adjusted: float | None, confidence: float) -> MetricRow
         p=it.p,
         p_adjusted=p_adjusted,
         n=it.n,
-        fixed=found.fixed,
-        broken=found.broken,
+        fixed=fixed,
+        broken=broken,
         verdict=_verdict(found, p_adjusted, confidence),
         least_detectable=_least_detectable(it, confidence),
         reason=it.reason,
@@ -83,8 +80,8 @@ def _row(found: Found, p_adjusted: float | None, confidence: float) -> MetricRow
 
 
 def _verdict(found: Found, p: float | None, confidence: float) -> Verdict:
-    it = found.estimate
-    if found.fixed == found.broken == 0 or (it.difference == 0 and it.low == it.high == 0):
+    it = found.measured.estimate
+    if it.n and found.measured.fixed == found.measured.broken == 0:
         return "equal"
     if p is None or it.difference is None or it.difference == 0 or p >= 1 - confidence:
         return "inconclusive"
@@ -92,11 +89,4 @@ def _verdict(found: Found, p: float | None, confidence: float) -> Verdict:
 
 
 def _least_detectable(it: Estimate, confidence: float) -> float | None:
-    """The usual (z of confidence + z of power) standard errors, the error as the interval has it.
-
-    Source: J. Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd ed. (1988), chapter 2.
-    """
-    if it.low is None or it.high is None or it.high <= it.low:
-        return None
-    two_sided, power = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist().inv_cdf(POWER)
-    return (it.high - it.low) / 2 * (1 + power / two_sided)
+    return None if it.standard_error is None else least_detectable(it.standard_error, confidence=confidence)

@@ -67,7 +67,9 @@ def run(model: str, labels: Labels, suite: str) -> None:
 
 
 def counts(comparison: Comparison) -> list[tuple[Any, ...]]:
-    return [(row.test_case, row.n, row.a, row.b, row.fixed, row.broken, row.verdict) for row in comparison.rows]
+    """Accuracy of the suite and its test cases."""
+    rows = [row for row in comparison.rows if row.metric == "accuracy" and row.by is None]
+    return [(row.test_case, row.n, row.a, row.b, row.fixed, row.broken, row.verdict) for row in rows]
 
 
 def listed(comparison: Comparison, which: str) -> list[tuple[Any, ...]]:
@@ -86,28 +88,33 @@ def test_a_small_comparison_by_hand(registry: Registry) -> None:
         ("farm", 4, 0.5, 0.75, 2, 1, "inconclusive"),
     ]
     assert (comparison.baseline, comparison.candidate) == ("old@1", "new@1")
-    assert (comparison.n, comparison.accuracy, comparison.difference, comparison.p) == (4, (0.5, 0.75), 0.25, 1.0)
+    assert (comparison.n, comparison.values) == (4, (0.5, 0.75))
+    assert (comparison.difference, comparison.p) == (0.25, 1.0)
     assert (comparison.verdict, comparison.suite, comparison.suite_version) == ("inconclusive", "s", 1)
     assert listed(comparison, "fixed") == [("farm", 2, "dog", "cat", "dog"), ("farm", 3, "cat", "dog", "cat")]
     assert listed(comparison, "broken") == [("farm", 4, "cow", "cow", "cat")]
-    assert str(comparison) == (
-        "test suite 's' version 1: 4 samples paired\n"
-        "  baseline   old@1  accuracy 0.500000\n"
-        "  candidate  new@1  accuracy 0.750000\n"
-        "  inconclusive: difference +0.250000, 2 fixed, 1 broken, p = 1 (McNemar, exact)\n"
-        "  determinism not verified: old@1 and new@1"
-    )
-    assert comparison.metrics.dicts()[0] == {
+    first = comparison.metrics.dicts()[0]
+    assert first["low"] < 0.25 < first["high"]
+    assert first == {
         "metric": "accuracy",
+        "label": None,
         "test_case": None,
+        "by": None,
+        "slice": None,
+        "candidate": "new@1",
         "a": 0.5,
         "b": 0.75,
         "difference": 0.25,
+        "low": first["low"],
+        "high": first["high"],
         "p": 1.0,
+        "p_adjusted": 1.0,
         "n": 4,
         "fixed": 2,
         "broken": 1,
         "verdict": "inconclusive",
+        "least_detectable": first["least_detectable"],
+        "reason": None,
     }
     mirrored = registry.compare("new", "old", suite="s")
     assert (mirrored.difference, mirrored.p) == (-0.25, comparison.p)
@@ -165,10 +172,8 @@ def test_what_is_skipped_or_missing_is_told_and_left_out_unless_strict(registry:
     loose = registry.compare("a", "b", suite="s")
     assert [vars_of(each) for each in loose.coverage] == [(5, 1, 0, 0), (3, 1, 0, 2)]
     assert counts(loose)[0] == (None, 2, 0.5, 1.0, 1, 0, "inconclusive")
-    assert str(loose).splitlines()[-3:-1] == [
-        "  warning: of a@1, 1 skipped: left out",
-        "  warning: of b@1, 1 skipped, 2 missing: left out",
-    ]
+    assert loose.warnings[:2] == ("of a@1, 1 skipped: left out", "of b@1, 1 skipped, 2 missing: left out")
+    assert "warning: of a@1, 1 skipped: left out\n" in str(loose)
     strict = registry.compare("a", "b", suite="s", strict=True)
     assert strict.strict
     assert counts(strict)[0] == (None, 6, 4 / 6, 0.5, 2, 3, "inconclusive")
@@ -183,20 +188,13 @@ def vars_of(coverage: Any) -> tuple[int, int, int, int]:
     return coverage.ok, coverage.skipped, coverage.error, coverage.missing
 
 
-def test_nothing_in_common_is_no_accuracy(registry: Registry) -> None:
+def test_models_without_a_common_sample_cannot_be_compared_unless_strict(registry: Registry) -> None:
     Suite("s", test_cases=[case("c", {1: "x", 2: "x"})])
     run("a", {1: "x", 2: None}, "s")
     run("b", {1: None, 2: "x"}, "s")
-    comparison = registry.compare("a", "b", suite="s")
-    assert (comparison.n, comparison.accuracy, comparison.p, comparison.verdict) == (
-        0,
-        (None, None),
-        None,
-        "inconclusive",
-    )
-    assert "accuracy none" in str(comparison)
-    assert comparison.metrics[0]["a"] is None
-    assert (len(comparison.fixed), len(comparison.broken)) == (0, 0)
+    with pytest.raises(InvalidInputError, match="'a@1' and 'b@1' have no inference of the same sample.*strict=True"):
+        registry.compare("a", "b", suite="s")
+    assert counts(registry.compare("a", "b", suite="s", strict=True))[0] == (None, 2, 0.5, 0.5, 1, 1, "inconclusive")
 
 
 def test_an_empty_case_in_a_suite_counts_nothing(registry: Registry) -> None:
@@ -289,7 +287,7 @@ def test_a_text_or_a_label_says_what_is_right_and_a_label_wins(
     test(model_class("b", lambda photo: None if photo.n == 2 else said("xy"[photo.n])), suite)
     comparison = registry.compare("a", "b", suite="s")
     assert counts(comparison)[0][1:6] == (2, 0.5, 1.0, 1, 0)
-    assert registry.compare("a", "b", suite="s", strict=True).accuracy == (1 / 3, 2 / 3)
+    assert registry.compare("a", "b", suite="s", strict=True).values == (1 / 3, 2 / 3)
 
 
 def test_versions_of_one_model_are_compared_by_reference_handle_or_alias(registry: Registry) -> None:
@@ -300,7 +298,7 @@ def test_versions_of_one_model_are_compared_by_reference_handle_or_alias(registr
     run("m", {1: "x", 2: "y"}, "s")
     model.set_alias("production", "1")
     expected = registry.compare("m@1", "m@2", suite="s")
-    assert (expected.baseline, expected.candidate, expected.accuracy) == ("m@1", "m@2", (0.5, 1.0))
+    assert (expected.baseline, expected.candidate, expected.values) == ("m@1", "m@2", (0.5, 1.0))
     for baseline, candidate in (("m@production", "m"), (model.resolve("production"), model)):
         assert str(registry.compare(baseline, candidate, suite="s")) == str(expected)
 
@@ -327,7 +325,7 @@ def test_a_suite_without_its_python_classes_can_be_compared(registry: Registry, 
     run("m", {1: "x"}, "s")
     with localreg.use(localreg.open(tmp_path / "empty")):
         reader = localreg.open(registry.uri, read_only=True)
-        assert reader.compare("m", "m", suite="s").accuracy == (1.0, 1.0)
+        assert reader.compare("m", "m", suite="s").values == (1.0, 1.0)
 
 
 def test_the_same_inputs_give_the_same_bytes(registry: Registry) -> None:
@@ -356,7 +354,7 @@ def test_accuracy_and_counts_are_those_of_scikit_learn(registry: Registry) -> No
     expected = [metrics.accuracy_score([truth[n] for n in both], [said[m][n] for n in both]) for m in ("m", "n")]
     comparison = registry.compare("m", "n", suite="s")
     assert comparison.n == len(both)
-    assert comparison.accuracy == pytest.approx(tuple(expected), abs=1e-15)
+    assert comparison.values == pytest.approx(tuple(expected), abs=1e-15)
     table = [[0, 0], [0, 0]]
     for n in both:
         table[said["m"][n] == truth[n]][said["n"][n] == truth[n]] += 1
