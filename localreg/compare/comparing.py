@@ -45,6 +45,8 @@ class Asked(NamedTuple):
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
     """Compare model versions with the first of them; see `Registry.compare`."""
     expressions = _checked(asked)
+    if len(versions) < 2:
+        raise InvalidInputError("there is nothing to compare the baseline with; name a candidate, or several")
     state = session.state()
     record, version = _suite(session, state, suite)
     names = [f"{each.model.name}@{each.version}" for each in versions]
