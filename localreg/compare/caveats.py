@@ -79,6 +79,6 @@ def _reversals(rows: Sequence[MetricRow]) -> Iterator[str]:
         if total and len(differences) > 1 and all(each * total < 0 for each in differences):
             better = "higher" if total > 0 else "lower"
             yield (
-                f"{metric} of {candidate} is {better} over all, and the other way round in each {by}: the mix of samples "
-                "decides (Simpson's paradox)"
+                f"{metric} of {candidate} is {better} over all, and the other way round in each {by}: the mix of "
+                "samples decides (Simpson's paradox)"
             )

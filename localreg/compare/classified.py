@@ -61,7 +61,7 @@ class Classification:
     metrics = METRICS
     default = DEFAULT
     of_classes = PER_CLASS
-    lower_is_better = ()
+    lower_is_better: Sequence[str] = ()
 
     def __init__(self, session: Session, state: State, rows: SuiteRows, baseline: str) -> None:
         self._session = session
@@ -102,7 +102,8 @@ class Classification:
         counted = self._truth != NO_LABEL
         if not strict:
             counted &= (a >= NO_LABEL) & (b >= NO_LABEL)
-        return counted * (1 + 2 * (b == self._truth).astype(np.int8) + (a == self._truth))
+        outcome = np.where(counted, 1 + 2 * (b == self._truth) + (a == self._truth), 0)
+        return outcome.astype(np.int8)
 
     def shown(self, candidate: str, rows: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
         """Labels and scores of some rows."""
@@ -145,7 +146,8 @@ class Classification:
 
             sizes = Sizes(grouping.count, len(self._vocabulary), GAPS)
             found = count_cells(len(self._rows), rows_of, sizes)
-            of_units = {unit: found.of_groups(groups) for unit, groups in grouping.units.items()}
+            of_groups = {groups: found.of_groups(groups) for groups in set(grouping.units.values())}
+            of_units = {unit: of_groups[groups] for unit, groups in grouping.units.items()}
             cells |= {unit: own for unit, own in of_units.items() if unit.by is None or len(own.count)}
         return CountedPair(cells, self._vocabulary, strict)
 
@@ -175,6 +177,12 @@ class CountedPair:
     def units(self) -> list[Unit]:
         """What was counted: the suite, test cases, slices."""
         return sorted(self._cells, key=lambda unit: (unit.by is not None, unit.test_case is not None))
+
+    @property
+    def only_case(self) -> Unit | None:
+        """The suite's test case, if there is only one."""
+        cases = [unit for unit in self._cells if unit.test_case is not None]
+        return cases[0] if len(cases) == 1 else None
 
     def coverage(self) -> tuple[Coverage, Coverage]:
         """What became of the suite's rows under baseline and candidate."""
@@ -206,18 +214,22 @@ class CountedPair:
 
     def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
         """Metrics of a unit; see `localreg.statistics.compare_counts`."""
+        import numpy as np
+
         joint = self.joint(unit)
         right_a, right_b = joint.a == joint.truth, joint.b == joint.truth
-        fixed, broken = right_b & ~right_a, right_a & ~right_b
+        of_labels = [
+            np.bincount(joint.truth[which], joint.count[which], minlength=len(self.labels)).astype(np.int64).tolist()
+            for which in (right_b & ~right_a, right_a & ~right_b)
+        ]
+        counts = [sum(each) for each in of_labels]
 
         def told(each: Estimate) -> Measured:
             if each.label is None:
-                return Measured(each, None, *(int(joint.count[which].sum()) for which in (fixed, broken)))
-            label = self.labels[each.label]
+                return Measured(each, None, *counts)
             if each.metric != "recall":  # of the others, rows of other classes are part
-                return Measured(each, label)
-            own = joint.truth == each.label
-            return Measured(each, label, *(int(joint.count[which & own].sum()) for which in (fixed, broken)))
+                return Measured(each, self.labels[each.label])
+            return Measured(each, self.labels[each.label], *(found[each.label] for found in of_labels))
 
         return [told(each) for each in compare_counts(joint, metrics=metrics, confidence=confidence)]
 

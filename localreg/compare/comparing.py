@@ -143,13 +143,18 @@ def _refuse_nothing(names: Sequence[str], suite: str, pairs: Sequence[Pair]) -> 
 
 def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confidence: float) -> list[Found]:
     """The estimates of all units; of single classes only for the whole suite."""
-    return [
-        Found(each, unit, candidate, each.estimate.metric in task.lower_is_better)
-        for unit in pair.units
-        for each in pair.measured(
-            unit, [name for name in metrics if unit == WHOLE or name not in task.of_classes], confidence
-        )
-    ]
+    overall = [name for name in metrics if name not in task.of_classes]
+    whole = pair.measured(WHOLE, metrics, confidence)
+    found = []
+    for unit in pair.units:
+        if unit == WHOLE:
+            measured = whole
+        elif unit == pair.only_case:
+            measured = [each for each in whole if each.estimate.metric in overall]
+        else:
+            measured = pair.measured(unit, overall, confidence)
+        found += [Found(each, unit, candidate, each.estimate.metric in task.lower_is_better) for each in measured]
+    return found
 
 
 def _sides(

@@ -46,8 +46,8 @@ class Side:
 class Comparison:
     """Candidates against a baseline on one test suite, sample by sample.
 
-    Samples count if both have an inference; how many do not is in `coverage`, and told by `str()`. Properties that speak
-    of one candidate mean the first one.
+    Samples count if both have an inference; how many do not is in `coverage`, and told by `str()`. Properties that
+    speak of one candidate mean the first one.
 
     Attributes:
         sides: the baseline, then the candidates.

@@ -31,7 +31,7 @@ class Grouping:
 
     codes: Codes
     count: int
-    units: dict[Unit, list[int]]
+    units: dict[Unit, tuple[int, ...]]
 
 
 def groupings(rows: SuiteRows, once: npt.NDArray[np.bool_] | None, slices: Sequence[Slices]) -> list[Grouping]:
@@ -45,7 +45,7 @@ def groupings(rows: SuiteRows, once: npt.NDArray[np.bool_] | None, slices: Seque
     made = [_by_slice(each, once) for each in slices]
     if not made or once is not None or len(rows.ends) > 1:
         return [_by_case(rows, once), *made]
-    every = list(range(made[0].count))
+    every = tuple(range(made[0].count))
     only = {WHOLE: every, Unit(rows.case_names[0]): every}
     return [Grouping(made[0].codes, made[0].count, {**only, **made[0].units}), *made[1:]]
 
@@ -56,11 +56,12 @@ def _by_case(rows: SuiteRows, once: npt.NDArray[np.bool_] | None) -> Grouping:
 
     cases = len(rows.ends)
     sizes = np.diff(rows.ends, prepend=0)
-    codes = np.repeat(2 * np.arange(cases, dtype=np.int16 if cases < 2**14 else np.int32), sizes)
+    numbers: Codes = np.arange(cases).astype(np.int16 if cases < 2**14 else np.int32)
+    codes: Codes = np.repeat(2 * numbers, sizes)
     if once is not None:
-        codes += ~once
-    units = {WHOLE: [2 * case for case in range(cases)]}
-    units |= {Unit(name): [2 * case, 2 * case + 1] for case, name in enumerate(rows.case_names)}
+        codes = codes + ~once
+    units = {WHOLE: tuple(range(0, 2 * cases, 2))}
+    units |= {Unit(name): (2 * case, 2 * case + 1) for case, name in enumerate(rows.case_names)}
     return Grouping(codes, 2 * cases, units)
 
 
@@ -69,4 +70,4 @@ def _by_slice(slices: Slices, once: npt.NDArray[np.bool_] | None) -> Grouping:
 
     names = slices.names
     codes = slices.codes if once is None else np.where(once, slices.codes, len(names)).astype(slices.codes.dtype)
-    return Grouping(codes, len(names) + 1, {Unit(by=slices.by, slice=name): [n] for n, name in enumerate(names)})
+    return Grouping(codes, len(names) + 1, {Unit(by=slices.by, slice=name): (n,) for n, name in enumerate(names)})

@@ -46,7 +46,7 @@ def predicted_labels(
     """
     import numpy as np
 
-    codes = np.full(samples, MISSING, np.int16)
+    codes: Codes = np.full(samples, MISSING, np.int16)
     decode = partial(_decoded, session, path, vocabulary)
     pointers = inference_pointers(state, version_id)
     for groups in in_threads(decode, pointers, workers=os.cpu_count() or 1):

@@ -82,7 +82,7 @@ def sliced(session: Session, state: State, rows: SuiteRows, by: str, *, bins: in
     if path is not None:
         return _of_field(session, state, rows, by, path)
     found = StrataRows(session, state, RecordedWorkflow(row.name), rows.case_ids).strata(by, bins)
-    codes = np.empty(len(rows), np.int16 if len(found) < 2**15 else np.int32)
+    codes: Codes = np.zeros(len(rows), np.int16).astype(np.int16 if len(found) < 2**15 else np.int32)
     for number, stratum in enumerate(found):
         codes[stratum.rows] = number
     return Slices(by, [stratum.name for stratum in found], codes)
@@ -108,7 +108,7 @@ def _of_field(session: Session, state: State, rows: SuiteRows, by: str, path: Se
     import numpy as np
 
     vocabulary = Vocabulary()
-    codes = np.empty(rows.samples, np.int16)
+    codes: Codes = np.empty(rows.samples, np.int16)
     begin = 0
     pointers = files_of(state, rows.suite.workflow, "test_samples")
     decode = partial(_decoded, session, path, vocabulary)

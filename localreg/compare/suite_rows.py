@@ -69,7 +69,8 @@ class SuiteRows:
     def _indices(self) -> Indices:
         import numpy as np
 
-        indices = np.empty(int(self.ends[-1]), np.int32 if self.samples < 2**31 else np.int64)
+        kind: type[np.signedinteger] = np.int32 if self.samples < 2**31 else np.int64
+        indices: Indices = np.empty(int(self.ends[-1]), kind)
         begin = 0
         for pointer in self._pointers:
             for _, (found,) in coded_rows(self._session.store, pointer, [], ["sample_idx"]):

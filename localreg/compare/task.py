@@ -49,8 +49,12 @@ class Pair(Protocol):
         """What there are estimates of: the suite first, then test cases, then slices."""
 
     @property
+    def only_case(self) -> Unit | None:
+        """The suite's test case, if there is only one: all that is true of it is true of the suite."""
+
+    @property
     def unlabelled(self) -> int:
-        """How many rows of the suite say nothing of either model, since their ground truth does not say what is right."""
+        """How many rows of the suite say nothing of either model: their ground truth does not say what is right."""
 
     def coverage(self) -> tuple[Coverage, Coverage]:
         """What became of the suite's rows under baseline and candidate."""
@@ -63,23 +67,31 @@ class Pair(Protocol):
 
 
 class Task(Protocol):
-    """One kind of inference, with a baseline that others are compared with.
+    """One kind of inference, with a baseline that others are compared with."""
 
-    Attributes:
-        name: such as `classification`.
-        metrics: all that there are.
-        default: those that are told if none are named; the first one decides.
-        of_classes: those among them that are of single classes, and told for the whole suite only.
-        lower_is_better: those among them.
-        once: rows that count in the suite's total; None = all of them.
-    """
+    @property
+    def name(self) -> str:
+        """Such as `classification`."""
 
-    name: str
-    metrics: Sequence[str]
-    default: Sequence[str]
-    of_classes: Collection[str]
-    lower_is_better: Collection[str]
-    once: npt.NDArray[np.bool_] | None
+    @property
+    def metrics(self) -> Sequence[str]:
+        """All that there are."""
+
+    @property
+    def default(self) -> Sequence[str]:
+        """Those that are told if none are named; the first one decides."""
+
+    @property
+    def of_classes(self) -> Collection[str]:
+        """Those that are of single classes, and told for the whole suite only."""
+
+    @property
+    def lower_is_better(self) -> Collection[str]:
+        """Those of which less is more."""
+
+    @property
+    def once(self) -> npt.NDArray[np.bool_] | None:
+        """Rows that count in the suite's total; None = all of them."""
 
     def twice(self) -> int:
         """How many samples have two different ground truths."""

@@ -171,4 +171,5 @@ def _codes(rows: pa.RecordBatch, path: Sequence[str], vocabulary: Vocabulary) ->
     codes = vocabulary.codes(leaf.dictionary.cast(pa.string()).to_pylist())
     known = np.append(codes, codes.dtype.type(NO_LABEL))
     numbers = leaf.indices
-    return known[(pc.fill_null(numbers, len(codes)) if numbers.null_count else numbers).to_numpy()]
+    found: Codes = known[(pc.fill_null(numbers, len(codes)) if numbers.null_count else numbers).to_numpy()]
+    return found

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from unittest import mock
 
 import duckdb
 import numpy as np
@@ -22,6 +23,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import localreg
+from localreg.compare import classified
+from localreg.statistics import Estimate, JointCounts, compare_counts
 from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow
 from tests.benchmarks.harness import Bench, Figure, seconds
 
@@ -135,7 +138,7 @@ def _third(made: Made) -> Made:
     return Made(made.folder, made.truth[rows], made.weather[rows], said, made.classes)
 
 
-def _recorded(model: localreg.workflow.Model, made: Made, dice: np.random.Generator, right: float) -> Codes:
+def _recorded(model: Any, made: Made, dice: np.random.Generator, right: float) -> Codes:
     """Record what a model says, run by run, replace some of it, and tell what stands there in the end."""
     rows = len(made.truth)
     there = dice.random(rows) >= 0.01
@@ -221,32 +224,22 @@ def by_scikit_learn(made: Made) -> object:
 
 
 def statistics_seconds(bench: Bench, registry: localreg.Registry) -> float:
-    """How much longer a comparison takes by what comes after counting."""
-    from localreg.compare import classified
+    """How long a comparison's statistics take, once everything is counted: of the suite and of each slice."""
+    joints: list[JointCounts] = []
 
-    taken = []
-    for _ in range(2 * bench.rounds + 1):
-        spent = 0.0
-        whole = classified.compare_counts
+    def kept(joint: JointCounts, *, metrics: Sequence[str], confidence: float) -> list[Estimate]:
+        joints.append(joint)
+        return compare_counts(joint, metrics=metrics, confidence=confidence)
 
-        def timed(*given: object, **named: object) -> object:
-            nonlocal spent
-            found: object = None
+    with mock.patch.object(classified, "compare_counts", kept):
+        registry.compare("a", "b", suite="whole", by="weather")
 
-            def act() -> None:
-                nonlocal found
-                found = whole(*given, **named)  # type: ignore[arg-type]  # noqa: B023
+    def statistics() -> None:
+        for number, joint in enumerate(joints):
+            metrics = classified.DEFAULT if number == 0 else classified.DEFAULT[:-3]
+            compare_counts(joint, metrics=metrics, confidence=0.95)
 
-            spent += seconds(act)
-            return found
-
-        try:
-            classified.compare_counts = timed  # type: ignore[assignment]
-            registry.compare("a", "b", suite="whole", by="weather")
-        finally:
-            classified.compare_counts = whole
-        taken.append(spent)
-    return sorted(taken)[len(taken) // 2]
+    return sorted(seconds(statistics) for _ in range(2 * bench.rounds + 1))[bench.rounds]
 
 
 PEAK = """

@@ -192,7 +192,7 @@ def test_models_without_a_common_sample_cannot_be_compared_unless_strict(registr
     Suite("s", test_cases=[case("c", {1: "x", 2: "x"})])
     run("a", {1: "x", 2: None}, "s")
     run("b", {1: None, 2: "x"}, "s")
-    with pytest.raises(InvalidInputError, match="'a@1' and 'b@1' have no inference of the same sample.*strict=True"):
+    with pytest.raises(InvalidInputError, match=r"'a@1' and 'b@1' have no inference of the same sample.*strict=True"):
         registry.compare("a", "b", suite="s")
     assert counts(registry.compare("a", "b", suite="s", strict=True))[0] == (None, 2, 0.5, 0.5, 1, 1, "inconclusive")
 

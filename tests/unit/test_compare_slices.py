@@ -80,6 +80,7 @@ def test_slices_add_up_to_the_suite(compared: Registry, by: str) -> None:
     assert sum(row.n for row in slices) == whole.n == 240
     assert sum(row.fixed for row in slices) == whole.fixed
     assert sum(row.broken for row in slices) == whole.broken
+    assert whole.a is not None
     assert sum(row.a * row.n for row in slices) == pytest.approx(whole.a * 240)
 
 
@@ -123,7 +124,7 @@ def test_each_candidate_is_compared_with_the_baseline(compared: Registry) -> Non
         ]
     assert (together.row(candidate="c@1").verdict, together.row().verdict) == ("improved", "inconclusive")
     assert len(together.samples("fixed", candidate="c@1")) == together.row(candidate="c@1").fixed
-    with pytest.raises(NotFoundError, match="'d@1' is not compared here.*b@1, c@1"):
+    with pytest.raises(NotFoundError, match=r"'d@1' is not compared here.*b@1, c@1"):
         together.samples(candidate="d@1")
 
 
@@ -220,9 +221,7 @@ def test_a_reversal_is_told(registry: Registry) -> None:
             sites.append(site)
             a.append(said_a)
             b.append(said_b)
-    samples = [
-        (Shot(n, site), Animal(label)) for n, (site, label) in enumerate(zip(sites, truth, strict=True))
-    ]
+    samples = [(Shot(n, site), Animal(label)) for n, (site, label) in enumerate(zip(sites, truth, strict=True))]
     Suite("s", test_cases=[Case("all", test_samples=samples)])
     record("a", list(a))
     record("b", list(b))
