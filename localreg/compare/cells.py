@@ -88,7 +88,8 @@ class Sizes(NamedTuple):
         import numpy as np
 
         said = self.labels + self.gaps
-        keys = group.astype(np.int32 if self.possible < 2**31 else np.int64)
+        kind: type[np.signedinteger] = np.int32 if self.possible < 2**31 else np.int64
+        keys: Codes = group.astype(kind)
         for codes, size, gaps in ((truth, self.labels + 1, 1), (a, said, self.gaps), (b, said, self.gaps)):
             keys *= size
             keys += codes
