@@ -9,7 +9,7 @@ from localreg.metrics.matching import (
     match_inferences,
     match_inferences_multiclass,
 )
-from localreg.metrics.paired import mcnemar_exact
+from localreg.statistics.paired import mcnemar_exact
 
 __all__ = [
     "InferenceMatches",

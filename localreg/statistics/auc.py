@@ -1,0 +1,276 @@
+"""ROC AUC and average precision of two models on the same samples, with the interval and p-value of the difference.
+
+Both values are functions of how often each sample counts; what a sample adds to either, if it counted a little more, is its
+influence. The variance of a value is the sum of squared influences, that of a difference the sum of squared differences of
+influences, which is how the pairing comes in. Influences are the same for all samples of one score, so they are computed
+for each distinct score; for many samples for each of `BINS` bins of about equally many samples, which changes standard errors
+in the fifth digit. The values themselves are always exact: equal to scikit-learn's, ties included.
+
+Sources:
+    E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988) 837, for ROC AUC; influences of average precision follow
+    from its definition as the mean, over positives, of the precision at their score (as in scikit-learn); clusters as in
+    N. Obuchowski, Biometrics 53 (1997) 567; the interval of a value on the logit scale as in M. Pepe, The Statistical
+    Evaluation of Medical Tests for Classification and Prediction (2003), section 5.2.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import exp, inf, log, sqrt
+from typing import TYPE_CHECKING
+
+from localreg.errors import InvalidInputError
+from localreg.statistics.distributions import t_quantile, t_sf
+from localreg.statistics.estimate import Estimate
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+__all__ = ["BINS", "RANKING_METRICS", "compare_rankings"]
+
+RANKING_METRICS = ("roc_auc", "average_precision")
+BINS = 4_096
+EXACT_UPTO = 1_000_000
+"""Samples up to which influences are those of each distinct score."""
+
+
+def compare_rankings(
+    truth: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    binned: bool | None = None,
+    confidence: float = 0.95,
+) -> list[Estimate]:
+    """Compare what two models' scores make of the order of positives and negatives.
+
+    Args:
+        truth: bool or 0/1 (n,), is the sample positive.
+        a: float (n,), finite scores of the first model, higher = rather positive.
+        b: float (n,), scores of the second model.
+        groups: int (n,), clusters, whose samples are not independent of each other; None = each sample for itself.
+        binned: compute standard errors from bins of scores; None = from 1,000,000 samples on.
+        confidence: level of the intervals.
+
+    Returns:
+        ROC AUC and average precision; without a positive or without a negative both are undefined, and the reason says so.
+
+    Raises:
+        InvalidInputError: shapes differ, truth is not binary, or a score is not finite: the message names the row.
+    """
+    import numpy as np
+
+    if not 0 < confidence < 1:
+        raise InvalidInputError(f"confidence is {confidence}; it must lie between 0 and 1")
+    positive, scores, members = _checked(truth, {"a": a, "b": b}, groups)
+    n, positives = len(positive), int(positive.sum())
+    if positives in (0, n):
+        reason = "there is no sample" if n == 0 else f"there is no {'negative' if positives else 'positive'}"
+        nothing = (None,) * 6
+        return [Estimate(metric, None, *nothing, n, reason=reason) for metric in RANKING_METRICS]
+    in_bins = n > EXACT_UPTO if binned is None else binned
+    with ThreadPoolExecutor(2) as pool:  # sorting and searching let go of the interpreter
+        first, second = pool.map(lambda each: _Ranking.of(positive, each, in_bins), scores)
+    clusters = None if members is None else np.unique(members, return_inverse=True)[1]
+    moments = _delong(positive, first, second) if clusters is None else None
+    found = []
+    for metric in RANKING_METRICS:
+        if metric == "roc_auc" and moments is not None:
+            variances, df = moments, inf
+        else:
+            variances, df = _variances(positive, first, second, metric, clusters)
+        found.append(_estimate(metric, first.values[metric], second.values[metric], variances, df, n, confidence))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranking:
+    """A model's values, and the influences of samples by distinct score or bin of scores.
+
+    Attributes:
+        values: by metric.
+        codes: (n,), place of each sample's score among the distinct ones.
+        influences: by metric, for negatives and positives, (2, codes): the derivative of the value by a sample's weight.
+        placements: for negatives and positives, (2, codes): share of the other kind that the score puts right.
+    """
+
+    values: dict[str, float]
+    codes: Ints
+    influences: dict[str, Floats]
+    placements: Floats
+
+    @classmethod
+    def of(cls, positive: Bools, scores: Floats, binned: bool) -> _Ranking:
+        import numpy as np
+
+        if not binned:
+            found, codes = np.unique(scores, return_inverse=True)
+            size = len(found)
+            up = np.bincount(codes[positive], minlength=size).astype(np.int64)
+            down = np.bincount(codes, minlength=size).astype(np.int64) - up
+            values = _values(up, down)
+            return cls(values, codes, *_influences(up, down))
+        ups, downs = np.sort(scores[positive]), np.sort(scores[~positive])
+        codes, size = _bins(scores, ups, downs)
+        up = np.bincount(codes[positive], minlength=size).astype(np.int64)
+        down = np.bincount(codes, minlength=size).astype(np.int64) - up
+        return cls(_sorted_values(ups, downs), codes, *_influences(up, down))
+
+
+def _bins(scores: Floats, ups: Floats, downs: Floats) -> tuple[Ints, int]:
+    import numpy as np
+
+    half = BINS // 2
+    edges = [each[(np.arange(1, half) * (len(each) / half)).astype(np.int64)] for each in (ups, downs)]
+    bounds = np.unique(np.concatenate(edges))
+    return np.searchsorted(bounds, scores, side="right"), len(bounds) + 1
+
+
+def _values(up: Ints, down: Ints) -> dict[str, float]:
+    """From the counts of positives and negatives by ascending score."""
+    import numpy as np
+
+    positives, negatives = int(up.sum()), int(down.sum())
+    below = np.cumsum(down) - down
+    twice = int((up * (2 * below + down)).sum())
+    hits, said = np.cumsum(up[::-1]), np.cumsum((up + down)[::-1])
+    return {
+        "roc_auc": twice / (2 * positives * negatives),
+        "average_precision": float((up[::-1] * (hits / said)).sum() / positives),
+    }
+
+
+def _sorted_values(ups: Floats, downs: Floats) -> dict[str, float]:
+    """From ascending scores of positives and of negatives."""
+    import numpy as np
+
+    positives, negatives = len(ups), len(downs)
+    below = np.searchsorted(downs, ups, side="left")
+    upto = np.searchsorted(downs, ups, side="right") if _tied(ups, downs, below) else below
+    # Of equal positives the first one knows how many are as high.
+    places = np.arange(positives)
+    starts = np.concatenate([[True], ups[1:] != ups[:-1]])
+    first = places if starts.all() else np.maximum.accumulate(np.where(starts, places, 0))
+    hits = positives - first
+    precision = hits / (hits + (negatives - below))
+    twice = int(below.sum()) + int(upto.sum())
+    return {
+        "roc_auc": twice / (2 * positives * negatives),
+        "average_precision": float(precision.sum() / positives),
+    }
+
+
+def _tied(ups: Floats, downs: Floats, below: Ints) -> bool:
+    """Is a positive as high as a negative?"""
+    import numpy as np
+
+    return bool((downs[np.minimum(below, len(downs) - 1)] == ups).any())
+
+
+def _influences(up: Ints, down: Ints) -> tuple[dict[str, Floats], Floats]:
+    import numpy as np
+
+    positives, negatives = int(up.sum()), int(down.sum())
+    above = positives - np.cumsum(up) + up / 2
+    below = np.cumsum(down) - down / 2
+    placements = np.stack([above / positives, below / negatives])
+    auc = float((up * placements[1]).sum() / positives)
+    by_count = np.array([[negatives], [positives]])
+    # Average precision: mean of P over positives; a sample changes P of all positives that are as high or lower.
+    hits, said = (np.cumsum(each[::-1])[::-1] for each in (up, up + down))
+    precision = hits / np.maximum(said, 1)
+    average = float((up * precision).sum() / positives)
+    share = np.cumsum(up / np.maximum(said, 1))
+    lost = np.cumsum(up * precision / np.maximum(said, 1))
+    ap = np.stack([-lost, precision - average + share - lost]) / positives
+    return {"roc_auc": (placements - auc) / by_count, "average_precision": ap}, placements
+
+
+Variances = tuple[float, float, float]
+"""Of the difference, of a, of b."""
+
+
+def _delong(positive: Bools, first: _Ranking, second: _Ranking) -> Variances:
+    import numpy as np
+
+    totals = np.zeros(3)
+    for kind, rows in enumerate((~positive, positive)):
+        a, b = (each.placements[kind][each.codes[rows]] for each in (first, second))
+        count = len(a)
+        for place, values in enumerate((b - a, a, b)):
+            totals[place] += float(np.var(values)) / max(1, count - 1)
+    return float(totals[0]), float(totals[1]), float(totals[2])
+
+
+def _variances(
+    positive: Bools, first: _Ranking, second: _Ranking, metric: str, clusters: Ints | None
+) -> tuple[Variances, float]:
+    import numpy as np
+
+    kinds = positive.astype(np.int64)
+    a, b = (np.ascontiguousarray(each.influences[metric].T)[each.codes, kinds] for each in (first, second))
+    columns = (b - a, a, b)
+    if clusters is not None:
+        columns = tuple(np.bincount(clusters, each) for each in columns)
+    count = len(columns[0])
+    squares = [float(each @ each) * count / max(1, count - 1) for each in columns]
+    return (squares[0], squares[1], squares[2]), inf if clusters is None else count - 1
+
+
+def _estimate(
+    metric: str, a: float, b: float, variances: Variances, df: float, n: int, confidence: float
+) -> Estimate:
+    if df < 1:
+        return Estimate(metric, None, a, b, b - a, None, None, None, n, reason="all samples are of one cluster")
+    errors = [sqrt(each) for each in variances]
+    t = t_quantile((1 + confidence) / 2, df)
+    ends = [end for value, error in zip((a, b), errors[1:], strict=True) for end in _logit_interval(value, t * error)]
+    if errors[0] <= 1e-12:
+        reason = "the models order all samples alike, or perfectly, so that nothing tells how far they could differ"
+        return Estimate(metric, None, a, b, b - a, None, None, None, n, None, *ends, reason=reason)
+    half = t * errors[0]
+    p = min(1.0, 2 * t_sf(abs(b - a) / errors[0], df))
+    return Estimate(metric, None, a, b, b - a, max(-1.0, b - a - half), min(1.0, b - a + half), p, n, errors[0], *ends)
+
+
+def _logit_interval(value: float, half: float) -> tuple[float | None, float | None]:
+    """On the logit scale, so that it stays within (0, 1); None at 0 and 1, where the standard error says nothing."""
+    if not 0 < value < 1 or half <= 0:
+        return None, None
+    middle, reach = log(value / (1 - value)), half / (value * (1 - value))
+    return 1 / (1 + exp(min(700.0, reach - middle))), 1 / (1 + exp(min(700.0, max(-700.0, -reach - middle))))
+
+
+def _checked(
+    truth: ArrayLike, scores: dict[str, ArrayLike], groups: ArrayLike | None
+) -> tuple[Bools, list[Floats], Ints | None]:
+    import numpy as np
+
+    positive = np.asarray(truth)
+    columns = {name: np.asarray(each) for name, each in scores.items()}
+    members = None if groups is None else np.asarray(groups)
+    others = {**columns, **({} if members is None else {"groups": members})}
+    shapes = {"truth": positive.shape, **{name: each.shape for name, each in others.items()}}
+    if len(set(shapes.values())) > 1 or positive.ndim != 1:
+        raise InvalidInputError(f"columns have the shapes {shapes}; all must be (n,)")
+    if positive.dtype != np.bool_:
+        wrong = np.flatnonzero((positive != 0) & (positive != 1))
+        if len(wrong):
+            raise InvalidInputError(f"truth is {positive[wrong[0]]!r} in row {wrong[0]}; it must be 0 or 1")
+    floats = []
+    for name, column in columns.items():
+        if column.dtype.kind not in "fiub":
+            raise InvalidInputError(f"{name} holds {column.dtype}; scores are numbers")
+        values = column if column.dtype == np.float32 else column.astype(np.float64, copy=False)
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            raise InvalidInputError(f"{name} is {values[wrong[0]]} in row {wrong[0]}; scores are finite numbers")
+        floats.append(values)
+    return positive.astype(np.bool_), floats, members

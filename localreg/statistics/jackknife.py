@@ -1,0 +1,233 @@
+"""Standard errors of metrics over all classes, and of their difference between two models.
+
+The jackknife: leave each sample out in turn. All samples of a cell of the joint counts leave the same behind, in closed
+form (`marginals`), so it costs what there are cells. Two things are added, because the plain jackknife fails where models
+are nearly perfect or classes rare (coverage 42 % and less for 50 samples; `tests/simulations`):
+
+- Quotients of a class with few samples are tempered (`marginals`), otherwise many rare classes widen intervals for nothing.
+- Samples that were not seen, but could have been: where two models differ on no sample, the plain jackknife is certain that
+  they are equal. Half a sample that only a gets right, and half a sample that only b gets right, spread evenly over the
+  classes, are counted with the influence that one sample more of the kind would have. For accuracy that is the adjustment of
+  A. Agresti and Y. Min, Statistics in Medicine 24 (2005) 729. What is said wrongly instead is the next rarer class (for
+  the rarest the most frequent one), so that each class receives as many false positives.
+
+With clusters, each cluster is left out in turn (CV3 in J. MacKinnon, M. Nielsen and M. Webb, Journal of Econometrics 232
+(2023) 272), and the unseen samples are added as without.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localreg.statistics.marginals import Marginals
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from localreg.statistics.joint import JointCounts
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+__all__ = ["UNSEEN", "Errors", "Pair", "cluster_errors", "sample_errors"]
+
+UNSEEN = 0.5
+"""Samples that were not seen, for either model that could have been the better one on them."""
+CELLS_AS_THEY_ARE = 4_096
+"""Joint cells up to which it costs less to compute than to look which share a cell of one model's confusion matrix."""
+VALUES_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The marginals of two models on the same samples, with the same set of classes."""
+
+    joint: JointCounts
+    a: Marginals
+    b: Marginals
+
+    @classmethod
+    def of(cls, joint: JointCounts) -> Pair:
+        """From joint counts; clusters do not matter here."""
+        import numpy as np
+
+        width, weights = joint.classes, joint.count.astype(np.float64)
+        support = np.bincount(joint.truth, weights, minlength=width)
+        said = [np.bincount(each, weights, minlength=width + 1)[:width] for each in (joint.a, joint.b)]
+        hits = [
+            np.bincount(joint.truth, weights * (joint.truth == each), minlength=width) for each in (joint.a, joint.b)
+        ]
+        present = support + said[0] + said[1] > 0
+        a, b = (Marginals(hits[model], support, said[model], present, support > 0) for model in (0, 1))
+        return cls(joint, a, b)
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Variances by metric: of the difference, of a, of b; and the degrees of freedom of their estimates."""
+
+    difference: dict[str, float]
+    a: dict[str, float]
+    b: dict[str, float]
+    df: float
+
+
+def sample_errors(pair: Pair) -> Errors:
+    """Each sample for itself; there must be two or more."""
+    import numpy as np
+
+    joint, n = pair.joint, pair.joint.n
+    right, wrong = _unseen(pair.a)
+    each = UNSEEN / max(1, len(right))
+    shifts = [
+        _shifts(model, joint.truth, said, [right, right], order)
+        for model, said, order in ((pair.a, joint.a, [right, wrong]), (pair.b, joint.b, [wrong, right]))
+    ]
+    count = joint.count * ((n - 1) / n)
+    weights = np.concatenate([count, np.full(2 * len(right), each)])
+
+    def variance(changes: Floats) -> float:
+        return float(weights @ (changes * changes))
+
+    errors = Errors(
+        {metric: variance(shifts[1][metric] - shifts[0][metric]) for metric in shifts[0]},
+        {metric: variance(changes) for metric, changes in shifts[0].items()},
+        {metric: variance(changes) for metric, changes in shifts[1].items()},
+        n - 1,
+    )
+    _never_said(pair, errors)
+    return errors
+
+
+def _shifts(model: Marginals, truth: Ints, said: Ints, classes: list[Ints], answers: list[Ints]) -> dict[str, Floats]:
+    """By how much each metric of a model changes: a sample of each cell left out, then each unseen one added."""
+    import numpy as np
+
+    cells, where = _distinct(truth, said, len(model.hits))
+    more = sum(len(each) for each in classes)
+    truth, said = np.concatenate([cells[0], *classes]), np.concatenate([cells[1], *answers])
+    step = np.concatenate([np.full(len(cells[0]), -1.0), np.ones(more)])
+    values, after = model.values(), model.shifted(truth, said, step, tempered=True)
+    if where is not None:
+        where = np.concatenate([where, np.arange(len(cells[0]), len(cells[0]) + more)])
+    changes = {metric: each - values[metric] for metric, each in after.items()}
+    return changes if where is None else {metric: each[where] for metric, each in changes.items()}
+
+
+def _distinct(truth: Ints, said: Ints, classes: int) -> tuple[tuple[Ints, Ints], Ints | None]:
+    """Cells of one model's confusion matrix, and which of them each joint cell lies in; None = one each."""
+    import numpy as np
+
+    if len(truth) <= CELLS_AS_THEY_ARE:
+        return (truth, said), None
+    keys = truth * (classes + 1) + said
+    places = np.zeros(classes * (classes + 1), dtype=np.int64)
+    places[keys] = 1
+    found = np.flatnonzero(places)
+    places[found] = np.arange(len(found))
+    cells = np.divmod(found, classes + 1)
+    return (cells[0], cells[1]), places[keys]
+
+
+def _unseen(model: Marginals) -> tuple[Ints, Ints]:
+    """Classes with ground truth from the most frequent to the rarest, and what is said instead of each."""
+    import numpy as np
+
+    true = np.flatnonzero(model.in_truth)
+    order = true[np.argsort(-model.support[true], kind="stable")]
+    if len(order) > 1:
+        return order, np.roll(order, -1)
+    others = np.flatnonzero(model.present & ~model.in_truth)[: len(order)]
+    return order, others if len(others) == len(order) else np.full(len(order), len(model.hits))
+
+
+def cluster_errors(pair: Pair) -> Errors:
+    """Each cluster as a whole; there must be two or more."""
+    import numpy as np
+
+    joint = pair.joint
+    names, group = np.unique(joint.groups, return_inverse=True)
+    clusters, width = len(names), joint.classes
+    sums = [{metric: np.zeros(2) for metric in pair.a.values()} for _ in range(3)]
+    values = pair.a.values(), pair.b.values()
+    at_once = max(1, VALUES_AT_ONCE // width)
+    order = np.argsort(group, kind="stable")
+    edges = np.searchsorted(group[order], np.arange(0, clusters + at_once, at_once))
+    for first, (start, stop) in zip(range(0, clusters, at_once), zip(edges, edges[1:], strict=False), strict=False):
+        rows, size = order[start:stop], min(at_once, clusters - first)
+        left = [
+            _without(model, joint, said, rows, group[rows] - first, size).values()
+            for model, said in ((pair.a, joint.a), (pair.b, joint.b))
+        ]
+        for metric in sums[0]:
+            a, b = (each[metric] - value[metric] for each, value in zip(left, values, strict=True))
+            for total, changes in zip(sums, (b - a, a, b), strict=True):
+                total[metric] += changes.sum(), (changes * changes).sum()
+    return _with_unseen(pair, sums, clusters)
+
+
+def _with_unseen(pair: Pair, sums: list[dict[str, Floats]], clusters: int) -> Errors:
+    right, wrong = _unseen(pair.a)
+    nothing = right[:0]
+    a = _shifts(pair.a, nothing, nothing, [right, right], [right, wrong])
+    b = _shifts(pair.b, nothing, nothing, [right, right], [wrong, right])
+    each = UNSEEN / max(1, len(right))
+
+    def variance(metric: str, total: dict[str, Floats], changes: Floats) -> float:
+        first, second = total[metric]
+        spread = max(0.0, float(second - first * first / clusters))
+        return (clusters - 1) / clusters * spread + each * float(changes @ changes)
+
+    errors = Errors(
+        {metric: variance(metric, sums[0], b[metric] - a[metric]) for metric in a},
+        {metric: variance(metric, sums[1], a[metric]) for metric in a},
+        {metric: variance(metric, sums[2], b[metric]) for metric in a},
+        clusters - 1,
+    )
+    _never_said(pair, errors)
+    return errors
+
+
+def _never_said(pair: Pair, errors: Errors) -> None:
+    """Add what is not known of the precision of classes that a model never says.
+
+    It counts 0 by convention, and could have come out as any: the model's (weighted) mean precision counts as its
+    standard deviation, and for the difference that of the better model, where only one of them never says the class.
+    """
+    in_truth, support = pair.a.in_truth, pair.a.support
+    never = in_truth & (pair.a.predicted == 0), in_truth & (pair.b.predicted == 0)
+    if not (never[0].any() or never[1].any()):
+        return
+    weights = {
+        "precision_macro": in_truth / max(1, int(pair.a.present.sum())),
+        "precision_weighted": support / max(1.0, float(support.sum())),
+    }
+    values = pair.a.values(), pair.b.values()
+    for metric, weight in weights.items():
+        a, b = float(values[0][metric]), float(values[1][metric])
+        square = weight * weight
+        errors.difference[metric] += max(a, b) ** 2 * float(square[never[0] != never[1]].sum())
+        errors.a[metric] += a**2 * float(square[never[0]].sum())
+        errors.b[metric] += b**2 * float(square[never[1]].sum())
+
+
+def _without(model: Marginals, joint: JointCounts, said: Ints, rows: Ints, group: Ints, size: int) -> Marginals:
+    """A model's marginals without each of some clusters."""
+    import numpy as np
+
+    width, truth, said = joint.classes, joint.truth[rows], said[rows]
+    weights = joint.count[rows].astype(np.float64)
+
+    def counted(classes: Ints, weights: Floats) -> Floats:
+        flat = np.bincount(group * (width + 1) + classes, weights, minlength=size * (width + 1))
+        return flat.reshape(size, width + 1)[:, :width]
+
+    return Marginals(
+        model.hits - counted(truth, weights * (truth == said)),
+        model.support - counted(truth, weights),
+        model.predicted - counted(said, weights),
+        model.present,
+        model.in_truth,
+    )
