@@ -153,6 +153,53 @@ class Comparison:
         """The rows as a table, with the fields of `MetricRow` as columns."""
         return Result(lambda: as_table(self.rows))
 
+    def breakdown(self, by: str | None = None, *, metric: str | None = None, candidate: str | None = None) -> Result:
+        """One metric in each test case, or in each slice.
+
+        Columns: `slice` or `test_case`, then those of `metrics` that have values.
+
+        Args:
+            by: the expression of the slices; None = test cases.
+            metric: its name; None = the first one.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            NotFoundError: there is no such breakdown, metric or candidate.
+        """
+        first = self.row(metric, candidate=candidate)
+        unit = "test_case" if by is None else "slice"
+        rows = [
+            row
+            for row in self.rows
+            if (row.metric, row.candidate, row.by) == (first.metric, first.candidate, by)
+            and getattr(row, unit) is not None
+        ]
+        if not rows:
+            there = ", ".join(dict.fromkeys(repr(row.by) for row in self.rows if row.by is not None))
+            raise NotFoundError(
+                f"nothing was compared by {by!r}, but by {there or 'test cases alone'}; pass by= to compare"
+            )
+        columns = [
+            unit,
+            "n",
+            "a",
+            "b",
+            "difference",
+            "low",
+            "high",
+            "p_adjusted",
+            "fixed",
+            "broken",
+            "verdict",
+            "reason",
+        ]
+
+        def fetch() -> pa.Table:
+            table = as_table(rows).select(columns)
+            return table.select([name for name in columns if table[name].null_count < len(table)])
+
+        return Result(fetch)
+
     def samples(self, outcome: Outcome | None = None, *, candidate: str | None = None) -> Result:
         """The suite's rows with what both models made of them.
 

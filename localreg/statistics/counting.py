@@ -50,9 +50,7 @@ OF_TRUTH = {"accuracy", "balanced_accuracy", "recall_macro", "recall_micro", "re
 _mcnemar = lru_cache(maxsize=65_536)(mcnemar_exact)
 
 
-def compare_counts(
-    joint: JointCounts, *, metrics: Sequence[str] = METRICS, confidence: float = 0.95
-) -> list[Estimate]:
+def compare_counts(joint: JointCounts, *, metrics: Sequence[str] = METRICS, confidence: float = 0.95) -> list[Estimate]:
     """Compare two models by what their joint counts say.
 
     Args:
@@ -164,7 +162,9 @@ def _why_undefined(pair: Pair, metric: str) -> tuple[str | None, str | None]:
         if metric == "specificity_macro" and classes == 1:
             reasons.append("the ground truth holds one class only, which has no negative")
         elif metric == "matthews_corrcoef" and (classes == 1 or said == 1):
-            reasons.append("the ground truth holds one class only" if classes == 1 else f"model {name} says one class only")
+            reasons.append(
+                "the ground truth holds one class only" if classes == 1 else f"model {name} says one class only"
+            )
         elif metric == "cohen_kappa" and float(model.support @ model.predicted) == n * n:
             reasons.append(f"ground truth and model {name} hold one class only, the same")
         elif metric == "precision_micro" and total == 0:

@@ -261,3 +261,18 @@ def test_few_pairs_are_told(compared: Registry) -> None:
     assert any(each.startswith("only 12 samples paired") for each in compared.compare("a", "b", suite="few").warnings)
     sliced = compared.compare("a", "b", suite="s", by="n % 10")
     assert any("10 of the test cases and slices have fewer than 30 pairs" in each for each in sliced.warnings)
+
+
+def test_a_breakdown_is_a_table_of_one_metric(compared: Registry) -> None:
+    comparison = compared.compare("a", "b", "c", suite="s", by="metadata.site")
+    told = comparison.breakdown("metadata.site", metric="f1_macro", candidate="c@1")
+    rows = rows_of(comparison, by="metadata.site", metric="f1_macro", candidate="c@1")
+    assert [(row["slice"], row["a"], row["b"], row["verdict"]) for row in told] == [
+        (row.slice, row.a, row.b, row.verdict) for row in rows
+    ]
+    assert "reason" not in told.arrow().column_names
+    assert [row["test_case"] for row in comparison.breakdown()] == ["all"]
+    with pytest.raises(NotFoundError, match=r"nothing was compared by 'weather', but by 'metadata.site'"):
+        comparison.breakdown("weather")
+    with pytest.raises(NotFoundError, match="no row of metric 'f1'"):
+        comparison.breakdown(metric="f1")
