@@ -569,6 +569,21 @@ def test_another_writer_in_between_is_seen(registry: Registry, tmp_path: Path) -
     assert [row["sample_idx"] for row in rows] == [0, 1]
 
 
+def test_rows_stay_with_the_version_that_they_were_compared_with(registry: Registry) -> None:
+    suite = filled()
+    model = Model("net")
+    model.record(guesses(LOCATORS[:5]), on="locator", suite=suite)
+
+    def batches() -> Iterator[pa.Table]:
+        yield guesses(LOCATORS[:5])
+        registry.get_model("net").create_version("2")
+        yield guesses(LOCATORS[5:10])
+
+    report = model.record(batches(), on="locator", suite=suite)
+    assert (report.unchanged, report.stored) == (5, 5)
+    assert recorded(Model("net@1"), suite) == expected(LOCATORS[:10])  # and not half of them with another version
+
+
 def test_a_transaction_holds_what_is_recorded_in_it(registry: Registry) -> None:
     suite, before = filled(), 0
     with registry.transaction("both"):

@@ -84,7 +84,7 @@ def record(
             for fitted in in_threads(work.fitted, numbered(source.batches(names)), workers=1 if source.is_text else 2):
                 out.add(work.rows(fitted))
                 shown.advance(len(fitted.keys))
-        out.commit(model, suite, stored=work.stored_before, reset=reset)
+        out.commit(model, model.version_id(state), suite, stored=work.stored_before, reset=reset)
     return work.report(tuple(unused))
 
 

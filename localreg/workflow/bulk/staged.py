@@ -134,12 +134,19 @@ class StagedInferences:
         return write_inferences(self._session, self._workflow_id, self._folder, [rows])
 
     def commit(
-        self, model: Model[Any, Any, Any], suite: TestSuite | None, *, stored: Inferences | None, reset: bool
+        self,
+        model: Model[Any, Any, Any],
+        version: str | None,
+        suite: TestSuite | None,
+        *,
+        stored: Inferences | None,
+        reset: bool,
     ) -> None:
         """Put all parts into the log.
 
         Args:
             model: whose inferences they are.
+            version: id of its version that the rows were compared with; None = there was none yet.
             suite: the suite that they were made for, whose test run owns them; None = the model version does.
             stored: what was stored when the rows were looked at; None = nothing.
             reset: they take the place of what is stored, whatever it is.
@@ -148,7 +155,6 @@ class StagedInferences:
             NonDeterministicError: another writer has stored something else of a sample meanwhile.
         """
         self._write_last()
-        version = model.version_id(self._session.state())
         run = None if suite is None else RunRecord(model, suite, None)
         known = [] if stored is None else stored.paths
 
