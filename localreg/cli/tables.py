@@ -49,7 +49,7 @@ def mapping(columns: Sequence[str] | None) -> dict[str, str] | None:
 def told(report: "BulkReport") -> str:
     """What became of the rows."""
     lines = [str(report), *(f"  row {fault.row}: {fault.reason}" for fault in report.faults[:SHOWN])]
-    left_out = report.invalid + report.unknown
+    left_out = report.invalid + report.unknown + report.lacking
     if left_out > SHOWN:
         lines.append(f"  and {left_out - min(SHOWN, len(report.faults)):,} more")
     return "\n".join(lines)

@@ -235,7 +235,8 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
         """Record inferences that were made elsewhere, from a table with a row for each sample: one commit, or nothing.
 
         Rows may come in any order; each is laid to its sample by the fields that `on` names. A row whose inference has
-        no value at all is a sample that the model skipped. What is stored already, and equal, is left as it is.
+        no value at all is a sample that the model skipped; if a column `status`, as exports have it, says `error` or
+        `missing`, it is left out. What is stored already, and equal, is left as it is.
 
         Args:
             table: Arrow, pandas, Polars, a DuckDB relation, a Hugging Face data set, the path of a Parquet, CSV, JSON

@@ -1,8 +1,9 @@
 """Which columns of a table stand for which fields of a workflow's types.
 
 A field is looked for, in this order, under what the user's mapping says, `part.field` (such as `ground_truth.label`),
-the name of the field, and, where the field is a struct, the names of the fields within: columns `label` and `score`
-are both halves of a field `label` that is a scored label. A column called like the part itself holds whole structs.
+`part_field`, as exports call what would be called twice, the name of the field, and, where the field is a struct, the
+names of the fields within: columns `label` and `score` are both halves of a field `label` that is a scored label. A
+column called like the part itself holds whole structs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Leaf", "PartColumns", "Tree", "matched"]
+
+EXPORTED = {"sample_idx", "status"}
+"""Columns by which an export of inferences is known: there, `metadata` and `extra` are those of the samples."""
 
 Tree: TypeAlias = "dict[str, Leaf | Tree]"
 """By field: the column, or the columns of the fields within."""
@@ -174,13 +178,18 @@ class _Search:
                 self._unused.discard(path)
                 return Leaf(self._mapping[path])
         within = self._within(full, short, node) if node.fields else {}
-        named = next((name for name in (full, short) if self._is_free(name)), None)
+        named = next((name for name in (full, *self._exported(full), short) if self._is_free(name)), None)
         if within and (named is None or not self._is_nested(named)) and self._suffices(within, node, named):
             return within
         return None if named is None else Leaf(named)
 
     def _is_free(self, name: str) -> bool:
         return name in self._schema.names and name not in self._claimed
+
+    def _exported(self, full: str) -> list[str]:
+        """What exports call a field, or what is said beside the fields, unless a field has that very name."""
+        name = full.replace(".", "_", 1)
+        return [] if any(name in fields for fields in self._fields.values()) else [name]
 
     def _within(self, full: str, short: str, node: Node) -> Tree:
         """The columns of the fields within: by their paths, and by plain names.
@@ -218,7 +227,10 @@ class _Search:
             paths = (f"{typed.name}.{name}", name)
             mapped = next((self._mapping[path] for path in paths if path in self._mapping), None)
             self._unused -= set(paths)
-            whole = mapped or next((path for path in paths if self._is_free(path)), None)
+            names = [paths[0], *self._exported(paths[0])]
+            if typed.name == "sample" or not {*self._schema.names} >= EXPORTED:
+                names.append(name)
+            whole = mapped or next((each for each in names if self._is_free(each)), None)
             keys = self._keys(paths)
             if whole is not None:
                 made.said[name] = Leaf(whole)

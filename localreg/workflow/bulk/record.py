@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 import localreg.workflow.bulk.staged as staged
@@ -17,6 +18,7 @@ from localreg.workflow.bulk.report import BulkReport, Leftovers, OnInvalid, chec
 from localreg.workflow.bulk.rows import Fitter
 from localreg.workflow.bulk.sample_keys import Key, key_of
 from localreg.workflow.bulk.source import Source, opened
+from localreg.workflow.bulk.statuses import STATUS, is_status, told_of
 from localreg.workflow.bulk.threads import in_threads, numbered
 from localreg.workflow.inferences import MISSING, OK, SKIPPED, Inferences
 from localreg.workflow.progress import progress
@@ -79,6 +81,10 @@ def record(
         reset=reset,
     )
     names = list(dict.fromkeys(name for part in parts for name in part.names()))
+    if is_status(source.schema, unused):
+        unused.remove(STATUS)
+        names.append(STATUS)
+        work.has_status = True
     with staged.StagedInferences(model.session, workflow_id, state) as out:
         with progress(f"{model.name} from {source.what}", source.rows) as shown:
             for fitted in in_threads(work.fitted, numbered(source.batches(names)), workers=1 if source.is_text else 2):
@@ -121,6 +127,7 @@ class _Fitted:
         keys: of each row, by which its sample was looked up.
         made: the columns of the inferences; null where a row cannot be stored.
         faults: why.
+        lacking: rows whose status says that there is no inference.
         indices: `sample_idx` of each row, -1 if its sample is not known.
         ambiguous: rows whose key several samples have.
     """
@@ -128,6 +135,7 @@ class _Fitted:
     keys: pa.Array
     made: pa.Table
     faults: list[Fault]
+    lacking: Indices
     indices: Indices
     ambiguous: Indices
 
@@ -170,7 +178,8 @@ class _Recording:
         self.stored_before = None if version is None else Inferences(model.session, state, version, count)
         self._column = model.workflow.types(state).inference
         self._rows = 0
-        self._counts = {"stored": 0, "unchanged": 0, "replaced": 0, "unknown": 0}
+        self._counts = {"stored": 0, "unchanged": 0, "replaced": 0, "unknown": 0, "lacking": 0}
+        self.has_status = False
 
     def report(self, unused: tuple[str, ...]) -> BulkReport:
         """What became of all rows."""
@@ -181,10 +190,14 @@ class _Recording:
 
     def fitted(self, first: int, batch: pa.Table) -> _Fitted:
         """A batch under the schema, with the samples of its rows; its first row has number `first`."""
+        import numpy as np
+
         found = Fitting()
         keys = self._key.column(self._samples.struct(batch, found, self._key.node))
-        made = self._inferences.table(batch, found)
-        return _Fitted(keys, made, found.faults, *self._keys.find(keys, first))
+        made, lacking = self._inferences.table(batch, found), np.empty(0, np.int64)
+        if self.has_status:
+            made, lacking = told_of(made, batch[STATUS].combine_chunks(), self._column.name)
+        return _Fitted(keys, made, found.faults, lacking, *self._keys.find(keys, first))
 
     def rows(self, fitted: _Fitted) -> pa.Table:
         """The rows of a batch that are to be stored: `sample_idx`, and the columns of the inferences."""
@@ -194,6 +207,7 @@ class _Recording:
         keys, made, indices = fitted.keys, fitted.made, fitted.indices
         is_good = np.ones(len(keys), bool)
         is_good[self._leftovers.leave_out(fitted.faults, self._rows)] = False
+        is_good[self._told(fitted.lacking[is_good[fitted.lacking]])] = False
         self._refuse_ambiguous(keys, fitted.ambiguous)
         is_good &= self._known(keys, indices, is_good)
         is_good[self._doubles(keys, indices, np.flatnonzero(is_good))] = False
@@ -202,6 +216,12 @@ class _Recording:
             made, indices = made.filter(pa.array(is_good)), indices[is_good]
         columns = {name: made[name] for name in made.column_names}
         return self._new(pa.table({"sample_idx": pa.array(indices, pa.int64()), **columns}))
+
+    def _told(self, lacking: Indices) -> Indices:
+        """The rows of which there is no inference, told."""
+        self._counts["lacking"] += len(lacking)
+        self._leftovers.tell(self._rows + lacking[:1000], repeat("its status says that there is no inference"))
+        return lacking
 
     def _refuse_ambiguous(self, keys: pa.Array, rows: Indices) -> None:
         if len(rows):
