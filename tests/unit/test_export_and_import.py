@@ -115,7 +115,7 @@ def test_metadata_of_samples_is_not_taken_for_that_of_inferences(
     registry.get_version("net").export_inferences(path, suite="suite")
     Model("again").record(path, on="label")
     loaded = Model("again").load_inferences(suite.test_cases[0])
-    assert [inference.metadata for _, _, inference in loaded] == [{}] * 6
+    assert [inference and inference.metadata for _, _, inference in loaded] == [{}] * 6
     assert Model("net").record(path, on="label").unchanged == 6
 
 
