@@ -83,9 +83,13 @@ def strata(
             connection.execute(f"CREATE TABLE found AS SELECT place, {facet.sql} AS value FROM {table}")
         except duckdb.Error as error:
             raise _explained(error, by, columns, field_names) from error
-        made = _strata(connection, facet, by, bins, counted)
+        return _few(_strata(connection, facet, by, bins, counted), by)
     finally:
         connection.close()
+
+
+def _few(made: list[Stratum], by: str) -> list[Stratum]:
+    """The strata, unless they are too many."""
     if len(made) > MOST:
         raise InvalidInputError(
             f"cannot use by {quote(by)}: it has {len(made):,} different values, and each would be a test case; group "

@@ -66,6 +66,7 @@ def record(
     parts, unused = matched(source.schema, [types.test_sample, types.inference], columns, what=source.what, only=only)
     _refuse_missing_keys(key, parts[0], source)
     source = source.with_objects(name for part in parts for name in part.objects())
+    has_status = is_status(source.schema, unused)
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
         model,
@@ -77,21 +78,14 @@ def record(
         among,
         [Fitter(part, source) for part in parts],
         Leftovers(source.what, on_invalid),
+        has_status=has_status,
         on_unknown=on_unknown,
         reset=reset,
     )
-    names = list(dict.fromkeys(name for part in parts for name in part.names()))
-    if is_status(source.schema, unused):
-        unused.remove(STATUS)
-        names.append(STATUS)
-        work.has_status = True
     with staged.StagedInferences(model.session, workflow_id, state) as out:
-        with progress(f"{model.name} from {source.what}", source.rows) as shown:
-            for fitted in in_threads(work.fitted, numbered(source.batches(names)), workers=1 if source.is_text else 2):
-                out.add(work.rows(fitted))
-                shown.advance(len(fitted.keys))
+        work.read(out)
         out.commit(model, model.version_id(state), suite, stored=work.stored_before, reset=reset)
-    return work.report(tuple(unused))
+    return work.report(tuple(name for name in unused if name != STATUS or not has_status))
 
 
 def _check(model: Model[Any, Any, Any], suite: object, on_invalid: object, on_unknown: object, reset: object) -> None:
@@ -155,6 +149,7 @@ class _Recording:
         fitters: Sequence[Fitter],
         leftovers: Leftovers,
         *,
+        has_status: bool,
         on_unknown: OnUnknown,
         reset: bool,
     ) -> None:
@@ -168,6 +163,7 @@ class _Recording:
         self._among = among
         self._samples, self._inferences = fitters
         self._leftovers = leftovers
+        self._has_status = has_status
         self._on_unknown = on_unknown
         self._reset = reset
         count = sample_count(state, workflow_id)
@@ -179,7 +175,6 @@ class _Recording:
         self._column = model.workflow.types(state).inference
         self._rows = 0
         self._counts = {"stored": 0, "unchanged": 0, "replaced": 0, "unknown": 0, "lacking": 0}
-        self.has_status = False
 
     def report(self, unused: tuple[str, ...]) -> BulkReport:
         """What became of all rows."""
@@ -188,6 +183,15 @@ class _Recording:
             self._rows, invalid=self._leftovers.invalid, faults=faults, unused_columns=unused, **self._counts
         )
 
+    def read(self, out: staged.StagedInferences) -> None:
+        """Read the whole table, and hand on what is to be stored."""
+        names = [*self._samples.names, *self._inferences.names, *([STATUS] if self._has_status else [])]
+        batches = numbered(self._source.batches(names))
+        with progress(f"{self._model.name} from {self._source.what}", self._source.rows) as shown:
+            for fitted in in_threads(self.fitted, batches, workers=1 if self._source.is_text else 2):
+                out.add(self.rows(fitted))
+                shown.advance(len(fitted.keys))
+
     def fitted(self, first: int, batch: pa.Table) -> _Fitted:
         """A batch under the schema, with the samples of its rows; its first row has number `first`."""
         import numpy as np
@@ -195,7 +199,7 @@ class _Recording:
         found = Fitting()
         keys = self._key.column(self._samples.struct(batch, found, self._key.node))
         made, lacking = self._inferences.table(batch, found), np.empty(0, np.int64)
-        if self.has_status:
+        if self._has_status:
             made, lacking = told_of(made, batch[STATUS].combine_chunks(), self._column.name)
         return _Fitted(keys, made, found.faults, lacking, *self._keys.find(keys, first))
 
