@@ -19,7 +19,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import localreg
-from localreg import ConflictError, InvalidInputError, NonDeterministicError, Registry, WorkflowMismatchError
+from localreg import (
+    ConflictError,
+    InvalidInputError,
+    NonDeterministicError,
+    ReadOnlyError,
+    Registry,
+    WorkflowMismatchError,
+)
 from localreg.errors import StorageError, UnknownOutcomeError
 from localreg.session import Session
 from localreg.workflow import (
@@ -567,6 +574,43 @@ def test_another_writer_in_between_is_seen(registry: Registry, tmp_path: Path) -
     assert recorded(Model("other"), suite) == expected(LOCATORS[:2])
     rows = registry.sql("SELECT sample_idx FROM inferences WHERE model = 'other' ORDER BY 1").dicts()
     assert [row["sample_idx"] for row in rows] == [0, 1]
+
+
+def test_a_registry_that_was_opened_read_only_is_refused_before_anything_is_read(
+    registry: Registry, tmp_path: Path
+) -> None:
+    filled()
+    Model("net")
+    read = []
+
+    def batches() -> Iterator[pa.Table]:
+        read.append(1)
+        yield guesses()
+
+    with localreg.use(localreg.open(tmp_path / "registry", read_only=True)):
+        with pytest.raises(ReadOnlyError):
+            Model("net").record(batches())
+        with pytest.raises(ReadOnlyError):
+            Suite("suite").add(batches())
+    assert not read
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"note": "a", "inference.note": "a"}, "columns names one field as 'note' and as 'inference.note'; leave one"),
+        ({"inference.note": "a", "note": "b"}, "columns names one field as 'note' and as 'inference.note'; leave one"),
+        ({"width": "a"}, "columns names 'width', which is not looked for: on= does not name it"),
+        ({"sample.width": "a"}, "columns names 'sample.width', which is not looked for: on= does not name it"),
+    ],
+)
+def test_a_mapping_of_what_is_not_looked_for_is_refused(
+    registry: Registry, columns: dict[str, str], message: str
+) -> None:
+    filled()
+    table = guesses().append_column("a", [["x"] * 20]).append_column("b", [["y"] * 20])
+    with pytest.raises(InvalidInputError, match=message):
+        Model("net").record(table, on="locator", columns=columns)
 
 
 def test_rows_stay_with_the_version_that_they_were_compared_with(registry: Registry) -> None:

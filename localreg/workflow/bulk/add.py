@@ -54,6 +54,7 @@ def add(
     on_known: OnKnown,
 ) -> tuple[BulkReport, State]:
     """See `TestSuite.add`; and the state that it led to."""
+    suite.session.refuse_if_read_only()  # before anything is read
     check_on_invalid(on_invalid)
     if on_known not in ("raise", "skip", "replace"):
         raise InvalidInputError(f"on_known is {on_known!r}; it must be 'raise', 'skip' or 'replace'")

@@ -255,7 +255,20 @@ class _Search:
             path = sorted(self._unused)[0]
             known = [f"{part}.{name}" for part, fields in self._fields.items() for name in sorted(fields)]
             known += [name for fields in self._fields.values() for name in sorted(fields)]
+            if path in known:
+                raise InvalidInputError(self._not_wanted(path))
             raise InvalidInputError(
                 f"columns names {path!r}, which is no field{did_you_mean(path, known)}; the fields are "
                 f"{', '.join(known)}"
             )
+
+    def _not_wanted(self, path: str) -> str:
+        """Why a field is not looked for under this path."""
+        others = (each for each in self._mapping if each.endswith(f".{path}") or path.endswith(f".{each}"))
+        other = next(others, None)
+        if other is not None:
+            return f"columns names one field as {path!r} and as {other!r}; leave one out"
+        return (
+            f"columns names {path!r}, which is not looked for: on= does not name it, or one column holds the whole object; "
+            "leave it out"
+        )

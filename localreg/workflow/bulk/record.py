@@ -89,6 +89,7 @@ def record(
 
 
 def _check(model: Model[Any, Any, Any], suite: object, on_invalid: object, on_unknown: object, reset: object) -> None:
+    model.session.refuse_if_read_only()  # before anything is read
     check_on_invalid(on_invalid)
     check_flag(reset, what="reset")
     if on_unknown not in ("raise", "skip"):
