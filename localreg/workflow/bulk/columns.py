@@ -269,6 +269,6 @@ class _Search:
         if other is not None:
             return f"columns names one field as {path!r} and as {other!r}; leave one out"
         return (
-            f"columns names {path!r}, which is not looked for: on= does not name it, or one column holds the whole object; "
-            "leave it out"
+            f"columns names {path!r}, which is not looked for: on= does not name it, or one column holds the whole "
+            "object; leave it out"
         )
