@@ -167,6 +167,16 @@ def test_a_row_that_has_a_vector_alone_has_a_value(registry: Registry) -> None:
     assert (report.stored, report.lacking) == (1, 1)
 
 
+def test_a_later_batch_may_have_no_texts_as_status(registry: Registry) -> None:
+    filled(RemarkSuite, RemarkCase)
+    batches = [
+        pa.table({"label": [name], "text": [None], "status": status})
+        for name, status in (("0.png", ["error"]), ("1.png", [["error"]]), ("2.png", pa.nulls(1)))
+    ]
+    report = RemarkModel("net").record(iter(batches), on="label")
+    assert (report.stored, report.lacking) == (2, 1)
+
+
 def test_a_field_of_the_name_is_meant_before_that_of_an_export(registry: Registry) -> None:
     @dataclass(frozen=True)
     class Named(Inference):

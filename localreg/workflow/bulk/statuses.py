@@ -28,11 +28,12 @@ NO_ANSWERS = (STATUSES[ERROR], "missing")
 
 def is_status(schema: pa.Schema, unused: Sequence[str]) -> bool:
     """Whether a table has such a column: of texts, and no field's."""
+    return STATUS in unused and _is_text(schema.field(STATUS).type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    if STATUS not in unused:
-        return False
-    kind = schema.field(STATUS).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view())
 
@@ -49,6 +50,8 @@ def told_of(made: pa.Table, status: Any, name: str) -> tuple[pa.Table, Rows]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not _is_text(status.type):  # of a later batch
+        return made, np.empty(0, np.int64)
     status = status.cast(pa.string())
     nothing = _is_nothing(made, name)
     skipped = pc.and_(pc.equal(status, STATUSES[SKIPPED]).fill_null(False), nothing)
