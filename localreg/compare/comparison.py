@@ -160,21 +160,23 @@ class Comparison:
     def __str__(self) -> str:
         width = max(len(self.baseline), len(self.candidate))
         suite = self.rows[0]
+        paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"
         lines = [
-            f"test suite {self.suite!r} version {self.suite_version}: {self.n:,} {'sample' if self.n == 1 else 'samples'} paired",
+            f"test suite {self.suite!r} version {self.suite_version}: {paired}",
             f"  baseline   {self.baseline:<{width}}  accuracy {_number(suite.a)}",
             f"  candidate  {self.candidate:<{width}}  accuracy {_number(suite.b)}",
         ]
         if suite.p is not None:
             lines.append(
-                f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed:,} fixed, {suite.broken:,} broken, "
-                f"{_p_value(suite.p)} (McNemar, exact)"
+                f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed:,} fixed, "
+                f"{suite.broken:,} broken, {_p_value(suite.p)} (McNemar, exact)"
             )
         return "\n".join([*lines, *self._uncovered(), *self._other_files(), *self._undetermined()])
 
     def _undetermined(self) -> list[str]:
-        """What is known of a model that may say something else the next time; and which one is not verified, if the
-        other is: who verifies neither is not told so each time, for `determinism` says it.
+        """What is known of a model that may say something else the next time.
+
+        That one is not verified is told if the other is; of neither, `determinism` says it, and not each comparison.
         """
         sides = list(zip((self.baseline, self.candidate), self.determinism, strict=True))
         lines = [

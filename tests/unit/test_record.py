@@ -505,7 +505,9 @@ def test_other_answers_are_refused_and_both_are_shown(registry: Registry) -> Non
     model.record(guesses(LOCATORS[:5]))
     rows = guesses().to_pylist()
     rows[3]["label"] = "cow"
-    with pytest.raises(NonDeterministicError, match=r"(?s)label='cow'.*sample_idx 3, and .*label='dog'"):
+    with pytest.raises(
+        NonDeterministicError, match=r"(?s)label='cow'.*sample_idx 3 \(locator '03.png', width 0\), and .*label='dog'"
+    ):
         model.record(rows)
     assert recorded(model, suite) == expected(LOCATORS[:5])
     report = model.record(rows, reset=True)

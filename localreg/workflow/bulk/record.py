@@ -154,6 +154,7 @@ class _Recording:
 
         self._model = model
         self._state = state
+        self._workflow_id = workflow_id
         self._source = source
         self._key = key
         self._keys = keys
@@ -291,4 +292,5 @@ class _Recording:
         return rows
 
     def _refuse_other_answers(self, stored: Inferences, mine: pa.Table) -> None:
-        staged.refuse_other_answers(self._model.name, self._column, stored, mine)
+        session, name = self._model.session, self._model.name
+        staged.refuse_other_answers(session, self._state, self._workflow_id, name, self._column, stored, mine)
