@@ -58,7 +58,7 @@ def _listed(column: pa.Array) -> pa.Array:
     return pa.LargeListArray.from_arrays(pa.array(begins), column.flatten(), mask=mask)
 
 
-def _refused(column: pa.Array, node: Node, path: str, advice: str = "") -> InvalidInputError:
+def _refused(column: pa.Array, node: Node, path: str, advice: str = "; convert it first") -> InvalidInputError:
     return InvalidInputError(f"{path} is wanted as {described(node)}, and the column holds {column.type}{advice}")
 
 

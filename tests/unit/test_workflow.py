@@ -703,7 +703,9 @@ def test_a_mistyped_version_makes_no_model(registry: Registry) -> None:
     registry.get_model("m").create_version("1")
     before = registry.commit
     for name in ("m@2", "m@1@production"):
-        with pytest.raises(NotFoundError, match=f"model 'm' has no version or alias '.*'; for a new model .*'{name}'"):
+        with pytest.raises(
+            NotFoundError, match=f"model 'm' has no version or alias '.*'; make one .*new model .*'{name}'"
+        ):
             Net(name, Counting())
     assert registry.commit == before
     assert Net("m@1").name == "m"

@@ -64,6 +64,7 @@ def record(
     parts, unused = matched(source.schema, [types.test_sample, types.inference], columns, what=source.what, only=only)
     _refuse_missing_keys(key, parts[0], source)
     source = source.with_objects(name for part in parts for name in part.objects())
+    source = source.with_kinds(name for part in parts for name in part.values())
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
         model,
