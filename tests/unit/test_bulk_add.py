@@ -213,8 +213,11 @@ def test_metadata_of_several_csv_files_is_numbers_if_it_is_in_all(registry: Regi
     assert csv_metadata(tmp_path, "1 2", "2.5") == [1, 2, 2.5]
 
 
-def test_metadata_of_several_csv_files_is_text_if_it_is_in_one(registry: Registry, tmp_path: Path) -> None:
-    assert csv_metadata(tmp_path, "1 2", "x") == ["1", "2", "x"]
+@pytest.mark.parametrize("files", [("1 2", "x"), ("x", "1 2")])
+def test_metadata_of_several_csv_files_is_text_if_it_is_in_one(
+    registry: Registry, tmp_path: Path, files: tuple[str, str]
+) -> None:
+    assert csv_metadata(tmp_path, *files) == " ".join(files).split()
 
 
 def test_numbers_of_csv_are_cut_into_strata(registry: Registry, tmp_path: Path) -> None:

@@ -766,7 +766,8 @@ def test_an_empty_table_stores_nothing(registry: Registry, tmp_path: Path) -> No
     with pytest.raises(InvalidInputError, match="the iterator is empty"):
         Model("new").record(iter([]))
     (tmp_path / "none.jsonl").write_text("\n")
-    for nothing in ([], {}, [{}], pa.table({}), tmp_path / "none.jsonl"):
+    empty: list[Any] = [[], {}, [{}], pa.table({}), tmp_path / "none.jsonl"]
+    for nothing in empty:
         with pytest.raises(InvalidInputError, match="is empty: not even columns are there"):
             Model("new").record(nothing, on="locator")
 
