@@ -14,6 +14,7 @@ _STEPS = (
     (r"\bpass format=", "pass --format"),
     (r"\bpass on_(invalid|known|unknown)='(\w+)'", r"pass --on-\1 \2"),
     (r"\bcolumns= says\b", "--column FIELD=COLUMN says"),
+    (r"\bcolumns names\b", "--column names"),
     (r"\bcolumns=\{'([^']+)': …\}", r"--column \1=…"),
     (r"\bcolumns=\{'([^']+)': '([^']+)'\}", r"--column \1=\2"),
     (r"\bpass workflow=", "pass --workflow"),

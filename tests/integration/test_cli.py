@@ -1547,6 +1547,8 @@ def test_inferences_are_imported_and_what_is_wrong_is_told_in_words_of_the_shell
     ], "why nothing changed is what there is to know"
     missing = cli("inferences", "import", "predictions.csv", "--model", "new@9", "--suite", "plates")
     assert "`localreg models create`" in missing.err
+    wrong = cli("inferences", "import", "predictions.csv", "--model", "new", "--suite", "plates", "--column", "x=plate")
+    assert "--column names 'x', which is no field" in wrong.err
 
 
 def test_a_few_inferences_are_listed_without_reading_all(cli: Cli, registry: localreg.Registry) -> None:
