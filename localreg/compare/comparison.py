@@ -34,6 +34,9 @@ Verdict = Literal["improved", "regressed", "inconclusive", "equal"]
 SIGNIFICANT = 0.05
 """A difference counts as real if luck would bring it in fewer than one of twenty comparisons."""
 
+LEAST_P = 1e-300
+"""Below, p is not told as a number: it would come to read 0, which it never is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -157,32 +160,36 @@ class Comparison:
     def __str__(self) -> str:
         width = max(len(self.baseline), len(self.candidate))
         suite = self.rows[0]
+        paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"
         lines = [
-            f"test suite {self.suite!r} version {self.suite_version}: {self.n} samples paired",
+            f"test suite {self.suite!r} version {self.suite_version}: {paired}",
             f"  baseline   {self.baseline:<{width}}  accuracy {_number(suite.a)}",
             f"  candidate  {self.candidate:<{width}}  accuracy {_number(suite.b)}",
         ]
         if suite.p is not None:
             lines.append(
-                f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed} fixed, {suite.broken} broken, "
-                f"p = {suite.p:.3g} (McNemar, exact)"
+                f"  {suite.verdict}: difference {suite.difference:+.6f}, {suite.fixed:,} fixed, "
+                f"{suite.broken:,} broken, {_p_value(suite.p)} (McNemar, exact)"
             )
         return "\n".join([*lines, *self._uncovered(), *self._other_files(), *self._undetermined()])
 
     def _undetermined(self) -> list[str]:
-        """What is known of a model that may say something else the next time; that is not verified, in one line."""
+        """What is known of a model that may say something else the next time.
+
+        That one is not verified is told if the other is; of neither, `determinism` says it, and not each comparison.
+        """
         sides = list(zip((self.baseline, self.candidate), self.determinism, strict=True))
         lines = [
             f"  warning: {name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance"
             for name, verdict in sides
             if verdict is not None and not is_as_good(verdict.level, "decision-stable")
         ]
-        unknown = " and ".join(name for name, verdict in sides if verdict is None)
-        return [*lines, *([f"  determinism not verified: {unknown}"] if unknown else [])]
+        unknown = [name for name, verdict in sides if verdict is None]
+        return [*lines, *([f"  determinism not verified: {unknown[0]}"] if len(unknown) == 1 else [])]
 
     def _other_files(self) -> list[str]:
         count = self.changed_files
-        of = f"{count} {'sample' if count == 1 else 'samples'}"
+        of = f"{count:,} {'sample' if count == 1 else 'samples'}"
         return [f"  warning: the local files of {of} changed between the two models"] if count else []
 
     def _uncovered(self) -> list[str]:
@@ -190,7 +197,7 @@ class Comparison:
         lines = []
         for name, coverage in zip((self.baseline, self.candidate), self.coverage, strict=True):
             gaps = [
-                f"{getattr(coverage, gap)} {gap}" for gap in ("skipped", "error", "missing") if getattr(coverage, gap)
+                f"{getattr(coverage, gap):,} {gap}" for gap in ("skipped", "error", "missing") if getattr(coverage, gap)
             ]
             if gaps:
                 lines.append(f"  warning: of {name}, {', '.join(gaps)}: {treated}")
@@ -199,6 +206,10 @@ class Comparison:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.6f}"
+
+
+def _p_value(p: float) -> str:
+    return f"p = {p:.3g}" if p >= LEAST_P else f"p < {LEAST_P:.0e}"  # no float holds what such a p is exactly
 
 
 def compare(

@@ -402,8 +402,8 @@ def _refuse_missing_version(state: State, name: str) -> None:
     for model, what in split_reference(name)[1:]:
         if state.find("model", model) is not None:
             raise NotFoundError(
-                f"model {model!r} has no version or alias {what!r}; for a new model that is named {name!r}, take "
-                "Model.create"
+                f"model {model!r} has no version or alias {what!r}; make one with create_version(), or, for a new "
+                f"model that is named {name!r}, take Model.create"
             )
 
 

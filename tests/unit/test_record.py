@@ -482,7 +482,8 @@ def test_a_column_of_another_type_is_refused(registry: Registry) -> None:
     filled()
     table = guesses().set_column(2, "score", pa.array(["high"] * 20))
     with pytest.raises(
-        InvalidInputError, match=r"inference.label.score is wanted as a float, and the column holds string"
+        InvalidInputError,
+        match=r"score is wanted as a float, and the column holds string; convert it first",
     ):
         Model("new").record(table)
     assert parts(registry) == []
@@ -512,7 +513,9 @@ def test_other_answers_are_refused_and_both_are_shown(registry: Registry) -> Non
     model.record(guesses(LOCATORS[:5]))
     rows = guesses().to_pylist()
     rows[3]["label"] = "cow"
-    with pytest.raises(NonDeterministicError, match=r"(?s)label='cow'.*sample_idx 3, and .*label='dog'"):
+    with pytest.raises(
+        NonDeterministicError, match=r"(?s)label='cow'.*sample_idx 3 \(locator '03.png', width 0\), and .*label='dog'"
+    ):
         model.record(rows)
     assert recorded(model, suite) == expected(LOCATORS[:5])
     report = model.record(rows, reset=True)
@@ -771,8 +774,23 @@ def test_a_kind_of_file_that_nobody_knows_is_refused(registry: Registry, tmp_pat
     (tmp_path / "preds.xlsx").write_text("")
     with pytest.raises(InvalidInputError, match="is of no kind that is known by its ending"):
         Model("new").record(tmp_path / "preds.xlsx")
-    with pytest.raises(localreg.NotFoundError, match="there is no file"):
+    (tmp_path / "preds.json").write_text("[]")
+    with pytest.raises(InvalidInputError, match="JSON as a whole; write an object a line"):
+        Model("new").record(tmp_path / "preds.json")
+    with pytest.raises(localreg.NotFoundError, match=r"there is no file .*preds\.parquet.$"):
         Model("new").record(tmp_path / "preds.parquet")
+    with pytest.raises(localreg.NotFoundError, match="a pattern is no path: give a list of paths"):
+        Model("new").record(tmp_path / "*.parquet")
+    with pytest.raises(InvalidInputError, match="is a folder; give the files in it"):
+        Model("new").record(tmp_path)
+
+
+def test_a_mapping_the_wrong_way_round_is_told(registry: Registry) -> None:
+    filled()
+    table = guesses().rename_columns({"score": "confidence"})
+    with pytest.raises(InvalidInputError, match=r"no column 'label.score'.*columns=\{'label.score': 'confidence'\}$"):
+        Model("new").record(table, columns={"confidence": "label.score"})
+    assert Model("new").record(table, columns={"label.score": "confidence"}).stored == 20
 
 
 def test_parquet_that_unfolds_to_gigabytes_takes_little_memory(registry: Registry, tmp_path: Path) -> None:
@@ -801,11 +819,16 @@ def test_what_is_no_table_is_refused(registry: Registry, given: Any) -> None:
         Model("new").record(given)
 
 
-def test_an_empty_table_stores_nothing(registry: Registry) -> None:
+def test_an_empty_table_stores_nothing(registry: Registry, tmp_path: Path) -> None:
     suite = filled()
     assert Model("new").record(guesses([]), suite=suite).stored == 0
     with pytest.raises(InvalidInputError, match="the iterator is empty"):
         Model("new").record(iter([]))
+    (tmp_path / "none.jsonl").write_text("\n")
+    empty: list[Any] = [[], {}, [{}], pa.table({}), tmp_path / "none.jsonl"]
+    for nothing in empty:
+        with pytest.raises(InvalidInputError, match="is empty: not even columns are there"):
+            Model("new").record(nothing, on="locator")
 
 
 def test_rows_go_to_a_store_in_memory_too() -> None:

@@ -66,6 +66,7 @@ def add(
         source.schema, [types.test_sample, types.ground_truth], columns, what=source.what, metadata=metadata
     )
     source = source.with_objects(name for part in parts for name in part.objects())
+    source = source.with_kinds(name for part in parts for name in part.values())
     fitters = [Fitter(part, source) for part in parts]
     leftovers = Leftovers(source.what, on_invalid)
     with Spool() as spool:

@@ -65,6 +65,10 @@ class PartColumns:
         """The columns of whole JSON objects."""
         return [each.name for each in self.said.values() if isinstance(each, Leaf)]
 
+    def values(self) -> list[str]:
+        """The columns of values in such objects, each under a key."""
+        return [name for each in self.said.values() if not isinstance(each, Leaf) for name in each.values()]
+
 
 def _names(tree: Tree) -> list[str]:
     return [name for each in tree.values() for name in ([each.name] if isinstance(each, Leaf) else _names(each))]
@@ -114,8 +118,13 @@ def _checked(mapping: Mapping[str, str] | None, schema: pa.Schema, what: str) ->
         return {}
     if not isinstance(mapping, Mapping) or not all(isinstance(each, str) for pair in mapping.items() for each in pair):
         raise InvalidInputError(f"columns is {shown_value(mapping)}; it must be a dict from field to column")
-    for name in mapping.values():
-        _require(name, schema, what)
+    for name, column in mapping.items():
+        if column not in schema.names and name in schema.names:
+            raise InvalidInputError(
+                f"{what} has no column {column!r}; columns= says of a field which column holds it, not the other way "
+                f"round: columns={{{column!r}: {name!r}}}"
+            )
+        _require(column, schema, what)
     return dict(mapping)
 
 

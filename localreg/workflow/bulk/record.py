@@ -66,6 +66,7 @@ def record(
     parts, unused = matched(source.schema, [types.test_sample, types.inference], columns, what=source.what, only=only)
     _refuse_missing_keys(key, parts[0], source)
     source = source.with_objects(name for part in parts for name in part.objects())
+    source = source.with_kinds(name for part in parts for name in part.values())
     has_status = is_status(source.schema, unused)
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
@@ -158,6 +159,7 @@ class _Recording:
 
         self._model = model
         self._state = state
+        self._workflow_id = workflow_id
         self._source = source
         self._key = key
         self._keys = keys
@@ -316,4 +318,5 @@ class _Recording:
         return rows
 
     def _refuse_other_answers(self, stored: Inferences, mine: pa.Table) -> None:
-        staged.refuse_other_answers(self._model.name, self._column, stored, mine)
+        session, name = self._model.session, self._model.name
+        staged.refuse_other_answers(session, self._state, self._workflow_id, name, self._column, stored, mine)

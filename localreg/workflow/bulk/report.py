@@ -76,7 +76,7 @@ class BulkReport:
             )
             if count
         ]
-        text = f"{self.rows:,} rows: {', '.join(counts) or 'nothing to store'}"
+        text = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}: {', '.join(counts) or 'nothing to store'}"
         if self.unused_columns:
             text += f"; columns not used: {', '.join(self.unused_columns)}"
         return text
