@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from operator import index
-from reprlib import repr as _short_repr
+from reprlib import Repr
 from typing import SupportsIndex, TypeGuard
 
 from localreg.errors import InvalidInputError
@@ -238,10 +238,14 @@ def _refuse_match(match: re.Match[str] | None, what: str, text: str) -> None:
     )
 
 
+_SHORT = Repr()
+_SHORT.maxother = 100  # of 30 characters of a sample, those in the middle would be the ones that tell which it is
+
+
 def shown_value(value: object) -> str:
     """Any value on one short line, for a message. Never raises: Python refuses to write integers of 5,000 digits."""
     try:
-        text = _short_repr(value)
+        text = _SHORT.repr(value)
         return " ".join(text.split()) if "\n" in text else text
     except Exception:  # a message about a bad value must not fail over that value
         return f"a value of type {type(value).__qualname__}"

@@ -14,6 +14,7 @@ from localreg.tasks.image import Image, ImageTask, ImageWithTruth
 from localreg.tasks.images import ImageModel, ImageTestCase, ImageTestRun
 from localreg.workflow import inference
 from localreg.workflow.annotation import ScoredClassificationLabel
+from localreg.workflow.executors import ExecutorLike
 from localreg.workflow.test_suite import TestSuite as AnySuite
 from localreg.workflow.workflow import Workflow
 
@@ -117,7 +118,13 @@ class TestRun(ImageTestRun[TestImage, tuple[str, float]]):
     """A model on a test suite, by hand, in a `with` block; its arguments are told by `ImageTestRun`."""
 
 
-def test(model: InferenceModel, test_suite: TestSuite, reset: bool = False) -> TestRun:  # noqa: PT028
+def test(
+    model: InferenceModel,
+    test_suite: TestSuite,
+    reset: bool = False,  # noqa: PT028 - no test of pytest's
+    *,
+    executor: ExecutorLike | None = None,  # noqa: PT028
+) -> TestRun:
     """Run a model on a test suite, for the images that it has not inferred before.
 
     What was inferred is kept as it comes: a run that was killed, or ended by an exception, is taken up there.
@@ -126,12 +133,13 @@ def test(model: InferenceModel, test_suite: TestSuite, reset: bool = False) -> T
         model: with its `infer`.
         test_suite: of classification.
         reset: infer all images again; what is stored is replaced in one commit, when all are done.
+        executor: where `infer` is called, as `localreg.workflow.TestRun` tells it; None = here.
 
     Raises:
         InvalidInputError: the suite is empty, or `infer` returned something else; the image is named.
         Exception: what `infer` raised; what was inferred before is kept.
     """
-    run = TestRun(model, test_suite, reset=reset)
+    run = TestRun(model, test_suite, reset=reset, executor=executor)
     run.run()
     return run
 

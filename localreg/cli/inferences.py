@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localreg.cli import completion
-from localreg.cli.listing import Columns, shown
+from localreg.cli.listing import Columns, Limit, shown
 from localreg.cli.output import Listing
 from localreg.cli.place import Place, examples, new_group, placed, reading, writing
 from localreg.cli.tables import Choice, Column, File, OnInvalid, mapping, told
+from localreg.names import check_whole
 
 if TYPE_CHECKING:
+    from localreg.query import Result
     from localreg.registry import Registry
 
 __all__ = ["inferences"]
@@ -39,17 +41,38 @@ inferences = new_group(
 @inferences.command(
     "list",
     epilog=examples(
-        "localreg inferences list meadow-5 --suite plates", "localreg inferences list meadow-5@1 --format csv"
+        "localreg inferences list meadow-5 --suite plates --limit 20",
+        "localreg inferences list meadow-5@1 --format csv",
     ),
 )
 @reading()
-def list_inferences(registry: "Registry", model: Model, suite: Suite = None, columns: Columns = None) -> Listing:
+def list_inferences(
+    registry: "Registry", model: Model, suite: Suite = None, columns: Columns = None, limit: Limit = None
+) -> Listing:
     """List the inferences of a model version, each with its sample, its ground truth and its status.
 
     To write many to a file, take localreg inferences export.
     """
     rows = registry.get_version(model).inferences(suite)
+    if limit is not None:
+        rows = _first(rows, check_whole(limit, what="--limit"))
     return shown(rows, columns, [name for name in rows.columns if name not in ("metadata", "extra", "error")])
+
+
+def _first(rows: "Result", count: int) -> "Result":
+    """No more is read than is shown: there may be millions."""
+    import pyarrow as pa
+
+    from localreg.query import Result
+
+    wanted: list[pa.RecordBatch] = []
+    for batch in rows.batches():
+        wanted.append(batch.slice(0, count))
+        count -= wanted[-1].num_rows
+        if not count:
+            break
+    table = pa.Table.from_batches(wanted) if wanted else rows.arrow().slice(0, 0)
+    return Result(lambda: table)
 
 
 @inferences.command(
@@ -126,6 +149,8 @@ def _export(
     Parquet has all columns as they are; csv nested values as JSON; jsonl an object a line; coco (ending .json) the
     boxes as COCO results. The file appears when it is whole.
     """
+    if str(path) == "-":
+        raise typer.BadParameter("write to a file; to print, take localreg inferences list --format csv or json")
     count = place.read().get_version(model).export_inferences(path, suite=suite, format=format, overwrite=overwrite)
     print(f"wrote {count:,} rows: {path}")
 

@@ -152,8 +152,17 @@ def reading(
     return decorate
 
 
+class Account(str):
+    """What a command found in what it was given, which is of use also if nothing had to be changed."""
+
+    __slots__ = ()
+
+
 def writing(function: Callable[Concatenate["Registry", P], str]) -> Command:
-    """A command that changes something: it returns a sentence, which is printed if there was anything to change."""
+    """A command that changes something: it returns a sentence, which is printed if there was anything to change.
+
+    What became of rows (`Account`) is printed in any case.
+    """
 
     def command(place: Place, /, *args: P.args, **kwargs: P.kwargs) -> None:
         message = kwargs.pop("message")
@@ -161,7 +170,7 @@ def writing(function: Callable[Concatenate["Registry", P], str]) -> Command:
         before = registry.commit
         with contextlib.nullcontext() if message is None else registry.transaction(str(message)):
             done = function(registry, *args, **kwargs)
-        print(done if registry.commit != before else "nothing to change")
+        print(done if registry.commit != before or isinstance(done, Account) else "nothing to change")
 
     return placed(command, like=function, extra=[_option("message", _MESSAGE)], hidden={"at"})
 

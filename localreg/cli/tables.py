@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localreg.cli.place import Account
+
 if TYPE_CHECKING:
     from localreg.workflow.bulk.report import BulkReport
 
@@ -46,10 +48,10 @@ def mapping(columns: Sequence[str] | None) -> dict[str, str] | None:
     return made or None
 
 
-def told(report: "BulkReport") -> str:
+def told(report: "BulkReport") -> Account:
     """What became of the rows."""
     lines = [str(report), *(f"  row {fault.row}: {fault.reason}" for fault in report.faults[:SHOWN])]
-    left_out = report.invalid + report.unknown
+    left_out = report.invalid + report.unknown + report.lacking
     if left_out > SHOWN:
         lines.append(f"  and {left_out - min(SHOWN, len(report.faults)):,} more")
-    return "\n".join(lines)
+    return Account("\n".join(lines))

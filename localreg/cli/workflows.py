@@ -193,7 +193,8 @@ def stratify_suite(
     changed.
     """
     suite = registry.get_test_suite(name).stratify(by, bins=bins, name=new_name)
-    return f"made test suite {suite.name!r} of {len(suite.members):,} test cases"
+    count = len(suite.members)
+    return f"made test suite {suite.name!r} of {count:,} test {'case' if count == 1 else 'cases'}"
 
 
 class Known(StrEnum):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from localreg.canonical import JsonObject, canonical, checked_object
 from localreg.coco.entries import Entries, loaded
 from localreg.coco.objects import (
+    Categories,
     boxes_of,
     by_image,
     categories_in,
@@ -81,20 +82,7 @@ def annotations_of(given: object, *, images_root: str | os.PathLike[str] | None 
     refuse_doubles(entries, own, "have an id that another has")
     of_image = entries.whole("image_id", required=True)
     places = located(entries, of_image, ids.to_numpy(), "are of an image that is not there", "image_id")
-    category = entries.whole("category_id", required=True)
-    crowd = entries.flag("iscrowd")
-    objects = {
-        "label": categories.names_of(entries, category),
-        **boxes_of(entries),
-        "area": entries.number("area"),
-        "iscrowd": crowd.fill_null(False),
-        "ignore": entries.flag("ignore"),
-        "id": own,
-        "category_id": category,
-        "segmentation": segmentations_of(entries),
-        "keypoints": keypoints_of(entries),
-        "num_keypoints": entries.whole("num_keypoints"),
-    }
+    objects = _object_columns(entries, own, categories)
     columns = _image_columns(images, ids, images_root)
     columns["objects"] = by_image(objects, places, len(images))
     extra = extras_of(entries, _ANNOTATION, "objects", places, len(images))
@@ -102,6 +90,23 @@ def annotations_of(given: object, *, images_root: str | os.PathLike[str] | None 
         columns["extra"] = extra
     rest = {key: value for key, value in file.items() if key not in ("images", "annotations")}
     return Annotations(_table(columns), checked_object(rest, what="the head of the annotations"))
+
+
+def _object_columns(entries: Entries, ids: pa.Array, categories: Categories) -> dict[str, Any]:
+    category = entries.whole("category_id", required=True)
+    crowd = entries.flag("iscrowd")
+    return {
+        "label": categories.names_of(entries, category),
+        **boxes_of(entries),
+        "area": entries.number("area"),
+        "iscrowd": crowd.fill_null(False),
+        "ignore": entries.flag("ignore"),
+        "id": ids,
+        "category_id": category,
+        "segmentation": segmentations_of(entries),
+        "keypoints": keypoints_of(entries),
+        "num_keypoints": entries.whole("num_keypoints"),
+    }
 
 
 def _image_columns(images: Entries, ids: pa.Array, images_root: str | os.PathLike[str] | None) -> dict[str, Any]:

@@ -40,6 +40,9 @@ def caveats(
         verdict = side.determinism
         if verdict is not None and not is_as_good(verdict.level, "decision-stable"):
             found.append(f"{side.name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance")
+    unknown = [side.name for side in sides if side.determinism is None]
+    if 0 < len(unknown) < len(sides):  # if nobody was asked, `determinism` says it, and not each comparison
+        found.append(f"not verified to be deterministic: {', '.join(unknown)}")
     return [*found, *_small(rows), *_reversals(rows)]
 
 

@@ -239,7 +239,8 @@ class Comparison:
         return str(self)  # what a notebook shows
 
     def __str__(self) -> str:
-        lines = [f"test suite {self.suite!r} version {self.suite_version}: {self.n:,} samples paired", ""]
+        paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"
+        lines = [f"test suite {self.suite!r} version {self.suite_version}: {paired}", ""]
         for candidate in self.candidates:
             rows = [row for row in self.rows if row.candidate == candidate and row.label is None and row.by is None]
             lines += summary([row for row in rows if row.test_case is None], self.baseline, self.confidence)

@@ -10,6 +10,9 @@ from localreg.query.text import aligned
 __all__ = ["number", "p_value", "signed", "summary"]
 
 
+LEAST_P = 1e-300
+
+
 def number(value: float | None) -> str:
     """A metric's value."""
     return "none" if value is None else f"{value:.4f}" if abs(value) < 1000 else f"{value:.6g}"
@@ -21,8 +24,12 @@ def signed(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p-value; below a thousandth only its size counts."""
-    return "none" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+    """A p-value; below a thousandth only its size counts, and it never is 0."""
+    if value is None:
+        return "none"
+    if value < LEAST_P:
+        return f"< {LEAST_P:.0e}"  # no float holds what such a p is exactly
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
 def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iterator[str]:

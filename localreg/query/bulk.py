@@ -54,15 +54,11 @@ def create_bulk(
         if name == "test_samples":
             later = [part for part in said if part["workflow_id"] == workflow]
             rows += _said(connection, f"{schema}.sample_metadata_parts_{number}", later)
-        columns = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.columns.items())
+        columns, beside = _selected(bulk.columns), _selected(bulk.beside)
         if bulk.typed is None:
             generic.append(f"SELECT {columns} {rows}")
             continue
-        beside = ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in bulk.beside.items())
-        # A type without fields is a BOOLEAN in Parquet: true where there is one. Vectors have no place in JSON.
-        has_fields = bool(without_vectors(node).fields)
-        value = f"to_json(d.{bulk.typed})" if has_fields else f"CASE WHEN d.{bulk.typed} THEN CAST('{{}}' AS JSON) END"
-        generic.append(f"SELECT {columns}, {value} AS {bulk.typed}, {beside} {rows}")
+        generic.append(f"SELECT {columns}, {_as_json(bulk.typed, node)} AS {bulk.typed}, {beside} {rows}")
         if workflow in schemas:
             typed, beside_rows = typed_columns(node, bulk), _vectors(source, own, node)
             own_schema = identifier(schemas[workflow])
@@ -72,6 +68,18 @@ def create_bulk(
             )
     body = " UNION ALL ".join(generic) or _empty(bulk)
     connection.execute(f"CREATE VIEW {schema}.{name} AS {body}")
+
+
+def _selected(columns: Mapping[str, tuple[str, str]]) -> str:
+    return ", ".join(f'{sql} AS "{column}"' for column, (_, sql) in columns.items())
+
+
+def _as_json(typed: str, node: Node) -> str:
+    """The SQL of a value as JSON, in which vectors have no place."""
+    if without_vectors(node).fields:
+        return f"to_json(d.{typed})"
+    # A type without fields is a BOOLEAN in Parquet: true where there is one.
+    return f"CASE WHEN d.{typed} THEN CAST('{{}}' AS JSON) END"
 
 
 def _alike(parts: Sequence[Part]) -> list[tuple[str, list[Part]]]:

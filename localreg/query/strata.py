@@ -85,9 +85,14 @@ def strata(
         except duckdb.Error as error:
             raise _explained(error, by, columns, field_names) from error
         made = _strata(connection, facet, by, bins, counted)
+        return made if bins is None else _few(made, by)
     finally:
         connection.close()
-    if bins is not None and len(made) > MOST:
+
+
+def _few(made: list[Stratum], by: str) -> list[Stratum]:
+    """The strata, unless they are too many."""
+    if len(made) > MOST:
         raise InvalidInputError(
             f"cannot use by {quote(by)}: it has {len(made):,} different values, and each would be a stratum; group "
             f"them to {MOST:,} at most, as with left(…, 1)"

@@ -68,7 +68,7 @@ class Deviation:
         return f"sample_idx {self.sample_idx}, {self.sample}:{place} {self.before!r} → {self.after!r}{by}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Determinism:
     """The verdict on a model version: see `localreg.workflow.Model.verify_determinism`.
 
@@ -132,6 +132,9 @@ class Determinism:
     def first_deviation(self) -> str:
         """The first sample that shows it, on one line; "" if all is bit-exact."""
         return "" if self.deviation is None else str(self.deviation)
+
+    def __repr__(self) -> str:
+        return str(self)  # what a notebook shows: the fingerprint names every package
 
     def __str__(self) -> str:
         lines = [self.in_words, *(f"  {variation:<10}  {level}" for variation, level in self.variations.items())]

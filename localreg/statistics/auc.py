@@ -224,7 +224,9 @@ def _variances(
     return (squares[0], squares[1], squares[2]), inf if clusters is None else count - 1
 
 
-def _estimate(metric: str, a: float, b: float, variances: Variances, df: float, n: int, confidence: float) -> Estimate:
+def _estimate(
+    metric: str, a: float, b: float, variances: Variances, df: float, n: int, confidence: float
+) -> Estimate:
     if df < 1:
         return Estimate(metric, None, a, b, b - a, None, None, None, n, reason="all samples are of one cluster")
     errors = [sqrt(each) for each in variances]

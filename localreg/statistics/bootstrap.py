@@ -91,9 +91,7 @@ def bootstrap_counts(
     total = int(sizes.sum())
     drawn = [of(generator.multinomial(total, sizes / total)) for _ in range(draws)]
     whole = np.ones(len(sizes), dtype=np.int64) if joint.groups is not None else joint.count
-    left = [
-        (of(np.where(np.arange(len(sizes)) == unit, whole - 1, whole)), int(sizes[unit])) for unit in range(len(sizes))
-    ]
+    left = [(of(np.where(np.arange(len(sizes)) == unit, whole - 1, whole)), int(sizes[unit])) for unit in range(len(sizes))]
     return _interval(of(whole), np.asarray(drawn), left if method == "bca" else None, confidence)
 
 
@@ -177,7 +175,9 @@ def bootstrap_index(
     )
 
 
-def _interval(value: float, drawn: Floats, left: list[tuple[float, int]] | None, confidence: float) -> Bootstrap:
+def _interval(
+    value: float, drawn: Floats, left: list[tuple[float, int]] | None, confidence: float
+) -> Bootstrap:
     """Percentiles of the draws, shifted for bias and skewness if values with units left out are given.
 
     Source:
@@ -196,7 +196,9 @@ def _interval(value: float, drawn: Floats, left: list[tuple[float, int]] | None,
     corrected = None if left is None else _corrected(ends, value, known, left)
     low, high = np.quantile(known, ends if corrected is None else corrected)
     error = float(known.std(ddof=1))
-    return Bootstrap(value, float(low), float(high), error, len(known), "percentile" if corrected is None else "bca")
+    return Bootstrap(
+        value, float(low), float(high), error, len(known), "percentile" if corrected is None else "bca"
+    )
 
 
 def _corrected(ends: list[float], value: float, known: Floats, left: list[tuple[float, int]]) -> list[float] | None:

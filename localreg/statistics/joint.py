@@ -76,9 +76,7 @@ class JointCounts:
             )
         columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("truth", "a", "b", "count"))
         truth, a, b, count = columns
-        groups = (
-            np.concatenate([part.groups for part in parts if part.groups is not None]) if grouped == {True} else None
-        )
+        groups = np.concatenate([part.groups for part in parts if part.groups is not None]) if grouped == {True} else None
         return joint_counts(truth, a, b, count=count, classes=classes.pop(), groups=groups)
 
 

@@ -164,7 +164,9 @@ class Marginals:
         import numpy as np
 
         step, nothing = cells.step, float(self.n - self.predicted.sum())
-        met = np.where(cells.is_hit, step * (cells.support + cells.own) + 1, step * (cells.own + cells.other_support))
+        met = np.where(
+            cells.is_hit, step * (cells.support + cells.own) + 1, step * (cells.own + cells.other_support)
+        )
         true = float(self.support @ self.support) + step * (2 * cells.support + step)
         said = float(self.predicted @ self.predicted) + nothing**2 + step * (2 * cells.other_own + step)
         return _agreement(size, hits, float(self.support @ self.predicted) + met, true, said)

@@ -255,7 +255,5 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     for name, values in (("a", first), ("b", second)):
         wrong = np.flatnonzero(~np.isfinite(values))
         if len(wrong):
-            raise InvalidInputError(
-                f"{name} is {values[wrong[0]]} in row {wrong[0]}; leave out pairs without both values"
-            )
+            raise InvalidInputError(f"{name} is {values[wrong[0]]} in row {wrong[0]}; leave out pairs without both values")
     return first, second

@@ -18,7 +18,9 @@ from localreg.statistics.distributions import t_quantile
 __all__ = ["least_detectable", "least_detectable_mean", "least_detectable_share"]
 
 
-def least_detectable(standard_error: float, *, df: float = inf, confidence: float = 0.95, power: float = 0.8) -> float:
+def least_detectable(
+    standard_error: float, *, df: float = inf, confidence: float = 0.95, power: float = 0.8
+) -> float:
     """The least true difference that is told apart from 0 with probability `power`, by its standard error.
 
     Args:
@@ -44,7 +46,9 @@ def least_detectable_mean(deviation: float, n: int, *, confidence: float = 0.95,
     return least_detectable(deviation / sqrt(n), df=n - 1, confidence=confidence, power=power)
 
 
-def least_detectable_share(discordant: float, n: int, *, confidence: float = 0.95, power: float = 0.8) -> float | None:
+def least_detectable_share(
+    discordant: float, n: int, *, confidence: float = 0.95, power: float = 0.8
+) -> float | None:
     """Of a share of n samples (accuracy, recall) that two models share, by how often exactly one of them is right.
 
     Args:

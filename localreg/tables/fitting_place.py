@@ -84,7 +84,7 @@ def note_missing(column: pa.Array, node: Node, place: Place, found: Fitting) -> 
         found.faults.append(Fault(place.rows(positions), place.path, None, f"be {described(node)}"))
 
 
-def refused(column: pa.Array, node: Node, path: str, advice: str = "") -> InvalidInputError:
+def refused(column: pa.Array, node: Node, path: str, advice: str = "; convert it first") -> InvalidInputError:
     """The error to raise for a column whose type can say nothing that is wanted."""
     return InvalidInputError(f"{path} is wanted as {described(node)}, and the column holds {column.type}{advice}")
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from localreg.errors import InvalidInputError
+from localreg.tables.fitting_place import either, refused
 from localreg.tables.plain_codecs import FIRST_US, LAST_US
 from localreg.tables.schema import Node, arrow_type, described
 
@@ -58,10 +58,6 @@ def _listed(column: pa.Array) -> pa.Array:
     return pa.LargeListArray.from_arrays(pa.array(begins), column.flatten(), mask=mask)
 
 
-def _refused(column: pa.Array, node: Node, path: str, advice: str = "") -> InvalidInputError:
-    return InvalidInputError(f"{path} is wanted as {described(node)}, and the column holds {column.type}{advice}")
-
-
 def _blanked(column: pa.Array, bad: pa.Array) -> tuple[pa.Array, pa.Array | None]:
     """A column with nulls for bad values; and the bad ones, None if there are none."""
     import pyarrow as pa
@@ -73,19 +69,11 @@ def _blanked(column: pa.Array, bad: pa.Array) -> tuple[pa.Array, pa.Array | None
     return pc.if_else(bad, pa.scalar(None, column.type), column), bad
 
 
-def _either(one: pa.Array | None, other: pa.Array | None) -> pa.Array | None:
-    import pyarrow.compute as pc
-
-    if one is None or other is None:
-        return one if other is None else other
-    return pc.or_(one, other)
-
-
 def _str(column: pa.Array, node: Node, path: str) -> Fitted:
     import pyarrow as pa
 
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     return column.cast(pa.string()), None, ""
 
 
@@ -104,11 +92,11 @@ def _int(column: pa.Array, node: Node, path: str) -> Fitted:
     elif kind == pa.uint64():
         column, bad = _blanked(column, pc.greater(column, pa.scalar(2**63 - 1, pa.uint64())))
     elif not pa.types.is_integer(kind):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     made = column.cast(pa.int64())
     if node.values:
         made, other = _blanked(made, pc.invert(pc.is_in(made, pa.array([*node.values, None], pa.int64()))))
-        return made, _either(bad, other), f"be one of {', '.join(map(repr, node.values))}"
+        return made, either(bad, other), f"be one of {', '.join(map(repr, node.values))}"
     return made, bad, "be a whole number of 64 bits"
 
 
@@ -138,7 +126,7 @@ def _float(column: pa.Array, node: Node, path: str) -> Fitted:
     elif pa.types.is_integer(kind):
         made = column.cast(pa.float64(), safe=False)
     else:
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     if kind.bit_width <= 32:
         return made, None, ""
     beyond = pc.greater_equal(pc.abs(made), 2.0**53)
@@ -153,7 +141,7 @@ def _bool(column: pa.Array, node: Node, path: str) -> Fitted:
     import pyarrow as pa
 
     if not pa.types.is_boolean(column.type):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     return column, None, ""
 
 
@@ -162,7 +150,7 @@ def _bytes(column: pa.Array, node: Node, path: str) -> Fitted:
 
     kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
     if not any(is_kind(column.type) for is_kind in kinds):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     return column.cast(pa.binary()), None, ""
 
 
@@ -174,14 +162,14 @@ def _datetime(column: pa.Array, node: Node, path: str) -> Fitted:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):  # JSON has no moments
         return _parsed_texts(column, _moment, pa.timestamp("us", "UTC"), "be a moment with its time zone, in ISO 8601")
     if not pa.types.is_timestamp(kind):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     if kind.tz is None:
-        raise _refused(column, node, path, ", without a time zone; give it one")
+        raise refused(column, node, path, ", without a time zone; give it one")
     first, last = (pa.scalar(each, pa.int64()) for each in (FIRST_US, LAST_US))
     made, bad = _in_microseconds(column, pa.timestamp("us", "UTC"))
     moment = made.cast(pa.int64())
     made, outside = _blanked(made, pc.or_(pc.less(moment, first), pc.greater(moment, last)))
-    return made, _either(bad, outside), "be a moment in whole microseconds between the years 1 and 9999"
+    return made, either(bad, outside), "be a moment in whole microseconds between the years 1 and 9999"
 
 
 def _in_microseconds(column: pa.Array, kind: pa.DataType) -> tuple[pa.Array, pa.Array | None]:
@@ -210,7 +198,7 @@ def _date(column: pa.Array, node: Node, path: str) -> Fitted:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return _parsed_texts(column, datetime.date.fromisoformat, pa.date32(), "be a date, in ISO 8601")
     if not pa.types.is_date(column.type):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     made = column.cast(pa.date32())
     day = made.cast(pa.int32())
     made, bad = _blanked(made, pc.or_(pc.less(day, FIRST_DAY), pc.greater(day, LAST_DAY)))
@@ -223,7 +211,7 @@ def _timedelta(column: pa.Array, node: Node, path: str) -> Fitted:
     if pa.types.is_integer(column.type) and column.type != pa.uint64():  # microseconds, as they are stored
         return column.cast(pa.int64()), None, ""
     if not pa.types.is_duration(column.type):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     made, bad = _in_microseconds(column, pa.duration("us"))
     return made.cast(pa.int64()), bad, "be a duration in whole microseconds"
 
@@ -237,7 +225,7 @@ def _through_python(parse: Callable[[Any], str], *accepted: str) -> Callable[[pa
         if not any(getattr(pa.types, f"is_{kind}")(column.type) for kind in accepted) and not (
             node.type == "uuid" and isinstance(column.type, pa.UuidType)
         ):
-            raise _refused(column, node, path)
+            raise refused(column, node, path)
         plain = column.storage if isinstance(column.type, pa.UuidType) else column
         return _parsed_texts(plain, parse, pa.string(), f"be {described(node)}")
 
@@ -302,7 +290,7 @@ def _enum(column: pa.Array, node: Node, path: str) -> Fitted:
     import pyarrow.compute as pc
 
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        raise _refused(column, node, path)
+        raise refused(column, node, path)
     values = pa.array(list(node.values), pa.string())
     codes = pc.index_in(column.cast(pa.string()), values)
     bad = pc.and_(codes.is_null(), column.is_valid())

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from localreg.errors import InvalidInputError
 from localreg.names import check_whole, shown_value
 from localreg.tasks.image import Image, ImageTask, ImageWithTruth
+from localreg.workflow.executors import ExecutorLike
 from localreg.workflow.ground_truth import GroundTruth
 from localreg.workflow.inference import Inference
 from localreg.workflow.model import Model
@@ -210,12 +211,20 @@ class ImageTestRun(TestRun, Generic[ImageT, MadeT]):
         model: the model.
         test_suite: of the same workflow.
         reset: what is stored of the images that are given is replaced; `load_images` gives all of them.
+        executor: where `run` calls the model's `infer`; see `localreg.workflow.TestRun`.
     """
 
-    def __init__(self, model: ImageModel[ImageT, MadeT], test_suite: TestSuite, reset: bool = False) -> None:
+    def __init__(
+        self,
+        model: ImageModel[ImageT, MadeT],
+        test_suite: TestSuite,
+        reset: bool = False,
+        *,
+        executor: ExecutorLike | None = None,
+    ) -> None:
         if not isinstance(model, ImageModel):
             raise InvalidInputError(f"{shown_value(model)} is no model of this task; make one with InferenceModel")
-        super().__init__(model._running(), test_suite, reset=reset)
+        super().__init__(model._running(), test_suite, reset=reset, executor=executor)
         self._task = model._task
         self._added: dict[tuple[str, str], tuple[Image, list[Any] | None]] = {}
         self._is_open = False

@@ -235,7 +235,8 @@ class Model(registered.Model, Generic[SampleT, TruthT, InferenceT]):
         """Record inferences that were made elsewhere, from a table with a row for each sample: one commit, or nothing.
 
         Rows may come in any order; each is laid to its sample by the fields that `on` names. A row whose inference has
-        no value at all is a sample that the model skipped. What is stored already, and equal, is left as it is.
+        no value at all is a sample that the model skipped; if a column `status`, as exports have it, says `error` or
+        `missing`, it is left out. What is stored already, and equal, is left as it is.
 
         Args:
             table: Arrow, pandas, Polars, a DuckDB relation, a Hugging Face data set, the path of a Parquet, CSV, JSON
@@ -401,8 +402,8 @@ def _refuse_missing_version(state: State, name: str) -> None:
     for model, what in split_reference(name)[1:]:
         if state.find("model", model) is not None:
             raise NotFoundError(
-                f"model {model!r} has no version or alias {what!r}; for a new model that is named {name!r}, take "
-                "Model.create"
+                f"model {model!r} has no version or alias {what!r}; make one with create_version(), or, for a new "
+                f"model that is named {name!r}, take Model.create"
             )
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject
-from localreg.errors import ConflictError, LocalregError, NonDeterministicError
+from localreg.errors import ConflictError, LocalregError
 from localreg.log import State
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestRunRecord
 from localreg.session import Changes, Session
 from localreg.workflow.inferences import ERROR, MISSING, SKIPPED, Inferences, failed, write_inferences
+from localreg.workflow.other_answers import other_answer
 from localreg.workflow.samples import sample_count
 from localreg.workflow.typed import TypedColumn
 
@@ -86,7 +87,7 @@ class Upload:
         kept = self._rows_in(changes.draft)
         stored = Inferences(self._session, changes.draft, target.version_id, count)
         if not self._replaces:
-            kept = self._new(kept, stored)
+            kept = self._new(kept, stored, changes.draft, target.workflow_id)
         replaces = bool((stored.status[kept["sample_idx"].to_numpy()] != MISSING).any())
         place: JsonObject = {"first": count, "staged_first": count, "replaces": replaces}
         staged = self._parts(target.workflow_id, target.run_id, kept) if kept.num_rows else []
@@ -105,7 +106,7 @@ class Upload:
             return self._rows
         return deduplicated(self._rows.set_column(0, "sample_idx", pa.array(self._places(state), pa.int64())))
 
-    def _new(self, rows: pa.Table, stored: Inferences) -> pa.Table:
+    def _new(self, rows: pa.Table, stored: Inferences, state: State, workflow_id: str) -> pa.Table:
         """The rows of samples that nothing is stored of yet, or only an exception.
 
         Raises:
@@ -121,23 +122,31 @@ class Upload:
             return rows
         old = np.flatnonzero(~is_new & ~failed(rows))
         if len(old):
-            self._refuse_other_answers(stored, indices[old], rows.take(pa.array(old)), status[old])
+            other = self._other_answer(stored, indices[old], rows.take(pa.array(old)), status[old])
+            if other is not None:
+                index, ours, theirs = other
+                raise other_answer(
+                    self._session,
+                    state,
+                    workflow_id,
+                    model=self._model,
+                    index=index,
+                    own=repr(ours),
+                    stored=repr(theirs),
+                )
         return rows.take(pa.array(np.flatnonzero(is_new)))
 
-    def _refuse_other_answers(
+    def _other_answer(
         self, stored: Inferences, indices: npt.NDArray[np.int64], mine: pa.Table, status: npt.NDArray[np.int8]
-    ) -> None:
-        """The same inferences as are stored are fine, others are not."""
+    ) -> tuple[int, object, object] | None:
+        """The first sample of which another inference is stored: its `sample_idx`, ours and theirs."""
         ours = self._column.objects(mine)
         theirs = self._column.objects(stored.rows(self._column, indices))
         for number, (own, other) in enumerate(zip(ours, theirs, strict=True)):
             other = None if status[number] == SKIPPED else other
             if not _same(own, other):
-                raise NonDeterministicError(
-                    f"model {self._model!r} gave {own!r} for the sample with sample_idx {int(indices[number])}, and "
-                    f"{other!r} is stored for the same version; make a new version for a changed model, or pass "
-                    "reset=True"
-                )
+                return int(indices[number]), own, other
+        return None
 
     def _parts(self, workflow_id: str, run_id: str, rows: pa.Table) -> Sequence[FilePointer]:
         if self._staged is None or self._staged[1] != run_id or not self._staged[0].equals(rows):

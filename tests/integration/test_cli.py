@@ -1525,7 +1525,7 @@ def test_inferences_are_imported_and_what_is_wrong_is_told_in_words_of_the_shell
     (row,) = done(cli("sql", "SELECT count(*) AS n FROM inferences WHERE model = 'new'", "--format", "json")).json
     assert row["n"] == 2
     again = cli(*command)
-    assert done(again).out == "nothing to change\n"
+    assert done(again).out == "2 rows: 2 there already\n"
     (tmp_path / "bad.csv").write_text("number,text\n7,7\nx,8\n99999,9\n")
     refused = cli("inferences", "import", "bad.csv", "--model", "new", "--workflow", "Plates")
     assert (refused.code, refused.out) == (1, "")
@@ -1539,6 +1539,30 @@ def test_inferences_are_imported_and_what_is_wrong_is_told_in_words_of_the_shell
         "  row 1: sample.number is 'x'; it must be a whole number",
         "  row 2: number 99999 is not in the registry",
     ]
+    (tmp_path / "unknown.csv").write_text("number,text\n99999,9\n")
+    unknown = cli("inferences", "import", "unknown.csv", "--model", "new", "--on-unknown", "skip")
+    assert done(unknown).out.splitlines() == [
+        "1 row: 1 left out, of unknown samples",
+        "  row 0: number 99999 is not in the registry",
+    ], "why nothing changed is what there is to know"
+    missing = cli("inferences", "import", "predictions.csv", "--model", "new@9", "--suite", "plates")
+    assert "`localreg models create`" in missing.err
+    wrong = cli("inferences", "import", "predictions.csv", "--model", "new", "--suite", "plates", "--column", "x=plate")
+    assert "--column names 'x', which is no field" in wrong.err
+
+
+def test_a_few_inferences_are_listed_without_reading_all(cli: Cli, registry: localreg.Registry) -> None:
+    everything = done(cli("inferences", "list", "meadow-5", "--suite", "plates", "--format", "json")).json
+    for limit in (0, 1, len(everything), 10**6):
+        some = cli("inferences", "list", "meadow-5", "--suite", "plates", "--limit", str(limit), "--format", "json")
+        assert done(some).json == everything[:limit]
+    assert cli("inferences", "list", "meadow-5", "--limit", "-1").code == 1
+
+
+def test_nothing_is_exported_to_a_file_called_like_standard_output(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("inferences", "export", "meadow-5", "-", "--suite", "plates", "--format", "csv")
+    assert (refused.code, "localreg inferences list --format csv" in refused.err) == (2, True)
+    assert not (tmp_path / "-").exists()
 
 
 def test_samples_are_imported_into_a_test_case(cli: Cli, registry: localreg.Registry) -> None:

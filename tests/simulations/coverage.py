@@ -157,7 +157,9 @@ class Row:
             for share, key in self.tally.shares("after", 2, self.repetitions / 10)
             if not low <= share <= high
         ]
-        found += [(share, key) for share, key in self.tally.shares("after", 3, self.repetitions / 10) if share < 93.0]
+        found += [
+            (share, key) for share, key in self.tally.shares("after", 3, self.repetitions / 10) if share < 93.0
+        ]
         return [f"{self.population}, n = {self.n}: {' '.join(map(str, key[1:]))} {share:.1f}" for share, key in found]
 
 

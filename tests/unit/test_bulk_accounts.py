@@ -188,3 +188,26 @@ def test_zero_is_found_whatever_its_sign() -> None:
     suite.add(table)
     given = pa.table({"name": ["b", "a"], "sample.value": [0.0, -0.0], "inference.value": [2, 1]})
     assert MeasuredModel("model").record(given, on=["name", "value"], suite=suite).stored == 2
+
+
+@dataclass(frozen=True)
+class Curves(TestSample):
+    floats: list[float] | None
+    weights: dict[str, float] | None
+
+
+_, _CurvesCase, CurvesSuite, CurvesModel = define_workflow("Curves", Curves, GroundTruth, Guess)
+
+
+def test_zero_is_found_whatever_its_sign_in_lists_and_maps() -> None:
+    def table(zero: float) -> pa.Table:
+        floats = pa.array([[zero], None, [1.0, zero], []], pa.list_(pa.float64()))
+        weights = pa.array([[("a", zero)], [("b", 1.0)], None, []], pa.map_(pa.string(), pa.float64()))
+        return pa.table({"floats": floats, "weights": weights, "value": [0, 1, 2, 3]})
+
+    suite = CurvesSuite("suite")
+    suite.add(table(0.0))
+    assert CurvesModel("model").record(table(-0.0).take(pa.array([3, 1, 0, 2])).slice(1), suite=suite).stored == 3
+    (case,) = suite.test_cases
+    values = [inference and inference.value for _, _, inference in CurvesModel("model").load_inferences(case)]
+    assert values == [0, 1, 2]

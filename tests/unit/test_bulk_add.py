@@ -170,6 +170,61 @@ def test_columns_that_only_look_like_fields_within_are_left_alone(registry: Regi
     assert [sample for sample, _ in held(suite)][1:] == [Shot(name, Camera("x", "y")) for name in "bc"]
 
 
+def csv_metadata(path: Path, *files: str) -> list[Any]:
+    """What becomes of a column `k` of CSV files, the values of which are given."""
+    number = 0
+    paths = []
+    for place, text in enumerate(files):
+        lines = ["locator,label,k"]
+        for value in text.split():
+            number += 1
+            lines.append(f"{number}.png,cat,{'' if value == '-' else value}")
+        paths.append(path / f"{place}.csv")
+        paths[-1].write_text("\n".join(lines))
+    suite = Suite("suite")
+    suite.add(paths if len(paths) > 1 else paths[0], metadata=["k"])
+    return [sample.metadata.get("k") for sample, _ in held(suite)]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1 -2 0", [1, -2, 0]),
+        ("5.28 5.10 3 -0.5 1e-07", [5.28, 5.1, 3, -0.5, 1e-07]),
+        ("True false -", [True, False, None]),
+        ("007 8", ["007", "8"]),
+        ("1 2 many", ["1", "2", "many"]),
+        ("true 1", ["true", "1"]),
+        ("1234567890123456 1", ["1234567890123456", "1"]),
+        ("nan 1", ["nan", "1"]),
+        ("1e999 1", ["1e999", "1"]),
+        ("+1 .5", ["+1", ".5"]),
+        ("- -", [None, None]),
+    ],
+)
+def test_metadata_of_csv_is_numbers_if_the_whole_column_is(
+    registry: Registry, tmp_path: Path, text: str, values: list[Any]
+) -> None:
+    found = csv_metadata(tmp_path, text)
+    assert [(type(each), each) for each in found] == [(type(each), each) for each in values]
+
+
+def test_metadata_of_several_csv_files_is_numbers_if_it_is_in_all(registry: Registry, tmp_path: Path) -> None:
+    assert csv_metadata(tmp_path, "1 2", "2.5") == [1, 2, 2.5]
+
+
+@pytest.mark.parametrize("files", [("1 2", "x"), ("x", "1 2")])
+def test_metadata_of_several_csv_files_is_text_if_it_is_in_one(
+    registry: Registry, tmp_path: Path, files: tuple[str, str]
+) -> None:
+    assert csv_metadata(tmp_path, *files) == " ".join(files).split()
+
+
+def test_numbers_of_csv_are_cut_into_strata(registry: Registry, tmp_path: Path) -> None:
+    csv_metadata(tmp_path, " ".join(f"{number / 4}" for number in range(20)))
+    assert len(registry.get_test_suite("suite").stratify("metadata.k").members) == 4
+
+
 def test_metadata_of_one_column_may_be_missing_in_some_rows(registry: Registry) -> None:
     suite = Suite("suite")
     suite.add(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -113,7 +114,7 @@ def test_models_are_compared_by_the_best_label_against_the_only_one(registry: Re
     tests = TestSuite("one label each", test_cases=[TestCase("one", images=one)])
     run_test(InferenceModel("good", saying({"a.png": [("dog", 0.1), ("cat", 0.9)], "b.png": [("dog", 1)]})), tests)
     run_test(InferenceModel("bad", saying({"a.png": [("dog", 0.9), ("cat", 0.1)], "b.png": []})), tests)
-    assert registry.compare("bad", "good", suite="one label each").accuracy == (0.0, 1.0)
+    assert registry.compare("bad", "good", suite="one label each").values == (0.0, 1.0)
 
 
 def test_what_a_model_says_can_be_given_by_hand(registry: Registry) -> None:
@@ -121,3 +122,17 @@ def test_what_a_model_says_can_be_given_by_hand(registry: Registry) -> None:
         for image in run.iter_images():
             run.add_inferences(image, [("cat", 0.5)])
     assert [made for _, made in Model("m").load_inferences(suite())] == [[("cat", 0.5)]] * 4
+
+
+def by_process(image: TestImage) -> Made:
+    return [(image.locator, float(os.getpid()))]
+
+
+def test_images_are_inferred_by_workers_where_an_executor_is_given(registry: Registry) -> None:
+    tests = suite()
+    run_test(InferenceModel("m", by_process), tests, executor="processes:1")
+    made = [labels for _, labels in Model("m").load_inferences(tests)]
+    assert [labels and labels[0][0] for labels in made] == list(LABELS)
+    pids = {labels[0][1] for labels in made if labels}
+    assert len(pids) == 1
+    assert pids != {float(os.getpid())}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -372,3 +373,17 @@ def test_a_task_loads_nothing_before_it_is_used(task: str) -> None:
 def test_nothing_here_is_taken_for_a_test_by_pytest() -> None:
     for each in (TestCase, TestSuite, TestImage, TestRun, run_test):
         assert getattr(each, "__test__", True) is False
+
+
+def by_process(image: TestImage) -> Made:
+    return [inference.ClassificationLabel(image.locator, float(os.getpid()))]
+
+
+def test_images_are_inferred_by_workers_where_an_executor_is_given(registry: Registry) -> None:
+    tests = suite("a", "b")
+    run_test(InferenceModel("m", by_process), tests, executor="processes:1")
+    seen: list[Any] = [made[0] for _, made in Model("m").load_inferences(tests) if made]
+    assert [label.label for label in seen] == ["a.png", "b.png"]
+    pids = {label.score for label in seen}
+    assert len(pids) == 1
+    assert pids != {float(os.getpid())}

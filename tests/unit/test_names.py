@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import enum
 import time
 from collections.abc import Callable
@@ -315,3 +316,13 @@ def test_did_you_mean_is_bounded() -> None:
 )
 def test_split_reference_tries_the_exact_name_first(text: str, ways: list[tuple[str, str | None]]) -> None:
     assert names.split_reference(text) == ways
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    locator: str
+
+
+def test_a_message_shows_of_a_sample_what_tells_it_from_others() -> None:
+    assert names.shown_value(Photo("val2017/000000397133.jpg")) == "Photo(locator='val2017/000000397133.jpg')"
+    assert len(names.shown_value(Photo("x" * 1000))) <= 100

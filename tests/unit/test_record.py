@@ -19,7 +19,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import localreg
-from localreg import ConflictError, InvalidInputError, NonDeterministicError, Registry, WorkflowMismatchError
+from localreg import (
+    ConflictError,
+    InvalidInputError,
+    NonDeterministicError,
+    ReadOnlyError,
+    Registry,
+    WorkflowMismatchError,
+)
 from localreg.errors import StorageError, UnknownOutcomeError
 from localreg.session import Session
 from localreg.workflow import (
@@ -475,7 +482,8 @@ def test_a_column_of_another_type_is_refused(registry: Registry) -> None:
     filled()
     table = guesses().set_column(2, "score", pa.array(["high"] * 20))
     with pytest.raises(
-        InvalidInputError, match=r"inference.label.score is wanted as a float, and the column holds string"
+        InvalidInputError,
+        match=r"score is wanted as a float, and the column holds string; convert it first",
     ):
         Model("new").record(table)
     assert parts(registry) == []
@@ -505,7 +513,9 @@ def test_other_answers_are_refused_and_both_are_shown(registry: Registry) -> Non
     model.record(guesses(LOCATORS[:5]))
     rows = guesses().to_pylist()
     rows[3]["label"] = "cow"
-    with pytest.raises(NonDeterministicError, match=r"(?s)label='cow'.*sample_idx 3, and .*label='dog'"):
+    with pytest.raises(
+        NonDeterministicError, match=r"(?s)label='cow'.*sample_idx 3 \(locator '03.png', width 0\), and .*label='dog'"
+    ):
         model.record(rows)
     assert recorded(model, suite) == expected(LOCATORS[:5])
     report = model.record(rows, reset=True)
@@ -567,6 +577,58 @@ def test_another_writer_in_between_is_seen(registry: Registry, tmp_path: Path) -
     assert recorded(Model("other"), suite) == expected(LOCATORS[:2])
     rows = registry.sql("SELECT sample_idx FROM inferences WHERE model = 'other' ORDER BY 1").dicts()
     assert [row["sample_idx"] for row in rows] == [0, 1]
+
+
+def test_a_registry_that_was_opened_read_only_is_refused_before_anything_is_read(
+    registry: Registry, tmp_path: Path
+) -> None:
+    filled()
+    Model("net")
+    read = []
+
+    def batches() -> Iterator[pa.Table]:
+        read.append(1)
+        yield guesses()
+
+    with localreg.use(localreg.open(tmp_path / "registry", read_only=True)):
+        with pytest.raises(ReadOnlyError):
+            Model("net").record(batches())
+        with pytest.raises(ReadOnlyError):
+            Suite("suite").add(batches())
+    assert not read
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"note": "a", "inference.note": "a"}, "columns names one field as 'note' and as 'inference.note'; leave one"),
+        ({"inference.note": "a", "note": "b"}, "columns names one field as 'note' and as 'inference.note'; leave one"),
+        ({"width": "a"}, "columns names 'width', which is not looked for: on= does not name it"),
+        ({"sample.width": "a"}, "columns names 'sample.width', which is not looked for: on= does not name it"),
+    ],
+)
+def test_a_mapping_of_what_is_not_looked_for_is_refused(
+    registry: Registry, columns: dict[str, str], message: str
+) -> None:
+    filled()
+    table = guesses().append_column("a", [["x"] * 20]).append_column("b", [["y"] * 20])
+    with pytest.raises(InvalidInputError, match=message):
+        Model("net").record(table, on="locator", columns=columns)
+
+
+def test_rows_stay_with_the_version_that_they_were_compared_with(registry: Registry) -> None:
+    suite = filled()
+    model = Model("net")
+    model.record(guesses(LOCATORS[:5]), on="locator", suite=suite)
+
+    def batches() -> Iterator[pa.Table]:
+        yield guesses(LOCATORS[:5])
+        registry.get_model("net").create_version("2")
+        yield guesses(LOCATORS[5:10])
+
+    report = model.record(batches(), on="locator", suite=suite)
+    assert (report.unchanged, report.stored) == (5, 5)
+    assert recorded(Model("net@1"), suite) == expected(LOCATORS[:10])  # and not half of them with another version
 
 
 def test_a_transaction_holds_what_is_recorded_in_it(registry: Registry) -> None:
@@ -712,8 +774,23 @@ def test_a_kind_of_file_that_nobody_knows_is_refused(registry: Registry, tmp_pat
     (tmp_path / "preds.xlsx").write_text("")
     with pytest.raises(InvalidInputError, match="is of no kind that is known by its ending"):
         Model("new").record(tmp_path / "preds.xlsx")
-    with pytest.raises(localreg.NotFoundError, match="there is no file"):
+    (tmp_path / "preds.json").write_text("[]")
+    with pytest.raises(InvalidInputError, match="JSON as a whole; write an object a line"):
+        Model("new").record(tmp_path / "preds.json")
+    with pytest.raises(localreg.NotFoundError, match=r"there is no file .*preds\.parquet.$"):
         Model("new").record(tmp_path / "preds.parquet")
+    with pytest.raises(localreg.NotFoundError, match="a pattern is no path: give a list of paths"):
+        Model("new").record(tmp_path / "*.parquet")
+    with pytest.raises(InvalidInputError, match="is a folder; give the files in it"):
+        Model("new").record(tmp_path)
+
+
+def test_a_mapping_the_wrong_way_round_is_told(registry: Registry) -> None:
+    filled()
+    table = guesses().rename_columns({"score": "confidence"})
+    with pytest.raises(InvalidInputError, match=r"no column 'label.score'.*columns=\{'label.score': 'confidence'\}$"):
+        Model("new").record(table, columns={"confidence": "label.score"})
+    assert Model("new").record(table, columns={"label.score": "confidence"}).stored == 20
 
 
 def test_parquet_that_unfolds_to_gigabytes_takes_little_memory(registry: Registry, tmp_path: Path) -> None:
@@ -742,11 +819,16 @@ def test_what_is_no_table_is_refused(registry: Registry, given: Any) -> None:
         Model("new").record(given)
 
 
-def test_an_empty_table_stores_nothing(registry: Registry) -> None:
+def test_an_empty_table_stores_nothing(registry: Registry, tmp_path: Path) -> None:
     suite = filled()
     assert Model("new").record(guesses([]), suite=suite).stored == 0
     with pytest.raises(InvalidInputError, match="the iterator is empty"):
         Model("new").record(iter([]))
+    (tmp_path / "none.jsonl").write_text("\n")
+    empty: list[Any] = [[], {}, [{}], pa.table({}), tmp_path / "none.jsonl"]
+    for nothing in empty:
+        with pytest.raises(InvalidInputError, match="is empty: not even columns are there"):
+            Model("new").record(nothing, on="locator")
 
 
 def test_rows_go_to_a_store_in_memory_too() -> None:

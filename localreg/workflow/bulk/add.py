@@ -54,6 +54,7 @@ def add(
     on_known: OnKnown,
 ) -> tuple[BulkReport, State]:
     """See `TestSuite.add`; and the state that it led to."""
+    suite.session.refuse_if_read_only()  # before anything is read
     check_on_invalid(on_invalid)
     if on_known not in ("raise", "skip", "replace"):
         raise InvalidInputError(f"on_known is {on_known!r}; it must be 'raise', 'skip' or 'replace'")
@@ -65,6 +66,7 @@ def add(
         source.schema, [types.test_sample, types.ground_truth], columns, what=source.what, metadata=metadata
     )
     source = source.with_objects(name for part in parts for name in part.objects())
+    source = source.with_kinds(name for part in parts for name in part.values())
     fitters = [Fitter(part, source) for part in parts]
     leftovers = Leftovers(source.what, on_invalid)
     with Spool() as spool:

@@ -1,8 +1,9 @@
 """Which columns of a table stand for which fields of a workflow's types.
 
 A field is looked for, in this order, under what the user's mapping says, `part.field` (such as `ground_truth.label`),
-the name of the field, and, where the field is a struct, the names of the fields within: columns `label` and `score`
-are both halves of a field `label` that is a scored label. A column called like the part itself holds whole structs.
+`part_field`, as exports call what would be called twice, the name of the field, and, where the field is a struct, the
+names of the fields within: columns `label` and `score` are both halves of a field `label` that is a scored label. A
+column called like the part itself holds whole structs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Leaf", "PartColumns", "Tree", "matched"]
+
+EXPORTED = {"sample_idx", "status"}
+"""Columns by which an export of inferences is known: there, `metadata` and `extra` are those of the samples."""
 
 Tree: TypeAlias = "dict[str, Leaf | Tree]"
 """By field: the column, or the columns of the fields within."""
@@ -60,6 +64,10 @@ class PartColumns:
     def objects(self) -> list[str]:
         """The columns of whole JSON objects."""
         return [each.name for each in self.said.values() if isinstance(each, Leaf)]
+
+    def values(self) -> list[str]:
+        """The columns of values in such objects, each under a key."""
+        return [name for each in self.said.values() if not isinstance(each, Leaf) for name in each.values()]
 
 
 def _names(tree: Tree) -> list[str]:
@@ -110,8 +118,13 @@ def _checked(mapping: Mapping[str, str] | None, schema: pa.Schema, what: str) ->
         return {}
     if not isinstance(mapping, Mapping) or not all(isinstance(each, str) for pair in mapping.items() for each in pair):
         raise InvalidInputError(f"columns is {shown_value(mapping)}; it must be a dict from field to column")
-    for name in mapping.values():
-        _require(name, schema, what)
+    for name, column in mapping.items():
+        if column not in schema.names and name in schema.names:
+            raise InvalidInputError(
+                f"{what} has no column {column!r}; columns= says of a field which column holds it, not the other way "
+                f"round: columns={{{column!r}: {name!r}}}"
+            )
+        _require(column, schema, what)
     return dict(mapping)
 
 
@@ -174,13 +187,18 @@ class _Search:
                 self._unused.discard(path)
                 return Leaf(self._mapping[path])
         within = self._within(full, short, node) if node.fields else {}
-        named = next((name for name in (full, short) if self._is_free(name)), None)
+        named = next((name for name in (full, *self._exported(full), short) if self._is_free(name)), None)
         if within and (named is None or not self._is_nested(named)) and self._suffices(within, node, named):
             return within
         return None if named is None else Leaf(named)
 
     def _is_free(self, name: str) -> bool:
         return name in self._schema.names and name not in self._claimed
+
+    def _exported(self, full: str) -> list[str]:
+        """What exports call a field, or what is said beside the fields, unless a field has that very name."""
+        name = full.replace(".", "_", 1)
+        return [] if any(name in fields for fields in self._fields.values()) else [name]
 
     def _within(self, full: str, short: str, node: Node) -> Tree:
         """The columns of the fields within: by their paths, and by plain names.
@@ -218,7 +236,10 @@ class _Search:
             paths = (f"{typed.name}.{name}", name)
             mapped = next((self._mapping[path] for path in paths if path in self._mapping), None)
             self._unused -= set(paths)
-            whole = mapped or next((path for path in paths if self._is_free(path)), None)
+            names = [paths[0], *self._exported(paths[0])]
+            if typed.name == "sample" or not {*self._schema.names} >= EXPORTED:
+                names.append(name)
+            whole = mapped or next((each for each in names if self._is_free(each)), None)
             keys = self._keys(paths)
             if whole is not None:
                 made.said[name] = Leaf(whole)
@@ -243,7 +264,20 @@ class _Search:
             path = sorted(self._unused)[0]
             known = [f"{part}.{name}" for part, fields in self._fields.items() for name in sorted(fields)]
             known += [name for fields in self._fields.values() for name in sorted(fields)]
+            if path in known:
+                raise InvalidInputError(self._not_wanted(path))
             raise InvalidInputError(
                 f"columns names {path!r}, which is no field{did_you_mean(path, known)}; the fields are "
                 f"{', '.join(known)}"
             )
+
+    def _not_wanted(self, path: str) -> str:
+        """Why a field is not looked for under this path."""
+        others = (each for each in self._mapping if each.endswith(f".{path}") or path.endswith(f".{each}"))
+        other = next(others, None)
+        if other is not None:
+            return f"columns names one field as {path!r} and as {other!r}; leave one out"
+        return (
+            f"columns names {path!r}, which is not looked for: on= does not name it, or one column holds the whole "
+            "object; leave it out"
+        )

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localreg.errors import InvalidInputError, NotFoundError
+from localreg.errors import InvalidInputError, LocalregError, NotFoundError
+from localreg.workflow.bulk.csv_kinds import ALL_KINDS, Kinds, narrowed
 from localreg.workflow.bulk.source import BATCH_BYTES, BATCH_ROWS, Source, told
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def opened_file(given: str | Path) -> Source:
     path = Path(given)
     kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if not path.is_file():
-        raise NotFoundError(f"there is no file {str(path)!r}")
+        raise _not_found(path)
     with _told(path):
         if kind in ("parquet", "pq"):
             return _parquet(path)
@@ -45,10 +46,21 @@ def opened_file(given: str | Path) -> Source:
             return _json_lines(path)
         if kind in ("arrow", "feather", "ipc"):
             return _ipc(path)
+    if kind == "json":
+        raise InvalidInputError(
+            f"{path.name} is JSON as a whole; write an object a line, as .jsonl, or read it, and give the list of dicts"
+        )
     raise InvalidInputError(
         f"{path.name} is of no kind that is known by its ending; name it .parquet, .csv, .tsv, .jsonl or .arrow, or "
         "read it into a table, and give that"
     )
+
+
+def _not_found(path: Path) -> LocalregError:
+    if path.is_dir():
+        return InvalidInputError(f"{str(path)!r} is a folder; give the files in it, as a list of their paths")
+    pattern = "; a pattern is no path: give a list of paths" if any(each in path.name for each in "*?[") else ""
+    return NotFoundError(f"there is no file {str(path)!r}{pattern}")
 
 
 def _told(path: Path) -> AbstractContextManager[None]:
@@ -155,31 +167,41 @@ def _csv(path: Path, delimiter: str) -> Source:
     }
     with csv.open_csv(path, **options) as reader:
         names = reader.schema.names
-    texts = csv.ConvertOptions(
-        column_types={name: pa.string() for name in names},
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-    )
+    nulls = {"null_values": [""], "strings_can_be_null": True, "quoted_strings_can_be_null": False}
+    texts = csv.ConvertOptions(column_types={name: pa.string() for name in names}, **nulls)
 
     def read(columns: list[str]) -> Iterator[pa.Table]:
         with _told(path), csv.open_csv(path, convert_options=texts, **options) as reader:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
 
-    return Source(pa.schema([(name, pa.string()) for name in names]), read, None, path.name, is_text=True)
+    def look(columns: list[str]) -> Kinds:
+        found = dict.fromkeys(columns, ALL_KINDS)
+        only = csv.ConvertOptions(include_columns=columns, column_types=texts.column_types, **nulls)
+        with _told(path), csv.open_csv(path, convert_options=only, **options) as reader:
+            for batch in reader:
+                for name in columns:
+                    found[name] = narrowed(found[name], batch[name])
+        return found
+
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return Source(schema, read, None, path.name, is_text=True, look=look)
 
 
 def _json_lines(path: Path) -> Source:
     """One JSON object a line: the types are found by a look at the whole file, and texts stay texts."""
     import duckdb
+    import pyarrow as pa
 
     from localreg.query.quoting import literal
 
     options = f"{literal(str(path))}, format = 'newline_delimited', maximum_object_size = {2**28}"
     with duckdb.connect(":memory:") as connection:
         query = f"FROM read_json({options}, sample_size = -1, map_inference_threshold = -1)"
-        found = connection.execute(f"{query} LIMIT 0").to_arrow_table().schema
+        first = connection.execute(f"{query} LIMIT 1").to_arrow_table()
+        if not first.num_rows:  # DuckDB says that there is a column `json`
+            return Source(pa.schema([]), lambda _: [], 0, path.name)
+        found = first.schema
         told = connection.execute(f"DESCRIBE {query}").fetchall()
     mixed = frozenset(name for name, kind, *_ in told if _MIXED.search(kind))
     return _json_columns(path, options, found, mixed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 import localreg.workflow.bulk.staged as staged
@@ -18,6 +19,7 @@ from localreg.workflow.bulk.report import BulkReport, Leftovers, OnInvalid, chec
 from localreg.workflow.bulk.rows import Fitter
 from localreg.workflow.bulk.sample_keys import Key, key_of
 from localreg.workflow.bulk.source import Source, opened
+from localreg.workflow.bulk.statuses import STATUS, is_status, told_of
 from localreg.workflow.inferences import MISSING, OK, SKIPPED, Inferences
 from localreg.workflow.progress import progress
 from localreg.workflow.run_content import unique
@@ -64,6 +66,8 @@ def record(
     parts, unused = matched(source.schema, [types.test_sample, types.inference], columns, what=source.what, only=only)
     _refuse_missing_keys(key, parts[0], source)
     source = source.with_objects(name for part in parts for name in part.objects())
+    source = source.with_kinds(name for part in parts for name in part.values())
+    has_status = is_status(source.schema, unused)
     among = None if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
     work = _Recording(
         model,
@@ -75,17 +79,14 @@ def record(
         among,
         [Fitter(part, source) for part in parts],
         Leftovers(source.what, on_invalid),
+        has_status=has_status,
         on_unknown=on_unknown,
         reset=reset,
     )
-    names = list(dict.fromkeys(name for part in parts for name in part.names()))
     with staged.StagedInferences(model.session, workflow_id, state) as out:
-        with progress(f"{model.name} from {source.what}", source.rows) as shown:
-            for fitted in in_threads(work.fitted, _numbered(source.batches(names)), workers=1 if source.is_text else 2):
-                out.add(work.rows(fitted))
-                shown.advance(len(fitted.keys))
-        out.commit(model, suite, stored=work.stored_before, reset=reset)
-    return work.report(tuple(unused))
+        work.read(out)
+        out.commit(model, model.version_id(state), suite, stored=work.stored_before, reset=reset)
+    return work.report(tuple(name for name in unused if name != STATUS or not has_status))
 
 
 def _numbered(batches: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
@@ -97,6 +98,7 @@ def _numbered(batches: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _check(model: Model[Any, Any, Any], suite: object, on_invalid: object, on_unknown: object, reset: object) -> None:
+    model.session.refuse_if_read_only()  # before anything is read
     check_on_invalid(on_invalid)
     check_flag(reset, what="reset")
     if on_unknown not in ("raise", "skip"):
@@ -129,6 +131,7 @@ class _Fitted:
         keys: of each row, by which its sample was looked up.
         made: the columns of the inferences; null where a row cannot be stored.
         faults: why.
+        lacking: rows whose status says that there is no inference.
         indices: `sample_idx` of each row, -1 if its sample is not known.
         ambiguous: rows whose key several samples have.
     """
@@ -136,6 +139,7 @@ class _Fitted:
     keys: pa.Array
     made: pa.Table
     faults: list[Fault]
+    lacking: Indices
     indices: Indices
     ambiguous: Indices
 
@@ -155,6 +159,7 @@ class _Recording:
         fitters: Sequence[Fitter],
         leftovers: Leftovers,
         *,
+        has_status: bool,
         on_unknown: OnUnknown,
         reset: bool,
     ) -> None:
@@ -162,12 +167,14 @@ class _Recording:
 
         self._model = model
         self._state = state
+        self._workflow_id = workflow_id
         self._source = source
         self._key = key
         self._keys = keys
         self._among = among
         self._samples, self._inferences = fitters
         self._leftovers = leftovers
+        self._has_status = has_status
         self._on_unknown = on_unknown
         self._reset = reset
         count = sample_count(state, workflow_id)
@@ -178,7 +185,7 @@ class _Recording:
         self.stored_before = None if version is None else Inferences(model.session, state, version, count)
         self._column = model.workflow.types(state).inference
         self._rows = 0
-        self._counts = {"stored": 0, "unchanged": 0, "replaced": 0, "unknown": 0}
+        self._counts = {"stored": 0, "unchanged": 0, "replaced": 0, "unknown": 0, "lacking": 0}
 
     def report(self, unused: tuple[str, ...]) -> BulkReport:
         """What became of all rows."""
@@ -187,13 +194,26 @@ class _Recording:
             self._rows, invalid=self._leftovers.invalid, faults=faults, unused_columns=unused, **self._counts
         )
 
+    def read(self, out: staged.StagedInferences) -> None:
+        """Read the whole table, and hand on what is to be stored."""
+        names = [*self._samples.names, *self._inferences.names, *([STATUS] if self._has_status else [])]
+        batches = _numbered(self._source.batches(names))
+        with progress(f"{self._model.name} from {self._source.what}", self._source.rows) as shown:
+            for fitted in in_threads(self.fitted, batches, workers=1 if self._source.is_text else 2):
+                out.add(self.rows(fitted))
+                shown.advance(len(fitted.keys))
+
     def fitted(self, numbered: tuple[int, pa.Table]) -> _Fitted:
         """A batch under the schema, with the samples of its rows; it comes with the number of its first row."""
+        import numpy as np
+
         first, batch = numbered
         found = Fitting()
         keys = self._key.column(self._samples.struct(batch, found, self._key.node))
-        made = self._inferences.table(batch, found)
-        return _Fitted(keys, made, found.faults, *self._keys.find(keys, first))
+        made, lacking = self._inferences.table(batch, found), np.empty(0, np.int64)
+        if self._has_status:
+            made, lacking = told_of(made, batch[STATUS].combine_chunks(), self._column.name)
+        return _Fitted(keys, made, found.faults, lacking, *self._keys.find(keys, first))
 
     def rows(self, fitted: _Fitted) -> pa.Table:
         """The rows of a batch that are to be stored: `sample_idx`, and the columns of the inferences."""
@@ -203,6 +223,7 @@ class _Recording:
         keys, made, indices = fitted.keys, fitted.made, fitted.indices
         is_good = np.ones(len(keys), bool)
         is_good[self._leftovers.leave_out(fitted.faults, self._rows)] = False
+        is_good[self._told(fitted.lacking[is_good[fitted.lacking]])] = False
         self._refuse_ambiguous(keys, fitted.ambiguous)
         is_good &= self._known(keys, indices, is_good)
         is_good[self._doubles(keys, indices, np.flatnonzero(is_good))] = False
@@ -211,6 +232,12 @@ class _Recording:
             made, indices = made.filter(pa.array(is_good)), indices[is_good]
         columns = {name: made[name] for name in made.column_names}
         return self._new(pa.table({"sample_idx": pa.array(indices, pa.int64()), **columns}))
+
+    def _told(self, lacking: Indices) -> Indices:
+        """The rows of which there is no inference, told."""
+        self._counts["lacking"] += len(lacking)
+        self._leftovers.tell(self._rows + lacking[:1000], repeat("its status says that there is no inference"))
+        return lacking
 
     def _refuse_ambiguous(self, keys: pa.Array, rows: Indices) -> None:
         if len(rows):
@@ -300,4 +327,5 @@ class _Recording:
         return rows
 
     def _refuse_other_answers(self, stored: Inferences, mine: pa.Table) -> None:
-        staged.refuse_other_answers(self._model.name, self._column, stored, mine)
+        session, name = self._model.session, self._model.name
+        staged.refuse_other_answers(session, self._state, self._workflow_id, name, self._column, stored, mine)

@@ -47,6 +47,8 @@ class BulkReport:
         replaced: rows that took the place of others.
         invalid: rows that were left out since a value cannot be stored.
         unknown: rows that were left out since their sample is not known.
+        lacking: rows that were left out since they have no value, and a column `status`, as exports have it, says
+            `error` or `missing`.
         faults: the first 1,000 of the rows that were left out, in order.
         unused_columns: columns of the table that stand for no field.
     """
@@ -57,6 +59,7 @@ class BulkReport:
     replaced: int = 0
     invalid: int = 0
     unknown: int = 0
+    lacking: int = 0
     faults: tuple[RowFault, ...] = ()
     unused_columns: tuple[str, ...] = ()
 
@@ -69,10 +72,11 @@ class BulkReport:
                 (self.unchanged, "there already"),
                 (self.invalid, "left out as invalid"),
                 (self.unknown, "left out, of unknown samples"),
+                (self.lacking, "left out, without an inference"),
             )
             if count
         ]
-        text = f"{self.rows:,} rows: {', '.join(counts) or 'nothing to store'}"
+        text = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}: {', '.join(counts) or 'nothing to store'}"
         if self.unused_columns:
             text += f"; columns not used: {', '.join(self.unused_columns)}"
         return text

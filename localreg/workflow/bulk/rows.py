@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from localreg.errors import InvalidInputError
 from localreg.tables import VECTORS, Fitting, Node, fit, split_vectors
 from localreg.workflow.bulk.columns import Leaf, PartColumns, Tree
+from localreg.workflow.bulk.csv_kinds import as_kind
 from localreg.workflow.bulk.json_text import json_objects, objects_of_columns
 from localreg.workflow.bulk.source import Source
 from localreg.workflow.bulk.texts import Texts
@@ -82,8 +83,12 @@ class Fitter:
     def _said(self, batch: pa.Table, name: str, columns: Leaf | dict[str, str], found: Fitting) -> pa.Array:
         if isinstance(columns, Leaf):
             return json_objects(_combined(batch[columns.name]), f"{self._columns.part}.{name}", found)
-        values = {key: _combined(batch[column]) for key, column in columns.items()}
+        values = {key: self._value(batch, column) for key, column in columns.items()}
         return objects_of_columns(values, batch.num_rows, f"{self._columns.part}.{name}", found)
+
+    def _value(self, batch: pa.Table, name: str) -> pa.Array:
+        column, kind = _combined(batch[name]), self._source.kinds.get(name)
+        return column if kind is None else as_kind(column, kind)
 
     def _given(self, batch: pa.Table, node: Node, found: Fitting) -> pa.Array:
         """The part as the table has it: a struct of its columns; where it may be null, it is if all of them are."""

@@ -99,14 +99,23 @@ def _as_json(samples: pa.Array) -> pa.Array:
 
 def _without_sign(column: pa.Array) -> pa.Array:
     """The same with 0.0 for -0.0, of fields at any depth, since they are one sample, and two texts."""
+    import numpy as np
     import pyarrow as pa
 
     if pa.types.is_floating(column.type):
         return pa.compute.add(column, 0.0)
-    if not pa.types.is_struct(column.type):
-        return column
-    children = [_without_sign(column.field(number)) for number in range(column.type.num_fields)]
-    return pa.StructArray.from_arrays(children, fields=list(column.type), mask=column.is_null())
+    if pa.types.is_struct(column.type):
+        children = [_without_sign(column.field(number)) for number in range(column.type.num_fields)]
+        return pa.StructArray.from_arrays(children, [field.name for field in column.type], mask=column.is_null())
+    if pa.types.is_list(column.type):
+        lengths = pa.compute.list_value_length(column).fill_null(0).to_numpy()
+        begins = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+        mask = column.is_null() if column.null_count else None
+        return pa.ListArray.from_arrays(begins, _without_sign(column.flatten()), mask=mask)
+    if pa.types.is_map(column.type):
+        pairs = pa.struct([("key", column.type.key_type), ("value", column.type.item_type)])
+        return _without_sign(column.cast(pa.list_(pairs)))
+    return column
 
 
 def key_of(column: TypedColumn, on: str | Sequence[str] | None, names: Sequence[str]) -> Key:

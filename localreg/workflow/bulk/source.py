@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.names import shown_value
+from localreg.workflow.bulk.csv_kinds import Kind, Kinds, chosen, common
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +46,8 @@ class Source:
         is_text: every value is text, and is to be read as what it is wanted as.
         json: columns of JSON as text, since their values are of several types.
         reread: the same, with more such columns; None = there is no JSON.
+        look: what columns of texts can be read as, by a look at all of them; None = nothing can be looked at twice.
+        kinds: what columns of texts are that no type says it of.
     """
 
     schema: pa.Schema
@@ -54,10 +57,17 @@ class Source:
     is_text: bool = False
     json: frozenset[str] = frozenset()
     reread: Callable[[frozenset[str]], Source] | None = None
+    look: Callable[[list[str]], Kinds] | None = None
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     def with_objects(self, columns: Iterable[str]) -> Source:
         """The same, where columns of JSON objects are as they are written, if this is JSON: with nulls, and exact."""
         return self if self.reread is None else self.reread(self.json | {*columns})
+
+    def with_kinds(self, columns: Iterable[str]) -> Source:
+        """The same, where it is known what columns of texts hold that no type says it of."""
+        names = [*columns]
+        return self if self.look is None or not names else replace(self, kinds=chosen(self.look(names)))
 
     def batches(self, columns: list[str]) -> Iterator[pa.Table]:
         """The rows of some columns, cut into batches.
@@ -111,10 +121,13 @@ def opened(given: object) -> Source:
     """What was given, as something to read.
 
     Raises:
-        InvalidInputError: it is no table, or a file of an unknown kind, or has two columns of one name.
+        InvalidInputError: it is no table, or a file of an unknown kind, or has no column, or two of one name.
         NotFoundError: there is no such file.
     """
-    return _with_distinct_names(_opened(given))
+    source = _with_distinct_names(_opened(given))
+    if not source.schema.names:
+        raise InvalidInputError(f"{source.what} is empty: not even columns are there")
+    return source
 
 
 def _with_distinct_names(source: Source) -> Source:
@@ -150,8 +163,8 @@ def _table(given: object) -> Source | None:
 
 def _refused(given: object) -> InvalidInputError:
     return InvalidInputError(
-        f"the table is {shown_value(given)}; give Arrow, pandas, Polars, a DuckDB relation, a path, or an iterator of "
-        "these"
+        f"the table is {shown_value(given)}; give Arrow, pandas, Polars, a DuckDB relation, a path, rows as dicts, or "
+        "an iterator of these"
     )
 
 
@@ -264,7 +277,16 @@ def _one_after_the_other(given: Iterable[object]) -> Source:
         raise InvalidInputError("the iterator is empty: there is not even a batch that says which columns there are")
     if isinstance(first, Mapping) and not _has_columns(first):
         return _batches(_groups(chain([first], parts)), fill=True)
-    return _batches(chain([first], parts), fill=False)
+    source = _batches(chain([first], parts), fill=False)
+    if source.is_text and isinstance(given, list | tuple):
+        return replace(source, look=lambda columns: common(_looked_at(opened(each), columns) for each in given))
+    return source
+
+
+def _looked_at(source: Source, columns: list[str]) -> Kinds:
+    """What columns of one of several files can be read as: none is more than text, if it cannot be looked at."""
+    there = [name for name in columns if name in source.schema.names]
+    return dict.fromkeys(there, frozenset()) if source.look is None else source.look(there)
 
 
 def _batches(parts: Iterator[object], *, fill: bool) -> Source:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from localreg.canonical import JsonObject
-from localreg.errors import ConflictError, LocalregError, NonDeterministicError, UnknownOutcomeError
+from localreg.errors import ConflictError, LocalregError, UnknownOutcomeError
 from localreg.log import State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -28,6 +28,7 @@ from localreg.workflow.inferences import (
     inference_pointers,
     write_inferences,
 )
+from localreg.workflow.other_answers import other_answer
 from localreg.workflow.run_record import RunRecord, ensure_model_version
 from localreg.workflow.samples import as_rows, sample_count
 from localreg.workflow.test_suite import TestSuite
@@ -134,12 +135,19 @@ class StagedInferences:
         return write_inferences(self._session, self._workflow_id, self._folder, [rows])
 
     def commit(
-        self, model: Model[Any, Any, Any], suite: TestSuite | None, *, stored: Inferences | None, reset: bool
+        self,
+        model: Model[Any, Any, Any],
+        version: str | None,
+        suite: TestSuite | None,
+        *,
+        stored: Inferences | None,
+        reset: bool,
     ) -> None:
         """Put all parts into the log.
 
         Args:
             model: whose inferences they are.
+            version: id of its version that the rows were compared with; None = there was none yet.
             suite: the suite that they were made for, whose test run owns them; None = the model version does.
             stored: what was stored when the rows were looked at; None = nothing.
             reset: they take the place of what is stored, whatever it is.
@@ -148,7 +156,6 @@ class StagedInferences:
             NonDeterministicError: another writer has stored something else of a sample meanwhile.
         """
         self._write_last()
-        version = model.version_id(self._session.state())
         run = None if suite is None else RunRecord(model, suite, None)
         known = [] if stored is None else stored.paths
 
@@ -211,7 +218,8 @@ class StagedInferences:
         """Look at what other writers have stored meanwhile: equal rows do no harm."""
         import pyarrow as pa
 
-        column = model.workflow.types(self._session.state()).inference
+        state = self._session.state()
+        column = model.workflow.types(state).inference
         for pointer in self._pointers:
             if pointer.table != "inferences":
                 continue
@@ -219,13 +227,25 @@ class StagedInferences:
             status = stored.status[mine["sample_idx"].to_numpy()]
             there = (status != MISSING) & (status != ERROR)
             if there.any():
-                refuse_other_answers(model.name, column, stored, mine.filter(pa.array(there)))
+                mine = mine.filter(pa.array(there))
+                refuse_other_answers(self._session, state, self._workflow_id, model.name, column, stored, mine)
 
 
-def refuse_other_answers(model: str, column: TypedColumn, stored: Inferences, mine: pa.Table) -> None:
+def refuse_other_answers(
+    session: Session,
+    state: State,
+    workflow_id: str,
+    model: str,
+    column: TypedColumn,
+    stored: Inferences,
+    mine: pa.Table,
+) -> None:
     """The same inferences as are stored are fine, others are not.
 
     Args:
+        session: the namespace.
+        state: which holds the samples.
+        workflow_id: of the samples.
         model: its name, for the message.
         column: of inferences.
         stored: what is there of each of these samples.
@@ -239,11 +259,8 @@ def refuse_other_answers(model: str, column: TypedColumn, stored: Inferences, mi
     other = stored.rows(column, indices).select(own.column_names)
     row = first_difference(own, other)
     if row is not None:
-        raise NonDeterministicError(
-            f"model {model!r} gave {_shown(own, column, row)} for the sample with sample_idx {int(indices[row])}, and "
-            f"{_shown(other, column, row)} is stored for the same version; make a new version for a changed model, or "
-            "pass reset=True"
-        )
+        shown = {"own": _shown(own, column, row), "stored": _shown(other, column, row)}
+        raise other_answer(session, state, workflow_id, model=model, index=int(indices[row]), **shown)
 
 
 def _shown(rows: pa.Table, column: TypedColumn, row: int) -> str:

@@ -45,6 +45,8 @@ _KINDS = {
     **dict.fromkeys(("int", "float", "timedelta"), (("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE"), "be a number")),
 }
 """What JSON calls values of a type; others are texts."""
+_NOT_FINITE = """'"NaN"', '"Infinity"', '"-Infinity"'"""
+"""The texts that our JSON has where JSON has no number."""
 _ALL_EMPTY = "SELECT bool_and(x IS NULL OR json_valid(x) AND json_type(x) = 'OBJECT' AND json_keys(x) = []) FROM given"
 _JSON = ("list", "struct", "map", "tuple", "vector", "union")
 
@@ -82,9 +84,11 @@ class Texts:
             return self._json(column, path, found)
         kinds, wanted = _KINDS.get(node.type, (("VARCHAR",), "be text"))
         listed = ", ".join(map(_quoted, kinds))
-        texts = self._read(
-            column, f"CASE WHEN json_type(x) IN ({listed}) THEN x->>'$' END", path, found, wanted, is_json=True
-        )
+        condition = f"json_type(x) IN ({listed})"
+        if node.type == "float":
+            condition += f" OR x IN ({_NOT_FINITE})"
+        expression = f"CASE WHEN {condition} THEN x->>'$' END"
+        texts = self._read(column, expression, path, found, wanted, is_json=True)
         return self.read(texts, node, path, found)
 
     def _json(self, column: pa.Array, path: str, found: Fitting) -> pa.Array:
