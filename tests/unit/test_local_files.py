@@ -305,6 +305,6 @@ def test_a_comparison_warns_where_two_models_saw_other_bytes(registry: Registry)
     test(Net("c", guess), suite)
     comparison = registry.compare("a", "c", suite="s")
     assert comparison.changed_files == 2
-    assert "  warning: the local files of 2 samples changed between the two models" in str(comparison)
+    assert "warning: the local files of 2 samples changed between a@1 and c@1" in str(comparison)
     test(Net("d", guess), suite, hash_files=False)
     assert registry.compare("a", "d", suite="s").changed_files == 0, "what was not kept cannot be compared"
