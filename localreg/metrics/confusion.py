@@ -169,7 +169,8 @@ class Marginals:
             return _ratio(part.sum(-1), whole.sum(-1))
         values = self.per_class(metric)
         if average == "weighted":
-            return _ratio((np.nan_to_num(values) * self.support).sum(-1), self.support.sum(-1))
+            weights = np.where(np.isnan(values), 0, self.support)
+            return _ratio((np.nan_to_num(values) * weights).sum(-1), weights.sum(-1))
         chosen = np.broadcast_to(self.present if over is None else np.asarray(over), values.shape)
         if metric == "specificity":
             chosen = chosen & ~np.isnan(values)
