@@ -202,6 +202,8 @@ def _arrow_column(values: object, what: str) -> np.ndarray | pa.Array:
         column = column.combine_chunks()
         if isinstance(column, pa.ChunkedArray):  # as older versions do, of no chunk or of many
             column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    if pa.types.is_dictionary(column.type) and is_number(column.type.value_type):
+        column = column.dictionary_decode()
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     return column if column.null_count or not is_number(column.type) else numpy_of(column)
