@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError
@@ -14,6 +16,9 @@ __all__ = ["cosine_similarity"]
 
 BLOCK = 1 << 17
 """Numbers of each side that are taken at once: what is read from memory for the product is still near for the norms."""
+
+STRETCH = 64
+"""Blocks that one thread takes at once."""
 
 
 def cosine_similarity(a: ArrayLike, b: ArrayLike) -> np.ndarray:
@@ -37,15 +42,40 @@ def cosine_similarity(a: ArrayLike, b: ArrayLike) -> np.ndarray:
         raise InvalidInputError(f"a has shape {left.shape} and b {right.shape}; both must be (n, d)")
     dtype = np.result_type(left.dtype, right.dtype)
     left, right = left.astype(dtype, copy=False), right.astype(dtype, copy=False)
-    found = np.empty(len(left), dtype)
-    rows = max(1, BLOCK // max(1, left.shape[1]))
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        for begin in range(0, len(left), rows):
-            x, y = left[begin : begin + rows], right[begin : begin + rows]
-            np.divide(_dots(x, y), np.sqrt(_dots(x, x)) * np.sqrt(_dots(y, y)), out=found[begin : begin + rows])
-    odd = np.flatnonzero(~(np.abs(found) <= 1))  # NaN, too: zero, or its square over- or underflowed, or it was rounded
-    if len(odd):
+    xy, xx, yy = _products(left, right)
+    with np.errstate(all="ignore"):
+        found: np.ndarray = np.clip(xy / (np.sqrt(xx) * np.sqrt(yy)), -1, 1)
+    least = np.finfo(dtype).tiny / np.finfo(dtype).eps  # below, squares of what matters may have underflowed
+    plain = (np.minimum(xx, yy) >= least) & (np.maximum(xx, yy) < np.inf)  # neither is NaN
+    if not plain.all():
+        odd = np.flatnonzero(~plain)
         found[odd] = _carefully(left[odd], right[odd], odd)
+    return found
+
+
+def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(3, n): of each pair the product, and the square of either side."""
+    import numpy as np
+
+    found = np.empty((3, len(left)), left.dtype)
+    rows = max(1, BLOCK // max(1, left.shape[1]))
+
+    def fill(begin: int) -> None:
+        with np.errstate(all="ignore"):
+            for start in range(begin, min(begin + STRETCH * rows, len(left)), rows):
+                here = slice(start, start + rows)
+                x, y = left[here], right[here]
+                _dots(x, y, found[0, here])
+                _dots(x, x, found[1, here])
+                _dots(y, y, found[2, here])
+
+    stretches = range(0, len(left), STRETCH * rows)
+    if len(stretches) < 2:
+        for begin in stretches:
+            fill(begin)
+        return found
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:  # numpy lets go of the interpreter
+        list(pool.map(fill, stretches))
     return found
 
 
@@ -67,12 +97,12 @@ def _carefully(left: np.ndarray, right: np.ndarray, rows: np.ndarray) -> np.ndar
     return np.asarray(np.clip(_dots(x, y) / np.sqrt(_dots(x, x) * _dots(y, y)), -1, 1))
 
 
-def _dots(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _dots(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     import numpy as np
 
     if hasattr(np, "vecdot"):  # from numpy 2.0, by BLAS: half the time
-        return np.asarray(np.vecdot(x, y))
-    return np.asarray(np.einsum("ij,ij->i", x, y))
+        return np.asarray(np.vecdot(x, y, out=out))
+    return np.asarray(np.einsum("ij,ij->i", x, y, out=out))
 
 
 def _table(values: ArrayLike, what: str) -> np.ndarray:

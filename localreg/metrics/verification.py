@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from localreg.errors import InvalidInputError
@@ -35,6 +36,9 @@ __all__ = [
     "fnmr_at_fmr",
     "threshold_at_fmr",
 ]
+
+LEAST = 1e-12
+"""The smallest FMR of which it is said how many impostor pairs it takes."""
 
 
 class DetCurve(NamedTuple):
@@ -118,15 +122,13 @@ class Comparisons:
 
     def at_fmr(self, target: float) -> AtFmr:
         """Where no more than a share of the impostors is accepted: `fnmr_at_fmr` says how."""
-        import numpy as np
-
         wanted = number_of(target)
         if wanted is None or not 0 <= wanted <= 1:
             raise InvalidInputError(f"the target FMR is {target!r}; it must be a number from 0 to 1")
         if not self.impostors:
             return AtFmr(wanted, None, None, None, "there are no impostor pairs")
         if wanted < 1 / self.impostors:
-            needed = f"; it takes {int(np.ceil(1 / wanted)):,} of them" if wanted else ""
+            needed = f"; it takes {ceil(1 / wanted):,} of them" if wanted > LEAST else ""
             reason = f"an FMR of {wanted:g} cannot be measured with {self.impostors:,} impostor pairs{needed}"
             return AtFmr(wanted, None, None, None, reason)
         threshold = self._threshold(wanted)

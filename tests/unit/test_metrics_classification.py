@@ -57,9 +57,9 @@ def test_averages_are_those_of_scikit_learn(drawn: tuple[list[Any], list[Any], l
     for ours, theirs in SCORES:
         for average in ("micro", "macro", "weighted"):
             expected = theirs(true, said, average=average, zero_division=0)
-            assert ours(truth, predicted, average=average) == pytest.approx(expected, abs=1e-12)  # type: ignore[operator]
+            assert ours(truth, predicted, average=average) == pytest.approx(expected, abs=1e-12)
             expected = theirs(true, said, average=average, labels=labels, zero_division=0)
-            got = ours(truth, predicted, average=average, labels=asked)  # type: ignore[operator]
+            got = ours(truth, predicted, average=average, labels=asked)
             assert (0.0 if got is None else got) == pytest.approx(expected, abs=1e-12)
             if average == "macro":
                 assert (got is None) == (not {*asked} & {*truth, *predicted})
@@ -79,7 +79,7 @@ def test_each_class_is_that_of_scikit_learn_and_none_where_it_divides_by_zero(
         )
         if ours is precision_score:  # never predicted is 0, not undefined
             expected |= {label: 0.0 for label in asked if label in truth and label not in predicted}
-        assert ours(truth, predicted, average=None, labels=asked) == expected  # type: ignore[operator]
+        assert ours(truth, predicted, average=None, labels=asked) == expected
     for label in asked:
         others = [said != label for said, true in zip(predicted, truth, strict=True) if true != label]
         expected_share = sum(others) / len(others) if others else None
@@ -91,7 +91,7 @@ def test_each_class_is_that_of_scikit_learn_and_none_where_it_divides_by_zero(
 def test_the_positive_class_alone_is_that_of_scikit_learn(pairs: list[tuple[bool, bool]], positive: bool) -> None:
     truth, predicted = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     for ours, theirs in SCORES:
-        got = ours(truth, predicted, pos_label=positive)  # type: ignore[operator]
+        got = ours(truth, predicted, pos_label=positive)
         if {*truth, *predicted} >= {positive} and (ours is not recall_score or positive in truth):
             assert got == pytest.approx(theirs(truth, predicted, pos_label=positive, zero_division=0), abs=1e-12)
         else:
@@ -115,7 +115,7 @@ def test_metrics_of_all_classes_are_those_of_scikit_learn(drawn: tuple[list[Any]
     else:
         assert mcc is None
     for weights in (None, "linear", "quadratic"):
-        kappa = cohen_kappa_score(truth, predicted, weights=weights)  # type: ignore[arg-type]
+        kappa = cohen_kappa_score(truth, predicted, weights=weights)
         if len({*truth, *predicted}) > 1:
             assert kappa == pytest.approx(oracle.cohen_kappa_score(true, said, weights=weights), abs=1e-12)
         else:
@@ -160,11 +160,11 @@ def test_nothing_at_all_is_undefined() -> None:
     assert cohen_kappa_score([], []) is None
     assert cohen_kappa_score([], [], weights="linear") is None
     for score in (precision_score, recall_score, f1_score, specificity_score):
-        assert score([], []) is None  # type: ignore[operator]
-        assert score([], [], average="macro") is None  # type: ignore[operator]
-        assert score([], [], average="micro") is None  # type: ignore[operator]
-        assert score([], [], average="weighted", labels=["a"]) is None  # type: ignore[operator]
-        assert score([], [], average=None) == {}  # type: ignore[operator]
+        assert score([], []) is None
+        assert score([], [], average="macro") is None
+        assert score([], [], average="micro") is None
+        assert score([], [], average="weighted", labels=["a"]) is None
+        assert score([], [], average=None) == {}
     assert confusion_matrix([], []).matrix.shape == (0, 0)
     assert classification_report([], []).accuracy is None
 

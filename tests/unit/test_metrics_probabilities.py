@@ -90,7 +90,8 @@ def test_losses_on_real_probabilities_are_those_of_scikit_learn() -> None:
 
 
 def test_no_sample_has_no_loss() -> None:
-    for empty in ([], np.zeros((0, 3))):
+    nothings: list[Any] = [[], np.zeros((0, 3))]
+    for empty in nothings:
         assert log_loss([], empty) is None
         assert brier_score_loss([], empty) is None
         assert expected_calibration_error([], empty) is None

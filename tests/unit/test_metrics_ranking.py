@@ -112,7 +112,7 @@ def test_the_best_threshold_is_the_highest_of_those_with_the_highest_f1(pairs: l
         return
     assert best is not None
     every = [(row.f1, row.threshold) for row in threshold_table(truth, scores)]
-    assert (best.f1, best.threshold) == max(every)  # type: ignore[type-var]
+    assert (best.f1, best.threshold) == max(every)
     found = scores >= best.threshold
     assert best.precision == (found & truth).sum() / found.sum()
     assert best.recall == (found & truth).sum() / truth.sum()
@@ -171,13 +171,13 @@ def test_areas_of_many_classes_are_those_of_scikit_learn(table: tuple[np.ndarray
     for multi_class in ("ovr", "ovo"):
         for average in ("macro", "weighted"):
             expected = oracle.roc_auc_score(truth, scores, multi_class=multi_class, average=average)
-            got = roc_auc_score(truth, scores, multi_class=multi_class, average=average)  # type: ignore[arg-type]
+            got = roc_auc_score(truth, scores, multi_class=multi_class, average=average)
             assert got == pytest.approx(expected, abs=1e-12)
             named = roc_auc_score(
                 names[truth],
                 scores,
-                multi_class=multi_class,  # type: ignore[arg-type]
-                average=average,  # type: ignore[arg-type]
+                multi_class=multi_class,
+                average=average,
                 labels=names[: len(order)].tolist(),
             )
             assert named == pytest.approx(expected, abs=1e-12)
@@ -194,7 +194,7 @@ def test_top_k_is_that_of_scikit_learn(table: tuple[np.ndarray, np.ndarray], k: 
 def test_a_class_without_samples_has_no_area() -> None:
     scores = [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]
     for multi_class in ("ovr", "ovo"):
-        assert roc_auc_score([0, 1], scores, multi_class=multi_class, labels=[0, 1, 2]) is None  # type: ignore[arg-type]
+        assert roc_auc_score([0, 1], scores, multi_class=multi_class, labels=[0, 1, 2]) is None
     assert roc_auc_score([0], [[1.0]], multi_class="ovr") is None
     assert top_k_accuracy_score([0, 1], scores, k=1, labels=[0, 1, 2]) == 1.0
     assert top_k_accuracy_score([], np.zeros((0, 3)), labels=[0, 1, 2]) is None

@@ -95,12 +95,12 @@ def test_nan_among_labels_is_missing(values: Any) -> None:
     st.lists(st.sampled_from([True, False, 0, 3]), max_size=8),
 )
 def test_numbers_of_any_span_are_coded_as_python_compares_them(truth: list[Any], other: list[Any]) -> None:
-    columns = {"truth": np.array(truth, np.int64), "b": np.array(other), "c": np.array(truth, object)}
+    columns: dict[str, Any] = {"truth": np.array(truth, np.int64), "b": np.array(other), "c": np.array(truth, object)}
     columns["b"] = np.resize(columns["b"], len(truth)) if other else np.zeros(len(truth), bool)
     codes = codes_of(columns)
     for column, coded in zip(columns.values(), codes.columns, strict=True):
         assert [codes.labels[code] for code in coded] == column.tolist()
-    assert list(codes.labels) == sorted(set(codes.labels))
+    assert list(codes.labels) == sorted({*truth, *columns["b"].tolist()})
 
 
 def test_whole_numbers_and_floats_are_one_label_only_if_they_are_equal() -> None:
