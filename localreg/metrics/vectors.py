@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError
@@ -16,9 +14,6 @@ __all__ = ["cosine_similarity"]
 
 BLOCK = 1 << 17
 """Numbers of each side that are taken at once: what is read from memory for the product is still near for the norms."""
-
-STRETCH = 64
-"""Blocks that one thread takes at once."""
 
 
 def cosine_similarity(a: ArrayLike, b: ArrayLike) -> np.ndarray:
@@ -60,22 +55,13 @@ def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     found = np.empty((3, len(left)), left.dtype)
     rows = max(1, BLOCK // max(1, left.shape[1]))
 
-    def fill(begin: int) -> None:
-        with np.errstate(all="ignore"):
-            for start in range(begin, min(begin + STRETCH * rows, len(left)), rows):
-                here = slice(start, start + rows)
-                x, y = left[here], right[here]
-                _dots(x, y, found[0, here])
-                _dots(x, x, found[1, here])
-                _dots(y, y, found[2, here])
-
-    stretches = range(0, len(left), STRETCH * rows)
-    if len(stretches) < 2:
-        for begin in stretches:
-            fill(begin)
-        return found
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:  # numpy lets go of the interpreter
-        list(pool.map(fill, stretches))
+    with np.errstate(all="ignore"):
+        for begin in range(0, len(left), rows):
+            here = slice(begin, begin + rows)
+            x, y = left[here], right[here]
+            _dots(x, y, found[0, here])
+            _dots(x, x, found[1, here])
+            _dots(y, y, found[2, here])
     return found
 
 
