@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from localreg.errors import InvalidInputError
 from localreg.metrics.coding import codes_of
 from localreg.metrics.ranking import Ranked, ranked
-from localreg.metrics.reading import Column, matrix_of, whole_number_of
+from localreg.metrics.reading import Column, is_table, matrix_of, whole_number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +57,7 @@ def roc_auc_score(
         raise InvalidInputError(
             f"multi_class is {multi_class!r}, average {average!r}; take 'ovr' or 'ovo', 'macro' or 'weighted'"
         )
-    if np.ndim(scores) != 2:  # type: ignore[arg-type] # a column of any kind
+    if not is_table(scores):
         if multi_class is not None:
             raise InvalidInputError("scores must be (n, K), a column for each class, for multi_class")
         return ranked(truth, scores, pos_label=pos_label).roc_auc()  # type: ignore[arg-type]

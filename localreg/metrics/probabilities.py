@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from localreg.errors import InvalidInputError
 from localreg.metrics.coding import binary_of
 from localreg.metrics.multiclass import classes_of
-from localreg.metrics.reading import Column, check_lengths, numbers_of, whole_number_of
+from localreg.metrics.reading import Column, check_lengths, is_table, numbers_of, whole_number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,7 +110,7 @@ def brier_score_loss(
         return None
     own = table[np.arange(len(codes)), codes]
     squares = (table * table).sum(axis=1) + (1 - 2 * own)
-    if np.ndim(probabilities) != 2:  # type: ignore[arg-type] # a column of any kind
+    if not is_table(probabilities):
         squares = (1 - own) ** 2
     return float(squares.mean())
 
@@ -208,7 +208,7 @@ def _told(
     import numpy as np
 
     codes, table = _table(truth, probabilities, labels, pos_label)
-    if np.ndim(probabilities) != 2:  # type: ignore[arg-type] # a column of any kind
+    if not is_table(probabilities):
         return codes == 1, table[:, 1]
     if not table.shape[1]:
         return codes == 0, np.zeros(len(codes))
@@ -222,7 +222,7 @@ def _table(
     """The column of each sample's class, and float64 probabilities (n, K); of a column, negative then positive."""
     import numpy as np
 
-    if np.ndim(probabilities) == 2:  # type: ignore[arg-type] # a column of any kind
+    if is_table(probabilities):
         codes, table = classes_of(truth, probabilities, labels, "probabilities")
         slack = float(np.sqrt(np.finfo(table.dtype).eps))
         table = table.astype(np.float64, copy=False)

@@ -22,6 +22,7 @@ __all__ = [
     "check_lengths",
     "column_of",
     "is_number",
+    "is_table",
     "matrix_of",
     "number_of",
     "numbers_of",
@@ -214,6 +215,16 @@ def is_number(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def is_table(values: object) -> bool:
+    """Whether these are rows of numbers rather than one column; rows of different lengths are a table gone wrong."""
+    import numpy as np
+
+    try:
+        return np.ndim(values) == 2  # type: ignore[arg-type] # anything has a dimension
+    except ValueError:
+        return True
 
 
 def numpy_of(column: pa.Array) -> np.ndarray:

@@ -216,6 +216,8 @@ def test_what_does_not_fit_the_columns_is_refused(options: Any, message: str) ->
         roc_auc_score([0, 1, 2], np.eye(3), **options)
     with pytest.raises(InvalidInputError, match="a column for each class"):
         roc_auc_score([0, 1], [0.5, 0.5], multi_class="ovr")
+    with pytest.raises(InvalidInputError, match="scores is no table of numbers"):
+        roc_auc_score([0, 1], [[0.5], [0.5, 0.5]], multi_class="ovr")
     with pytest.raises(InvalidInputError, match="3 columns for 2 classes"):
         top_k_accuracy_score([0, 1], np.zeros((2, 3)))
     with pytest.raises(InvalidInputError, match="row 1"):
