@@ -1,28 +1,190 @@
 """Numbers and statistics: columns in, numbers out. No registry, no files."""
 
-from localreg.metrics.classification import accuracy_score
-from localreg.metrics.counts import accuracy, f1_score, fpr, precision, recall, specificity
+from localreg.metrics.classification import (
+    accuracy_score,
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_score,
+    recall_score,
+    specificity_score,
+)
+from localreg.metrics.confusion import Confusion, Marginals
+from localreg.metrics.counts import accuracy, fpr, precision, recall, specificity
 from localreg.metrics.geometry import iou
+from localreg.metrics.grouping import per_group
+from localreg.metrics.identification import cmc_curve, identification_ranks, rank_k_accuracy
 from localreg.metrics.matching import (
     InferenceMatches,
     MulticlassInferenceMatches,
     match_inferences,
     match_inferences_multiclass,
 )
+from localreg.metrics.multiclass import roc_auc_score, top_k_accuracy_score
+from localreg.metrics.multilabel import (
+    hamming_loss,
+    label_ranking_average_precision_score,
+    multilabel_f1_score,
+    subset_accuracy_score,
+)
+from localreg.metrics.probabilities import (
+    CalibrationCurve,
+    brier_score_loss,
+    calibration_curve,
+    expected_calibration_error,
+    log_loss,
+)
+from localreg.metrics.ranking import (
+    PrecisionRecallCurve,
+    Ranked,
+    RocCurve,
+    average_precision_score,
+    precision_recall_curve,
+    ranked,
+    roc_curve,
+)
+from localreg.metrics.regression import (
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_bias,
+    mean_squared_error,
+    median_absolute_error,
+    pearson,
+    r2_score,
+    root_mean_squared_error,
+    spearman,
+)
+from localreg.metrics.report import ClassificationReport, ClassRow, classification_report
+from localreg.metrics.retrieval import (
+    mean_average_precision,
+    mean_reciprocal_rank,
+    ndcg_score,
+    precision_at_k,
+    recall_at_k,
+)
+from localreg.metrics.segmentation import (
+    dice_per_class,
+    iou_per_class,
+    mean_dice,
+    mean_iou,
+    pixel_accuracy,
+    segmentation_confusion,
+)
+from localreg.metrics.tallying import confusion_matrix
+from localreg.metrics.text import exact_match, rouge_l, token_f1, word_error_rate
+from localreg.metrics.thresholds import (
+    OptimalThreshold,
+    ThresholdRow,
+    ThresholdTable,
+    f1_optimal_threshold,
+    threshold_table,
+)
+from localreg.metrics.vectors import cosine_similarity
+from localreg.metrics.verification import (
+    AtFmr,
+    Comparisons,
+    DetCurve,
+    EqualErrorRate,
+    comparisons,
+    det_curve,
+    equal_error_rate,
+    failure_to_enrol_rate,
+    fmr,
+    fnmr,
+    fnmr_at_fmr,
+    threshold_at_fmr,
+)
 from localreg.statistics.paired import mcnemar_exact
 
 __all__ = [
+    "AtFmr",
+    "CalibrationCurve",
+    "ClassRow",
+    "ClassificationReport",
+    "Comparisons",
+    "Confusion",
+    "DetCurve",
+    "EqualErrorRate",
     "InferenceMatches",
+    "Marginals",
     "MulticlassInferenceMatches",
+    "OptimalThreshold",
+    "PrecisionRecallCurve",
+    "Ranked",
+    "RocCurve",
+    "ThresholdRow",
+    "ThresholdTable",
     "accuracy",
     "accuracy_score",
+    "average_precision_score",
+    "balanced_accuracy_score",
+    "brier_score_loss",
+    "calibration_curve",
+    "classification_report",
+    "cmc_curve",
+    "cohen_kappa_score",
+    "comparisons",
+    "confusion_matrix",
+    "cosine_similarity",
+    "det_curve",
+    "dice_per_class",
+    "equal_error_rate",
+    "exact_match",
+    "expected_calibration_error",
+    "f1_optimal_threshold",
     "f1_score",
+    "failure_to_enrol_rate",
+    "fmr",
+    "fnmr",
+    "fnmr_at_fmr",
     "fpr",
+    "hamming_loss",
+    "identification_ranks",
     "iou",
+    "iou_per_class",
+    "label_ranking_average_precision_score",
+    "log_loss",
     "match_inferences",
     "match_inferences_multiclass",
+    "matthews_corrcoef",
     "mcnemar_exact",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_average_precision",
+    "mean_bias",
+    "mean_dice",
+    "mean_iou",
+    "mean_reciprocal_rank",
+    "mean_squared_error",
+    "median_absolute_error",
+    "multilabel_f1_score",
+    "ndcg_score",
+    "pearson",
+    "per_group",
+    "pixel_accuracy",
     "precision",
+    "precision_at_k",
+    "precision_recall_curve",
+    "precision_score",
+    "r2_score",
+    "rank_k_accuracy",
+    "ranked",
     "recall",
+    "recall_at_k",
+    "recall_score",
+    "roc_auc_score",
+    "roc_curve",
+    "root_mean_squared_error",
+    "rouge_l",
+    "segmentation_confusion",
+    "spearman",
     "specificity",
+    "specificity_score",
+    "subset_accuracy_score",
+    "threshold_at_fmr",
+    "threshold_table",
+    "token_f1",
+    "top_k_accuracy_score",
+    "word_error_rate",
 ]

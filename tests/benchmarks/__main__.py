@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import bulk_executors, bulk_in, bulk_out, compare, ground, remote, size, typed, writers
+from tests.benchmarks import bulk_executors, bulk_in, bulk_out, compare, ground, metrics, remote, size, typed, writers
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 GROUPS = {
@@ -21,6 +21,7 @@ GROUPS = {
     "in": bulk_in,
     "out": bulk_out,
     "compare": compare,
+    "metrics": metrics,
 }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from localreg import InvalidInputError
+from localreg import InvalidInputError, metrics
 from localreg.metrics import accuracy_score, mcnemar_exact
 
 counts = st.integers(0, 500_000)
@@ -58,15 +60,23 @@ def test_mcnemar_refuses_what_is_no_count(fixed: Any, broken: Any) -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), max_size=30))
 def test_accuracy_score_is_that_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
+    oracle = pytest.importorskip("sklearn.metrics")
     truth, predicted = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     if not pairs:
         assert accuracy_score(truth, predicted) is None
         return
-    assert accuracy_score(truth, predicted) == pytest.approx(metrics.accuracy_score(truth, predicted), abs=1e-15)
+    assert accuracy_score(truth, predicted) == pytest.approx(oracle.accuracy_score(truth, predicted), abs=1e-15)
 
 
 @pytest.mark.parametrize(("truth", "predicted"), [([1, 2], [1]), ([[1]], [[1]]), (1, 1)])
 def test_accuracy_score_refuses_columns_that_do_not_pair(truth: Any, predicted: Any) -> None:
     with pytest.raises(InvalidInputError, match="shape"):
         accuracy_score(truth, predicted)
+
+
+def test_the_metrics_that_the_readme_lists_are_there() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Metrics by themselves")[2].partition("\n## ")[0]
+    listed = re.findall(r"`([a-z0-9_]+)`", section.partition("| for |")[2])
+    assert len(listed) > 50
+    assert {*listed} <= {*metrics.__all__}

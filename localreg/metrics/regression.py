@@ -1,0 +1,188 @@
+"""Metrics of predicted numbers.
+
+Columns of finite numbers (n,), truth and predicted; NaN, infinite and missing ones are refused, the row named. All is
+computed in double precision. Undefined is None: there is no sample, or what the docstring says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localreg.metrics.reading import Column, check_lengths, numbers_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = [
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_bias",
+    "mean_squared_error",
+    "median_absolute_error",
+    "pearson",
+    "r2_score",
+    "root_mean_squared_error",
+    "spearman",
+]
+
+
+def mean_absolute_error(truth: Column, predicted: Column) -> float | None:
+    """Mean distance of the predictions from the truth, in its unit; 0 or more.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+    """
+    import numpy as np
+
+    errors = _errors(truth, predicted)
+    return float(np.abs(errors).mean()) if len(errors) else None
+
+
+def median_absolute_error(truth: Column, predicted: Column) -> float | None:
+    """Median distance of the predictions from the truth, in its unit; 0 or more.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+    """
+    import numpy as np
+
+    errors = _errors(truth, predicted)
+    return float(np.median(np.abs(errors))) if len(errors) else None
+
+
+def mean_squared_error(truth: Column, predicted: Column) -> float | None:
+    """Mean of the squared errors, in the unit squared; 0 or more.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+    """
+    errors = _errors(truth, predicted)
+    return float((errors * errors).mean()) if len(errors) else None
+
+
+def root_mean_squared_error(truth: Column, predicted: Column) -> float | None:
+    """Root of the mean of the squared errors, in the unit of truth; 0 or more.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+    """
+    squared = mean_squared_error(truth, predicted)
+    return None if squared is None else float(squared**0.5)
+
+
+def mean_bias(truth: Column, predicted: Column) -> float | None:
+    """Mean of predicted - truth, in its unit: above 0 where predictions are too high.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+    """
+    errors = _errors(truth, predicted)
+    return float(errors.mean()) if len(errors) else None
+
+
+def mean_absolute_percentage_error(truth: Column, predicted: Column) -> float | None:
+    """Mean of the distances as shares of the truth: 0.1 = ten percent; 0 or more.
+
+    Returns:
+        None also if a truth is 0, of which nothing is a share. (scikit-learn divides by 2.2e-16 there.)
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+
+    Source:
+        scikit-learn, `mean_absolute_percentage_error`.
+    """
+    import numpy as np
+
+    true, said = _pair(truth, predicted)
+    return float(np.abs((said - true) / true).mean()) if len(true) and true.all() else None
+
+
+def r2_score(truth: Column, predicted: Column) -> float | None:
+    """Share of the variance of truth that the predictions explain: 1 - squared errors / squared deviations.
+
+    Returns:
+        At most 1; below 0 where the mean of truth would have been better. None also if all truth is one value.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+
+    Source:
+        T. O. Kvålseth, The American Statistician 39 (1985) 279, R² number 1.
+    """
+    true, said = _pair(truth, predicted)
+    if not len(true) or (true == true[0]).all():
+        return None
+    deviations = true - true.mean()
+    return float(1 - ((said - true) ** 2).sum() / (deviations**2).sum())
+
+
+def pearson(truth: Column, predicted: Column) -> float | None:
+    """Pearson's correlation: how well a straight line leads from the one to the other, in [-1, 1].
+
+    Returns:
+        None also if either column is one value throughout.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+
+    Source:
+        K. Pearson, Proceedings of the Royal Society of London 58 (1895) 240.
+    """
+    return _correlation(*_pair(truth, predicted))
+
+
+def spearman(truth: Column, predicted: Column) -> float | None:
+    """Spearman's correlation: Pearson's of the ranks, equal values having the mean of their ranks; in [-1, 1].
+
+    Returns:
+        None also if either column is one value throughout.
+
+    Raises:
+        InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
+
+    Source:
+        C. Spearman, The American Journal of Psychology 15 (1904) 72.
+    """
+    true, said = _pair(truth, predicted)
+    return _correlation(_ranks(true), _ranks(said))
+
+
+def _pair(truth: Column, predicted: Column) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np
+
+    true, said = numbers_of(truth, "truth"), numbers_of(predicted, "predicted")
+    check_lengths(truth=true, predicted=said)
+    return true.astype(np.float64, copy=False), said.astype(np.float64, copy=False)
+
+
+def _errors(truth: Column, predicted: Column) -> np.ndarray:
+    import numpy as np
+
+    true, said = _pair(truth, predicted)
+    return np.asarray(said - true)
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    import numpy as np
+
+    if not len(a) or (a == a[0]).all() or (b == b[0]).all():
+        return None
+    a, b = a - a.mean(), b - b.mean()
+    a, b = a / np.abs(a).max(), b / np.abs(b).max()  # so that no square over- or underflows
+    return float(np.clip((a @ b) / (np.sqrt(a @ a) * np.sqrt(b @ b)), -1.0, 1.0))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 1; equal values have the mean of their ranks."""
+    import numpy as np
+
+    if not len(values):
+        return values
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    lengths = np.diff(np.append(starts, len(values)))
+    ranks: np.ndarray = np.empty(len(values))
+    ranks[order] = np.repeat(starts + (lengths + 1) / 2, lengths)
+    return ranks
