@@ -1,6 +1,7 @@
 """Numbers and statistics: columns in, numbers out. No registry, no files."""
 
 from localreg.metrics.classification import accuracy_score
+from localreg.metrics.coco import coco_detection, coco_segmentation
 from localreg.metrics.counts import accuracy, f1_score, fpr, precision, recall, specificity
 from localreg.metrics.geometry import iou
 from localreg.metrics.matching import (
@@ -16,6 +17,8 @@ __all__ = [
     "MulticlassInferenceMatches",
     "accuracy",
     "accuracy_score",
+    "coco_detection",
+    "coco_segmentation",
     "f1_score",
     "fpr",
     "iou",

@@ -18,7 +18,7 @@ import localreg
 from localreg import Registry
 from localreg.coco import Detection, Detections, Image, Model, Object, Objects, Segmentation, TestCase, TestSuite, test
 from localreg.coco.annotations import annotations_of
-from localreg.coco.entries import Entries
+from localreg.metrics.coco.entries import Entries
 from localreg.errors import (
     AlreadyExistsError,
     InvalidInputError,
