@@ -89,8 +89,8 @@ def coco_segmentation(annotations: object, results: object) -> dict[str, float |
 
     Args:
         annotations: as for `coco_detection`, with `segmentation`; where there are polygons, images tell `height` and
-            `width`. In a table `segmentation` is a struct of `polygons`, `size` (a struct of `height` and `width` of the
-            image, also for polygons), `counts` (compressed) and `runs`.
+            `width`. In a table `segmentation` is a struct of `polygons`, `size` (of the image: `height` and `width`,
+            also for polygons), `counts` (compressed) and `runs`.
         results: likewise, with `score`.
 
     Returns:

@@ -3,7 +3,7 @@
 COCO draws the outline on a grid that is five times as fine, each edge as a line of dots, one for each step along its
 longer side. Where the outline goes from one dot to the next across the middle of a column of pixels, the column changes
 between outside and inside: at the first pixel whose middle is not above the higher of the two dots. A pixel is in the
-polygon if the column changed an odd number of times down to it.
+polygon if the column changed an odd number of times down to it. Fewer than three corners have no pixels.
 
 Only those crossings are computed here, edge by edge and column by column, and never the dots between: where an edge is
 flatter than steep, the step is known; where it is steep, it is computed and mended by a step, so that rounding
@@ -35,6 +35,8 @@ MIDDLE = 2
 """Of five dots, the one after which the middle of a pixel is crossed."""
 FARTHEST = 1e8
 """A coordinate, at most: COCO's dots are whole numbers of 32 bits."""
+PIXEL_BITS = 31
+"""Of the number of a pixel of an image."""
 EDGES = 1 << 18
 """Edges that are drawn at once."""
 
@@ -63,7 +65,6 @@ def polygon_edges(given: pa.ListArray, masks: Indices, size: Indices, what: str)
     lengths = np.asarray(pc.list_value_length(polygons).to_numpy(), np.int64)
     numbers = np.asarray(polygons.flatten().to_numpy(), np.float64)
     _check(polygon_of, lengths, numbers, what)
-    polygon_of, lengths, numbers = _boxes_drawn(polygon_of, lengths, numbers)
     x, y = _dots(numbers[0::2]), _dots(numbers[1::2])
     corners = lengths // 2
     polygon = np.repeat(np.arange(len(corners)), corners)
@@ -92,29 +93,6 @@ def _check(row: Indices, lengths: Indices, numbers: Numbers, what: str) -> None:
         raise InvalidInputError(f"{what} have a polygon of an odd number of coordinates; the first is row {first:,}")
     if not (np.abs(numbers) <= FARTHEST).all():
         raise InvalidInputError(f"{what} have a polygon with a coordinate beyond {FARTHEST:,.0f}, or not finite")
-
-
-def _boxes_drawn(row: Indices, lengths: Indices, numbers: Numbers) -> tuple[Indices, Indices, Numbers]:
-    """COCO takes a list whose first polygon has four numbers for boxes `[x, y, width, height]`: their corners."""
-    import numpy as np
-
-    first = np.diff(row, prepend=-1) != 0
-    if not (first & (lengths == 4)).any():
-        return row, lengths, numbers
-    boxed = np.maximum.accumulate(np.where(first, np.arange(len(row)), 0))
-    box = lengths[boxed] == 4
-    parts = np.split(numbers, np.cumsum(lengths)[:-1])
-    drawn = [_corners(part) if each else part for part, each in zip(parts, box.tolist(), strict=True)]
-    return row, np.array([len(each) for each in drawn], np.int64), np.concatenate(drawn)
-
-
-def _corners(box: Numbers) -> Numbers:
-    import numpy as np
-
-    if len(box) != 4:
-        raise InvalidInputError("a segmentation that begins with four numbers is one of boxes: all need four")
-    x, y, width, height = box.tolist()
-    return np.array([x, y, x, y + height, x + width, y + height, x + width, y])
 
 
 def _dots(numbers: Numbers) -> Indices:
@@ -179,13 +157,16 @@ def _united(row: Indices, of: Indices, pixel: Indices) -> tuple[Indices, Indices
     """The stretches between crossings of each polygon, joined over all polygons of a row."""
     import numpy as np
 
-    order = np.lexsort((pixel, of))
-    of, pixel = row[of[order]], pixel[order]  # of each polygon an even number: each column is left as it was entered
-    begins = np.arange(len(of)) % 2 == 0
-    order = np.lexsort((~begins, pixel, of))
-    of, pixel = of[order], pixel[order]
-    depth = np.cumsum(np.where(begins[order], 1, -1))
-    opens = np.flatnonzero((depth == 1) & begins[order])
+    # Of each polygon an even number, since each column is left as it was entered. Sorted as single numbers, which takes a
+    # tenth of the time of sorting by several.
+    crossing = np.sort((of << PIXEL_BITS) | pixel)
+    ends = np.arange(len(crossing)) % 2
+    pixel = crossing & ((1 << PIXEL_BITS) - 1)
+    crossing = np.sort((row[crossing >> PIXEL_BITS] << (PIXEL_BITS + 1)) | (pixel << 1) | ends)
+    pixel = (crossing >> 1) & ((1 << PIXEL_BITS) - 1)
+    depth = np.cumsum(1 - 2 * (crossing & 1))
+    opens = np.flatnonzero((depth == 1) & (crossing & 1 == 0))
     closes = np.flatnonzero(depth == 0)
-    filled = pixel[opens] < pixel[closes]
-    return of[opens][filled], pixel[opens][filled], pixel[closes][filled]
+    filled = np.flatnonzero(pixel[opens] < pixel[closes])
+    opens, closes = opens[filled], closes[filled]
+    return crossing[opens] >> (PIXEL_BITS + 1), pixel[opens], pixel[closes]
