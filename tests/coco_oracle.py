@@ -35,7 +35,10 @@ def drawn(seed: int, *, images: int = 8) -> tuple[dict[str, Any], list[dict[str,
         for number, box in enumerate(boxes(draw, int(draw.integers(0, 60)), grid=grid))
     ]
     count = int(draw.choice([1, 5, 80, 400, 3000]))
-    near = [draw.choice(annotations) if annotations and draw.random() < 0.6 else None for _ in range(count)]
+    near = [
+        annotations[int(draw.integers(len(annotations)))] if annotations and draw.random() < 0.6 else None
+        for _ in range(count)
+    ]
     scores = draw.choice([0.1, 0.5, 0.9, 0.0, -0.0, -2.5], count) if draw.random() < 0.5 else draw.normal(size=count)
     results = [
         {
@@ -57,18 +60,19 @@ def drawn(seed: int, *, images: int = 8) -> tuple[dict[str, Any], list[dict[str,
 def boxes(draw: np.random.Generator, count: int, *, grid: bool) -> list[list[float]]:
     sides = draw.choice([0.0, 8.0, 16.0, 32.0, 96.0, 200.0], (count, 2), p=[0.02, 0.2, 0.28, 0.2, 0.2, 0.1])
     corners = draw.integers(0, 6, (count, 2)) * 8.0
-    if grid:
-        return np.concatenate([corners, sides], axis=1).tolist()
-    return (np.concatenate([corners, sides], axis=1) * draw.uniform(0.9, 1.1, (count, 4))).tolist()
+    made = np.concatenate([corners, sides], axis=1)
+    lists: list[list[float]] = (made if grid else made * draw.uniform(0.9, 1.1, (count, 4))).tolist()
+    return lists
 
 
 def moved(draw: np.random.Generator, box: list[float], *, grid: bool) -> list[float]:
     shift = draw.choice([-8.0, 0.0, 0.0, 0.0, 8.0], 4) if grid else draw.normal(0, 3, 4)
-    return np.maximum(np.array(box) + shift, 0).tolist()
+    near: list[float] = np.maximum(np.array(box) + shift, 0).tolist()
+    return near
 
 
 def evaluated(annotations: dict[str, Any], results: list[dict[str, Any]], kind: str, **params: Any) -> Any:
-    """pycocotools' evaluation; of no detections, too, where its reader of results would crash."""
+    """Pycocotools' evaluation; of no detections, too, where its reader of results would crash."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -100,7 +104,7 @@ def numbers_of(annotations: dict[str, Any], results: list[dict[str, Any]], kind:
 
 
 def drawn_masks(seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The same with masks in place of boxes: of all kinds in annotations; in results of those that pycocotools takes."""
+    """The same with masks in place of boxes: all kinds in annotations, in results what pycocotools takes."""
     draw = np.random.default_rng(seed)
     annotations, results = drawn(seed)
     del results[300:]

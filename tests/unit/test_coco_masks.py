@@ -83,9 +83,7 @@ COORDINATE = st.one_of(
 )
 @settings(max_examples=300, deadline=None)
 def test_any_polygons_have_the_pixels_of_pycocotools(polygons: list[list[float]], height: int, width: int) -> None:
-    np.testing.assert_array_equal(
-        masks_of([polygons], height, width).pixels(0), painted(polygons, height, width)
-    )
+    np.testing.assert_array_equal(masks_of([polygons], height, width).pixels(0), painted(polygons, height, width))
 
 
 @given(st.lists(st.lists(st.integers(0, 2**33), max_size=9), max_size=6))
@@ -113,7 +111,9 @@ def test_pixels_in_common_are_counted_as_when_painted() -> None:
     draw = np.random.default_rng(0)
     paintings = [(draw.random((9, 7)) < share).astype(np.uint8) for share in (0, 0, 0.1, 0.5, 0.5, 0.9, 1, 1)]
     told = [
-        {"size": [9, 7], "counts": compressed(runs_of(each))} if number % 2 else {"size": [9, 7], "counts": runs_of(each)}
+        {"size": [9, 7], "counts": compressed(runs_of(each))}
+        if number % 2
+        else {"size": [9, 7], "counts": runs_of(each)}
         for number, each in enumerate(paintings)
     ]
     masks = masks_of(told, 0, 0)
@@ -154,7 +154,9 @@ def table_of(items: list[dict[str, Any]]) -> pa.Table:
     size = pa.StructArray.from_arrays([pa.array([400] * len(items))] * 2, ["height", "width"])
     names = [field.name for field in column.type]
     fields = [size if name == "size" else column.field(name) for name in names]
-    keys = [key for key in ("image_id", "category_id", "area", "iscrowd", "score") if all(key in each for each in items)]
+    keys = [
+        key for key in ("image_id", "category_id", "area", "iscrowd", "score") if all(key in each for each in items)
+    ]
     columns = {key: [each[key] for each in items] for key in keys}
     if "area" not in columns and all("bbox" in each for each in items):
         columns["area"] = [each["bbox"][2] * each["bbox"][3] for each in items]
@@ -198,7 +200,7 @@ def test_masks_of_different_sizes_and_images_of_none_are_refused() -> None:
     file: dict[str, Any] = {"images": [{"id": 1}], "annotations": [truth], "categories": [{"id": 1}]}
     seen = {"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": {"size": [2, 3], "counts": [0, 6]}}
     truth["segmentation"] = {"size": [3, 2], "counts": [0, 6]}  # type: ignore[assignment]
-    with pytest.raises(InvalidInputError, match="different sizes|have sizes"):
+    with pytest.raises(InvalidInputError, match="masks of one image have sizes"):
         coco_segmentation(file, [seen])
     truth["segmentation"] = [[0.0, 0.0, 1.0, 0.0, 1.0, 1.0]]  # type: ignore[assignment]
     with pytest.raises(InvalidInputError, match="does not tell its height and width"):

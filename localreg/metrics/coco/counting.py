@@ -73,6 +73,7 @@ class CountTable:
         tp: int64 (n,).
         fp: int64 (n,).
         fn: int64 (n,).
+        images: how many there are.
         classes: ids.
         weights: int64 (images,), how often each image counts in the sums below (not in the rows); None = once.
     """
@@ -82,6 +83,7 @@ class CountTable:
     tp: Indices
     fp: Indices
     fn: Indices
+    images: int
     classes: Ids
     weights: Indices | None = None
 
@@ -98,11 +100,11 @@ class CountTable:
         np.add.at(sums, self.class_, np.stack(self._weighted(), axis=1))
         return {id: Counts(*row) for id, row in zip(self.classes.tolist(), sums.tolist(), strict=True)}
 
-    def per_image(self, images: int) -> Indices:
+    def per_image(self) -> Indices:
         """(images, 3): TP, FP and FN of each image over all classes, without weights."""
         import numpy as np
 
-        sums = np.zeros((images, 3), np.int64)
+        sums = np.zeros((self.images, 3), np.int64)
         np.add.at(sums, self.image, np.stack([self.tp, self.fp, self.fn], axis=1))
         return sums
 
@@ -135,6 +137,7 @@ def count_table(found: Found, threshold: int, area: int, score: float, weights: 
         tp=tp,
         fp=count(groups[shown & ~right]),
         fn=count(of_truth) - tp,
+        images=len(found.images),
         classes=found.classes,
         weights=weights,
     )

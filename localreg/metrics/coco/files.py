@@ -112,7 +112,7 @@ def _read(path: str, form: str, columns: str, largest: int = 1 << 24) -> pa.Tabl
     if any(letter in path for letter in "*?[") or not os.path.isfile(path):
         return None
     query = (
-        f"SELECT * FROM read_json(?, format = '{form}', columns = {columns}, compression = 'none', "
+        f"SELECT * FROM read_json(?, format = '{form}', columns = {columns}, compression = 'uncompressed', "
         f"maximum_object_size = {largest})"
     )
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:

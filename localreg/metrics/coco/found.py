@@ -171,7 +171,7 @@ def find(
     """Match detections with truths; see `localreg.metrics.coco.matched`."""
     import numpy as np
 
-    thresholds, areas = _checked(iou_thresholds, areas)
+    thresholds, areas = _checked(iou_thresholds, areas, max_detections)
     groups = grouped(truths, detections, max_detections)
     pairs = overlapping(truths, detections, groups, min(thresholds[0], ALMOST_ONE))
     crowd = truths.iscrowd[groups.truths]
@@ -219,10 +219,14 @@ def _within(area: Numbers, areas: Sequence[Area]) -> Flags:
     return np.stack([(area >= each.low) & (area <= each.high) for each in areas], axis=1)
 
 
-def _checked(iou_thresholds: Sequence[float], areas: Sequence[Area]) -> tuple[tuple[float, ...], tuple[Area, ...]]:
+def _checked(
+    iou_thresholds: Sequence[float], areas: Sequence[Area], max_detections: int | None
+) -> tuple[tuple[float, ...], tuple[Area, ...]]:
     thresholds = tuple(sorted({float(each) for each in iou_thresholds}))
     if not thresholds or not all(0 < each <= 1 for each in thresholds):
         raise InvalidInputError(f"iou_thresholds are {shown_value(iou_thresholds)}; they must be above 0, at most 1")
+    if max_detections is not None and max_detections < 1:
+        raise InvalidInputError(f"max_detections is {shown_value(max_detections)}; 1 or more, or None for all")
     if not 1 <= len(areas) <= BITS or len({each.name for each in areas}) < len(areas):
         raise InvalidInputError(f"areas must be one to {BITS}, of different names")
     return thresholds, tuple(areas)

@@ -28,6 +28,7 @@ def box_numbers(entries: Entries) -> tuple[Numbers, pa.Array]:
 
     said = [None if value is None or _length(value) == 0 else value for value in entries.values("bbox")]
     boxes = entries.column("bbox", pa.list_(pa.float64(), 4), wanted="[x, y, width, height]", values=said)
+    entries.refuse(_lacking(boxes), "have a bbox with a number that is null", "bbox")
     entries.refuse(not_finite(boxes), "have a bbox with a number that is not finite", "bbox")
     # Without what stands under nulls, which is not told.
     numbers = boxes.fill_null([0.0] * 4).flatten().to_numpy().reshape(-1, 4)
@@ -36,6 +37,16 @@ def box_numbers(entries: Entries) -> tuple[Numbers, pa.Array]:
         far = numbers[:, :2] + numbers[:, 2:]
     entries.refuse(~np.isfinite(far).all(axis=1), "have a bbox that ends beyond all numbers", "bbox")
     return numbers, boxes.is_null()
+
+
+def _lacking(boxes: pa.FixedSizeListArray) -> npt.NDArray[np.bool_]:
+    """Where one of the four numbers of a box is null."""
+    import numpy as np
+
+    bad = np.zeros(len(boxes), bool)
+    there = np.flatnonzero(boxes.is_valid())
+    bad[there] = np.asarray(boxes.drop_null().flatten().is_null(), bool).reshape(-1, 4).any(axis=1)
+    return bad
 
 
 def _length(value: object) -> int:

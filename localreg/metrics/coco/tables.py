@@ -122,7 +122,7 @@ def _boxes(table: pa.Table, what: str) -> Numbers:
     column = table["bbox"].combine_chunks()
     try:
         column = column.cast(pa.list_(pa.float64()))
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise InvalidInputError(f"bbox of {what} must be lists of numbers, not {column.type}") from error
     numbers = column.flatten()
     fitting = pc.all(pc.equal(pc.list_value_length(column), 4), min_count=0).as_py()
