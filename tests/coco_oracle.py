@@ -22,7 +22,7 @@ def drawn(seed: int, *, images: int = 8) -> tuple[dict[str, Any], list[dict[str,
     ids = draw.permutation(1000)[:images].tolist()
     categories = draw.permutation(100)[: int(draw.integers(1, 5))].tolist()
     grid = bool(draw.random() < 0.6)
-    annotations = [
+    annotations: list[dict[str, Any]] = [
         {
             "id": number + 1,
             "image_id": int(draw.choice(ids[: max(1, images - 2)])),

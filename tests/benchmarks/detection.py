@@ -7,6 +7,7 @@ import io
 import json
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,11 @@ def figures(bench: Bench) -> Iterator[Figure]:
     paths = written(bench.fresh())
     data = read(*paths, masks=False)
     faster, slower = Peer(FASTER, paths, "bbox"), Peer(PYCOCOTOOLS, paths, "bbox")
-    ours, tables = (lambda: coco_detection(*paths)), (lambda: matched(*data).numbers())
+    ours = partial(coco_detection, *paths)
+
+    def tables() -> object:
+        return matched(*data).numbers()
+
     loaded = seconds(slower.load)
     evaluated = seconds(slower.evaluate)  # once: it takes minutes
     yield against_one(bench, f"COCO numbers, {size}, from JSON ÷ pycocotools", ours, loaded + evaluated, 0.04)
@@ -54,7 +59,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     paths = written(bench.fresh(), images=IMAGES // 20, detections=DETECTIONS // 20, masks=True)
     yield bench.compare(
         f"COCO numbers of masks, {IMAGES // 20:,} images, {DETECTIONS // 20:,} detections, from JSON ÷ pycocotools",
-        lambda: coco_segmentation(*paths),
+        partial(coco_segmentation, *paths),
         Peer(PYCOCOTOOLS, paths, "segm").whole,
         at_most=None,
         times=1,

@@ -137,6 +137,24 @@ def runs_of(pixels: np.ndarray) -> list[int]:
     return [0, *runs] if flat[0] else runs
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_done_at_once_makes_no_difference(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    annotations, results = drawn_masks(seed)
+    whole = coco_segmentation(copy.deepcopy(annotations), copy.deepcopy(results))
+    monkeypatch.setattr("localreg.metrics.coco.masks.AT_ONCE", 3)
+    monkeypatch.setattr("localreg.metrics.coco.masks.STRETCHES", 50)
+    monkeypatch.setattr("localreg.metrics.coco.polygons.EDGES", 5)
+    assert coco_segmentation(annotations, results) == whole
+
+
+def test_the_row_of_a_mask_that_cannot_be_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localreg.metrics.coco.masks.AT_ONCE", 3)
+    good = {"size": [2, 2], "counts": [4]}
+    for bad in ({"size": [2, 2], "counts": [5]}, {"size": [2, 2], "counts": "5"}, [[1.0]]):
+        with pytest.raises(InvalidInputError, match="the first is row 4"):
+            masks_of([good, [], good, good, bad], 2, 2)
+
+
 def test_files_and_tables_are_read_alike(tmp_path: Path) -> None:
     annotations, results = drawn_masks(3)
     paths = tmp_path / "annotations.json", tmp_path / "results.json"

@@ -222,7 +222,10 @@ def _within(area: Numbers, areas: Sequence[Area]) -> Flags:
 def _checked(
     iou_thresholds: Sequence[float], areas: Sequence[Area], max_detections: int | None
 ) -> tuple[tuple[float, ...], tuple[Area, ...]]:
-    thresholds = tuple(sorted({float(each) for each in iou_thresholds}))
+    try:
+        thresholds = tuple(sorted({float(each) for each in iou_thresholds}))
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"iou_thresholds are {shown_value(iou_thresholds)}; they must be numbers") from error
     if not thresholds or not all(0 < each <= 1 for each in thresholds):
         raise InvalidInputError(f"iou_thresholds are {shown_value(iou_thresholds)}; they must be above 0, at most 1")
     if max_detections is not None and max_detections < 1:

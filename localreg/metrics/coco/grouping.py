@@ -120,15 +120,27 @@ def _codes(known: Ids | None, truths: Ids, detections: Ids, what: str) -> tuple[
     """All ids, rising, and the place of each row's among them; -1 where it is not one of them."""
     import numpy as np
 
-    kinds = {each.dtype.kind for each in (truths, detections, known) if each is not None and len(each)}
+    given = [each for each in (truths, detections, known) if each is not None and len(each)]
+    kinds = {each.dtype.kind for each in given}
     if not (kinds <= {"i", "u"} or kinds <= {"U", "T", "O"}):
         raise InvalidInputError(f"{what} ids must be whole numbers, or texts, in truths and detections alike")
+    if "u" in kinds and any(each.dtype == np.uint64 for each in given):  # beside int64 numpy would make floats of them
+        truths, detections = _signed(truths, what), _signed(detections, what)
+        known = None if known is None else _signed(known, what)
     if known is None:
         there = [np.unique(each) for each in (truths, detections) if len(each)]
         ids = np.unique(np.concatenate(there)) if there else np.empty(0, np.int64)
     else:
         ids = np.unique(known)
     return ids, (_places(ids, truths), _places(ids, detections))
+
+
+def _signed(ids: Ids, what: str) -> Ids:
+    import numpy as np
+
+    if ids.dtype == np.uint64 and len(ids) and int(ids.max()) > np.iinfo(np.int64).max:
+        raise InvalidInputError(f"{what} id {int(ids.max())} has more than 63 bits")
+    return ids.astype(np.int64)
 
 
 def _places(ids: Ids, wanted: Ids) -> Indices:

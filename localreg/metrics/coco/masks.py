@@ -30,6 +30,12 @@ LARGEST = 1 << 31
 """Pixels of an image, at most: so that a pixel and the mask it is of fit into one number."""
 
 
+STRETCHES = 1 << 21
+"""Stretches of pixels that are compared at once."""
+AT_ONCE = 1 << 14
+"""Masks that are read at once."""
+
+
 @dataclass(frozen=True, eq=False)
 class Masks:
     """Masks, each as stretches of pixels `begin <= pixel < end`, rising, none empty.
@@ -60,6 +66,16 @@ class Masks:
         import numpy as np
 
         return np.concatenate([[0], np.cumsum(self.end - self.begin)])
+
+    @cached_property
+    def _span(self) -> Indices:
+        """(n, 2): the first pixel of each, and the one after the last; zeros of those without any."""
+        import numpy as np
+
+        span = np.zeros((len(self), 2), np.int64)
+        some = np.flatnonzero(np.diff(self.offsets))
+        span[some, 0], span[some, 1] = self.begin[self.offsets[some]], self.end[self.offsets[some + 1] - 1]
+        return span
 
     @cached_property
     def _keys(self) -> Indices:
@@ -105,6 +121,8 @@ class Masks:
         with np.errstate(invalid="ignore", divide="ignore"):
             at_most = np.minimum(mine, theirs) / np.where(crowd, mine, np.maximum(mine, theirs))
         kept = np.flatnonzero(at_most >= least)
+        met = self._span[own[kept]], others._span[other[kept]]
+        kept = kept[(met[0][:, 0] < met[1][:, 1]) & (met[1][:, 0] < met[0][:, 1])]
         both = self._common(own[kept], others, other[kept])
         union = np.where(crowd[kept], mine[kept], mine[kept] + theirs[kept] - both)
         iou = both / union
@@ -113,6 +131,15 @@ class Masks:
 
     def _common(self, own: Indices, others: Masks, other: Indices) -> Indices:
         """Pixels that both masks of each pair have."""
+        import numpy as np
+
+        stretches = np.cumsum(np.diff(self.offsets)[own])
+        cuts = np.searchsorted(stretches, np.arange(STRETCHES, int(stretches[-1]) if len(own) else 0, STRETCHES))
+        parts = zip(np.split(own, cuts), np.split(other, cuts), strict=True)
+        return np.concatenate([self._shared(*part, others) for part in parts])
+
+    def _shared(self, own: Indices, other: Indices, others: Masks) -> Indices:
+        """The same of so many pairs that their stretches fit into memory."""
         import numpy as np
 
         count = np.diff(self.offsets)[own]
@@ -158,16 +185,29 @@ class Masks:
         size = np.where(drawn[:, None], size, sizes).astype(np.int64)
         if (size < 0).any() or (size[:, 0] * size[:, 1] >= LARGEST).any():
             raise InvalidInputError(f"{what} have a mask whose size is negative, or {LARGEST:,} pixels or more")
-        texts, runs = given.field("counts"), given.field("runs")
-        parts = [
-            polygon_edges(polygons, np.flatnonzero(drawn), size, what),
-            _edges(*decompressed(texts), np.flatnonzero(~drawn & np.asarray(pc.is_valid(texts), bool)), size, what),
-            _edges(*_listed(runs), np.flatnonzero(~drawn & np.asarray(pc.is_valid(runs), bool)), size, what),
-        ]
+        some = range(0, max(1, len(size)), AT_ONCE)
+        parts = [_stretches(given.slice(first, AT_ONCE), size, first, what) for first in some]
         mask, begin, end = (np.concatenate(each) for each in zip(*parts, strict=True))
-        order = np.argsort(mask, kind="stable")
-        offsets = np.searchsorted(mask[order], np.arange(len(size) + 1))
-        return cls(size, offsets, begin[order], end[order])
+        offsets = np.searchsorted(mask, np.arange(len(size) + 1))
+        return cls(size, offsets, begin, end)
+
+
+def _stretches(given: pa.StructArray, size: Indices, first: int, what: str) -> tuple[Indices, Indices, Indices]:
+    """The stretches of masks from the `first` on, by mask: of each its number, the begin and the end."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    polygons, texts, runs = (given.field(name) for name in ("polygons", "counts", "runs"))
+    drawn, text, listed = (np.asarray(pc.is_valid(each), bool) for each in (polygons, texts, runs))
+    rows = np.arange(first, first + len(given))
+    parts = [
+        polygon_edges(polygons, rows[drawn], size, what),
+        _edges(*decompressed(texts.filter(pc.is_null(polygons))), rows[~drawn & text], size, what),
+        _edges(*_listed(runs.filter(pc.is_null(polygons))), rows[~drawn & listed], size, what),
+    ]
+    mask, begin, end = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.argsort(mask, kind="stable")
+    return mask[order], begin[order], end[order]
 
 
 def _listed(runs: pa.ListArray) -> tuple[Indices, Indices]:
