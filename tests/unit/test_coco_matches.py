@@ -275,3 +275,31 @@ def test_what_was_not_matched_is_not_told() -> None:
     ):
         with pytest.raises(InvalidInputError, match=said):
             ask()
+
+
+# --- last bits --------------------------------------------------------------------------------------------------------
+
+
+def test_overlaps_are_those_of_pycocotools_to_the_last_bit() -> None:
+    from pycocotools import mask
+
+    from localreg.metrics.coco.grouping import grouped
+    from localreg.metrics.coco.overlaps import overlapping
+
+    draw = np.random.default_rng(0)
+    there, seen = draw.random((300, 4)) * [40, 40, 60, 60], draw.random((300, 4)) * [40, 40, 60, 60]
+    one, crowd = np.ones(300, int), draw.random(300) < 0.3
+    truths = Truths(one, one, there, there[:, 2] * there[:, 3], crowd)
+    detections = Detections(one, one, seen, draw.random(300), seen[:, 2] * seen[:, 3])
+    groups = grouped(truths, detections, None)
+    pairs = overlapping(truths, detections, groups, 1e-9)
+    found = np.zeros((300, 300))
+    found[groups.detections[pairs.detection], groups.truths[pairs.truth]] = pairs.iou
+    np.testing.assert_array_equal(found, mask.iou(seen, there, crowd.astype(int).tolist()))
+
+
+def test_a_threshold_of_1_is_met_within_rounding() -> None:
+    truth = {"id": 1, "image_id": 1, "category_id": 1, "area": 1, "iscrowd": 0, "bbox": [0.1, 0.1, 0.3, 0.3]}
+    file = {"images": [{"id": 1}], "categories": [{"id": 1}], "annotations": [truth]}
+    seen = [{"image_id": 1, "category_id": 1, "score": 1.0, "bbox": [0.1, 0.1, 0.3 * (1 - 1e-12), 0.3]}]
+    assert matches_of(file, seen, iou_thresholds=[1]).counts(iou=1) == Counts(1, 0, 0)
