@@ -157,8 +157,8 @@ def _united(row: Indices, of: Indices, pixel: Indices) -> tuple[Indices, Indices
     """The stretches between crossings of each polygon, joined over all polygons of a row."""
     import numpy as np
 
-    # Of each polygon an even number, since each column is left as it was entered. Sorted as single numbers, which takes
-    # a tenth of the time of sorting by several.
+    # Of each polygon an even number, since each column is left as it was entered. Sorted as single numbers, which is
+    # faster than by several.
     crossing = np.sort((of << PIXEL_BITS) | pixel)
     ends = np.arange(len(crossing)) % 2
     pixel = crossing & ((1 << PIXEL_BITS) - 1)
