@@ -95,8 +95,8 @@ def grouped(truths: Truths, detections: Detections, limit: int | None) -> Groups
 def falling(group: Indices, score: Numbers) -> Indices:
     """An order by group, then by falling score; equal ones stay in the order that they have.
 
-    As `np.lexsort((-score, group))`, in two thirds of the time: numbers that hold group, place of the score and row at once are
-    all different, so that the fastest sort, which is not stable, will do.
+    As `np.lexsort((-score, group))`, in two thirds of the time: numbers that hold group, place of the score and row at
+    once are all different, so that the fastest sort, which is not stable, will do.
     """
     import numpy as np
 
