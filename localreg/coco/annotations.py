@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject, canonical, checked_object
-from localreg.coco.entries import Entries, loaded
 from localreg.coco.objects import (
     Categories,
     boxes_of,
@@ -19,11 +18,12 @@ from localreg.coco.objects import (
     keypoints_of,
     located,
     refuse_doubles,
-    segmentations_of,
 )
 from localreg.coco.workflow import WORKFLOW, TestSuite
 from localreg.errors import AlreadyExistsError, InvalidInputError
 from localreg.log import State
+from localreg.metrics.coco.entries import Entries, loaded
+from localreg.metrics.coco.shapes import segmentations_of
 from localreg.names import check_flag, check_name, check_text
 from localreg.session import Changes, Session
 from localreg.workflow.case_changes import CaseChange, CaseRequest

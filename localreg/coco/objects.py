@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject, canonical, checked_object
-from localreg.coco.entries import Entries, not_finite
 from localreg.errors import InvalidInputError
+from localreg.metrics.coco.entries import Entries, not_finite
+from localreg.metrics.coco.shapes import box_numbers, pair
 from localreg.names import shown_value
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ __all__ = [
     "keypoints_of",
     "located",
     "refuse_doubles",
-    "segmentations_of",
 ]
 
 
@@ -112,75 +112,13 @@ def boxes_of(entries: Entries) -> dict[str, pa.Array]:
     Raises:
         InvalidInputError: a box is no list of four finite numbers, or its width or height is negative.
     """
-    import numpy as np
-    import pyarrow as pa
-
-    said = [None if value is None or _length(value) == 0 else value for value in entries.values("bbox")]
-    boxes = entries.column("bbox", pa.list_(pa.float64(), 4), wanted="[x, y, width, height]", values=said)
-    entries.refuse(not_finite(boxes), "have a bbox with a number that is not finite", "bbox")
-    none = boxes.is_null()
-    # Without what stands under nulls, which is not told.
-    numbers = boxes.fill_null([0.0] * 4).flatten().to_numpy().reshape(-1, 4)
-    entries.refuse((numbers[:, 2:] < 0).any(axis=1), "have a bbox of negative width or height", "bbox")
-    with np.errstate(over="ignore"):
-        far = numbers[:, :2] + numbers[:, 2:]
-    entries.refuse(~np.isfinite(far).all(axis=1), "have a bbox that ends beyond all numbers", "bbox")
+    numbers, none = box_numbers(entries)
+    far = numbers[:, :2] + numbers[:, 2:]
     return {
-        "top_left": _pair(numbers[:, 0], numbers[:, 1], ("x", "y"), none),
-        "bottom_right": _pair(far[:, 0], far[:, 1], ("x", "y"), none),
-        "size": _pair(numbers[:, 2], numbers[:, 3], ("width", "height"), none),
+        "top_left": pair(numbers[:, 0], numbers[:, 1], ("x", "y"), none),
+        "bottom_right": pair(far[:, 0], far[:, 1], ("x", "y"), none),
+        "size": pair(numbers[:, 2], numbers[:, 3], ("width", "height"), none),
     }
-
-
-def _length(value: object) -> int:
-    """The length of a list; -1 of what has none."""
-    return len(value) if isinstance(value, Sized) else -1
-
-
-def _pair(first: Any, second: Any, names: tuple[str, str], none: pa.Array) -> pa.StructArray:
-    import pyarrow as pa
-
-    return pa.StructArray.from_arrays([pa.array(first), pa.array(second)], list(names), mask=none)
-
-
-def segmentations_of(entries: Entries) -> pa.StructArray:
-    """Polygons and masks, as they are; null where there is none.
-
-    Raises:
-        InvalidInputError: one is neither a list of polygons nor a mask with `size` and `counts`.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    key = "segmentation"
-    said = entries.values(key)
-    odd = [value is not None and not isinstance(value, list | tuple | Mapping) for value in said]
-    entries.refuse(np.asarray(odd, bool), "must have polygons or a mask as segmentation", key)
-    masks = [value if isinstance(value, Mapping) else None for value in said]
-    lacking = [mask is not None and not {"size", "counts"} <= mask.keys() for mask in masks]
-    entries.refuse(np.asarray(lacking, bool), "have a mask without size or counts as segmentation", key)
-    counts = [None if mask is None else mask["counts"] for mask in masks]
-    polygons = [None if mask is not None else value for value, mask in zip(said, masks, strict=True)]
-    wanted = "polygons ([[x, y, …], …]) or a mask"
-    outlines = entries.column(key, pa.list_(pa.list_(pa.float64())), wanted=wanted, values=polygons)
-    entries.refuse(not_finite(outlines), "have a segmentation with a number that is not finite", key)
-    sizes = entries.column(
-        key,
-        pa.list_(pa.int64(), 2),
-        wanted="a mask whose size is [height, width]",
-        values=[None if mask is None else mask["size"] for mask in masks],
-    )
-    numbers = sizes.fill_null([0, 0]).flatten().to_numpy().reshape(-1, 2)
-    texts = [value if isinstance(value, str | bytes) else None for value in counts]
-    runs = [None if isinstance(value, str | bytes) else value for value in counts]
-    columns = {
-        "polygons": outlines,
-        "size": _pair(numbers[:, 0], numbers[:, 1], ("height", "width"), sizes.is_null()),
-        "counts": entries.column(key, pa.string(), wanted="counts of ASCII", values=texts),
-        "runs": entries.column(key, pa.list_(pa.int64()), wanted="counts that are text or numbers", values=runs),
-    }
-    none = pa.array([value is None for value in said], pa.bool_())
-    return pa.StructArray.from_arrays(list(columns.values()), list(columns), mask=none)
 
 
 def keypoints_of(entries: Entries) -> pa.Array:

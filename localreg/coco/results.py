@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localreg.coco.entries import Entries, loaded
 from localreg.coco.objects import (
     Categories,
     boxes_of,
@@ -12,10 +11,11 @@ from localreg.coco.objects import (
     extras_of,
     keypoints_of,
     located,
-    segmentations_of,
 )
 from localreg.coco.workflow import Model, TestSuite
 from localreg.errors import InvalidInputError
+from localreg.metrics.coco.entries import Entries, loaded
+from localreg.metrics.coco.shapes import segmentations_of
 from localreg.names import check_flag
 from localreg.session import Session
 from localreg.session.current import use_session

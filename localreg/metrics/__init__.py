@@ -10,6 +10,7 @@ from localreg.metrics.classification import (
     recall_score,
     specificity_score,
 )
+from localreg.metrics.coco import coco_detection, coco_segmentation
 from localreg.metrics.confusion import Confusion, Marginals
 from localreg.metrics.counts import accuracy, fpr, precision, recall, specificity
 from localreg.metrics.geometry import iou
@@ -123,6 +124,8 @@ __all__ = [
     "calibration_curve",
     "classification_report",
     "cmc_curve",
+    "coco_detection",
+    "coco_segmentation",
     "cohen_kappa_score",
     "comparisons",
     "confusion_matrix",

@@ -8,7 +8,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import bulk_executors, bulk_in, bulk_out, compare, ground, metrics, remote, size, typed, writers
+from tests.benchmarks import (
+    bulk_executors,
+    bulk_in,
+    bulk_out,
+    compare,
+    detection,
+    ground,
+    metrics,
+    remote,
+    size,
+    typed,
+    writers,
+)
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 GROUPS = {
@@ -22,6 +34,7 @@ GROUPS = {
     "out": bulk_out,
     "compare": compare,
     "metrics": metrics,
+    "detection": detection,
 }
 
 

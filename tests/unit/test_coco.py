@@ -18,7 +18,6 @@ import localreg
 from localreg import Registry
 from localreg.coco import Detection, Detections, Image, Model, Object, Objects, Segmentation, TestCase, TestSuite, test
 from localreg.coco.annotations import annotations_of
-from localreg.coco.entries import Entries
 from localreg.errors import (
     AlreadyExistsError,
     InvalidInputError,
@@ -26,6 +25,7 @@ from localreg.errors import (
     NotFoundError,
     WorkflowMismatchError,
 )
+from localreg.metrics.coco.entries import Entries
 from localreg.workflow import (
     GroundTruth,
     Inference,
