@@ -7,8 +7,8 @@
 | recall, specificity of a class | smoothed delta method, normal | McNemar, exact, within the class | Wilson |
 | precision, F1 of a class | smoothed delta method, normal | the same | Wilson; of F1 what follows from it |
 
-With clusters all of them are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of freedom:
-McNemar's test takes samples for independent. Coverage is measured in `tests/simulations/coverage.py`. An exact test is
+With clusters all differences are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of freedom:
+McNemar's test and Wilson's interval take samples for independent (there is no interval of a class's value by itself then). Coverage is measured in `tests/simulations/coverage.py`. An exact test is
 stricter than an interval: at the edge p may be above 1 - confidence while the interval leaves out 0.
 """
 
@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
 from localreg.statistics.distributions import normal_quantile, normal_sf, t_quantile, t_sf
 from localreg.statistics.estimate import Estimate
-from localreg.statistics.jackknife import Errors, Pair, cluster_errors, sample_errors
+from localreg.statistics.jackknife import Errors, Pair, cluster_errors, design_effect, sample_errors
 from localreg.statistics.marginals import AGGREGATES
 from localreg.statistics.paired import mcnemar_exact
 from localreg.statistics.per_class import PER_CLASS, ClassTables
@@ -191,9 +191,13 @@ def _of_classes(joint: JointCounts, metrics: Sequence[str], confidence: float) -
     variances, df = smooth.variances(), float("inf")
     if clusters is not None and clusters > 1:
         plain = tables.smoothed(1e-9).variances()
-        unseen = {metric: np.maximum(0.0, variances[metric] - plain[metric]) for metric in metrics}
         left_out = _left_out(joint, tables, there)
-        variances, df = {metric: left_out[metric] + unseen[metric] for metric in metrics}, clusters - 1.0
+        for metric in metrics:
+            unseen = np.maximum(0.0, variances[metric] - plain[metric])
+            within = np.where(plain[metric] > 1e-6 * variances[metric], plain[metric], 0.0)
+            effect = design_effect(left_out[metric], within, joint.n / clusters)
+            variances[metric] = left_out[metric] + unseen * effect**2
+        df = clusters - 1.0
     z = t_quantile((1 + confidence) / 2, df)
     columns = {metric: _columns(tables, smooth, metric, variances[metric], z, df) for metric in metrics}
     why_none, caution = _too_few(joint.n, clusters), _caution(clusters)
@@ -206,7 +210,7 @@ def _of_classes(joint: JointCounts, metrics: Sequence[str], confidence: float) -
 
 def _columns(
     tables: ClassTables, smooth: ClassTables, metric: str, variance: Floats, z: float, df: float
-) -> dict[str, list[float]]:
+) -> dict[str, list[Any]]:
     """The fields of estimates as lists over classes, NaN where a or b is undefined."""
     import numpy as np
 
@@ -219,9 +223,11 @@ def _columns(
         "low": np.clip(np.minimum(centre - z * error, difference), -1, 1),
         "high": np.clip(np.maximum(centre + z * error, difference), -1, 1),
     }  # fmt: skip
+    listed: dict[str, list[Any]] = {name: column.tolist() for name, column in columns.items()}
     for model, name in enumerate("ab"):
-        columns[f"{name}_low"], columns[f"{name}_high"] = tables.intervals(model, z)[metric]
-    listed = {name: column.tolist() for name, column in columns.items()}
+        # Wilson's interval takes samples for independent, so there is none with clusters.
+        ends = [[None] * len(a)] * 2 if df < float("inf") else [each.tolist() for each in tables.intervals(model, z)[metric]]
+        listed[f"{name}_low"], listed[f"{name}_high"] = ends
     if df == float("inf") and metric in tables.discordant():
         pairs = (each.tolist() for each in tables.discordant()[metric])
         listed["p"] = [_mcnemar(*each) for each in zip(*pairs, strict=True)]
@@ -232,7 +238,7 @@ def _columns(
 
 
 def _of_class(
-    metric: str, label: int, columns: dict[str, list[float]], row: int, why_none: str | None, caution: str | None
+    metric: str, label: int, columns: dict[str, list[Any]], row: int, why_none: str | None, caution: str | None
 ) -> Estimate:
     values = {name: column[row] for name, column in columns.items()}
     a, b, n = values["a"], values["b"], int(values["n"])

@@ -12,7 +12,7 @@ are nearly perfect or classes rare (coverage 42 % and less for 50 samples; `test
   the rarest the most frequent one), so that each class receives as many false positives.
 
 With clusters, each cluster is left out in turn (CV3 in J. MacKinnon, M. Nielsen and M. Webb, Journal of Econometrics 232
-(2023) 272), and the unseen samples are added as without.
+(2023) 272). What was not seen is half a cluster, then, as far as the samples of a cluster go together (`design_effect`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["UNSEEN", "Errors", "Pair", "cluster_errors", "sample_errors"]
+__all__ = ["UNSEEN", "Errors", "Pair", "cluster_errors", "design_effect", "sample_errors"]
 
 UNSEEN = 0.5
 """Samples that were not seen, for either model that could have been the better one on them."""
 CELLS_AS_THEY_ARE = 4_096
 """Joint cells up to which it costs less to compute than to look which share a cell of one model's confusion matrix."""
 VALUES_AT_ONCE = 1 << 20
+TINY = 1e-15
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,16 +170,20 @@ def cluster_errors(pair: Pair) -> Errors:
 
 
 def _with_unseen(pair: Pair, sums: list[dict[str, Floats]], clusters: int) -> Errors:
+    import numpy as np
+
+    joint = pair.joint
     right, wrong = _unseen(pair.a)
-    nothing = right[:0]
-    a = _shifts(pair.a, nothing, nothing, [right, right], [right, wrong])
-    b = _shifts(pair.b, nothing, nothing, [right, right], [wrong, right])
-    each = UNSEEN / max(1, len(right))
+    a = _shifts(pair.a, joint.truth, joint.a, [right, right], [right, wrong])
+    b = _shifts(pair.b, joint.truth, joint.b, [right, right], [wrong, right])
+    each, cells = UNSEEN / max(1, len(right)), len(joint.truth)
 
     def variance(metric: str, total: dict[str, Floats], changes: Floats) -> float:
         first, second = total[metric]
-        spread = max(0.0, float(second - first * first / clusters))
-        return (clusters - 1) / clusters * spread + each * float(changes @ changes)
+        between = (clusters - 1) / clusters * max(0.0, float(second - first * first / clusters))
+        seen, unseen = changes[:cells], changes[cells:]
+        effect = design_effect(np.float64(between), np.float64(joint.count @ (seen * seen)), joint.n / clusters)
+        return between + each * float(unseen @ unseen) * float(effect) ** 2
 
     errors = Errors(
         {metric: variance(metric, sums[0], b[metric] - a[metric]) for metric in a},
@@ -211,6 +216,17 @@ def _never_said(pair: Pair, errors: Errors) -> None:
         errors.difference[metric] += max(a, b) ** 2 * float(square[never[0] != never[1]].sum())
         errors.a[metric] += a**2 * float(square[never[0]].sum())
         errors.b[metric] += b**2 * float(square[never[1]].sum())
+
+
+def design_effect(between: Floats, within: Floats, size: float) -> Floats:
+    """How many samples of a cluster count as one: variance over clusters ÷ variance as if samples were independent.
+
+    At least 1 and at most the mean size of a cluster, which is also assumed where nothing was seen that could vary.
+    """
+    import numpy as np
+
+    effect = np.divide(between, within, out=np.full(np.shape(between), size), where=within > TINY)
+    return np.clip(effect, 1.0, max(1.0, size))
 
 
 def _without(model: Marginals, joint: JointCounts, said: Ints, rows: Ints, group: Ints, size: int) -> Marginals:
