@@ -98,7 +98,7 @@ def bootstrap_counts(
 
 
 def _units(joint: JointCounts) -> tuple[Ints, Ints]:
-    """The unit that each cell belongs to, and how many equal ones there are of each: a cell's samples, or one cluster."""
+    """The unit that each cell belongs to, and how many equal ones there are: a cell's samples, or one."""
     import numpy as np
 
     if joint.groups is None:

@@ -182,7 +182,7 @@ class Marginals:
 
 @dataclass(frozen=True, eq=False)
 class _Quotient:
-    """Of a class, for each cell: its value, what it will be, of how many samples it is made, and that of all classes."""
+    """Of a class, for each cell: its value, what it will be, of how many samples it is, and that of all classes."""
 
     before: Floats
     after: Floats

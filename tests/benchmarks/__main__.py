@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import bulk_executors, bulk_in, bulk_out, ground, remote, size, typed, writers
+from tests.benchmarks import bulk_executors, bulk_in, bulk_out, ground, remote, size, statistics, typed, writers
 from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 
 GROUPS = {
@@ -20,6 +20,7 @@ GROUPS = {
     "executors": bulk_executors,
     "in": bulk_in,
     "out": bulk_out,
+    "statistics": statistics,
 }
 
 
