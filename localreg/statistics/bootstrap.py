@@ -71,8 +71,8 @@ def bootstrap_counts(
         statistic: from counts to a number; None or NaN = undefined for these counts.
         draws: how many times all samples are drawn again.
         confidence: level of the interval.
-        method: "bca" (bias-corrected and accelerated; "percentile" instead for more than 5,000 cells or clusters, each of
-            which it would leave out once) or "percentile".
+        method: "bca" (bias-corrected and accelerated; "percentile" instead for more than 5,000 cells or clusters,
+            each of which it would leave out once) or "percentile".
 
     Raises:
         InvalidInputError: a number of draws below 100, or an unknown method.

@@ -184,7 +184,7 @@ def _row(chosen: tuple[Population, int], repetitions: int, seed: int) -> Row:
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=2_000, help="2,000 leave an error of 0.5 points")
+    parser.add_argument("--repetitions", type=int, default=3_000, help="3,000 leave an error of 0.4 points")
     parser.add_argument("--only", default="", help="only populations with this in their names")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="samples, with commas")
     parser.add_argument("--processes", type=int, default=2)
