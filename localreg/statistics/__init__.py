@@ -1,4 +1,4 @@
-"""Intervals and p-values: counts and columns in, numbers out. No registry, no files, no luck: equal input, equal output."""
+"""Intervals and p-values: counts and columns in, numbers out. No registry, no files; equal input, equal output."""
 
 from localreg.statistics.adjusting import benjamini_hochberg, holm
 from localreg.statistics.auc import RANKING_METRICS, compare_rankings

@@ -1,16 +1,17 @@
 """ROC AUC and average precision of two models on the same samples, with the interval and p-value of the difference.
 
-Both values are functions of how often each sample counts; what a sample adds to either, if it counted a little more, is its
-influence. The variance of a value is the sum of squared influences, that of a difference the sum of squared differences of
-influences, which is how the pairing comes in. Influences are the same for all samples of one score, so they are computed
-for each distinct score; for many samples for each of `BINS` bins of about equally many samples, which changes standard errors
-in the fifth digit. The values themselves are always exact: equal to scikit-learn's, ties included.
+Both values are functions of how often each sample counts; what a sample adds to either, if it counted a little more,
+is its influence. The variance of a value is the sum of squared influences, that of a difference the sum of squared
+differences of influences, which is how the pairing comes in. Influences are the same for all samples of one score, so
+they are computed for each distinct score; for many samples for each of `BINS` bins of about equally many samples,
+which changes standard errors in the fifth digit. The values themselves are always exact: equal to scikit-learn's, ties
+included.
 
 Sources:
-    E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988) 837, for ROC AUC; influences of average precision follow
-    from its definition as the mean, over positives, of the precision at their score (as in scikit-learn); clusters as in
-    N. Obuchowski, Biometrics 53 (1997) 567; the interval of a value on the logit scale as in M. Pepe, The Statistical
-    Evaluation of Medical Tests for Classification and Prediction (2003), section 5.2.
+    E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988) 837, for ROC AUC; influences of average precision
+    follow from its definition as the mean, over positives, of the precision at their score (as in scikit-learn);
+    clusters as in N. Obuchowski, Biometrics 53 (1997) 567; the interval of a value on the logit scale as in M. Pepe,
+    The Statistical Evaluation of Medical Tests for Classification and Prediction (2003), section 5.2.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import InvalidInputError
 from localreg.statistics.distributions import t_quantile, t_sf
 from localreg.statistics.estimate import Estimate
+from localreg.statistics.marginals import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +62,8 @@ def compare_rankings(
         confidence: level of the intervals.
 
     Returns:
-        ROC AUC and average precision; without a positive or without a negative both are undefined, and the reason says so.
+        ROC AUC and average precision; without a positive or without a negative both are undefined, and the reason says
+        so.
 
     Raises:
         InvalidInputError: shapes differ, truth is not binary, or a score is not finite: the message names the row.
@@ -96,8 +99,9 @@ class _Ranking:
 
     Attributes:
         values: by metric.
-        codes: (n,), place of each sample's score among the distinct ones.
-        influences: by metric, for negatives and positives, (2, codes): the derivative of the value by a sample's weight.
+        codes: int (n,), place of each sample's score among the distinct ones.
+        influences: by metric, for negatives and positives, (2, codes): the derivative of the value by a sample's
+            weight.
         placements: for negatives and positives, (2, codes): share of the other kind that the score puts right.
     """
 
@@ -130,7 +134,8 @@ def _bins(scores: Floats, ups: Floats, downs: Floats) -> tuple[Ints, int]:
     half = BINS // 2
     edges = [each[(np.arange(1, half) * (len(each) / half)).astype(np.int64)] for each in (ups, downs)]
     bounds = np.unique(np.concatenate(edges))
-    return np.searchsorted(bounds, scores, side="right"), len(bounds) + 1
+    # 16 bits hold 4,096 bins; ten million samples are eighty megabytes otherwise.
+    return np.searchsorted(bounds, scores, side="right").astype(np.int16), len(bounds) + 1
 
 
 def _values(up: Ints, down: Ints) -> dict[str, float]:
@@ -218,26 +223,25 @@ def _variances(
     a, b = (np.ascontiguousarray(each.influences[metric].T)[each.codes, kinds] for each in (first, second))
     columns = (b - a, a, b)
     if clusters is not None:
-        columns = tuple(np.bincount(clusters, each) for each in columns)
+        columns = (counted(clusters, b - a, 1), counted(clusters, a, 1), counted(clusters, b, 1))
     count = len(columns[0])
     squares = [float(each @ each) * count / max(1, count - 1) for each in columns]
     return (squares[0], squares[1], squares[2]), inf if clusters is None else count - 1
 
 
-def _estimate(
-    metric: str, a: float, b: float, variances: Variances, df: float, n: int, confidence: float
-) -> Estimate:
+def _estimate(metric: str, a: float, b: float, variances: Variances, df: float, n: int, confidence: float) -> Estimate:
     if df < 1:
         return Estimate(metric, None, a, b, b - a, None, None, None, n, reason="all samples are of one cluster")
     errors = [sqrt(each) for each in variances]
     t = t_quantile((1 + confidence) / 2, df)
-    ends = [end for value, error in zip((a, b), errors[1:], strict=True) for end in _logit_interval(value, t * error)]
+    (a_low, a_high), (b_low, b_high) = _logit_interval(a, t * errors[1]), _logit_interval(b, t * errors[2])
     if errors[0] <= 1e-12:
         reason = "the models order all samples alike, or perfectly, so that nothing tells how far they could differ"
-        return Estimate(metric, None, a, b, b - a, None, None, None, n, None, *ends, reason=reason)
+        return Estimate(metric, None, a, b, b - a, None, None, None, n, None, a_low, a_high, b_low, b_high, reason)
     half = t * errors[0]
     p = min(1.0, 2 * t_sf(abs(b - a) / errors[0], df))
-    return Estimate(metric, None, a, b, b - a, max(-1.0, b - a - half), min(1.0, b - a + half), p, n, errors[0], *ends)
+    low, high = max(-1.0, b - a - half), min(1.0, b - a + half)
+    return Estimate(metric, None, a, b, b - a, low, high, p, n, errors[0], a_low, a_high, b_low, b_high)
 
 
 def _logit_interval(value: float, half: float) -> tuple[float | None, float | None]:

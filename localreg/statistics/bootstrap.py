@@ -1,8 +1,8 @@
 """Intervals by drawing samples again, for what has no closed form.
 
-What depends on joint counts alone is drawn as counts (one multinomial draw of the cells is exactly one draw of all samples
-with replacement), at a cost that is free of the number of samples; what depends on values, as weights: how often each sample
-was drawn. The seed is the digest of the counts or values: equal input, equal interval.
+What depends on joint counts alone is drawn as counts (one multinomial draw of the cells is exactly one draw of all
+samples with replacement), at a cost that is free of the number of samples; what depends on values, as weights: how
+often each sample was drawn. The seed is the digest of the counts or values: equal input, equal interval.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DRAWS = 2_000
 DEFINED = 0.9
 """Share of the draws that must give a value; with fewer the interval would be one of the draws that were kind."""
 ROWS_FOR_ACCELERATION = 5_000
-"""Samples up to which each is left out for BCa's acceleration; beyond, groups of them."""
+"""Units up to which each is left out for BCa's acceleration."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def bootstrap_counts(
         statistic: from counts to a number; None or NaN = undefined for these counts.
         draws: how many times all samples are drawn again.
         confidence: level of the interval.
-        method: "bca" (bias-corrected and accelerated) or "percentile".
+        method: "bca" (bias-corrected and accelerated; "percentile" instead for more than 5,000 cells or clusters,
+            each of which it would leave out once) or "percentile".
 
     Raises:
         InvalidInputError: a number of draws below 100, or an unknown method.
@@ -91,18 +92,21 @@ def bootstrap_counts(
     total = int(sizes.sum())
     drawn = [of(generator.multinomial(total, sizes / total)) for _ in range(draws)]
     whole = np.ones(len(sizes), dtype=np.int64) if joint.groups is not None else joint.count
-    left = [(of(np.where(np.arange(len(sizes)) == unit, whole - 1, whole)), int(sizes[unit])) for unit in range(len(sizes))]
-    return _interval(of(whole), np.asarray(drawn), left if method == "bca" else None, confidence)
+    left = None
+    if method == "bca" and len(sizes) <= ROWS_FOR_ACCELERATION:
+        units_left = (np.where(np.arange(len(sizes)) == unit, whole - 1, whole) for unit in range(len(sizes)))
+        left = [(of(rest), size) for rest, size in zip(units_left, sizes.tolist(), strict=True)]
+    return _interval(of(whole), np.asarray(drawn), left, confidence)
 
 
 def _units(joint: JointCounts) -> tuple[Ints, Ints]:
-    """The unit that each cell belongs to, and how many equal units there are of each: cells, or clusters of one each."""
+    """The unit that each cell belongs to, and how many equal ones there are: a cell's samples, or one."""
     import numpy as np
 
     if joint.groups is None:
         return np.arange(len(joint.count)), joint.count
-    names, group = np.unique(joint.groups, return_inverse=True)
-    return group.astype(np.int64), np.ones(len(names), dtype=np.int64)
+    clusters, group = joint.clusters()
+    return group, np.ones(clusters, dtype=np.int64)
 
 
 def _weighted(joint: JointCounts, weights: Ints) -> JointCounts:
@@ -175,9 +179,7 @@ def bootstrap_index(
     )
 
 
-def _interval(
-    value: float, drawn: Floats, left: list[tuple[float, int]] | None, confidence: float
-) -> Bootstrap:
+def _interval(value: float, drawn: Floats, left: list[tuple[float, int]] | None, confidence: float) -> Bootstrap:
     """Percentiles of the draws, shifted for bias and skewness if values with units left out are given.
 
     Source:
@@ -196,9 +198,7 @@ def _interval(
     corrected = None if left is None else _corrected(ends, value, known, left)
     low, high = np.quantile(known, ends if corrected is None else corrected)
     error = float(known.std(ddof=1))
-    return Bootstrap(
-        value, float(low), float(high), error, len(known), "percentile" if corrected is None else "bca"
-    )
+    return Bootstrap(value, float(low), float(high), error, len(known), "percentile" if corrected is None else "bca")
 
 
 def _corrected(ends: list[float], value: float, known: Floats, left: list[tuple[float, int]]) -> list[float] | None:

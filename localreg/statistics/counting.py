@@ -7,15 +7,17 @@
 | recall, specificity of a class | smoothed delta method, normal | McNemar, exact, within the class | Wilson |
 | precision, F1 of a class | smoothed delta method, normal | the same | Wilson; of F1 what follows from it |
 
-With clusters all differences are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of freedom:
-McNemar's test and Wilson's interval take samples for independent (there is no interval of a class's value by itself then). Coverage is measured in `tests/simulations/coverage.py`. An exact test is
-stricter than an interval: at the edge p may be above 1 - confidence while the interval leaves out 0.
+With clusters all differences are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of
+freedom: McNemar's test and Wilson's interval take samples for independent (there is no interval of a class's value by
+itself then). Coverage is measured in `tests/simulations/coverage.py`. An exact test is stricter than an interval: at
+the edge p may be above 1 - confidence while the interval leaves out 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +42,8 @@ __all__ = ["FEW_CLUSTERS", "METRICS", "compare_counts"]
 
 METRICS = (*AGGREGATES, *PER_CLASS)
 FEW_CLUSTERS = 20
-"""Clusters below which the reason says that there are few (A. Cameron and D. Miller, Journal of Human Resources 50 (2015)
+"""Clusters below which the reason says that there are few (A. Cameron and D. Miller, Journal of Human Resources 50
+(2015)
 317, section VI: fewer than 20 to 50)."""
 SIGNED = {"matthews_corrcoef", "cohen_kappa"}
 OF_TRUTH = {"accuracy", "balanced_accuracy", "recall_macro", "recall_micro", "recall_weighted", "precision_micro"} | {
@@ -50,14 +53,13 @@ OF_TRUTH = {"accuracy", "balanced_accuracy", "recall_macro", "recall_micro", "re
 _mcnemar = lru_cache(maxsize=65_536)(mcnemar_exact)
 
 
-def compare_counts(
-    joint: JointCounts, *, metrics: Sequence[str] = METRICS, confidence: float = 0.95
-) -> list[Estimate]:
+def compare_counts(joint: JointCounts, *, metrics: Sequence[str] = METRICS, confidence: float = 0.95) -> list[Estimate]:
     """Compare two models by what their joint counts say.
 
     Args:
         joint: counts of (truth, a, b), see `joint_counts`; with groups, clusters are taken as a whole.
-        metrics: any of `METRICS`. Those over all classes are averaged over the classes that occur in the ground truth or
+        metrics: any of `METRICS`. Those over all classes are averaged over the classes that occur in the ground truth
+            or
             in the predictions of either model; a class that is never predicted has precision 0, and one without ground
             truth recall and F1 0 (scikit-learn's `labels=` these classes, `zero_division=0`).
         confidence: level of all intervals.
@@ -81,9 +83,7 @@ def compare_counts(
 
 def clusters_of(joint: JointCounts) -> int | None:
     """How many clusters there are; None = none were named."""
-    import numpy as np
-
-    return None if joint.groups is None else len(np.unique(joint.groups))
+    return None if joint.groups is None else joint.clusters()[0]
 
 
 def _too_few(n: int, clusters: int | None) -> str | None:
@@ -141,17 +141,19 @@ def _estimate(
     if plain:
         right_a, right_b = joint.truth == joint.a, joint.truth == joint.b
         p = _mcnemar(int(joint.count[right_b & ~right_a].sum()), int(joint.count[right_a & ~right_b].sum()))
-        z, trials = normal_quantile((1 + confidence) / 2), np.float64(joint.n)
-        ends = [end for value in (a, b) for end in wilson_interval(np.round(value * trials), trials, z)]
+        z, trials = normal_quantile((1 + confidence) / 2), np.array([float(joint.n)] * 2)
+        lows, highs = wilson_interval(np.round(np.array([a, b]) * trials), trials, z)
+        ends = list(zip(lows.tolist(), highs.tolist(), strict=True))
     else:
         p = min(1.0, 2 * t_sf(abs(difference) / error, errors.df)) if error > 0 else 1.0
         each = [(value, t * sqrt(of[metric])) for value, of in ((a, errors.a), (b, errors.b))]
-        ends = [end for value, half in each for end in (max(least, value - half), min(1.0, value + half))]
+        ends = [(max(least, value - half), min(1.0, value + half)) for value, half in each]
     span = 1 - least
     low, high = max(-span, difference - t * error), min(span, difference + t * error)
     return Estimate(
-        metric, None, a, b, difference, low, high, p, joint.n, error, *(float(end) for end in ends), reason=caution
-    )
+        metric, None, a, b, difference, low, high, p, joint.n, error,
+        a_low=ends[0][0], a_high=ends[0][1], b_low=ends[1][0], b_high=ends[1][1], reason=caution,
+    )  # fmt: skip
 
 
 def _why_undefined(pair: Pair, metric: str) -> tuple[str | None, str | None]:
@@ -164,7 +166,9 @@ def _why_undefined(pair: Pair, metric: str) -> tuple[str | None, str | None]:
         if metric == "specificity_macro" and classes == 1:
             reasons.append("the ground truth holds one class only, which has no negative")
         elif metric == "matthews_corrcoef" and (classes == 1 or said == 1):
-            reasons.append("the ground truth holds one class only" if classes == 1 else f"model {name} says one class only")
+            reasons.append(
+                "the ground truth holds one class only" if classes == 1 else f"model {name} says one class only"
+            )
         elif metric == "cohen_kappa" and float(model.support @ model.predicted) == n * n:
             reasons.append(f"ground truth and model {name} hold one class only, the same")
         elif metric == "precision_micro" and total == 0:
@@ -226,7 +230,11 @@ def _columns(
     listed: dict[str, list[Any]] = {name: column.tolist() for name, column in columns.items()}
     for model, name in enumerate("ab"):
         # Wilson's interval takes samples for independent, so there is none with clusters.
-        ends = [[None] * len(a)] * 2 if df < float("inf") else [each.tolist() for each in tables.intervals(model, z)[metric]]
+        ends = (
+            [[None] * len(a)] * 2
+            if df < float("inf")
+            else [each.tolist() for each in tables.intervals(model, z)[metric]]
+        )
         listed[f"{name}_low"], listed[f"{name}_high"] = ends
     if df == float("inf") and metric in tables.discordant():
         pairs = (each.tolist() for each in tables.discordant()[metric])
@@ -250,11 +258,11 @@ def _of_class(
             values["a_low"], values["a_high"], values["b_low"], values["b_high"], caution,
         )  # fmt: skip
     difference = None if undefined else values["difference"]
-    ends = [values[f"{name}_{end}"] if name not in undefined else None for name in "ab" for end in ("low", "high")]
-    return Estimate(
-        metric, label, None if "a" in undefined else a, None if "b" in undefined else b, difference, None, None, None, n,
-        None, *ends, reason=reason,
-    )  # fmt: skip
+    known = {
+        name: None if name.partition("_")[0] in undefined else values[name]
+        for name in ("a", "b", "a_low", "a_high", "b_low", "b_high")
+    }
+    return Estimate(metric, label, difference=difference, low=None, high=None, p=None, n=n, reason=reason, **known)
 
 
 def _why_class_undefined(metric: str, models: Sequence[str]) -> str:
@@ -267,19 +275,18 @@ def _left_out(joint: JointCounts, tables: ClassTables, there: NDArray[np.int64])
     """Jackknife variances of differences with each cluster left out in turn; a quotient of nothing counts 0."""
     import numpy as np
 
-    names, group = np.unique(joint.groups, return_inverse=True)
+    count, group = joint.clusters()
     sums = {metric: np.zeros((2, len(there))) for metric in PER_CLASS}
     order = np.argsort(group, kind="stable")
-    edges = np.searchsorted(group[order], np.arange(len(names) + 1))
+    edges = np.searchsorted(group[order], np.arange(count + 1))
     whole = _differences(tables)
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         rows = order[start:stop]
         part = type(joint)(joint.truth[rows], joint.a[rows], joint.b[rows], joint.count[rows], joint.classes)
         rest = ClassTables(tables.cells - ClassTables.of(part).cells[..., there])
         for metric, difference in _differences(rest).items():
             change = difference - whole[metric]
             sums[metric] += change, change * change
-    count = len(names)
     return {
         metric: (count - 1) / count * np.maximum(0.0, second - first * first / count)
         for metric, (first, second) in sums.items()

@@ -95,7 +95,7 @@ def t_quantile(probability: float, df: float) -> float:
 
 
 def binomial_log_pmf(k: int, n: int, p: float) -> float:
-    """log P(X = k) for X ~ B(n, p).
+    """Log P(X = k) for X ~ B(n, p).
 
     Source:
         C. Loader, Fast and accurate computation of binomial probabilities (2000): Stirling's error and deviances, which
@@ -113,7 +113,7 @@ def binomial_log_pmf(k: int, n: int, p: float) -> float:
 
 
 def binomial_log_tail(k: int, n: int, p: float = 0.5, *, upper: bool = False) -> float:
-    """log P(X <= k), or with `upper` log P(X >= k), for X ~ B(n, p); -inf = impossible.
+    """Log P(X <= k), or with `upper` log P(X >= k), for X ~ B(n, p); -inf = impossible.
 
     Takes time in proportion to the standard deviation: milliseconds at n = 10⁸.
     """
@@ -134,7 +134,7 @@ def binomial_log_tail(k: int, n: int, p: float = 0.5, *, upper: bool = False) ->
 
 
 def _log_sum_down(k: int, n: int, p: float) -> float:
-    """log P(X <= k) below the mean: the largest term, times a sum of falling ratios."""
+    """Log P(X <= k) below the mean: the largest term, times a sum of falling ratios."""
     import numpy as np
 
     largest = binomial_log_pmf(k, n, p)
@@ -145,7 +145,7 @@ def _log_sum_down(k: int, n: int, p: float) -> float:
 
 
 def _stirling_error(n: int) -> float:
-    """log n! minus Stirling's approximation."""
+    """Log n! minus Stirling's approximation."""
     if n < 16:
         return lgamma(n + 1) - (n + 0.5) * log(n) + n - 0.5 * log(2 * pi)
     square = float(n) * n
@@ -207,7 +207,7 @@ def _nodes() -> tuple[Floats, Floats]:
 
 
 def _log_front(df: float) -> float:
-    """log of 1 / B(df / 2, 1 / 2)."""
+    """Log of 1 / B(df / 2, 1 / 2)."""
     a = df / 2
     if a < 20:
         return lgamma(a + 0.5) - lgamma(a) - 0.5 * log(pi)

@@ -1,26 +1,29 @@
 """Standard errors of metrics over all classes, and of their difference between two models.
 
 The jackknife: leave each sample out in turn. All samples of a cell of the joint counts leave the same behind, in closed
-form (`marginals`), so it costs what there are cells. Two things are added, because the plain jackknife fails where models
-are nearly perfect or classes rare (coverage 42 % and less for 50 samples; `tests/simulations`):
+form (`marginals`), so it costs what there are cells. Two things are added, because the plain jackknife fails where
+models are nearly perfect or classes rare (coverage 42 % and less for 50 samples; `tests/simulations`):
 
-- Quotients of a class with few samples are tempered (`marginals`), otherwise many rare classes widen intervals for nothing.
-- Samples that were not seen, but could have been: where two models differ on no sample, the plain jackknife is certain that
-  they are equal. Half a sample that only a gets right, and half a sample that only b gets right, spread evenly over the
-  classes, are counted with the influence that one sample more of the kind would have. For accuracy that is the adjustment of
-  A. Agresti and Y. Min, Statistics in Medicine 24 (2005) 729. What is said wrongly instead is the next rarer class (for
-  the rarest the most frequent one), so that each class receives as many false positives.
+- Quotients of a class with few samples are tempered (`marginals`), otherwise many rare classes widen intervals for
+  nothing.
+- Samples that were not seen, but could have been: where two models differ on no sample, the plain jackknife is certain
+  that they are equal. Half a sample that only a gets right, and half a sample that only b gets right, spread evenly
+  over the classes, are counted with the influence that one sample more of the kind would have. For accuracy that is
+  the adjustment of A. Agresti and Y. Min, Statistics in Medicine 24 (2005) 729. What is said wrongly instead is the
+  next rarer class (for the rarest the most frequent one), so that each class receives as many false positives.
 
-With clusters, each cluster is left out in turn (CV3 in J. MacKinnon, M. Nielsen and M. Webb, Journal of Econometrics 232
-(2023) 272). What was not seen is half a cluster, then, as far as the samples of a cluster go together (`design_effect`).
+With clusters, each cluster is left out in turn (CV3 in J. MacKinnon, M. Nielsen and M. Webb, Journal of Econometrics
+232 (2023) 272). What was not seen is half a cluster, then, as far as the samples of a cluster go together
+(`design_effect`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from localreg.statistics.marginals import Marginals
+from localreg.statistics.marginals import Marginals, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,11 +58,9 @@ class Pair:
         import numpy as np
 
         width, weights = joint.classes, joint.count.astype(np.float64)
-        support = np.bincount(joint.truth, weights, minlength=width)
-        said = [np.bincount(each, weights, minlength=width + 1)[:width] for each in (joint.a, joint.b)]
-        hits = [
-            np.bincount(joint.truth, weights * (joint.truth == each), minlength=width) for each in (joint.a, joint.b)
-        ]
+        support = counted(joint.truth, weights, width)
+        said = [counted(each, weights, width + 1)[:width] for each in (joint.a, joint.b)]
+        hits = [counted(joint.truth, weights * (joint.truth == each), width) for each in (joint.a, joint.b)]
         present = support + said[0] + said[1] > 0
         a, b = (Marginals(hits[model], support, said[model], present, support > 0) for model in (0, 1))
         return cls(joint, a, b)
@@ -149,14 +150,14 @@ def cluster_errors(pair: Pair) -> Errors:
     import numpy as np
 
     joint = pair.joint
-    names, group = np.unique(joint.groups, return_inverse=True)
-    clusters, width = len(names), joint.classes
+    clusters, group = joint.clusters()
+    width = joint.classes
     sums = [{metric: np.zeros(2) for metric in pair.a.values()} for _ in range(3)]
     values = pair.a.values(), pair.b.values()
     at_once = max(1, VALUES_AT_ONCE // width)
     order = np.argsort(group, kind="stable")
     edges = np.searchsorted(group[order], np.arange(0, clusters + at_once, at_once))
-    for first, (start, stop) in zip(range(0, clusters, at_once), zip(edges, edges[1:], strict=False), strict=False):
+    for first, (start, stop) in zip(range(0, clusters, at_once), pairwise(edges), strict=False):
         rows, size = order[start:stop], min(at_once, clusters - first)
         left = [
             _without(model, joint, said, rows, group[rows] - first, size).values()
@@ -182,8 +183,8 @@ def _with_unseen(pair: Pair, sums: list[dict[str, Floats]], clusters: int) -> Er
         first, second = total[metric]
         between = (clusters - 1) / clusters * max(0.0, float(second - first * first / clusters))
         seen, unseen = changes[:cells], changes[cells:]
-        effect = design_effect(np.float64(between), np.float64(joint.count @ (seen * seen)), joint.n / clusters)
-        return between + each * float(unseen @ unseen) * float(effect) ** 2
+        effect = design_effect(np.array([between]), np.array([joint.count @ (seen * seen)]), joint.n / clusters)
+        return between + each * float(unseen @ unseen) * float(effect[0]) ** 2
 
     errors = Errors(
         {metric: variance(metric, sums[0], b[metric] - a[metric]) for metric in a},
@@ -226,7 +227,7 @@ def design_effect(between: Floats, within: Floats, size: float) -> Floats:
     import numpy as np
 
     effect = np.divide(between, within, out=np.full(np.shape(between), size), where=within > TINY)
-    return np.clip(effect, 1.0, max(1.0, size))
+    return np.asarray(np.clip(effect, 1.0, max(1.0, size)))
 
 
 def _without(model: Marginals, joint: JointCounts, said: Ints, rows: Ints, group: Ints, size: int) -> Marginals:
@@ -236,14 +237,13 @@ def _without(model: Marginals, joint: JointCounts, said: Ints, rows: Ints, group
     width, truth, said = joint.classes, joint.truth[rows], said[rows]
     weights = joint.count[rows].astype(np.float64)
 
-    def counted(classes: Ints, weights: Floats) -> Floats:
-        flat = np.bincount(group * (width + 1) + classes, weights, minlength=size * (width + 1))
-        return flat.reshape(size, width + 1)[:, :width]
+    def by_cluster(classes: Ints, weights: Floats) -> Floats:
+        return counted(group * (width + 1) + classes, weights, size * (width + 1)).reshape(size, width + 1)[:, :width]
 
     return Marginals(
-        model.hits - counted(truth, weights * (truth == said)),
-        model.support - counted(truth, weights),
-        model.predicted - counted(said, weights),
+        model.hits - by_cluster(truth, weights * (truth == said)),
+        model.support - by_cluster(truth, weights),
+        model.predicted - by_cluster(said, weights),
         model.present,
         model.in_truth,
     )

@@ -1,8 +1,8 @@
 """The joint counts of two models: how often which truth met which two predictions.
 
-All that a counting metric of either model, or its difference between the two, depends on; the number of samples does not
-matter any more. Sparse: only combinations that occur are kept, so 1,000 classes cost what occurs, and not 10⁹ cells.
-Counts of parts of a suite add up.
+All that a counting metric of either model, or its difference between the two, depends on; the number of samples does
+not matter any more. Sparse: only combinations that occur are kept, so 1,000 classes cost what occurs, and not 10⁹
+cells. Counts of parts of a suite add up.
 """
 
 from __future__ import annotations
@@ -50,15 +50,14 @@ class JointCounts:
         """Samples."""
         return int(self.count.sum())
 
-    def ungrouped(self) -> JointCounts:
-        """The same without clusters."""
-        if self.groups is None:
-            return self
-        return joint_counts(self.truth, self.a, self.b, count=self.count, classes=self.classes)
+    def clusters(self) -> tuple[int, Ints]:
+        """How many clusters there are, and which of them each cell belongs to; without groups each cell is one."""
+        import numpy as np
 
-    def swapped(self) -> JointCounts:
-        """The same with the models' parts exchanged."""
-        return JointCounts(self.truth, self.b, self.a, self.count, self.classes, self.groups)
+        if self.groups is None:
+            return len(self.count), np.arange(len(self.count))
+        names, group = np.unique(self.groups, return_inverse=True)
+        return len(names), group.astype(np.int64)
 
     @staticmethod
     def sum(parts: Iterable[JointCounts]) -> JointCounts:
@@ -76,7 +75,9 @@ class JointCounts:
             )
         columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("truth", "a", "b", "count"))
         truth, a, b, count = columns
-        groups = np.concatenate([part.groups for part in parts if part.groups is not None]) if grouped == {True} else None
+        groups = (
+            np.concatenate([part.groups for part in parts if part.groups is not None]) if grouped == {True} else None
+        )
         return joint_counts(truth, a, b, count=count, classes=classes.pop(), groups=groups)
 
 

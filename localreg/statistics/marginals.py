@@ -1,16 +1,17 @@
 """Counting metrics from the marginals of a confusion matrix, and what one sample more or fewer makes of them.
 
-All metrics here depend on the matrix only through hits, support and predictions of each class. That gives the value after
-one sample of the cell (truth, predicted) is taken away, or added, in closed form: leave-one-out values of all samples cost
-a few operations for each cell that occurs.
+All metrics here depend on the matrix only through hits, support and predictions of each class. That gives the value
+after one sample of the cell (truth, predicted) is taken away, or added, in closed form: leave-one-out values of all
+samples cost a few operations for each cell that occurs.
 
 Classes: those that occur in the ground truth or in the predictions of either of the compared models (scikit-learn's
-`labels=` that set). Both models have the same set, otherwise a difference would be one of sets as well. A class that a model
-never predicts has precision 0, and one without ground truth recall and F1 0, as in scikit-learn; balanced accuracy leaves
-the latter out, as there. No prediction is a miss, and for MCC and kappa a category of its own.
+`labels=` that set). Both models have the same set, otherwise a difference would be one of sets as well. A class that a
+model never predicts has precision 0, and one without ground truth recall and F1 0, as in scikit-learn; balanced
+accuracy leaves the latter out, as there. No prediction is a miss, and for MCC and kappa a category of its own.
 
 The set of classes is fixed when a sample is left out: a class that vanishes with its only sample counts 0 then. So the
-sample's whole weight counts as uncertain; leaving the class out instead would pass off a class of one sample as certain.
+sample's whole weight counts as uncertain; leaving the class out instead would pass off a class of one sample as
+certain.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-__all__ = ["AGGREGATES", "Marginals", "ratio"]
+__all__ = ["AGGREGATES", "Marginals", "counted", "ratio"]
 
 AGGREGATES = (
     "accuracy",
@@ -54,6 +55,13 @@ def ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.zeros(np.broadcast_shapes(above.shape, below.shape)), where=below > 0)
 
 
+def counted(classes: Ints, weights: Floats, size: int) -> Floats:
+    """Sum of weights by class, (size,)."""
+    import numpy as np
+
+    return np.asarray(np.bincount(classes, weights, minlength=size), dtype=np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Marginals:
     """Of one model's confusion matrix, or of many at once: leading axes are theirs.
@@ -75,7 +83,9 @@ class Marginals:
     @property
     def n(self) -> Floats:
         """Samples, (…,)."""
-        return self.support.sum(axis=-1)
+        import numpy as np
+
+        return np.asarray(self.support.sum(axis=-1))
 
     def values(self) -> dict[str, Floats]:
         """Each of `AGGREGATES`, (…,), where a quotient of nothing counts 0."""
@@ -164,9 +174,7 @@ class Marginals:
         import numpy as np
 
         step, nothing = cells.step, float(self.n - self.predicted.sum())
-        met = np.where(
-            cells.is_hit, step * (cells.support + cells.own) + 1, step * (cells.own + cells.other_support)
-        )
+        met = np.where(cells.is_hit, step * (cells.support + cells.own) + 1, step * (cells.own + cells.other_support))
         true = float(self.support @ self.support) + step * (2 * cells.support + step)
         said = float(self.predicted @ self.predicted) + nothing**2 + step * (2 * cells.other_own + step)
         return _agreement(size, hits, float(self.support @ self.predicted) + met, true, said)
@@ -174,7 +182,7 @@ class Marginals:
 
 @dataclass(frozen=True, eq=False)
 class _Quotient:
-    """Of a class, for each cell: its value, what it will be, how many samples it is made of, and that of all classes."""
+    """Of a class, for each cell: its value, what it will be, of how many samples it is, and that of all classes."""
 
     before: Floats
     after: Floats

@@ -145,8 +145,9 @@ def paired_t(sums: PairedSums, *, confidence: float = 0.95) -> PairedTest:
     if not 0 < confidence < 1:
         raise InvalidInputError(f"confidence is {confidence}; it must lie between 0 and 1")
     if sums.n < 2:
-        known = (sums.mean_a, sums.mean_b, sums.mean) if sums.n else (None, None, None)
-        return PairedTest(sums.n, *known, None, None, None, None)
+        if not sums.n:
+            return PairedTest(0, None, None, None, None, None, None, None)
+        return PairedTest(1, sums.mean_a, sums.mean_b, sums.mean, None, None, None, None)
     error = sqrt(sums.m2 / (sums.n - 1) / sums.n)
     half = t_quantile((1 + confidence) / 2, sums.n - 1) * error
     p = 2 * t_sf(abs(sums.mean) / error, sums.n - 1) if error > 0 else float(sums.mean == 0)
@@ -255,5 +256,7 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     for name, values in (("a", first), ("b", second)):
         wrong = np.flatnonzero(~np.isfinite(values))
         if len(wrong):
-            raise InvalidInputError(f"{name} is {values[wrong[0]]} in row {wrong[0]}; leave out pairs without both values")
+            raise InvalidInputError(
+                f"{name} is {values[wrong[0]]} in row {wrong[0]}; leave out pairs without both values"
+            )
     return first, second

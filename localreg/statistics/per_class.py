@@ -1,11 +1,11 @@
 """Precision, recall, F1 and specificity of each class, of two models on the same samples.
 
-All that they depend on is for each class a table of 2 × 2 × 2 counts: is it the truth, does a say so, does b. The standard
-error of a difference is that of the delta method on this table, smoothed: `SMOOTHING` is added to each cell, so that a class
-on which the models never differed in a handful of samples does not pass for one on which they never will. The interval stands
-around the smoothed difference. For recall that is the interval of A. Agresti and Y. Min, Statistics in Medicine 24 (2005) 729,
-within the class; it is carried over to the other metrics. 0.25, or an interval around the plain difference, covers as
-little as 72 % (`tests/simulations`).
+All that they depend on is for each class a table of 2 x 2 x 2 counts: is it the truth, does a say so, does b. The
+standard error of a difference is that of the delta method on this table, smoothed: `SMOOTHING` is added to each cell,
+so that a class on which the models never differed in a handful of samples does not pass for one on which they never
+will. The interval stands around the smoothed difference. For recall that is the interval of A. Agresti and Y. Min,
+Statistics in Medicine 24 (2005) 729, within the class; it is carried over to the other metrics. 0.25, or an interval
+around the plain difference, covers as little as 72 % (`tests/simulations`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+from localreg.statistics.marginals import counted
 from localreg.statistics.proportions import f1_interval, wilson_interval
 
 if TYPE_CHECKING:
@@ -60,17 +61,17 @@ class ClassTables:
         truth, a, b, weights, width = joint.truth, joint.a, joint.b, joint.count.astype(np.float64), joint.classes
         right_a, right_b, agree = truth == a, truth == b, a == b
 
-        def counted(classes: Ints, which: NDArray[np.bool_]) -> Floats:
-            return np.bincount(classes, weights * which, minlength=width + 1)[:width]
+        def those(classes: Ints, which: NDArray[np.bool_]) -> Floats:
+            return counted(classes, weights * which, width + 1)[:width]
 
         cells = np.zeros((2, 2, 2, width))
-        cells[1, 1, 1] = counted(truth, right_a & right_b)
-        cells[1, 1, 0] = counted(truth, right_a & ~right_b)
-        cells[1, 0, 1] = counted(truth, ~right_a & right_b)
-        cells[1, 0, 0] = counted(truth, ~right_a & ~right_b)
-        cells[0, 1, 1] = counted(a, ~right_a & agree)
-        cells[0, 1, 0] = counted(a, ~right_a & ~agree)
-        cells[0, 0, 1] = counted(b, ~right_b & ~agree)
+        cells[1, 1, 1] = those(truth, right_a & right_b)
+        cells[1, 1, 0] = those(truth, right_a & ~right_b)
+        cells[1, 0, 1] = those(truth, ~right_a & right_b)
+        cells[1, 0, 0] = those(truth, ~right_a & ~right_b)
+        cells[0, 1, 1] = those(a, ~right_a & agree)
+        cells[0, 1, 0] = those(a, ~right_a & ~agree)
+        cells[0, 0, 1] = those(b, ~right_b & ~agree)
         cells[0, 0, 0] = weights.sum() - cells.sum(axis=(0, 1, 2))
         return cls(cells.astype(np.int64))
 
@@ -104,7 +105,7 @@ class ClassTables:
         return {"precision": touched, "recall": support, "f1": touched, "specificity": self.n - support}
 
     def discordant(self) -> dict[str, tuple[Ints, Ints]]:
-        """Samples that only b, and that only a gets right, of the metrics that are shares of the same samples of both."""
+        """Samples that only b, and that only a gets right, of metrics that are shares of the same samples of both."""
         return {
             "recall": (self.cells[1, 0, 1], self.cells[1, 1, 0]),
             "specificity": (self.cells[0, 1, 0], self.cells[0, 0, 1]),
@@ -112,7 +113,9 @@ class ClassTables:
 
     def smoothed(self, smoothing: float = SMOOTHING) -> ClassTables:
         """The tables with something in each cell, float64."""
-        return ClassTables(self.cells + smoothing)
+        import numpy as np
+
+        return ClassTables(self.cells.astype(np.float64) + smoothing)
 
     def variances(self) -> dict[str, Floats]:
         """Of the difference b - a of each of `PER_CLASS`, (classes,), by the delta method; of smoothed tables."""

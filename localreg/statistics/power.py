@@ -1,7 +1,7 @@
 """The least difference that a comparison of this size would have seen.
 
-All of it is (z or t of the level + that of the power) × standard error, the two-sided test's power without the negligible
-rejections on the wrong side.
+All of it is (z or t of the level + that of the power) x standard error, the two-sided test's power without the
+negligible rejections on the wrong side.
 
 Source:
     J. Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd ed. (1988), chapter 2; for paired 0/1 values
@@ -18,9 +18,7 @@ from localreg.statistics.distributions import t_quantile
 __all__ = ["least_detectable", "least_detectable_mean", "least_detectable_share"]
 
 
-def least_detectable(
-    standard_error: float, *, df: float = inf, confidence: float = 0.95, power: float = 0.8
-) -> float:
+def least_detectable(standard_error: float, *, df: float = inf, confidence: float = 0.95, power: float = 0.8) -> float:
     """The least true difference that is told apart from 0 with probability `power`, by its standard error.
 
     Args:
@@ -46,9 +44,7 @@ def least_detectable_mean(deviation: float, n: int, *, confidence: float = 0.95,
     return least_detectable(deviation / sqrt(n), df=n - 1, confidence=confidence, power=power)
 
 
-def least_detectable_share(
-    discordant: float, n: int, *, confidence: float = 0.95, power: float = 0.8
-) -> float | None:
+def least_detectable_share(discordant: float, n: int, *, confidence: float = 0.95, power: float = 0.8) -> float | None:
     """Of a share of n samples (accuracy, recall) that two models share, by how often exactly one of them is right.
 
     Args:
@@ -58,7 +54,7 @@ def least_detectable_share(
         power: probability to see the difference if it is there.
 
     Returns:
-        The difference d with d = (z + z') × sqrt of its variance: (discordant - d²) / n under the alternative,
+        The difference d with d = (z + z') x sqrt of its variance: (discordant - d²) / n under the alternative,
         discordant / n under the null hypothesis. None if even a difference of `discordant`, which is the largest
         possible, is too small to be seen, or there are no samples.
     """

@@ -36,8 +36,8 @@ def wilson_interval(hits: Floats, trials: Floats, z: float) -> tuple[Floats, Flo
 def f1_interval(hits: Floats, misses: Floats, z: float) -> tuple[Floats, Floats]:
     """Interval of F1 = 2 hits / (2 hits + misses); misses = false positives and negatives.
 
-    F1 is a growing function, 2 J / (1 + J), of J = hits / (hits + misses), a proportion: the ends of its Wilson interval
-    are carried over.
+    F1 is a growing function, 2 J / (1 + J), of J = hits / (hits + misses), a proportion: the ends of its Wilson
+    interval are carried over.
     """
     low, high = wilson_interval(hits, hits + misses, z)
     return 2 * low / (1 + low), 2 * high / (1 + high)

@@ -18,6 +18,7 @@ from tests.benchmarks import (
     metrics,
     remote,
     size,
+    statistics,
     typed,
     writers,
 )
@@ -35,6 +36,7 @@ GROUPS = {
     "compare": compare,
     "metrics": metrics,
     "detection": detection,
+    "statistics": statistics,
 }
 
 

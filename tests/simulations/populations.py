@@ -66,7 +66,9 @@ def populations() -> list[Population]:
         _population("2 classes, 1 % positive", [0.99, 0.01], [[0.985, 0.6], [0.99, 0.7]], 0.5),
         _population("2 classes, 30 : 70, much alike", [0.7, 0.3], [[0.92, 0.85], [0.92, 0.85]], 0.8),
         _population("2 classes, near-perfect", [0.6, 0.4], [[0.99, 0.985], [0.995, 0.99]], 0.5),
-        _population("5 classes, one of 1 %", [0.4, 0.3, 0.19, 0.1, 0.01], [[0.85] * 4 + [0.5], [0.88] * 4 + [0.4]], 0.5),
+        _population(
+            "5 classes, one of 1 %", [0.4, 0.3, 0.19, 0.1, 0.01], [[0.85] * 4 + [0.5], [0.88] * 4 + [0.4]], 0.5
+        ),
         _population("5 classes, near-perfect", [0.4, 0.25, 0.2, 0.1, 0.05], [[0.985] * 5, [0.995] * 5], 0.3),
         _population("10 classes, 1/rank", zipf[0], [[0.8] * 10, [0.83] * 10], 0.5),
         _population("10 classes, poor and unlike", zipf[0], [np.linspace(0.6, 0.2, 10), [0.45] * 10], 0.0),
@@ -82,4 +84,6 @@ def _population(name: str, share: object, right: object, together: float) -> Pop
     place = np.arange(len(weights))
     habits = np.exp(-np.abs(place[:, None] - place)) + weights
     np.fill_diagonal(habits, 0)
-    return Population(name, weights, np.asarray(right, dtype=np.float64), together, habits / habits.sum(axis=1)[:, None])
+    return Population(
+        name, weights, np.asarray(right, dtype=np.float64), together, habits / habits.sum(axis=1)[:, None]
+    )

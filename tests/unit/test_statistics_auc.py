@@ -93,7 +93,8 @@ def test_intervals_hold_the_truth() -> None:
         shared = generator.normal(size=200) + truth
         a, b = (shared + generator.normal(size=200) + truth for _ in range(2))
         for each in compare_rankings(truth, a, b):
-            assert each.low is not None and each.high is not None
+            assert each.low is not None
+            assert each.high is not None
             held[each.metric] += each.low <= 0 <= each.high
     assert min(held.values()) >= 0.92 * 300
 
@@ -114,7 +115,9 @@ def test_models_that_order_alike_have_no_interval() -> None:
         assert each.difference == 0
         assert each.low is None
         assert "order all samples alike" in str(each.reason)
-        assert each.a_low is not None and each.a is not None and each.a_low < each.a
+        assert each.a_low is not None
+        assert each.a is not None
+        assert each.a_low < each.a
     (perfect, _) = compare_rankings([0, 1], [0.1, 0.2], [0.1, 0.2])
     assert (perfect.a, perfect.a_low) == (1, None)
 

@@ -153,7 +153,9 @@ def test_values_of_classes_are_those_of_scikit_learn() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 5), st.sampled_from([-1.0, 1.0]))
-def test_closed_forms_are_those_of_leaving_out_and_adding_for_real(seed: int, n: int, classes: int, step: float) -> None:
+def test_closed_forms_are_those_of_leaving_out_and_adding_for_real(
+    seed: int, n: int, classes: int, step: float
+) -> None:
     truth, a, b = samples(n, classes, seed)
     pair = Pair.of(joint_counts(truth, a, b, classes=classes))
     said = np.where(a < 0, classes, a)
@@ -170,7 +172,7 @@ def test_closed_forms_are_those_of_leaving_out_and_adding_for_real(seed: int, n:
 
 
 def test_tempered_changes_of_a_class_add_up_to_the_unbiased_variance_of_its_recall() -> None:
-    truth, said = np.array([0] * 5 + [1] * 4), np.array([0, 0, 0, 1, 1] + [1, 1, 1, 0])
+    truth, said = np.array([0] * 5 + [1] * 4), np.array([0, 0, 0, 1, 1, 1, 1, 1, 0])
     joint = joint_counts(truth, said, said, classes=2)
     model = Pair.of(joint).a
     changes = model.shifted(truth, said, np.full(9, -1.0), tempered=True)["balanced_accuracy"]
@@ -227,14 +229,16 @@ def test_exchanging_the_models_turns_differences_round() -> None:
             assert one.low == pytest.approx(-other.high, abs=1e-12)
             assert one.p == pytest.approx(other.p, rel=1e-9)
             assert one.high is not None
-            assert -1e-12 <= (one.difference - one.low) * (one.high - one.difference)
+            assert (one.difference - one.low) * (one.high - one.difference) >= -1e-12
 
 
 def test_models_that_never_differ_are_not_certain_to_be_equal() -> None:
     truth, a, _ = samples(60, 3, seed=8, silent=0.0)
     for each in compare_counts(joint_counts(truth, a, a, classes=3)):
         assert each.difference == 0
-        assert each.low is not None and each.high is not None and each.low < 0 < each.high, each
+        assert each.low is not None
+        assert each.high is not None
+        assert each.low < 0 < each.high, each
         assert each.p == 1
 
 
@@ -242,8 +246,10 @@ def test_two_perfect_models_of_few_samples_leave_room_for_error() -> None:
     truth = np.arange(50) % 5
     for each in compare_counts(joint_counts(truth, truth, truth, classes=5)):
         assert (each.a, each.b) == (1, 1)
-        assert each.a_low is not None and each.a_low < 1
-        assert each.low is not None and each.low < -0.005
+        assert each.a_low is not None
+        assert each.a_low < 1
+        assert each.low is not None
+        assert each.low < -0.005
 
 
 @pytest.mark.parametrize("count", [10**7, 10**12])
@@ -298,7 +304,8 @@ def test_what_only_one_model_never_says_has_no_precision_of_it() -> None:
     found = by_name(compare_counts(joint_counts([0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1], classes=2)), 1)["precision"]
     assert (found.a, found.b, found.difference) == (None, 1.0, None)
     assert found.reason == "model a never says the class"
-    assert found.b_low is not None and found.a_low is None
+    assert found.b_low is not None
+    assert found.a_low is None
 
 
 def test_a_model_that_says_nothing_is_wrong_everywhere() -> None:
@@ -346,7 +353,8 @@ def test_repeated_samples_of_a_cluster_bring_no_certainty() -> None:
     groups = np.repeat(np.arange(60), 20)
     often = compare_counts(joint_counts(*(np.repeat(each, 20) for each in (truth, a, b)), classes=3, groups=groups))
     for one, other in zip(once, often, strict=True):
-        assert one.standard_error is not None and other.standard_error is not None
+        assert one.standard_error is not None
+        assert other.standard_error is not None
         low, high = (0.8, 1.25) if one.label is None else (0.8, 2)
         assert low < other.standard_error / one.standard_error < high, one.metric
 
@@ -356,7 +364,8 @@ def test_clusters_on_which_models_never_differ_do_not_count_as_many_samples() ->
     joint = joint_counts(truth, truth, truth, classes=3, groups=np.repeat(np.arange(60), 20))
     once = joint_counts(truth[::20], truth[::20], truth[::20], classes=3)
     for one, other in zip(compare_counts(once), compare_counts(joint), strict=True):
-        assert one.standard_error is not None and other.standard_error is not None
+        assert one.standard_error is not None
+        assert other.standard_error is not None
         assert other.standard_error > 0.8 * one.standard_error, one.metric
 
 

@@ -87,7 +87,14 @@ def test_a_hundred_million_throws_take_no_time_and_keep_their_digits() -> None:
 
 @pytest.mark.parametrize(
     ("k", "n", "p", "lower", "upper"),
-    [(0, 0, 0.5, 1, 1), (-1, 5, 0.5, 0, 1), (5, 5, 0.5, 1, 0.5**5), (3, 5, 0.0, 1, 0), (3, 5, 1.0, 0, 1), (5, 5, 1, 1, 1)],
+    [
+        (0, 0, 0.5, 1, 1),
+        (-1, 5, 0.5, 0, 1),
+        (5, 5, 0.5, 1, 0.5**5),
+        (3, 5, 0.0, 1, 0),
+        (3, 5, 1.0, 0, 1),
+        (5, 5, 1, 1, 1),
+    ],
 )
 def test_binomial_tails_at_the_edge(k: int, n: int, p: float, lower: float, upper: float) -> None:
     assert exp(binomial_log_tail(k, n, p)) == pytest.approx(lower)
