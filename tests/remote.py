@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -43,7 +44,7 @@ class Server:
         self._server.shutdown()
         self._thread.join()
 
-    @property
+    @cached_property
     def client(self) -> Any:
         """A client of AWS's own library, to look behind our back."""
         import boto3
