@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tests.crash.pipes import read_line
 
@@ -75,6 +76,12 @@ class Child:
     pid: int
     code: int | None = None
 
+    @property
+    def voice(self) -> IO[bytes]:
+        """What it says, to be waited for; heard by `line`."""
+        assert self.program.stdout is not None
+        return self.program.stdout
+
     def tell(self, line: str = "go") -> None:
         """Send it a line."""
         assert self.program.stdin is not None
@@ -84,7 +91,7 @@ class Child:
         """The next that it says, without the end of the line; None if it is dead and has said all."""
         if self.code is not None:
             return None
-        line = read_line(self.program.stdout)
+        line = read_line(self.voice)
         assert line.endswith("\n"), "the program itself has ended"
         if line.startswith(_ENDED):
             self.code = int(line.removeprefix(_ENDED))

@@ -81,7 +81,7 @@ def kill_two_in_turn(folder: Path, writers: Program, others: Program) -> None:
         wanted = chance.randrange(1, 25)
         two = writers.child("forever", str(folder), f"a{turn}"), others.child("forever", str(folder), f"b{turn}")
         with two[0] as one, two[1] as other:
-            speaking = {child.program.stdout: child for child in (one, other)}
+            speaking = {child.voice: child for child in (one, other)}
             for _ in range(wanted):
                 ready, _, _ = select.select(list(speaking), [], [], PATIENCE_S)
                 assert ready, "the writers came to a standstill"
