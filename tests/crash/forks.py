@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -103,8 +103,9 @@ class Child:
         return list(iter(self.line, None))
 
     def kill(self) -> None:
-        """As `kill -9` does; what it had said before can still be had."""
-        os.kill(self.pid, signal.SIGKILL)
+        """As `kill -9` does; what it had said before can still be had. `code` tells if it was dead already."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
 
 class Program:
@@ -123,7 +124,7 @@ class Program:
             yield child
         finally:
             if child.code is None:
-                child.kill()  # it is not reaped before `rest` has heard so: the number is still its own
+                child.kill()
                 child.rest()
 
 
