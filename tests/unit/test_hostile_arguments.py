@@ -7,6 +7,7 @@ value. Methods and their parameters are read from the classes, so that a new one
 from __future__ import annotations
 
 import inspect
+import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ import pytest
 import localreg
 from localreg import InvalidInputError, LocalregError, Registry, Result
 from localreg.models import Model, ModelVersion
+from localreg.storage import MemoryStore
 
 NOBODY = object()
 
@@ -38,7 +40,7 @@ HOSTILE: dict[str, object] = {
     "NUL": "a\0b",
     "quotes": "'\"; --",
     "@": "@" * 900,
-    "10 MB": "x" * 10_000_000,
+    "1 MB": "x" * 1_000_000,
     "[]": [],
     "{}": {},
     "[5]": [5],
@@ -214,21 +216,33 @@ def parameters(function: Callable[..., object]) -> set[str]:
     return set(inspect.signature(function).parameters) - {"self"}
 
 
+@pytest.fixture(scope="module")
+def template() -> MemoryStore:
+    """The files of a registry that all others are copies of."""
+    name = f"template of {__name__}"
+    registry = localreg.open(f"memory://{name}")
+    model = registry.create_model("m", metadata={"a": 1})
+    model.create_version("1")
+    model.create_version("2")
+    model.set_alias("a", "1")
+    model.update(metadata={"b": 2}, unset=["a"])
+    return MemoryStore.named(name)
+
+
 @pytest.fixture
-def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
+def subjects(template: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
     """What the methods are called on; each time a registry of its own, since calls change it."""
     monkeypatch.chdir(tmp_path)
-    made: list[None] = []
+    made = itertools.count()
 
     def make() -> dict[type, Any]:
-        made.append(None)
-        registry = localreg.open(f"memory://{tmp_path}/{len(made)}")
-        model = registry.create_model("m", metadata={"a": 1})
-        version = model.create_version("1")
-        model.create_version("2")
-        model.set_alias("a", "1")
-        model.update(metadata={"b": 2}, unset=["a"])
-        return {Registry: registry, Model: model, ModelVersion: version, Result: registry.models()}
+        name = f"{tmp_path}/{next(made)}"
+        store = MemoryStore.named(name)
+        for path in template.list(""):
+            store.put(path, template.get(path) or b"")
+        registry = localreg.open(f"memory://{name}")
+        model = registry.get_model("m")
+        return {Registry: registry, Model: model, ModelVersion: model.version("1"), Result: registry.models()}
 
     return make
 
