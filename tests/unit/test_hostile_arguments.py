@@ -7,7 +7,6 @@ value. Methods and their parameters are read from the classes, so that a new one
 from __future__ import annotations
 
 import inspect
-import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -20,7 +19,6 @@ import pytest
 import localreg
 from localreg import InvalidInputError, LocalregError, Registry, Result
 from localreg.models import Model, ModelVersion
-from localreg.storage import MemoryStore
 
 NOBODY = object()
 
@@ -40,7 +38,7 @@ HOSTILE: dict[str, object] = {
     "NUL": "a\0b",
     "quotes": "'\"; --",
     "@": "@" * 900,
-    "1 MB": "x" * 1_000_000,
+    "10 MB": "x" * 10_000_000,
     "[]": [],
     "{}": {},
     "[5]": [5],
@@ -216,33 +214,21 @@ def parameters(function: Callable[..., object]) -> set[str]:
     return set(inspect.signature(function).parameters) - {"self"}
 
 
-@pytest.fixture(scope="module")
-def template() -> MemoryStore:
-    """The files of a registry that all others are copies of."""
-    name = f"template of {__name__}"
-    registry = localreg.open(f"memory://{name}")
-    model = registry.create_model("m", metadata={"a": 1})
-    model.create_version("1")
-    model.create_version("2")
-    model.set_alias("a", "1")
-    model.update(metadata={"b": 2}, unset=["a"])
-    return MemoryStore.named(name)
-
-
 @pytest.fixture
-def subjects(template: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
+def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
     """What the methods are called on; each time a registry of its own, since calls change it."""
     monkeypatch.chdir(tmp_path)
-    made = itertools.count()
+    made: list[None] = []
 
     def make() -> dict[type, Any]:
-        name = f"{tmp_path}/{next(made)}"
-        store = MemoryStore.named(name)
-        for path in template.list(""):
-            store.put(path, template.get(path) or b"")
-        registry = localreg.open(f"memory://{name}")
-        model = registry.get_model("m")
-        return {Registry: registry, Model: model, ModelVersion: model.version("1"), Result: registry.models()}
+        made.append(None)
+        registry = localreg.open(f"memory://{tmp_path}/{len(made)}")
+        model = registry.create_model("m", metadata={"a": 1})
+        version = model.create_version("1")
+        model.create_version("2")
+        model.set_alias("a", "1")
+        model.update(metadata={"b": 2}, unset=["a"])
+        return {Registry: registry, Model: model, ModelVersion: version, Result: registry.models()}
 
     return make
 
