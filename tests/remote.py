@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -43,7 +44,7 @@ class Server:
         self._server.shutdown()
         self._thread.join()
 
-    @property
+    @cached_property
     def client(self) -> Any:
         """A client of AWS's own library, to look behind our back."""
         import boto3
@@ -94,8 +95,21 @@ def store_at(uri: str, storage_options: Mapping[str, Any] | None = None, **rest:
 @contextmanager
 def served() -> Iterator[Server]:
     """A server for a block."""
-    server = Server()
+    with _descriptions_read_once():
+        server = Server()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _descriptions_read_once() -> Iterator[None]:
+    """Let AWS's library read the description of S3 once for all its sessions, and not a megabyte for each."""
+    import botocore.session
+
+    usual, botocore.session.create_loader = botocore.session.create_loader, cache(botocore.session.create_loader)
     try:
-        yield server
+        yield
     finally:
-        server.stop()
+        botocore.session.create_loader = usual

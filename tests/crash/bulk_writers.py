@@ -1,17 +1,16 @@
 """Programs that take tables in, for tests that kill them.
 
-`python -m tests.crash.bulk_writers ACT FOLDER`: opens the registry, loads what it needs, says `ready`, waits for a
-line, and adds samples, or records inferences, from an iterator of batches, several parts of them. Before each batch it
-says its number and, with `slowly`, waits for a line. At the end it says `done`.
+`python -m tests.crash.bulk_writers`: loads what it needs, says `ready`, and lives for each line (`forks.serve`).
+
+`ACT, FOLDER`: opens the registry, says `ready`, waits for a line, and adds samples, or records inferences, from an
+iterator of batches, several parts of them. Before each batch it says its number and, with `slowly`, waits for a line.
+At the end it says `done`.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -21,6 +20,7 @@ import localreg.workflow.bulk.staged as staged
 import localreg.workflow.staging as staging
 from localreg.workflow import GroundTruth, Inference, TestSample, Vector, define_workflow
 from localreg.workflow.bulk.report import BulkReport
+from tests.crash.forks import hear, say, serve
 
 __all__ = ["ACTS", "BATCHES", "ROWS", "Model", "Suite", "batches", "prepare", "table"]
 
@@ -86,28 +86,29 @@ def small_parts() -> None:
     spool.KEPT_BYTES = 0
 
 
-def say(text: str) -> None:
-    """One write to the pipe: whole, and not in any buffer of ours when a kill comes."""
-    os.write(1, f"{text}\n".encode())
-
-
-def main(act: str, folder: Path, slowly: bool) -> None:
-    small_parts()
-    with localreg.use(localreg.open("memory://rehearsal")):  # loads all modules: their files shall not be counted
-        prepare(act)
-        ACTS[act](batches())
-
+def live(act: str, folder: str, speed: str = "") -> None:
     def before_each(number: int) -> None:
         say(str(number))
-        if slowly:
-            sys.stdin.readline()
+        if speed == "slowly":
+            hear()
 
     localreg.use(localreg.open(folder, actor="killed"))
     say("ready")
-    sys.stdin.readline()
+    hear()
     ACTS[act](batches(before_each))
     say("done")
 
 
+def rehearse() -> None:
+    """Load all modules: their files shall not be counted."""
+    for act in ACTS:
+        with localreg.use(localreg.open(f"memory://rehearsal of {act}")):
+            prepare(act)
+            ACTS[act](batches())
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), "slowly" in sys.argv[3:])
+    small_parts()
+    rehearse()
+    say("ready")
+    serve(live)

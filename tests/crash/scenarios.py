@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import localreg
 from localreg import Registry
 from localreg.canonical import canonical
-from localreg.log import State
+from localreg.log import State, log
 from localreg.session import Session
 from localreg.session.location import open_or_make
 from localreg.storage import Store
 from localreg.workflow import test
 from tests.pictures import Guess, Picture, TestCase, TestSuite, Truth, TypedModel
 
-__all__ = ["SCENARIOS", "Scenario", "Step", "open_at", "upload_and_run", "view"]
+__all__ = ["SCENARIOS", "SPAN", "Scenario", "Step", "open_at", "short_spans", "upload_and_run", "view"]
 
 Step: TypeAlias = Callable[[Registry], object]
 """One call of the public API: one commit."""
@@ -75,6 +76,20 @@ def upload_and_run() -> tuple[Step, ...]:
     return (_test_case, _test_suite, _typed_model, _test_run)
 
 
+SPAN = 8
+"""Commits from one snapshot to the next while scenarios run: what a snapshot does is the same after the usual 64."""
+
+
+@contextmanager
+def short_spans() -> Iterator[None]:
+    """Write a snapshot every `SPAN` commits."""
+    usual, log.SNAPSHOT_EVERY = log.SNAPSHOT_EVERY, SPAN
+    try:
+        yield
+    finally:
+        log.SNAPSHOT_EVERY = usual
+
+
 SCENARIOS = [
     Scenario("the first commit of a registry", (), (_create("new"),)),
     Scenario("one model", (_create("old"),), (_create("new"),)),
@@ -83,7 +98,7 @@ SCENARIOS = [
     Scenario("a test run with its suite", (_create("old"),), upload_and_run()),
     Scenario(
         "the commit that writes a snapshot",
-        tuple(_create(f"model {number}") for number in range(63)),
+        tuple(_create(f"model {number}") for number in range(SPAN - 1)),
         (_create("new"),),
     ),
 ]

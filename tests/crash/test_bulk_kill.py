@@ -6,9 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,8 @@ import localreg
 from localreg import Registry
 from localreg.errors import StorageError
 from tests.crash.bulk_writers import ACTS, BATCHES, ROWS, Model, Suite, batches, prepare, table
-from tests.crash.pipes import PATIENCE_S, read_line
-from tests.crash.test_kill import LINK, LONGEST, MKDIR, PROJECT, _attachable, strace
+from tests.crash.forks import Program, forking
+from tests.crash.test_kill import LINK, LONGEST, MKDIR, _attachable, strace
 
 __all__ = ["_attachable"]
 
@@ -30,21 +28,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="k
 NOTHING, WHOLE = 0, ROWS
 
 
-@contextmanager
-def writer(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of `tests.crash.bulk_writers` that is ready, dead and reaped afterwards whatever happens."""
-    command = [sys.executable, "-m", "tests.crash.bulk_writers", *arguments]
-    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
-        try:
-            assert read_line(process.stdout) == "ready\n"
-            yield process
-        finally:
-            process.kill()
-
-
-def go(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    process.stdin.write(b"go\n")
+@pytest.fixture(scope="module")
+def writers() -> Iterator[Program]:
+    with forking("tests.crash.bulk_writers") as program:
+        yield program
 
 
 @pytest.fixture(params=sorted(ACTS))
@@ -96,32 +83,37 @@ def check(folder: Path, act: str, commit: int) -> int:
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_a_kill_at_any_batch_leaves_nothing_to_be_seen(template: Path, act: str, batch: int) -> None:
+def test_a_kill_at_any_batch_leaves_nothing_to_be_seen(template: Path, writers: Program, act: str, batch: int) -> None:
     commit = localreg.open(template).commit
-    with writer(act, str(template), "slowly") as process:
+    with writers.child(act, str(template), "slowly") as child:
+        assert child.line() == "ready"
         for number in range(batch + 1):
-            go(process)
-            assert read_line(process.stdout) == f"{number}\n"
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(PATIENCE_S) == -signal.SIGKILL
+            child.tell()
+            assert child.line() == str(number)
+        child.kill()
+        assert (child.rest(), child.code) == ([], -signal.SIGKILL)
     assert check(template, act, commit) == NOTHING
 
 
 @pytest.mark.usefixtures("_attachable")
 @pytest.mark.parametrize("calls", ["fsync", LINK, MKDIR])
-def test_a_kill_at_any_system_call_leaves_nothing_or_all(tmp_path: Path, template: Path, act: str, calls: str) -> None:
+def test_a_kill_at_any_system_call_leaves_nothing_or_all(
+    tmp_path: Path, template: Path, writers: Program, act: str, calls: str
+) -> None:
     commit = localreg.open(template).commit
     seen = []
     for k in range(1, LONGEST):
         folder = tmp_path / str(k)
         shutil.copytree(template, folder)
-        with writer(act, str(folder)) as process, strace(process.pid, calls, k):
-            go(process)
-            said = [read_line(process.stdout).strip() for _ in range(BATCHES + 1)]
-            survived = process.wait(PATIENCE_S) == 0
+        with writers.child(act, str(folder)) as child:
+            assert child.line() == "ready"
+            with strace(child.pid, calls, k):
+                child.tell()
+                said = child.rest()
+        assert child.code in (0, -signal.SIGKILL)
         seen.append(check(folder, act, commit))
         assert "done" not in said or seen[-1] == WHOLE, "what was acknowledged is not there"
-        if survived:
+        if child.code == 0:
             assert k > 1, "no such call was made: nothing was tested"
             assert seen == sorted(seen), "what was there once is lost by a later kill"
             return

@@ -17,7 +17,7 @@ from localreg.log.entry import entry_path
 from localreg.session.location import root_store
 from localreg.storage import MemoryStore, Store
 from localreg.testing import CrashedError, FaultyStore
-from tests.crash.scenarios import SCENARIOS, Scenario, open_at, view
+from tests.crash.scenarios import SCENARIOS, Scenario, open_at, short_spans, view
 
 When = Literal["before", "after"]
 
@@ -55,6 +55,12 @@ class Disk:
         if Path(store.uri).exists():
             shutil.copytree(store.uri, folder)
         return root_store(str(folder))
+
+
+@pytest.fixture(autouse=True)
+def _short_spans() -> Iterator[None]:
+    with short_spans():
+        yield
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -154,22 +160,16 @@ def test_a_crash_at_any_storage_call_leaves_the_old_state_or_the_new(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=repr)
-def test_a_failure_of_any_storage_call_leaves_the_old_state_or_the_new(
+def test_a_failure_of_any_storage_call_leaves_the_old_state_or_the_new_and_what_raised_was_not_done(
     place: Place, scenario: Scenario, when: When
 ) -> None:
-    for fault in faults(place, scenario, when, dead=False):
-        check_whole(fault, commits=len(scenario.before))
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=repr)
-def test_what_raised_was_not_done(place: Place, scenario: Scenario, when: When) -> None:
     landed = []
     for fault in faults(place, scenario, when, dead=False):
         if fault.error is not None and not isinstance(fault.error, UnknownOutcomeError):
             seen = view(open_at(fault.root).state())
             if seen != fault.expected[fault.done]:
                 landed.append(fault.told)
+        check_whole(fault, commits=len(scenario.before))
     assert landed == []
 
 

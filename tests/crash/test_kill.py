@@ -9,7 +9,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +17,11 @@ import pytest
 
 import localreg
 from localreg.log.entry import entry_path
+from tests.crash.forks import Program, forking
 from tests.crash.pipes import PATIENCE_S, read_line
-from tests.crash.scenarios import SCENARIOS, Scenario, open_at, view
+from tests.crash.scenarios import SCENARIOS, Scenario, open_at, short_spans, view
 
 ROUNDS = 25
-PROJECT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,21 +29,16 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def writer(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of `tests.crash.writers`, dead and reaped afterwards whatever happens."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.crash.writers", *arguments],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+@pytest.fixture(autouse=True)
+def _short_spans() -> Iterator[None]:
+    with short_spans():
+        yield
+
+
+@pytest.fixture(scope="module")
+def writers() -> Iterator[Program]:
+    with forking("tests.crash.writers") as program:
+        yield program
 
 
 # Killed at random
@@ -74,28 +68,32 @@ def check_round(folder: Path, acknowledged: set[str]) -> int:
     return len(entries)
 
 
-def test_what_was_acknowledged_survives_the_kill_of_two_writers(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_the_kill_of_two_writers(tmp_path: Path, writers: Program) -> None:
+    with forking("tests.crash.writers") as others:
+        kill_two_in_turn(tmp_path, writers, others)
+
+
+def kill_two_in_turn(folder: Path, writers: Program, others: Program) -> None:
     chance = random.Random(20260301)
     acknowledged: set[str] = set()
     commits = 0
     for turn in range(ROUNDS):
         wanted = chance.randrange(1, 25)
-        with writer("forever", str(tmp_path), f"a{turn}") as one, writer("forever", str(tmp_path), f"b{turn}") as two:
-            pipes = [pipe for pipe in (one.stdout, two.stdout) if pipe is not None]
+        two = writers.child("forever", str(folder), f"a{turn}"), others.child("forever", str(folder), f"b{turn}")
+        with two[0] as one, two[1] as other:
+            speaking = {child.voice: child for child in (one, other)}
             for _ in range(wanted):
-                ready, _, _ = select.select(pipes, [], [], PATIENCE_S)
+                ready, _, _ = select.select(list(speaking), [], [], PATIENCE_S)
                 assert ready, "the writers came to a standstill"
-                acknowledged.update(read_line(ready[0]).split())
+                acknowledged.update((speaking[ready[0]].line() or "").split())
             one.kill()
-            two.kill()
-            for pipe in pipes:  # what they had said before they died
-                while line := read_line(pipe):
-                    assert line.endswith("\n")
-                    acknowledged.update(line.split())
-            assert (one.wait(), two.wait()) == (-signal.SIGKILL, -signal.SIGKILL)
-        commits = check_round(tmp_path, acknowledged)
+            other.kill()
+            for child in (one, other):  # what they had said before they died
+                acknowledged.update(word for line in child.rest() for word in line.split())
+            assert (one.code, other.code) == (-signal.SIGKILL, -signal.SIGKILL)
+        commits = check_round(folder, acknowledged)
     assert commits > ROUNDS
-    registry = localreg.open(tmp_path, actor="survivor")
+    registry = localreg.open(folder, actor="survivor")
     registry.create_model("survivor")
     assert registry.commit == commits + 1
     assert registry.verify().ok
@@ -154,7 +152,7 @@ def _attachable() -> None:
 @pytest.mark.usefixtures("_attachable")
 @pytest.mark.parametrize(("scenario", "calls"), KILLS, ids=[f"{scenario}-{calls}" for scenario, calls in KILLS])
 def test_a_kill_at_any_system_call_leaves_the_old_state_or_the_new(
-    tmp_path: Path, scenario: Scenario, calls: str
+    tmp_path: Path, writers: Program, scenario: Scenario, calls: str
 ) -> None:
     template = tmp_path / "template"
     registry = localreg.open(template, actor="ana")
@@ -169,23 +167,22 @@ def test_a_kill_at_any_system_call_leaves_the_old_state_or_the_new(
     for k in range(1, LONGEST):
         folder = tmp_path / str(k)
         shutil.copytree(template, folder)
-        with writer("once", str(folder), scenario.name) as process:
-            assert read_line(process.stdout) == "ready\n"
-            assert process.stdin is not None
-            with strace(process.pid, calls, k):
-                process.stdin.write(b"go\n")
-                said = read_line(process.stdout)
-                survived = process.wait(PATIENCE_S) == 0
+        with writers.child("once", str(folder), scenario.name) as child:
+            assert child.line() == "ready"
+            with strace(child.pid, calls, k):
+                child.tell()
+                said = child.rest()
+        assert child.code in (0, -signal.SIGKILL)
         session = open_at(localreg.open(folder)._session.root, actor="bob")
         seen = view(session.state())
         place = expected.index(seen)  # never anything between
         assert session.state().head.commit == len(scenario.before) + place
-        assert said == "" or place == len(scenario.steps), "what was acknowledged is not there"
+        assert not said or place == len(scenario.steps), "what was acknowledged is not there"
         assert session.verify().ok
         localreg.open(folder).create_model("next")
         assert localreg.open(folder).commit == len(scenario.before) + place + 1
         assert localreg.open(folder).verify().ok
-        if survived:
+        if child.code == 0:
             assert k > 1, "no such call was made: nothing was tested"
             return
     pytest.fail(f"still killed at the call number {LONGEST} of {calls}")

@@ -1,25 +1,19 @@
 """Programs that the kill tests start, and kill.
 
-`python -m tests.crash.writers forever FOLDER NAME`: commits without end. Each line on the standard output is an
-acknowledgement, written after the call returned: the names of the models that the commit made, with blanks between.
+`python -m tests.crash.writers`: loads everything, says `ready`, and lives for each line (`forks.serve`).
 
-`python -m tests.crash.writers once FOLDER SCENARIO`: opens the registry, says `ready`, waits for a line, runs the
-steps of a scenario, says `done`.
+`forever, FOLDER, NAME`: commits without end. Each line is an acknowledgement, written after the call returned: the
+names of the models that the commit made, with blanks between.
+
+`once, FOLDER, SCENARIO`: opens the registry, says `ready`, waits for a line, runs the steps of a scenario, says `done`.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-
 import localreg
-from tests.crash.scenarios import SCENARIOS
+from tests.crash.forks import hear, say, serve
+from tests.crash.scenarios import SCENARIOS, short_spans
 from tests.pictures import Picture, TestCase, Truth
-
-
-def acknowledge(*names: str) -> None:
-    """One write to the pipe: whole, and not in any buffer of ours when a kill comes."""
-    os.write(1, f"{' '.join(names)}\n".encode())
 
 
 def forever(folder: str, writer: str) -> None:
@@ -31,16 +25,16 @@ def forever(folder: str, writer: str) -> None:
         name = f"{writer}-{number}"
         if number % 5 == 0:
             TestCase(f"case-{name}", test_samples=[(Picture(number), Truth(name)), (Picture(-number), Truth(writer))])
-            acknowledge(f"case-{name}")
+            say(f"case-{name}")
         elif number % 2:
             registry.create_model(name)
-            acknowledge(name)
+            say(name)
         else:
             names = [f"{name}-{part}-of-3" for part in "abc"]
             with registry.transaction(name):
                 for each in names:
                     registry.create_model(each)
-            acknowledge(*names)
+            say(" ".join(names))
 
 
 def once(folder: str, scenario_name: str) -> None:
@@ -48,15 +42,23 @@ def once(folder: str, scenario_name: str) -> None:
     registry = localreg.open(folder, actor="killed")
     if scenario.before:
         assert registry.commit == len(scenario.before)
-    rehearsal = localreg.open("memory://rehearsal")  # loads all modules: their files shall not be counted
-    for step in (*scenario.before, *scenario.steps):
-        step(rehearsal)
-    acknowledge("ready")
-    sys.stdin.readline()
+    say("ready")
+    hear()
     for step in scenario.steps:
         step(registry)
-    acknowledge("done")
+    say("done")
+
+
+def rehearse() -> None:
+    """Load all modules: their files shall not be counted."""
+    for scenario in SCENARIOS:
+        registry = localreg.open(f"memory://rehearsal of {scenario.name}")
+        for step in (*scenario.before, *scenario.steps):
+            step(registry)
 
 
 if __name__ == "__main__":
-    {"forever": forever, "once": once}[sys.argv[1]](*sys.argv[2:])
+    with short_spans():
+        rehearse()
+        say("ready")
+        serve(lambda way, *words: {"forever": forever, "once": once}[way](*words))

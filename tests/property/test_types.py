@@ -46,7 +46,7 @@ def read(column: pa.ChunkedArray, codec: StructCodec, said: Sequence[Any]) -> li
 
 
 @given(any_class, st.data())
-@settings(max_examples=250, phases=QUICKLY)
+@settings(max_examples=125, phases=QUICKLY)
 def test_objects_of_any_type_come_back_as_they_went(kind: Kind, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.none() | kind.values, max_size=4))
     codec = _bare(kind)
@@ -63,7 +63,7 @@ def test_objects_of_any_type_come_back_as_they_went(kind: Kind, data: st.DataObj
 
 
 @given(any_class, hints(), st.data())
-@settings(max_examples=200, phases=QUICKLY)
+@settings(max_examples=100, phases=QUICKLY)
 def test_old_columns_are_read_through_wider_classes_and_new_ones_through_narrower(
     kind: Kind, added: Kind, data: st.DataObject
 ) -> None:

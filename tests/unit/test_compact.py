@@ -228,7 +228,7 @@ class Twins(RuleBasedStateMachine):
         self._patch.undo()
 
 
-Twins.TestCase.settings = settings(max_examples=15, stateful_step_count=24)
+Twins.TestCase.settings = settings(max_examples=10, stateful_step_count=20)
 TestTwins = Twins.TestCase
 
 
