@@ -15,7 +15,7 @@ the edge p may be above 1 - confidence while the interval leaves out 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from math import sqrt
@@ -102,7 +102,7 @@ def _caution(clusters: int | None) -> str | None:
 # --- over all classes -------------------------------------------------------------------------------------------------
 
 
-def _overall(joint: JointCounts, metrics: Iterable[str], confidence: float) -> list[Estimate]:
+def _overall(joint: JointCounts, metrics: Sequence[str], confidence: float) -> list[Estimate]:
     n, clusters = joint.n, clusters_of(joint)
     if n == 0:
         return [_undefined(metric, None, 0, "there is no sample") for metric in metrics]
@@ -110,7 +110,7 @@ def _overall(joint: JointCounts, metrics: Iterable[str], confidence: float) -> l
     why_none = _too_few(n, clusters)
     errors = None
     if why_none is None:
-        errors = sample_errors(pair) if clusters is None else cluster_errors(pair)
+        errors = sample_errors(pair, metrics) if clusters is None else cluster_errors(pair)
     undefined = {metric: _why_undefined(pair, metric) for metric in metrics}
     values = pair.a.values(), pair.b.values()
     found = []

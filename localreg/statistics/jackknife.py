@@ -19,6 +19,7 @@ With clusters, each cluster is left out in turn (CV3 in J. MacKinnon, M. Nielsen
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -76,35 +77,53 @@ class Errors:
     df: float
 
 
-def sample_errors(pair: Pair) -> Errors:
-    """Each sample for itself; there must be two or more."""
+def sample_errors(pair: Pair, metrics: Iterable[str]) -> Errors:
+    """Each sample for itself; there must be two or more. Variances of these metrics, and no others."""
     import numpy as np
 
     joint, n = pair.joint, pair.joint.n
     right, wrong = _unseen(pair.a)
     each = UNSEEN / max(1, len(right))
-    shifts = [
-        _shifts(model, joint.truth, said, [right, right], order)
-        for model, said, order in ((pair.a, joint.a, [right, wrong]), (pair.b, joint.b, [wrong, right]))
-    ]
-    count = joint.count * ((n - 1) / n)
-    weights = np.concatenate([count, np.full(2 * len(right), each)])
-
-    def variance(changes: Floats) -> float:
-        return float(weights @ (changes * changes))
-
-    errors = Errors(
-        {metric: variance(shifts[1][metric] - shifts[0][metric]) for metric in shifts[0]},
-        {metric: variance(changes) for metric, changes in shifts[0].items()},
-        {metric: variance(changes) for metric, changes in shifts[1].items()},
-        n - 1,
-    )
+    a = _shifts(pair.a, joint.truth, joint.a, [right, right], [right, wrong])
+    b = _shifts(pair.b, joint.truth, joint.b, [right, right], [wrong, right])
+    weights = np.concatenate([joint.count * ((n - 1) / n), np.full(2 * len(right), each)])
+    own_a, own_b = a.of_own(weights), b.of_own(weights)
+    errors = Errors({}, {}, {}, n - 1)
+    for metric in metrics:
+        changes = b.of_joint(metric) - a.of_joint(metric)
+        errors.difference[metric] = float(weights @ (changes * changes))
+        errors.a[metric] = float(own_a @ a.changes[metric] ** 2)
+        errors.b[metric] = float(own_b @ b.changes[metric] ** 2)
     _never_said(pair, errors)
     return errors
 
 
-def _shifts(model: Marginals, truth: Ints, said: Ints, classes: list[Ints], answers: list[Ints]) -> dict[str, Floats]:
-    """By how much each metric of a model changes: a sample of each cell left out, then each unseen one added."""
+@dataclass(frozen=True, eq=False)
+class _Shifts:
+    """By how much each metric of a model changes.
+
+    Attributes:
+        changes: by metric, for each cell of the model's own confusion matrix, then for each unseen sample.
+        places: for each joint cell, then each unseen sample, its place in these; None = they are the same.
+    """
+
+    changes: dict[str, Floats]
+    places: Ints | None
+
+    def of_joint(self, metric: str) -> Floats:
+        """The changes for each joint cell, then for each unseen sample."""
+        return self.changes[metric] if self.places is None else self.changes[metric][self.places]
+
+    def of_own(self, weights: Floats) -> Floats:
+        """Weights of joint cells, added up for each of the model's own."""
+        import numpy as np
+
+        own: Floats = weights if self.places is None else np.bincount(self.places, weights).astype(np.float64)
+        return own
+
+
+def _shifts(model: Marginals, truth: Ints, said: Ints, classes: list[Ints], answers: list[Ints]) -> _Shifts:
+    """A sample of each cell left out, then each unseen one added."""
     import numpy as np
 
     cells, where = _distinct(truth, said, len(model.hits))
@@ -114,8 +133,7 @@ def _shifts(model: Marginals, truth: Ints, said: Ints, classes: list[Ints], answ
     values, after = model.values(), model.shifted(truth, said, step, tempered=True)
     if where is not None:
         where = np.concatenate([where, np.arange(len(cells[0]), len(cells[0]) + more)])
-    changes = {metric: each - values[metric] for metric, each in after.items()}
-    return changes if where is None else {metric: each[where] for metric, each in changes.items()}
+    return _Shifts({metric: each - values[metric] for metric, each in after.items()}, where)
 
 
 def _distinct(truth: Ints, said: Ints, classes: int) -> tuple[tuple[Ints, Ints], Ints | None]:
@@ -186,12 +204,12 @@ def _with_unseen(pair: Pair, sums: list[dict[str, Floats]], clusters: int) -> Er
         effect = design_effect(np.array([between]), np.array([joint.count @ (seen * seen)]), joint.n / clusters)
         return between + each * float(unseen @ unseen) * float(effect[0]) ** 2
 
-    errors = Errors(
-        {metric: variance(metric, sums[0], b[metric] - a[metric]) for metric in a},
-        {metric: variance(metric, sums[1], a[metric]) for metric in a},
-        {metric: variance(metric, sums[2], b[metric]) for metric in a},
-        clusters - 1,
-    )
+    errors = Errors({}, {}, {}, clusters - 1)
+    for metric in sums[0]:
+        of_a, of_b = a.of_joint(metric), b.of_joint(metric)
+        errors.difference[metric] = variance(metric, sums[0], of_b - of_a)
+        errors.a[metric] = variance(metric, sums[1], of_a)
+        errors.b[metric] = variance(metric, sums[2], of_b)
     _never_said(pair, errors)
     return errors
 
@@ -211,7 +229,8 @@ def _never_said(pair: Pair, errors: Errors) -> None:
         "precision_weighted": support / max(1.0, float(support.sum())),
     }
     values = pair.a.values(), pair.b.values()
-    for metric, weight in weights.items():
+    for metric in weights.keys() & errors.difference.keys():
+        weight = weights[metric]
         a, b = float(values[0][metric]), float(values[1][metric])
         square = weight * weight
         errors.difference[metric] += max(a, b) ** 2 * float(square[never[0] != never[1]].sum())
