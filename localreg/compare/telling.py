@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from localreg.compare.rows import MetricRow
 from localreg.query.text import aligned
 
-__all__ = ["number", "p_value", "signed", "summary"]
+__all__ = ["json_text", "number", "p_value", "signed", "summary"]
 
 
 def number(value: float | None) -> str:
@@ -43,3 +44,8 @@ def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iter
         for row in rows
     ]
     yield from aligned(columns, cells)
+
+
+def json_text(value: object) -> str:
+    """JSON to read and to keep: the same value, the same text."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
