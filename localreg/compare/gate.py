@@ -128,8 +128,7 @@ def gated(
     names = check_critical(critical)
     if not (rules or names or check_flag(require_improvement, what="require_improvement")):
         raise InvalidInputError(
-            "the gate asks for nothing; give rules such as accuracy=Gate(max_drop=0.01), critical=, or "
-            "require_improvement=True"
+            "the gate asks for nothing; give the rule of a metric, critical parts, or require an improvement"
         )
     chosen = comparison.sides[1:] if candidate is None else (comparison.side(candidate),)
     _refuse_unknown(comparison.rows, rules)

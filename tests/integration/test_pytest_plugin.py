@@ -51,7 +51,7 @@ def test_open_and_class_style_mean_the_same_registry(localreg_registry, tmp_path
     suite = TestSuite("s", test_cases=[TestCase("c", test_samples=[(Photo(1), Truth("a"))])])
     test(Model("m", lambda photo: Guess("a")), suite)
     assert localreg.open().id == localreg_registry.id
-    assert localreg_registry.compare("m", "m", suite="s").accuracy == (1.0, 1.0)
+    assert localreg_registry.compare("m", "m", suite="s").values == (1.0, 1.0)
     assert Path(localreg_registry.uri).is_relative_to(tmp_path)
 
 
