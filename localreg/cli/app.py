@@ -27,6 +27,7 @@ GROUPS = {
     "runs": "runs",
     "inferences": "inferences",
     "coco": "coco",
+    "comparisons": "comparing",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

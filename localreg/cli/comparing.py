@@ -1,4 +1,4 @@
-"""Is the new model better? `compare`, with a gate for scripts."""
+"""Is the new model better? `compare`, with a gate for scripts, and `comparisons`: those that were saved."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion
-from localreg.cli.output import Rows
-from localreg.cli.place import examples, reading
+from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, shown
+from localreg.cli.output import Listing, Rows
+from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison, GateFile, GateResult
+    from localreg.compare.saved import SavedComparison
     from localreg.registry import Registry
 
-__all__ = ["app"]
+__all__ = ["app", "comparisons"]
+
+USUAL = ("name", "baseline", "candidates", "test_suite", "samples", "difference", "p", "verdict", "commit")
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -42,6 +46,47 @@ class Adjusting(StrEnum):
     NONE = "none"
 
 
+comparisons = new_group("Comparisons that were saved.", epilog=examples("localreg comparisons list"))
+
+
+@comparisons.command("list", epilog=examples("localreg comparisons list --where \"verdict = 'regressed'\""))
+@reading()
+def list_comparisons(
+    registry: "Registry",
+    where: Where = None,
+    search: Search = None,
+    order_by: OrderBy = None,
+    limit: Limit = None,
+    columns: Columns = None,
+    all_namespaces: AllNamespaces = False,
+) -> Listing:
+    """List the comparisons that were saved."""
+    asked = registry.all() if all_namespaces else registry
+    usual = ("namespace", *USUAL) if all_namespaces else USUAL
+    return shown(asked.comparisons(where, search=search, order_by=order_by, limit=limit), columns, usual)
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Under which it was saved.")]
+
+
+@comparisons.command("show", epilog=examples("localreg comparisons show 'release 5'"))
+@reading()
+def show_comparison(registry: "Registry", name: Name) -> "Saved":
+    """Show a saved comparison as it was printed then.
+
+    csv holds the metrics; json holds everything.
+    """
+    return Saved(registry.get_comparison(name))
+
+
+@comparisons.command("delete", epilog=examples("localreg comparisons delete 'release 5'"))
+@writing
+def delete_comparison(registry: "Registry", name: Name) -> str:
+    """Delete a saved comparison."""
+    registry.get_comparison(name).delete()
+    return f"deleted comparison {name!r}"
+
+
 @app.command(
     "compare",
     epilog=examples(
@@ -50,7 +95,7 @@ class Adjusting(StrEnum):
         "localreg compare meadow-4 meadow-5 --suite plates --gate gate.yaml --markdown report.md",
     ),
 )
-@reading()
+@reading(writes="save")
 def compare(
     registry: "Registry",
     baseline: Annotated[str, typer.Argument(metavar="BASELINE", help=Reference, autocompletion=completion.models)],
@@ -91,6 +136,9 @@ def compare(
     markdown: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a report for a pull request, too.")
     ] = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep what was found in the registry, too, under this name.")
+    ] = None,
 ) -> "Compared":
     """Say whether the candidate is better than the baseline.
 
@@ -103,7 +151,7 @@ def compare(
     listed = dict.fromkeys([*(["fixed"] if fixed else []), *(["broken"] if broken else []), *(outcome or [])])
     rules = None if gate is None else _rules(gate)
     said = {"by": by or None, "confidence": confidence, "adjust": adjust and str(adjust), "strict": strict or None}
-    asked = {name: value for name, value in said.items() if value is not None}
+    asked: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if rules is not None:
         asked = {**rules.asked(), **asked}
     if metric:
@@ -118,6 +166,8 @@ def compare(
             )
         except (InvalidInputError, NotFoundError) as error:
             raise typer.BadParameter(str(error), param_hint="--gate") from error
+    if save is not None:
+        comparison.save(save)
     if markdown is not None:
         comparison.to_markdown(markdown)
     return Compared(comparison, [str(each) for each in listed], held)
@@ -137,6 +187,26 @@ def _with_metrics_of(rules: "GateFile", comparison: "Comparison", again: "Callab
     there = dict.fromkeys(row.metric for row in comparison.rows)
     missing = [name for name in rules.metrics if name not in there]
     return again(metrics=[*there, *missing]) if missing else comparison
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A comparison that was saved."""
+
+    comparison: "SavedComparison"
+    ok: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """As it was printed."""
+        yield str(self.comparison)
+
+    def json(self) -> dict[str, object]:
+        """All of it."""
+        return {**self.comparison.to_dict()}
+
+    def csv(self) -> Rows:
+        """The metrics."""
+        return Rows.of(self.comparison.metrics)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         ),
         _list=listing.table,
         lower_is_better=frozenset(task.lower_is_better),
+        commit=state.head.commit,
+        _session=session,
     )
 
 

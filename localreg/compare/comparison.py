@@ -23,6 +23,9 @@ from localreg.records.determinism import Determinism
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from localreg.compare.saved import SavedComparison
+    from localreg.session import Session
+
 __all__ = ["Comparison", "Outcome", "Side"]
 
 Outcome = Literal["fixed", "broken", "both_right", "both_wrong", "other"]
@@ -64,6 +67,7 @@ class Comparison:
         rows: the suite's rows first, then those of classes, of test cases, of slices; candidate by candidate.
         warnings: what should be known before the numbers are believed.
         lower_is_better: metrics of which less is more.
+        commit: as of which commit the inferences were compared.
     """
 
     sides: tuple[Side, ...]
@@ -76,6 +80,8 @@ class Comparison:
     warnings: tuple[str, ...]
     _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
     lower_is_better: Collection[str] = frozenset()
+    commit: int = 0
+    _session: Session | None = field(default=None, repr=False, compare=False)
 
     @property
     def baseline(self) -> str:
@@ -265,6 +271,23 @@ class Comparison:
             StorageError: the file cannot be written.
         """
         return written(as_markdown(self), path)
+
+    def save(self, name: str | None = None) -> SavedComparison:
+        """Keep what was found in the registry, whatever becomes of the models: `registry.get_comparison(name)`.
+
+        Rows, warnings and text are kept, and the commit that was looked at; samples are not.
+
+        Args:
+            name: free text, unique in the namespace; None = from what was compared.
+
+        Raises:
+            AlreadyExistsError: the name is taken.
+            ReadOnlyError: the registry was opened read-only, or this is a look at its past.
+        """
+        from localreg.compare.saved import save
+
+        assert self._session is not None, "a comparison is made by a registry"
+        return save(self._session, self, name)
 
     def _repr_html_(self) -> str:
         return as_html(self)

@@ -48,4 +48,4 @@ def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iter
 
 def json_text(value: object) -> str:
     """JSON to read and to keep: the same value, the same text."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True) + "\n"

@@ -162,6 +162,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         glare = case_class("glare", test_samples=[(Plate(n), Text(str(n))) for n in (99, 100)])
         test(model_class("meadow-4", blinded), suite_class("glare", test_cases=[glare]), on_error="record")
     registry.get_model("meadow-5").set_alias("production", "2")
+    registry.compare("meadow-4", "meadow-5", suite="plates").save("release 5")
     registry.import_coco(annotations_file(1), suite="val2017")
     return folder
 
@@ -269,6 +270,8 @@ VERBS: dict[type, dict[str, str]] = {
         "audit": "audit",
         "compact": "compact",
         "compare": "compare",
+        "comparisons": "comparisons list",
+        "get_comparison": "comparisons show",
         "create_model": "models create",
         "diff": "diff",
         "disk_usage": "du",
@@ -416,6 +419,8 @@ READS = [
     "diff 1",
     f"resolve {'0' * 32}",
     "compare meadow-4 meadow-5 --suite plates",
+    "comparisons list",
+    "comparisons show 'release 5'",
 ]
 EXPORTS = ("inferences export", "coco export")
 WRITES = [
@@ -447,6 +452,7 @@ WRITES = [
     "coco results results.json --suite val2017 --model detr",
     "inferences import predictions.parquet --model meadow-6 --workflow Plates --on number",
     "suites import truth.parquet --suite more --workflow Plates",
+    "comparisons delete 'release 5'",
     "undo 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",
@@ -902,6 +908,23 @@ def test_a_comparison_is_written_as_markdown(cli: Cli, folder: Path, registry: l
     comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
     assert (folder.parent / "report.md").read_text(encoding="utf-8") == comparison.to_markdown()
     assert ran.out.startswith(str(comparison))
+
+
+def test_a_comparison_is_saved_and_told_again(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["compare", "meadow-4", "meadow-5", "--suite", "plates"]
+    before = registry.commit
+    done(cli(*words, "--save", "nightly", "--actor", "cy"))
+    assert registry.commit == before + 1
+    comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
+    assert done(cli("comparisons", "show", "nightly", "-f", "json")).json == comparison.to_dict()
+    assert done(cli("comparisons", "show", "nightly")).out == f"{comparison}\n"
+    listed = done(cli("comparisons", "list", "-f", "json")).json
+    assert [(each["name"], each["created_by"]) for each in listed] == [("release 5", "ana"), ("nightly", "cy")]
+    again = cli(*words, "--save", "nightly")
+    assert (again.code, "'nightly' is saved already" in again.err) == (1, True)
+    assert cli(*words, "--actor", "cy").code == 2, "who only asks is not named"
+    assert done(cli("comparisons", "delete", "nightly")).out == "deleted comparison 'nightly'\n"
+    assert cli("comparisons", "show", "nightly").code == 1
 
 
 def test_the_help_of_sql_names_every_documented_table(cli: Cli) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 import localreg
-from localreg import Comparison, Registry, StorageError
+from localreg import (
+    AlreadyExistsError,
+    Comparison,
+    InvalidInputError,
+    NotFoundError,
+    ReadOnlyError,
+    Registry,
+    StorageError,
+)
 from tests.animals import animal_case, animal_suite, run_animals
 
 HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
@@ -167,3 +175,52 @@ def test_several_candidates_are_told_one_after_the_other(registry: Registry, com
     both = registry.compare("old", "new|`<b>`", "third", suite="s")
     assert both.to_markdown().count("is worse than old@1") == 2
     assert both._repr_html_().count("<table>") == 2
+
+
+# --- saved ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_saved_comparison_stays_what_it_was(registry: Registry, comparison: Comparison) -> None:
+    before = registry.commit
+    saved = comparison.save("release")
+    expected = comparison.to_json()
+    registry.get_model("old").delete(force=True)
+    found = localreg.open(registry.uri).get_comparison("release")
+    assert (found.name, found.commit, found) == ("release", before, saved)
+    assert found.to_json() == expected
+    assert found.rows == comparison.rows
+    assert found.metrics.dicts() == comparison.metrics.dicts()
+    assert str(found) == str(comparison)
+    again = registry.at(commit=found.commit).compare("old", "new|`<b>`", suite="s")
+    assert again.to_json() == expected
+    assert registry.verify().ok
+
+
+def test_saved_comparisons_are_listed_and_deleted(registry: Registry, comparison: Comparison) -> None:
+    comparison.save("first")
+    named = comparison.save()
+    assert named.name == "new|`<b>`@1 against old@1 on s@1"
+    (row,) = registry.comparisons("name = 'first'").dicts()
+    assert (row["baseline"], row["candidates"], row["samples"]) == ("old@1", ["new|`<b>`@1"], 200)
+    assert (row["verdict"], row["difference"], row["p"]) == ("regressed", comparison.difference, comparison.p)
+    assert (row["test_suite"], row["test_suite_version"], row["commit"]) == ("s", 1, comparison.commit)
+    assert [row["name"] for row in registry.comparisons(search="against")] == [named.name]
+    named.delete()
+    assert len(registry.comparisons()) == 1
+    assert [row["action"] for row in registry.audit(kind="comparison")] == ["create", "create", "delete"]
+    registry.undo(registry.commit)
+    assert named.to_json() == comparison.to_json()
+
+
+def test_what_cannot_be_saved_or_found_is_told(registry: Registry, comparison: Comparison, tmp_path: Path) -> None:
+    comparison.save("first")
+    files = sorted(tmp_path.rglob("comparison_rows/**/*.parquet"))
+    with pytest.raises(AlreadyExistsError, match="'first' is saved already"):
+        comparison.save("first")
+    assert sorted(tmp_path.rglob("comparison_rows/**/*.parquet")) == files != []
+    with pytest.raises(NotFoundError, match=r"no saved comparison 'frist'.*did you mean 'first'"):
+        registry.get_comparison("frist")
+    with pytest.raises(InvalidInputError, match="name of the comparison"):
+        comparison.save("")
+    with pytest.raises(ReadOnlyError):
+        registry.frozen().compare("old", "new|`<b>`", suite="s").save("second")
