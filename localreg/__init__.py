@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from localreg.api import open_registry as open
     from localreg.api import use
     from localreg.audit import AuditEvent, Diff, Position, RecordDiff
-    from localreg.compare import Comparison
+    from localreg.compare import Comparison, Gate, GateResult
     from localreg.errors import (
         AccessDeniedError,
         AlreadyExistsError,
@@ -54,6 +54,8 @@ __all__ = [
     "Transaction",
     "Result",
     "Comparison",
+    "Gate",
+    "GateResult",
     "BulkReport",
     "RowFault",
     "Determinism",
@@ -94,6 +96,8 @@ _HOMES = {
     "Transaction": "localreg.session:Transaction",
     "Result": "localreg.query:Result",
     "Comparison": "localreg.compare:Comparison",
+    "Gate": "localreg.compare:Gate",
+    "GateResult": "localreg.compare:GateResult",
     "BulkReport": "localreg.workflow.bulk.report:BulkReport",
     "RowFault": "localreg.workflow.bulk.report:RowFault",
     "Determinism": "localreg.records.determinism:Determinism",

@@ -18,6 +18,7 @@ from localreg.times import utc
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison
+    from localreg.compare.saved import SavedComparison
     from localreg.query import Engine
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
 
@@ -242,6 +243,16 @@ class Registry(Listings, Exchange, Past):
         versions = [self.get_version(each) for each in (baseline, *candidates)]
         asked = Asked(strict, by, bins, metrics, confidence, adjust)
         return compare(self._session, versions, suite=suite, asked=asked)
+
+    def get_comparison(self, name: str) -> SavedComparison:
+        """A comparison that was saved; `comparisons` lists them.
+
+        Raises:
+            NotFoundError: there is none; near names are suggested.
+        """
+        from localreg.compare.saved import get_saved
+
+        return get_saved(self._session, name)
 
     # --- history ----------------------------------------------------------------------------------------------------
 

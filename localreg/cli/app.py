@@ -27,10 +27,12 @@ GROUPS = {
     "runs": "runs",
     "inferences": "inferences",
     "coco": "coco",
+    "comparisons": "comparing",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {
-    **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql", "compare"), "questions"),
+    **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql"), "questions"),
+    "compare": "comparing",
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
     **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),
 }

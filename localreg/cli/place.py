@@ -125,13 +125,14 @@ def _warn_of_absent(registry: "Registry") -> None:
 
 
 def reading(
-    *, past: bool = True, as_writer: bool = False
+    *, past: bool = True, as_writer: bool = False, writes: str | None = None
 ) -> Callable[[Callable[Concatenate["Registry", P], Answer]], Command]:
     """A command that asks: it gets the registry read-only, and what it returns is shown in the wanted format.
 
     Args:
         past: whether `--at` has a meaning for it.
         as_writer: whether it gets the registry as a writer would, to tell what one would meet.
+        writes: the option that makes it keep its answer: with it, it gets the registry for changes.
     """
 
     def decorate(function: Callable[Concatenate["Registry", P], Answer]) -> Command:
@@ -139,9 +140,10 @@ def reading(
             wanted = Format(str(kwargs.pop("format")))
             if place.at is not None and not past:
                 raise typer.BadParameter("this command looks at the whole log, not at one commit", param_hint="--at")
-            if place.actor is not None:
+            keeps = writes is not None and kwargs.get(writes) is not None
+            if place.actor is not None and not keeps:
                 raise typer.BadParameter("it names who writes, and this only reads", param_hint="--actor")
-            answer = function(place.write() if as_writer else place.read(), *args, **kwargs)
+            answer = function(place.write() if as_writer or keeps else place.read(), *args, **kwargs)
             show(answer, wanted)
             if not answer.ok:
                 raise typer.Exit(1)

@@ -1,7 +1,5 @@
-"""Questions to the whole registry: `audit`, `namespaces`, `facets`, `verify`, `sql`, `compare`."""
+"""Questions to the whole registry: `audit`, `namespaces`, `facets`, `verify`, `sql`."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +10,6 @@ from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
 
 if TYPE_CHECKING:
-    from localreg.compare import Comparison
     from localreg.registry import Registry
 
 __all__ = ["app"]
@@ -109,83 +106,9 @@ def sql(
 ) -> Rows:
     """Ask with SQL: it can only read, and only this registry.
 
-    Tables: models, model_versions, workflows, test_cases, test_suites, test_runs, test_samples, ground_truths,
-    inferences, embeddings, metric_values, sample_metrics, plots, audit_events. DESCRIBE models tells the columns of
-    one. "plates".inferences is the table of a workflow of that name, with a column for each of its own fields.
+    Tables: models, model_versions, workflows, test_cases, test_suites, test_runs, comparisons, test_samples,
+    ground_truths, inferences, embeddings, metric_values, sample_metrics, plots, audit_events. DESCRIBE models tells the
+    columns of one. "plates".inferences is the table of a workflow of that name, with a column for each of its own
+    fields.
     """
     return Rows.of((registry.all() if all_namespaces else registry).sql(query))
-
-
-Reference = "a model (its newest version), MODEL@VERSION or MODEL@ALIAS."
-
-
-@app.command(
-    "compare",
-    epilog=examples(
-        "localreg compare meadow-4 meadow-5 --suite plates",
-        "localreg compare meadow-5@1 meadow-5@production --suite plates --broken",
-    ),
-)
-@reading()
-def compare(
-    registry: "Registry",
-    baseline: Annotated[str, typer.Argument(metavar="BASELINE", help=Reference, autocompletion=completion.models)],
-    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The one that might be better: likewise.")],
-    suite: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the test suite.", autocompletion=completion.suites)
-    ],
-    fixed: Annotated[
-        bool, typer.Option("--fixed", help="List the samples that only the candidate gets right.")
-    ] = False,
-    broken: Annotated[
-        bool, typer.Option("--broken", help="List the samples that only the baseline gets right.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Count a sample without an inference as wrong, instead of leaving it out.")
-    ] = False,
-) -> "Compared":
-    """Say whether the candidate is better than the baseline.
-
-    Both are compared on one test suite, sample by sample, as their inferences stand in the registry.
-
-    csv holds the metrics, or the listed samples in their stead; json holds everything.
-    """
-    return Compared(registry.compare(baseline, candidate, suite=suite, strict=strict), fixed=fixed, broken=broken)
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A comparison, and which samples of it to list."""
-
-    comparison: "Comparison"
-    fixed: bool
-    broken: bool
-    ok: bool = True
-
-    def lines(self) -> Iterator[str]:
-        """The summary; the test cases, if there are several; the samples that were asked for."""
-        yield str(self.comparison)
-        if len(self.comparison.rows) > 2:  # the suite's row comes first, and says the same as an only test case's
-            yield from ["", *Rows.of(self.comparison.metrics).lines()]
-        for title, samples in self._listed():
-            yield from ["", f"{title}:", *samples.lines()]
-
-    def json(self) -> dict[str, object]:
-        """The comparison's attributes by their names."""
-        it = self.comparison
-        whole = {name: getattr(it, name) for name in ("baseline", "candidate", "suite", "suite_version", "strict")}
-        total = {name: getattr(it, name) for name in ("n", "accuracy", "difference", "p", "verdict")}
-        sides = dict(zip(("baseline", "candidate"), map(asdict, it.coverage), strict=True))
-        rows = {name: Rows.of(getattr(it, name)).json() for name in ("metrics", "fixed", "broken")}
-        return {**whole, **total, "coverage": sides, **rows}
-
-    def csv(self) -> Rows:
-        """One table: the metrics, or the samples."""
-        listed = self._listed()
-        if len(listed) > 1:
-            raise typer.BadParameter("csv is one table: give --fixed or --broken", param_hint="--format")
-        return listed[0][1] if listed else Rows.of(self.comparison.metrics)
-
-    def _listed(self) -> list[tuple[str, Rows]]:
-        asked = [("fixed", self.fixed), ("broken", self.broken)]
-        return [(name, Rows.of(getattr(self.comparison, name))) for name, wanted in asked if wanted]

@@ -3,6 +3,21 @@
 from localreg.compare.comparing import Asked, compare
 from localreg.compare.comparison import Comparison, Outcome, Side
 from localreg.compare.coverage import Coverage
+from localreg.compare.gate import Gate, GateResult
+from localreg.compare.gate_file import GateFile, read_gate
 from localreg.compare.rows import MetricRow, Verdict
 
-__all__ = ["Asked", "Comparison", "Coverage", "MetricRow", "Outcome", "Side", "Verdict", "compare"]
+__all__ = [
+    "Asked",
+    "Comparison",
+    "Coverage",
+    "Gate",
+    "GateFile",
+    "GateResult",
+    "MetricRow",
+    "Outcome",
+    "Side",
+    "Verdict",
+    "compare",
+    "read_gate",
+]

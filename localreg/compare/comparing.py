@@ -87,6 +87,9 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
             caveats(sides, judgements, strict=asked.strict, unlabelled=pairs[0].unlabelled, twice=task.twice())
         ),
         _list=listing.table,
+        lower_is_better=frozenset(task.lower_is_better),
+        commit=state.head.commit,
+        _session=session,
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
+from localreg.canonical import JsonObject
 from localreg.compare.coverage import Coverage
+from localreg.compare.gate import Gate, GateResult, gated
+from localreg.compare.gate_file import read_gate
+from localreg.compare.output import as_dict, as_html, as_markdown, written
 from localreg.compare.rows import MetricRow, Verdict, as_table
 from localreg.compare.task import OUTCOMES
-from localreg.compare.telling import summary
+from localreg.compare.telling import json_text, summary
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import did_you_mean, shown_value
 from localreg.query import Result
@@ -17,6 +22,9 @@ from localreg.records.determinism import Determinism
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from localreg.compare.saved import SavedComparison
+    from localreg.session import Session
 
 __all__ = ["Comparison", "Outcome", "Side"]
 
@@ -58,6 +66,8 @@ class Comparison:
         confidence: of the intervals; a difference is told as real if its adjusted p-value is below 1 - confidence.
         rows: the suite's rows first, then those of classes, of test cases, of slices; candidate by candidate.
         warnings: what should be known before the numbers are believed.
+        lower_is_better: metrics of which less is more.
+        commit: as of which commit the inferences were compared.
     """
 
     sides: tuple[Side, ...]
@@ -69,6 +79,9 @@ class Comparison:
     rows: tuple[MetricRow, ...]
     warnings: tuple[str, ...]
     _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
+    lower_is_better: Collection[str] = frozenset()
+    commit: int = 0
+    _session: Session | None = field(default=None, repr=False, compare=False)
 
     @property
     def baseline(self) -> str:
@@ -216,14 +229,20 @@ class Comparison:
         """
         if outcome is not None and outcome not in OUTCOMES:
             raise InvalidInputError(f"outcome is {shown_value(outcome)}; it must be one of {', '.join(OUTCOMES)}")
-        number = 0 if candidate is None else self._number(candidate)
+        number = 0 if candidate is None else self.sides.index(self.side(candidate)) - 1
         return Result(lambda: self._list(number, outcome))
 
-    def _number(self, candidate: str) -> int:
-        if candidate not in self.candidates:
-            hint = did_you_mean(candidate, self.candidates)
-            raise NotFoundError(f"{candidate!r} is not compared here{hint}; there are {', '.join(self.candidates)}")
-        return self.candidates.index(candidate)
+    def side(self, candidate: str) -> Side:
+        """A candidate by its `name@version`.
+
+        Raises:
+            NotFoundError: there is no such candidate.
+        """
+        for side in self.sides[1:]:
+            if side.name == candidate:
+                return side
+        hint = did_you_mean(candidate, self.candidates)
+        raise NotFoundError(f"{candidate!r} is not compared here{hint}; there are {', '.join(self.candidates)}")
 
     @property
     def fixed(self) -> Result:
@@ -235,8 +254,93 @@ class Comparison:
         """Samples that only the baseline gets right; see `samples`."""
         return self.samples("broken")
 
+    # --- decisions and documents ------------------------------------------------------------------------------------
+
+    def gate(
+        self,
+        rules: Mapping[str, Gate] | str | PathLike[str] | None = None,
+        /,
+        *,
+        critical: Sequence[str] = (),
+        candidate: str | None = None,
+        require_improvement: bool = False,
+        **metrics: Gate,
+    ) -> GateResult:
+        """Whether the candidates keep all rules; if not, every reason why: `gate(accuracy=Gate(max_drop=0.01))`.
+
+        A rule holds for the metric over the whole suite (of a metric of classes, in each class), and in each critical
+        part. What cannot be measured fails. See `Gate` for what a rule says.
+
+        Args:
+            rules: by the name of the metric, where that is no word of Python; or the path of a gate file, whose
+                `by`, `bins`, `strict`, `confidence` and `adjust` say how to compare, and are not looked at here.
+            critical: names of test cases or of values of slices (`night`, or `metadata.weather=night` where several
+                have that name), in which the same rules hold; a significant regression of any metric that was compared
+                there fails, whatever the rules say.
+            candidate: `name@version`; None = every one, and all have to pass.
+            require_improvement: fail unless the first metric has improved, over the whole suite.
+            metrics: more rules, by the name of the metric.
+
+        Raises:
+            InvalidInputError: a rule of a metric that was not compared, or nothing is asked.
+            NotFoundError: no such candidate, test case, slice or file.
+        """
+        given = rules or {}
+        if isinstance(given, str | PathLike):
+            file = read_gate(given)
+            given, critical = file.metrics, [*file.critical, *critical]
+            require_improvement = require_improvement or file.require_improvement
+        return gated(
+            self,
+            {**given, **metrics},
+            critical=critical,
+            candidate=candidate,
+            require_improvement=require_improvement,
+        )
+
+    def to_dict(self) -> JsonObject:
+        """All of it but the samples, as JSON has it; the same for the same inferences. `samples` has the others."""
+        return as_dict(self)
+
+    def to_json(self) -> str:
+        """`to_dict` as text; the same bytes for the same inferences."""
+        return json_text(self.to_dict())
+
+    def to_markdown(self, path: str | PathLike[str] | None = None) -> str:
+        """What a reviewer wants to know, for pull requests: the verdict first, in one sentence.
+
+        Test cases, slices and the first samples that were fixed and broken are folded away.
+
+        Args:
+            path: a file to write it to as well, in the place of what it holds.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        return written(as_markdown(self), path)
+
+    def save(self, name: str | None = None) -> SavedComparison:
+        """Keep what was found in the registry, whatever becomes of the models: `registry.get_comparison(name)`.
+
+        Rows, warnings and text are kept, and the commit that was looked at; samples are not.
+
+        Args:
+            name: free text, unique in the namespace; None = from what was compared.
+
+        Raises:
+            AlreadyExistsError: the name is taken.
+            ReadOnlyError: the registry was opened read-only, or this is a look at its past.
+        """
+        from localreg.compare.saved import save
+
+        assert self._session is not None, "a comparison is made by a registry"
+        return save(self._session, self, name)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
     def __repr__(self) -> str:
-        return str(self)  # what a notebook shows
+        return str(self)  # what a debugger shows
 
     def __str__(self) -> str:
         paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"

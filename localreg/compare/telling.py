@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from localreg.compare.rows import MetricRow
 from localreg.query.text import aligned
 
-__all__ = ["number", "p_value", "signed", "summary"]
+__all__ = ["json_text", "number", "p_value", "signed", "summary"]
 
 
 LEAST_P = 1e-300
@@ -50,3 +51,8 @@ def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iter
         for row in rows
     ]
     yield from aligned(columns, cells)
+
+
+def json_text(value: object) -> str:
+    """JSON to read and to keep: the same value, the same text."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True) + "\n"

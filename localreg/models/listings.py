@@ -116,6 +116,20 @@ class Listings:
         """
         return self._listed("test_runs", where, search, order_by, limit)
 
+    def comparisons(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The comparisons that were saved. Arguments as in `models`; `search` looks in the name.
+
+        `difference`, `p` and `verdict` are those of the first metric and the first candidate over the whole suite.
+        """
+        return self._listed("comparisons", where, search, order_by, limit)
+
     def facets(
         self,
         table: str,

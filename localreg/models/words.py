@@ -39,7 +39,7 @@ PARENTS = {
 }
 """Kinds of records whose names are unique only within a record of another kind."""
 
-KINDS = (*PARENTS, *PARENTS.values(), "feature", "namespace", "registry", "workflow")
+KINDS = (*PARENTS, *PARENTS.values(), "comparison", "feature", "namespace", "registry", "workflow")
 """Kinds of records that events are of, as far as this release knows."""
 
 REFERENCES = {

@@ -141,6 +141,18 @@ LEFT JOIN localreg_internal.records s ON s.kind = 'test_suite' AND s.id = sv.par
 WHERE r.kind = 'test_run'
 """
 
+_COMPARISONS = f"""
+SELECT r.id, r.namespace, r.name, (r.record->'content'->>'suite') AS test_suite,
+    CAST((r.record->'content'->'suite_version') AS BIGINT) AS test_suite_version,
+    (r.record->'content'->>'baseline') AS baseline,
+    coalesce(CAST((r.record->'content'->'candidates') AS VARCHAR[]), []) AS candidates,
+    CAST((r.record->'content'->'n') AS BIGINT) AS samples, (r.record->'content'->>'verdict') AS verdict,
+    CAST((r.record->'content'->>'difference') AS DOUBLE) AS difference,
+    CAST((r.record->'content'->>'p') AS DOUBLE) AS p, CAST((r.record->'commit') AS BIGINT) AS commit,
+    {_MADE}, {_OWN_RECORD}
+FROM localreg_internal.records r WHERE r.kind = 'comparison'
+"""
+
 _AUDIT_EVENTS = """
 SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
     e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.details AS JSON) AS details,
@@ -243,6 +255,25 @@ TABLES: dict[str, Table] = {
         _TEST_RUNS,
         searched=("model", "version", "test_suite", "evaluator", "fingerprint"),
         is_own=False,
+    ),
+    "comparisons": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "test_suite": TEXT,
+            "test_suite_version": WHOLE,
+            "baseline": TEXT,
+            "candidates": "VARCHAR[]",
+            "samples": WHOLE,
+            "verdict": TEXT,
+            "difference": "DOUBLE",
+            "p": "DOUBLE",
+            "commit": WHOLE,
+            **_MADE_COLUMNS,
+        },
+        _COMPARISONS,
+        searched=("name",),
     ),
     "audit_events": Table(
         {

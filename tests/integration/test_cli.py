@@ -162,6 +162,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         glare = case_class("glare", test_samples=[(Plate(n), Text(str(n))) for n in (99, 100)])
         test(model_class("meadow-4", blinded), suite_class("glare", test_cases=[glare]), on_error="record")
     registry.get_model("meadow-5").set_alias("production", "2")
+    registry.compare("meadow-4", "meadow-5", suite="plates").save("release 5")
     registry.import_coco(annotations_file(1), suite="val2017")
     return folder
 
@@ -180,6 +181,7 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = {"number": list(range(SAMPLES)), "text": list(map(str, range(SAMPLES)))}
     pq.write_table(pa.table(rows), tmp_path / "predictions.parquet")
     pq.write_table(pa.table({"number": [200, 201], "text": ["200", "201"]}), tmp_path / "truth.parquet")
+    (tmp_path / "gate.yaml").write_text("metrics: {accuracy: {min_value: 0.8, max_drop: 0}}\ncritical: [night]\n")
     (tmp_path / "predictions.csv").write_text("number,plate\n1,1\n0,?\n")
     (tmp_path / "truth.csv").write_text("number,plate,weather\n300,300,rain\n301,301,\n")
     return copy
@@ -268,6 +270,8 @@ VERBS: dict[type, dict[str, str]] = {
         "audit": "audit",
         "compact": "compact",
         "compare": "compare",
+        "comparisons": "comparisons list",
+        "get_comparison": "comparisons show",
         "create_model": "models create",
         "diff": "diff",
         "disk_usage": "du",
@@ -415,6 +419,8 @@ READS = [
     "diff 1",
     f"resolve {'0' * 32}",
     "compare meadow-4 meadow-5 --suite plates",
+    "comparisons list",
+    "comparisons show 'release 5'",
 ]
 EXPORTS = ("inferences export", "coco export")
 WRITES = [
@@ -446,6 +452,7 @@ WRITES = [
     "coco results results.json --suite val2017 --model detr",
     "inferences import predictions.parquet --model meadow-6 --workflow Plates --on number",
     "suites import truth.parquet --suite more --workflow Plates",
+    "comparisons delete 'release 5'",
     "undo 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",
@@ -816,20 +823,108 @@ def test_compare_is_the_librarys_comparison(cli: Cli, registry: localreg.Registr
     assert ran.out.startswith(f"{comparison}\n\nmetric ")
     assert ran.out.index("\nfixed:\n") < ran.out.index("\nbroken:\n")
     answer = done(cli("compare", "meadow-4", "meadow-5@production", "--suite", "plates", "-f", "json")).json
-    for name in ("metrics", "fixed", "broken"):
-        assert answer[name] == native(getattr(comparison, name))
+    listed = {name: native(getattr(comparison, name)) for name in ("fixed", "broken")}
+    assert answer == {**comparison.to_dict(), **listed}
     assert len(answer["fixed"]) == 4
-    for name in ("baseline", "candidate", "suite", "suite_version", "strict", "n", "difference", "p", "verdict"):
-        assert answer[name] == getattr(comparison, name)
-    assert answer["accuracy"] == list(comparison.accuracy)
-    assert answer["coverage"]["candidate"] == asdict(comparison.coverage[1])
+
+
+def test_compare_asks_as_the_library_does(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["--by", "ground_truth.text", "--by", "test_case", "--metric", "f1_macro", "--metric", "accuracy"]
+    words += ["--confidence", "0.9", "--adjust", "bh", "--strict"]
+    answer = done(cli("compare", "meadow-4", "meadow-5@1", "meadow-5", "--suite", "plates", *words, "-f", "json")).json
+    expected = registry.compare(
+        "meadow-4",
+        "meadow-5@1",
+        "meadow-5",
+        suite="plates",
+        by=["ground_truth.text", "test_case"],
+        metrics=["f1_macro", "accuracy"],
+        confidence=0.9,
+        adjust="bh",
+        strict=True,
+    )
+    assert {name: answer[name] for name in expected.to_dict()} == expected.to_dict()
+    assert [each["candidate"] for each in answer["broken"]] == ["meadow-5@1", "meadow-5@2"]
+    assert cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--adjust", "x").code == 2
+    refused = cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--metric", "acuracy")
+    assert (refused.code, "did you mean 'accuracy'" in refused.err) == (1, True)
 
 
 def test_compare_as_csv_is_one_table(cli: Cli) -> None:
     words = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--format", "csv"]
-    assert done(cli(*words)).out.startswith("metric,test_case,")
+    assert done(cli(*words)).out.startswith("metric,label,test_case,")
     assert len(done(cli(*words, "--broken")).out.splitlines()) == 2
+    assert len(done(cli(*words, "--outcome", "both_right")).out.splitlines()) == 1 + SAMPLES - 5
     assert cli(*words, "--broken", "--fixed").code == 2
+
+
+GATED = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--gate", "gate.yaml"]
+
+
+def test_a_gate_that_is_passed_exits_with_0_and_one_that_is_not_with_1_and_every_reason(
+    cli: Cli, folder: Path, registry: localreg.Registry
+) -> None:
+    assert done(cli(*GATED)).out.endswith("\nmeadow-5@2 passes the gate against meadow-4@1 on 'plates'\n")
+    rules = "{metrics: {accuracy: {min_value: 0.99, margin: 0}, matthews_corrcoef: {min_value: 1}}, by: test_case}"
+    (folder.parent / "gate.yaml").write_text(rules)
+    ran = cli(*GATED)
+    assert (ran.code, ran.err) == (1, "")
+    told = ran.out.partition("meadow-5@2 fails the gate against meadow-4@1 on 'plates':\n")[2].splitlines()
+    assert [line.split(":")[0].strip() for line in told] == ["accuracy", "accuracy", "matthews_corrcoef"]
+    ran = cli(*GATED, "--format", "json")
+    gate = registry.compare("meadow-4", "meadow-5", suite="plates", by="test_case").gate("gate.yaml")
+    assert (ran.code, ran.json["gate"]) == (1, gate.to_dict())
+    assert {row["by"] for row in ran.json["metrics"]} == {None, "test_case"}
+
+
+def test_a_gate_may_ask_for_metrics_that_are_not_among_the_usual_ones(cli: Cli, folder: Path) -> None:
+    (folder.parent / "gate.yaml").write_text("metrics: {recall_weighted: {min_value: 0.5}}")
+    answer = done(cli(*GATED, "-f", "json")).json
+    assert answer["metrics"][0]["metric"] == "accuracy"
+    assert "recall_weighted" in {row["metric"] for row in answer["metrics"]}
+    answer = done(cli(*GATED, "-f", "json", "--metric", "f1_macro")).json
+    assert {row["metric"] for row in answer["metrics"]} == {"recall_weighted", "f1_macro"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("metrics: {accuracy: {min_vlaue: 1}}", "did you mean 'min_value'"),
+        ("metrics: {acuracy: {min_value: 1}}", "did you mean 'accuracy'"),
+        ("critical: [nigth]", "did you mean 'night'"),
+        ("{}", "asks for nothing"),
+    ],
+)
+def test_a_gate_that_cannot_be_understood_is_wrong_usage(cli: Cli, folder: Path, rules: str, told: str) -> None:
+    (folder.parent / "gate.yaml").write_text(rules)
+    ran = cli(*GATED)
+    assert (ran.code, ran.out) == (2, "")
+    assert told in " ".join(ran.err.split())
+    assert cli(*GATED[:-1], "gone.yaml").code == 2
+
+
+def test_a_comparison_is_written_as_markdown(cli: Cli, folder: Path, registry: localreg.Registry) -> None:
+    ran = done(cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--markdown", "report.md"))
+    comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
+    assert (folder.parent / "report.md").read_text(encoding="utf-8") == comparison.to_markdown()
+    assert ran.out.startswith(str(comparison))
+
+
+def test_a_comparison_is_saved_and_told_again(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["compare", "meadow-4", "meadow-5", "--suite", "plates"]
+    before = registry.commit
+    done(cli(*words, "--save", "nightly", "--actor", "cy"))
+    assert registry.commit == before + 1
+    comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
+    assert done(cli("comparisons", "show", "nightly", "-f", "json")).json == comparison.to_dict()
+    assert done(cli("comparisons", "show", "nightly")).out == f"{comparison}\n"
+    listed = done(cli("comparisons", "list", "-f", "json")).json
+    assert [(each["name"], each["created_by"]) for each in listed] == [("release 5", "ana"), ("nightly", "cy")]
+    again = cli(*words, "--save", "nightly")
+    assert (again.code, "'nightly' is saved already" in again.err) == (1, True)
+    assert cli(*words, "--actor", "cy").code == 2, "who only asks is not named"
+    assert done(cli("comparisons", "delete", "nightly")).out == "deleted comparison 'nightly'\n"
+    assert cli("comparisons", "show", "nightly").code == 1
 
 
 def test_the_help_of_sql_names_every_documented_table(cli: Cli) -> None:
@@ -1101,7 +1196,8 @@ def test_a_suite_is_cut_into_strata(cli: Cli, registry: localreg.Registry) -> No
     ]
     assert done(cli(*words)).out == "nothing to change\n"
     compared = done(cli("compare", "meadow-4", "meadow-5", "--suite", "halves", "-f", "json")).json
-    assert [(row["test_case"], row["n"]) for row in compared["metrics"]][1:] == [
+    of_cases = [row for row in compared["metrics"] if row["metric"] == "accuracy" and row["test_case"] is not None]
+    assert [(row["test_case"], row["n"]) for row in of_cases] == [
         ("halves: number ≤ 9", 10),
         ("halves: number > 9", 10),
     ], "what was inferred is used"

@@ -96,6 +96,31 @@ def test_predictions_in_bulk_are_recorded_and_compared(run: Run) -> None:
     assert row["n"] == 20_000
 
 
+def test_the_test_suite_that_is_there_to_be_copied_passes_and_fails_where_a_model_is_worse(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="the examples need the extra `demo`")
+    text = (EXAMPLES / "test_no_regression.py").read_text(encoding="utf-8")
+    worse = text.replace('("2", 0.001)', '("2", 0.1)')
+    assert worse != text
+    assert pytest_of(text, tmp_path / "good").returncode == 0
+    done = pytest_of(worse, tmp_path / "bad")
+    assert done.returncode == 1
+    assert "AssertionError: svc@2 is worse than svc@1 on 'digits':" in done.stdout
+    accepted = pytest_of(worse, tmp_path / "bad", "--localreg-update-baseline")
+    assert (accepted.returncode, "svc: 1 → 2" in accepted.stdout) == (0, True)
+    assert pytest_of(worse, tmp_path / "bad", "-n", "2").returncode == 0
+
+
+def pytest_of(text: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a test suite as a user would, with a registry that is kept."""
+    folder.mkdir(exist_ok=True)
+    (folder / "test_no_regression.py").write_text(text, encoding="utf-8")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LOCALREG", "PYTEST", "COV"))}
+    environment = {**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    plugins = ["-p", "localreg.pytest_plugin", "-p", "xdist", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-W", "error", "-m", "pytest", *plugins, "--localreg-uri", "registry", *options]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
+
+
 def test_the_readme_names_each_example_and_each_is_run_by_a_test() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))

@@ -172,6 +172,7 @@ ROWS = {
     "metric_values": 0,
     "sample_metrics": 0,
     "plots": 0,
+    "comparisons": 0,
     "embeddings": 0,
 }
 

@@ -224,6 +224,7 @@ def tested(registry: Registry) -> Registry:
     suite = suite_class("night suite", test_cases=[case], tags=["nightly"], description="all that is dark")
     suite_class("day suite")
     test(model_class("yolor", lambda photo: Guess("cat") if photo.file < "3" else None), suite)
+    registry.compare("yolor", "yolor", suite=suite).save("yolor against itself")
     registry.get_model("yolor").create_version("2", metadata={"note": "for the NIGHT"}, description="second")
     registry.create_model("other", metadata={"framework": "jax"}).create_version("rc")
     return registry

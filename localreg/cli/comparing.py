@@ -1,0 +1,275 @@
+"""Is the new model better? `compare`, with a gate for scripts, and `comparisons`: those that were saved."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from localreg.cli import completion
+from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, shown
+from localreg.cli.output import Listing, Rows
+from localreg.cli.place import examples, new_group, reading, writing
+from localreg.errors import InvalidInputError, NotFoundError
+
+if TYPE_CHECKING:
+    from localreg.compare import Comparison, GateFile, GateResult
+    from localreg.compare.saved import SavedComparison
+    from localreg.registry import Registry
+
+__all__ = ["app", "comparisons"]
+
+USUAL = ("name", "baseline", "candidates", "test_suite", "samples", "difference", "p", "verdict", "commit")
+
+app = typer.Typer(rich_markup_mode=None)
+
+Reference = "a model (its newest version), MODEL@VERSION or MODEL@ALIAS."
+
+
+class Outcomes(StrEnum):
+    """What can become of a sample; as `localreg.compare.Outcome`."""
+
+    FIXED = "fixed"
+    BROKEN = "broken"
+    BOTH_RIGHT = "both_right"
+    BOTH_WRONG = "both_wrong"
+    OTHER = "other"
+
+
+class Adjusting(StrEnum):
+    """How p-values are adjusted; as `localreg.compare.verdicts.Adjust`."""
+
+    HOLM = "holm"
+    BH = "bh"
+    NONE = "none"
+
+
+comparisons = new_group("Comparisons that were saved.", epilog=examples("localreg comparisons list"))
+
+
+@comparisons.command("list", epilog=examples("localreg comparisons list --where \"verdict = 'regressed'\""))
+@reading()
+def list_comparisons(
+    registry: "Registry",
+    where: Where = None,
+    search: Search = None,
+    order_by: OrderBy = None,
+    limit: Limit = None,
+    columns: Columns = None,
+    all_namespaces: AllNamespaces = False,
+) -> Listing:
+    """List the comparisons that were saved."""
+    asked = registry.all() if all_namespaces else registry
+    usual = ("namespace", *USUAL) if all_namespaces else USUAL
+    return shown(asked.comparisons(where, search=search, order_by=order_by, limit=limit), columns, usual)
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Under which it was saved.")]
+
+
+@comparisons.command("show", epilog=examples("localreg comparisons show 'release 5'"))
+@reading()
+def show_comparison(registry: "Registry", name: Name) -> "Saved":
+    """Show a saved comparison as it was printed then.
+
+    csv holds the metrics; json holds everything.
+    """
+    return Saved(registry.get_comparison(name))
+
+
+@comparisons.command("delete", epilog=examples("localreg comparisons delete 'release 5'"))
+@writing
+def delete_comparison(registry: "Registry", name: Name) -> str:
+    """Delete a saved comparison."""
+    registry.get_comparison(name).delete()
+    return f"deleted comparison {name!r}"
+
+
+@app.command(
+    "compare",
+    epilog=examples(
+        "localreg compare meadow-4 meadow-5 --suite plates",
+        "localreg compare meadow-5@1 meadow-5@production --suite plates --broken",
+        "localreg compare meadow-4 meadow-5 --suite plates --gate gate.yaml --markdown report.md",
+    ),
+)
+@reading(writes="save")
+def compare(
+    registry: "Registry",
+    baseline: Annotated[str, typer.Argument(metavar="BASELINE", help=Reference, autocompletion=completion.models)],
+    candidates: Annotated[
+        list[str], typer.Argument(metavar="CANDIDATE…", help="Those that might be better: likewise.")
+    ],
+    suite: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the test suite.", autocompletion=completion.suites)
+    ],
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EXPRESSION", help="Also for each value of it, such as metadata.weather. Repeatable."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this one; the first decides. Repeatable.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Of the intervals and the verdict; else 0.95.")
+    ] = None,
+    adjust: Annotated[
+        Adjusting | None, typer.Option(help="How p-values of one question, asked often, are adjusted; else holm.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Count a sample without an inference as wrong, instead of leaving it out.")
+    ] = False,
+    fixed: Annotated[
+        bool, typer.Option("--fixed", help="List the samples that only the candidate gets right.")
+    ] = False,
+    broken: Annotated[
+        bool, typer.Option("--broken", help="List the samples that only the baseline gets right.")
+    ] = False,
+    outcome: Annotated[
+        list[Outcomes] | None, typer.Option(help="List the samples of which this became. Repeatable.")
+    ] = None,
+    gate: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Hold the candidates against the rules of a gate file (YAML).")
+    ] = None,
+    markdown: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a report for a pull request, too.")
+    ] = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep what was found in the registry, too, under this name.")
+    ] = None,
+) -> "Compared":
+    """Say whether the candidate is better than the baseline.
+
+    All are compared with the baseline on one test suite, sample by sample, as their inferences stand in the registry.
+    What is said here goes before what the gate file says of how to compare.
+
+    csv holds the metrics, or the listed samples in their stead; json holds everything. Exit code 1 if a candidate does
+    not pass the gate: every reason is told.
+    """
+    listed = dict.fromkeys([*(["fixed"] if fixed else []), *(["broken"] if broken else []), *(outcome or [])])
+    rules = None if gate is None else _rules(gate)
+    said = {"by": by or None, "confidence": confidence, "adjust": adjust and str(adjust), "strict": strict or None}
+    asked: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    if rules is not None:
+        asked = {**rules.asked(), **asked}
+    if metric:
+        asked["metrics"] = [*metric, *(() if rules is None else rules.metrics)]
+    made = partial(registry.compare, baseline, *candidates, suite=suite, **asked)
+    comparison, held = made(), None
+    if rules is not None:
+        try:
+            comparison = _with_metrics_of(rules, comparison, made)
+            held = comparison.gate(
+                rules.metrics, critical=rules.critical, require_improvement=rules.require_improvement
+            )
+        except (InvalidInputError, NotFoundError) as error:
+            raise typer.BadParameter(str(error), param_hint="--gate") from error
+    if save is not None:
+        comparison.save(save)
+    if markdown is not None:
+        comparison.to_markdown(markdown)
+    return Compared(comparison, [str(each) for each in listed], held)
+
+
+def _rules(path: str) -> "GateFile":
+    from localreg.compare import read_gate
+
+    try:
+        return read_gate(path)
+    except (InvalidInputError, NotFoundError) as error:
+        raise typer.BadParameter(str(error), param_hint="--gate") from error
+
+
+def _with_metrics_of(rules: "GateFile", comparison: "Comparison", again: "Callable[..., Comparison]") -> "Comparison":
+    """The comparison, made again if the rules speak of metrics that are not among the usual ones."""
+    there = dict.fromkeys(row.metric for row in comparison.rows)
+    missing = [name for name in rules.metrics if name not in there]
+    return again(metrics=[*there, *missing]) if missing else comparison
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A comparison that was saved."""
+
+    comparison: "SavedComparison"
+    ok: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """As it was printed."""
+        yield str(self.comparison)
+
+    def json(self) -> dict[str, object]:
+        """All of it."""
+        return {**self.comparison.to_dict()}
+
+    def csv(self) -> Rows:
+        """The metrics."""
+        return Rows.of(self.comparison.metrics)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison, which samples of it to list, and whether it passes."""
+
+    comparison: "Comparison"
+    outcomes: Sequence[str]
+    gate: "GateResult | None" = None
+
+    @property
+    def ok(self) -> bool:
+        """There is no gate, or it is passed."""
+        return self.gate is None or self.gate.passed
+
+    def lines(self) -> Iterator[str]:
+        """The summary; test cases and slices; the samples that were asked for; what the gate says."""
+        yield str(self.comparison)
+        parts = [row for row in self.comparison.rows if not (row.test_case is row.by is None)]
+        if parts and (len({row.test_case for row in parts}) > 1 or any(row.by for row in parts)):
+            # The only test case of a suite says the same as the suite.
+            yield from ["", *self._parts().lines()]
+        for outcome in self.outcomes:
+            yield from ["", f"{outcome.replace('_', ' ')}:", *self._samples(outcome).lines()]
+        if self.gate is not None:
+            yield from ["", str(self.gate)]
+
+    def json(self) -> dict[str, object]:
+        """The comparison, the samples of each outcome that is listed (else fixed and broken), and the gate."""
+        outcomes = self.outcomes or ("fixed", "broken")
+        listed = {outcome: self._samples(outcome).json() for outcome in outcomes}
+        gate = {} if self.gate is None else {"gate": self.gate.to_dict()}
+        return {**self.comparison.to_dict(), **listed, **gate}
+
+    def csv(self) -> Rows:
+        """One table: the metrics, or the samples."""
+        if len(self.outcomes) > 1:
+            raise typer.BadParameter("csv is one table: list one outcome", param_hint="--format")
+        return self._samples(self.outcomes[0]) if self.outcomes else Rows.of(self.comparison.metrics)
+
+    def _parts(self) -> Rows:
+        names = [
+            "metric",
+            "test_case",
+            "by",
+            "slice",
+            "candidate",
+            "n",
+            "a",
+            "b",
+            "difference",
+            "p_adjusted",
+            "verdict",
+        ]
+        rows = [row for row in self.comparison.rows if not (row.test_case is row.by is None)]
+        names = [name for name in names if any(getattr(row, name) is not None for row in rows)]
+        return Rows(names, [[getattr(row, name) for name in names] for row in rows])
+
+    def _samples(self, outcome: Any) -> Rows:
+        """Of all candidates; whose they are is told if there are several."""
+        candidates = self.comparison.candidates
+        if len(candidates) == 1:
+            return Rows.of(self.comparison.samples(outcome))
+        tables = [Rows.of(self.comparison.samples(outcome, candidate=each)) for each in candidates]
+        rows = [[name, *row] for name, table in zip(candidates, tables, strict=True) for row in table.rows]
+        return Rows(["candidate", *tables[0].columns], rows)

@@ -1,0 +1,185 @@
+"""A comparison as JSON, as Markdown for pull requests, and as a table in a notebook.
+
+Guarantees: the same comparison, the same bytes; names are text, whatever they hold, and never markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from html import escape
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, cast
+
+from localreg.canonical import JsonObject
+from localreg.compare.rows import MetricRow
+from localreg.compare.telling import number, p_value, signed
+from localreg.errors import StorageError
+from localreg.query.text import cell, plain
+
+if TYPE_CHECKING:
+    from localreg.compare.comparison import Comparison
+
+__all__ = ["as_dict", "as_html", "as_markdown", "sentence", "written"]
+
+LISTED = 10
+"""Samples of one outcome that stand in a document."""
+
+HEAD = ("metric", "baseline", "candidate", "difference", "interval", "p", "verdict")
+MARKS = {"improved": "▲", "regressed": "▼", "inconclusive": "○", "equal": "="}
+
+
+def as_dict(it: Comparison) -> JsonObject:
+    """All but the samples."""
+    names = ("suite", "suite_version", "task", "strict", "confidence", "baseline", "candidates", "n", "verdict")
+    told = {name: getattr(it, name) for name in (*names, "difference", "p")}
+    sides = [
+        {
+            "name": side.name,
+            "coverage": asdict(side.coverage),
+            "determinism": None if side.determinism is None else side.determinism.to_json(),
+            "changed_files": side.changed_files,
+        }
+        for side in it.sides
+    ]
+    lower = sorted({row.metric for row in it.rows} & set(it.lower_is_better))
+    more = {"lower_is_better": lower, "sides": sides, "metrics": [asdict(row) for row in it.rows]}
+    return cast(JsonObject, plain({**told, **more, "warnings": it.warnings}))
+
+
+def written(text: str, path: str | PathLike[str] | None) -> str:
+    """The text, once it stands in the file, if there is to be one."""
+    if path is not None:
+        try:
+            with open(path, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except OSError as error:
+            raise StorageError(f"cannot write {fspath(path)!r}: {error.strerror or error}") from error
+    return text
+
+
+def sentence(row: MetricRow, baseline: str, confidence: float) -> str:
+    """The verdict on one row, for people."""
+    told = f"{row.metric} {number(row.b)} against {number(row.a)}"
+    if row.difference is None:
+        return f"{row.candidate} cannot be told from {baseline}: {told}, {row.reason or 'undefined'}"
+    verdicts = {
+        "improved": "is better than",
+        "regressed": "is worse than",
+        "equal": "answers as well as",
+        "inconclusive": "cannot be told from",
+    }
+    told = f"{row.candidate} {verdicts[row.verdict]} {baseline}: {told}, difference {signed(row.difference)}"
+    if row.low is not None and row.high is not None:
+        told += f" ({100 * confidence:g} % interval {signed(row.low)} to {signed(row.high)})"
+    return told if row.p_adjusted is None else f"{told}, p = {p_value(row.p_adjusted)}"
+
+
+def _cells(row: MetricRow) -> list[str]:
+    interval = "none" if row.low is None or row.high is None else f"{signed(row.low)} to {signed(row.high)}"
+    mark = f"{MARKS[row.verdict]} {row.verdict}"
+    return [number(row.a), number(row.b), signed(row.difference), interval, p_value(row.p_adjusted), mark]
+
+
+def _metric(row: MetricRow) -> str:
+    return row.metric if row.label is None else f"{row.metric} of {row.label}"
+
+
+def _part(row: MetricRow) -> str:
+    """The test case or slice that a row is of."""
+    return str(row.test_case) if row.by is None else f"{row.by} = {row.slice}"
+
+
+# --- Markdown ---------------------------------------------------------------------------------------------------------
+
+
+def as_markdown(it: Comparison) -> str:
+    """For pull requests; GitHub's flavour."""
+    return "\n".join(_markdown(it)) + "\n"
+
+
+def _markdown(it: Comparison) -> Iterator[str]:
+    for candidate in it.candidates:
+        rows = [row for row in it.rows if row.candidate == candidate]
+        first = rows[0]
+        yield from [f"**{MARKS[first.verdict]} {_safe(sentence(first, it.baseline, it.confidence))}**", ""]
+        counted = "" if first.fixed is None else f"; {first.fixed:,} fixed, {first.broken:,} broken"
+        yield from [f"{first.n:,} samples of {_safe(it.suite)}, version {it.suite_version}{counted}.", ""]
+        whole = [row for row in rows if row.test_case is row.by is None]
+        yield from _table(HEAD, [[_metric(row), *_cells(row)] for row in whole if row.label is None])
+        yield from _folded("Classes", HEAD, [[_metric(row), *_cells(row)] for row in whole if row.label is not None])
+        parts = [row for row in rows if not (row.test_case is row.by is None)]
+        head = ("test case or slice", *HEAD, "n")
+        listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in parts]
+        yield from _folded("Test cases and slices", head, listed)
+        if first.fixed is not None:
+            yield from _samples(it, candidate, "broken", first.broken or 0)
+            yield from _samples(it, candidate, "fixed", first.fixed)
+    yield from (f"> warning: {_safe(each)}  " for each in it.warnings)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["| " + " | ".join(map(_safe, each)) + " |" for each in (head, *rows)]
+    return [lines[0], "|" + "---|" * len(head), *lines[1:], ""]
+
+
+def _folded(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    if not rows:
+        return []
+    return [f"<details><summary>{title}</summary>", "", *_table(head, rows), "</details>", ""]
+
+
+def _samples(it: Comparison, candidate: str, outcome: Any, count: int) -> list[str]:
+    if not count:
+        return []
+    table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
+    names = [name for name in table.column_names if name != "outcome"]
+    rows = [[cell(row[name]) for name in names] for row in table.to_pylist()]
+    title = f"{count:,} {outcome}" + (f", the first {LISTED}" if count > LISTED else "")
+    return _folded(title, names, rows)
+
+
+_MARKUP = re.compile(r"([\\`*\[\]|~#$]|(?<!\w)_|_(?!\w))")
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+
+
+def _safe(text: str) -> str:
+    """Text that Markdown shows as it is: nothing of it formats, links, mentions, or ends the cell of a table."""
+    line = " ".join(text.split())
+    return _MENTION.sub("@\u2060", _MARKUP.sub(r"\\\1", escape(line, quote=False)))
+
+
+# --- notebooks --------------------------------------------------------------------------------------------------------
+
+STYLE = (
+    "<style>.localreg table{border-collapse:collapse}.localreg th,.localreg td{padding:.2em .7em;text-align:left;"
+    "border-bottom:1px solid color-mix(in srgb,currentColor 25%,transparent)}.localreg .improved{color:#0a7d4b}"
+    ".localreg .regressed{color:#c22f1f}@media (prefers-color-scheme:dark){.localreg .improved{color:#4fd19a}"
+    ".localreg .regressed{color:#ff8a7a}}</style>"
+)
+"""Text and lines take their colour from the page, so that they can be read on light and dark."""
+
+
+def as_html(it: Comparison) -> str:
+    """A table for notebooks: the suite's rows, with the verdict above and the warnings below."""
+    return "".join(_html(it))
+
+
+def _html(it: Comparison) -> Iterator[str]:
+    yield f'<div class="localreg">{STYLE}'
+    for candidate in it.candidates:
+        rows = [row for row in it.rows if row.candidate == candidate and row.test_case is row.by is row.label is None]
+        verdict = rows[0].verdict
+        told = escape(sentence(rows[0], it.baseline, it.confidence))
+        yield f'<p><b class="{verdict}">{MARKS[verdict]}</b> {told}</p><table><thead><tr>'
+        yield "".join(f"<th>{each}</th>" for each in HEAD) + "</tr></thead><tbody>"
+        for row in rows:
+            *cells, mark = [escape(each) for each in (_metric(row), *_cells(row))]
+            yield "<tr>" + "".join(f"<td>{each}</td>" for each in cells)
+            yield f'<td class="{row.verdict}">{mark}</td></tr>'
+        yield "</tbody></table>"
+    yield "".join(f"<p>warning: {escape(each)}</p>" for each in it.warnings)
+    yield "</div>"

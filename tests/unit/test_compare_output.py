@@ -1,0 +1,226 @@
+"""Comparisons as JSON, Markdown and HTML."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import localreg
+from localreg import (
+    AlreadyExistsError,
+    Comparison,
+    InvalidInputError,
+    NotFoundError,
+    ReadOnlyError,
+    Registry,
+    StorageError,
+)
+from tests.animals import animal_case, animal_suite, run_animals
+
+HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
+
+
+@pytest.fixture
+def comparison(registry: Registry) -> Comparison:
+    """200 samples in two test cases; the candidate is worse."""
+    dice = random.Random(3)
+    truth = {n: "xyz"[n % 3] for n in range(200)}
+    halves = [{n: truth[n] for n in truth if n % 2 == half} for half in (0, 1)]
+    animal_suite("s", [animal_case(HOSTILE, halves[0]), animal_case("night", halves[1])])
+    for model, skill in (("old", 0.95), ("new|`<b>`", 0.6)):
+        run_animals(model, {n: label if dice.random() < skill else "x" for n, label in truth.items()}, "s")
+    return registry.compare("old", "new|`<b>`", suite="s")
+
+
+def test_a_dict_holds_all_but_the_samples(comparison: Comparison) -> None:
+    told = comparison.to_dict()
+    assert json.loads(comparison.to_json()) == told
+    assert told["metrics"] == [asdict(row) for row in comparison.rows]
+    assert {key: told[key] for key in told if key not in ("metrics", "sides", "warnings")} == {
+        "suite": "s",
+        "suite_version": 1,
+        "task": "classification",
+        "strict": False,
+        "confidence": 0.95,
+        "baseline": "old@1",
+        "candidates": ["new|`<b>`@1"],
+        "n": 200,
+        "verdict": "regressed",
+        "difference": comparison.difference,
+        "p": comparison.p,
+        "lower_is_better": [],
+    }
+    coverage = {"ok": 200, "skipped": 0, "error": 0, "missing": 0}
+    assert told["sides"] == [
+        {"name": name, "coverage": coverage, "determinism": None, "changed_files": 0}
+        for name in ("old@1", "new|`<b>`@1")
+    ]
+    assert told["warnings"] == list(comparison.warnings)
+
+
+def test_the_same_inferences_give_the_same_bytes(registry: Registry, comparison: Comparison) -> None:
+    again = localreg.open(registry.uri).compare("old", "new|`<b>`", suite="s")
+    for way in ("to_json", "to_markdown", "_repr_html_"):
+        assert getattr(comparison, way)() == getattr(again, way)()
+
+
+def cells(markdown: str) -> list[list[str]]:
+    """The rows of all tables, by the rules of GitHub: a pipe parts cells unless a backslash stands before it."""
+    rows = []
+    for line in markdown.splitlines():
+        if line.startswith("|") and not line.startswith("|---"):
+            parts, cell, escaped = [], "", False
+            for letter in line[1:]:
+                if letter == "|" and not escaped:
+                    parts.append(cell.strip())
+                    cell = ""
+                else:
+                    cell += letter
+                escaped = letter == "\\" and not escaped
+            assert not cell, "a row ends with its last cell"
+            rows.append(parts)
+    return rows
+
+
+def test_markdown_says_the_verdict_first(comparison: Comparison) -> None:
+    text = comparison.to_markdown()
+    first = comparison.rows[0]
+    assert text.startswith("**▼ new\\|\\`&lt;b&gt;\\`@\u20601 is worse than old@1: accuracy 0.")
+    assert f"200 samples of s, version 1; {first.fixed} fixed, {first.broken} broken." in text
+    rows = cells(text)
+    assert rows[0] == ["metric", "baseline", "candidate", "difference", "interval", "p", "verdict"]
+    assert rows[1][0] == "accuracy"
+    assert rows[1][6] == "▼ regressed"
+    assert f"{first.difference:+.4f}" == rows[1][3]
+    assert [row[0] for row in rows].count("recall of x") == 1
+    assert text.count("<details>") == text.count("</details>") == 4
+    assert all(f"<summary>{each}" in text for each in ("Classes", "Test cases and slices", f"{first.broken} broken"))
+
+
+def test_markdown_lists_the_first_samples_only(comparison: Comparison) -> None:
+    broken = comparison.to_markdown().partition(" broken, the first 10</summary>")[2].partition("</details>")[0]
+    head, *rows = cells(broken)
+    assert head == ["test\\_case" if "\\_" in head[0] else "test_case", *head[1:]]
+    assert len(rows) == 10
+    first = comparison.broken[0]
+    assert rows[0][head.index("ground_truth")] == first["ground_truth"]
+    assert rows[0][head.index("b")] == first["b"]
+
+
+def test_names_are_no_markup(comparison: Comparison) -> None:
+    text = comparison.to_markdown()
+    assert "<script>" not in text
+    assert "[e](" not in text.replace("\\[e\\](", "")
+    assert " @h" not in text
+    assert len({len(row) for row in cells(text.partition("Test cases and slices")[2].partition("</details>")[0])}) == 1
+
+
+def test_markdown_is_written_to_a_file(comparison: Comparison, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    path.write_text("x" * 100_000, encoding="utf-8")
+    text = comparison.to_markdown(path)
+    assert path.read_bytes() == text.encode()
+    with pytest.raises(StorageError, match=r"cannot write '.*gone"):
+        comparison.to_markdown(tmp_path / "gone" / "report.md")
+
+
+def test_warnings_are_told_in_all_forms(registry: Registry) -> None:
+    animal_suite("few", [animal_case("few", {1: "x", 2: "y"})])
+    run_animals("m", {1: "x", 2: "y"}, "few")
+    it = registry.compare("m", "m", suite="few")
+    assert it.warnings
+    for told in (it.to_markdown(), it._repr_html_()):
+        assert it.warnings[0] in told
+    assert it.to_markdown().startswith("**= m@1 answers as well as m@1")
+    assert "fixed</summary>" not in it.to_markdown()
+
+
+class Page(HTMLParser):
+    """Which tags are there, and that each that was opened is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.open.append(tag)
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_notebook_shows_a_table_of_its_own(comparison: Comparison) -> None:
+    page = Page()
+    html = comparison._repr_html_()
+    page.feed(html)
+    assert page.open == []
+    assert "script" not in page.seen
+    assert page.seen.count("table") == 1
+    assert page.seen.count("tr") == 1 + len({row.metric for row in comparison.rows if row.label is None})
+    assert "http" not in html
+    assert len(html) < 10_000
+    assert "new|`&lt;b&gt;`@1 is worse than old@1" in html
+
+
+def test_several_candidates_are_told_one_after_the_other(registry: Registry, comparison: Comparison) -> None:
+    run_animals("third", dict.fromkeys(range(200), "x"), "s")
+    both = registry.compare("old", "new|`<b>`", "third", suite="s")
+    assert both.to_markdown().count("is worse than old@1") == 2
+    assert both._repr_html_().count("<table>") == 2
+
+
+# --- saved ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_saved_comparison_stays_what_it_was(registry: Registry, comparison: Comparison) -> None:
+    before = registry.commit
+    saved = comparison.save("release")
+    expected = comparison.to_json()
+    registry.get_model("old").delete(force=True)
+    found = localreg.open(registry.uri).get_comparison("release")
+    assert (found.name, found.commit, found) == ("release", before, saved)
+    assert found.to_json() == expected
+    assert found.rows == comparison.rows
+    assert found.metrics.dicts() == comparison.metrics.dicts()
+    assert str(found) == str(comparison)
+    again = registry.at(commit=found.commit).compare("old", "new|`<b>`", suite="s")
+    assert again.to_json() == expected
+    assert registry.verify().ok
+
+
+def test_saved_comparisons_are_listed_and_deleted(registry: Registry, comparison: Comparison) -> None:
+    comparison.save("first")
+    named = comparison.save()
+    assert named.name == "new|`<b>`@1 against old@1 on s@1"
+    (row,) = registry.comparisons("name = 'first'").dicts()
+    assert (row["baseline"], row["candidates"], row["samples"]) == ("old@1", ["new|`<b>`@1"], 200)
+    assert (row["verdict"], row["difference"], row["p"]) == ("regressed", comparison.difference, comparison.p)
+    assert (row["test_suite"], row["test_suite_version"], row["commit"]) == ("s", 1, comparison.commit)
+    assert [row["name"] for row in registry.comparisons(search="against")] == [named.name]
+    named.delete()
+    assert len(registry.comparisons()) == 1
+    assert [row["action"] for row in registry.audit(kind="comparison")] == ["create", "create", "delete"]
+    registry.undo(registry.commit)
+    assert named.to_json() == comparison.to_json()
+
+
+def test_what_cannot_be_saved_or_found_is_told(registry: Registry, comparison: Comparison, tmp_path: Path) -> None:
+    comparison.save("first")
+    files = sorted(tmp_path.rglob("comparison_rows/**/*.parquet"))
+    with pytest.raises(AlreadyExistsError, match="'first' is saved already"):
+        comparison.save("first")
+    assert sorted(tmp_path.rglob("comparison_rows/**/*.parquet")) == files != []
+    with pytest.raises(NotFoundError, match=r"no saved comparison 'frist'.*did you mean 'first'"):
+        registry.get_comparison("frist")
+    with pytest.raises(InvalidInputError, match="name of the comparison"):
+        comparison.save("")
+    with pytest.raises(ReadOnlyError):
+        registry.frozen().compare("old", "new|`<b>`", suite="s").save("second")
