@@ -214,6 +214,7 @@ class Registry(Listings, Exchange, Past):
         strict: bool = False,
         confidence: float = 0.95,
         adjust: Literal["holm", "bh", "none"] = "holm",
+        group_by: str | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -230,6 +231,9 @@ class Registry(Listings, Exchange, Past):
             adjust: how p-values of one metric in several test cases, slices, classes or candidates are adjusted: by
                 Holm ("holm": the chance of any false alarm is bounded), Benjamini and Hochberg ("bh": their share), or
                 not at all ("none").
+            group_by: an SQL expression as in `by`, such as `metadata.patient`: samples of one value are not independent
+                of each other, and intervals and p-values come from leaving out one such cluster after the other.
+                Samples without a value count each for itself.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -240,7 +244,7 @@ class Registry(Listings, Exchange, Past):
         from localreg.compare import Asked, compare
 
         versions = [self.get_version(each) for each in (baseline, *candidates)]
-        asked = Asked(strict, by, bins, metrics, confidence, adjust)
+        asked = Asked(strict, by, bins, metrics, confidence, adjust, group_by)
         return compare(self._session, versions, suite=suite, asked=asked)
 
     # --- history ----------------------------------------------------------------------------------------------------

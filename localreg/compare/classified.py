@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.cells import JointCells, Rows, Sizes, count_cells
+from localreg.compare.clusters import Sampling
 from localreg.compare.coverage import Coverage
-from localreg.compare.groupings import groupings
+from localreg.compare.groupings import Grouping, groupings
 from localreg.compare.labels import label_path
 from localreg.compare.predictions import ERROR, GAPS, MISSING, SKIPPED, predicted_labels
 from localreg.compare.slices import Slices
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Classification", "CountedPair"]
 
+ALONE = Sampling()
+
 DEFAULT = (
     "accuracy",
     "balanced_accuracy",
@@ -55,18 +58,24 @@ class Classification:
         state: as of which commit.
         rows: of the suite.
         baseline: id of the model version.
+        sampling: of the suite.
     """
 
     name = "classification"
+    truth_is = "a label"
     metrics = METRICS
     default = DEFAULT
     of_classes = PER_CLASS
     lower_is_better: Sequence[str] = ()
+    undirected: Sequence[str] = ()
 
-    def __init__(self, session: Session, state: State, rows: SuiteRows, baseline: str) -> None:
+    def __init__(
+        self, session: Session, state: State, rows: SuiteRows, baseline: str, sampling: Sampling = ALONE
+    ) -> None:
         self._session = session
         self._state = state
         self._rows = rows
+        self._clusters = sampling.clusters
         row = state.get("workflow", rows.suite.workflow)
         assert row is not None, "a suite names the workflow that it was made with"
         workflow = row.load(WorkflowRecord)
@@ -87,12 +96,7 @@ class Classification:
 
     def twice(self) -> int:
         """How many samples have two different ground truths."""
-        import numpy as np
-
-        if self.once is None:
-            return 0
-        counted = self._rows.indices[self.once]
-        return len(counted) - len(np.unique(counted))
+        return self._rows.repeated(self.once)
 
     def outcomes(self, candidate: str, *, strict: bool) -> npt.NDArray[np.int8]:
         """What became of each row, as places in `OUTCOMES`."""
@@ -144,12 +148,25 @@ class Classification:
                 a, b = (self._rows.of_samples(each, chunk) for each in (self._baseline, codes))
                 return groups[chunk], self._truth[chunk], a, b
 
-            sizes = Sizes(grouping.count, len(self._vocabulary), GAPS)
-            found = count_cells(len(self._rows), rows_of, sizes)
+            found = self._counted(grouping, rows_of)
             of_groups = {groups: found.of_groups(groups) for groups in set(grouping.units.values())}
             of_units = {unit: of_groups[groups] for unit, groups in grouping.units.items()}
             cells |= {unit: own for unit, own in of_units.items() if unit.by is None or len(own.count)}
         return CountedPair(cells, self._vocabulary, strict)
+
+    def _counted(self, grouping: Grouping, rows_of: Callable[[slice], Rows]) -> JointCells:
+        """The cells of a grouping; with clusters, each cell is of one of these, too."""
+        sizes = Sizes(grouping.count, len(self._vocabulary), GAPS)
+        if self._clusters is None:
+            return count_cells(len(self._rows), rows_of, sizes)
+        count, codes = self._clusters.count, self._clusters.codes
+
+        def of_clusters(chunk: slice) -> Rows:
+            groups, truth, a, b = rows_of(chunk)
+            return groups.astype(codes.dtype) * count + codes[chunk], truth, a, b
+
+        found = count_cells(len(self._rows), of_clusters, sizes._replace(groups=grouping.count * count))
+        return found.within(count)
 
 
 class CountedPair:
@@ -194,6 +211,10 @@ class CountedPair:
 
         return of(whole.a), of(whole.b)
 
+    def silent(self) -> tuple[int, int]:
+        """None: an inference without a label is wrong."""
+        return 0, 0
+
     def joint(self, unit: Unit) -> JointCounts:
         """The counts of a unit: of pairs, labels coded by their places in `labels`."""
         import numpy as np
@@ -206,7 +227,7 @@ class CountedPair:
         ranks = np.append(self._ranks, NO_LABEL)  # -1 finds the last
         said = (np.maximum(codes, NO_LABEL) for codes in (cells.a, cells.b))
         a, b = (ranks[codes] for codes in said)
-        return joint_counts(ranks[cells.truth], a, b, count=cells.count, classes=len(self.labels))
+        return joint_counts(ranks[cells.truth], a, b, count=cells.count, classes=len(self.labels), groups=cells.cluster)
 
     def n(self, unit: Unit) -> int:
         """How many rows of a unit are compared."""

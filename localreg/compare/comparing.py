@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from localreg.compare.caveats import caveats
-from localreg.compare.classified import Classification
+from localreg.compare.caveats import LeftOut, caveats
+from localreg.compare.clusters import Sampling, check_group_by, clustered
 from localreg.compare.comparison import Comparison, Side
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
 from localreg.compare.slices import check_by, sliced
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Pair, Task
+from localreg.compare.tasks import task_by_types
 from localreg.compare.units import WHOLE
 from localreg.compare.verdicts import Adjust, Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
@@ -40,11 +41,12 @@ class Asked(NamedTuple):
     metrics: Sequence[str] | None = None
     confidence: float = 0.95
     adjust: Adjust = "holm"
+    group_by: str | None = None
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
     """Compare model versions with the first of them; see `Registry.compare`."""
-    expressions = _checked(asked)
+    expressions, group_by = _checked(asked), check_group_by(asked.group_by)
     if len(versions) < 2:
         raise InvalidInputError("there is nothing to compare the baseline with; name a candidate, or several")
     state = session.state()
@@ -57,9 +59,11 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
                 "its own workflow"
             )
     rows = SuiteRows(session, state, record, version)
+    clusters = None if group_by is None else clustered(session, state, rows, group_by)
+    sampling = Sampling(clusters)
 
     def task_of() -> Task:
-        return Classification(session, state, rows, versions[0].id)
+        return task_by_types(session, state, rows, versions[0].id, sampling)
 
     task = task_of()
     metrics = _metrics(asked.metrics, task)
@@ -83,9 +87,7 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         strict=asked.strict,
         confidence=asked.confidence,
         rows=judgements,
-        warnings=tuple(
-            caveats(sides, judgements, strict=asked.strict, unlabelled=pairs[0].unlabelled, twice=task.twice())
-        ),
+        warnings=tuple(caveats(sides, judgements, _left_out(task, pairs), strict=asked.strict, clusters=clusters)),
         _list=listing.table,
     )
 
@@ -153,8 +155,19 @@ def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confi
             measured = [each for each in whole if each.estimate.metric in overall]
         else:
             measured = pair.measured(unit, overall, confidence)
-        found += [Found(each, unit, candidate, each.estimate.metric in task.lower_is_better) for each in measured]
+        found += [Found(each, unit, candidate, _better(task, each.estimate.metric)) for each in measured]
     return found
+
+
+def _better(task: Task, metric: str) -> Literal["higher", "lower"] | None:
+    if metric in task.undirected:
+        return None
+    return "lower" if metric in task.lower_is_better else "higher"
+
+
+def _left_out(task: Task, pairs: Sequence[Pair]) -> LeftOut:
+    silent = [pairs[0].silent()[0], *(pair.silent()[1] for pair in pairs)]
+    return LeftOut(task.truth_is, pairs[0].unlabelled, silent, task.twice())
 
 
 def _sides(

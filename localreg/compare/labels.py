@@ -1,15 +1,17 @@
-"""From a workflow's recorded types to the label that decides what is right, and the score that stands with it."""
+"""From a workflow's recorded types to what decides what is right: a label, with the score beside it, or a number."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from localreg.errors import InvalidInputError
 from localreg.tables import Node
 
-__all__ = ["LabelPath", "label_path"]
+__all__ = ["LabelPath", "label_path", "label_paths", "number_paths", "undecided"]
 
 TEXTS = ("str", "enum")
+NUMBERS = ("float", "int")
 
 
 class LabelPath(NamedTuple):
@@ -30,6 +32,14 @@ def label_path(node: Node, what: str) -> LabelPath:
     Raises:
         InvalidInputError: there is none, or more than one.
     """
+    candidates = label_paths(node)
+    if len(candidates) != 1:
+        raise undecided(node, what, [path.label[0] for path in candidates], "a label")
+    return candidates[0]
+
+
+def label_paths(node: Node) -> list[LabelPath]:
+    """Labels of a type that could be meant."""
     annotated = [
         LabelPath((field.name, "label"), (field.name, "score") if _kind(field.node, "score") == "float" else None)
         for field in node.fields
@@ -37,14 +47,23 @@ def label_path(node: Node, what: str) -> LabelPath:
     ]
     scores = [(field.name,) for field in node.fields if field.name == "score" and field.node.type == "float"]
     texts = [LabelPath((field.name,), scores[0] if scores else None) for field in node.fields if _is_text(field.node)]
-    candidates = annotated or texts
-    if len(candidates) != 1:
-        found = ", ".join(path.label[0] for path in candidates) or "none"
-        raise InvalidInputError(
-            f"{what} {node.name!r} does not say what is right: one field with a label is needed, and there is {found}; "
-            "compare models of a workflow whose types have one label each, or name the metrics of an evaluator"
-        )
-    return candidates[0]
+    return annotated or texts
+
+
+def number_paths(node: Node) -> list[tuple[str, ...]]:
+    """Numbers of a type that could be meant: its fields that are numbers, and those that hold a `value`."""
+    plain = [(field.name,) for field in node.fields if field.node.type in NUMBERS]
+    inner = [(field.name, "value") for field in node.fields if _kind(field.node, "value") in NUMBERS]
+    return [*inner, *plain]
+
+
+def undecided(node: Node, what: str, found: Sequence[str], needed: str) -> InvalidInputError:
+    """The error for a type that does not say what is right."""
+    return InvalidInputError(
+        f"{what} {node.name!r} does not say what is right: one field with {needed} is needed, and there is "
+        f"{', '.join(found) or 'none'}; compare models of a workflow whose types have one label each, or one number "
+        "each, or name an evaluator whose metrics of samples say it: compare(…, evaluator=…)"
+    )
 
 
 def _is_text(node: Node) -> bool:

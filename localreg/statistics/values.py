@@ -121,14 +121,16 @@ def compare_means(
         return _bootstrapped(columns, metric, lambda truth, said: float(said.mean()), confidence, draws)
     if columns.groups is None:
         return _by_t(columns, metric, columns.a, columns.b, (-inf, inf), confidence)
-    sizes = np.bincount(columns.groups)
-    values, changes = [], []
-    for each in (columns.a, columns.b):
-        total, own = float(each.sum()), np.bincount(columns.groups, each)
-        values.append(total / columns.n)
-        with np.errstate(invalid="ignore"):  # an only cluster leaves nothing behind
-            changes.append((total - own) / (columns.n - sizes) - values[-1])
-    return _jackknifed(columns, metric, (values[0], values[1]), Spread.of(*changes), (-inf, inf), confidence)
+    totals = float(columns.a.sum()), float(columns.b.sum())
+    values, why_none = (totals[0] / columns.n, totals[1] / columns.n), why_no_interval(columns)
+    if why_none is not None:
+        return undefined(metric, columns, values, why_none)
+    rest = columns.n - np.bincount(columns.groups)
+    a, b = (
+        (total - np.bincount(columns.groups, each)) / rest - value
+        for each, total, value in zip((columns.a, columns.b), totals, values, strict=True)
+    )
+    return _jackknifed(columns, metric, values, Spread.of(a, b), (-inf, inf), confidence)
 
 
 def _of_samples(metric: str, truth: Floats, said: Floats) -> Floats:

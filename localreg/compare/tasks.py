@@ -1,0 +1,62 @@
+"""Which task it is that models are compared by: the types of their workflow say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from localreg.canonical import JsonObject
+from localreg.compare.classified import Classification
+from localreg.compare.clusters import Sampling
+from localreg.compare.labels import label_path, label_paths, number_paths, undecided
+from localreg.compare.suite_rows import SuiteRows
+from localreg.compare.task import Task
+from localreg.compare.values import Values
+from localreg.log import State
+from localreg.records.workflows import WorkflowRecord
+from localreg.session import Session
+from localreg.tables import Node
+
+__all__ = ["task_by_types"]
+
+
+def task_by_types(session: Session, state: State, rows: SuiteRows, baseline: str, sampling: Sampling) -> Task:
+    """A label in the ground truth and in the inference: classification. A number in both: regression.
+
+    Labels win where both could be meant. Of several numbers, those of the one name that both types have.
+
+    Args:
+        session: where everything lies.
+        state: as of which commit.
+        rows: of the suite.
+        baseline: id of the model version.
+        sampling: of the suite.
+
+    Raises:
+        InvalidInputError: the types do not say what is right.
+    """
+    row = state.get("workflow", rows.suite.workflow)
+    assert row is not None, "a suite names the workflow that it was made with"
+    workflow = row.load(WorkflowRecord)
+    truth, said = (Node.from_json(cast(JsonObject, each)) for each in (workflow.ground_truth, workflow.inference))
+    numbers = number_paths(truth), number_paths(said)
+    if (label_paths(truth) and label_paths(said)) or not all(numbers):
+        label_path(truth, "ground truth")
+        label_path(said, "inference")
+        return Classification(session, state, rows, baseline, sampling)
+    paths = [_decided(numbers[place], numbers[1 - place], node, what) for place, node, what in _both(truth, said)]
+    return Values(session, state, rows, baseline, truth=paths[0], said=paths[1], sampling=sampling)
+
+
+def _both(truth: Node, said: Node) -> list[tuple[int, Node, str]]:
+    return [(0, truth, "ground truth"), (1, said, "inference")]
+
+
+def _decided(
+    paths: Sequence[tuple[str, ...]], others: Sequence[tuple[str, ...]], node: Node, what: str
+) -> tuple[str, ...]:
+    shared = [path for path in paths if path in others]
+    found = shared if len(shared) == 1 else paths
+    if len(found) != 1:
+        raise undecided(node, what, [".".join(path) for path in found], "a number")
+    return found[0]
