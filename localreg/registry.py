@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from localreg.compare import Comparison
     from localreg.query import Engine
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
+    from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
+    from localreg.workflow.evaluator_function import BasicEvaluatorFunction
 
 __all__ = ["AllNamespaces", "Registry"]
 
@@ -215,6 +217,9 @@ class Registry(Listings, Exchange, Past):
         confidence: float = 0.95,
         adjust: Literal["holm", "bh", "none"] = "holm",
         group_by: str | None = None,
+        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None,
+        configuration: EvaluatorConfiguration | str | None = None,
+        better: Mapping[str, Literal["higher", "lower"]] | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -234,6 +239,14 @@ class Registry(Listings, Exchange, Past):
             group_by: an SQL expression as in `by`, such as `metadata.patient`: samples of one value are not independent
                 of each other, and intervals and p-values come from leaving out one such cluster after the other.
                 Samples without a value count each for itself.
+            evaluator: compare what this one said; its display name, or as passed to `test`: numbers of samples
+                by their means, booleans by the share of True (which also tells what is fixed and broken), numbers of
+                test cases and of the suite as they are. None = what the types decide: a label in ground truth and
+                inference is classification, a number in both regression.
+            configuration: of the evaluator, or its display name; None = without any, or with the only one.
+            better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. Of a
+                boolean True is, if nothing else is said; of a number it is not known, and a difference that is no luck
+                is told as "different".
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -244,7 +257,7 @@ class Registry(Listings, Exchange, Past):
         from localreg.compare import Asked, compare
 
         versions = [self.get_version(each) for each in (baseline, *candidates)]
-        asked = Asked(strict, by, bins, metrics, confidence, adjust, group_by)
+        asked = Asked(strict, by, bins, metrics, confidence, adjust, group_by, evaluator, configuration, better)
         return compare(self._session, versions, suite=suite, asked=asked)
 
     # --- history ----------------------------------------------------------------------------------------------------

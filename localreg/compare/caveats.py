@@ -110,7 +110,8 @@ def _reversals(rows: Sequence[MetricRow]) -> Iterator[str]:
         if row.label is None and row.difference is not None and not (row.test_case is row.by is None):
             parts[row.candidate, row.metric, row.by or "test case"].append(row.difference)
     for (candidate, metric, by), differences in parts.items():
-        total = whole[candidate, metric].difference
+        of_all = whole.get((candidate, metric))  # an evaluator may say something of test cases alone
+        total = None if of_all is None else of_all.difference
         if total and len(differences) > 1 and all(each * total < 0 for each in differences):
             better = "higher" if total > 0 else "lower"
             yield (

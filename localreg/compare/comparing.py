@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from localreg.compare.caveats import LeftOut, caveats
 from localreg.compare.clusters import Sampling, check_group_by, clustered
 from localreg.compare.comparison import Comparison, Side
+from localreg.compare.evaluated import Better, By, Evaluated
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
 from localreg.compare.slices import check_by, sliced
@@ -22,6 +23,8 @@ from localreg.models import ModelVersion
 from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
+from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
+from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
@@ -42,6 +45,9 @@ class Asked(NamedTuple):
     confidence: float = 0.95
     adjust: Adjust = "holm"
     group_by: str | None = None
+    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None
+    configuration: EvaluatorConfiguration | str | None = None
+    better: Better | None = None
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -62,7 +68,12 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     clusters = None if group_by is None else clustered(session, state, rows, group_by)
     sampling = Sampling(clusters)
 
+    by = _by(asked)
+
     def task_of() -> Task:
+        if by is not None:
+            ids = {each.id: name for name, each in zip(names, versions, strict=True)}
+            return Evaluated(session, state, rows, ids, by, sampling)
         return task_by_types(session, state, rows, versions[0].id, sampling)
 
     task = task_of()
@@ -92,12 +103,33 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     )
 
 
+def _by(asked: Asked) -> By | None:
+    """Which evaluator's metrics are compared; None = those that the types decide."""
+    if asked.evaluator is None:
+        for name, given in (("configuration", asked.configuration), ("better", asked.better)):
+            if given is not None:
+                raise InvalidInputError(
+                    f"{name} is {shown_value(given)}, and no evaluator is named; pass evaluator=, too"
+                )
+        return None
+    named = asked.evaluator
+    name = named if isinstance(named, str) else form_of(named).display_name
+    if asked.better is not None and not isinstance(asked.better, Mapping):
+        raise InvalidInputError(
+            f"better is {shown_value(asked.better)}; it must be a dict, such as {{'loss': 'lower'}}"
+        )
+    return By(name, asked.configuration, asked.better or {}, asked.metrics)
+
+
 def _checked(asked: Asked) -> list[str]:
     """The expressions of `by`; refuses what cannot be meant."""
     if not isinstance(asked.confidence, float) or not 0 < asked.confidence < 1:
         raise InvalidInputError(f"confidence is {shown_value(asked.confidence)}; it must be between 0 and 1, as 0.95")
     if asked.adjust not in ("holm", "bh", "none"):
         raise InvalidInputError(f"adjust is {shown_value(asked.adjust)}; it must be 'holm', 'bh' or 'none'")
+    metrics: object = asked.metrics
+    if metrics is not None and (isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics):
+        raise InvalidInputError(f"metrics is {shown_value(metrics)}; it must be a list of names")
     return check_by(asked.by)
 
 
@@ -105,8 +137,6 @@ def _metrics(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
     """Names of metrics, each once."""
     if asked is None:
         return task.default
-    if isinstance(asked, str) or not asked:
-        raise InvalidInputError(f"metrics is {shown_value(asked)}; it must be a list of names")
     for name in asked:
         if name not in task.metrics:
             hint = did_you_mean(str(name), task.metrics) or f"; there are {', '.join(task.metrics)}"

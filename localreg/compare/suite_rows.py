@@ -10,7 +10,7 @@ from localreg.errors import InvalidInputError
 from localreg.log import Row, State
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Session
-from localreg.tables import Vocabulary, coded_rows
+from localreg.tables import Vocabulary, coded_rows, read_part
 from localreg.workflow.samples import absolute_indices, files_of, sample_count
 
 if TYPE_CHECKING:
@@ -132,6 +132,21 @@ class SuiteRows:
         once = np.zeros(len(self), bool)
         once[np.unique(key, return_index=True)[1]] = True
         return once
+
+    def truth_codes(self) -> Codes:
+        """A number for each row, equal where a sample stands twice with the same ground truth, whatever its type."""
+        import numpy as np
+        import pyarrow as pa
+
+        codes: Codes = np.zeros(len(self), np.int64)
+        if self._has_each_sample_once():
+            return codes
+        _, place, count = np.unique(self.indices, return_inverse=True, return_counts=True)
+        again = np.flatnonzero(count[place] > 1)
+        parts = [read_part(self._session.store, pointer, ["ground_truth"]) for pointer in self._pointers]
+        truths = pa.concat_tables(parts, promote_options="permissive")["ground_truth"].take(pa.array(again))
+        codes[again] = np.unique([repr(truth) for truth in truths.to_pylist()], return_inverse=True)[1]
+        return codes
 
     def repeated(self, once: npt.NDArray[np.bool_] | None) -> int:
         """Of the rows that count in the suite's total, how many repeat a sample: with another ground truth."""
