@@ -220,6 +220,9 @@ class Registry(Listings, Exchange, Past):
         evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None,
         configuration: EvaluatorConfiguration | str | None = None,
         better: Mapping[str, Literal["higher", "lower"]] | None = None,
+        positive: str | None = None,
+        score_of: Literal["predicted", "positive"] | None = None,
+        bootstrap: int | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -247,6 +250,13 @@ class Registry(Listings, Exchange, Past):
             better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. Of a
                 boolean True is, if nothing else is said; of a number it is not known, and a difference that is no luck
                 is told as "different".
+            positive: the label whose scores make ROC AUC, average precision, log loss and Brier score. None = of two
+                labels the last one in order of the alphabet.
+            score_of: whose the scores beside labels are: of the label that the model says ("predicted"), or of the
+                positive one whatever it says ("positive"). None = what they can only be; else their metrics are null.
+            bootstrap: make intervals and p-values by drawing samples, or clusters, so many times again, such as 2,000:
+                also of metrics that have none otherwise, as Spearman's. Those of single classes, of ROC AUC and of
+                average precision stay. Seeds follow from the data: the same comparison, the same interval.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -257,7 +267,21 @@ class Registry(Listings, Exchange, Past):
         from localreg.compare import Asked, compare
 
         versions = [self.get_version(each) for each in (baseline, *candidates)]
-        asked = Asked(strict, by, bins, metrics, confidence, adjust, group_by, evaluator, configuration, better)
+        asked = Asked(
+            strict=strict,
+            by=by,
+            bins=bins,
+            metrics=metrics,
+            confidence=confidence,
+            adjust=adjust,
+            group_by=group_by,
+            evaluator=evaluator,
+            configuration=configuration,
+            better=better,
+            positive=positive,
+            score_of=score_of,
+            bootstrap=bootstrap,
+        )
         return compare(self._session, versions, suite=suite, asked=asked)
 
     # --- history ----------------------------------------------------------------------------------------------------

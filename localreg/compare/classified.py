@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject
@@ -11,16 +12,20 @@ from localreg.compare.clusters import Sampling
 from localreg.compare.coverage import Coverage
 from localreg.compare.groupings import Grouping, groupings
 from localreg.compare.labels import label_path
-from localreg.compare.predictions import ERROR, GAPS, MISSING, SKIPPED, predicted_labels
+from localreg.compare.predictions import ERROR, GAPS, MISSING, SKIPPED, predicted_labels, predicted_numbers
+from localreg.compare.scores import LOWER_IS_BETTER, ModelScores, ScoredPair, Scoring, whose
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Measured
 from localreg.compare.units import WHOLE, Unit
+from localreg.compare.values import RowsOfUnits
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.statistics import METRICS, Estimate, JointCounts, compare_counts, joint_counts
 from localreg.statistics.per_class import PER_CLASS
+from localreg.statistics.resampled import resampled
+from localreg.statistics.scores import SCORE_METRICS
 from localreg.tables import NO_LABEL, Node, Vocabulary
 from localreg.workflow.inferences import Inferences
 from localreg.workflow.typed import TypedColumn
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Classification", "CountedPair"]
 
 ALONE = Sampling()
+UNSAID = Scoring()
 
 DEFAULT = (
     "accuracy",
@@ -59,23 +65,31 @@ class Classification:
         rows: of the suite.
         baseline: id of the model version.
         sampling: of the suite.
+        scoring: what is said of scores.
     """
 
     name = "classification"
     truth_is = "a label"
-    metrics = METRICS
-    default = DEFAULT
+    metrics = (*METRICS, *SCORE_METRICS)
     of_classes = PER_CLASS
-    lower_is_better: Sequence[str] = ()
+    lower_is_better: Sequence[str] = LOWER_IS_BETTER
     undirected: Sequence[str] = ()
 
     def __init__(
-        self, session: Session, state: State, rows: SuiteRows, baseline: str, sampling: Sampling = ALONE
+        self,
+        session: Session,
+        state: State,
+        rows: SuiteRows,
+        baseline: str,
+        sampling: Sampling = ALONE,
+        scoring: Scoring = UNSAID,
     ) -> None:
         self._session = session
         self._state = state
         self._rows = rows
+        self._sampling = sampling
         self._clusters = sampling.clusters
+        self._scoring = scoring
         row = state.get("workflow", rows.suite.workflow)
         assert row is not None, "a suite names the workflow that it was made with"
         workflow = row.load(WorkflowRecord)
@@ -93,6 +107,25 @@ class Classification:
         return predicted_labels(
             self._session, self._state, version_id, self._path.label, self._vocabulary, self._rows.samples
         )
+
+    @cached_property
+    def default(self) -> Sequence[str]:
+        """Metrics of scores are told where it is clear whose score it is, or where somebody said."""
+        return (*DEFAULT, *SCORE_METRICS) if self._scoring.is_asked or self._is_clear() else DEFAULT
+
+    def _is_clear(self) -> bool:
+        """Whether there are two labels, and the baseline's scores can only be of one thing."""
+        labels = self._vocabulary.labels()
+        model = self._scores(self._version) if len(labels) == 2 else None
+        return model is not None and whose(model.where(model.known), labels.index(max(labels)), 2) is not None
+
+    def _scores(self, version_id: str) -> ModelScores | None:
+        """Labels and scores of each row of the suite; None = there are no scores."""
+        path, rows = self._path.score, self._rows
+        if path is None:
+            return None
+        found = predicted_numbers(self._session, self._state, version_id, path, rows.samples)
+        return ModelScores(rows.of_samples(self._predicted(version_id)), rows.of_samples(found.values))
 
     def twice(self) -> int:
         """How many samples have two different ground truths."""
@@ -122,10 +155,10 @@ class Classification:
         }
         if self._path.score is not None:
             for name, version in zip(("score_a", "score_b"), (self._version, candidate), strict=True):
-                columns[name] = self._scores(version, self._path.score, indices)
+                columns[name] = self._scores_of(version, self._path.score, indices)
         return columns
 
-    def _scores(self, version_id: str, path: Sequence[str], indices: Codes) -> pa.Array:
+    def _scores_of(self, version_id: str, path: Sequence[str], indices: Codes) -> pa.Array:
         import pyarrow.compute as pc
 
         column = TypedColumn("inference", object, self._node)
@@ -152,7 +185,15 @@ class Classification:
             of_groups = {groups: found.of_groups(groups) for groups in set(grouping.units.values())}
             of_units = {unit: of_groups[groups] for unit, groups in grouping.units.items()}
             cells |= {unit: own for unit, own in of_units.items() if unit.by is None or len(own.count)}
-        return CountedPair(cells, self._vocabulary, strict)
+        draws = self._sampling.draws
+        return CountedPair(cells, self._vocabulary, strict, draws, lambda: self._scored(candidate, slices))
+
+    def _scored(self, candidate: str, slices: Sequence[Slices]) -> ScoredPair:
+        """Baseline and candidate by their scores."""
+        a, b = self._scores(self._version), self._scores(candidate)
+        models = None if a is None or b is None else (a, b)
+        units = RowsOfUnits(groupings(self._rows, self.once, slices))
+        return ScoredPair(self._truth, models, self._vocabulary.labels(), self._scoring, units, self._sampling)
 
     def _counted(self, grouping: Grouping, rows_of: Callable[[slice], Rows]) -> JointCells:
         """The cells of a grouping; with clusters, each cell is of one of these, too."""
@@ -176,14 +217,25 @@ class CountedPair:
         cells: of each unit, with codes as they came.
         vocabulary: the labels.
         strict: see `Classification.pair`.
+        draws: of the bootstrap; None = closed forms.
+        scored: makes what is asked for scores; it is read only if they are asked for.
 
     Attributes:
         labels: sorted; their places are the codes of `joint`.
         unlabelled: rows of the suite whose ground truth has no label: they say nothing of either model.
     """
 
-    def __init__(self, cells: dict[Unit, JointCells], vocabulary: Vocabulary, strict: bool) -> None:
+    def __init__(
+        self,
+        cells: dict[Unit, JointCells],
+        vocabulary: Vocabulary,
+        strict: bool,
+        draws: int | None,
+        scored: Callable[[], ScoredPair],
+    ) -> None:
         self._cells = cells
+        self._draws = draws
+        self._make_scored = scored
         self._ranks = vocabulary.ranks()
         self._strict = strict
         self.labels = sorted(vocabulary.labels())
@@ -194,6 +246,10 @@ class CountedPair:
     def units(self) -> list[Unit]:
         """What was counted: the suite, test cases, slices."""
         return sorted(self._cells, key=lambda unit: (unit.by is not None, unit.test_case is not None))
+
+    @cached_property
+    def _scored(self) -> ScoredPair:
+        return self._make_scored()
 
     @property
     def only_case(self) -> Unit | None:
@@ -234,7 +290,18 @@ class CountedPair:
         return self.joint(unit).n
 
     def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
-        """Metrics of a unit; see `localreg.statistics.compare_counts`."""
+        """Metrics of a unit: those over all classes and of scores in the order asked for, then those of each class."""
+        counted = self._counted(unit, [metric for metric in metrics if metric not in SCORE_METRICS], confidence)
+        of_scores = [metric for metric in metrics if metric in SCORE_METRICS]
+        if not of_scores:
+            return counted
+        overall = [each for each in counted if each.label is None]
+        overall += self._scored.measured(unit, of_scores, confidence)
+        overall.sort(key=lambda each: metrics.index(each.estimate.metric))
+        return [*overall, *(each for each in counted if each.label is not None)]
+
+    def _counted(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
+        """See `localreg.statistics.compare_counts`."""
         import numpy as np
 
         joint = self.joint(unit)
@@ -252,7 +319,10 @@ class CountedPair:
                 return Measured(each, self.labels[each.label])
             return Measured(each, self.labels[each.label], *(found[each.label] for found in of_labels))
 
-        return [told(each) for each in compare_counts(joint, metrics=metrics, confidence=confidence)]
+        found = compare_counts(joint, metrics=metrics, confidence=confidence)
+        if self._draws is not None:
+            found = resampled(joint, found, draws=self._draws, confidence=confidence)
+        return [told(each) for each in found]
 
 
 def _texts(labels: pa.Array, codes: Codes) -> pa.Array:

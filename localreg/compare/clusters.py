@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Clusters", "Sampling", "check_group_by", "clustered"]
+__all__ = ["Clusters", "Sampling", "check_draws", "check_group_by", "clustered"]
+
+LEAST_DRAWS = 100
+"""Fewer give no interval."""
 
 NO_VALUE = "null"
 """The slice of rows without a value."""
@@ -61,6 +64,21 @@ def check_group_by(by: object) -> str | None:
     if not isinstance(by, str) or not by.strip():
         raise InvalidInputError(f"group_by is {shown_value(by)}; it must be an SQL expression, as metadata.patient")
     return by
+
+
+def check_draws(draws: object) -> int | None:
+    """A number of draws as it is passed.
+
+    Raises:
+        InvalidInputError: it is no whole number, or too few.
+    """
+    if draws is None:
+        return None
+    if not isinstance(draws, int) or isinstance(draws, bool) or draws < LEAST_DRAWS:
+        raise InvalidInputError(
+            f"bootstrap is {shown_value(draws)}; it must be a number of draws, {LEAST_DRAWS} or more, as 2000"
+        )
+    return draws
 
 
 def clustered(session: Session, state: State, rows: SuiteRows, by: str) -> Clusters:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from localreg.compare.caveats import LeftOut, caveats
-from localreg.compare.clusters import Sampling, check_group_by, clustered
+from localreg.compare.clusters import Sampling, check_draws, check_group_by, clustered
 from localreg.compare.comparison import Comparison, Side
 from localreg.compare.evaluated import Better, By, Evaluated
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
+from localreg.compare.scores import ScoreOf, check_scoring
 from localreg.compare.slices import check_by, sliced
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Pair, Task
@@ -48,6 +49,9 @@ class Asked(NamedTuple):
     evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None
     configuration: EvaluatorConfiguration | str | None = None
     better: Better | None = None
+    positive: str | None = None
+    score_of: ScoreOf | None = None
+    bootstrap: int | None = None
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -66,15 +70,15 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
             )
     rows = SuiteRows(session, state, record, version)
     clusters = None if group_by is None else clustered(session, state, rows, group_by)
-    sampling = Sampling(clusters)
+    sampling = Sampling(clusters, check_draws(asked.bootstrap))
 
-    by = _by(asked)
+    by, scoring = _by(asked), check_scoring(asked.positive, asked.score_of)
 
     def task_of() -> Task:
         if by is not None:
             ids = {each.id: name for name, each in zip(names, versions, strict=True)}
             return Evaluated(session, state, rows, ids, by, sampling)
-        return task_by_types(session, state, rows, versions[0].id, sampling)
+        return task_by_types(session, state, rows, versions[0].id, sampling, scoring)
 
     task = task_of()
     metrics = _metrics(asked.metrics, task)

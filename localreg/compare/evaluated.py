@@ -25,6 +25,7 @@ from localreg.log import State
 from localreg.names import did_you_mean, shown_value
 from localreg.session import Session
 from localreg.statistics import Estimate, compare_counts, joint_counts
+from localreg.statistics.resampled import resampled
 from localreg.statistics.values import compare_means
 from localreg.workflow.evaluator import EvaluatorConfiguration
 from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
@@ -294,10 +295,12 @@ class EvaluatedPair:
             return Measured(found)
         yes_a, yes_b = (each[both].astype(np.int64) for each in (a, b))
         joint = joint_counts(np.ones_like(yes_a), yes_a, yes_b, classes=2, groups=groups)
-        (counted,) = compare_counts(joint, metrics=["accuracy"], confidence=confidence)
+        counted = compare_counts(joint, metrics=["accuracy"], confidence=confidence)
+        if self._sampling.draws is not None:
+            counted = resampled(joint, counted, draws=self._sampling.draws, confidence=confidence)
         up, down = int((yes_b > yes_a).sum()), int((yes_a > yes_b).sum())
         fixed, broken = (down, up) if metric in self._inverted else (up, down)
-        return Measured(replace(counted, metric=metric), None, fixed, broken)
+        return Measured(replace(counted[0], metric=metric), None, fixed, broken)
 
     def _said(self, unit: Unit, metric: str) -> list[Measured]:
         """A metric of test cases or the suite; of classes one after the other."""

@@ -9,9 +9,11 @@ from localreg.canonical import JsonObject
 from localreg.compare.classified import Classification
 from localreg.compare.clusters import Sampling
 from localreg.compare.labels import label_path, label_paths, number_paths, undecided
+from localreg.compare.scores import Scoring
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Task
 from localreg.compare.values import Values
+from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
@@ -20,7 +22,9 @@ from localreg.tables import Node
 __all__ = ["task_by_types"]
 
 
-def task_by_types(session: Session, state: State, rows: SuiteRows, baseline: str, sampling: Sampling) -> Task:
+def task_by_types(
+    session: Session, state: State, rows: SuiteRows, baseline: str, sampling: Sampling, scoring: Scoring
+) -> Task:
     """A label in the ground truth and in the inference: classification. A number in both: regression.
 
     Labels win where both could be meant. Of several numbers, those of the one name that both types have.
@@ -31,6 +35,7 @@ def task_by_types(session: Session, state: State, rows: SuiteRows, baseline: str
         rows: of the suite.
         baseline: id of the model version.
         sampling: of the suite.
+        scoring: what is said of scores.
 
     Raises:
         InvalidInputError: the types do not say what is right.
@@ -43,7 +48,9 @@ def task_by_types(session: Session, state: State, rows: SuiteRows, baseline: str
     if (label_paths(truth) and label_paths(said)) or not all(numbers):
         label_path(truth, "ground truth")
         label_path(said, "inference")
-        return Classification(session, state, rows, baseline, sampling)
+        return Classification(session, state, rows, baseline, sampling, scoring)
+    if scoring.is_asked:
+        raise InvalidInputError("positive and score_of speak of labels, and here numbers are compared; leave them out")
     paths = [_decided(numbers[place], numbers[1 - place], node, what) for place, node, what in _both(truth, said)]
     return Values(session, state, rows, baseline, truth=paths[0], said=paths[1], sampling=sampling)
 

@@ -19,6 +19,7 @@ from localreg.statistics.bootstrap import bootstrap_weights
 from localreg.statistics.distributions import t_quantile, t_sf
 from localreg.statistics.estimate import Estimate
 from localreg.statistics.paired import PairedSums, paired_t
+from localreg.statistics.resampled import level_at_zero
 from localreg.statistics.value_columns import (
     Columns,
     Told,
@@ -282,11 +283,7 @@ def _bootstrapped(
     confidence: float,
     draws: int,
 ) -> Estimate:
-    """By drawing samples, or clusters, again; p is the level at which the interval would just end at 0.
-
-    Source:
-        B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), section 15.4.
-    """
+    """By drawing samples, or clusters, again; see `localreg.statistics.resampled`."""
     import numpy as np
 
     places, drawn = np.arange(columns.n), []
@@ -305,7 +302,5 @@ def _bootstrapped(
     why_none = why_no_interval(columns) or found.reason
     if why_none is not None or a is None or b is None or found.low is None or found.high is None:
         return undefined(metric, columns, (a, b), why_none or "no draw gave a value")
-    known = [each for each in drawn if each is not None]
-    fewer = min(sum(each <= 0 for each in known), sum(each >= 0 for each in known))
-    p = min(1.0, 2 * (fewer + 1) / (len(known) + 1))
+    p = level_at_zero([each for each in drawn[:draws] if each is not None])
     return told(metric, columns, (a, b), Told(found.low, found.high, p, found.standard_error), (-inf, inf))

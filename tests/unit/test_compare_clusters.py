@@ -174,3 +174,25 @@ def test_clusters_and_cases_that_overlap(registry: Registry) -> None:
 def test_what_cannot_be_meant_is_refused(registry: Registry, labels: Any, group_by: Any, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         registry.compare("a", "b", suite="s", group_by=group_by)
+
+
+@pytest.mark.parametrize("group_by", [None, "metadata.patient"])
+def test_intervals_are_bootstrapped_on_request(registry: Registry, labels: Any, group_by: str | None) -> None:
+    wanted: dict[str, Any] = {"suite": "s", "group_by": group_by, "metrics": ["accuracy", "f1_macro", "recall"]}
+    closed, drawn = (registry.compare("a", "b", **wanted, bootstrap=draws) for draws in (None, 400))
+    assert drawn.rows == registry.compare("a", "b", **wanted, bootstrap=400).rows
+    for metric in ("accuracy", "f1_macro"):
+        one, other = closed.row(metric), drawn.row(metric)
+        assert (one.a, one.b, one.fixed) == (other.a, other.b, other.fixed)
+        assert (one.low, one.p) != (other.low, other.p)
+        assert None not in (one.low, one.high, other.low, other.high)
+        assert other.high - other.low == pytest.approx(one.high - one.low, rel=0.3)  # type: ignore[operator]
+        assert other.p is not None
+        assert (other.p < 0.05) == (not other.low <= 0 <= other.high)  # type: ignore[operator]
+    assert closed.row("recall", label="x") == drawn.row("recall", label="x")
+
+
+@pytest.mark.parametrize("draws", [0, 50, True, "many", 2.5])
+def test_too_few_draws_are_refused(registry: Registry, labels: Any, draws: Any) -> None:
+    with pytest.raises(InvalidInputError, match="it must be a number of draws, 100 or more, as 2000"):
+        registry.compare("a", "b", suite="s", bootstrap=draws)

@@ -87,6 +87,7 @@ def test_the_verdict_goes_by_the_direction_of_the_metric(compared: Registry) -> 
     assert better.difference < 0
     assert better.row("spearman").verdict == "inconclusive"
     assert "bootstrap" in str(better.row("spearman").reason)
+    assert compared.compare("a", "b", suite="s", bootstrap=200).row("spearman").verdict == "improved"
 
 
 def test_a_bias_is_told_to_be_different_and_no_more(compared: Registry) -> None:
