@@ -11,7 +11,6 @@ from localreg.compare.cells import JointCells, Rows, Sizes, count_cells
 from localreg.compare.clusters import Sampling
 from localreg.compare.coverage import Coverage
 from localreg.compare.groupings import Grouping, groupings
-from localreg.compare.labels import label_path
 from localreg.compare.predictions import ERROR, GAPS, MISSING, SKIPPED, predicted_labels, predicted_numbers
 from localreg.compare.scores import LOWER_IS_BETTER, ModelScores, ScoredPair, Scoring, whose
 from localreg.compare.slices import Slices
@@ -28,6 +27,7 @@ from localreg.statistics.resampled import resampled
 from localreg.statistics.scores import SCORE_METRICS
 from localreg.tables import NO_LABEL, Node, Vocabulary
 from localreg.workflow.inferences import Inferences
+from localreg.workflow.right import label_path
 from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:

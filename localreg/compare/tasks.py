@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.classified import Classification
 from localreg.compare.clusters import Sampling
-from localreg.compare.labels import label_path, label_paths, number_paths, undecided
 from localreg.compare.scores import Scoring
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Task
@@ -18,6 +16,7 @@ from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node
+from localreg.workflow.right import label_path, label_paths, number_path, number_paths
 
 __all__ = ["task_by_types"]
 
@@ -44,26 +43,11 @@ def task_by_types(
     assert row is not None, "a suite names the workflow that it was made with"
     workflow = row.load(WorkflowRecord)
     truth, said = (Node.from_json(cast(JsonObject, each)) for each in (workflow.ground_truth, workflow.inference))
-    numbers = number_paths(truth), number_paths(said)
-    if (label_paths(truth) and label_paths(said)) or not all(numbers):
+    if (label_paths(truth) and label_paths(said)) or not (number_paths(truth) and number_paths(said)):
         label_path(truth, "ground truth")
         label_path(said, "inference")
         return Classification(session, state, rows, baseline, sampling, scoring)
     if scoring.is_asked:
         raise InvalidInputError("positive and score_of speak of labels, and here numbers are compared; leave them out")
-    paths = [_decided(numbers[place], numbers[1 - place], node, what) for place, node, what in _both(truth, said)]
+    paths = number_path(truth, said, "ground truth"), number_path(said, truth, "inference")
     return Values(session, state, rows, baseline, truth=paths[0], said=paths[1], sampling=sampling)
-
-
-def _both(truth: Node, said: Node) -> list[tuple[int, Node, str]]:
-    return [(0, truth, "ground truth"), (1, said, "inference")]
-
-
-def _decided(
-    paths: Sequence[tuple[str, ...]], others: Sequence[tuple[str, ...]], node: Node, what: str
-) -> tuple[str, ...]:
-    shared = [path for path in paths if path in others]
-    found = shared if len(shared) == 1 else paths
-    if len(found) != 1:
-        raise undecided(node, what, [".".join(path) for path in found], "a number")
-    return found[0]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from localreg.errors import InvalidInputError
 from localreg.tables import Node
 
-__all__ = ["LabelPath", "label_path", "label_paths", "number_paths", "undecided"]
+__all__ = ["LabelPath", "label_path", "label_paths", "number_path", "number_paths", "undecided"]
 
 TEXTS = ("str", "enum")
 NUMBERS = ("float", "int")
@@ -55,6 +55,20 @@ def number_paths(node: Node) -> list[tuple[str, ...]]:
     plain = [(field.name,) for field in node.fields if field.node.type in NUMBERS]
     inner = [(field.name, "value") for field in node.fields if _kind(field.node, "value") in NUMBERS]
     return [*inner, *plain]
+
+
+def number_path(node: Node, other: Node, what: str) -> tuple[str, ...]:
+    """Where the one number of a type stands; of several, that of the one name that another type has, too.
+
+    Raises:
+        InvalidInputError: there is none, or more than one.
+    """
+    paths = number_paths(node)
+    shared = [path for path in paths if path in number_paths(other)]
+    found = shared if len(shared) == 1 else paths
+    if len(found) != 1:
+        raise undecided(node, what, [".".join(path) for path in found], "a number")
+    return found[0]
 
 
 def undecided(node: Node, what: str, found: Sequence[str], needed: str) -> InvalidInputError:
