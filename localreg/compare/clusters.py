@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Clusters", "Sampling", "check_draws", "check_group_by", "clustered"]
 
-LEAST_DRAWS = 100
-"""Fewer give no interval."""
+LEAST_DRAWS, MOST_DRAWS = 100, 1_000_000
+"""Fewer give no interval; more take hours, and tell nothing new."""
 
 NO_VALUE = "null"
 """The slice of rows without a value."""
@@ -74,9 +74,9 @@ def check_draws(draws: object) -> int | None:
     """
     if draws is None:
         return None
-    if not isinstance(draws, int) or isinstance(draws, bool) or draws < LEAST_DRAWS:
+    if not isinstance(draws, int) or isinstance(draws, bool) or not LEAST_DRAWS <= draws <= MOST_DRAWS:
         raise InvalidInputError(
-            f"bootstrap is {shown_value(draws)}; it must be a number of draws, {LEAST_DRAWS} or more, as 2000"
+            f"bootstrap is {shown_value(draws)}; it must be a number of draws, {LEAST_DRAWS} to {MOST_DRAWS:,}, as 2000"
         )
     return draws
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf, sqrt
 from typing import TYPE_CHECKING
@@ -240,7 +241,12 @@ def _plain(columns: Columns, metric: str, confidence: float, draws: int | None) 
         return undefined(metric, columns, (None, None), reason)
     if draws is not None:
         return _bootstrapped(columns, metric, partial(_one, metric), confidence, draws)
-    values = tuple(_one(metric, columns.truth, said) for said in (columns.a, columns.b))
+    if metric == "spearman":  # the ranks of the truth are the same for both
+        with ThreadPoolExecutor(3) as pool:  # sorting lets go of the interpreter
+            truth, a, b = pool.map(_ranks, (columns.truth, columns.a, columns.b))
+        values = [_one("pearson", truth, said) for said in (a, b)]
+    else:
+        values = [_one(metric, columns.truth, said) for said in (columns.a, columns.b)]
     return undefined(metric, columns, (values[0], values[1]), NO_INTERVAL)
 
 
