@@ -33,7 +33,13 @@ BINS = 15
 
 
 def compare_scores(
-    positive: Bools, a: Floats, b: Floats, metrics: Sequence[str], *, groups: Ints | None = None, confidence: float = 0.95
+    positive: Bools,
+    a: Floats,
+    b: Floats,
+    metrics: Sequence[str],
+    *,
+    groups: Ints | None = None,
+    confidence: float = 0.95,
 ) -> list[Estimate]:
     """ROC AUC and average precision, those that are asked for; see `compare_rankings`."""
     found = compare_rankings(positive, a, b, groups=groups, confidence=confidence) if metrics else []
