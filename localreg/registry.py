@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from localreg.compare.saved import SavedComparison
     from localreg.query import Engine
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
+    from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
+    from localreg.workflow.evaluator_function import BasicEvaluatorFunction
 
 __all__ = ["AllNamespaces", "Registry"]
 
@@ -215,6 +217,13 @@ class Registry(Listings, Exchange, Past):
         strict: bool = False,
         confidence: float = 0.95,
         adjust: Literal["holm", "bh", "none"] = "holm",
+        group_by: str | None = None,
+        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None,
+        configuration: EvaluatorConfiguration | str | None = None,
+        better: Mapping[str, Literal["higher", "lower"]] | None = None,
+        positive: str | None = None,
+        score_of: Literal["predicted", "positive"] | None = None,
+        bootstrap: int | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -231,6 +240,24 @@ class Registry(Listings, Exchange, Past):
             adjust: how p-values of one metric in several test cases, slices, classes or candidates are adjusted: by
                 Holm ("holm": the chance of any false alarm is bounded), Benjamini and Hochberg ("bh": their share), or
                 not at all ("none").
+            group_by: an SQL expression as in `by`, such as `metadata.patient`: samples of one value are not independent
+                of each other, and intervals and p-values come from leaving out one such cluster after the other.
+                Samples without a value count each for itself.
+            evaluator: compare what this one said; its display name, or as passed to `test`: numbers of samples
+                by their means, booleans by the share of True (which also tells what is fixed and broken), numbers of
+                test cases and of the suite as they are. None = what the types decide: a label in ground truth and
+                inference is classification, a number in both regression.
+            configuration: of the evaluator, or its display name; None = without any, or with the only one.
+            better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. Of a
+                boolean True is, if nothing else is said; of a number it is not known, and a difference that is no luck
+                is told as "different".
+            positive: the label whose scores make ROC AUC, average precision, log loss and Brier score. None = of two
+                labels the last one in order of the alphabet.
+            score_of: whose the scores beside labels are: of the label that the model says ("predicted"), or of the
+                positive one whatever it says ("positive"). None = what they can only be; else their metrics are null.
+            bootstrap: make intervals and p-values by drawing samples, or clusters, so many times again, such as 2,000:
+                also of metrics that have none otherwise, as Spearman's. Those of single classes, of ROC AUC and of
+                average precision stay. Seeds follow from the data: the same comparison, the same interval.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -241,7 +268,21 @@ class Registry(Listings, Exchange, Past):
         from localreg.compare import Asked, compare
 
         versions = [self.get_version(each) for each in (baseline, *candidates)]
-        asked = Asked(strict, by, bins, metrics, confidence, adjust)
+        asked = Asked(
+            strict=strict,
+            by=by,
+            bins=bins,
+            metrics=metrics,
+            confidence=confidence,
+            adjust=adjust,
+            group_by=group_by,
+            evaluator=evaluator,
+            configuration=configuration,
+            better=better,
+            positive=positive,
+            score_of=score_of,
+            bootstrap=bootstrap,
+        )
         return compare(self._session, versions, suite=suite, asked=asked)
 
     def get_comparison(self, name: str) -> SavedComparison:

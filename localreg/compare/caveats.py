@@ -4,19 +4,39 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from localreg.compare.clusters import Clusters
 from localreg.compare.comparison import Side
 from localreg.compare.rows import MetricRow
 from localreg.records.determinism import is_as_good
+from localreg.statistics.counting import FEW_CLUSTERS
 
-__all__ = ["caveats"]
+__all__ = ["LeftOut", "caveats"]
+
+
+class LeftOut(NamedTuple):
+    """What was not compared, though it is there.
+
+    Attributes:
+        truth_is: what a ground truth needs.
+        unlabelled: how many rows of the suite lack that.
+        silent: how many inferences of each model lack it.
+        twice: how many samples have two different ground truths.
+    """
+
+    truth_is: str
+    unlabelled: int
+    silent: Sequence[int]
+    twice: int
+
 
 FEW = 30
 """Fewer pairs than that carry no interval that deserves its name."""
 
 
 def caveats(
-    sides: Sequence[Side], rows: Sequence[MetricRow], *, strict: bool, unlabelled: int, twice: int
+    sides: Sequence[Side], rows: Sequence[MetricRow], left_out: LeftOut, *, strict: bool, clusters: Clusters | None
 ) -> list[str]:
     """One line each.
 
@@ -24,14 +44,25 @@ def caveats(
         sides: the models.
         rows: of the comparison.
         strict: whether samples without an inference were counted as wrong.
-        unlabelled: how many rows of the suite have no label to compare with.
-        twice: how many samples have two different ground truths.
+        left_out: what was not compared, though it is there.
+        clusters: of samples; None = each for itself.
     """
     found = [*_gaps(sides, strict)]
-    if unlabelled:
-        found.append(f"{_samples(unlabelled)} without a label in the ground truth: left out")
-    if twice:
-        found.append(f"{_samples(twice)} with different ground truths in two test cases: counted once for each")
+    if left_out.unlabelled:
+        found.append(f"{_samples(left_out.unlabelled)} without {left_out.truth_is} in the ground truth: left out")
+    for side, count in zip(sides, left_out.silent, strict=True):
+        if count:
+            found.append(
+                f"of {side.name}, {count:,} {_plural('inference', count)} without {left_out.truth_is}: left out"
+            )
+    if left_out.twice:
+        found.append(
+            f"{_samples(left_out.twice)} with different ground truths in two test cases: counted once for each"
+        )
+    if clusters is not None and clusters.count < FEW_CLUSTERS:
+        found.append(
+            f"only {clusters.count} {_plural('cluster', clusters.count)} by {clusters.by}: intervals may be too narrow"
+        )
     for side in sides:
         if side.changed_files:
             found.append(
@@ -47,7 +78,11 @@ def caveats(
 
 
 def _samples(count: int) -> str:
-    return f"{count:,} {'sample' if count == 1 else 'samples'}"
+    return f"{count:,} {_plural('sample', count)}"
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
 
 
 def _gaps(sides: Sequence[Side], strict: bool) -> Iterator[str]:
@@ -78,7 +113,8 @@ def _reversals(rows: Sequence[MetricRow]) -> Iterator[str]:
         if row.label is None and row.difference is not None and not (row.test_case is row.by is None):
             parts[row.candidate, row.metric, row.by or "test case"].append(row.difference)
     for (candidate, metric, by), differences in parts.items():
-        total = whole[candidate, metric].difference
+        of_all = whole.get((candidate, metric))  # an evaluator may say something of test cases alone
+        total = None if of_all is None else of_all.difference
         if total and len(differences) > 1 and all(each * total < 0 for each in differences):
             better = "higher" if total > 0 else "lower"
             yield (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from localreg.threads import in_threads
@@ -43,6 +43,7 @@ class JointCells:
         a: what the first model said; below 0 for none, and why.
         b: the same of the second one.
         count: of rows.
+        cluster: of the rows; None = each row stands for itself.
     """
 
     group: Numbers
@@ -50,10 +51,17 @@ class JointCells:
     a: Numbers
     b: Numbers
     count: Numbers
+    cluster: Numbers | None = None
 
     def where(self, chosen: npt.NDArray[np.bool_] | slice) -> JointCells:
         """Some of the cells."""
-        return JointCells(*(each[chosen] for each in (self.group, self.truth, self.a, self.b, self.count)))
+        columns = (self.group, self.truth, self.a, self.b, self.count)
+        group, truth, a, b, count = (each[chosen] for each in columns)
+        return JointCells(group, truth, a, b, count, None if self.cluster is None else self.cluster[chosen])
+
+    def within(self, clusters: int) -> JointCells:
+        """The cells of groups that were counted cluster by cluster: group x clusters + cluster."""
+        return replace(self, group=self.group // clusters, cluster=self.group % clusters)
 
     def of_groups(self, groups: Sequence[int]) -> JointCells:
         """The cells of some groups, put together."""
@@ -62,7 +70,8 @@ class JointCells:
         if len(groups) == 1:  # those of one group follow each other
             begin, end = np.searchsorted(self.group, [groups[0], groups[0] + 1])
             return self.where(slice(begin, end))
-        return summed(self.where(np.isin(self.group, groups)))
+        chosen = self.where(np.isin(self.group, groups))
+        return summed(chosen) if self.cluster is None else chosen  # equal cells of a cluster may stay apart
 
 
 class Sizes(NamedTuple):

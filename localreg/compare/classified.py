@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.cells import JointCells, Rows, Sizes, count_cells
+from localreg.compare.clusters import Sampling
 from localreg.compare.coverage import Coverage
-from localreg.compare.groupings import groupings
-from localreg.compare.labels import label_path
-from localreg.compare.predictions import ERROR, GAPS, MISSING, SKIPPED, predicted_labels
+from localreg.compare.groupings import Grouping, groupings
+from localreg.compare.predictions import ERROR, GAPS, MISSING, SKIPPED, predicted_labels, predicted_numbers
+from localreg.compare.scores import LOWER_IS_BETTER, ModelScores, ScoredPair, Scoring, whose
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Measured
 from localreg.compare.units import WHOLE, Unit
+from localreg.compare.values import RowsOfUnits
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.statistics import METRICS, Estimate, JointCounts, compare_counts, joint_counts
 from localreg.statistics.per_class import PER_CLASS
+from localreg.statistics.resampled import resampled
+from localreg.statistics.scores import SCORE_METRICS
 from localreg.tables import NO_LABEL, Node, Vocabulary
 from localreg.workflow.inferences import Inferences
+from localreg.workflow.right import label_path
 from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.signedinteger]
 
 __all__ = ["Classification", "CountedPair"]
+
+ALONE = Sampling()
+UNSAID = Scoring()
 
 DEFAULT = (
     "accuracy",
@@ -55,18 +64,32 @@ class Classification:
         state: as of which commit.
         rows: of the suite.
         baseline: id of the model version.
+        sampling: of the suite.
+        scoring: what is said of scores.
     """
 
     name = "classification"
-    metrics = METRICS
-    default = DEFAULT
+    truth_is = "a label"
+    metrics = (*METRICS, *SCORE_METRICS)
     of_classes = PER_CLASS
-    lower_is_better: Sequence[str] = ()
+    lower_is_better: Sequence[str] = LOWER_IS_BETTER
+    undirected: Sequence[str] = ()
 
-    def __init__(self, session: Session, state: State, rows: SuiteRows, baseline: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        state: State,
+        rows: SuiteRows,
+        baseline: str,
+        sampling: Sampling = ALONE,
+        scoring: Scoring = UNSAID,
+    ) -> None:
         self._session = session
         self._state = state
         self._rows = rows
+        self._sampling = sampling
+        self._clusters = sampling.clusters
+        self._scoring = scoring
         row = state.get("workflow", rows.suite.workflow)
         assert row is not None, "a suite names the workflow that it was made with"
         workflow = row.load(WorkflowRecord)
@@ -85,14 +108,28 @@ class Classification:
             self._session, self._state, version_id, self._path.label, self._vocabulary, self._rows.samples
         )
 
+    @cached_property
+    def default(self) -> Sequence[str]:
+        """Metrics of scores are told where it is clear whose score it is, or where somebody said."""
+        return (*DEFAULT, *SCORE_METRICS) if self._scoring.is_asked or self._is_clear() else DEFAULT
+
+    def _is_clear(self) -> bool:
+        """Whether there are two labels, and the baseline's scores can only be of one thing."""
+        labels = self._vocabulary.labels()
+        model = self._scores(self._version) if len(labels) == 2 else None
+        return model is not None and whose(model.where(model.known), labels.index(max(labels)), 2) is not None
+
+    def _scores(self, version_id: str) -> ModelScores | None:
+        """Labels and scores of each row of the suite; None = there are no scores."""
+        path, rows = self._path.score, self._rows
+        if path is None:
+            return None
+        found = predicted_numbers(self._session, self._state, version_id, path, rows.samples)
+        return ModelScores(rows.of_samples(self._predicted(version_id)), rows.of_samples(found.values))
+
     def twice(self) -> int:
         """How many samples have two different ground truths."""
-        import numpy as np
-
-        if self.once is None:
-            return 0
-        counted = self._rows.indices[self.once]
-        return len(counted) - len(np.unique(counted))
+        return self._rows.repeated(self.once)
 
     def outcomes(self, candidate: str, *, strict: bool) -> npt.NDArray[np.int8]:
         """What became of each row, as places in `OUTCOMES`."""
@@ -118,10 +155,10 @@ class Classification:
         }
         if self._path.score is not None:
             for name, version in zip(("score_a", "score_b"), (self._version, candidate), strict=True):
-                columns[name] = self._scores(version, self._path.score, indices)
+                columns[name] = self._scores_of(version, self._path.score, indices)
         return columns
 
-    def _scores(self, version_id: str, path: Sequence[str], indices: Codes) -> pa.Array:
+    def _scores_of(self, version_id: str, path: Sequence[str], indices: Codes) -> pa.Array:
         import pyarrow.compute as pc
 
         column = TypedColumn("inference", object, self._node)
@@ -144,12 +181,33 @@ class Classification:
                 a, b = (self._rows.of_samples(each, chunk) for each in (self._baseline, codes))
                 return groups[chunk], self._truth[chunk], a, b
 
-            sizes = Sizes(grouping.count, len(self._vocabulary), GAPS)
-            found = count_cells(len(self._rows), rows_of, sizes)
+            found = self._counted(grouping, rows_of)
             of_groups = {groups: found.of_groups(groups) for groups in set(grouping.units.values())}
             of_units = {unit: of_groups[groups] for unit, groups in grouping.units.items()}
             cells |= {unit: own for unit, own in of_units.items() if unit.by is None or len(own.count)}
-        return CountedPair(cells, self._vocabulary, strict)
+        draws = self._sampling.draws
+        return CountedPair(cells, self._vocabulary, strict, draws, lambda: self._scored(candidate, slices))
+
+    def _scored(self, candidate: str, slices: Sequence[Slices]) -> ScoredPair:
+        """Baseline and candidate by their scores."""
+        a, b = self._scores(self._version), self._scores(candidate)
+        models = None if a is None or b is None else (a, b)
+        units = RowsOfUnits(groupings(self._rows, self.once, slices))
+        return ScoredPair(self._truth, models, self._vocabulary.labels(), self._scoring, units, self._sampling)
+
+    def _counted(self, grouping: Grouping, rows_of: Callable[[slice], Rows]) -> JointCells:
+        """The cells of a grouping; with clusters, each cell is of one of these, too."""
+        sizes = Sizes(grouping.count, len(self._vocabulary), GAPS)
+        if self._clusters is None:
+            return count_cells(len(self._rows), rows_of, sizes)
+        count, codes = self._clusters.count, self._clusters.codes
+
+        def of_clusters(chunk: slice) -> Rows:
+            groups, truth, a, b = rows_of(chunk)
+            return groups.astype(codes.dtype) * count + codes[chunk], truth, a, b
+
+        found = count_cells(len(self._rows), of_clusters, sizes._replace(groups=grouping.count * count))
+        return found.within(count)
 
 
 class CountedPair:
@@ -159,14 +217,25 @@ class CountedPair:
         cells: of each unit, with codes as they came.
         vocabulary: the labels.
         strict: see `Classification.pair`.
+        draws: of the bootstrap; None = closed forms.
+        scored: makes what is asked for scores; it is read only if they are asked for.
 
     Attributes:
         labels: sorted; their places are the codes of `joint`.
         unlabelled: rows of the suite whose ground truth has no label: they say nothing of either model.
     """
 
-    def __init__(self, cells: dict[Unit, JointCells], vocabulary: Vocabulary, strict: bool) -> None:
+    def __init__(
+        self,
+        cells: dict[Unit, JointCells],
+        vocabulary: Vocabulary,
+        strict: bool,
+        draws: int | None,
+        scored: Callable[[], ScoredPair],
+    ) -> None:
         self._cells = cells
+        self._draws = draws
+        self._make_scored = scored
         self._ranks = vocabulary.ranks()
         self._strict = strict
         self.labels = sorted(vocabulary.labels())
@@ -177,6 +246,10 @@ class CountedPair:
     def units(self) -> list[Unit]:
         """What was counted: the suite, test cases, slices."""
         return sorted(self._cells, key=lambda unit: (unit.by is not None, unit.test_case is not None))
+
+    @cached_property
+    def _scored(self) -> ScoredPair:
+        return self._make_scored()
 
     @property
     def only_case(self) -> Unit | None:
@@ -194,6 +267,10 @@ class CountedPair:
 
         return of(whole.a), of(whole.b)
 
+    def silent(self) -> tuple[int, int]:
+        """None: an inference without a label is wrong."""
+        return 0, 0
+
     def joint(self, unit: Unit) -> JointCounts:
         """The counts of a unit: of pairs, labels coded by their places in `labels`."""
         import numpy as np
@@ -206,14 +283,25 @@ class CountedPair:
         ranks = np.append(self._ranks, NO_LABEL)  # -1 finds the last
         said = (np.maximum(codes, NO_LABEL) for codes in (cells.a, cells.b))
         a, b = (ranks[codes] for codes in said)
-        return joint_counts(ranks[cells.truth], a, b, count=cells.count, classes=len(self.labels))
+        return joint_counts(ranks[cells.truth], a, b, count=cells.count, classes=len(self.labels), groups=cells.cluster)
 
     def n(self, unit: Unit) -> int:
         """How many rows of a unit are compared."""
         return self.joint(unit).n
 
     def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
-        """Metrics of a unit; see `localreg.statistics.compare_counts`."""
+        """Metrics of a unit: those over all classes and of scores in the order asked for, then those of each class."""
+        counted = self._counted(unit, [metric for metric in metrics if metric not in SCORE_METRICS], confidence)
+        of_scores = [metric for metric in metrics if metric in SCORE_METRICS]
+        if not of_scores:
+            return counted
+        overall = [each for each in counted if each.label is None]
+        overall += self._scored.measured(unit, of_scores, confidence)
+        overall.sort(key=lambda each: metrics.index(each.estimate.metric))
+        return [*overall, *(each for each in counted if each.label is not None)]
+
+    def _counted(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
+        """See `localreg.statistics.compare_counts`."""
         import numpy as np
 
         joint = self.joint(unit)
@@ -231,7 +319,10 @@ class CountedPair:
                 return Measured(each, self.labels[each.label])
             return Measured(each, self.labels[each.label], *(found[each.label] for found in of_labels))
 
-        return [told(each) for each in compare_counts(joint, metrics=metrics, confidence=confidence)]
+        found = compare_counts(joint, metrics=metrics, confidence=confidence)
+        if self._draws is not None:
+            found = resampled(joint, found, draws=self._draws, confidence=confidence)
+        return [told(each) for each in found]
 
 
 def _texts(labels: pa.Array, codes: Codes) -> pa.Array:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
-from localreg.compare.caveats import caveats
-from localreg.compare.classified import Classification
+from localreg.compare.caveats import LeftOut, caveats
+from localreg.compare.clusters import Sampling, check_draws, check_group_by, clustered
 from localreg.compare.comparison import Comparison, Side
+from localreg.compare.evaluated import Better, By, Evaluated
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
+from localreg.compare.scores import ScoreOf, check_scoring
 from localreg.compare.slices import check_by, sliced
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Pair, Task
+from localreg.compare.tasks import task_by_types
 from localreg.compare.units import WHOLE
 from localreg.compare.verdicts import Adjust, Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
@@ -21,6 +24,8 @@ from localreg.models import ModelVersion
 from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
+from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
+from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
@@ -40,11 +45,18 @@ class Asked(NamedTuple):
     metrics: Sequence[str] | None = None
     confidence: float = 0.95
     adjust: Adjust = "holm"
+    group_by: str | None = None
+    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None
+    configuration: EvaluatorConfiguration | str | None = None
+    better: Better | None = None
+    positive: str | None = None
+    score_of: ScoreOf | None = None
+    bootstrap: int | None = None
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
     """Compare model versions with the first of them; see `Registry.compare`."""
-    expressions = _checked(asked)
+    expressions, group_by = _checked(asked), check_group_by(asked.group_by)
     if len(versions) < 2:
         raise InvalidInputError("there is nothing to compare the baseline with; name a candidate, or several")
     state = session.state()
@@ -57,9 +69,16 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
                 "its own workflow"
             )
     rows = SuiteRows(session, state, record, version)
+    clusters = None if group_by is None else clustered(session, state, rows, group_by)
+    sampling = Sampling(clusters, check_draws(asked.bootstrap))
+
+    by, scoring = _by(asked), check_scoring(asked.positive, asked.score_of)
 
     def task_of() -> Task:
-        return Classification(session, state, rows, versions[0].id)
+        if by is not None:
+            ids = {each.id: name for name, each in zip(names, versions, strict=True)}
+            return Evaluated(session, state, rows, ids, by, sampling)
+        return task_by_types(session, state, rows, versions[0].id, sampling, scoring)
 
     task = task_of()
     metrics = _metrics(asked.metrics, task)
@@ -83,14 +102,30 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         strict=asked.strict,
         confidence=asked.confidence,
         rows=judgements,
-        warnings=tuple(
-            caveats(sides, judgements, strict=asked.strict, unlabelled=pairs[0].unlabelled, twice=task.twice())
-        ),
+        warnings=tuple(caveats(sides, judgements, _left_out(task, pairs), strict=asked.strict, clusters=clusters)),
         _list=listing.table,
         lower_is_better=frozenset(task.lower_is_better),
         commit=state.head.commit,
         _session=session,
     )
+
+
+def _by(asked: Asked) -> By | None:
+    """Which evaluator's metrics are compared; None = those that the types decide."""
+    if asked.evaluator is None:
+        for name, given in (("configuration", asked.configuration), ("better", asked.better)):
+            if given is not None:
+                raise InvalidInputError(
+                    f"{name} is {shown_value(given)}, and no evaluator is named; pass evaluator=, too"
+                )
+        return None
+    named = asked.evaluator
+    name = named if isinstance(named, str) else form_of(named).display_name
+    if asked.better is not None and not isinstance(asked.better, Mapping):
+        raise InvalidInputError(
+            f"better is {shown_value(asked.better)}; it must be a dict, such as {{'loss': 'lower'}}"
+        )
+    return By(name, asked.configuration, asked.better or {}, asked.metrics)
 
 
 def _checked(asked: Asked) -> list[str]:
@@ -99,6 +134,9 @@ def _checked(asked: Asked) -> list[str]:
         raise InvalidInputError(f"confidence is {shown_value(asked.confidence)}; it must be between 0 and 1, as 0.95")
     if asked.adjust not in ("holm", "bh", "none"):
         raise InvalidInputError(f"adjust is {shown_value(asked.adjust)}; it must be 'holm', 'bh' or 'none'")
+    metrics: object = asked.metrics
+    if metrics is not None and (isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics):
+        raise InvalidInputError(f"metrics is {shown_value(metrics)}; it must be a list of names")
     return check_by(asked.by)
 
 
@@ -106,8 +144,6 @@ def _metrics(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
     """Names of metrics, each once."""
     if asked is None:
         return task.default
-    if isinstance(asked, str) or not asked:
-        raise InvalidInputError(f"metrics is {shown_value(asked)}; it must be a list of names")
     for name in asked:
         if name not in task.metrics:
             hint = did_you_mean(str(name), task.metrics) or f"; there are {', '.join(task.metrics)}"
@@ -156,8 +192,19 @@ def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confi
             measured = [each for each in whole if each.estimate.metric in overall]
         else:
             measured = pair.measured(unit, overall, confidence)
-        found += [Found(each, unit, candidate, each.estimate.metric in task.lower_is_better) for each in measured]
+        found += [Found(each, unit, candidate, _better(task, each.estimate.metric)) for each in measured]
     return found
+
+
+def _better(task: Task, metric: str) -> Literal["higher", "lower"] | None:
+    if metric in task.undirected:
+        return None
+    return "lower" if metric in task.lower_is_better else "higher"
+
+
+def _left_out(task: Task, pairs: Sequence[Pair]) -> LeftOut:
+    silent = [pairs[0].silent()[0], *(pair.silent()[1] for pair in pairs)]
+    return LeftOut(task.truth_is, pairs[0].unlabelled, silent, task.twice())
 
 
 def _sides(

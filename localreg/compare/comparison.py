@@ -216,8 +216,9 @@ class Comparison:
     def samples(self, outcome: Outcome | None = None, *, candidate: str | None = None) -> Result:
         """The suite's rows with what both models made of them.
 
-        Columns: `test_case, sample_idx, sample, ground_truth, a, b, score_a, score_b, outcome`, and one for each
-        expression of `by`. They are read when they are looked at.
+        Columns: `test_case, sample_idx, sample`; of labels `ground_truth, a, b, score_a, score_b`, of numbers
+        `ground_truth, a, b, error_a, error_b`, of an evaluator each metric as `right_a, right_b`; `outcome` where
+        anything is right or wrong; and one for each expression of `by`. They are read when they are looked at.
 
         Args:
             outcome: only those with this outcome; None = all, in the order of the suite.

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MetricRow", "Verdict", "as_table"]
 
-Verdict = Literal["improved", "regressed", "inconclusive", "equal"]
+Verdict = Literal["improved", "regressed", "different", "inconclusive", "equal"]
+"""`different` is said of a metric of which neither more nor less is better, or nobody said which."""
 
 
 @dataclass(frozen=True, slots=True)

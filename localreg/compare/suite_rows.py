@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from localreg.errors import InvalidInputError
 from localreg.log import Row, State
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Session
-from localreg.tables import Vocabulary, coded_rows
+from localreg.tables import Vocabulary, coded_rows, read_part
 from localreg.workflow.samples import absolute_indices, files_of, sample_count
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Codes = npt.NDArray[np.signedinteger]
+    Floats = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.signedinteger]
+    NumbersT = TypeVar("NumbersT", bound=npt.NDArray[Any])
 
 __all__ = ["SuiteRows", "case_name"]
 
@@ -73,7 +75,7 @@ class SuiteRows:
         indices: Indices = np.empty(int(self.ends[-1]), kind)
         begin = 0
         for pointer in self._pointers:
-            for _, (found,) in coded_rows(self._session.store, pointer, [], ["sample_idx"]):
+            for _, (found,), _ in coded_rows(self._session.store, pointer, [], ["sample_idx"]):
                 indices[begin : begin + len(found)] = absolute_indices(found, pointer.details)
                 begin += len(found)
         return indices
@@ -93,29 +95,67 @@ class SuiteRows:
         codes = np.empty(len(self), np.int16)
         begin = 0
         for pointer in self._pointers:
-            for (found,), _ in coded_rows(self._session.store, pointer, [(("ground_truth", *path), vocabulary)]):
+            for (found,), *_ in coded_rows(self._session.store, pointer, [(("ground_truth", *path), vocabulary)]):
                 codes = vocabulary.fitting(codes)
                 codes[begin : begin + len(found)] = found
                 begin += len(found)
         return codes
 
-    def of_samples(self, codes: Codes, chunk: slice = slice(None)) -> Codes:
-        """Of codes of all samples, those of the rows, or of some; nothing is copied if all rows follow each other."""
+    def true_numbers(self, path: Sequence[str]) -> Floats:
+        """The number in each row's ground truth; NaN where there is none."""
+        import numpy as np
+
+        values = np.empty(len(self))
+        begin = 0
+        for pointer in self._pointers:
+            for *_, (found,) in coded_rows(self._session.store, pointer, [], (), [("ground_truth", *path)]):
+                values[begin : begin + len(found)] = found
+                begin += len(found)
+        return values
+
+    def of_samples(self, codes: NumbersT, chunk: slice = slice(None)) -> NumbersT:
+        """Of codes or numbers of all samples, those of the rows, or some; no copy is made if rows follow each other."""
         if self._is_run:
             first = int(self.indices[0])
-            return codes[first : first + len(self)][chunk]
-        return codes[self.indices[chunk]]
+            return cast("NumbersT", codes[first : first + len(self)][chunk])
+        return cast("NumbersT", codes[self.indices[chunk]])
 
-    def once(self, truth: Codes) -> npt.NDArray[np.bool_] | None:
+    def once(self, truth: Codes | Floats) -> npt.NDArray[np.bool_] | None:
         """The rows that count in the suite's total: the first of each (sample, ground truth); None = all of them."""
         import numpy as np
 
         if len(self.ends) == 1 or self._has_each_sample_once():
             return None
+        if truth.dtype.kind == "f":
+            truth = np.unique(truth, return_inverse=True)[1]
         key = self.indices.astype(np.int64) * (int(truth.max(initial=0)) + 2) + truth
         once = np.zeros(len(self), bool)
         once[np.unique(key, return_index=True)[1]] = True
         return once
+
+    def truth_codes(self) -> Codes:
+        """A number for each row, equal where a sample stands twice with the same ground truth, whatever its type."""
+        import numpy as np
+        import pyarrow as pa
+
+        codes: Codes = np.zeros(len(self), np.int64)
+        if self._has_each_sample_once():
+            return codes
+        _, place, count = np.unique(self.indices, return_inverse=True, return_counts=True)
+        again = np.flatnonzero(count[place] > 1)
+        parts = [read_part(self._session.store, pointer, ["ground_truth"]) for pointer in self._pointers]
+        truths = pa.concat_tables(parts, promote_options="permissive")["ground_truth"].take(pa.array(again))
+        codes[again] = np.unique([repr(truth) for truth in truths.to_pylist()], return_inverse=True)[1]
+        return codes
+
+    def repeated(self, once: npt.NDArray[np.bool_] | None) -> int:
+        """Of the rows that count in the suite's total, how many repeat a sample: with another ground truth."""
+        import numpy as np
+
+        if once is None:
+            return 0
+        counted = self.indices[once]
+        return len(counted) - len(np.unique(counted))
 
     def _has_each_sample_once(self) -> bool:
         import numpy as np

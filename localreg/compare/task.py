@@ -56,6 +56,9 @@ class Pair(Protocol):
     def unlabelled(self) -> int:
         """How many rows of the suite say nothing of either model: their ground truth does not say what is right."""
 
+    def silent(self) -> tuple[int, int]:
+        """How many inferences of baseline and candidate say nothing that could be compared, and are left out."""
+
     def coverage(self) -> tuple[Coverage, Coverage]:
         """What became of the suite's rows under baseline and candidate."""
 
@@ -74,6 +77,10 @@ class Task(Protocol):
         """Such as `classification`."""
 
     @property
+    def truth_is(self) -> str:
+        """What a ground truth must have to be compared with, such as `a label`."""
+
+    @property
     def metrics(self) -> Sequence[str]:
         """All that there are."""
 
@@ -88,6 +95,10 @@ class Task(Protocol):
     @property
     def lower_is_better(self) -> Collection[str]:
         """Those of which less is more."""
+
+    @property
+    def undirected(self) -> Collection[str]:
+        """Those of which neither more nor less is better: they are told to be different, and no more."""
 
     @property
     def once(self) -> npt.NDArray[np.bool_] | None:

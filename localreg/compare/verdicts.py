@@ -26,7 +26,8 @@ class Found(NamedTuple):
     measured: Measured
     unit: Unit
     candidate: str
-    lower_is_better: bool
+    better: Literal["higher", "lower"] | None
+    """None = neither, or nobody said."""
 
 
 def judged(found: Sequence[Found], *, confidence: float, adjust: Adjust) -> tuple[MetricRow, ...]:
@@ -83,10 +84,14 @@ def _verdict(found: Found, p: float | None, confidence: float) -> Verdict:
     it = found.measured.estimate
     if it.n and found.measured.fixed == found.measured.broken == 0:
         return "equal"
+    if it.difference == 0 and it.standard_error == 0:  # of no sample do the models say anything else
+        return "equal"
     if p is None or it.difference is None or it.difference == 0 or p >= 1 - confidence:
         return "inconclusive"
-    return "improved" if (it.difference > 0) is not found.lower_is_better else "regressed"
+    if found.better is None:
+        return "different"
+    return "improved" if (it.difference > 0) is (found.better == "higher") else "regressed"
 
 
 def _least_detectable(it: Estimate, confidence: float) -> float | None:
-    return None if it.standard_error is None else least_detectable(it.standard_error, confidence=confidence)
+    return least_detectable(it.standard_error, confidence=confidence) if it.standard_error else None

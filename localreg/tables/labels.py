@@ -84,10 +84,12 @@ class CodedRows(NamedTuple):
     Attributes:
         codes: of each leaf that was asked for, in that order.
         numbers: the values of each column of numbers that was asked for.
+        floats: the values of each leaf of numbers, NaN where there is none.
     """
 
     codes: list[Codes]
     numbers: list[npt.NDArray[Any]]
+    floats: list[npt.NDArray[np.float64]]
 
 
 def coded_rows(
@@ -95,6 +97,7 @@ def coded_rows(
     pointer: FilePointer,
     leaves: Sequence[tuple[Sequence[str], Vocabulary]],
     numbers: Sequence[str] = (),
+    floats: Sequence[Sequence[str]] = (),
 ) -> Iterator[CodedRows]:
     """Some leaves of a part, row group by row group, in one pass over the file.
 
@@ -104,6 +107,7 @@ def coded_rows(
         leaves: paths of leaves of text, whole numbers or booleans, within the part's columns, and what takes up their
             labels: numbers as their digits, booleans as `true` and `false`.
         numbers: columns that are numbers, without nulls.
+        floats: paths of leaves of numbers or booleans, which may be null.
 
     Raises:
         IntegrityError: the file is missing or cannot be parsed.
@@ -120,14 +124,19 @@ def coded_rows(
                 found = parquet.metadata.row_group(group)
                 only = {name: _only_label(found.column(places[name])) for name in columns if name in places}
                 wanted = [name for name in columns if name in only and only[name] is None]
-                rows = _group(parquet, file, group, [*wanted, *numbers])
+                there = [".".join(path) for path in floats if ".".join(path) in places]
+                rows = _group(parquet, file, group, list(dict.fromkeys([*wanted, *numbers, *there])))
                 codes = [
                     _codes(rows, path, vocabulary)
                     if name in wanted
                     else np.full(found.num_rows, vocabulary.codes([only.get(name)])[0])
                     for name, (path, vocabulary) in zip(columns, leaves, strict=True)
                 ]
-                yield CodedRows(codes, [rows.column(name).to_numpy() for name in numbers])
+                values = [
+                    _floats(rows, path) if ".".join(path) in there else np.full(found.num_rows, np.nan)
+                    for path in floats
+                ]
+                yield CodedRows(codes, [rows.column(name).to_numpy() for name in numbers], values)
     except (pa.ArrowException, OSError) as error:
         raise IntegrityError(
             f"{store.uri}/{pointer.path} cannot be read ({error}); restore it from a copy", code="file_altered"
@@ -165,7 +174,7 @@ def _codes(rows: pa.RecordBatch, path: Sequence[str], vocabulary: Vocabulary) ->
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    leaf = pc.struct_field(rows.column(path[0]), list(path[1:])) if len(path) > 1 else rows.column(path[0])
+    leaf = _leaf(rows, path)
     if not pa.types.is_dictionary(leaf.type):
         leaf = leaf.dictionary_encode()
     codes = vocabulary.codes(leaf.dictionary.cast(pa.string()).to_pylist())
@@ -173,3 +182,22 @@ def _codes(rows: pa.RecordBatch, path: Sequence[str], vocabulary: Vocabulary) ->
     numbers = leaf.indices
     found: Codes = known[(pc.fill_null(numbers, len(codes)) if numbers.null_count else numbers).to_numpy()]
     return found
+
+
+def _floats(rows: pa.RecordBatch, path: Sequence[str]) -> npt.NDArray[np.float64]:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    leaf = _leaf(rows, path)
+    if pa.types.is_boolean(leaf.type):
+        leaf = leaf.cast(pa.int8())
+    values = leaf.cast(pa.float64(), safe=False)
+    filled: npt.NDArray[np.float64] = (pc.fill_null(values, np.nan) if values.null_count else values).to_numpy()
+    return filled
+
+
+def _leaf(rows: pa.RecordBatch, path: Sequence[str]) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.struct_field(rows.column(path[0]), list(path[1:])) if len(path) > 1 else rows.column(path[0])

@@ -23,6 +23,7 @@ from localreg.workflow.evaluation import configurations_for
 from localreg.workflow.evaluation_results import EvaluationView, find_evaluation
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, EvaluatorForm, form_of
+from localreg.workflow.evaluators import evaluator_named
 from localreg.workflow.executors import Workers, check_executor, opened
 from localreg.workflow.inferences import keeps_files
 from localreg.workflow.inferring import BATCH, Inferring
@@ -45,7 +46,7 @@ __all__ = ["TestRun", "test"]
 def test(
     model: Model[Any, Any, Any],
     test_suite: TestSuite,
-    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | None = None,  # noqa: PT028 - no test of pytest's
+    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None,  # noqa: PT028 - none of pytest's
     configurations: Iterable[EvaluatorConfiguration] | None = None,  # noqa: PT028
     reset: bool = False,  # noqa: PT028
     on_error: OnError = "raise",  # noqa: PT028
@@ -78,7 +79,8 @@ class TestRun:
     Args:
         model: with `infer`, if anything is to be inferred.
         test_suite: of the same workflow.
-        evaluator: an `Evaluator`, its class, or a function; known by its display name. None = only infer.
+        evaluator: an `Evaluator`, its class, or a function; known by its display name. Or the
+            name of one that is there: see `localreg.workflow.evaluators`. None = only infer.
         configurations: to evaluate with, one after the other, for a function; an `Evaluator` brings its own. Results
             with other configurations stay beside these.
         reset: infer all samples again; what is stored is replaced in one commit, when all are done.
@@ -105,7 +107,7 @@ class TestRun:
         self,
         model: Model[Any, Any, Any],
         test_suite: TestSuite,
-        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | None = None,
+        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None,
         configurations: Iterable[EvaluatorConfiguration] | None = None,
         reset: bool = False,
         on_error: OnError = "raise",
@@ -119,7 +121,8 @@ class TestRun:
         self._model_name = model.name  # as it was, for messages: it may be deleted meanwhile
         self.test_suite = test_suite
         self.reset = check_flag(reset, what="reset")
-        self._form = None if evaluator is None else form_of(evaluator)
+        named = evaluator_named(evaluator) if isinstance(evaluator, str) else evaluator
+        self._form = None if named is None else form_of(named)
         self.evaluator = None if self._form is None else self._form.evaluator
         self.configurations = configurations_for(self._form, configurations)
         self._session = model.session

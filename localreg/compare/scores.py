@@ -1,0 +1,265 @@
+"""Whose score it is that stands beside a label, and the metrics of scores of two models.
+
+A score beside a label may be that of the label that the model says, or that of one label whatever it says. Where
+both could be meant, nothing is guessed: metrics of scores are null then, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from localreg.compare.clusters import Sampling
+from localreg.compare.task import Measured
+from localreg.compare.units import Unit
+from localreg.compare.values import RowsOfUnits
+from localreg.errors import InvalidInputError
+from localreg.names import did_you_mean, shown_value
+from localreg.statistics import Estimate
+from localreg.statistics.auc import RANKING_METRICS
+from localreg.statistics.scores import CALIBRATION, LOSSES, calibration_error, compare_losses, compare_scores
+from localreg.tables import NO_LABEL
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Bools = npt.NDArray[np.bool_]
+    Codes = npt.NDArray[np.signedinteger]
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["LOWER_IS_BETTER", "ModelScores", "ScoreOf", "ScoredPair", "Scoring", "check_scoring", "whose"]
+
+LOWER_IS_BETTER = (*LOSSES, CALIBRATION)
+NO_SCORES = "inferences have no score beside their label"
+WHOSE = (
+    "it is not clear whether scores are of the label that is said or of {positive!r}; say score_of='predicted' or "
+    "score_of='positive'"
+)
+NO_PROBABILITIES = "scores are no probabilities between 0 and 1"
+NO_OTHER = "scores of the label that is said tell nothing of {positive!r} where another one is said"
+NO_CONFIDENCE = "scores of {positive!r} tell nothing of how sure a model is of other labels"
+NO_INTERVAL = "it is a mean over bins, and biased by how many there are: there is no interval"
+
+ScoreOf = Literal["predicted", "positive"]
+
+
+class Scoring(NamedTuple):
+    """What is said of scores.
+
+    Attributes:
+        positive: the label that is positive; None = of two labels the one that comes last in order of the alphabet.
+        score_of: whose the scores are; None = told by the scores, where only one can be.
+    """
+
+    positive: str | None = None
+    score_of: ScoreOf | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything was said."""
+        return self != Scoring()
+
+
+def check_scoring(positive: object, score_of: object) -> Scoring:
+    """What is passed.
+
+    Raises:
+        InvalidInputError: it cannot be meant.
+    """
+    if positive is not None and not isinstance(positive, str):
+        raise InvalidInputError(f"positive is {shown_value(positive)}; it must be a label, as text")
+    if score_of not in (None, "predicted", "positive"):
+        raise InvalidInputError(f"score_of is {shown_value(score_of)}; it must be 'predicted' or 'positive'")
+    return Scoring(positive, score_of)
+
+
+class ModelScores(NamedTuple):
+    """What a model says of each row of the suite.
+
+    Attributes:
+        codes: of labels; below 0 for none.
+        scores: NaN where there is none.
+    """
+
+    codes: Codes
+    scores: Floats
+
+    @property
+    def known(self) -> Bools:
+        """Rows with a label and a finite score."""
+        import numpy as np
+
+        return (self.codes > NO_LABEL) & np.isfinite(self.scores)
+
+    def where(self, rows: npt.NDArray[np.generic]) -> ModelScores:
+        """Of some rows."""
+        return ModelScores(self.codes[rows], self.scores[rows])
+
+
+def whose(model: ModelScores, positive: int | None, labels: int) -> ScoreOf | None:
+    """Whose the scores of a model can only be; None = of either, or of neither.
+
+    They can be of the label that is said if all are probabilities of at least one in so many labels as there are: the
+    label that is said is the likeliest. They can be of the positive label if all that is said to be so has higher ones.
+
+    Args:
+        model: rows with a label and a score.
+        positive: the code of the label; None = there is none.
+        labels: how many there are.
+    """
+    scores = model.scores
+    if not len(scores):
+        return None
+    is_probable = bool(scores.min() >= 1 / max(2, labels) and scores.max() <= 1)
+    if positive is None:
+        return "predicted" if is_probable else None
+    says = model.codes == positive
+    if says.all():
+        return "positive"  # both mean the same
+    is_ordered = not says.any() or bool(scores[~says].max() <= scores[says].min())
+    if is_probable is is_ordered:
+        return None
+    return "predicted" if is_probable else "positive"
+
+
+def positive_label(scoring: Scoring, labels: Sequence[str]) -> str | None:
+    """The positive label: the one that is named, or the last of two.
+
+    Raises:
+        InvalidInputError: the one that is named does not occur.
+    """
+    if scoring.positive is None:
+        return max(labels) if len(labels) == 2 else None
+    if scoring.positive not in labels:
+        hint = did_you_mean(scoring.positive, labels) or f"; there are {', '.join(sorted(labels))}"
+        raise InvalidInputError(
+            f"positive is {scoring.positive!r}, which no sample and no inference has as label{hint}"
+        )
+    return scoring.positive
+
+
+class ScoredPair:
+    """Scores of two models on the rows of a suite.
+
+    Args:
+        truth: codes of the labels.
+        models: what both say; None = there are no scores.
+        labels: by their codes.
+        scoring: what is said of scores.
+        units: the rows of each unit.
+        sampling: of the suite.
+
+    Raises:
+        InvalidInputError: the positive label does not occur.
+    """
+
+    def __init__(
+        self,
+        truth: Codes,
+        models: tuple[ModelScores, ModelScores] | None,
+        labels: Sequence[str],
+        scoring: Scoring,
+        units: RowsOfUnits,
+        sampling: Sampling,
+    ) -> None:
+        self._truth = truth
+        self._models = models
+        self._labels = labels
+        self._positive = positive_label(scoring, labels)
+        self._is_told = scoring.positive is not None
+        self._of_units = units
+        self._sampling = sampling
+        if models is not None:
+            self._known = (truth > NO_LABEL) & models[0].known & models[1].known
+            code = None if self._positive is None else labels.index(self._positive)
+            known = [each.where(self._known) for each in models]
+            self._whose = [scoring.score_of or whose(each, code, len(labels)) for each in known]
+            self._are_probabilities = all(
+                not len(each.scores) or (each.scores.min() >= 0 and each.scores.max() <= 1) for each in known
+            )
+
+    def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
+        """Metrics of scores of a unit, in the order asked for."""
+        reasons = {metric: self._why_none(metric) for metric in metrics}
+        found = {
+            metric: Estimate(metric, None, *(None,) * 6, 0, reason=reason)
+            for metric, reason in reasons.items()
+            if reason
+        }
+        wanted = [metric for metric in metrics if metric not in found]
+        if wanted:
+            rows = self._of_units.rows(unit)
+            rows = rows[self._known[rows]]
+            found |= {each.metric: self._told(each) for each in self._of_rows(rows, wanted, confidence)}
+            if CALIBRATION in wanted:
+                found[CALIBRATION] = self._calibration(rows)
+        return [Measured(found[metric]) for metric in metrics]
+
+    def _of_rows(self, rows: npt.NDArray[np.int64], metrics: Sequence[str], confidence: float) -> Iterator[Estimate]:
+        """Metrics of the scores of the positive label."""
+        ranking, losses = ([name for name in metrics if name in names] for names in (RANKING_METRICS, LOSSES))
+        if not ranking and not losses:
+            return
+        clusters, draws = self._sampling.clusters, self._sampling.draws
+        groups = None if clusters is None else clusters.codes[rows]
+        positive = self._truth[rows] == self._code
+        a, b = (self._of_positive(number, rows) for number in (0, 1))
+        yield from compare_scores(positive, a, b, ranking, groups=groups, confidence=confidence)
+        for name in losses:
+            yield compare_losses(positive, a, b, name, groups=groups, confidence=confidence, draws=draws)
+
+    @property
+    def _code(self) -> int:
+        assert self._positive is not None, "looked at before"
+        return self._labels.index(self._positive)
+
+    def _told(self, estimate: Estimate) -> Estimate:
+        """With a word on which label is positive, if nobody said."""
+        if self._is_told:
+            return estimate
+        told = f"{self._positive!r} is taken for positive; positive= names another"
+        return replace(estimate, reason=told if estimate.reason is None else f"{estimate.reason}; {told}")
+
+    def _why_none(self, metric: str) -> str | None:
+        if self._models is None:
+            return NO_SCORES
+        if metric != CALIBRATION and self._positive is None:
+            return f"there are {len(self._labels)} labels; say which one is positive, as positive={self._labels[0]!r}"
+        if None in self._whose:
+            return WHOSE.format(positive=self._positive) if self._positive is not None else NO_PROBABILITIES
+        binary = len(self._labels) == 2
+        if metric == CALIBRATION:
+            if "positive" in self._whose and not binary:
+                return NO_CONFIDENCE.format(positive=self._positive)
+            return None if self._are_probabilities else NO_PROBABILITIES
+        if "predicted" in self._whose and not binary:
+            return NO_OTHER.format(positive=self._positive)
+        needed = metric in LOSSES or "predicted" in self._whose
+        return NO_PROBABILITIES if needed and not self._are_probabilities else None
+
+    def _of_positive(self, number: int, rows: npt.NDArray[np.int64]) -> Floats:
+        """The score of the positive label."""
+        assert self._models is not None, "looked at before"
+        model = self._models[number].where(rows)
+        return _turned(model, self._code) if self._whose[number] == "predicted" else model.scores
+
+    def _calibration(self, rows: npt.NDArray[np.int64]) -> Estimate:
+        assert self._models is not None, "looked at before"
+        values = []
+        for number in (0, 1):
+            model = self._models[number].where(rows)
+            said = model.scores if self._whose[number] == "predicted" else _turned(model, self._code)
+            values.append(calibration_error(model.codes == self._truth[rows], said))
+        a, b = values
+        difference = None if a is None or b is None else b - a
+        reason = "there is no sample" if a is None else NO_INTERVAL
+        return Estimate(CALIBRATION, None, a, b, difference, None, None, None, len(rows), reason=reason)
+
+
+def _turned(model: ModelScores, positive: int) -> Floats:
+    """Of two labels: scores of the one that is said as those of the positive one, and the other way round."""
+    import numpy as np
+
+    return np.where(model.codes == positive, model.scores, 1 - model.scores)

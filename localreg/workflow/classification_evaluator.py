@@ -1,0 +1,244 @@
+"""The evaluator `classification`: one label in the ground truth, one in the inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal
+
+from localreg.errors import InvalidInputError
+from localreg.names import shown_value
+from localreg.statistics import compare_counts, joint_counts
+from localreg.tables import schema_of
+from localreg.workflow.evaluator import (
+    EvaluatorConfiguration,
+    MetricsTestCase,
+    MetricsTestSample,
+    MetricsTestSuite,
+)
+from localreg.workflow.evaluator_function import EvaluationResults, TestCases
+from localreg.workflow.right import LabelPath, label_path
+
+if TYPE_CHECKING:
+    from localreg.workflow.test_case import TestCase
+
+__all__ = [
+    "ClassificationOfCase",
+    "ClassificationOfClass",
+    "ClassificationOfSample",
+    "ClassificationOfSuite",
+    "Threshold",
+    "classification",
+]
+
+OVERALL = (
+    "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "matthews_corrcoef", "cohen_kappa",
+)  # fmt: skip
+OF_CLASSES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class Threshold(EvaluatorConfiguration):
+    """Of two labels the positive one is said from a score on, whatever label stands beside the score.
+
+    Raises:
+        InvalidInputError: `at` is no finite number, or `score_of` neither of both.
+    """
+
+    positive: str
+    at: float | None = None
+    """None = where F1 of the positive label is highest over the whole suite; of several, the highest threshold."""
+    score_of: Literal["predicted", "positive"] = "predicted"
+    """Whose the scores are: of the label that is said, or of the positive one whatever is said."""
+
+    def __post_init__(self) -> None:
+        at: object = self.at
+        if at is not None and not (isinstance(at, int | float) and isfinite(at)):
+            raise InvalidInputError(f"at is {shown_value(at)}; it must be a finite number, or None for the best F1")
+        if self.score_of not in ("predicted", "positive"):
+            raise InvalidInputError(f"score_of is {shown_value(self.score_of)}; it must be 'predicted' or 'positive'")
+
+    def display_name(self) -> str:
+        """The label and where it begins."""
+        return f"{self.positive} from {'best F1' if self.at is None else format(self.at, 'g')}"
+
+
+@dataclass(frozen=True)
+class ClassificationOfSample(MetricsTestSample):
+    """Of one sample; `right` is None where the model skipped it, or the ground truth has no label."""
+
+    truth: str | None
+    predicted: str | None
+    right: bool | None
+    score: float | None = None
+    """As it stands beside the label; with a threshold that of the positive one."""
+
+
+@dataclass(frozen=True)
+class ClassificationOfClass(MetricsTestCase):
+    """Of one class."""
+
+    label: str
+    support: int
+    """Samples of the class."""
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class ClassificationOfCase(MetricsTestCase):
+    """Of the samples that have a label and an inference; None where undefined, as in `localreg.statistics.counting`."""
+
+    n: int
+    left_out: int
+    """Samples that were skipped, or have no label."""
+    accuracy: float | None
+    balanced_accuracy: float | None
+    precision_macro: float | None
+    recall_macro: float | None
+    f1_macro: float | None
+    matthews_corrcoef: float | None
+    cohen_kappa: float | None
+    threshold: float | None = None
+    """From which score on the positive label was said; None = labels as they were said."""
+    by_class: list[ClassificationOfClass] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ClassificationOfSuite(ClassificationOfCase, MetricsTestSuite):
+    """The same of all samples of the suite, each once."""
+
+
+def classification(
+    test_samples: Sequence[Any],
+    ground_truths: Sequence[Any],
+    inferences: Sequence[Any],
+    test_cases: TestCases,
+    configuration: Threshold | None = None,
+) -> EvaluationResults:
+    """What is right, and accuracy, F1 and so on of each test case and the suite.
+
+    Raises:
+        InvalidInputError: the types have not one label each; or there is a threshold, and not two labels with scores.
+    """
+    metrics, threshold = _of_samples(ground_truths, inferences), None
+    if configuration is not None:
+        metrics, threshold = _cut(metrics, configuration)
+    of_cases: list[tuple[TestCase[Any, Any], MetricsTestCase]] = [
+        (case, ClassificationOfCase(**_of_all(own, threshold)))
+        for case, *_, own in test_cases.iter(test_samples, ground_truths, inferences, metrics)
+    ]
+    pairs = list(zip(test_samples, metrics, strict=True))
+    return EvaluationResults(pairs, of_cases, (), ClassificationOfSuite(**_of_all(metrics, threshold)))
+
+
+def _of_samples(truths: Sequence[Any], inferences: Sequence[Any]) -> list[ClassificationOfSample]:
+    said = next((each for each in inferences if each is not None), None)
+    of_truth = label_path(schema_of(type(truths[0])), "ground truth")
+    of_said = LabelPath((), None) if said is None else label_path(schema_of(type(said)), "inference")
+    metrics = []
+    for truth, inference in zip(truths, inferences, strict=True):
+        label = _at(truth, of_truth.label)
+        predicted = None if inference is None else _at(inference, of_said.label)
+        score = None if inference is None or of_said.score is None else _at(inference, of_said.score)
+        right = None if label is None or inference is None else label == predicted
+        metrics.append(ClassificationOfSample(_text(label), _text(predicted), right, score))
+    return metrics
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        value = None if value is None else getattr(value, name)
+    return value
+
+
+def _text(label: Any) -> str | None:
+    """A label as text: an enum by its value, as it is stored."""
+    return None if label is None else str(getattr(label, "value", label))
+
+
+# --- thresholds -------------------------------------------------------------------------------------------------------
+
+
+def _cut(
+    metrics: Sequence[ClassificationOfSample], configuration: Threshold
+) -> tuple[list[ClassificationOfSample], float | None]:
+    """With labels said by the scores, and the threshold; None = there is no score to find one by."""
+    labels = sorted({label for each in metrics for label in (each.truth, each.predicted) if label is not None})
+    positive = configuration.positive
+    if len(labels) != 2 or positive not in labels:
+        raise InvalidInputError(
+            f"configuration {configuration.display_name()!r} needs two labels, one of them {positive!r}; there are "
+            f"{', '.join(labels) or 'none'}"
+        )
+    (negative,) = (label for label in labels if label != positive)
+    turned = [_turned(each, configuration) for each in metrics]
+    at = configuration.at if configuration.at is not None else _best(turned, positive)
+    if at is None:
+        return turned, None
+    cut = []
+    for each in turned:
+        if each.score is None or each.right is None:
+            cut.append(each)
+            continue
+        predicted = positive if each.score >= at else negative
+        cut.append(replace(each, predicted=predicted, right=predicted == each.truth))
+    return cut, at
+
+
+def _turned(each: ClassificationOfSample, configuration: Threshold) -> ClassificationOfSample:
+    """With the score of the positive label."""
+    if each.predicted is not None and each.score is None:
+        raise InvalidInputError(
+            f"configuration {configuration.display_name()!r} needs scores, and an inference has none beside its label"
+        )
+    if each.score is None or configuration.score_of == "positive" or each.predicted == configuration.positive:
+        return each
+    return replace(each, score=1 - each.score)
+
+
+def _best(metrics: Sequence[ClassificationOfSample], positive: str) -> float | None:
+    """The threshold, one of the scores, at which F1 of the positive label is highest.
+
+    Source:
+        Z. C. Lipton, C. Elkan and B. Naryanaswamy, ECML PKDD 2014, 225: the threshold is picked on the samples that it
+        is then measured on, and so is optimistic.
+    """
+    import numpy as np
+
+    known = [
+        (each.score, each.truth == positive) for each in metrics if each.score is not None and each.right is not None
+    ]
+    if not known:
+        return None
+    scores, true = np.array([each[0] for each in known]), np.array([each[1] for each in known])
+    order = np.argsort(-scores, kind="stable")
+    scores, hits = scores[order], np.cumsum(true[order])
+    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # equal scores are said alike
+    f1 = 2 * hits[ends] / (ends + 1 + true.sum())
+    return float(scores[ends[int(np.argmax(f1))]])
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def _of_all(metrics: Sequence[ClassificationOfSample], threshold: float | None) -> dict[str, Any]:
+    known = [each for each in metrics if each.right is not None]
+    labels = sorted({label for each in known for label in (each.truth, each.predicted) if label is not None})
+    codes = {label: code for code, label in enumerate(labels)}
+    truth = [codes[str(each.truth)] for each in known]
+    said = [-1 if each.predicted is None else codes[each.predicted] for each in known]
+    joint = joint_counts(truth, said, said, classes=max(1, len(labels)))
+    found = compare_counts(joint, metrics=(*OVERALL, *OF_CLASSES))
+    overall = {each.metric: each.a for each in found if each.label is None}
+    of_classes: dict[int, dict[str, float | None]] = {}
+    for each in found:
+        if each.label is not None:
+            of_classes.setdefault(each.label, {})[each.metric] = each.a
+    classes = [
+        ClassificationOfClass(labels[code], truth.count(code), **own) for code, own in sorted(of_classes.items())
+    ]
+    counts = {"n": len(known), "left_out": len(metrics) - len(known), "threshold": threshold}
+    return {**counts, **overall, "by_class": classes}

@@ -1,0 +1,100 @@
+"""The evaluator `regression`: one number in the ground truth, one in the inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from localreg.statistics.values import VALUE_METRICS, compare_values
+from localreg.tables import schema_of
+from localreg.workflow.evaluator import MetricsTestCase, MetricsTestSample, MetricsTestSuite
+from localreg.workflow.evaluator_function import EvaluationResults, TestCases
+from localreg.workflow.right import number_path
+
+__all__ = ["RegressionOfCase", "RegressionOfSample", "RegressionOfSuite", "regression"]
+
+
+@dataclass(frozen=True)
+class RegressionOfSample(MetricsTestSample):
+    """Of one sample; None where the model skipped it, or one of both has no finite number."""
+
+    truth: float | None
+    predicted: float | None
+    error: float | None
+    """predicted - truth."""
+    absolute_error: float | None
+
+
+@dataclass(frozen=True)
+class RegressionOfCase(MetricsTestCase):
+    """Of the samples that have both numbers; None where undefined, as in `localreg.statistics.values`."""
+
+    n: int
+    left_out: int
+    """Samples without both numbers: skipped, or not finite."""
+    mean_absolute_error: float | None
+    mean_squared_error: float | None
+    mean_absolute_percentage_error: float | None
+    mean_bias: float | None
+    root_mean_squared_error: float | None
+    r2: float | None
+    pearson: float | None
+    median_absolute_error: float | None
+    spearman: float | None
+
+
+@dataclass(frozen=True)
+class RegressionOfSuite(RegressionOfCase, MetricsTestSuite):
+    """The same of all samples of the suite, each once."""
+
+
+def regression(
+    test_samples: Sequence[Any], ground_truths: Sequence[Any], inferences: Sequence[Any], test_cases: TestCases
+) -> EvaluationResults:
+    """Errors of each sample, and MAE, RMSE, R² and so on of each test case and the suite.
+
+    Raises:
+        InvalidInputError: the types have not one number each; the message names those that they have.
+    """
+    truth_path, said_path = _paths(ground_truths, inferences)
+    metrics = [
+        _of_sample(_at(truth, truth_path), _at(said, said_path))
+        for truth, said in zip(ground_truths, inferences, strict=True)
+    ]
+    of_cases = [
+        (case, RegressionOfCase(**_of_all(own)))
+        for case, *_, own in test_cases.iter(test_samples, ground_truths, inferences, metrics)
+    ]
+    pairs = list(zip(test_samples, metrics, strict=True))
+    return EvaluationResults(pairs, of_cases, (), RegressionOfSuite(**_of_all(metrics)))
+
+
+def _paths(truths: Sequence[Any], inferences: Sequence[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where the numbers stand; of inferences that are all None nothing is asked."""
+    said = next((each for each in inferences if each is not None), None)
+    if said is None:
+        return (), ()
+    truth, inference = schema_of(type(truths[0])), schema_of(type(said))
+    return number_path(truth, inference, "ground truth"), number_path(inference, truth, "inference")
+
+
+def _at(value: Any, path: Sequence[str]) -> float | None:
+    """The number at a path; None if there is none that is finite."""
+    for name in path:
+        value = None if value is None else getattr(value, name)
+    return float(value) if path and value is not None and isfinite(value) else None
+
+
+def _of_sample(truth: float | None, said: float | None) -> RegressionOfSample:
+    if truth is None or said is None:
+        return RegressionOfSample(truth, said, None, None)
+    return RegressionOfSample(truth, said, said - truth, abs(said - truth))
+
+
+def _of_all(metrics: Sequence[RegressionOfSample]) -> dict[str, Any]:
+    known = [asdict(each) for each in metrics if each.error is not None]
+    truth, said = ([each[name] for each in known] for name in ("truth", "predicted"))
+    values = {each.metric: each.a for each in compare_values(truth, said, said, metrics=VALUE_METRICS)}
+    return {"n": len(known), "left_out": len(metrics) - len(known), **values}

@@ -1,0 +1,88 @@
+"""From a workflow's recorded types to what decides what is right: a label, with the score beside it, or a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from localreg.errors import InvalidInputError
+from localreg.tables import Node
+
+__all__ = ["LabelPath", "label_path", "label_paths", "number_path", "number_paths", "undecided"]
+
+TEXTS = ("str", "enum")
+NUMBERS = ("float", "int")
+
+
+class LabelPath(NamedTuple):
+    """Where the one label of a type stands, and its score.
+
+    Attributes:
+        label: names of fields, from the outside.
+        score: the same of the score; None = there is none.
+    """
+
+    label: tuple[str, ...]
+    score: tuple[str, ...] | None
+
+
+def label_path(node: Node, what: str) -> LabelPath:
+    """Where the one label of a type stands: a field that has a `label`, else the one field that is text.
+
+    Raises:
+        InvalidInputError: there is none, or more than one.
+    """
+    candidates = label_paths(node)
+    if len(candidates) != 1:
+        raise undecided(node, what, [path.label[0] for path in candidates], "a label")
+    return candidates[0]
+
+
+def label_paths(node: Node) -> list[LabelPath]:
+    """Labels of a type that could be meant."""
+    annotated = [
+        LabelPath((field.name, "label"), (field.name, "score") if _kind(field.node, "score") == "float" else None)
+        for field in node.fields
+        if field.node.type == "struct" and _kind(field.node, "label") in TEXTS
+    ]
+    scores = [(field.name,) for field in node.fields if field.name == "score" and field.node.type == "float"]
+    texts = [LabelPath((field.name,), scores[0] if scores else None) for field in node.fields if _is_text(field.node)]
+    return annotated or texts
+
+
+def number_paths(node: Node) -> list[tuple[str, ...]]:
+    """Numbers of a type that could be meant: its fields that are numbers, and those that hold a `value`."""
+    plain = [(field.name,) for field in node.fields if field.node.type in NUMBERS]
+    inner = [(field.name, "value") for field in node.fields if _kind(field.node, "value") in NUMBERS]
+    return [*inner, *plain]
+
+
+def number_path(node: Node, other: Node, what: str) -> tuple[str, ...]:
+    """Where the one number of a type stands; of several, that of the one name that another type has, too.
+
+    Raises:
+        InvalidInputError: there is none, or more than one.
+    """
+    paths = number_paths(node)
+    shared = [path for path in paths if path in number_paths(other)]
+    found = shared if len(shared) == 1 else paths
+    if len(found) != 1:
+        raise undecided(node, what, [".".join(path) for path in found], "a number")
+    return found[0]
+
+
+def undecided(node: Node, what: str, found: Sequence[str], needed: str) -> InvalidInputError:
+    """The error for a type that does not say what is right."""
+    return InvalidInputError(
+        f"{what} {node.name!r} does not say what is right: one field with {needed} is needed, and there is "
+        f"{', '.join(found) or 'none'}; compare models of a workflow whose types have one label each, or one number "
+        "each, or name an evaluator whose metrics of samples say it: compare(…, evaluator=…)"
+    )
+
+
+def _is_text(node: Node) -> bool:
+    return node.type in TEXTS
+
+
+def _kind(node: Node, name: str) -> str | None:
+    return next((field.node.type for field in node.fields if field.name == name), None)

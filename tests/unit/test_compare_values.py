@@ -1,0 +1,241 @@
+"""Comparisons of models that predict numbers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from localreg import InvalidInputError, Registry
+from localreg.statistics.values import VALUE_METRICS, compare_values
+from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+
+
+@dataclass(frozen=True)
+class House(TestSample):
+    n: int
+    town: str = "x"
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Price(GroundTruth):
+    price: float | None
+    year: int = 0
+
+
+@dataclass(frozen=True)
+class Guess(Inference):
+    price: float | None
+    seconds: float = 0.0
+
+
+_, Case, Suite, Net = define_workflow("Houses", House, Price, Guess)
+
+TRUTH = {n: 100.0 + 7 * (n % 13) + n for n in range(60)}
+
+
+def houses(truth: Mapping[int, float | None]) -> list[Any]:
+    return [(House(n, "ab"[n % 2], {"street": n // 4}), Price(price)) for n, price in truth.items()]
+
+
+def run(model: str, said: Mapping[int, float | None], suite: str = "s") -> None:
+    """Run a model that says these numbers; None where it skips."""
+
+    def infer(house: House) -> Guess | None:
+        return None if said[house.n] is None else Guess(said[house.n])
+
+    test(Net(model, infer), Suite(suite))
+
+
+@pytest.fixture
+def compared(registry: Registry) -> Registry:
+    """60 houses, a model, one that is better, and one that says the same as the first."""
+    dice = random.Random(3)
+    Suite("s", test_cases=[Case("all", test_samples=houses(dict(TRUTH)))])
+    for name, spread in (("a", 20.0), ("b", 4.0)):
+        run(name, {n: price + dice.gauss(0, spread) for n, price in TRUTH.items()})
+    run("same", {row["sample"]["n"]: row["a"] for row in registry.compare("a", "b", suite="s").samples()})
+    return registry
+
+
+def columns(comparison: Any) -> tuple[list[float], list[float], list[float]]:
+    table = comparison.samples().arrow()
+    return tuple(table[name].to_pylist() for name in ("ground_truth", "a", "b"))
+
+
+def test_metrics_are_those_of_the_columns_with_their_intervals(compared: Registry) -> None:
+    comparison = compared.compare("a", "b", suite="s")
+    assert comparison.task == "regression"
+    expected = {each.metric: each for each in compare_values(*columns(comparison))}
+    assert {row.metric for row in comparison.rows} == set(VALUE_METRICS)
+    for row in comparison.rows:
+        it = expected[row.metric]
+        assert (row.a, row.b, row.low, row.high, row.p) == (it.a, it.b, it.low, it.high, it.p)
+        assert (row.fixed, row.broken) == (None, None)
+    assert comparison.rows[0].metric == "mean_absolute_error"
+
+
+def test_the_verdict_goes_by_the_direction_of_the_metric(compared: Registry) -> None:
+    better, worse = compared.compare("a", "b", suite="s"), compared.compare("b", "a", suite="s")
+    for metric in ("mean_absolute_error", "root_mean_squared_error", "r2", "pearson"):
+        assert (better.row(metric).verdict, worse.row(metric).verdict) == ("improved", "regressed"), metric
+    assert better.difference is not None
+    assert better.difference < 0
+    assert better.row("spearman").verdict == "inconclusive"
+    assert "bootstrap" in str(better.row("spearman").reason)
+    assert compared.compare("a", "b", suite="s", bootstrap=200).row("spearman").verdict == "improved"
+
+
+def test_a_bias_is_told_to_be_different_and_no_more(compared: Registry) -> None:
+    run("high", {n: price + 50 + n % 3 for n, price in TRUTH.items()})
+    for names in (("a", "high"), ("high", "a")):
+        assert compared.compare(*names, suite="s", metrics=["mean_bias"]).verdict == "different"
+
+
+def test_models_that_say_the_same_are_equal(compared: Registry) -> None:
+    comparison = compared.compare("a", "same", suite="s")
+    assert comparison.verdict == "equal"
+    assert comparison.rows[0].least_detectable is None
+
+
+def test_samples_show_numbers_and_errors_in_the_order_of_the_suite(registry: Registry) -> None:
+    Suite("s", test_cases=[Case("all", test_samples=houses({3: 10.0, 1: None, 2: 5.0}))])
+    run("a", {3: 12.0, 1: 1.0, 2: 5.0})
+    run("b", {3: None, 1: 2.0, 2: 4.0})
+    comparison = registry.compare("a", "b", suite="s")
+    told = [
+        (row["sample"]["n"], *(row[name] for name in ("ground_truth", "a", "b", "error_a", "error_b")))
+        for row in comparison.samples()
+    ]
+    assert told == [
+        (3, 10.0, 12.0, None, 2.0, None),
+        (1, None, 1.0, 2.0, None, None),
+        (2, 5.0, 5.0, 4.0, 0.0, -1.0),
+    ]
+    assert "outcome" not in comparison.samples().arrow().column_names
+    assert len(comparison.fixed) == len(comparison.broken) == 0
+    assert comparison.n == 1
+
+
+def test_what_is_left_out_is_told(registry: Registry) -> None:
+    Suite("s", test_cases=[Case("all", test_samples=houses({**TRUTH, 99: None}))])
+    run("a", {**TRUTH, 99: 1.0, 0: None})
+    nan, infinite = float("nan"), float("inf")
+    run("b", {**TRUTH, 99: 1.0, 1: nan, 2: infinite})
+    comparison = registry.compare("a", "b", suite="s")
+    assert comparison.n == 57
+    assert comparison.coverage[0].skipped == 1
+    assert comparison.coverage[1].ok == 61
+    assert comparison.warnings[:3] == (
+        "of a@1, 1 skipped: left out",
+        "1 sample without a number in the ground truth: left out",
+        "of b@1, 2 inferences without a number: left out",
+    )
+    with pytest.raises(InvalidInputError, match=r"strict=True counts .* a number is not right or wrong"):
+        registry.compare("a", "b", suite="s", strict=True)
+
+
+def test_test_cases_and_slices_are_told_apart(registry: Registry) -> None:
+    low, high = ({n: price for n, price in TRUTH.items() if (n < 30) is first} for first in (True, False))
+    Suite("s", test_cases=[Case("low", test_samples=houses(low)), Case("high", test_samples=houses(high))])
+    dice = random.Random(1)
+    for name in "ab":
+        run(name, {n: price + dice.gauss(0, 5) for n, price in TRUTH.items()})
+    comparison = registry.compare("a", "b", suite="s", by="town", metrics=["mean_absolute_error", "r2"])
+    truth, a, b = columns(comparison)
+    for unit, rows in {
+        "low": range(30),
+        "high": range(30, 60),
+    }.items():
+        expected = compare_values(*([each[n] for n in rows] for each in (truth, a, b)), metrics=["r2"])[0]
+        assert comparison.row("r2", test_case=unit).b == pytest.approx(expected.b)
+        assert comparison.row("r2", test_case=unit).low == pytest.approx(expected.low)
+    for town, first in (("a", 0), ("b", 1)):
+        expected = compare_values(*(each[first::2] for each in (truth, a, b)), metrics=["r2"])[0]
+        assert comparison.row("r2", slice=town).p == pytest.approx(expected.p)
+
+
+def test_a_sample_of_two_cases_counts_once_unless_its_truths_differ(registry: Registry) -> None:
+    Suite("s", test_cases=[
+        Case("one", test_samples=houses({1: 1.0, 2: 2.0, 4: None})),
+        Case("two", test_samples=houses({2: 2.0, 1: 5.0, 3: 3.0, 4: None})),
+    ])  # fmt: skip
+    for name in "ab":
+        run(name, {1: 1.0, 2: 2.0, 3: 4.0, 4: 0.0})
+    comparison = registry.compare("a", "b", suite="s", metrics=["mean_absolute_error"])
+    assert [(row.test_case, row.n, row.a) for row in comparison.rows] == [
+        (None, 4, (0 + 0 + 4 + 1) / 4),
+        ("one", 2, 0.0),
+        ("two", 3, 5 / 3),
+    ]
+    assert "1 sample without a number in the ground truth: left out" in comparison.warnings
+    assert "1 sample with different ground truths in two test cases: counted once for each" in comparison.warnings
+
+
+@dataclass(frozen=True)
+class Count(GroundTruth):
+    count: int
+
+
+@dataclass(frozen=True)
+class Answer(Inference):
+    answer: float
+
+
+@dataclass(frozen=True)
+class Two(Inference):
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Value:
+    value: float
+    unit: str = "m"
+
+
+@dataclass(frozen=True)
+class Measured(Inference):
+    length: Value
+
+
+@dataclass(frozen=True)
+class Flag(Inference):
+    yes: bool
+
+
+@pytest.mark.parametrize(("made", "error"), [(Answer(3.0), 1.0), (Measured(Value(4.0)), 2.0)])
+def test_the_one_number_of_each_type_is_meant(registry: Registry, made: Inference, error: float) -> None:
+    _, case_class, suite_class, model_class = define_workflow("w", House, Count, type(made))
+    suite = suite_class("s", test_cases=[case_class("c", test_samples=[(House(n), Count(2)) for n in range(3)])])
+    test(model_class("m", lambda _: made), suite)
+    assert registry.compare("m", "m", suite="s").values == (error, error)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (
+            Two(1, 2),
+            r"inference 'Two' does not say what is right: one field with a number is needed, and there is x, y; ",
+        ),
+        (Flag(True), r"'Count' .*one field with a label is needed, and there is none; .* evaluator=…"),
+    ],
+)
+def test_types_that_do_not_say_what_is_right_are_refused(registry: Registry, made: Inference, message: str) -> None:
+    _, case_class, suite_class, model_class = define_workflow("w", House, Count, type(made))
+    suite = suite_class("s", test_cases=[case_class("c", test_samples=[(House(1), Count(2))])])
+    test(model_class("m", lambda _: made), suite)
+    with pytest.raises(InvalidInputError, match=message):
+        registry.compare("m", "m", suite="s")
+
+
+def test_a_newer_row_takes_the_place_of_an_older_one(registry: Registry) -> None:
+    Suite("s", test_cases=[Case("all", test_samples=houses({1: 1.0, 2: 2.0}))])
+    run("a", {1: 1.0, 2: 5.0})
+    test(Net("a", lambda house: Guess(float(house.n))), Suite("s"), reset=True)
+    assert registry.compare("a", "a", suite="s").values == (0.0, 0.0)
