@@ -8,6 +8,7 @@ from typing import NamedTuple
 from localreg.compare.caveats import caveats
 from localreg.compare.classified import Classification
 from localreg.compare.comparison import Comparison, Side
+from localreg.compare.evidence import Evidence
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
 from localreg.compare.slices import check_by, sliced
@@ -73,8 +74,8 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     ]
     judgements = judged(found, confidence=asked.confidence, adjust=asked.adjust)
     sides = _sides(session, state, rows, versions, names, pairs)
-    candidates = [each.id for each in versions[1:]]
-    listing = SampleList(session, state, rows, slices, task_of, candidates, asked.strict)
+    ids = [each.id for each in versions]
+    listing = SampleList(session, state, rows, slices, task_of, ids[1:], asked.strict)
     return Comparison(
         sides=sides,
         suite=record.name,
@@ -86,7 +87,10 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         warnings=tuple(
             caveats(sides, judgements, strict=asked.strict, unlabelled=pairs[0].unlabelled, twice=task.twice())
         ),
+        commit=state.head.commit,
+        adjust=asked.adjust,
         _list=listing.table,
+        _evidence=lambda: Evidence(session, state, rows, slices, task_of(), ids, asked.strict),
     )
 
 

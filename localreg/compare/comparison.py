@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table
 from localreg.compare.task import OUTCOMES
 from localreg.compare.telling import summary
 from localreg.errors import InvalidInputError, NotFoundError
-from localreg.names import did_you_mean, shown_value
+from localreg.names import check_whole, did_you_mean, shown_value
 from localreg.query import Result
 from localreg.records.determinism import Determinism
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from localreg.compare.evidence import Evidence
+    from localreg.compare.verdicts import Adjust
 
 __all__ = ["Comparison", "Outcome", "Side"]
 
@@ -58,6 +63,8 @@ class Comparison:
         confidence: of the intervals; a difference is told as real if its adjusted p-value is below 1 - confidence.
         rows: the suite's rows first, then those of classes, of test cases, of slices; candidate by candidate.
         warnings: what should be known before the numbers are believed.
+        commit: the registry was asked as of this commit.
+        adjust: how p-values were adjusted for how many there are.
     """
 
     sides: tuple[Side, ...]
@@ -68,7 +75,10 @@ class Comparison:
     confidence: float
     rows: tuple[MetricRow, ...]
     warnings: tuple[str, ...]
+    commit: int
+    adjust: Adjust
     _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
+    _evidence: Callable[[], Evidence] = field(repr=False, compare=False)
 
     @property
     def baseline(self) -> str:
@@ -187,6 +197,72 @@ class Comparison:
     def broken(self) -> Result:
         """Samples that only the baseline gets right; see `samples`."""
         return self.samples("broken")
+
+    def confusion(
+        self, which: Literal["difference", "a", "b"] = "difference", *, candidate: str | None = None
+    ) -> Result:
+        """Which class was taken for which, how often; pairs that never occurred are left out.
+
+        Columns: `ground_truth, predicted, count` of one model; `ground_truth, predicted, a, b, difference` of both.
+        `predicted` is null where there was no label.
+
+        Args:
+            which: of the baseline (`a`), of the candidate (`b`), or both, and by how much the candidate's is larger.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: there is no such `which`, or what was compared has no classes.
+            NotFoundError: there is no such candidate.
+        """
+        if which not in ("difference", "a", "b"):
+            raise InvalidInputError(f"which is {shown_value(which)}; it must be 'difference', 'a' or 'b'")
+        from localreg.compare.evidence import confusion_rows
+
+        number = 0 if candidate is None else self._number(candidate)
+        found = self._evidence().confusion(number)
+        if found is None:
+            raise InvalidInputError(f"there is no confusion in a comparison of {self.task}: it has no classes")
+        return Result(lambda: confusion_rows(found, which))
+
+    def plots(self) -> dict[str, dict[str, Any]]:
+        """The plots of the report as Vega-Lite specifications, by name; with several candidates, `candidate: name`.
+
+        Names: `by EXPRESSION` and `by test case` (differences with intervals), `confusion`, `reliability`, `roc`,
+        `precision_recall`, `coverage`; those that there is something to draw for.
+        """
+        from localreg.compare.report import plots
+
+        return plots(self)
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str | None = None, samples: int = 50) -> Path:
+        """Write a report: one file that can be opened, sent and kept, without network and without scripts.
+
+        Plots need the extra `ui`; without it the page has its tables, and says so. Samples whose `locator` is a local
+        picture are shown with it (Pillow): what they name is put into the file. Equal comparisons give equal bytes.
+
+        Args:
+            path: of the file, which is replaced if it is there.
+            title: None = the names of models and suite.
+            samples: how many to list of those that were fixed, broken, and wrong under both; 0 = none.
+
+        Returns:
+            The path.
+
+        Raises:
+            InvalidInputError: the path is no local one, or `samples` no number.
+            StorageError: the file cannot be written.
+        """
+        from localreg.compare.report import page
+        from localreg.workflow.export.new_file import checked_target, new_file
+
+        count = check_whole(samples, what="samples")
+        if title is not None and (not isinstance(title, str) or not title.strip()):
+            raise InvalidInputError(f"title is {shown_value(title)}; write a text, or None")
+        target = checked_target(path, overwrite=True)
+        told = page(self, title=title, samples=count).encode()
+        with new_file(target, overwrite=True) as file:
+            file.write(told)
+        return target
 
     def __repr__(self) -> str:
         return str(self)  # what a notebook shows
