@@ -195,27 +195,33 @@ def _points(name: str, x: Floats, y: Floats) -> list[dict[str, Any]]:
 def _lines(
     values: Sequence[dict[str, Any]], names: tuple[str, str], x_title: str, y_title: str, *, points: bool = False
 ) -> Spec:
-    """Two lines; dashes and shapes tell them apart, too."""
-    domain = list(dict.fromkeys(names))
-    color: Spec = {"field": "model", "type": "nominal", "title": None, "legend": {"columns": 1, "symbolType": "stroke"}}
-    color["scale"] = {"domain": domain, "range": [BASELINE, CANDIDATE][: len(domain)]}
-    dash: Spec = {"field": "model", "type": "nominal", "title": None, "legend": {"columns": 1, "symbolType": "stroke"}}
-    dash["scale"] = {"domain": domain, "range": [[5, 3], [1, 0]][: len(domain)]}
+    """Two lines; dashes and shapes tell them apart, too.
+
+    Args:
+        values: `model`, `x`, `y` and `order`, or `n`.
+        names: of the models.
+        x_title: what x is.
+        y_title: what y is.
+        points: draw them, the larger the more samples (`n`) they stand for.
+    """
+    model = {"field": "model", "type": "nominal", "title": None, "legend": {"columns": 1, "symbolType": "stroke"}}
     encoding = {
         "x": {"field": "x", "type": "quantitative", "title": x_title, "scale": {"domain": [0, 1]}, "axis": _axis()},
         "y": {"field": "y", "type": "quantitative", "title": y_title, "scale": {"domain": [0, 1]}, "axis": _axis()},
-        "color": color,
-        "strokeDash": dash,
+        "color": {**model, "scale": {"domain": list(names), "range": [BASELINE, CANDIDATE]}},
+        "strokeDash": {**model, "scale": {"domain": list(names), "range": [[5, 3], [1, 0]]}},
         "order": {"field": "x" if points else "order", "type": "quantitative"},
     }
     layers: list[Spec] = [{"mark": {"type": "line", "strokeWidth": 2}, "encoding": encoding}]
-    if points:
-        shape: Spec = {"field": "model", "type": "nominal", "legend": None}
-        shape["scale"] = {"domain": domain, "range": ["square", "circle"][: len(domain)]}
-        size: Spec = {"field": "n", "type": "quantitative", "legend": None, "scale": {"range": [15, 130], "zero": True}}
-        plain = {name: encoding[name] for name in ("x", "y", "color")}
-        mark = {"type": "point", "filled": True, "opacity": 0.9}
-        layers.append({"mark": mark, "encoding": {**plain, "shape": shape, "size": size}})
+    for name, color, shape in zip(names, (BASELINE, CANDIDATE), ("square", "circle"), strict=True) if points else ():
+        size = {"field": "n", "type": "quantitative", "legend": None, "scale": {"range": [20, 130], "zero": True}}
+        layers.append(
+            {
+                "transform": [{"filter": {"field": "model", "equal": name}}],
+                "mark": {"type": "point", "filled": True, "opacity": 0.9, "shape": shape, "color": color},
+                "encoding": {"x": encoding["x"], "y": encoding["y"], "size": size},
+            }
+        )
     return {"width": SIZE, "height": SIZE, "data": {"values": list(values)}, "layer": layers}
 
 

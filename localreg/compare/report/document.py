@@ -23,7 +23,7 @@ from localreg.compare.report.rendering import can_render, rendered
 from localreg.compare.report.style import style_sheet
 from localreg.compare.report.tables import SIGNS, confusion_table, coverage_table, metric_table, part_table
 from localreg.compare.report.theme import Spec
-from localreg.compare.report.wording import how, least, p_text, readable, sentence
+from localreg.compare.report.wording import how, p_text, power, readable, sentence
 from localreg.compare.rows import MetricRow
 
 __all__ = ["page", "plots"]
@@ -134,7 +134,7 @@ class _Part:
         row = self._first
         told = []
         if row.verdict == "inconclusive" and row.least_detectable is not None:
-            told.append(f"A true difference of {least(row)} would be found in 4 of 5 comparisons like this one.")
+            told.append(power(row))
         if row.p is not None and row.verdict != "equal":
             told.append(f"p = {p_text(row.p)}, adjusted {p_text(row.p_adjusted)}; {row.n:,} samples paired.")
         sign = tag("span", SIGNS[row.verdict], class_="sign", aria_hidden="true")

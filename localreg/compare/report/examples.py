@@ -31,7 +31,7 @@ def sample_list(title: str, told: str, found: Examples, thumbnails: Thumbnails, 
     count = (
         f"{found.total:,}" if shown == found.total else f"{shown:,} of {found.total:,}, evenly spread over the suite"
     )
-    head = tag("summary", tag("strong", title), f" · {count} ", tag("span", told, class_="note"))
+    head = tag("summary", tag("strong", title), f" · {count} · ", tag("span", told, class_="note"))
     cards = [tag("li", *_card(each, thumbnails)) for each in found.examples]
     body = tag("ul", *cards, class_="cards") if cards else tag("p", "There are none.", class_="note")
     return tag("details", head, body, open="" if is_open and cards else None)
@@ -81,7 +81,8 @@ def _known(example: Example) -> Iterator[tuple[str, str]]:
     for name, value in metadata.items():
         yield name, cell(value)
     for by, name in example.slices.items():
-        if by.removeprefix("metadata.") not in metadata and by not in example.sample:
+        # What stands above already need not be said again.
+        if by.removeprefix("metadata.") not in metadata and by not in example.sample and "ground_truth" not in by:
             yield by, name
 
 

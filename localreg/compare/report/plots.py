@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from localreg.compare.evidence import Confusion, confused
+from localreg.compare.report.bars import extent
 from localreg.compare.report.markup import cut
 from localreg.compare.report.theme import (
     BETTER,
@@ -24,7 +25,7 @@ from localreg.compare.rows import MetricRow
 
 __all__ = ["MOST_CLASSES", "WIDE", "breakdown_name", "confusion_plot", "forest_plot"]
 
-WIDE, NARROW = 640, 330
+WIDE, NARROW = 720, 330
 """Pixels that a plot takes on a page, and on a phone."""
 
 MOST_ROWS = 40
@@ -54,48 +55,76 @@ def forest_plot(rows: Sequence[MetricRow], whole: MetricRow, baseline: str, *, w
     drawn = sorted((row for row in rows if row.difference is not None), key=lambda row: -(row.difference or 0.0))
     if not drawn:
         return None
-    labels = min(220, width * 2 // 5)
-    unit = "points" if is_share(whole.metric) else "in its own unit"
-    notes = [*lines("Interval around each difference; the dashed line is the whole suite.", width)]
-    notes += [note for each in _left_out(rows, drawn) for note in lines(each, width)]
+    notes = ["Interval around each difference; the dashed line is the whole suite.", *_left_out(rows, drawn)]
     if len(drawn) > MOST_ROWS:
         drawn = [*drawn[: MOST_ROWS // 2], *drawn[-MOST_ROWS // 2 :]]
     values = list(_forest_values(drawn, whole.metric))
-    y = {
-        "field": "part",
-        "type": "nominal",
-        "sort": None,
-        "axis": {"title": None, "labelLimit": labels, "ticks": False, "domain": False},
+    domain = _domain(drawn, values)
+    if any(_beyond(each, domain) for each in values):
+        notes.append("Intervals that end in an arrow reach further.")
+    unit = "points" if is_share(whole.metric) else "in its own unit"
+    title = f"difference of {readable(whole.metric)}, {unit}: {whole.candidate} {MINUS} {baseline}"
+    encoding = _forest_encoding(domain, lines(title, width * 3 // 5), width)
+    frame = {
+        "width": width,
+        "height": {"step": 22},
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "data": {"values": values},
+        "layer": list(_forest_layers(encoding, domain, points(whole.metric, whole.difference))),
     }
-    color = {"field": "verdict", "type": "nominal", "legend": None, "scale": _scale(VERDICT_COLORS)}
-    shape = {"field": "verdict", "type": "nominal", "title": None, "scale": _scale(SHAPES)}
-    shape["legend"] = {"symbolFillColor": MUTED, "symbolStrokeColor": MUTED, "columns": 2 if width < WIDE else 4}
-    title = f"Difference of {readable(whole.metric)}, {unit}"
-    axis = {
-        "title": lines(f"{title}: {whole.candidate} {MINUS} {baseline}", width - labels),
-        "grid": True,
-        "tickCount": 6,
-    }
-    x = {"field": "difference", "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}}
-    layers = [
-        {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}},
-        {
-            "transform": [{"filter": "isValid(datum.low)"}],
-            "mark": {"type": "rule", "strokeWidth": 2.5},
-            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": color},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": color, "shape": shape},
-        },
-    ]
-    if whole.difference is not None:
-        line = {"type": "rule", "color": MUTED, "strokeDash": [4, 3]}
-        datum = {"datum": points(whole.metric, whole.difference), "type": "quantitative"}
-        layers.insert(1, {"mark": line, "encoding": {"x": datum}})
     head = f"{whole.candidate} against {baseline}, by {breakdown_name(rows[0])}"
-    frame = {"width": width - labels - 40, "height": {"step": 22}, "data": {"values": values}, "layer": layers}
-    return framed(cut(head, width // 7), notes, frame)
+    return framed(cut(head, width // 8), [line for note in notes for line in lines(note, width)], frame)
+
+
+def _domain(rows: Sequence[MetricRow], values: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """From where to where differences are drawn: zero is always there, and a few wide intervals do not flatten all."""
+    reach = extent(rows) or 1.0
+    ends = [(each["difference"] if each[end] is None else each[end]) for each in values for end in ("low", "high")]
+    at = [each["difference"] for each in values]
+    low, high = min(0.0, max(min(ends), -reach), *at), max(0.0, min(max(ends), reach), *at)
+    room = (high - low or 1.0) * 0.04
+    return low - room, high + room
+
+
+def _beyond(value: dict[str, Any], domain: tuple[float, float]) -> bool:
+    return value["low"] is not None and (value["low"] < domain[0] or value["high"] > domain[1])
+
+
+def _forest_encoding(domain: tuple[float, float], title: list[str], width: int) -> Spec:
+    axis = {"title": title, "grid": True, "tickCount": 6}
+    scale = {"domain": list(domain), "zero": False, "nice": False}
+    legend = {"columns": 2 if width < WIDE else 4, "symbolOpacity": 1}
+    parts = {"title": None, "labelLimit": min(240, width * 2 // 5), "ticks": False, "domain": False, "labelPadding": 6}
+    verdict = {"field": "verdict", "type": "nominal", "title": None, "legend": legend}
+    return {
+        "x": {"field": "difference", "type": "quantitative", "axis": axis, "scale": scale},
+        "y": {"field": "part", "type": "nominal", "sort": None, "axis": parts},
+        "color": {**verdict, "scale": _scale(VERDICT_COLORS)},
+        "shape": {**verdict, "scale": _scale(SHAPES)},
+    }
+
+
+def _forest_layers(encoding: Spec, domain: tuple[float, float], whole: float | None) -> Iterator[Spec]:
+    """Zero, the whole suite, intervals, arrows where they are cut, differences."""
+    x, y, color = encoding["x"], encoding["y"], encoding["color"]
+    yield {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}}
+    if whole is not None:
+        line = {"type": "rule", "color": MUTED, "strokeDash": [4, 3], "clip": True}
+        yield {"mark": line, "encoding": {"x": {"datum": whole, "type": "quantitative"}}}
+    yield {
+        "transform": [{"filter": "isValid(datum.low)"}],
+        "mark": {"type": "rule", "strokeWidth": 2.5, "clip": True},
+        "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": color},
+    }
+    for place, shape, beyond in (
+        (domain[0], "triangle-left", f"isValid(datum.low) && datum.low < {domain[0]!r}"),
+        (domain[1], "triangle-right", f"isValid(datum.high) && datum.high > {domain[1]!r}"),
+    ):
+        mark = {"type": "point", "filled": True, "size": 60, "opacity": 1, "shape": shape}
+        at = {"datum": place, "type": "quantitative"}
+        yield {"transform": [{"filter": beyond}], "mark": mark, "encoding": {"x": at, "y": y, "color": color}}
+    mark = {"type": "point", "filled": True, "size": 80, "opacity": 1}
+    yield {"mark": mark, "encoding": {"x": x, "y": y, "color": color, "shape": encoding["shape"]}}
 
 
 def _left_out(rows: Sequence[MetricRow], drawn: Sequence[MetricRow]) -> Iterator[str]:
@@ -140,6 +169,7 @@ def confusion_plot(found: Confusion, baseline: str, candidate: str, *, width: in
     names = [*found.labels, NO_ANSWER]
     used = sorted({each for truth, said, *_ in cells for each in (truth, said)})
     notes = "Rows: ground truth; columns: answer. Numbers: samples, candidate minus baseline. "
+    notes += "Blue is better (more right answers, fewer mistakes), orange worse. "
     if len(used) > MOST_CLASSES:
         changes = dict.fromkeys(used, 0)
         for truth, said, a, b in cells:
@@ -170,7 +200,7 @@ def confusion_plot(found: Confusion, baseline: str, candidate: str, *, width: in
         "layer": _confusion_layers(labels, used, found, values, step),
     }
     head = f"Confusions: {candidate} minus {baseline}"
-    return framed(cut(head, width // 7), lines(notes, min(width, 120 + step * len(used))), frame)
+    return framed(cut(head, width // 7), lines(notes, min(width, max(NARROW, 120 + step * len(used)))), frame)
 
 
 def _confusion_layers(
@@ -179,7 +209,7 @@ def _confusion_layers(
     truths = [label for label, code in zip(labels, used, strict=True) if code < len(found.labels)]
     largest = max((each["size"] for each in values), default=0) or 1
     axis = {"labelLimit": 90, "ticks": False, "domain": False, "grid": False}
-    top = {"orient": "top", "labelAngle": -90 if step < 60 else 0}
+    top = {"orient": "top", "labelAngle": -90 if 6 * max(map(len, labels)) > step else 0}
     x = {"field": "said", "type": "nominal", "scale": {"domain": labels}, "axis": {**axis, **top, "title": "answer"}}
     y = {"field": "truth", "type": "nominal", "scale": {"domain": truths}, "axis": {**axis, "title": "ground truth"}}
     colors = {"better": BETTER, "worse": WORSE, "same": GRID}

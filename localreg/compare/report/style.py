@@ -54,13 +54,14 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.28rem .55rem;text-align:left;border-bottom:1px solid var(--grid);vertical-align:middle}
 thead th{font-size:.8rem;font-weight:500;color:var(--muted);vertical-align:bottom}
 tbody th{font-weight:500;min-width:7.5rem}
-.n{text-align:right}
+.n,thead .n{text-align:right}
+thead th{overflow-wrap:normal}
 td.n,td.verdict{white-space:nowrap}
 td.drawn{width:170px;padding:0 .3rem}
 svg.bar{display:block;width:160px;height:20px}
 svg .ring{fill:var(--paper)}
 figure{margin:1rem 0;overflow-x:auto}
-figure svg{display:block;max-width:none}
+figure svg{display:block;max-width:none;overflow:visible}
 .narrow{display:none}
 .curves{display:flex;flex-wrap:wrap;gap:0 1.5rem}
 .curves figure{margin:.75rem 0}
@@ -81,6 +82,7 @@ dt.baseline{color:var(--baseline)}
 dt.candidate{color:var(--candidate)}
 dt.truth,dt.baseline,dt.candidate,.answers dd{font-weight:600}
 dd{margin:0;min-width:0}
+.answers .note{font-weight:400}
 .fields{margin-top:.4rem;font-size:.8rem;border-top:1px solid var(--grid);padding-top:.35rem}
 .key span{display:inline-block;margin-right:1rem;border-bottom:3px solid}
 .key .truth{border-color:var(--truth)}
@@ -92,11 +94,14 @@ body{padding:1rem .75rem 3rem}
 .verdict-box{font-size:1.12rem}
 .wide{display:none}
 .narrow{display:block}
-td.interval,thead th:nth-child(5){display:none}
-th,td{padding:.28rem .35rem}
-svg.bar{width:110px}
-td.drawn{width:116px}
-tbody th{min-width:5.5rem}
+.interval{display:none}
+td.verdict .word,.bars td.count,.bars th.count,.bars th.verdict{display:none}
+.bars{font-size:.83rem}
+.bars thead th{font-size:.68rem}
+th,td{padding:.28rem .2rem}
+svg.bar{width:88px}
+td.drawn{width:90px;padding:0}
+tbody th{min-width:4.6rem}
 }
 @media print{
 html{color-scheme:light}

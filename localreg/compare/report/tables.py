@@ -50,7 +50,7 @@ def part_table(head: str, names: Sequence[str], rows: Sequence[MetricRow], compa
     kept = {id(row) for _, row in listed}
     pairs = [(name, row) for name, row in zip(names, rows, strict=True) if id(row) in kept]
     cells = [
-        [tag("th", isolated(name or "(empty)"), scope="row"), *_numbers(row), tag("td", f"{row.n:,}", class_="n")]
+        [tag("th", isolated(name or "(empty)"), scope="row"), *_numbers(row), tag("td", f"{row.n:,}", class_="n count")]
         for name, row in pairs
     ]
     table = _bars_table(head, [row for _, row in pairs], cells, comparison, "n")
@@ -81,17 +81,25 @@ def _bars_table(
     body = []
     for row, own in zip(rows, cells, strict=True):
         scale = extent([row]) if row not in shared else whole if is_share(row.metric) or not whole else whole / 100
-        verdict = [tag("span", SIGNS[row.verdict], aria_hidden="true"), f" {row.verdict}"]
+        verdict = [tag("span", SIGNS[row.verdict], aria_hidden="true"), tag("span", f" {row.verdict}", class_="word")]
         told = tag("td", *verdict, class_=f"verdict {row.verdict}", title=_told(row))
-        body.append(tag("tr", *own[:5], tag("td", interval_bar(row, scale), class_="drawn"), told, *own[5:]))
+        body.append(tag("tr", *own[:5], tag("td", _drawn(row, scale), class_="drawn"), told, *own[5:]))
     scale_told = f"Bars reach {whole:.3g} points to both sides of zero" if whole else "Bars have zero in the middle"
     if any(row not in shared for row in rows):
         scale_told += "; metrics that are no shares are drawn each on its own scale"
-    heads = [head, "baseline", "candidate", "difference", f"{100 * comparison.confidence:g} % interval", "", "verdict"]
+    heads: list[tuple[str, str | None]] = [(head, None), ("baseline", "n"), ("candidate", "n"), ("difference", "n")]
+    heads += [(f"{100 * comparison.confidence:g} % interval", "n interval"), ("", None), ("verdict", "verdict")]
     return joined(
-        _scrolling(_table([*heads, *more], body, numbers=range(1, 5))),
+        _scrolling(_table([*heads, *((name, "n count") for name in more)], body, class_="bars")),
         tag("p", f"{scale_told}. Differences of shares are in points (hundredths).", class_="note"),
     )
+
+
+def _drawn(row: MetricRow, scale: float | None) -> Markup:
+    """The bar; or why there is none."""
+    if row.difference is None and row.reason:
+        return tag("span", row.reason, class_="note")
+    return interval_bar(row, scale)
 
 
 def _told(row: MetricRow) -> str:
@@ -123,7 +131,12 @@ def confusion_table(found: Confusion) -> Markup | None:
         )
         for truth, said, a, b in cells[:MOST_CONFUSIONS]
     ]
-    table = _scrolling(_table(["ground truth", "taken for", "baseline", "candidate", "change"], body, range(2, 5)))
+    table = _scrolling(
+        _table(
+            [("ground truth", None), ("taken for", None), *((n, "n") for n in ("baseline", "candidate", "change"))],
+            body,
+        )
+    )
     if len(cells) <= MOST_CONFUSIONS:
         return table
     return joined(table, tag("p", f"The {MOST_CONFUSIONS} of {len(cells):,} that changed most.", class_="note"))
@@ -139,13 +152,14 @@ def coverage_table(comparison: Comparison) -> Markup:
         role = "candidate" if number else "baseline"
         cells = [tag("th", isolated(side.name), scope="row"), tag("td", role), *counts, tag("td", level)]
         body.append(tag("tr", *cells))
-    heads = ["model", "", "inferred", "skipped", "error", "missing", "determinism"]
-    return _scrolling(_table(heads, body, range(2, 6)))
+    counted = [(name, "n") for name in ("inferred", "skipped", "error", "missing")]
+    return _scrolling(_table([("model", None), ("", None), *counted, ("determinism", None)], body))
 
 
-def _table(heads: Sequence[str], body: Sequence[Markup], numbers: range) -> Markup:
-    cells = [tag("th", head, scope="col", class_="n" if place in numbers else None) for place, head in enumerate(heads)]
-    return tag("table", tag("thead", tag("tr", *cells)), tag("tbody", *body))
+def _table(heads: Sequence[tuple[str, str | None]], body: Sequence[Markup], class_: str | None = None) -> Markup:
+    """A table, whose heads stand with their classes."""
+    cells = [tag("th", head, scope="col", class_=own) for head, own in heads]
+    return tag("table", tag("thead", tag("tr", *cells)), tag("tbody", *body), class_=class_)
 
 
 def _scrolling(table: Markup) -> Markup:

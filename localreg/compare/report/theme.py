@@ -43,7 +43,8 @@ SHAPES: dict[Verdict, str] = {
     "equal": "square",
 }
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+"""Of one width everywhere: plots are laid out here, and drawn by the reader's browser."""
 
 
 def framed(title: str, subtitle: list[str], spec: Spec) -> Spec:

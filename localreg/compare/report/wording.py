@@ -21,6 +21,7 @@ __all__ = [
     "least",
     "p_text",
     "points",
+    "power",
     "readable",
     "sentence",
     "value",
@@ -75,7 +76,7 @@ def value(row: MetricRow, number: float | None) -> str:
     if number is None:
         return "none"
     if in_points(row.metric):
-        return f"{number:.{_digits(row) + 2}f}"
+        return f"{number:.{_digits(row) + 2 * is_share(row.metric)}f}"
     return f"{number:,.{_digits(row)}f}" if abs(number) < 1e6 else f"{number:.6g}"
 
 
@@ -105,6 +106,13 @@ def least(row: MetricRow) -> str:
     return found.removeprefix("+") + (" points" if is_share(row.metric) else "")
 
 
+def power(row: MetricRow) -> str:
+    """What a comparison of this size could have found."""
+    if is_share(row.metric) and row.least_detectable is not None and row.least_detectable > 1:
+        return "So few samples would hardly show any difference."
+    return f"A true difference of {least(row)} would be found in 4 of 5 comparisons like this one."
+
+
 def _signed(row: MetricRow, number: float | None) -> str:
     told = points(row.metric, number)
     if told is None:
@@ -119,7 +127,7 @@ def _digits(row: MetricRow) -> int:
     usual = 1 if is_share(row.metric) else 3
     if low is None or high is None or high <= low:
         return usual
-    return min(6, max(usual if is_share(row.metric) else 0, ceil(-log10((high - low) / 2) - 1e-9)))
+    return min(6, max(usual if in_points(row.metric) else 0, ceil(-log10((high - low) / 2) - 1e-9)))
 
 
 def p_text(p: float | None) -> str:
