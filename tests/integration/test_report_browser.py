@@ -78,9 +78,18 @@ def hostile_names(registry: Registry, folder: Path) -> Comparison:
     labels = [TURNED, "x" * 3_000, "</style></svg>"]
     truth = [labels[n % 3] for n in range(90)]
     return compared(
-        registry, truth, truth[::-1], truth, models=[f"a {EVIL}", f"b {EVIL}"], suite=f"s {EVIL}", weather=[TURNED, "y" * 900],
-        cases=[f"c {EVIL}", "d"], metadata={EVIL: {EVIL: EVIL}}, locators=[EVIL, "http://127.0.0.1:9/x.png"], by="weather",
-    )  # fmt: skip
+        registry,
+        truth,
+        truth[::-1],
+        truth,
+        models=[f"a {EVIL}", f"b {EVIL}"],
+        suite=f"s {EVIL}",
+        weather=[TURNED, "y" * 900],
+        cases=[f"c {EVIL}", "d"],
+        metadata={EVIL: {EVIL: EVIL}},
+        locators=[EVIL, "http://127.0.0.1:9/x.png"],
+        by="weather",
+    )
 
 
 MADE = [everything, many_classes, no_difference, two_samples, hostile_names]
@@ -92,17 +101,12 @@ def test_the_page_opens_without_a_fault(make: Any, browser: Any, registry: Regis
     for look, (scheme, width) in LOOKS.items():
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page = context.new_page()
-        faults: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda message: faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("dialog", lambda dialog: faults.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
+        told = Told(page)
         page.goto(path.as_uri())
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         picture = page.screenshot(full_page=True)
-        assert faults == []
-        assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+        assert told.faults == []
+        assert [url for url in told.requests if not url.startswith("data:")] == [path.as_uri()]
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("document.title") != "owned"
         assert _is_drawn(picture, dark=scheme == "dark")
@@ -111,6 +115,18 @@ def test_the_page_opens_without_a_fault(make: Any, browser: Any, registry: Regis
         if KEPT:
             (Path(KEPT) / f"{make.__name__}-{look}.png").write_bytes(picture)
         context.close()
+
+
+class Told:
+    """What a page says and asks for."""
+
+    def __init__(self, page: Any) -> None:
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.faults.append(message.text))
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("dialog", lambda dialog: self.faults.append(dialog.message))
+        page.on("request", lambda request: self.requests.append(request.url))
 
 
 def test_no_plot_is_cut(browser: Any, registry: Registry, tmp_path: Path) -> None:

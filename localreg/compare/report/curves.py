@@ -98,7 +98,7 @@ def _reliability(sides: _Sides) -> Spec:
     values: list[dict[str, Any]] = []
     errors = []
     for name, right, scores in zip(sides.names, sides.right, sides.scores, strict=True):
-        bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+        bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], scores)  # a bound belongs to the bin below
         count = np.bincount(bins, minlength=BINS)
         used = np.flatnonzero(count)
         mean = np.bincount(bins, scores, BINS)[used] / count[used]

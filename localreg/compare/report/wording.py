@@ -122,12 +122,14 @@ def _signed(row: MetricRow, number: float | None) -> str:
 
 
 def _digits(row: MetricRow) -> int:
-    """Digits behind the point that show half of the interval's width."""
+    """Digits behind the point that show half of the interval's width, and on which side of zero it ends."""
     low, high = points(row.metric, row.low), points(row.metric, row.high)
     usual = 1 if is_share(row.metric) else 3
     if low is None or high is None or high <= low:
         return usual
-    return min(6, max(usual if in_points(row.metric) else 0, ceil(-log10((high - low) / 2) - 1e-9)))
+    digits = min(6, max(usual if in_points(row.metric) else 0, ceil(-log10((high - low) / 2) - 1e-9)))
+    nearest = min(abs(low), abs(high))
+    return digits if not nearest or round(nearest, digits) else min(digits + 2, ceil(-log10(nearest)))
 
 
 def p_text(p: float | None) -> str:
@@ -136,7 +138,7 @@ def p_text(p: float | None) -> str:
         return "none"
     if p >= 0.001:
         return f"{p:.3f}"
-    mantissa, _, exponent = f"{p:.0e}".partition("e")
+    mantissa, _, exponent = f"{p:.1e}".partition("e")
     return f"{mantissa}e{MINUS}{abs(int(exponent))}" if p else f"< 1e{MINUS}300"
 
 
