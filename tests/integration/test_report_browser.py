@@ -19,7 +19,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KEPT = os.environ.get("LOCALREG_SCREENSHOTS")
 """A folder for the pictures, for who wants to look at them."""
 
-LOOKS = {"light": ("light", 1200), "dark": ("dark", 1200), "narrow": ("light", 400)}
+LOOKS = {"light": ("light", 1200), "dark": ("dark", 1200), "narrow": ("light", 400), "tiny": ("light", 260)}
 
 EVIL = '"><script>document.title="owned"</script><img src=http://127.0.0.1:9/x onerror=alert(1)>'
 TURNED = f"{EVIL}\u202e\x01"
