@@ -9,6 +9,7 @@ from localreg.compare.caveats import LeftOut, caveats
 from localreg.compare.clusters import Sampling, check_draws, check_group_by, clustered
 from localreg.compare.comparison import Comparison, Side
 from localreg.compare.evaluated import Better, By, Evaluated
+from localreg.compare.evidence import Evidence
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
 from localreg.compare.scores import ScoreOf, check_scoring
@@ -76,8 +77,8 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
 
     def task_of() -> Task:
         if by is not None:
-            ids = {each.id: name for name, each in zip(names, versions, strict=True)}
-            return Evaluated(session, state, rows, ids, by, sampling)
+            told = {each.id: name for name, each in zip(names, versions, strict=True)}
+            return Evaluated(session, state, rows, told, by, sampling)
         return task_by_types(session, state, rows, versions[0].id, sampling, scoring)
 
     task = task_of()
@@ -92,8 +93,8 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     ]
     judgements = judged(found, confidence=asked.confidence, adjust=asked.adjust)
     sides = _sides(session, state, rows, versions, names, pairs)
-    candidates = [each.id for each in versions[1:]]
-    listing = SampleList(session, state, rows, slices, task_of, candidates, asked.strict)
+    ids = [each.id for each in versions]
+    listing = SampleList(session, state, rows, slices, task_of, ids[1:], asked.strict)
     return Comparison(
         sides=sides,
         suite=record.name,
@@ -103,9 +104,12 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         confidence=asked.confidence,
         rows=judgements,
         warnings=tuple(caveats(sides, judgements, _left_out(task, pairs), strict=asked.strict, clusters=clusters)),
-        _list=listing.table,
-        lower_is_better=frozenset(task.lower_is_better),
         commit=state.head.commit,
+        adjust=asked.adjust,
+        lower_is_better=frozenset(task.lower_is_better),
+        undirected=frozenset(task.undirected),
+        _list=listing.table,
+        _evidence=lambda: Evidence(session, state, rows, slices, task_of(), ids, asked.strict),
         _session=session,
     )
 

@@ -132,6 +132,7 @@ def gated(
         )
     chosen = comparison.sides[1:] if candidate is None else (comparison.side(candidate),)
     _refuse_unknown(comparison.rows, rules)
+    _refuse_undirected(comparison.undirected, rules)
     parts = {name: _places(comparison.rows, name) for name in names}
     reasons: list[str] = []
     notes: list[str] = []
@@ -171,6 +172,15 @@ def _refuse_unknown(rows: Sequence[MetricRow], rules: Mapping[str, Gate]) -> Non
         if name not in there:
             hint = did_you_mean(name, there)
             raise InvalidInputError(f"metric {name!r} was not compared{hint}; those that were: {', '.join(there)}")
+
+
+def _refuse_undirected(undirected: Collection[str], rules: Mapping[str, Gate]) -> None:
+    for name, rule in rules.items():
+        if name in undirected and (rule.max_drop is not None or rule.margin is not None):
+            raise InvalidInputError(
+                f"neither more nor less of {name!r} is better, as far as was said, so that it cannot drop; give it "
+                "min_value and max_value, or say which with better= when you compare"
+            )
 
 
 def _left_out(side: Side) -> list[str]:

@@ -27,7 +27,7 @@ LISTED = 10
 """Samples of one outcome that stand in a document."""
 
 HEAD = ("metric", "baseline", "candidate", "difference", "interval", "p", "verdict")
-MARKS = {"improved": "▲", "regressed": "▼", "inconclusive": "○", "equal": "="}
+MARKS = {"improved": "▲", "regressed": "▼", "different": "◆", "inconclusive": "○", "equal": "="}
 
 
 def as_dict(it: Comparison) -> JsonObject:
@@ -67,6 +67,7 @@ def sentence(row: MetricRow, baseline: str, confidence: float) -> str:
     verdicts = {
         "improved": "is better than",
         "regressed": "is worse than",
+        "different": "is different from",
         "equal": "answers as well as",
         "inconclusive": "cannot be told from",
     }

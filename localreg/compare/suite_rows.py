@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from localreg.errors import InvalidInputError
 from localreg.log import Row, State
+from localreg.records.files import FilePointer
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Session
 from localreg.tables import Vocabulary, coded_rows, read_part
@@ -67,6 +68,11 @@ class SuiteRows:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def pointers(self) -> list[FilePointer]:
+        """The parts of the ground truths, whose rows are these rows."""
+        return self._pointers
 
     def _indices(self) -> Indices:
         import numpy as np

@@ -25,7 +25,7 @@ from localreg.tables import Node
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FILES", "LocalFiles", "StoredFile", "changed_since", "files_type", "stored_files"]
+__all__ = ["FILES", "LocalFiles", "StoredFile", "changed_since", "files_type", "local_path", "stored_files"]
 
 FILES = "files"
 """The column beside inferences: the local files of the sample, by locator."""
@@ -182,6 +182,12 @@ def _looked(locator: str, folders: dict[str, bool]) -> tuple[str, os.stat_result
     except (OSError, ValueError):  # not there, not to be looked at, or no path at all
         return None
     return (path, told) if stat.S_ISREG(told.st_mode) else None
+
+
+def local_path(locator: str) -> str | None:
+    """The path of the regular file of this machine that a locator names; None if there is none."""
+    told = _looked(locator, {})
+    return None if told is None else told[0]
 
 
 def _path(url: str) -> str:

@@ -121,6 +121,19 @@ def pytest_of(text: str, folder: Path, *options: str) -> subprocess.CompletedPro
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
 
 
+@pytest.mark.slow
+def test_the_report_is_one_page_and_the_same_each_time(tmp_path: Path) -> None:
+    for module in ("sklearn", "vl_convert", "PIL"):
+        pytest.importorskip(module, reason="the example needs the extras `demo` and `ui`")
+    first = shown("report.py", tmp_path)
+    page = (tmp_path / "registry" / "report.html").read_bytes()
+    assert "the plots: by metadata.ink, confusion, reliability, coverage" in first
+    assert b"31 fixed and 4 broken" in page
+    assert page.count(b"data:image/png") == 20 + 4 + 20
+    assert shown("report.py", tmp_path) == first
+    assert (tmp_path / "registry" / "report.html").read_bytes() == page
+
+
 def test_the_readme_names_each_example_and_each_is_run_by_a_test() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))

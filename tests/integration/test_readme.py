@@ -80,6 +80,15 @@ def test_the_readme_has_what_the_tests_below_run() -> None:
     assert README.read_text(encoding="utf-8").count("```") == 2 * len(blocks())
 
 
+def test_its_pictures_are_there_and_small() -> None:
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README.read_text(encoding="utf-8"))
+    assert pictures == ["docs/comparison.png"]
+    for picture in pictures:
+        data = (ROOT / picture).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert len(data) < 200_000
+
+
 @pytest.mark.parametrize("block", SCRIPTS, ids=lambda block: f"line {block.line}")
 def test_a_python_block_prints_what_the_text_block_below_shows(block: Block, tmp_path: Path) -> None:
     expected = shown_outputs()[block.line]

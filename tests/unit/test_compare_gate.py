@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,7 +23,11 @@ def row(metric: str = "accuracy", **values: Any) -> MetricRow:
 
 
 def compared(
-    *rows: MetricRow, lower_is_better: Collection[str] = (), missing: int = 0, strict: bool = False
+    *rows: MetricRow,
+    lower_is_better: Collection[str] = (),
+    undirected: Collection[str] = (),
+    missing: int = 0,
+    strict: bool = False,
 ) -> Comparison:
     names = ["a@1", *dict.fromkeys(each.candidate for each in rows)]
     return Comparison(
@@ -35,13 +39,26 @@ def compared(
         confidence=0.95,
         rows=rows,
         warnings=(),
-        _list=lambda *_: pytest.fail("a gate looks at no samples"),
+        commit=7,
+        adjust="holm",
         lower_is_better=lower_is_better,
+        undirected=undirected,
+        _list=lambda *_: pytest.fail("a gate looks at no samples"),
+        _evidence=lambda: pytest.fail("a gate looks at no samples"),
+        _session=cast("Any", None),
     )
 
 
 def reasons(*rows: MetricRow, lower_is_better: Collection[str] = (), **rules: Any) -> list[str]:
     return compared(*rows, lower_is_better=lower_is_better).gate(**rules).reasons
+
+
+def test_what_has_no_better_direction_cannot_drop() -> None:
+    bias = compared(row("mean_bias"), undirected=("mean_bias",))
+    for rule in (Gate(max_drop=0.1), Gate(margin=0.1)):
+        with pytest.raises(InvalidInputError, match="neither more nor less of 'mean_bias' is better"):
+            bias.gate(mean_bias=rule)
+    assert bias.gate(mean_bias=Gate(min_value=-1, max_value=1)).passed
 
 
 # --- one rule ---------------------------------------------------------------------------------------------------------

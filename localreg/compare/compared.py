@@ -1,0 +1,300 @@
+"""What a comparison found: rows of numbers, and the samples behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from localreg.compare.coverage import Coverage
+from localreg.compare.rows import MetricRow, Verdict, as_table
+from localreg.compare.task import OUTCOMES
+from localreg.compare.telling import summary
+from localreg.errors import InvalidInputError, NotFoundError
+from localreg.names import did_you_mean, shown_value
+from localreg.query import Result
+from localreg.records.determinism import Determinism
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from localreg.compare.evidence import Evidence
+    from localreg.compare.verdicts import Adjust
+    from localreg.session import Session
+
+__all__ = ["Compared", "Outcome", "Side"]
+
+Outcome = Literal["fixed", "broken", "both_right", "both_wrong", "other"]
+"""What became of a sample: only the candidate is right; only the baseline; both; neither; or it was not compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A model version that is compared.
+
+    Attributes:
+        name: `name@version`.
+        coverage: what became of the suite's samples under it.
+        determinism: the last verdict on it; None = not verified.
+        changed_files: of how many paired samples the local files held other bytes when this model was asked than when
+            the baseline was, as far as that was kept.
+    """
+
+    name: str
+    coverage: Coverage
+    determinism: Determinism | None
+    changed_files: int = 0
+
+
+@dataclass(frozen=True, repr=False)
+class Compared:
+    """Candidates against a baseline on one test suite, sample by sample.
+
+    Samples count if both have an inference; how many do not is in `coverage`, and told by `str()`. Properties that
+    speak of one candidate mean the first one.
+
+    Attributes:
+        sides: the baseline, then the candidates.
+        suite: name of the test suite.
+        suite_version: its version.
+        task: what kind of inferences were compared, such as `classification`.
+        strict: whether samples without an inference were counted as wrong instead.
+        confidence: of the intervals; a difference is told as real if its adjusted p-value is below 1 - confidence.
+        rows: the suite's rows first, then those of classes, of test cases, of slices; candidate by candidate.
+        warnings: what should be known before the numbers are believed.
+        lower_is_better: metrics of which less is more.
+        undirected: metrics of which neither more nor less is better.
+        commit: the registry was asked as of this commit.
+        adjust: how p-values were adjusted for how many there are.
+    """
+
+    sides: tuple[Side, ...]
+    suite: str
+    suite_version: int
+    task: str
+    strict: bool
+    confidence: float
+    rows: tuple[MetricRow, ...]
+    warnings: tuple[str, ...]
+    commit: int
+    adjust: Adjust
+    lower_is_better: Collection[str]
+    undirected: Collection[str]
+    _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
+    _evidence: Callable[[], Evidence] = field(repr=False, compare=False)
+    _session: Session = field(repr=False, compare=False)
+
+    @property
+    def baseline(self) -> str:
+        """`name@version`."""
+        return self.sides[0].name
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """`name@version` of each."""
+        return tuple(side.name for side in self.sides[1:])
+
+    @property
+    def candidate(self) -> str:
+        """`name@version` of the first one."""
+        return self.sides[1].name
+
+    @property
+    def coverage(self) -> tuple[Coverage, ...]:
+        """Of the baseline and each candidate."""
+        return tuple(side.coverage for side in self.sides)
+
+    @property
+    def determinism(self) -> tuple[Determinism | None, ...]:
+        """The last verdict on the baseline and each candidate; None = not verified."""
+        return tuple(side.determinism for side in self.sides)
+
+    @property
+    def changed_files(self) -> int:
+        """Of how many paired samples the local files changed between the two models, as far as that was kept."""
+        return self.sides[1].changed_files
+
+    @property
+    def n(self) -> int:
+        """Paired samples over the whole suite."""
+        return self.rows[0].n
+
+    @property
+    def values(self) -> tuple[float | None, float | None]:
+        """The first metric over the whole suite, of baseline and candidate."""
+        return self.rows[0].a, self.rows[0].b
+
+    @property
+    def difference(self) -> float | None:
+        """Candidate minus baseline, of the first metric over the whole suite."""
+        return self.rows[0].difference
+
+    @property
+    def p(self) -> float | None:
+        """Two-sided p-value of the first metric over the whole suite."""
+        return self.rows[0].p
+
+    @property
+    def verdict(self) -> Verdict:
+        """By the first metric over the whole suite."""
+        return self.rows[0].verdict
+
+    def row(
+        self,
+        metric: str | None = None,
+        *,
+        test_case: str | None = None,
+        slice: str | None = None,
+        label: str | None = None,
+        candidate: str | None = None,
+    ) -> MetricRow:
+        """One row; by default that of the first metric over the whole suite.
+
+        Raises:
+            NotFoundError: there is none such.
+        """
+        wanted = {"metric": metric or self.rows[0].metric, "candidate": candidate or self.candidate}
+        wanted |= {"test_case": test_case, "slice": slice, "label": label}  # type: ignore[dict-item]
+        for row in self.rows:
+            if all(getattr(row, name) == value for name, value in wanted.items()):
+                return row
+        told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
+        hint = did_you_mean(str(wanted["metric"]), {row.metric for row in self.rows})
+        raise NotFoundError(f"the comparison has no row of {told}{hint}; .metrics shows those that there are")
+
+    @property
+    def metrics(self) -> Result:
+        """The rows as a table, with the fields of `MetricRow` as columns."""
+        return Result(lambda: as_table(self.rows))
+
+    def breakdown(self, by: str | None = None, *, metric: str | None = None, candidate: str | None = None) -> Result:
+        """One metric in each test case, or in each slice.
+
+        Columns: `slice` or `test_case`, then those of `metrics` that have values.
+
+        Args:
+            by: the expression of the slices; None = test cases.
+            metric: its name; None = the first one.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            NotFoundError: there is no such breakdown, metric or candidate.
+        """
+        first = self.row(metric, candidate=candidate)
+        unit = "test_case" if by is None else "slice"
+        rows = [
+            row
+            for row in self.rows
+            if (row.metric, row.candidate, row.by) == (first.metric, first.candidate, by)
+            and getattr(row, unit) is not None
+        ]
+        if not rows:
+            there = ", ".join(dict.fromkeys(repr(row.by) for row in self.rows if row.by is not None))
+            raise NotFoundError(
+                f"nothing was compared by {by!r}, but by {there or 'test cases alone'}; pass by= to compare"
+            )
+        columns = [
+            unit,
+            "n",
+            "a",
+            "b",
+            "difference",
+            "low",
+            "high",
+            "p_adjusted",
+            "fixed",
+            "broken",
+            "verdict",
+            "reason",
+        ]
+
+        def fetch() -> pa.Table:
+            table = as_table(rows).select(columns)
+            return table.select([name for name in columns if table[name].null_count < len(table)])
+
+        return Result(fetch)
+
+    def samples(self, outcome: Outcome | None = None, *, candidate: str | None = None) -> Result:
+        """The suite's rows with what both models made of them.
+
+        Columns: `test_case, sample_idx, sample`; of labels `ground_truth, a, b, score_a, score_b`, of numbers
+        `ground_truth, a, b, error_a, error_b`, of an evaluator each metric as `right_a, right_b`; `outcome` where
+        anything is right or wrong; and one for each expression of `by`. They are read when they are looked at.
+
+        Args:
+            outcome: only those with this outcome; None = all, in the order of the suite.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: there is no such outcome.
+            NotFoundError: there is no such candidate.
+        """
+        if outcome is not None and outcome not in OUTCOMES:
+            raise InvalidInputError(f"outcome is {shown_value(outcome)}; it must be one of {', '.join(OUTCOMES)}")
+        number = self._number(candidate)
+        return Result(lambda: self._list(number, outcome))
+
+    def _number(self, candidate: str | None) -> int:
+        """Place among the candidates; None = the first."""
+        return 0 if candidate is None else self.sides.index(self.side(candidate)) - 1
+
+    def side(self, candidate: str) -> Side:
+        """A candidate by its `name@version`.
+
+        Raises:
+            NotFoundError: there is no such candidate.
+        """
+        for side in self.sides[1:]:
+            if side.name == candidate:
+                return side
+        hint = did_you_mean(candidate, self.candidates)
+        raise NotFoundError(f"{candidate!r} is not compared here{hint}; there are {', '.join(self.candidates)}")
+
+    @property
+    def fixed(self) -> Result:
+        """Samples that only the candidate gets right; see `samples`."""
+        return self.samples("fixed")
+
+    @property
+    def broken(self) -> Result:
+        """Samples that only the baseline gets right; see `samples`."""
+        return self.samples("broken")
+
+    def confusion(
+        self, which: Literal["difference", "a", "b"] = "difference", *, candidate: str | None = None
+    ) -> Result:
+        """Which class was taken for which, how often; pairs that never occurred are left out.
+
+        Columns: `ground_truth, predicted, count` of one model; `ground_truth, predicted, a, b, difference` of both.
+        `predicted` is null where there was no label.
+
+        Args:
+            which: of the baseline (`a`), of the candidate (`b`), or both, and by how much the candidate's is larger.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: there is no such `which`, or what was compared has no classes.
+            NotFoundError: there is no such candidate.
+        """
+        if which not in ("difference", "a", "b"):
+            raise InvalidInputError(f"which is {shown_value(which)}; it must be 'difference', 'a' or 'b'")
+        from localreg.compare.evidence import confusion_rows
+
+        number = self._number(candidate)
+        found = self._evidence().confusion(number)
+        if found is None:
+            raise InvalidInputError(f"there is no confusion in a comparison of {self.task}: it has no classes")
+        return Result(lambda: confusion_rows(found, which))
+
+    def __repr__(self) -> str:
+        return str(self)  # what a debugger shows
+
+    def __str__(self) -> str:
+        paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"
+        lines = [f"test suite {self.suite!r} version {self.suite_version}: {paired}", ""]
+        for candidate in self.candidates:
+            rows = [row for row in self.rows if row.candidate == candidate and row.label is None and row.by is None]
+            lines += summary([row for row in rows if row.test_case is None], self.baseline, self.confidence)
+            if rows and rows[0].fixed is not None:
+                lines += ["", f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
+        return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])

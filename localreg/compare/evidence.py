@@ -1,0 +1,308 @@
+"""What lies behind the numbers of a comparison: which classes were taken for which, scores, and samples as they are.
+
+Nothing of this is read by the comparison itself. One `Evidence` keeps what it read: make one, ask it, and let it go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
+
+from localreg.canonical import JsonObject
+from localreg.compare.slices import Slices
+from localreg.compare.suite_rows import SuiteRows
+from localreg.compare.task import OUTCOMES, Task
+from localreg.compare.units import WHOLE, Unit
+from localreg.log import State
+from localreg.records.workflows import WorkflowRecord
+from localreg.session import Session
+from localreg.statistics import JointCounts
+from localreg.tables import Node
+from localreg.workflow.gathering import Gathered, Stretch
+from localreg.workflow.inferences import Inferences
+from localreg.workflow.samples import SAID, files_of, said_since
+from localreg.workflow.typed import TypedColumn
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Places = npt.NDArray[np.int64]
+
+__all__ = ["Confusion", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
+
+AT_MOST = 1_000_000
+"""Rows whose scores are looked at; of more, so many that are spread evenly over the suite."""
+
+
+class Confusion(NamedTuple):
+    """How often which truth met which two answers.
+
+    Attributes:
+        labels: the classes, sorted.
+        joint: counts, whose codes are places in `labels`; as many as there are labels = no answer.
+    """
+
+    labels: list[str]
+    joint: JointCounts
+
+
+class Scored(NamedTuple):
+    """Answers with their scores, row by row of what was compared.
+
+    Attributes:
+        truth: labels.
+        said: of baseline and candidate.
+        scores: of what they said, float64; NaN = none.
+        of: of how many rows these are a part, spread evenly.
+    """
+
+    truth: pa.Array
+    said: tuple[pa.Array, pa.Array]
+    scores: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    of: int
+
+
+class Example(NamedTuple):
+    """A row of the suite, with all that is known of it.
+
+    Attributes:
+        test_case: its name.
+        sample_idx: number of the sample.
+        shown: what the task lists of it: truth, answers, scores.
+        slices: its slice by each expression.
+        sample: the sample's fields.
+        metadata: the sample's metadata, JSON text.
+        typed: ground truth, and the inferences of baseline and candidate, with all fields.
+    """
+
+    test_case: str
+    sample_idx: int
+    shown: dict[str, Any]
+    slices: dict[str, str]
+    sample: dict[str, Any]
+    metadata: str | None
+    typed: tuple[Any, Any, Any]
+
+
+class Examples(NamedTuple):
+    """Some of the rows that have an outcome.
+
+    Attributes:
+        total: how many there are.
+        examples: some of them, spread evenly over the suite.
+    """
+
+    total: int
+    examples: list[Example]
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A pair of models whose answers are labels."""
+
+    labels: list[str]
+
+    def joint(self, unit: Unit) -> JointCounts:
+        """Joint counts of a unit."""
+
+
+class Evidence:
+    """Of baseline and candidates on a suite.
+
+    Args:
+        session: where everything lies.
+        state: as of which commit.
+        rows: of the suite.
+        slices: of the rows.
+        task: the task that the models are compared by.
+        versions: ids of the model versions, the baseline first.
+        strict: take samples without an inference as wrong.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        state: State,
+        rows: SuiteRows,
+        slices: Sequence[Slices],
+        task: Task,
+        versions: Sequence[str],
+        strict: bool,
+    ) -> None:
+        self._session = session
+        self._state = state
+        self._rows = rows
+        self._slices = slices
+        self._task = task
+        self._versions = versions
+        self._strict = strict
+        self._outcomes: dict[int, npt.NDArray[np.int8] | None] = {}
+
+    def confusion(self, candidate: int) -> Confusion | None:
+        """Which classes were taken for which; None if the task has no classes.
+
+        Args:
+            candidate: its number.
+        """
+        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        return Confusion(pair.labels, pair.joint(WHOLE)) if isinstance(pair, Counted) else None
+
+    def scored(self, candidate: int, *, most: int = AT_MOST) -> Scored | None:
+        """Answers with their scores; None if there are none.
+
+        Args:
+            candidate: its number.
+            most: rows that are looked at.
+        """
+        import numpy as np
+
+        outcomes = self._outcomes_of(candidate)
+        if outcomes is None:
+            return None
+        places = self._chosen(outcomes != 0)
+        shown = self._task.shown(self._versions[1 + candidate], _spread(places, most))
+        if not {"ground_truth", "a", "b", "score_a", "score_b"} <= shown.keys():
+            return None
+        scores = [np.asarray(shown[name].to_numpy(zero_copy_only=False), np.float64) for name in ("score_a", "score_b")]
+        return Scored(shown["ground_truth"], (shown["a"], shown["b"]), (scores[0], scores[1]), len(places))
+
+    def examples(self, candidate: int, outcome: str, most: int) -> Examples:
+        """Rows that have an outcome.
+
+        Args:
+            candidate: its number.
+            outcome: one of `OUTCOMES`.
+            most: how many of them.
+        """
+        import numpy as np
+
+        outcomes = self._outcomes_of(candidate)
+        if outcomes is None:
+            return Examples(0, [])
+        every = self._chosen(outcomes == OUTCOMES.index(outcome))
+        places = _spread(every, most)
+        cases = np.searchsorted(self._rows.ends, places, side="right").tolist()
+        indices = self._rows.indices[places].astype(np.int64)
+        shown = self._task.shown(self._versions[1 + candidate], places)
+        columns = {name: column.to_pylist() for name, column in shown.items()}
+        typed = zip(
+            self._truths(places),
+            self._inferences(self._versions[0], indices),
+            self._inferences(self._versions[1 + candidate], indices),
+            strict=True,
+        )
+        examples = [
+            Example(
+                test_case=self._rows.case_names[cases[number]],
+                sample_idx=int(indices[number]),
+                shown={name: values[number] for name, values in columns.items()},
+                slices={each.by: each.names[each.codes[place]] for each in self._slices},
+                sample=sample or {},
+                metadata=metadata,
+                typed=own,
+            )
+            for number, (place, (sample, metadata), own) in enumerate(
+                zip(places.tolist(), self._samples(indices), typed, strict=True)
+            )
+        ]
+        return Examples(len(every), examples)
+
+    def _outcomes_of(self, candidate: int) -> npt.NDArray[np.int8] | None:
+        if candidate not in self._outcomes:
+            self._outcomes[candidate] = self._task.outcomes(self._versions[1 + candidate], strict=self._strict)
+        return self._outcomes[candidate]
+
+    def _chosen(self, wanted: npt.NDArray[np.bool_]) -> Places:
+        """The rows that are wanted, each (sample, ground truth) once."""
+        import numpy as np
+
+        once = self._task.once
+        return np.flatnonzero(wanted if once is None else wanted & once)
+
+    @cached_property
+    def _workflow(self) -> WorkflowRecord:
+        row = self._state.get("workflow", self._rows.suite.workflow)
+        assert row is not None, "a suite names the workflow that it was made with"
+        return row.load(WorkflowRecord)
+
+    def _samples(self, indices: Places) -> Iterator[tuple[Any, str | None]]:
+        """The fields of samples, and their metadata as it was said last."""
+        import numpy as np
+
+        workflow = self._rows.suite.workflow
+        rows = self._read("sample", self._workflow.test_sample, files_of(self._state, workflow, "test_samples"))
+        distinct, places = np.unique(indices, return_inverse=True)
+        said = said_since(self._session, self._state, workflow, distinct)["metadata"]
+        for place, (sample, metadata) in zip(places.tolist(), _each(rows, indices), strict=True):
+            yield sample, said.get(place, metadata)
+
+    def _truths(self, places: Places) -> Iterator[Any]:
+        rows = self._read("ground_truth", self._workflow.ground_truth, self._rows.pointers)
+        return (truth for truth, _ in _each(rows, places))
+
+    def _inferences(self, version: str, indices: Places) -> Iterator[Any]:
+        found = Inferences(self._session, self._state, version, self._rows.samples)
+        rows = self._read("inference", self._workflow.inference, found.pointers)
+        return (inference for inference, _ in _each(rows, found.place[indices]))
+
+    def _read(self, name: str, node: object, pointers: Sequence[Any]) -> Gathered:
+        """Parts of a typed column, of which only the row groups that are needed are read."""
+        import pyarrow as pa
+
+        types = {name: TypedColumn(name, object, Node.from_json(cast(JsonObject, node))).type, SAID[0]: pa.string()}
+        stretches = [Stretch(pointer, pointer.rows) for pointer in pointers]
+        return Gathered(self._session.store, stretches, types, whole=False)
+
+
+def confused(found: Confusion) -> list[tuple[int, int, int, int]]:
+    """Truth, answer, how often the baseline gave it, how often the candidate; where either did, sorted."""
+    import numpy as np
+
+    joint, width = found.joint, len(found.labels) + 1
+    keys, places = np.unique(
+        np.concatenate([joint.truth * width + said for said in (joint.a, joint.b)]), return_inverse=True
+    )
+    cells = len(joint.count)
+    a, b = (
+        np.bincount(which, joint.count, minlength=len(keys)).astype(np.int64)
+        for which in (places[:cells], places[cells:])
+    )
+    return list(zip((keys // width).tolist(), (keys % width).tolist(), a.tolist(), b.tolist(), strict=True))
+
+
+def confusion_rows(found: Confusion, which: str) -> pa.Table:
+    """The rows of `Comparison.confusion`."""
+    import pyarrow as pa
+
+    names: list[str | None] = [*found.labels, None]
+    cells = [(names[truth], names[said], a, b, b - a) for truth, said, a, b in confused(found)]
+    columns = ("ground_truth", "predicted", "a", "b", "difference")
+    kinds = (pa.string(), pa.string(), pa.int64(), pa.int64(), pa.int64())
+    table = pa.table(
+        {name: pa.array([row[n] for row in cells], kinds[n]) for n, name in enumerate(columns)},
+    )
+    if which == "difference":
+        return table
+    own = table.select(["ground_truth", "predicted", which]).rename_columns(["ground_truth", "predicted", "count"])
+    return own.filter(pa.array([count > 0 for count in own["count"].to_pylist()], pa.bool_()))
+
+
+def _spread(places: Places, most: int) -> Places:
+    """At most so many of them, from the first to the last at even distances: parts of a suite often differ."""
+    import numpy as np
+
+    if len(places) <= most:
+        return places
+    return places[np.linspace(0, len(places) - 1, most).astype(np.int64)] if most else places[:0]
+
+
+def _each(rows: Gathered, places: Places) -> Iterator[tuple[Any, Any]]:
+    """The two columns of some rows, one row at a time: neighbours may lie a million rows apart."""
+    import numpy as np
+
+    for place in places.tolist():
+        row = rows.rows(np.array([place]))
+        yield row[0][0].as_py(), row[1][0].as_py()

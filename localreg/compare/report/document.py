@@ -1,0 +1,267 @@
+"""The whole page: verdict, warnings, metrics, classes, test cases and slices, confusions, curves, samples, how.
+
+One file that asks for nothing else: no script, no network (its own Content-Security-Policy forbids both), and the same
+bytes for the same comparison.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import groupby
+from typing import NamedTuple
+
+from localreg.compare.comparison import Comparison
+from localreg.compare.evidence import Evidence
+from localreg.compare.report.curves import curves_of
+from localreg.compare.report.examples import sample_list
+from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
+from localreg.compare.report.pictures import Thumbnails
+from localreg.compare.report.plots import NARROW, WIDE, breakdown_name, confusion_plot, forest_plot, part_name
+from localreg.compare.report.rendering import can_render, rendered
+from localreg.compare.report.style import style_sheet
+from localreg.compare.report.tables import SIGNS, confusion_table, coverage_table, metric_table, part_table
+from localreg.compare.report.theme import Spec
+from localreg.compare.report.wording import how, p_text, power, readable, sentence
+from localreg.compare.rows import MetricRow
+
+__all__ = ["page", "plots"]
+
+INSTALL = "pip install 'localreg-registry[ui]'"
+
+OUTCOMES = (
+    ("fixed", "Fixed", "only the candidate is right", True),
+    ("broken", "Broken", "only the baseline is right", True),
+    ("both_wrong", "Both wrong", "neither is right", False),
+)
+
+
+class _Sizes(NamedTuple):
+    """A plot for wide pages, and for phones where another one is better there."""
+
+    wide: Spec
+    narrow: Spec | None = None
+
+
+def plots(comparison: Comparison) -> dict[str, Spec]:
+    """See `Comparison.plots`."""
+    evidence = comparison._evidence()
+    several = len(comparison.candidates) > 1
+    return {
+        f"{candidate}: {name}" if several else name: sizes.wide
+        for number, candidate in enumerate(comparison.candidates)
+        for name, sizes in _Part(comparison, evidence, number).plots().items()
+    }
+
+
+def page(comparison: Comparison, *, title: str | None, samples: int) -> str:
+    """See `Comparison.to_html`."""
+    evidence, thumbnails = comparison._evidence(), Thumbnails()
+    names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
+    title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
+    parts = [_Part(comparison, evidence, number) for number in range(len(comparison.candidates))]
+    body = joined(
+        tag("h1", title),
+        *(each.verdict() for each in parts),
+        _warnings(comparison),
+        *(piece for each in parts for piece in each.sections(thumbnails, samples)),
+        *_footing(comparison),
+    )
+    return f"<!doctype html>\n{_document(title, body)}\n"
+
+
+def _document(title: str, body: Markup) -> Markup:
+    style = style_sheet()
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", Markup(style)),
+    )
+    return tag("html", head, tag("body", tag("main", body)), lang="en")
+
+
+def _warnings(comparison: Comparison) -> Markup | None:
+    if not comparison.warnings:
+        return None
+    told = tag("ul", *(tag("li", each) for each in comparison.warnings), class_="warnings")
+    return tag("section", told, aria_label="warnings")
+
+
+def _footing(comparison: Comparison) -> Iterator[Markup]:
+    yield tag("h2", "What was compared, and how")
+    yield coverage_table(comparison)
+    yield tag("ul", *(tag("li", each) for each in how(comparison)), class_="note")
+    if not can_render():
+        yield tag("p", "Plots are left out: they need vl-convert. Install it by ", tag("code", INSTALL), class_="note")
+
+
+class _Part:
+    """What is told of one candidate.
+
+    Args:
+        comparison: all of it.
+        evidence: what lies behind it.
+        number: of the candidate.
+    """
+
+    def __init__(self, comparison: Comparison, evidence: Evidence, number: int) -> None:
+        self._comparison = comparison
+        self._evidence = evidence
+        self._number = number
+        self._name = comparison.candidates[number]
+        self._rows = [row for row in comparison.rows if row.candidate == self._name]
+        self._first = self._rows[0]
+        self._confusion = evidence.confusion(number)
+        self._reasons: list[str] = []
+
+    def plots(self) -> dict[str, _Sizes]:
+        """All plots by name."""
+        return {
+            **self._forests(),
+            **self._confusions(),
+            **{name: _Sizes(each) for name, each in self._curves().items()},
+        }
+
+    def verdict(self) -> Markup:
+        """One sentence, and what it leaves open."""
+        row = self._first
+        told = []
+        if row.verdict == "inconclusive" and row.least_detectable is not None:
+            told.append(power(row))
+        if row.p is not None and row.verdict != "equal":
+            told.append(f"p = {p_text(row.p)}, adjusted {p_text(row.p_adjusted)}; {row.n:,} samples paired.")
+        sign = tag("span", SIGNS[row.verdict], class_="sign", aria_hidden="true")
+        note = tag("span", " ".join(told), class_="note") if told else None
+        return tag(
+            "p", sign, isolated(f"{sentence(self._comparison, self._name)}.", 2000), note,
+            class_=f"verdict-box {row.verdict}",
+        )  # fmt: skip
+
+    def sections(self, thumbnails: Thumbnails, samples: int) -> Iterator[Markup]:
+        """All that comes below the verdict."""
+        several = len(self._comparison.candidates) > 1
+        whole = [row for row in self._rows if row.test_case is row.by is row.label is None]
+        yield tag("h2", isolated(f"Metrics: {self._name}" if several else "Metrics"))
+        yield metric_table(whole, self._comparison)
+        yield from self._classes()
+        yield from self._breakdowns()
+        yield from self._confusion_section()
+        yield from self._curve_section()
+        if self._first.fixed is not None and samples:
+            yield from self._samples(thumbnails, samples)
+
+    # --- classes, test cases, slices ----------------------------------------------------------------------------------
+
+    def _classes(self) -> Iterator[Markup]:
+        rows = [row for row in self._rows if row.label is not None]
+        if rows:
+            yield tag("h2", "Classes")
+        for number, metric in enumerate(dict.fromkeys(row.metric for row in rows)):
+            own = [row for row in rows if row.metric == metric]
+            table = part_table("class", [row.label or "" for row in own], own, self._comparison)
+            head = tag("summary", tag("strong", readable(metric)), f" · {len(own):,} classes")
+            yield tag("details", head, table, open="" if number == 0 and len(own) <= 30 else None)
+
+    def _parts(self) -> Iterator[tuple[str, list[MetricRow]]]:
+        """The first metric in each breakdown; a suite of one test case has none of test cases."""
+        rows = [row for row in self._rows if row.metric == self._first.metric and row.label is None]
+        rows = [row for row in rows if row.test_case is not None or row.by is not None]
+        for name, group in groupby(rows, key=breakdown_name):
+            own = list(group)
+            if len(own) > 1 or own[0].by is not None:
+                yield name, own
+
+    def _forests(self) -> dict[str, _Sizes]:
+        found = {}
+        for name, rows in self._parts():
+            sizes = [forest_plot(rows, self._first, self._comparison.baseline, width=each) for each in (WIDE, NARROW)]
+            if sizes[0] is not None:
+                found[f"by {name}"] = _Sizes(*(each for each in sizes if each is not None))
+        return found
+
+    def _breakdowns(self) -> Iterator[Markup]:
+        drawn = self._forests()
+        for number, (name, rows) in enumerate(self._parts()):
+            yield tag("h2", f"{readable(self._first.metric).capitalize()} by ", isolated(name))
+            shown = drawn.get(f"by {name}")
+            yield self._figure(f"by{number}", shown, f"differences by {name}")
+            yield part_table(name, [part_name(row) for row in rows], rows, self._comparison)
+
+    # --- confusions, curves -------------------------------------------------------------------------------------------
+
+    def _confusions(self) -> dict[str, _Sizes]:
+        if self._confusion is None:
+            return {}
+        names = self._comparison.baseline, self._name
+        sizes = [confusion_plot(self._confusion, *names, width=each) for each in (WIDE, NARROW)]
+        return {"confusion": _Sizes(*(each for each in sizes if each is not None))} if sizes[0] is not None else {}
+
+    def _confusion_section(self) -> Iterator[Markup]:
+        if self._confusion is None:
+            return
+        yield tag("h2", "Confusions")
+        table = confusion_table(self._confusion)
+        if table is None:
+            yield tag("p", "Both models confuse the same classes, equally often.")
+            return
+        yield self._figure("confusion", self._confusions().get("confusion"), "difference of the confusion matrices")
+        yield table
+
+    def _curves(self) -> dict[str, Spec]:
+        scored = self._evidence.scored(self._number)
+        if scored is None:
+            return {}
+        found = curves_of(scored, self._comparison.baseline, self._name)
+        self._reasons = found.reasons
+        return found.plots
+
+    def _curve_section(self) -> Iterator[Markup]:
+        if not can_render():
+            return
+        drawn = self._curves()
+        if drawn:
+            yield tag("h2", "Scores")
+            figures = [self._figure(name, _Sizes(spec), name.replace("_", " ")) for name, spec in drawn.items()]
+            yield tag("div", *figures, class_="curves")
+        yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons if drawn)
+
+    def _figure(self, name: str, sizes: _Sizes | None, label: str) -> Markup:
+        """A plot in as many sizes as there are."""
+        if sizes is None or not can_render():
+            return joined("")
+        prefix = f"p{self._number}-{name}"
+        if sizes.narrow is None:
+            return tag("figure", rendered(sizes.wide, prefix), role="img", aria_label=label)
+        wide = tag("div", rendered(sizes.wide, prefix), class_="wide")
+        narrow = tag("div", rendered(sizes.narrow, f"{prefix}-narrow"), class_="narrow")
+        return tag("figure", wide, narrow, role="img", aria_label=label)
+
+    # --- samples ------------------------------------------------------------------------------------------------------
+
+    def _samples(self, thumbnails: Thumbnails, most: int) -> Iterator[Markup]:
+        yield tag("h2", "Samples")
+        lists = [
+            sample_list(title, told, self._evidence.examples(self._number, outcome, most), thumbnails, is_open=is_open)
+            for outcome, title, told, is_open in OUTCOMES
+        ]
+        yield from self._notes(thumbnails, lists)
+        yield from lists
+
+    def _notes(self, thumbnails: Thumbnails, lists: Sequence[Markup]) -> Iterator[Markup]:
+        """What has to be known of the lists, now that they are made."""
+        if any('class="box"' in each for each in lists):
+            names = (("truth", "ground truth"), ("baseline", "baseline"), ("candidate", "candidate"))
+            yield tag("p", "Boxes: ", *(tag("span", name, class_=side) for side, name in names), class_="key note")
+        if thumbnails.lacks_pillow:
+            yield tag(
+                "p", "Pictures are left out: they need Pillow. Install it by ", tag("code", INSTALL), class_="note"
+            )
+        if thumbnails.is_full:
+            yield tag("p", "Some pictures are left out: the page would be too large.", class_="note")

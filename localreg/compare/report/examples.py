@@ -1,0 +1,94 @@
+"""Lists of samples: what is to be seen, what was true, what both models said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from localreg.compare.evidence import Example, Examples
+from localreg.compare.report.markup import Markup, isolated, joined, tag
+from localreg.compare.report.pictures import Thumbnails, boxes_in
+from localreg.query.text import cell
+
+__all__ = ["sample_list"]
+
+MOST_FIELDS = 12
+LONGEST = 120
+
+
+def sample_list(title: str, told: str, found: Examples, thumbnails: Thumbnails, *, is_open: bool) -> Markup:
+    """A list that can be folded.
+
+    Args:
+        title: what became of the samples.
+        told: that in a few words.
+        found: the samples.
+        thumbnails: of the page.
+        is_open: whether it is unfolded at first.
+    """
+    shown = len(found.examples)
+    count = (
+        f"{found.total:,}" if shown == found.total else f"{shown:,} of {found.total:,}, evenly spread over the suite"
+    )
+    head = tag("summary", tag("strong", title), f" · {count} · ", tag("span", told, class_="note"))
+    cards = [tag("li", *_card(each, thumbnails)) for each in found.examples]
+    body = tag("ul", *cards, class_="cards") if cards else tag("p", "There are none.", class_="note")
+    return tag("details", head, body, open="" if is_open and cards else None)
+
+
+def _card(example: Example, thumbnails: Thumbnails) -> Iterator[Markup]:
+    pictures = list(thumbnails.of(example.sample, example.typed))
+    if pictures:
+        yield tag("div", *pictures, class_="pictures")
+    shown = example.shown
+    answers = [("truth", "ground truth", shown.get("ground_truth"), None)]
+    answers += [
+        (side, name, shown.get(key), shown.get(f"score_{key}"))
+        for side, name, key in (("baseline", "baseline", "a"), ("candidate", "candidate", "b"))
+    ]
+    yield tag("dl", *(each for answer in answers for each in _answer(*answer)), class_="answers")
+    known = dict(_known(example))
+    listed = [
+        piece for name, text in list(known.items())[:MOST_FIELDS] for piece in (_term(name), tag("dd", _short(text)))
+    ]
+    more = len(known) - MOST_FIELDS
+    listed += [tag("dt", "…"), tag("dd", f"{more:,} more")] if more > 0 else []
+    yield tag("dl", *listed, class_="fields")
+
+
+def _answer(side: str, name: str, said: Any, score: float | None) -> Iterator[Markup]:
+    yield tag("dt", name, class_=side)
+    text = tag("em", "none") if said is None else isolated(_told(said), LONGEST)
+    yield tag("dd", text, tag("span", f" {score:.3g}", class_="note") if score is not None else None)
+
+
+def _told(said: Any) -> str:
+    boxes = boxes_in(said) if isinstance(said, dict | list) else []
+    return f"{len(boxes)} boxes" if boxes else cell(said)
+
+
+def _known(example: Example) -> Iterator[tuple[str, str]]:
+    """All that is known of a sample, as texts."""
+    yield "test case", example.test_case
+    for name, value in example.sample.items():
+        if value is not None:
+            yield name, cell(value)
+    try:
+        metadata = json.loads(example.metadata or "{}")
+    except (ValueError, RecursionError):  # JSON to others, too much for Python
+        metadata = {}
+    for name, value in metadata.items():
+        yield name, cell(value)
+    for by, name in example.slices.items():
+        # What stands above already need not be said again.
+        if by.removeprefix("metadata.") not in metadata and by not in example.sample and "ground_truth" not in by:
+            yield by, name
+
+
+def _term(name: str) -> Markup:
+    return tag("dt", isolated(name, 40))
+
+
+def _short(text: str) -> Markup:
+    return joined(isolated(text, LONGEST))

@@ -1,0 +1,167 @@
+"""Tables of a report: metrics with interval bars, confusions, what was compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from localreg.compare.comparison import Comparison
+from localreg.compare.evidence import Confusion, confused
+from localreg.compare.report.bars import extent, interval_bar
+from localreg.compare.report.markup import Markup, isolated, joined, tag
+from localreg.compare.report.wording import (
+    change,
+    difference,
+    in_points,
+    interval,
+    is_share,
+    least,
+    p_text,
+    readable,
+    value,
+)
+from localreg.compare.rows import MetricRow, Verdict
+
+__all__ = ["MOST_ROWS", "confusion_table", "coverage_table", "metric_table", "part_table"]
+
+MOST_ROWS = 100
+"""Rows of a table; of more, those that differ most."""
+
+MOST_CONFUSIONS = 12
+
+SIGNS: dict[Verdict, str] = {"improved": "▲", "regressed": "▼", "different": "◆", "inconclusive": "○", "equal": "■"}
+
+
+def metric_table(rows: Sequence[MetricRow], comparison: Comparison) -> Markup:
+    """Metrics over the whole suite, one below the other."""
+    cells = [[tag("th", readable(row.metric), scope="row"), *_numbers(row)] for row in rows]
+    return _bars_table("metric", rows, cells, comparison)
+
+
+def part_table(head: str, names: Sequence[str], rows: Sequence[MetricRow], comparison: Comparison) -> Markup:
+    """One metric in the parts of a breakdown, or of classes, as they stand; of many those that differ most.
+
+    Args:
+        head: what the parts are.
+        names: of the parts.
+        rows: of the parts.
+        comparison: that they are of.
+    """
+    listed = sorted(zip(names, rows, strict=True), key=lambda pair: -abs(pair[1].difference or 0.0))[:MOST_ROWS]
+    kept = {id(row) for _, row in listed}
+    pairs = [(name, row) for name, row in zip(names, rows, strict=True) if id(row) in kept]
+    cells = [
+        [tag("th", isolated(name or "(empty)"), scope="row"), *_numbers(row), tag("td", f"{row.n:,}", class_="n count")]
+        for name, row in pairs
+    ]
+    table = _bars_table(head, [row for _, row in pairs], cells, comparison, "n")
+    if len(pairs) == len(rows):
+        return table
+    return joined(table, tag("p", f"The {MOST_ROWS} of {len(rows):,} with the largest differences.", class_="note"))
+
+
+def _numbers(row: MetricRow) -> list[Markup]:
+    """The cells of a row that do not depend on the others; the bar comes later."""
+    return [
+        tag("td", value(row, row.a), class_="n"),
+        tag("td", value(row, row.b), class_="n"),
+        tag("td", difference(row), class_="n"),
+        tag("td", interval(row), class_="n interval"),
+    ]
+
+
+def _bars_table(
+    head: str, rows: Sequence[MetricRow], cells: Sequence[list[Markup]], comparison: Comparison, *more: str
+) -> Markup:
+    """Rows with their bars on one scale, where their metrics have one."""
+    shared = [row for row in rows if in_points(row.metric)]
+    # Points of shares and plain differences of others, such as kappa, are drawn on one scale: hundredths of both.
+    reach = extent([row for row in shared if is_share(row.metric)])
+    signed = extent([row for row in shared if not is_share(row.metric)])
+    whole = max(filter(None, (reach, 100 * signed if signed else None)), default=None)
+    body = []
+    for row, own in zip(rows, cells, strict=True):
+        scale = extent([row]) if row not in shared else whole if is_share(row.metric) or not whole else whole / 100
+        verdict = [tag("span", SIGNS[row.verdict], aria_hidden="true"), tag("span", f" {row.verdict}", class_="word")]
+        told = tag("td", *verdict, class_=f"verdict {row.verdict}", title=_told(row))
+        body.append(tag("tr", *own[:5], tag("td", _drawn(row, scale), class_="drawn"), told, *own[5:]))
+    scale_told = f"Bars reach {whole:.3g} points to both sides of zero" if whole else "Bars have zero in the middle"
+    if any(row not in shared for row in rows):
+        scale_told += "; metrics that are no shares are drawn each on its own scale"
+    heads: list[tuple[str, str | None]] = [(head, None), ("baseline", "n"), ("candidate", "n"), ("difference", "n")]
+    heads += [(f"{100 * comparison.confidence:g} % interval", "n interval"), ("", None), ("verdict", "verdict")]
+    return joined(
+        _scrolling(_table([*heads, *((name, "n count") for name in more)], body, class_="bars")),
+        tag("p", f"{scale_told}. Differences of shares are in points (hundredths).", class_="note"),
+    )
+
+
+def _drawn(row: MetricRow, scale: float | None) -> Markup:
+    """The bar; or why there is none."""
+    if row.difference is None and row.reason:
+        return tag("span", row.reason, class_="note")
+    return interval_bar(row, scale)
+
+
+def _told(row: MetricRow) -> str:
+    """What there is no column for."""
+    told = [f"n = {row.n:,}"]
+    if row.p is not None:
+        told.append(f"p = {p_text(row.p)}, adjusted {p_text(row.p_adjusted)}")
+    if row.fixed is not None and row.broken is not None:
+        told.append(f"{row.fixed:,} fixed, {row.broken:,} broken")
+    if row.least_detectable is not None:
+        told.append(f"least detectable difference {least(row)}")
+    return "; ".join([*told, *([row.reason] if row.reason else [])])
+
+
+def confusion_table(found: Confusion) -> Markup | None:
+    """The mistakes whose number changed most; None if none did."""
+    cells = [each for each in confused(found) if each[0] != each[1] and each[2] != each[3]]
+    if not cells:
+        return None
+    names = [*found.labels, "(no answer)"]
+    cells.sort(key=lambda each: (-abs(each[3] - each[2]), each))
+    body = [
+        tag(
+            "tr",
+            tag("th", isolated(names[truth]), scope="row"),
+            tag("td", isolated(names[said])),
+            *(tag("td", f"{count:,}", class_="n") for count in (a, b)),
+            tag("td", change(b - a), class_="n"),
+        )
+        for truth, said, a, b in cells[:MOST_CONFUSIONS]
+    ]
+    table = _scrolling(
+        _table(
+            [("ground truth", None), ("taken for", None), *((n, "n") for n in ("baseline", "candidate", "change"))],
+            body,
+        )
+    )
+    if len(cells) <= MOST_CONFUSIONS:
+        return table
+    return joined(table, tag("p", f"The {MOST_CONFUSIONS} of {len(cells):,} that changed most.", class_="note"))
+
+
+def coverage_table(comparison: Comparison) -> Markup:
+    """What became of the suite's samples under each model."""
+    names = ("ok", "skipped", "error", "missing")
+    body = []
+    for number, side in enumerate(comparison.sides):
+        level = "not verified" if side.determinism is None else side.determinism.level
+        counts = (tag("td", f"{getattr(side.coverage, name):,}", class_="n") for name in names)
+        role = "candidate" if number else "baseline"
+        cells = [tag("th", isolated(side.name), scope="row"), tag("td", role), *counts, tag("td", level)]
+        body.append(tag("tr", *cells))
+    counted = [(name, "n") for name in ("inferred", "skipped", "error", "missing")]
+    return _scrolling(_table([("model", None), ("", None), *counted, ("determinism", None)], body))
+
+
+def _table(heads: Sequence[tuple[str, str | None]], body: Sequence[Markup], class_: str | None = None) -> Markup:
+    """A table, whose heads stand with their classes."""
+    cells = [tag("th", head, scope="col", class_=own) for head, own in heads]
+    return tag("table", tag("thead", tag("tr", *cells)), tag("tbody", *body), class_=class_)
+
+
+def _scrolling(table: Markup) -> Markup:
+    """What is too wide for a phone scrolls by itself, also by keys."""
+    return tag("div", table, class_="scrolls", tabindex="0", role="region", aria_label="table")
