@@ -22,7 +22,7 @@ from localreg.compare.verdicts import Adjust, Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
 from localreg.models import ModelVersion
-from localreg.names import did_you_mean, shown_value
+from localreg.names import check_whole, did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
@@ -35,6 +35,7 @@ __all__ = ["compare"]
 
 BINS = 10
 """Numbers of more different values than that are cut into so many slices."""
+BINS_HINT = "write a whole number, 2 or more"
 
 
 class Asked(NamedTuple):
@@ -136,6 +137,8 @@ def _checked(asked: Asked) -> list[str]:
     """The expressions of `by`; refuses what cannot be meant."""
     if not isinstance(asked.confidence, float) or not 0 < asked.confidence < 1:
         raise InvalidInputError(f"confidence is {shown_value(asked.confidence)}; it must be between 0 and 1, as 0.95")
+    if check_whole(asked.bins, what="bins", hint=BINS_HINT) < 2:
+        raise InvalidInputError(f"bins is {asked.bins}; {BINS_HINT}")
     if asked.adjust not in ("holm", "bh", "none"):
         raise InvalidInputError(f"adjust is {shown_value(asked.adjust)}; it must be 'holm', 'bh' or 'none'")
     metrics: object = asked.metrics

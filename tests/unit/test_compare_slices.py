@@ -241,6 +241,7 @@ def test_a_reversal_is_told(registry: Registry) -> None:
         ({"confidence": 95}, "confidence is 95; it must be between 0 and 1"),
         ({"adjust": "bonferroni"}, "adjust is 'bonferroni'; it must be 'holm', 'bh' or 'none'"),
         ({"by": ["weather", "weather"]}, "one stands there twice"),
+        ({"by": "n", "bins": 1}, "bins is 1; write a whole number, 2 or more"),
         ({"by": 3}, "by is 3; it must be an SQL expression"),
         ({"by": "wether"}, "wether.*did you mean 'weather'"),
         ({"by": "metadata"}, "cannot use by"),
