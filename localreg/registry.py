@@ -214,6 +214,8 @@ class Registry(Listings, Exchange, Past):
         strict: bool = False,
         confidence: float = 0.95,
         adjust: Literal["holm", "bh", "none"] = "holm",
+        score_threshold: float | Literal["f1_optimal"] | None = None,
+        iou: float | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -230,6 +232,10 @@ class Registry(Listings, Exchange, Past):
             adjust: how p-values of one metric in several test cases, slices, classes or candidates are adjusted: by
                 Holm ("holm": the chance of any false alarm is bounded), Benjamini and Hochberg ("bh": their share), or
                 not at all ("none").
+            score_threshold: of detectors, for precision, recall, F1 and what is fixed or broken: boxes of this score
+                and above count. "f1_optimal" = of each model the score at which its F1 is highest over the suite.
+                None = 0.5.
+            iou: by which a box must overlap an object then, to have found it. None = 0.5.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -240,7 +246,7 @@ class Registry(Listings, Exchange, Past):
         from localreg.compare import Asked, compare
 
         versions = [self.get_version(each) for each in (baseline, *candidates)]
-        asked = Asked(strict, by, bins, metrics, confidence, adjust)
+        asked = Asked(strict, by, bins, metrics, confidence, adjust, score_threshold=score_threshold, iou=iou)
         return compare(self._session, versions, suite=suite, asked=asked)
 
     # --- history ----------------------------------------------------------------------------------------------------

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from localreg.compare.caveats import caveats
-from localreg.compare.classified import Classification
 from localreg.compare.comparison import Comparison, Side
+from localreg.compare.detected import check_matching
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
 from localreg.compare.slices import check_by, sliced
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Pair, Task
+from localreg.compare.tasks import task_by_types
 from localreg.compare.units import WHOLE
 from localreg.compare.verdicts import Adjust, Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
@@ -40,6 +41,8 @@ class Asked(NamedTuple):
     metrics: Sequence[str] | None = None
     confidence: float = 0.95
     adjust: Adjust = "holm"
+    score_threshold: float | Literal["f1_optimal"] | None = None
+    iou: float | None = None
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -58,8 +61,10 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
             )
     rows = SuiteRows(session, state, record, version)
 
+    matching = check_matching(asked.score_threshold, asked.iou)
+
     def task_of() -> Task:
-        return Classification(session, state, rows, versions[0].id)
+        return task_by_types(session, state, rows, versions[0].id, matching)
 
     task = task_of()
     metrics = _metrics(asked.metrics, task)
@@ -150,7 +155,7 @@ def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confi
         if unit == WHOLE:
             measured = whole
         elif unit == pair.only_case:
-            measured = [each for each in whole if each.estimate.metric in overall]
+            measured = [each for each in whole if each.estimate.metric in overall and each.label is None]
         else:
             measured = pair.measured(unit, overall, confidence)
         found += [Found(each, unit, candidate, each.estimate.metric in task.lower_is_better) for each in measured]

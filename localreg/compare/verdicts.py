@@ -81,7 +81,7 @@ def _row(found: Found, p_adjusted: float | None, confidence: float) -> MetricRow
 
 def _verdict(found: Found, p: float | None, confidence: float) -> Verdict:
     it = found.measured.estimate
-    if it.n and found.measured.fixed == found.measured.broken == 0:
+    if it.n and found.measured.fixed == found.measured.broken == 0 and it.difference == 0:
         return "equal"
     if p is None or it.difference is None or it.difference == 0 or p >= 1 - confidence:
         return "inconclusive"
