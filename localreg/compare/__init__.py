@@ -1,6 +1,7 @@
 """Is the new model better, where, on which samples, and can I be sure?"""
 
-from localreg.compare.comparing import Asked, compare
+from localreg.compare.asked import Asked
+from localreg.compare.comparing import compare
 from localreg.compare.comparison import Comparison, Outcome, Side
 from localreg.compare.coverage import Coverage
 from localreg.compare.gate import Gate, GateResult

@@ -2,90 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
+from localreg.compare.asked import Asked, checked
 from localreg.compare.caveats import LeftOut, caveats
-from localreg.compare.clusters import Sampling, check_draws, check_group_by, clustered
+from localreg.compare.clusters import Sampling, clustered
 from localreg.compare.comparison import Comparison, Side
-from localreg.compare.evaluated import Better, By, Evaluated
 from localreg.compare.evidence import Evidence
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
-from localreg.compare.scores import ScoreOf, check_scoring
-from localreg.compare.slices import check_by, sliced
+from localreg.compare.slices import sliced
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Pair, Task
-from localreg.compare.tasks import task_by_types
+from localreg.compare.tasks import task_for
 from localreg.compare.units import WHOLE
-from localreg.compare.verdicts import Adjust, Found, judged
+from localreg.compare.verdicts import Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
 from localreg.models import ModelVersion
-from localreg.names import check_whole, did_you_mean, shown_value
+from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
-from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
-from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
 __all__ = ["compare"]
 
-BINS = 10
-"""Numbers of more different values than that are cut into so many slices."""
-BINS_HINT = "write a whole number, 2 or more"
-
-
-class Asked(NamedTuple):
-    """What a comparison is asked for, beside the models and the suite; see `Registry.compare`."""
-
-    strict: bool = False
-    by: str | Sequence[str] | None = None
-    bins: int = BINS
-    metrics: Sequence[str] | None = None
-    confidence: float = 0.95
-    adjust: Adjust = "holm"
-    group_by: str | None = None
-    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None
-    configuration: EvaluatorConfiguration | str | None = None
-    better: Better | None = None
-    positive: str | None = None
-    score_of: ScoreOf | None = None
-    bootstrap: int | None = None
-
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
     """Compare model versions with the first of them; see `Registry.compare`."""
-    expressions, group_by = _checked(asked), check_group_by(asked.group_by)
-    if len(versions) < 2:
-        raise InvalidInputError("there is nothing to compare the baseline with; name a candidate, or several")
+    settings = checked(asked)
     state = session.state()
     record, version = _suite(session, state, suite)
-    names = [f"{each.model.name}@{each.version}" for each in versions]
-    for name, each in zip(names, versions, strict=True):
-        if each.model.info.workflow not in (None, record.workflow):
-            raise WorkflowMismatchError(
-                f"model {name!r} belongs to another workflow than test suite {record.name!r}; compare it on a suite of "
-                "its own workflow"
-            )
+    names = _names(versions, record)
     rows = SuiteRows(session, state, record, version)
-    clusters = None if group_by is None else clustered(session, state, rows, group_by)
-    sampling = Sampling(clusters, check_draws(asked.bootstrap))
-
-    by, scoring = _by(asked), check_scoring(asked.positive, asked.score_of)
+    clusters = None if settings.group_by is None else clustered(session, state, rows, settings.group_by)
+    ids = [each.id for each in versions]
 
     def task_of() -> Task:
-        if by is not None:
-            told = {each.id: name for name, each in zip(names, versions, strict=True)}
-            return Evaluated(session, state, rows, told, by, sampling)
-        return task_by_types(session, state, rows, versions[0].id, sampling, scoring)
+        models = dict(zip(ids, names, strict=True))
+        return task_for(session, state, rows, models, settings, Sampling(clusters, settings.draws))
 
     task = task_of()
     metrics = _metrics(asked.metrics, task)
-    slices = [sliced(session, state, rows, each, bins=asked.bins) for each in expressions]
-    pairs = [task.pair(each.id, slices, strict=asked.strict) for each in versions[1:]]
+    slices = [sliced(session, state, rows, each, bins=asked.bins) for each in settings.expressions]
+    pairs = [task.pair(each, slices, strict=asked.strict) for each in ids[1:]]
     _refuse_nothing(names, record.name, pairs)
     found = [
         each
@@ -94,8 +57,6 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     ]
     judgements = judged(found, confidence=asked.confidence, adjust=asked.adjust)
     sides = _sides(session, state, rows, versions, names, pairs)
-    ids = [each.id for each in versions]
-    listing = SampleList(session, state, rows, slices, task_of, ids[1:], asked.strict)
     return Comparison(
         sides=sides,
         suite=record.name,
@@ -109,42 +70,29 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         adjust=asked.adjust,
         lower_is_better=frozenset(task.lower_is_better),
         undirected=frozenset(task.undirected),
-        _list=listing.table,
+        _list=SampleList(session, state, rows, slices, task_of, ids[1:], asked.strict).table,
         _evidence=lambda: Evidence(session, state, rows, slices, task_of(), ids, asked.strict),
         _session=session,
     )
 
 
-def _by(asked: Asked) -> By | None:
-    """Which evaluator's metrics are compared; None = those that the types decide."""
-    if asked.evaluator is None:
-        for name, given in (("configuration", asked.configuration), ("better", asked.better)):
-            if given is not None:
-                raise InvalidInputError(
-                    f"{name} is {shown_value(given)}, and no evaluator is named; pass evaluator=, too"
-                )
-        return None
-    named = asked.evaluator
-    name = named if isinstance(named, str) else form_of(named).display_name
-    if asked.better is not None and not isinstance(asked.better, Mapping):
-        raise InvalidInputError(
-            f"better is {shown_value(asked.better)}; it must be a dict, such as {{'loss': 'lower'}}"
-        )
-    return By(name, asked.configuration, asked.better or {}, asked.metrics)
+def _names(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> list[str]:
+    """`name@version` of each.
 
-
-def _checked(asked: Asked) -> list[str]:
-    """The expressions of `by`; refuses what cannot be meant."""
-    if not isinstance(asked.confidence, float) or not 0 < asked.confidence < 1:
-        raise InvalidInputError(f"confidence is {shown_value(asked.confidence)}; it must be between 0 and 1, as 0.95")
-    if check_whole(asked.bins, what="bins", hint=BINS_HINT) < 2:
-        raise InvalidInputError(f"bins is {asked.bins}; {BINS_HINT}")
-    if asked.adjust not in ("holm", "bh", "none"):
-        raise InvalidInputError(f"adjust is {shown_value(asked.adjust)}; it must be 'holm', 'bh' or 'none'")
-    metrics: object = asked.metrics
-    if metrics is not None and (isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics):
-        raise InvalidInputError(f"metrics is {shown_value(metrics)}; it must be a list of names")
-    return check_by(asked.by)
+    Raises:
+        InvalidInputError: there is only one.
+        WorkflowMismatchError: one is of another workflow than the suite.
+    """
+    if len(versions) < 2:
+        raise InvalidInputError("there is nothing to compare the baseline with; name a candidate, or several")
+    names = [f"{each.model.name}@{each.version}" for each in versions]
+    for name, each in zip(names, versions, strict=True):
+        if each.model.info.workflow not in (None, suite.workflow):
+            raise WorkflowMismatchError(
+                f"model {name!r} belongs to another workflow than test suite {suite.name!r}; compare it on a suite of "
+                "its own workflow"
+            )
+    return names
 
 
 def _metrics(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
@@ -196,14 +144,14 @@ def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confi
         if unit == WHOLE:
             measured = whole
         elif unit == pair.only_case:
-            measured = [each for each in whole if each.estimate.metric in overall]
+            measured = [each for each in whole if each.estimate.metric in overall and each.label is None]
         else:
             measured = pair.measured(unit, overall, confidence)
         found += [Found(each, unit, candidate, _better(task, each.estimate.metric)) for each in measured]
     return found
 
 
-def _better(task: Task, metric: str) -> Literal["higher", "lower"] | None:
+def _better(task: Task, metric: str) -> Literal[higher, lower] | None:
     if metric in task.undirected:
         return None
     return "lower" if metric in task.lower_is_better else "higher"

@@ -82,7 +82,7 @@ def _row(found: Found, p_adjusted: float | None, confidence: float) -> MetricRow
 
 def _verdict(found: Found, p: float | None, confidence: float) -> Verdict:
     it = found.measured.estimate
-    if it.n and found.measured.fixed == found.measured.broken == 0:
+    if it.n and found.measured.fixed == found.measured.broken == 0 and it.difference == 0:
         return "equal"
     if it.difference == 0 and it.standard_error == 0:  # of no sample do the models say anything else
         return "equal"

@@ -138,6 +138,8 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "positive": "cat",
             "score_of": "positive",
             "bootstrap": 100,
+            "score_threshold": 0.5,
+            "iou": 0.5,
         },
         "comparisons": {"where": "name = 'm'", "search": "m", "order_by": "name", "limit": 1},
         "get_comparison": {"name": "c"},

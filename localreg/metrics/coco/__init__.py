@@ -38,12 +38,13 @@ from collections.abc import Sequence
 from localreg.metrics.coco.columns import Detections, Truths
 from localreg.metrics.coco.counting import BestThreshold, Counts, CountTable
 from localreg.metrics.coco.found import COCO_AREAS, COCO_IOU_THRESHOLDS, Area, Found, find
-from localreg.metrics.coco.matches import DetectionMatches
+from localreg.metrics.coco.matches import COCO_NUMBERS, DetectionMatches
 from localreg.metrics.coco.reading import read
 
 __all__ = [
     "COCO_AREAS",
     "COCO_IOU_THRESHOLDS",
+    "COCO_NUMBERS",
     "Area",
     "BestThreshold",
     "CountTable",

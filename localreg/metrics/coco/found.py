@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import InvalidInputError
 from localreg.metrics.coco.columns import Detections, Truths
 from localreg.metrics.coco.grouping import Groups, falling, grouped
+from localreg.metrics.coco.layout import Layout, Sized, layout_of, sized
 from localreg.metrics.coco.matching import ALMOST_ONE, BITS, assigned
 from localreg.metrics.coco.overlaps import overlapping
 from localreg.names import shown_value
@@ -107,6 +108,34 @@ class Found:
         import numpy as np
 
         return np.flatnonzero((self.matched != 0).any(axis=1))
+
+    @cached_property
+    def _sized(self) -> dict[int, Sized]:
+        return {}
+
+    @cached_property
+    def _layouts(self) -> dict[tuple[int, int], Layout]:
+        return {}
+
+    def sized(self, area: int) -> Sized:
+        """The detections of a range of sizes; kept."""
+        if area not in self._sized:
+            self._sized[area] = sized(self, area)
+        return self._sized[area]
+
+    def layout(self, threshold: int, area: int) -> Layout:
+        """The true positives at a threshold, for a range of sizes; kept."""
+        if (threshold, area) not in self._layouts:
+            self._layouts[threshold, area] = layout_of(self, threshold, area, self.sized(area).before)
+        return self._layouts[threshold, area]
+
+    def of_images(self, chosen: Flags) -> Found:
+        """Without detections and truths of other images, which count as empty then."""
+        kept, there = chosen[self.image], chosen[self.truth_image]
+        detections = ("image", "class_", "score", "rank", "row", "inside", "matched", "aside")
+        truths = ("truth_image", "truth_class", "truth_row", "counted")
+        columns = {name: getattr(self, name)[kept] for name in detections}
+        return replace(self, **columns, **{name: getattr(self, name)[there] for name in truths})
 
     def flags(self, threshold: int, area: int, places: Indices | slice = slice(None)) -> tuple[Flags, Flags]:
         """Whether detections are matched with a truth that counts, and whether they are to be ignored.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,7 +21,28 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
     Numbers = npt.NDArray[np.float64]
 
-__all__ = ["DetectionMatches"]
+__all__ = ["COCO_NUMBERS", "DetectionMatches"]
+
+_AP = {
+    "AP": ("all", None),
+    "AP50": ("all", 0.5),
+    "AP75": ("all", 0.75),
+    "APs": ("small", None),
+    "APm": ("medium", None),
+    "APl": ("large", None),
+}
+"""Of what size, and at which threshold."""
+_AR = {
+    "AR1": ("all", 1),
+    "AR10": ("all", 10),
+    "AR100": ("all", 100),
+    "ARs": ("small", 100),
+    "ARm": ("medium", 100),
+    "ARl": ("large", 100),
+}
+"""Of what size, and of how many detections."""
+COCO_NUMBERS = (*_AP, *_AR)
+"""Names of the 12 numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +95,8 @@ class DetectionMatches:
             raise InvalidInputError(f"weights must be {len(self.images):,} whole numbers, 0 or more, one an image")
         return DetectionMatches(self.found, whole, self.max_detections)
 
-    def numbers(self) -> dict[str, float | None]:
-        """The 12 numbers of COCO.
+    def numbers(self, names: Sequence[str] = COCO_NUMBERS) -> dict[str, float | None]:
+        """The 12 numbers of COCO, or some of them.
 
         Returns:
             `AP` over all thresholds, `AP50` and `AP75` at one, `APs`, `APm` and `APl` of small, medium and large
@@ -89,13 +111,10 @@ class DetectionMatches:
             raise InvalidInputError("the 12 numbers need matches at COCO's thresholds and sizes, the defaults")
         self._refuse_fewer_than(100)
         if self.max_detections != 100:
-            return DetectionMatches(found.limited(100), self.weights).numbers()
-        precision = [self._precision(area.name) for area in found.areas]
-        ap = {"AP": precision[0], "AP50": precision[0][[0]], "AP75": precision[0][[5]]}
-        ap |= {f"AP{area.name[0]}": each for area, each in zip(found.areas[1:], precision[1:], strict=True)}
-        ar = {f"AR{limit}": self._recall("all", limit) for limit in (1, 10, 100)}
-        ar |= {f"AR{area.name[0]}": self._recall(area.name, 100) for area in found.areas[1:]}
-        return {name: mean_of(values) for name, values in (ap | ar).items()}
+            return DetectionMatches(found.limited(100), self.weights).numbers(names)
+        return {
+            name: mean_of(self._precision(*_AP[name]) if name in _AP else self._recall(*_AR[name])) for name in names
+        }
 
     def average_precision(self, iou: float | None = None, *, area: str = "all") -> float | None:
         """The mean over classes, over 101 levels of recall, and over all thresholds or at one.
@@ -113,6 +132,16 @@ class DetectionMatches:
         """
         values = self._precision(area, iou)
         return {id: mean_of(values[:, :, place]) for place, id in enumerate(self.classes.tolist())}
+
+    def class_precisions(self, iou: float | None = None, *, area: str = "all") -> Numbers:
+        """The same as an array in the order of `classes`, NaN where undefined; sums may differ in the last bit.
+
+        Raises:
+            InvalidInputError: nothing was matched at that threshold or for that size.
+        """
+        import numpy as np
+
+        return np.asarray(self._precision(area, iou).mean(axis=(0, 1)))
 
     def average_recall(self, iou: float | None = None, *, area: str = "all", max_detections: int = 100) -> float | None:
         """The mean over classes, and over all thresholds or at one, of the share of truths that are found.

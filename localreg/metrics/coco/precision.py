@@ -12,7 +12,6 @@ Source:
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from localreg.metrics.coco.found import Found
 
-    Flags = npt.NDArray[np.bool_]
     Indices = npt.NDArray[np.int64]
     Numbers = npt.NDArray[np.float64]
 
@@ -40,39 +38,34 @@ class Curves:
     """
 
     def __init__(self, found: Found, weights: Indices | None = None) -> None:
-        self._found = found
-        self._weights = weights
-        self._before: dict[int, Indices] = {}
+        import numpy as np
 
-    @cached_property
-    def _each(self) -> Indices | None:
-        """How often each detection counts."""
-        return None if self._weights is None else self._weights[self._found.image]
+        self._found = found
+        self._weights = np.ones(len(found.images), np.int64) if weights is None else weights
+        self._truths: dict[int, Indices] = {}
+        self._levels: dict[int, Indices] = {}
+        self._before: dict[int, Indices] = {}
+        self._totals: dict[tuple[int, int], Indices] = {}
+        self._precision: dict[tuple[int, int], Numbers] = {}
 
     def truths(self, area: int) -> Indices:
         """How many truths of each class count."""
-        import numpy as np
-
-        found = self._found
-        counts = found.counted[:, area]
-        if self._weights is None:
-            return np.bincount(found.truth_class[counts], minlength=len(found.classes))
-        sums = np.zeros(len(found.classes), np.int64)
-        np.add.at(sums, found.truth_class[counts], self._weights[found.truth_image[counts]])
-        return sums
+        if area not in self._truths:
+            found = self._found
+            counts = found.counted[:, area]
+            image, class_ = found.truth_image[counts], found.truth_class[counts]
+            self._truths[area] = _summed(class_, self._weights[image], len(found.classes))
+        return self._truths[area]
 
     def true_positives(self, threshold: int, area: int, limit: int) -> Indices:
         """How many of each class, among the first `limit` detections of that class in each image."""
-        import numpy as np
-
-        found = self._found
-        places = found.hits[found.flags(threshold, area, found.hits)[0]]
-        places = places[found.rank[places] < limit]
-        if self._each is None:
-            return np.bincount(found.class_[places], minlength=len(found.classes))
-        sums = np.zeros(len(found.classes), np.int64)
-        np.add.at(sums, found.class_[places], self._each[places])
-        return sums
+        layout = self._found.layout(threshold, area)
+        counts = layout.rank < limit
+        if counts.all():
+            totals = self._total(threshold, area)[layout.bounds]
+            return totals[1:] - totals[:-1]
+        each = self._weights[layout.image[counts]]
+        return _summed(layout.class_[counts], each, len(self._found.classes))
 
     def recall(self, threshold: int, area: int, limit: int) -> Numbers:
         """Of each class: found ÷ there; NaN where nothing is there."""
@@ -84,46 +77,58 @@ class Curves:
 
     def precision(self, threshold: int, area: int) -> Numbers:
         """(classes, 101): the highest precision at each level of recall or beyond; NaN where nothing is there."""
+        if (threshold, area) not in self._precision:
+            self._precision[threshold, area] = self._computed(threshold, area)
+        return self._precision[threshold, area]
+
+    def _computed(self, threshold: int, area: int) -> Numbers:
         import numpy as np
 
-        found = self._found
-        there = self.truths(area)
-        hits = found.hits
-        right, ignored = found.flags(threshold, area, hits)
-        # Of detections that are matched somewhere, those that count at this threshold need not be those of the size.
-        counted = np.cumsum(self._times(~ignored, hits) - self._times(found.inside[hits, area], hits))
-        counted = np.concatenate([[0], counted])
-        starts = np.searchsorted(hits, found.starts)
-        before = self._counted_before(area)
-        base = before[found.starts] + counted[starts]
-        true = np.flatnonzero(right)
-        class_ = found.class_[hits[true]]
-        seen = before[hits[true] + 1] + counted[true + 1] - base[class_]
-        total = np.concatenate([[0], np.cumsum(self._times(right[true], hits[true]))])
-        bounds = np.searchsorted(true, starts)
-        positive = (total[1:] - total[bounds][class_]).astype(np.float64)
+        layout = self._found.layout(threshold, area)
+        before, odd = self._counted_before(area), _running(layout.odd_sign * self._weights[layout.odd_image])
+        base = before[layout.begin] + odd[layout.odd_begin]
+        seen = before[layout.seen] + odd[layout.odd_seen] - base[layout.class_]
+        total, bounds = self._total(threshold, area), layout.bounds
+        positive = (total[1:] - total[bounds][layout.class_]).astype(np.float64)
         precision = positive / ((seen - positive) + positive + np.spacing(1))
-        wanted = total[bounds[:-1], None] + _needed(there)
+        wanted = total[bounds[:-1], None] + self._needed(area)
         first = np.minimum(np.searchsorted(total[1:], wanted), bounds[1:, None])
         highest = _highest_from(precision, first, bounds[1:])
-        highest[there == 0] = np.nan
+        highest[self.truths(area) == 0] = np.nan
         return highest
 
-    def _times(self, flags: Flags, places: Indices) -> Indices:
-        import numpy as np
-
-        return flags.astype(np.int64) if self._each is None else np.where(flags, self._each[places], 0)
+    def _total(self, threshold: int, area: int) -> Indices:
+        """How many true positives of all classes go before each, and before the end."""
+        if (threshold, area) not in self._totals:
+            self._totals[threshold, area] = _running(self._weights[self._found.layout(threshold, area).image])
+        return self._totals[threshold, area]
 
     def _counted_before(self, area: int) -> Indices:
-        """How many detections of the size went before each, and before the end, matched or not."""
-        import numpy as np
-
+        """How many detections of the size go before each of these, and before the end, matched or not."""
         if area not in self._before:
-            inside = self._found.inside[:, area]
-            count = np.zeros(len(inside) + 1, np.int64)
-            np.cumsum(inside if self._each is None else inside * self._each, out=count[1:])
-            self._before[area] = count
+            self._before[area] = _running(self._weights[self._found.sized(area).image])
         return self._before[area]
+
+    def _needed(self, area: int) -> Indices:
+        if area not in self._levels:
+            self._levels[area] = _needed(self.truths(area))
+        return self._levels[area]
+
+
+def _running(values: Indices) -> Indices:
+    """The sum before each, and of all."""
+    import numpy as np
+
+    sums = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=sums[1:])
+    return sums
+
+
+def _summed(class_: Indices, values: Indices, classes: int) -> Indices:
+    """The sum of each class: whole numbers, which floats hold exactly."""
+    import numpy as np
+
+    return np.bincount(class_, values, minlength=classes).astype(np.int64)
 
 
 def _needed(there: Indices) -> Indices:

@@ -1,0 +1,294 @@
+"""Two detectors on a suite: the numbers of COCO with intervals, and precision, recall and F1 at one score and IoU.
+
+The numbers of COCO are functions of all images at once. How far their difference may vary is told by drawing images
+again (`DRAWS` times for the suite, `DRAWS_OF_PARTS` for a test case or slice, of which the first `PARTS` are drawn;
+`localreg.statistics.images` says why so few are enough). Which images are drawn follows from the ground truths, so that
+equal input gives equal intervals, whichever of two models is called the baseline.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from localreg.compare.boxes import TruthBoxes
+from localreg.compare.coverage import Coverage
+from localreg.compare.groupings import Grouping
+from localreg.compare.task import Measured
+from localreg.compare.units import WHOLE, Unit
+from localreg.metrics.coco import COCO_NUMBERS, DetectionMatches
+from localreg.statistics import Estimate
+from localreg.statistics.images import COUNT_METRICS, compare_drawn, compare_tallies, undrawn
+from localreg.statistics.paired import seed_of
+from localreg.tables import Vocabulary
+from localreg.threads import in_threads
+from localreg.workflow.inferences import ERROR, OK, SKIPPED, STATUSES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Flags = npt.NDArray[np.bool_]
+    Floats = npt.NDArray[np.float64]
+    Indices = npt.NDArray[np.int64]
+
+__all__ = ["CLASS_METRIC", "DetectedPair", "ModelBoxes"]
+
+CLASS_METRIC = "AP"
+"""What is told of each class, too."""
+DRAWS = 100
+DRAWS_OF_PARTS = 50
+PARTS = 24
+MISSING = len(STATUSES)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelBoxes:
+    """What a model saw, matched.
+
+    Attributes:
+        status: of each row of the suite, a place in `STATUSES`, or `len(STATUSES)`.
+        listed: whether a row has a list of boxes.
+        matches: for the numbers of COCO.
+        counted: at the IoU that decides what is right.
+    """
+
+    status: npt.NDArray[np.int8]
+    listed: Flags
+    matches: DetectionMatches
+    counted: DetectionMatches
+
+
+class _Part(NamedTuple):
+    """Images of a unit.
+
+    Attributes:
+        images: their numbers, rising.
+        members: of each, the number of what is drawn: itself, or its cluster.
+        units: how many of these there are.
+        matches: of both models, without other images.
+    """
+
+    images: Indices
+    members: Indices
+    units: int
+    matches: tuple[DetectionMatches, DetectionMatches]
+
+
+class DetectedPair:
+    """Two models; see `localreg.compare.task.Pair`.
+
+    Args:
+        truth: what is in the images.
+        models: baseline and candidate.
+        groups: of the rows.
+        image: of each row, its number.
+        labels: of the numbers of classes.
+        score: that counts; None = where F1 is highest, of each model.
+        iou: that counts.
+        clusters: of each row; None = each for itself.
+        strict: take images without an inference as those in which nothing is seen.
+
+    Attributes:
+        models: as given.
+        compared: bool (rows,), which rows of the suite are compared.
+    """
+
+    def __init__(
+        self,
+        *,
+        truth: TruthBoxes,
+        models: tuple[ModelBoxes, ModelBoxes],
+        groups: Sequence[Grouping],
+        image: Indices,
+        labels: Vocabulary,
+        score: float | None,
+        iou: float,
+        clusters: Indices | None,
+        strict: bool,
+    ) -> None:
+        self.models = models
+        self._truth = truth
+        self._image = image
+        self._labels = labels
+        self._score = score
+        self._iou = iou
+        self._clusters = clusters
+        self._groups = {unit: (each, numbers) for each in groups for unit, numbers in each.units.items()}
+        self.compared: Flags = truth.known.copy()
+        if not strict:
+            for model in models:
+                self.compared &= (model.status == OK) & model.listed
+
+    # --- what is compared ---------------------------------------------------------------------------------------------
+
+    def _rows(self, unit: Unit) -> Flags:
+        """The rows of the suite that a unit has."""
+        import numpy as np
+
+        grouping, numbers = self._groups[unit]
+        return np.isin(grouping.codes, numbers)
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """The suite, test cases, slices that have a row."""
+        there = [unit for unit in self._groups if unit.by is None or self._rows(unit).any()]
+        return sorted(there, key=lambda unit: (unit.by is not None, unit.test_case is not None))
+
+    @property
+    def only_case(self) -> Unit | None:
+        """The suite's test case, if there is only one."""
+        cases = [unit for unit in self._groups if unit.test_case is not None]
+        return cases[0] if len(cases) == 1 else None
+
+    @property
+    def unlabelled(self) -> int:
+        """Rows of the suite without a list of boxes."""
+        return int((self._rows(WHOLE) & ~self._truth.known).sum())
+
+    def coverage(self) -> tuple[Coverage, Coverage]:
+        """What became of the suite's rows under baseline and candidate."""
+        whole = self._rows(WHOLE)
+        a, b = (
+            Coverage(*(int((model.status[whole] == code).sum()) for code in (OK, SKIPPED, ERROR, MISSING)))
+            for model in self.models
+        )
+        return a, b
+
+    def silent(self) -> tuple[int, int]:
+        """Inferences of baseline and candidate without a list of boxes."""
+        whole = self._rows(WHOLE)
+        a, b = (int((whole & (model.status == OK) & ~model.listed).sum()) for model in self.models)
+        return a, b
+
+    def n(self, unit: Unit) -> int:
+        """How many rows of a unit are compared."""
+        return int((self._rows(unit) & self.compared).sum())
+
+    def _images(self, unit: Unit) -> Indices:
+        import numpy as np
+
+        return np.sort(self._image[self._rows(unit) & self.compared])
+
+    # --- right and wrong ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def tallies(self) -> list[Indices]:
+        """(images, 3) of each model: true positives, false positives, false negatives."""
+        import numpy as np
+
+        weights = np.zeros(len(self._image), np.int64)
+        weights[self._images(WHOLE)] = 1
+        return [self._tallied(model.counted, weights) for model in self.models]
+
+    def _tallied(self, matches: DetectionMatches, weights: Indices) -> Indices:
+        score = self._score
+        if score is None:
+            best = matches.resampled(weights).best_threshold(iou=self._iou)
+            score = float("inf") if best is None else best.score  # nothing is right at any score
+        return matches.count_table(iou=self._iou, score=score).per_image()
+
+    def right(self) -> tuple[Flags, Flags]:
+        """Whether each row of the suite has each truth found, and nothing else, by baseline and candidate."""
+        a, b = (((each[:, 1] == 0) & (each[:, 2] == 0))[self._image] for each in self.tallies)
+        return a, b
+
+    # --- numbers ------------------------------------------------------------------------------------------------------
+
+    def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
+        """Metrics of a unit; of the suite AP of each class, too."""
+        rows, part = self._rows(unit) & self.compared, self._part(unit)
+        right = [each[rows] for each in self.right()]
+        counts = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
+        a, b = (each[part.images] for each in self.tallies)
+        asked = [metric for metric in metrics if metric in COUNT_METRICS]
+        members = None if self._clusters is None else part.members
+        found = compare_tallies(a, b, metrics=asked, groups=members, confidence=confidence)
+        names = [metric for metric in metrics if metric in COCO_NUMBERS]
+        classes = self._classes(part) if unit == WHOLE and CLASS_METRIC in names else []
+        drawn = self._drawn(unit, part, names, classes)
+        found += self._numbers(part, names, drawn, confidence)
+        overall = {each.metric: Measured(each, None, *counts) for each in found}
+        return [*(overall[metric] for metric in metrics), *self._per_class(part, classes, drawn, confidence)]
+
+    def _numbers(self, part: _Part, names: Sequence[str], drawn: Floats | None, confidence: float) -> list[Estimate]:
+        a, b = (each.numbers(names) for each in part.matches)
+        n = len(part.images)
+        if drawn is None:
+            reason = f"only the first {PARTS} test cases and slices get intervals of it; compare by less at once"
+            return [undrawn(name, (a[name], b[name]), n, reason) for name in names]
+        return [
+            compare_drawn(name, (a[name], b[name]), drawn[:, :, place], n=n, units=part.units, confidence=confidence)
+            for place, name in enumerate(names)
+        ]
+
+    def _per_class(
+        self, part: _Part, classes: Sequence[int], drawn: Floats | None, confidence: float
+    ) -> list[Measured]:
+        if not classes or drawn is None:
+            return []
+        labels, first = self._labels.labels(), drawn.shape[2] - len(classes)
+        a, b = (each.average_precision_per_class() for each in part.matches)
+        found = []
+        for place, code in enumerate(classes, first):
+            own, n, units = drawn[:, :, place], len(part.images), part.units
+            values = a.get(code), b.get(code)
+            each = compare_drawn(CLASS_METRIC, values, own, n=n, units=units, confidence=confidence)
+            found.append(Measured(each, labels[code]))
+        return sorted(found, key=lambda each: str(each.label))
+
+    def _part(self, unit: Unit) -> _Part:
+        import numpy as np
+
+        images = self._images(unit)
+        members, units = np.arange(len(images)), len(images)
+        if self._clusters is not None:
+            of_image = np.empty(len(self._image), np.int64)
+            of_image[self._image] = self._clusters
+            distinct, members = np.unique(of_image[images], return_inverse=True)
+            units = len(distinct)
+        a, b = (each.matches for each in self.models)
+        if len(images) < len(self._image):
+            chosen = np.zeros(len(self._image), bool)
+            chosen[images] = True
+            a, b = (DetectionMatches(each.found.of_images(chosen)) for each in (a, b))
+        return _Part(images, members, units, (a, b))
+
+    def _classes(self, part: _Part) -> list[int]:
+        """Classes that have truths."""
+        found = part.matches[0].found
+        return sorted({int(code) for code in found.classes[found.truth_class[found.counted[:, 0]]].tolist()})
+
+    def _drawn(self, unit: Unit, part: _Part, names: Sequence[str], classes: Sequence[int]) -> Floats | None:
+        """(draws, 2, names and classes): of both models on images drawn again; None = not of this unit."""
+        import numpy as np
+
+        parts = [each for each in self.units if each not in (WHOLE, self.only_case)]
+        if unit != WHOLE and parts.index(unit) >= PARTS:
+            return None
+        draws = DRAWS if unit == WHOLE else DRAWS_OF_PARTS
+        if not names or part.units < 2:
+            return np.empty((0, 2, len(names) + len(classes)))
+        seed = seed_of(self._truth.boxes, self._truth.truths.area, part.images, part.members)
+        places = [np.searchsorted(each.classes, classes) for each in part.matches]
+
+        def one(draw: int) -> list[list[float]]:
+            generator = np.random.default_rng([seed, draw])
+            times = np.bincount(generator.integers(0, part.units, part.units), minlength=part.units)
+            weights = np.zeros(len(self._image), np.int64)
+            weights[part.images] = times[part.members]
+            return [
+                _values(matches.resampled(weights), names, own)
+                for matches, own in zip(part.matches, places, strict=True)
+            ]
+
+        return np.array(list(in_threads(one, range(draws), workers=os.cpu_count() or 1)), np.float64)
+
+
+def _values(matches: DetectionMatches, names: Sequence[str], classes: Indices) -> list[float]:
+    """Numbers, then AP of classes; NaN where undefined."""
+    values = [float("nan") if each is None else each for each in matches.numbers(names).values()]
+    return values if not len(classes) else [*values, *matches.class_precisions()[classes].tolist()]
