@@ -151,7 +151,7 @@ def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confi
     return found
 
 
-def _better(task: Task, metric: str) -> Literal[higher, lower] | None:
+def _better(task: Task, metric: str) -> Literal["higher", "lower"] | None:
     if metric in task.undirected:
         return None
     return "lower" if metric in task.lower_is_better else "higher"
