@@ -84,6 +84,7 @@ class Detection:
         types: of ground truths and of inferences.
         matching: what counts as right.
         clusters: of each row of the suite, the number of its cluster; None = each row for itself.
+        draws: how often images are drawn again, of the suite and of its parts; None = `detected_pair.DRAWS` and so on.
     """
 
     name = "detection"
@@ -105,6 +106,7 @@ class Detection:
         types: tuple[Node, Node],
         matching: Matching | None = None,
         clusters: Indices | None = None,
+        draws: int | None = None,
     ) -> None:
         self._session = session
         self._state = state
@@ -113,6 +115,7 @@ class Detection:
         self._types = types
         self._matching = matching or Matching()
         self._clusters = clusters
+        self._draws = draws
         workflow = state.get("workflow", rows.suite.workflow)
         assert workflow is not None, "a suite names the workflow that it was made with"
         self._boxes = SuiteBoxes(session, state, workflow, rows.version, lists)
@@ -159,6 +162,7 @@ class Detection:
             score=self._matching.score,
             iou=self._matching.iou,
             clusters=self._clusters,
+            draws=self._draws,
             strict=strict,
         )
 

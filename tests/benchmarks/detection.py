@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+import localreg
 from localreg.metrics import coco_detection, coco_segmentation
 from localreg.metrics.coco import matched, read
 from tests.benchmarks.harness import Bench, Figure, seconds
@@ -55,6 +56,14 @@ def figures(bench: Bench) -> Iterator[Figure]:
         lambda: matched(*data),
         at_most=None,
         times=5,
+    )
+    comparison = compared(bench.fresh(), paths)
+    yield against_one(
+        bench,
+        f"two detectors compared, {size}, with intervals ÷ pycocotools' evaluations",
+        comparison,
+        2 * evaluated,
+        None,
     )
     paths = written(bench.fresh(), images=IMAGES // 20, detections=DETECTIONS // 20, masks=True)
     yield bench.compare(
@@ -109,10 +118,22 @@ class Peer:
         return {name: None if value == -1 else value for name, value in zip(names, self.found.stats, strict=False)}
 
 
-def against_one(bench: Bench, what: str, ours: Callable[[], object], limit: float, at_most: float) -> Figure:
+def against_one(bench: Bench, what: str, ours: Callable[[], object], limit: float, at_most: float | None) -> Figure:
     """Against a single run."""
     taken = statistics.median([seconds(ours) for _ in range(max(3, bench.rounds))])
     return Figure(what, taken / limit, at_most, taken, limit)
+
+
+def compared(folder: Path, paths: tuple[Path, Path]) -> Callable[[], object]:
+    """A comparison of a model with one whose scores are a little different."""
+    registry = localreg.open(folder)
+    registry.import_coco(paths[0], suite="s")
+    results = json.loads(paths[1].read_text())
+    for model, noise in (("old", 0.0), ("new", 0.02)):
+        drawn = np.random.default_rng(1).normal(0, 1, len(results)) * noise
+        changed = [{**each, "score": each["score"] + more} for each, more in zip(results, drawn.tolist(), strict=True)]
+        registry.import_coco_results(changed, suite="s", model=model)
+    return partial(registry.compare, "old", "new", suite="s")
 
 
 def written(

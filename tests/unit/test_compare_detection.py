@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from localreg import Comparison, InvalidInputError, Registry
-from localreg.compare import detected_pair, tasks
+from localreg.compare import detected, detected_pair, tasks
 from localreg.compare.detected import Detection
 from localreg.metrics import coco_detection
 from localreg.metrics.coco import COCO_NUMBERS, DetectionMatches, matched, read
@@ -177,6 +177,29 @@ def test_numbers_of_some_images_are_those_of_files_without_the_others(seed: int)
     np.testing.assert_allclose(part.class_precisions(), per_class, rtol=1e-12)
 
 
+def test_boxes_are_those_of_the_file_to_the_last_bit(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = annotations_file(4, images=20)
+    results = results_file(1, file, masks=False)
+    registry.import_coco(file, suite="s")
+    registry.import_coco_results(results, suite="s", model="m")
+    taken: list[Any] = []
+
+    def looked_at(truths: Any, detections: Any) -> DetectionMatches:
+        taken[:] = [truths, detections]
+        return matched(truths, detections)
+
+    monkeypatch.setattr(detected, "matched", looked_at)
+    registry.compare("m", "m", suite="s", metrics=["recall"])
+    truths, detections = taken
+    assert rows_of(truths.shapes) == rows_of([each["bbox"] for each in file["annotations"]])
+    assert rows_of(detections.shapes) == rows_of([each["bbox"] for each in results])
+    assert sorted(truths.area.tolist()) == sorted(float(each["area"]) for each in file["annotations"])
+
+
+def rows_of(boxes: Any) -> list[list[float]]:
+    return sorted(np.asarray(boxes, float).tolist())
+
+
 # --- which images count -----------------------------------------------------------------------------------------------
 
 
@@ -313,6 +336,35 @@ def test_intervals_follow_from_the_content_alone(registry: Registry) -> None:
             assert [other.low, other.high] == pytest.approx([-row.high, -row.low])
             assert other.p == pytest.approx(row.p)
     assert first.rows[0].low is not None
+
+
+def test_images_that_are_there_twice_are_no_more_images_if_they_are_one_cluster(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = annotations_file(2, images=40)
+    results = [results_file(number, file, masks=False) for number in (1, 2)]
+    registry.import_coco(doubled(file), suite="s")
+    for model, each in zip(("old", "new"), results, strict=True):
+        registry.import_coco_results(doubled(each), suite="s", model=model)
+    monkeypatch.setattr(tasks, "Detection", partial(Detection, draws=1_000))  # with 100 the quotient is 1.2 to 1.7
+    asked = partial(registry.compare, "old", "new", suite="s", metrics=["AR100", "recall"])
+    plain = asked()
+    monkeypatch.setattr(tasks, "Detection", partial(Detection, draws=1_000, clusters=np.tile(np.arange(40), 2)))
+    clustered = asked()
+    for metric in ("AR100", "recall"):
+        once, twice = (each.row(metric).least_detectable for each in (plain, clustered))
+        assert once is not None
+        assert twice == pytest.approx(2**0.5 * once, rel=0.1)
+
+
+def doubled(given: Any) -> Any:
+    """A file, or results, in which each image is followed by its copy, in the order of their ids."""
+    if isinstance(given, list):
+        return [{**each, "image_id": 2 * each["image_id"] + copy} for copy in (0, 1) for each in given]
+    images = [{**each, "id": 2 * each["id"] + copy} for copy in (0, 1) for each in given["images"]]
+    annotations = doubled(given["annotations"])
+    numbered = [{**each, "id": number + 1} for number, each in enumerate(annotations)]
+    return {**given, "images": images, "annotations": numbered}
 
 
 def test_clusters_of_one_image_each_are_images(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
