@@ -7,6 +7,7 @@ matched (`localreg.metrics.coco`).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from localreg.compare.boxes import BoxLists, Said, SuiteBoxes
@@ -17,6 +18,7 @@ from localreg.compare.suite_rows import SuiteRows
 from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.metrics.coco import COCO_AREAS, COCO_IOU_THRESHOLDS, COCO_NUMBERS, matched
+from localreg.metrics.reading import number_of
 from localreg.names import shown_value
 from localreg.session import Session
 from localreg.statistics.images import COUNT_METRICS
@@ -58,18 +60,22 @@ def check_matching(score_threshold: object, iou: object) -> Matching | None:
     """
     if score_threshold is None and iou is None:
         return None
-    score, overlap = 0.5 if score_threshold is None else score_threshold, 0.5 if iou is None else iou
-    if score != F1_OPTIMAL and not _is_number(score):
+    is_optimal = isinstance(score_threshold, str) and score_threshold == F1_OPTIMAL
+    score = None if is_optimal else _number(0.5 if score_threshold is None else score_threshold)
+    if score is None and not is_optimal:
         raise InvalidInputError(
-            f"score_threshold is {shown_value(score)}; it must be a finite number, or {F1_OPTIMAL!r}"
+            f"score_threshold is {shown_value(score_threshold)}; it must be a finite number, or {F1_OPTIMAL!r}"
         )
-    if not _is_number(overlap) or not 0 < float(str(overlap)) <= 1:
-        raise InvalidInputError(f"iou is {shown_value(overlap)}; it must be above 0, at most 1")
-    return Matching(None if score == F1_OPTIMAL else float(str(score)), float(str(overlap)))
+    overlap = _number(0.5 if iou is None else iou)
+    if overlap is None or not 0 < overlap <= 1:
+        raise InvalidInputError(f"iou is {shown_value(iou)}; it must be above 0, at most 1")
+    return Matching(score, overlap)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+def _number(value: object) -> float | None:
+    """A finite number; None if it is none."""
+    number = None if isinstance(value, bool) else number_of(value)
+    return number if number is not None and isfinite(number) else None
 
 
 class Detection:

@@ -63,6 +63,7 @@ def task_for(
             types=(truth, said),
             matching=settings.matching,
             clusters=None if sampling.clusters is None else sampling.clusters.codes,
+            draws=sampling.draws,
         )
     if settings.matching is not None:
         raise InvalidInputError(
