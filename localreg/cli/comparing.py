@@ -130,11 +130,36 @@ def compare(
     outcome: Annotated[
         list[Outcomes] | None, typer.Option(help="List the samples of which this became. Repeatable.")
     ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(metavar="EXPRESSION", help="Samples of one value belong together, as of metadata.patient."),
+    ] = None,
+    evaluator: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compare what this evaluator said, instead of inferences.")
+    ] = None,
+    configuration: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With which configuration it said that.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Whose scores make ROC AUC and the like; else the last of two.")
+    ] = None,
+    score_threshold: Annotated[
+        str | None, typer.Option(metavar="SCORE", help="Of boxes that count: a number, or f1_optimal; else 0.5.")
+    ] = None,
+    iou: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Overlap by which a box finds an object; else 0.5.")
+    ] = None,
+    bootstrap: Annotated[
+        int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
+    ] = None,
     gate: Annotated[
         str | None, typer.Option(metavar="FILE", help="Hold the candidates against the rules of a gate file (YAML).")
     ] = None,
     markdown: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a report for a pull request, too.")
+    ] = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a report with plots and samples as one page, too.")
     ] = None,
     save: Annotated[
         str | None, typer.Option(metavar="NAME", help="Keep what was found in the registry, too, under this name.")
@@ -150,7 +175,19 @@ def compare(
     """
     listed = dict.fromkeys([*(["fixed"] if fixed else []), *(["broken"] if broken else []), *(outcome or [])])
     rules = None if gate is None else _rules(gate)
-    said = {"by": by or None, "confidence": confidence, "adjust": adjust and str(adjust), "strict": strict or None}
+    said = {
+        "by": by or None,
+        "confidence": confidence,
+        "adjust": adjust and str(adjust),
+        "strict": strict or None,
+        "group_by": group_by,
+        "evaluator": evaluator,
+        "configuration": configuration,
+        "positive": positive,
+        "score_threshold": score_threshold and _score(score_threshold),
+        "iou": iou,
+        "bootstrap": bootstrap,
+    }
     asked: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if rules is not None:
         asked = {**rules.asked(), **asked}
@@ -170,7 +207,17 @@ def compare(
         comparison.save(save)
     if markdown is not None:
         comparison.to_markdown(markdown)
+    if html is not None:
+        comparison.to_html(html)
     return Compared(comparison, [str(each) for each in listed], held)
+
+
+def _score(text: str) -> float | str:
+    """A threshold as it is typed; what it may be, is said where it is used."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _rules(path: str) -> "GateFile":

@@ -910,6 +910,40 @@ def test_a_comparison_is_written_as_markdown(cli: Cli, folder: Path, registry: l
     assert ran.out.startswith(str(comparison))
 
 
+def test_a_comparison_is_written_as_a_page(cli: Cli, folder: Path) -> None:
+    done(cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--html", "report.html"))
+    assert "meadow-5@" in (folder.parent / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [("--group-by number%5", {"group_by": "number%5"}), ("--bootstrap 200", {"bootstrap": 200})],
+)
+def test_options_of_compare_are_arguments(
+    cli: Cli, registry: localreg.Registry, words: str, asked: dict[str, Any]
+) -> None:
+    answer = done(cli("compare", "meadow-4", "meadow-5", "--suite", "plates", *words.split(), "-f", "json")).json
+    plain, expected = (registry.compare("meadow-4", "meadow-5", suite="plates", **each) for each in ({}, asked))
+    assert answer["metrics"] == native(expected.metrics) != native(plain.metrics)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--positive gold", "'gold'"),
+        ("--evaluator exact", "meadow-4@1"),
+        ("--score-threshold f1_optimal", "speak of boxes"),
+        ("--score-threshold high", "score_threshold is 'high'"),
+        ("--iou 0.7", "speak of boxes"),
+        ("--configuration strict", "no evaluator is named"),
+    ],
+)
+def test_options_that_do_not_fit_what_is_compared_are_refused(cli: Cli, words: str, told: str) -> None:
+    ran = cli("compare", "meadow-4", "meadow-5", "--suite", "plates", *words.split())
+    assert ran.code == 1
+    assert told in ran.err
+
+
 def test_a_comparison_is_saved_and_told_again(cli: Cli, registry: localreg.Registry) -> None:
     words = ["compare", "meadow-4", "meadow-5", "--suite", "plates"]
     before = registry.commit
