@@ -186,7 +186,7 @@ class Evaluated:
         """
         if strict:
             raise InvalidInputError(
-                "strict=True counts a sample without an inference as wrong, and what an evaluator would say of it is "
+                "strict counts a sample without an inference as wrong, and what an evaluator would say of it is "
                 "not known; leave it out: samples that a model skips are given to evaluators"
             )
         units = RowsOfUnits(groupings(self._rows, self.once, slices))

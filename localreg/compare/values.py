@@ -110,7 +110,7 @@ class Values:
         """
         if strict:
             raise InvalidInputError(
-                "strict=True counts a sample without an inference as wrong, and a number is not right or wrong; leave "
+                "strict counts a sample without an inference as wrong, and a number is not right or wrong; leave "
                 "it out, and look at .coverage for how many there are"
             )
         models = self._baseline, self._predicted(candidate)
