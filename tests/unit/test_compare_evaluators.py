@@ -314,7 +314,7 @@ def test_what_was_not_evaluated_says_what_to_run(compared: Registry) -> None:
         ({"better": {"overlp": "lower"}}, "better names 'overlp', .*did you mean 'overlap'"),
         ({"better": {"overlap": "less"}}, "'overlap'] is 'less'; it must be 'higher' or 'lower'"),
         ({"better": "lower"}, "better is 'lower'; it must be a dict"),
-        ({"strict": True}, "strict=True counts"),
+        ({"strict": True}, "strict counts"),
         ({"metrics": ["exakt"]}, "'exakt' is no metric of evaluator 'reading'; did you mean 'exact'"),
         ({"metrics": 3}, "metrics is 3; it must be a list"),
         ({"evaluator": None, "better": {"x": "lower"}}, "better is .* pass evaluator=, too"),
