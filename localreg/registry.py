@@ -19,7 +19,7 @@ from localreg.times import utc
 if TYPE_CHECKING:
     from localreg.compare import Comparison
     from localreg.compare.saved import SavedComparison
-    from localreg.query import Engine
+    from localreg.query import Engine, Result
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
     from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
     from localreg.workflow.evaluator_function import BasicEvaluatorFunction
@@ -302,6 +302,43 @@ class Registry(Listings, Exchange, Past):
         from localreg.compare.saved import get_saved
 
         return get_saved(self._session, name)
+
+    def leaderboard(
+        self,
+        *models: str | Model | ModelVersion,
+        suites: str | Sequence[str | TestSuite],
+        metric: str | None = None,
+        strict: bool = True,
+        confidence: float = 0.95,
+    ) -> Result:
+        """Models on test suites, best first: who leads on each, and who cannot be told from the leader.
+
+        Columns: `test_suite, rank, model, metric, value, n`, then how the model differs from the leader of that suite:
+        `difference, low, high, p_adjusted, verdict` ("regressed" = behind it, "inconclusive" = that may be luck), and
+        `reason` where there is no number. The leader is chosen by what is compared then, which flatters it a little:
+        Holm's adjustment covers that there are several others, and not the choice.
+
+        Args:
+            models: models or versions; references as in `get_version`.
+            suites: names of test suites, at their newest versions; or `TestSuite`s, at the versions that they show.
+            metric: by which they are ranked; None = the first that is told for their kind of inferences.
+            strict: count a sample without an inference as wrong, so that all are measured on the same samples. False =
+                leave it out; numbers have to be compared so.
+            confidence: of the intervals.
+
+        Raises:
+            NotFoundError: a model or suite is not there.
+            InvalidInputError: see `compare`.
+            WorkflowMismatchError: a model is of another workflow than a suite.
+        """
+        from localreg.compare import Asked
+        from localreg.compare.leaderboard import leaderboard
+        from localreg.query import Result
+
+        versions = [self.get_version(each) for each in models]
+        asked = Asked(strict=strict, metrics=None if metric is None else [metric], confidence=confidence)
+        table = leaderboard(self._session, versions, suites, asked)
+        return Result(lambda: table)
 
     # --- history ----------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ GROUPS = {
 """The module of each group, which is called there as on the command line."""
 ALONE = {
     **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql"), "questions"),
-    "compare": "comparing",
+    **dict.fromkeys(("compare", "leaderboard"), "comparing"),
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
     **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),
 }

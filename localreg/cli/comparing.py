@@ -212,6 +212,36 @@ def compare(
     return Compared(comparison, [str(each) for each in listed], held)
 
 
+@app.command(
+    "leaderboard",
+    epilog=examples("localreg leaderboard meadow-4 meadow-5@1 meadow-5@2 --suite plates --suite glare"),
+)
+@reading()
+def leaderboard(
+    registry: "Registry",
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL…", help="Models or versions, each as in localreg compare.")
+    ],
+    suite: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help="Name of a test suite. Repeatable.", autocompletion=completion.suites),
+    ],
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="By which they are ranked; else the usual first one.")
+    ] = None,
+    lenient: Annotated[
+        bool,
+        typer.Option("--lenient", help="Leave out a sample without an inference, instead of counting it as wrong."),
+    ] = False,
+) -> Rows:
+    """Rank models on test suites, best first.
+
+    Beside each model stands how it differs from the leader of that suite: regressed = it is behind, inconclusive = that
+    may be luck.
+    """
+    return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient))
+
+
 def _score(text: str) -> float | str:
     """A threshold as it is typed; what it may be, is said where it is used."""
     try:

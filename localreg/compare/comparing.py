@@ -28,7 +28,7 @@ from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
-__all__ = ["compare"]
+__all__ = ["compare", "suite_rows"]
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -104,6 +104,11 @@ def _metrics(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
             hint = did_you_mean(str(name), task.metrics) or f"; there are {', '.join(task.metrics)}"
             raise InvalidInputError(f"{shown_value(name)} is no metric of {task.name}{hint}")
     return tuple(dict.fromkeys(asked))
+
+
+def suite_rows(session: Session, state: State, suite: str | TestSuite) -> SuiteRows:
+    """The rows of a suite: at its newest version by name, or as an object shows it."""
+    return SuiteRows(session, state, *_suite(session, state, suite))
 
 
 def _suite(session: Session, state: State, suite: str | TestSuite) -> tuple[TestSuiteRecord, Row]:

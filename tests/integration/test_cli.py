@@ -419,6 +419,7 @@ READS = [
     "diff 1",
     f"resolve {'0' * 32}",
     "compare meadow-4 meadow-5 --suite plates",
+    "leaderboard meadow-4 meadow-5 --suite plates",
     "comparisons list",
     "comparisons show 'release 5'",
 ]

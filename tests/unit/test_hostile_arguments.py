@@ -141,6 +141,13 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "score_threshold": 0.5,
             "iou": 0.5,
         },
+        "leaderboard": {
+            "models": "m@1",
+            "suites": ["none"],
+            "metric": "accuracy",
+            "strict": True,
+            "confidence": 0.9,
+        },
         "comparisons": {"where": "name = 'm'", "search": "m", "order_by": "name", "limit": 1},
         "get_comparison": {"name": "c"},
         "at": {"commit": 1, "time": None},
@@ -307,7 +314,7 @@ def test_every_method_works_with_the_arguments_of_the_table(
     owner: type, subjects: Callable[[], dict[type, Any]]
 ) -> None:
     for method, arguments in CALLS[owner].items():
-        if method not in ("compare", "delete", "differences", "pl", "df") and method not in NOT_THERE:
+        if method not in ("compare", "leaderboard", "delete", "differences", "pl", "df") and method not in NOT_THERE:
             called(getattr(subjects()[owner], method), arguments)
 
 

@@ -1,0 +1,125 @@
+"""Many models on many test suites: who leads, and who cannot be told from the leader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from localreg.compare.asked import Asked
+from localreg.compare.comparing import compare, suite_rows
+from localreg.compare.comparison import Comparison
+from localreg.compare.rows import MetricRow
+from localreg.compare.suite_rows import SuiteRows
+from localreg.errors import InvalidInputError
+from localreg.models import ModelVersion
+from localreg.names import shown_value
+from localreg.session import Session
+from localreg.workflow.inferences import MISSING, Inferences
+from localreg.workflow.test_suite import TestSuite
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["leaderboard"]
+
+NOT_RUN = "it has no inferences on this test suite"
+ALONE = "no other model has inferences on this test suite"
+
+
+def leaderboard(
+    session: Session, versions: Sequence[ModelVersion], suites: str | Sequence[str | TestSuite], asked: Asked
+) -> pa.Table:
+    """The models on each suite, best first; see `Registry.leaderboard`."""
+    import pyarrow as pa
+
+    named = [suites] if isinstance(suites, str | TestSuite) else suites
+    if not isinstance(named, Sequence):
+        raise InvalidInputError(f"suites is {shown_value(suites)}; it must be a list of names of test suites")
+    if not versions or not named:
+        raise InvalidInputError("a leaderboard is of some models on some test suites; name at least one of each")
+    schema = pa.schema(
+        [
+            ("test_suite", pa.string()),
+            ("rank", pa.int64()),
+            ("model", pa.string()),
+            ("metric", pa.string()),
+            ("value", pa.float64()),
+            ("n", pa.int64()),
+            ("difference", pa.float64()),
+            ("low", pa.float64()),
+            ("high", pa.float64()),
+            ("p_adjusted", pa.float64()),
+            ("verdict", pa.string()),
+            ("reason", pa.string()),
+        ]
+    )
+    rows = [row for suite in named for row in _of_suite(session, versions, suite, asked)]
+    return pa.Table.from_pylist([{**dict.fromkeys(schema.names), **row} for row in rows], schema)
+
+
+def _of_suite(
+    session: Session, versions: Sequence[ModelVersion], suite: str | TestSuite, asked: Asked
+) -> Iterator[dict[str, Any]]:
+    held = suite_rows(session, session.state(), suite)
+    name = {"test_suite": held.suite.name}
+    there = [each for each in versions if _has_any(session, each, held)]
+    if len(there) > 1:
+        yield from ({**name, **row} for row in _ranked(session, there, suite, asked))
+    elif there:
+        yield {**name, "model": _named(there[0]), "reason": ALONE}
+    for each in versions:
+        if each not in there:
+            yield {**name, "model": _named(each), "reason": NOT_RUN}
+
+
+def _has_any(session: Session, version: ModelVersion, held: SuiteRows) -> bool:
+    status = Inferences(session, session.state(), version.id, held.samples).status
+    return bool((status[held.indices] != MISSING).any())
+
+
+def _ranked(
+    session: Session, versions: Sequence[ModelVersion], suite: str | TestSuite, asked: Asked
+) -> Iterator[dict[str, Any]]:
+    """The models by their values, each compared with the first of them."""
+    found = compare(session, versions, suite=suite, asked=asked)
+    sign = -1 if found.rows[0].metric in found.lower_is_better else 1
+    values = _values(found)
+    order = sorted(range(len(versions)), key=lambda place: _key(values[place], sign))
+    if order[0] != 0:
+        versions = [versions[place] for place in order]
+        found = compare(session, versions, suite=suite, asked=asked)
+        values, order = _values(found), list(range(len(versions)))
+    whole = {row.candidate: row for row in found.rows if _is_whole(found, row)}
+    rank = 0
+    for number, place in enumerate(order):
+        side, value = found.sides[place].name, values[place]
+        rank = number + 1 if number == 0 or value != values[order[number - 1]] else rank
+        told: dict[str, Any] = {"model": side, "metric": found.rows[0].metric, "value": value}
+        told["rank"] = None if value is None else rank
+        if place == 0:
+            yield {**told, "n": found.n, "verdict": "leads"}
+            continue
+        row = whole[side]
+        yield {**told, **{key: getattr(row, key) for key in ("n", "difference", "low", "high", "p_adjusted")}} | {
+            "verdict": row.verdict,
+            "reason": row.reason,
+        }
+
+
+def _values(found: Comparison) -> list[float | None]:
+    """Of the first metric over the whole suite, the baseline's first."""
+    whole = [row for row in found.rows if _is_whole(found, row)]
+    return [whole[0].a, *(row.b for row in whole)]
+
+
+def _is_whole(found: Comparison, row: MetricRow) -> bool:
+    return (row.metric, row.label, row.test_case, row.by) == (found.rows[0].metric, None, None, None)
+
+
+def _key(value: float | None, sign: int) -> tuple[bool, float]:
+    """Best first; what has no value comes last."""
+    return value is None, 0.0 if value is None else -sign * value
+
+
+def _named(version: ModelVersion) -> str:
+    return f"{version.model.name}@{version.version}"
