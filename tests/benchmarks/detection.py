@@ -25,9 +25,11 @@ IMAGES, CLASSES, TRUTHS, DETECTIONS = 5_000, 80, 37_000, 500_000
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
-    """The rows, one by one."""
-    size = f"{IMAGES:,} images, {DETECTIONS:,} detections"
-    paths = written(bench.fresh())
+    """The rows, one by one; in one round on a tenth of the data, since others take minutes."""
+    share = 1 if bench.rounds > 1 or bench.large else 10
+    images, detections = IMAGES // share, DETECTIONS // share
+    size = f"{images:,} images, {detections:,} detections"
+    paths = written(bench.fresh(), images=images, detections=detections)
     data = read(*paths, masks=False)
     faster, slower = Peer(FASTER, paths, "bbox"), Peer(PYCOCOTOOLS, paths, "bbox")
     ours = partial(coco_detection, *paths)
@@ -49,7 +51,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         times=1,
     )
     matches = matched(*data)
-    weights = np.bincount(np.random.default_rng(0).integers(0, IMAGES, IMAGES), minlength=IMAGES)
+    weights = np.bincount(np.random.default_rng(0).integers(0, images, images), minlength=images)
     yield bench.compare(
         f"AP of a sample of images, {size} ÷ matching them",
         lambda: matches.resampled(weights).average_precision(),
@@ -65,9 +67,10 @@ def figures(bench: Bench) -> Iterator[Figure]:
         2 * evaluated,
         None,
     )
-    paths = written(bench.fresh(), images=IMAGES // 20, detections=DETECTIONS // 20, masks=True)
+    images, detections = images // 20, detections // 20
+    paths = written(bench.fresh(), images=images, detections=detections, masks=True)
     yield bench.compare(
-        f"COCO numbers of masks, {IMAGES // 20:,} images, {DETECTIONS // 20:,} detections, from JSON ÷ pycocotools",
+        f"COCO numbers of masks, {images:,} images, {detections:,} detections, from JSON ÷ pycocotools",
         partial(coco_segmentation, *paths),
         Peer(PYCOCOTOOLS, paths, "segm").whole,
         at_most=None,
