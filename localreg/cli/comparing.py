@@ -46,6 +46,13 @@ class Adjusting(StrEnum):
     NONE = "none"
 
 
+class Whose(StrEnum):
+    """Of which label scores are; as `localreg.compare.scores.ScoreOf`."""
+
+    PREDICTED = "predicted"
+    POSITIVE = "positive"
+
+
 comparisons = new_group("Comparisons that were saved.", epilog=examples("localreg comparisons list"))
 
 
@@ -143,6 +150,9 @@ def compare(
     positive: Annotated[
         str | None, typer.Option(metavar="LABEL", help="Whose scores make ROC AUC and the like; else the last of two.")
     ] = None,
+    score_of: Annotated[
+        Whose | None, typer.Option(help="Whose the scores beside labels are; else what they can only be.")
+    ] = None,
     score_threshold: Annotated[
         str | None, typer.Option(metavar="SCORE", help="Of boxes that count: a number, or f1_optimal; else 0.5.")
     ] = None,
@@ -184,6 +194,7 @@ def compare(
         "evaluator": evaluator,
         "configuration": configuration,
         "positive": positive,
+        "score_of": score_of and str(score_of),
         "score_threshold": score_threshold and _score(score_threshold),
         "iou": iou,
         "bootstrap": bootstrap,

@@ -11,6 +11,7 @@ _STEPS = (
         r"\b(pass|without) (exist_ok|force|offline|overwrite|reset|strict)=True\b",
         lambda m: f"{m[1]} --{m[2].replace('_', '-')}",
     ),
+    (r"\bpass strict=False\b", "leave out --strict, or rank with --lenient"),
     (r"\bSlices are there if the comparison is made with by=", "Slices are there if it is made with --by"),
     (r"\bpass format=", "pass --format"),
     (r"\bpass on_(invalid|known|unknown)='(\w+)'", r"pass --on-\1 \2"),

@@ -36,7 +36,13 @@ FEW = 30
 
 
 def caveats(
-    sides: Sequence[Side], rows: Sequence[MetricRow], left_out: LeftOut, *, strict: bool, clusters: Clusters | None
+    sides: Sequence[Side],
+    rows: Sequence[MetricRow],
+    left_out: LeftOut,
+    *,
+    strict: bool,
+    clusters: Clusters | None,
+    empty: Sequence[str],
 ) -> list[str]:
     """One line each.
 
@@ -46,8 +52,14 @@ def caveats(
         strict: whether samples without an inference were counted as wrong.
         left_out: what was not compared, though it is there.
         clusters: of samples; None = each for itself.
+        empty: expressions of slices that have no value for any sample.
     """
     found = [*_gaps(sides, strict)]
+    found += [
+        f"{each} has no value for any sample, so there are no slices by it; look at its spelling" for each in empty
+    ]
+    if clusters is not None and clusters.empty:
+        found.append(f"{clusters.by} has no value for any sample, so each counts for itself; look at its spelling")
     if left_out.unlabelled:
         found.append(f"{_samples(left_out.unlabelled)} without {left_out.truth_is} in the ground truth: left out")
     for side, count in zip(sides, left_out.silent, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localreg.compare.slices import sliced
+from localreg.compare.slices import NO_VALUE, sliced
 from localreg.compare.suite_rows import SuiteRows
 from localreg.errors import InvalidInputError
 from localreg.log import State
@@ -21,9 +21,6 @@ __all__ = ["Clusters", "Sampling", "check_draws", "check_group_by", "clustered"]
 LEAST_DRAWS, MOST_DRAWS = 100, 1_000_000
 """Fewer give no interval; more take hours, and tell nothing new."""
 
-NO_VALUE = "null"
-"""The slice of rows without a value."""
-
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
@@ -33,11 +30,13 @@ class Clusters:
         by: the expression.
         codes: of each row of the suite, the number of its cluster.
         count: how many there are.
+        empty: whether no row has a value, so that each sample is a cluster of its own.
     """
 
     by: str
     codes: npt.NDArray[np.int64]
     count: int
+    empty: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,4 +100,4 @@ def clustered(session: Session, state: State, rows: SuiteRows, by: str) -> Clust
         alone = codes == len(slices.names) - 1
         codes[alone] = len(slices.names) + rows.indices[alone]
     distinct, codes = np.unique(codes, return_inverse=True)
-    return Clusters(by, codes.astype(np.int64), len(distinct))
+    return Clusters(by, codes.astype(np.int64), len(distinct), slices.empty)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table
 from localreg.compare.task import OUTCOMES
-from localreg.compare.telling import summary
+from localreg.compare.telling import summary, undefined
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import did_you_mean, shown_value
 from localreg.query import Result
@@ -294,7 +294,9 @@ class Compared:
         lines = [f"test suite {self.suite!r} version {self.suite_version}: {paired}", ""]
         for candidate in self.candidates:
             rows = [row for row in self.rows if row.candidate == candidate and row.label is None and row.by is None]
-            lines += summary([row for row in rows if row.test_case is None], self.baseline, self.confidence)
+            whole = [row for row in rows if row.test_case is None]
+            if whole:
+                lines += [*summary(whole, self.baseline, self.confidence), *undefined(whole), ""]
             if rows and rows[0].fixed is not None:
-                lines += ["", f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
+                lines += [f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
         return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])

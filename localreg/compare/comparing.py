@@ -28,7 +28,7 @@ from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
-__all__ = ["compare", "suite_rows"]
+__all__ = ["compare", "of_workflow", "suite_rows"]
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -65,7 +65,16 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         strict=asked.strict,
         confidence=asked.confidence,
         rows=judgements,
-        warnings=tuple(caveats(sides, judgements, _left_out(task, pairs), strict=asked.strict, clusters=clusters)),
+        warnings=tuple(
+            caveats(
+                sides,
+                judgements,
+                _left_out(task, pairs),
+                strict=asked.strict,
+                clusters=clusters,
+                empty=[each.by for each in slices if each.empty],
+            )
+        ),
         commit=state.head.commit,
         adjust=asked.adjust,
         lower_is_better=frozenset(task.lower_is_better),
@@ -85,6 +94,15 @@ def _names(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> list[str
     """
     if len(versions) < 2:
         raise InvalidInputError("there is nothing to compare the baseline with; name a candidate, or several")
+    return of_workflow(versions, suite)
+
+
+def of_workflow(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> list[str]:
+    """`name@version` of each, all of the suite's workflow; inferences of another one are of other samples.
+
+    Raises:
+        WorkflowMismatchError: one is of another workflow.
+    """
     names = [f"{each.model.name}@{each.version}" for each in versions]
     for name, each in zip(names, versions, strict=True):
         if each.model.info.workflow not in (None, suite.workflow):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.rows import MetricRow
-from localreg.compare.telling import number, p_value, signed
+from localreg.compare.telling import number, p_heading, p_value, signed, undefined
 from localreg.errors import StorageError
 from localreg.query.text import cell, plain
 
@@ -108,16 +108,22 @@ def _markdown(it: Comparison) -> Iterator[str]:
         counted = "" if first.fixed is None else f"; {first.fixed:,} fixed, {first.broken:,} broken"
         yield from [f"{first.n:,} samples of {_safe(it.suite)}, version {it.suite_version}{counted}.", ""]
         whole = [row for row in rows if row.test_case is row.by is None]
-        yield from _table(HEAD, [[_metric(row), *_cells(row)] for row in whole if row.label is None])
-        yield from _folded("Classes", HEAD, [[_metric(row), *_cells(row)] for row in whole if row.label is not None])
+        of_all, of_classes = ([row for row in whole if (row.label is None) is wanted] for wanted in (True, False))
+        yield from _table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])
+        yield from (line for each in undefined(of_all) for line in (_safe(each), ""))
+        yield from _folded("Classes", _head(of_classes), [[_metric(row), *_cells(row)] for row in of_classes])
         parts = [row for row in rows if not (row.test_case is row.by is None)]
-        head = ("test case or slice", *HEAD, "n")
+        head = ("test case or slice", *_head(parts), "n")
         listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in parts]
         yield from _folded("Test cases and slices", head, listed)
         if first.fixed is not None:
             yield from _samples(it, candidate, "broken", first.broken or 0)
             yield from _samples(it, candidate, "fixed", first.fixed)
     yield from (f"> warning: {_safe(each)}  " for each in it.warnings)
+
+
+def _head(rows: Sequence[MetricRow]) -> tuple[str, ...]:
+    return tuple(p_heading(rows) if each == "p" else each for each in HEAD)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

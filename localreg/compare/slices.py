@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.signedinteger]
 
-__all__ = ["Slices", "check_by", "sliced"]
+__all__ = ["NO_VALUE", "Slices", "check_by", "sliced"]
+
+NO_VALUE = "null"
+"""The slice of rows without a value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,11 @@ class Slices:
     by: str
     names: list[str]
     codes: Codes
+
+    @property
+    def empty(self) -> bool:
+        """Whether no row has a value: most likely the expression names something that is not there."""
+        return self.names[-1:] == [NO_VALUE] and bool((self.codes == len(self.names) - 1).all())
 
 
 def check_by(by: object) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from localreg.compare.rows import MetricRow
 from localreg.query.text import aligned
 
-__all__ = ["json_text", "number", "p_value", "signed", "summary"]
+__all__ = ["json_text", "number", "p_heading", "p_value", "signed", "summary", "undefined"]
 
 
 LEAST_P = 1e-300
@@ -33,11 +33,17 @@ def p_value(value: float | None) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
+def p_heading(rows: Sequence[MetricRow]) -> str:
+    """Over p-values: an adjusted one may be large where the interval, which is of one row alone, is beyond zero."""
+    return "p" if all(row.p == row.p_adjusted for row in rows) else "p adjusted"
+
+
 def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iterator[str]:
     """Lines of a table of some rows of one candidate."""
     if not rows:
         return
-    columns = ["metric", baseline, rows[0].candidate, "difference", f"{100 * confidence:g} % interval", "p", "verdict"]
+    interval, p = f"{100 * confidence:g} % interval", p_heading(rows)
+    columns = ["metric", baseline, rows[0].candidate, "difference", interval, p, "verdict"]
     cells = [
         [
             row.metric,
@@ -51,6 +57,16 @@ def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iter
         for row in rows
     ]
     yield from aligned(columns, cells)
+
+
+def undefined(rows: Sequence[MetricRow]) -> Iterator[str]:
+    """Why some rows have no value, a line for each reason."""
+    metrics: dict[str, list[str]] = {}
+    for row in rows:
+        if row.difference is None and row.reason:
+            metrics.setdefault(row.reason, []).append(row.metric)
+    for reason, names in metrics.items():
+        yield f"none for {', '.join(names)}: {reason}"
 
 
 def json_text(value: object) -> str:

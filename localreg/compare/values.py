@@ -110,8 +110,8 @@ class Values:
         """
         if strict:
             raise InvalidInputError(
-                "strict counts a sample without an inference as wrong, and a number is not right or wrong; leave "
-                "it out, and look at .coverage for how many there are"
+                "strict counts a sample without an inference as wrong, and a number is not right or wrong; pass "
+                "strict=False, and look at .coverage for how many there are"
             )
         models = self._baseline, self._predicted(candidate)
         return ValuePair(self._rows, self._truth, models, groupings(self._rows, self.once, slices), self._sampling)

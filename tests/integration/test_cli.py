@@ -918,7 +918,11 @@ def test_a_comparison_is_written_as_a_page(cli: Cli, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "asked"),
-    [("--group-by number%5", {"group_by": "number%5"}), ("--bootstrap 200", {"bootstrap": 200})],
+    [
+        ("--group-by number%5", {"group_by": "number%5"}),
+        ("--bootstrap 200", {"bootstrap": 200}),
+        ("--score-of positive", {"score_of": "positive"}),
+    ],
 )
 def test_options_of_compare_are_arguments(
     cli: Cli, registry: localreg.Registry, words: str, asked: dict[str, Any]

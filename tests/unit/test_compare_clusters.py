@@ -196,3 +196,13 @@ def test_intervals_are_bootstrapped_on_request(registry: Registry, labels: Any, 
 def test_no_sensible_number_of_draws_is_refused(registry: Registry, labels: Any, draws: Any) -> None:
     with pytest.raises(InvalidInputError, match="it must be a number of draws, 100 to 1,000,000, as 2000"):
         registry.compare("a", "b", suite="s", bootstrap=draws)
+
+
+def test_an_expression_without_any_value_is_told(registry: Registry, labels: Any) -> None:
+    typo = "metadata.patiant"
+    sliced = registry.compare("a", "b", suite="s", by=typo)
+    assert f"{typo} has no value for any sample, so there are no slices by it; look at its spelling" in sliced.warnings
+    grouped = registry.compare("a", "b", suite="s", group_by=typo)
+    assert f"{typo} has no value for any sample, so each counts for itself; look at its spelling" in grouped.warnings
+    right = registry.compare("a", "b", suite="s", by="metadata.patient", group_by="metadata.patient")
+    assert not any("has no value" in each for each in right.warnings)

@@ -194,6 +194,8 @@ def test_of_many_labels_one_must_be_named_and_scores_be_its(registry: Registry) 
     assert said.row("roc_auc").reason == (
         "scores of the label that is said tell nothing of 'y' where another one is said"
     )
+    assert "none for roc_auc: " in str(said)
+    assert str(said.row("roc_auc").reason) in str(said)
 
 
 def test_scores_that_are_no_probabilities_can_be_ranked_only(registry: Registry) -> None:

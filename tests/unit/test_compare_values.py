@@ -135,7 +135,7 @@ def test_what_is_left_out_is_told(registry: Registry) -> None:
         "1 sample without a number in the ground truth: left out",
         "of b@1, 2 inferences without a number: left out",
     )
-    with pytest.raises(InvalidInputError, match=r"strict counts .* a number is not right or wrong"):
+    with pytest.raises(InvalidInputError, match=r"strict counts .* a number is not right or wrong; pass strict=False"):
         registry.compare("a", "b", suite="s", strict=True)
 
 
@@ -239,3 +239,19 @@ def test_a_newer_row_takes_the_place_of_an_older_one(registry: Registry) -> None
     run("a", {1: 1.0, 2: 5.0})
     test(Net("a", lambda house: Guess(float(house.n))), Suite("s"), reset=True)
     assert registry.compare("a", "a", suite="s").values == (0.0, 0.0)
+
+
+def test_each_metric_of_each_candidate_is_printed(compared: Registry) -> None:
+    comparison = compared.compare("a", "b", "same", suite="s", metrics=["mean_absolute_error", "r2"])
+    lines = str(comparison).splitlines()
+    assert [line.split()[0] for line in lines if line.startswith(("mean_absolute_error", "r2"))] == [
+        "mean_absolute_error",
+        "r2",
+    ] * 2
+    (line,) = [each for each in str(compared.compare("a", "b", suite="s", metrics=["r2"])).splitlines() if "r2" in each]
+    assert f"{comparison.row('r2').a:.4f}" in line
+
+
+def test_adjusted_p_values_are_called_so(compared: Registry) -> None:
+    assert " p adjusted " in str(compared.compare("a", "b", "same", suite="s"))
+    assert " adjusted" not in str(compared.compare("a", "b", suite="s"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localreg import InvalidInputError, NotFoundError, Registry
+from localreg import InvalidInputError, NotFoundError, Registry, WorkflowMismatchError
 from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow
 
 
@@ -129,3 +129,9 @@ def test_what_cannot_be_ranked_is_refused(shots: Registry) -> None:
         shots.leaderboard("a", "b", suites=["al"])
     with pytest.raises(InvalidInputError, match="'acuracy' is no metric"):
         shots.leaderboard("a", "b", suites=["all"], metric="acuracy")
+
+
+def test_a_suite_of_another_workflow_is_refused(shots: Registry) -> None:
+    SizeSuite("sizes", test_cases=[SizeCase("sizes", test_samples=[(Shot(n), Size(1.0)) for n in range(3)])])
+    with pytest.raises(WorkflowMismatchError, match="'a@1' belongs to another workflow than test suite 'sizes'"):
+        shots.leaderboard("a", "b", suites=["all", "sizes"])
