@@ -323,7 +323,7 @@ class Registry(Listings, Exchange, Past):
             suites: names of test suites, at their newest versions; or `TestSuite`s, at the versions that they show.
             metric: by which they are ranked; None = the first that is told for their kind of inferences.
             strict: count a sample without an inference as wrong, so that all are measured on the same samples. False =
-                leave it out; numbers have to be compared so.
+                leave it out; numbers have to be compared so where one is missing.
             confidence: of the intervals.
 
         Raises:

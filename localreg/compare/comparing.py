@@ -28,7 +28,7 @@ from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
-__all__ = ["compare", "of_workflow", "suite_rows"]
+__all__ = ["compare", "of_workflow", "refuse_twice", "suite_rows"]
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -89,12 +89,21 @@ def _names(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> list[str
     """`name@version` of each.
 
     Raises:
-        InvalidInputError: there is only one.
+        InvalidInputError: there is only one, or a candidate is named twice.
         WorkflowMismatchError: one is of another workflow than the suite.
     """
     if len(versions) < 2:
         raise InvalidInputError("there is nothing to compare the baseline with; name a candidate, or several")
-    return of_workflow(versions, suite)
+    names = of_workflow(versions, suite)
+    refuse_twice(names[1:])
+    return names
+
+
+def refuse_twice(names: Sequence[str]) -> None:
+    """A model that is there twice would count as two where p-values are adjusted."""
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInputError(f"{name!r} is named twice; name each model once")
 
 
 def of_workflow(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> list[str]:

@@ -22,3 +22,8 @@ class Coverage:
 
     missing: int
     """Not run yet."""
+
+    @property
+    def gaps(self) -> int:
+        """All that was not inferred."""
+        return self.skipped + self.error + self.missing

@@ -182,17 +182,18 @@ class Evaluated:
         """Baseline and candidate.
 
         Raises:
-            InvalidInputError: `strict`: what a missing inference counts is for the evaluator to say.
+            InvalidInputError: `strict`, and inferences are missing: what one counts is for the evaluator to say.
         """
-        if strict:
+        units = RowsOfUnits(groupings(self._rows, self.once, slices))
+        models = self._baseline, self._of(candidate)
+        inverted = [name for name in self.lower_is_better if self._kinds.get(name) == "bool"]
+        pair = EvaluatedPair(models, units, self._kinds, inverted, self._rows.case_names, self._sampling)
+        if strict and any(each.gaps for each in pair.coverage()):
             raise InvalidInputError(
                 "strict counts a sample without an inference as wrong, and what an evaluator would say of it is "
                 "not known; leave it out: samples that a model skips are given to evaluators"
             )
-        units = RowsOfUnits(groupings(self._rows, self.once, slices))
-        models = self._baseline, self._of(candidate)
-        inverted = [name for name in self.lower_is_better if self._kinds.get(name) == "bool"]
-        return EvaluatedPair(models, units, self._kinds, inverted, self._rows.case_names, self._sampling)
+        return pair
 
 
 class _Model(NamedTuple):

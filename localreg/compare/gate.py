@@ -185,7 +185,7 @@ def _refuse_undirected(undirected: Collection[str], rules: Mapping[str, Gate]) -
 
 def _left_out(side: Side) -> list[str]:
     """A candidate that fails on what is hard for it would pass by that."""
-    gaps = side.coverage.skipped + side.coverage.error + side.coverage.missing
+    gaps = side.coverage.gaps
     if not gaps:
         return []
     return [

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localreg.compare.asked import Asked
-from localreg.compare.comparing import compare, of_workflow, suite_rows
+from localreg.compare.comparing import compare, of_workflow, refuse_twice, suite_rows
 from localreg.compare.comparison import Comparison
 from localreg.compare.rows import MetricRow
 from localreg.compare.suite_rows import SuiteRows
@@ -61,7 +61,7 @@ def _of_suite(
     session: Session, versions: Sequence[ModelVersion], suite: str | TestSuite, asked: Asked
 ) -> Iterator[dict[str, Any]]:
     held = suite_rows(session, session.state(), suite)
-    of_workflow(versions, held.suite)
+    refuse_twice(of_workflow(versions, held.suite))
     name = {"test_suite": held.suite.name}
     there = [each for each in versions if _has_any(session, each, held)]
     if len(there) > 1:

@@ -106,15 +106,16 @@ class Values:
         """Baseline and candidate.
 
         Raises:
-            InvalidInputError: `strict`, of which nothing could be made.
+            InvalidInputError: `strict`, and there are samples without an inference, of which nothing can be made.
         """
-        if strict:
+        models = self._baseline, self._predicted(candidate)
+        pair = ValuePair(self._rows, self._truth, models, groupings(self._rows, self.once, slices), self._sampling)
+        if strict and any(each.gaps for each in pair.coverage()):
             raise InvalidInputError(
                 "strict counts a sample without an inference as wrong, and a number is not right or wrong; pass "
                 "strict=False, and look at .coverage for how many there are"
             )
-        models = self._baseline, self._predicted(candidate)
-        return ValuePair(self._rows, self._truth, models, groupings(self._rows, self.once, slices), self._sampling)
+        return pair
 
 
 class ValuePair:

@@ -111,7 +111,7 @@ def test_less_of_an_error_leads(registry: Registry) -> None:
     for name, off in (("near", 0.1), ("far", 2.0)):
         rows = [{"n": n, "value": n + off * (-1) ** n} for n in range(40)]
         SizeNet(name).record(pa.Table.from_pylist(rows), on="n")
-    board = registry.leaderboard("far", "near", suites=["s"], metric="mean_absolute_error", strict=False)
+    board = registry.leaderboard("far", "near", suites=["s"], metric="mean_absolute_error")
     assert told(board, "rank", "model", "verdict") == [(1, "near@1", "leads"), (2, "far@1", "regressed")]
 
 
@@ -125,6 +125,10 @@ def test_what_cannot_be_ranked_is_refused(shots: Registry) -> None:
         shots.leaderboard(suites=["all"])
     with pytest.raises(InvalidInputError, match="name at least one of each"):
         shots.leaderboard("a", suites=[])
+    with pytest.raises(InvalidInputError, match="'b@1' is named twice"):
+        shots.leaderboard("a", "b", "b", suites=["all"])
+    with pytest.raises(InvalidInputError, match="'b@1' is named twice"):
+        shots.compare("a", "b", "b@1", suite="all")
     with pytest.raises(NotFoundError, match="no test suite 'al'"):
         shots.leaderboard("a", "b", suites=["al"])
     with pytest.raises(InvalidInputError, match="'acuracy' is no metric"):
