@@ -141,6 +141,8 @@ def said() -> tuple[list[OfPage], list[OfPage]]:
 
 def test_numbers_are_compared_by_paired_t_and_booleans_by_mcnemar(compared: Registry) -> None:
     comparison = compared.compare("a", "b", suite="s", evaluator="reading")
+    strict = compared.compare("a", "b", suite="s", evaluator="reading", strict=True)
+    assert strict.rows == comparison.rows, "nothing is missing"
     a, b = said()
     exact, overlap = comparison.row("exact"), comparison.row("overlap")
     fixed = sum(new.exact is True and old.exact is False for old, new in zip(a, b, strict=True))
@@ -237,6 +239,8 @@ def test_samples_that_were_not_evaluated_are_left_out_and_told(registry: Registr
     comparison = registry.compare("a", "b", suite="s", evaluator="reading")
     assert (comparison.row("exact").n, comparison.row("overlap").n, comparison.row("timing.seconds").n) == (2, 2, 3)
     assert [(each.ok, each.skipped, each.error) for each in comparison.coverage] == [(3, 1, 0), (3, 0, 1)]
+    with pytest.raises(InvalidInputError, match="strict counts a sample without an inference as wrong"):
+        registry.compare("a", "b", suite="s", evaluator="reading", strict=True)
     test(Net("b", lambda page: Read(["a", "b", "c"])), suite)  # infers what failed, and evaluates nothing
     comparison = registry.compare("a", "b", suite="s", evaluator="reading")
     assert "of b@1, 1 inference without metrics of the evaluator: left out" in comparison.warnings
@@ -314,7 +318,6 @@ def test_what_was_not_evaluated_says_what_to_run(compared: Registry) -> None:
         ({"better": {"overlp": "lower"}}, "better names 'overlp', .*did you mean 'overlap'"),
         ({"better": {"overlap": "less"}}, "'overlap'] is 'less'; it must be 'higher' or 'lower'"),
         ({"better": "lower"}, "better is 'lower'; it must be a dict"),
-        ({"strict": True}, "strict counts"),
         ({"metrics": ["exakt"]}, "'exakt' is no metric of evaluator 'reading'; did you mean 'exact'"),
         ({"metrics": 3}, "metrics is 3; it must be a list"),
         ({"evaluator": None, "better": {"x": "lower"}}, "better is .* pass evaluator=, too"),
