@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from localreg.compare.clusters import Clusters
-from localreg.compare.comparison import Side
+from localreg.compare.compared import Side
 from localreg.compare.rows import MetricRow
 from localreg.records.determinism import is_as_good
 from localreg.statistics.counting import FEW_CLUSTERS

@@ -25,7 +25,7 @@ from localreg.names import check_flag, did_you_mean, shown_value
 from localreg.query.text import plain
 
 if TYPE_CHECKING:
-    from localreg.compare.comparison import Comparison, Side
+    from localreg.compare.compared import Compared, Side
 
 __all__ = ["Gate", "GateResult", "check_critical", "check_rules", "gated"]
 
@@ -116,7 +116,7 @@ class GateResult:
 
 
 def gated(
-    comparison: Comparison,
+    comparison: Compared,
     rules: Mapping[str, Gate],
     *,
     critical: Sequence[str] = (),

@@ -19,7 +19,7 @@ from localreg.errors import StorageError
 from localreg.query.text import cell, plain
 
 if TYPE_CHECKING:
-    from localreg.compare.comparison import Comparison
+    from localreg.compare.compared import Compared
 
 __all__ = ["as_dict", "as_html", "as_markdown", "sentence", "written"]
 
@@ -30,7 +30,7 @@ HEAD = ("metric", "baseline", "candidate", "difference", "interval", "p", "verdi
 MARKS = {"improved": "▲", "regressed": "▼", "different": "◆", "inconclusive": "○", "equal": "="}
 
 
-def as_dict(it: Comparison) -> JsonObject:
+def as_dict(it: Compared) -> JsonObject:
     """All but the samples."""
     names = ("suite", "suite_version", "task", "strict", "confidence", "baseline", "candidates", "n", "verdict")
     told = {name: getattr(it, name) for name in (*names, "difference", "p")}
@@ -95,12 +95,12 @@ def _part(row: MetricRow) -> str:
 # --- Markdown ---------------------------------------------------------------------------------------------------------
 
 
-def as_markdown(it: Comparison) -> str:
+def as_markdown(it: Compared) -> str:
     """For pull requests; GitHub's flavour."""
     return "\n".join(_markdown(it)) + "\n"
 
 
-def _markdown(it: Comparison) -> Iterator[str]:
+def _markdown(it: Compared) -> Iterator[str]:
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate]
         first = rows[0]
@@ -139,7 +139,7 @@ def _folded(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> l
     return [f"<details><summary>{title}</summary>", "", *_table(head, rows), "</details>", ""]
 
 
-def _samples(it: Comparison, candidate: str, outcome: Any, count: int) -> list[str]:
+def _samples(it: Compared, candidate: str, outcome: Any, count: int) -> list[str]:
     if not count:
         return []
     table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
@@ -170,12 +170,12 @@ STYLE = (
 """Text and lines take their colour from the page, so that they can be read on light and dark."""
 
 
-def as_html(it: Comparison) -> str:
+def as_html(it: Compared) -> str:
     """A table for notebooks: the suite's rows, with the verdict above and the warnings below."""
     return "".join(_html(it))
 
 
-def _html(it: Comparison) -> Iterator[str]:
+def _html(it: Compared) -> Iterator[str]:
     yield f'<div class="localreg">{STYLE}'
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate and row.test_case is row.by is row.label is None]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject
+from localreg.compare.output import as_dict
 from localreg.compare.rows import MetricRow, as_table
 from localreg.compare.telling import json_text
 from localreg.errors import AlreadyExistsError, LocalregError, NotFoundError
@@ -25,7 +26,7 @@ from localreg.workflow.samples import files_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from localreg.compare.comparison import Comparison
+    from localreg.compare.compared import Compared
 
 __all__ = ["SavedComparison", "get_saved", "save"]
 
@@ -80,13 +81,13 @@ class SavedComparison(Handle[ComparisonRecord]):
         return self.info.text
 
 
-def save(session: Session, comparison: Comparison, name: str | None) -> SavedComparison:
+def save(session: Session, comparison: Compared, name: str | None) -> SavedComparison:
     """Keep a comparison; see `Comparison.save`."""
     session.refuse_if_read_only()
     if name is None:
         against = f"{', '.join(comparison.candidates)} against {comparison.baseline}"
         name = f"{against} on {comparison.suite}@{comparison.suite_version}"[:LONGEST]
-    content = {key: value for key, value in comparison.to_dict().items() if key != "metrics"}
+    content = {key: value for key, value in as_dict(comparison).items() if key != "metrics"}
     record = ComparisonRecord(
         id=new_id(),
         name=check_name(name, what="name of the comparison"),

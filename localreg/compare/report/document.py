@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import NamedTuple
 
-from localreg.compare.comparison import Comparison
+from localreg.compare.compared import Compared
 from localreg.compare.evidence import Evidence
 from localreg.compare.report.curves import curves_of
 from localreg.compare.report.examples import sample_list
@@ -44,7 +44,7 @@ class _Sizes(NamedTuple):
     narrow: Spec | None = None
 
 
-def plots(comparison: Comparison) -> dict[str, Spec]:
+def plots(comparison: Compared) -> dict[str, Spec]:
     """See `Comparison.plots`."""
     evidence = comparison._evidence()
     several = len(comparison.candidates) > 1
@@ -55,7 +55,7 @@ def plots(comparison: Comparison) -> dict[str, Spec]:
     }
 
 
-def page(comparison: Comparison, *, title: str | None, samples: int) -> str:
+def page(comparison: Compared, *, title: str | None, samples: int) -> str:
     """See `Comparison.to_html`."""
     evidence, thumbnails = comparison._evidence(), Thumbnails()
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
@@ -87,14 +87,14 @@ def _document(title: str, body: Markup) -> Markup:
     return tag("html", head, tag("body", tag("main", body)), lang="en")
 
 
-def _warnings(comparison: Comparison) -> Markup | None:
+def _warnings(comparison: Compared) -> Markup | None:
     if not comparison.warnings:
         return None
     told = tag("ul", *(tag("li", each) for each in comparison.warnings), class_="warnings")
     return tag("section", told, aria_label="warnings")
 
 
-def _footing(comparison: Comparison) -> Iterator[Markup]:
+def _footing(comparison: Compared) -> Iterator[Markup]:
     yield tag("h2", "What was compared, and how")
     yield coverage_table(comparison)
     yield tag("ul", *(tag("li", each) for each in how(comparison)), class_="note")
@@ -111,7 +111,7 @@ class _Part:
         number: of the candidate.
     """
 
-    def __init__(self, comparison: Comparison, evidence: Evidence, number: int) -> None:
+    def __init__(self, comparison: Compared, evidence: Evidence, number: int) -> None:
         self._comparison = comparison
         self._evidence = evidence
         self._number = number

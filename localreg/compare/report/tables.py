@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from localreg.compare.comparison import Comparison
+from localreg.compare.compared import Compared
 from localreg.compare.evidence import Confusion, confused
 from localreg.compare.report.bars import extent, interval_bar
 from localreg.compare.report.markup import Markup, isolated, joined, tag
@@ -31,13 +31,13 @@ MOST_CONFUSIONS = 12
 SIGNS: dict[Verdict, str] = {"improved": "▲", "regressed": "▼", "different": "◆", "inconclusive": "○", "equal": "■"}
 
 
-def metric_table(rows: Sequence[MetricRow], comparison: Comparison) -> Markup:
+def metric_table(rows: Sequence[MetricRow], comparison: Compared) -> Markup:
     """Metrics over the whole suite, one below the other."""
     cells = [[tag("th", readable(row.metric), scope="row"), *_numbers(row)] for row in rows]
     return _bars_table("metric", rows, cells, comparison)
 
 
-def part_table(head: str, names: Sequence[str], rows: Sequence[MetricRow], comparison: Comparison) -> Markup:
+def part_table(head: str, names: Sequence[str], rows: Sequence[MetricRow], comparison: Compared) -> Markup:
     """One metric in the parts of a breakdown, or of classes, as they stand; of many those that differ most.
 
     Args:
@@ -70,7 +70,7 @@ def _numbers(row: MetricRow) -> list[Markup]:
 
 
 def _bars_table(
-    head: str, rows: Sequence[MetricRow], cells: Sequence[list[Markup]], comparison: Comparison, *more: str
+    head: str, rows: Sequence[MetricRow], cells: Sequence[list[Markup]], comparison: Compared, *more: str
 ) -> Markup:
     """Rows with their bars on one scale, where their metrics have one."""
     shared = [row for row in rows if in_points(row.metric)]
@@ -142,7 +142,7 @@ def confusion_table(found: Confusion) -> Markup | None:
     return joined(table, tag("p", f"The {MOST_CONFUSIONS} of {len(cells):,} that changed most.", class_="note"))
 
 
-def coverage_table(comparison: Comparison) -> Markup:
+def coverage_table(comparison: Compared) -> Markup:
     """What became of the suite's samples under each model."""
     names = ("ok", "skipped", "error", "missing")
     body = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from math import ceil, log10
 
-from localreg.compare.comparison import Comparison
+from localreg.compare.compared import Compared
 from localreg.compare.rows import MetricRow
 from localreg.statistics import METRICS
 
@@ -147,7 +147,7 @@ def whole_numbers(text: str) -> str:
     return re.sub(r"\d+\.\d{6,}", lambda found: f"{float(found[0]):.6g}", text)
 
 
-def sentence(comparison: Comparison, candidate: str) -> str:
+def sentence(comparison: Compared, candidate: str) -> str:
     """The verdict on a candidate, in one sentence."""
     row = next(row for row in comparison.rows if row.candidate == candidate)
     baseline, metric = comparison.baseline, readable(row.metric)
@@ -165,14 +165,14 @@ def sentence(comparison: Comparison, candidate: str) -> str:
     return ", ".join([f"{begin}: {metric} {value(row, row.b)} against {value(row, row.a)}", *_details(row, comparison)])
 
 
-def _details(row: MetricRow, comparison: Comparison) -> Iterator[str]:
+def _details(row: MetricRow, comparison: Compared) -> Iterator[str]:
     within = f" ({100 * comparison.confidence:g} % interval {interval(row)})" if row.low is not None else ""
     yield f"{difference(row, unit=True)}{within}"
     if row.fixed is not None:
         yield f"{row.fixed:,} fixed and {row.broken:,} broken"
 
 
-def how(comparison: Comparison) -> list[str]:
+def how(comparison: Compared) -> list[str]:
     """How the numbers came about, line by line."""
     missing = "counted as wrong" if comparison.strict else "left out"
     told = [
