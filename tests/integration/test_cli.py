@@ -270,6 +270,7 @@ VERBS: dict[type, dict[str, str]] = {
         "audit": "audit",
         "compact": "compact",
         "compare": "compare",
+        "leaderboard": "leaderboard",
         "comparisons": "comparisons list",
         "get_comparison": "comparisons show",
         "create_model": "models create",
