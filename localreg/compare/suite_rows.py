@@ -12,7 +12,7 @@ from localreg.records.files import FilePointer
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Session
 from localreg.tables import Vocabulary, coded_rows, read_part
-from localreg.workflow.samples import absolute_indices, files_of, sample_count
+from localreg.workflow.samples import absolute_indices, case_name, files_of, sample_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.signedinteger]
     NumbersT = TypeVar("NumbersT", bound=npt.NDArray[Any])
 
-__all__ = ["SuiteRows", "case_name"]
+__all__ = ["SuiteRows"]
 
 
 AT_ONCE = 2**18
@@ -57,7 +57,7 @@ class SuiteRows:
         self.suite = suite
         self.version = version
         self.case_ids = version.load(TestSuiteVersionRecord).test_cases
-        self.case_names = [case_name(state, each) for each in self.case_ids]
+        self.case_names = [case_name(state, each) or each for each in self.case_ids]
         self.samples = sample_count(state, suite.workflow)
         parts = [files_of(state, each, "ground_truths") for each in self.case_ids]
         self._pointers = [pointer for held in parts for pointer in held]
@@ -176,10 +176,3 @@ def _is_run(indices: Indices) -> bool:
     import numpy as np
 
     return bool((np.diff(indices) == 1).all())
-
-
-def case_name(state: State, version_id: str) -> str:
-    """The name of the test case that a version is of."""
-    version = state.get("test_case_version", version_id)
-    case = None if version is None else state.get("test_case", version.parent)
-    return version_id if case is None else case.name

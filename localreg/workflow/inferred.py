@@ -29,6 +29,7 @@ from localreg.workflow.samples import (
     SAID,
     absolute_indices,
     case_indices,
+    case_name,
     files_of,
     sample_count,
     vectors_beside,
@@ -283,14 +284,9 @@ class Inferred:
         heads = {"sample_idx": pa.chunked_array([pa.array(indices, pa.int64())])}
         if self._of_suite:
             numbers = np.searchsorted(self._ends, _range(begin, len(indices)), side="right")
-            names = pa.array([self._case_name(id) for id in self.cases], pa.string())
+            names = pa.array([case_name(self.state, id) for id in self.cases], pa.string())
             heads["test_case"] = pa.chunked_array([names.take(pa.array(numbers))])
         return heads
-
-    def _case_name(self, version_id: str) -> str | None:
-        version = self.state.get("test_case_version", version_id)
-        case = None if version is None else self.state.get("test_case", version.parent)
-        return None if case is None else case.name
 
     def _marked(self, columns: Mapping[str, pa.ChunkedArray]) -> pa.Table:
         """The columns, those of JSON text marked as such."""

@@ -30,6 +30,7 @@ __all__ = [
     "absolute_indices",
     "as_rows",
     "case_indices",
+    "case_name",
     "complete_samples",
     "conformed",
     "files_of",
@@ -206,6 +207,13 @@ def case_indices(session: Session, state: State, version_id: str) -> Indices:
         absolute_indices(read_part(session.store, pointer, ["sample_idx"])["sample_idx"].to_numpy(), pointer.details)
         for pointer in files_of(state, version_id, "ground_truths")
     )
+
+
+def case_name(state: State, version_id: str) -> str | None:
+    """The name of the test case that a version is of; None if it is not there any more."""
+    version = state.get("test_case_version", version_id)
+    case = None if version is None else state.get("test_case", version.parent)
+    return None if case is None else case.name
 
 
 def concatenated(parts: Iterable[Indices]) -> Indices:

@@ -14,7 +14,7 @@ from localreg.query.typed_columns import sql_type
 from localreg.session import Session
 from localreg.tables import JSON_FIELD, Node, unpacked, without_vectors
 from localreg.workflow.case_content import version_rows
-from localreg.workflow.samples import concatenated, samples_at
+from localreg.workflow.samples import case_name, concatenated, samples_at
 from localreg.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class StrataRows:
         self.indices = concatenated(case.indices for case in held)
         self.truths: pa.Table = pa.concat_tables([case.truths for case in held]) if held else pa.table({})
         self._distinct, self._first, self.places = np.unique(self.indices, return_index=True, return_inverse=True)
-        names = pa.array([_case_name(state, id) for id in cases], pa.string())
+        names = pa.array([case_name(state, id) or "" for id in cases], pa.string())
         self._cases = names.take(pa.array(np.repeat(np.arange(len(held)), [len(case.indices) for case in held])))
 
     @cached_property
@@ -104,12 +104,6 @@ class StrataRows:
                 "test_case": self._cases,
             }
         )
-
-
-def _case_name(state: State, version_id: str) -> str:
-    version = state.get("test_case_version", version_id)
-    case = None if version is None else state.get("test_case", version.parent)
-    return "" if case is None else case.name
 
 
 def _names_within(node: Node) -> set[str]:
