@@ -90,9 +90,7 @@ class Classification:
         self._sampling = sampling
         self._clusters = sampling.clusters
         self._scoring = scoring
-        row = state.get("workflow", rows.suite.workflow)
-        assert row is not None, "a suite names the workflow that it was made with"
-        workflow = row.load(WorkflowRecord)
+        workflow = rows.workflow.load(WorkflowRecord)
         truth = label_path(Node.from_json(cast(JsonObject, workflow.ground_truth)), "ground truth")
         self._node = Node.from_json(cast(JsonObject, workflow.inference))
         self._path = label_path(self._node, "inference")

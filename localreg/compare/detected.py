@@ -122,9 +122,7 @@ class Detection:
         self._matching = matching or Matching()
         self._clusters = clusters
         self._draws = draws
-        workflow = state.get("workflow", rows.suite.workflow)
-        assert workflow is not None, "a suite names the workflow that it was made with"
-        self._boxes = SuiteBoxes(session, state, workflow, rows.version, lists)
+        self._boxes = SuiteBoxes(session, state, rows.workflow, rows.version, lists)
         self._truth = self._boxes.truths()
         self.once = rows.once(self._truth.content)
         self._models: dict[str, ModelBoxes] = {}

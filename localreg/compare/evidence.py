@@ -224,9 +224,7 @@ class Evidence:
 
     @cached_property
     def _workflow(self) -> WorkflowRecord:
-        row = self._state.get("workflow", self._rows.suite.workflow)
-        assert row is not None, "a suite names the workflow that it was made with"
-        return row.load(WorkflowRecord)
+        return self._rows.workflow.load(WorkflowRecord)
 
     def _samples(self, indices: Places) -> Iterator[tuple[Any, str | None]]:
         """The fields of samples, and their metadata as it was said last."""

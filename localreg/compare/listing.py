@@ -89,9 +89,8 @@ class SampleList:
         import numpy as np
         import pyarrow as pa
 
-        row = self._state.get("workflow", self._rows.suite.workflow)
-        assert row is not None, "a suite names the workflow that it was made with"
-        column = TypedColumn("sample", object, Node.from_json(cast(JsonObject, row.load(WorkflowRecord).test_sample)))
+        workflow = self._rows.workflow.load(WorkflowRecord)
+        column = TypedColumn("sample", object, Node.from_json(cast(JsonObject, workflow.test_sample)))
         distinct, places = np.unique(indices, return_inverse=True)
         found = samples_at(self._session, self._state, self._rows.suite.workflow, column, distinct)
         return found["sample"].take(pa.array(places))

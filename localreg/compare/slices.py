@@ -84,12 +84,11 @@ def sliced(session: Session, state: State, rows: SuiteRows, by: str, *, bins: in
     """
     import numpy as np
 
-    row = state.get("workflow", rows.suite.workflow)
-    assert row is not None, "a suite names the workflow that it was made with"
-    path = _text_path(by, Node.from_json(cast(JsonObject, row.load(WorkflowRecord).test_sample)))
+    workflow = rows.workflow
+    path = _text_path(by, Node.from_json(cast(JsonObject, workflow.load(WorkflowRecord).test_sample)))
     if path is not None:
         return _of_field(session, state, rows, by, path)
-    found = StrataRows(session, state, RecordedWorkflow(row.name), rows.case_ids).strata(by, bins)
+    found = StrataRows(session, state, RecordedWorkflow(workflow.name), rows.case_ids).strata(by, bins)
     codes: Codes = np.zeros(len(rows), np.int16).astype(np.int16 if len(found) < 2**15 else np.int32)
     for number, stratum in enumerate(found):
         codes[stratum.rows] = number

@@ -66,6 +66,13 @@ class SuiteRows:
             raise InvalidInputError(f"test suite {suite.name!r} holds no test samples; there is nothing to compare on")
         self.indices = self._indices()
 
+    @property
+    def workflow(self) -> Row:
+        """The workflow that the suite was made with."""
+        row = self._state.get("workflow", self.suite.workflow)
+        assert row is not None, "a suite names a workflow that is there"
+        return row
+
     def __len__(self) -> int:
         return len(self.indices)
 

@@ -46,9 +46,7 @@ def task_for(
     """
     if settings.evaluator is not None:
         return Evaluated(session, state, rows, models, settings.evaluator, sampling)
-    row = state.get("workflow", rows.suite.workflow)
-    assert row is not None, "a suite names the workflow that it was made with"
-    workflow = row.load(WorkflowRecord)
+    workflow = rows.workflow.load(WorkflowRecord)
     truth, said = (Node.from_json(cast(JsonObject, each)) for each in (workflow.ground_truth, workflow.inference))
     baseline = next(iter(models))
     lists = box_lists(truth, said)
