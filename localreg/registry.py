@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from localreg.workflow import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, TestSuite
     from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
     from localreg.workflow.evaluator_function import BasicEvaluatorFunction
+    from localreg.workflow.executors import ExecutorLike
 
 __all__ = ["AllNamespaces", "Registry"]
 
@@ -226,6 +227,7 @@ class Registry(Listings, Exchange, Past):
         bootstrap: int | None = None,
         score_threshold: float | Literal["f1_optimal"] | None = None,
         iou: float | None = None,
+        executor: ExecutorLike | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -264,6 +266,9 @@ class Registry(Listings, Exchange, Past):
                 and above count. "f1_optimal" = of each model the score at which its F1 is highest over the suite.
                 None = 0.5.
             iou: by which a box must overlap an object then, to have found it. None = 0.5.
+            executor: who counts labels, as for `test`: each worker counts some samples from the files themselves, and
+                the joint counts are added up, so that every number is the same as without. Scores are looked at here.
+                None = this process, in threads; which is enough up to some ten million samples.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -290,6 +295,7 @@ class Registry(Listings, Exchange, Past):
             bootstrap=bootstrap,
             score_threshold=score_threshold,
             iou=iou,
+            executor=executor,
         )
         return compare(self._session, versions, suite=suite, asked=asked)
 

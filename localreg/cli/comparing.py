@@ -162,6 +162,10 @@ def compare(
     bootstrap: Annotated[
         int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(metavar="WHERE", help="Who counts labels: processes, processes:8 or dask://host:8786."),
+    ] = None,
     gate: Annotated[
         str | None, typer.Option(metavar="FILE", help="Hold the candidates against the rules of a gate file (YAML).")
     ] = None,
@@ -198,6 +202,7 @@ def compare(
         "score_threshold": score_threshold and _score(score_threshold),
         "iou": iou,
         "bootstrap": bootstrap,
+        "executor": executor,
     }
     asked: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if rules is not None:

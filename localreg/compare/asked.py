@@ -15,6 +15,7 @@ from localreg.errors import InvalidInputError
 from localreg.names import check_whole, shown_value
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
+from localreg.workflow.executors import ExecutorLike, check_executor
 
 __all__ = ["Asked", "Settings", "checked"]
 
@@ -41,6 +42,7 @@ class Asked(NamedTuple):
     bootstrap: int | None = None
     score_threshold: float | Literal["f1_optimal"] | None = None
     iou: float | None = None
+    executor: ExecutorLike | None = None
 
 
 class Settings(NamedTuple):
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
         evaluator: whose metrics are compared; None = those that the types decide.
         scoring: what is said of scores beside labels.
         matching: what counts as right of boxes; None = nothing was said.
+        executor: counts labels; None = this process does.
     """
 
     expressions: list[str]
@@ -61,6 +64,7 @@ class Settings(NamedTuple):
     evaluator: By | None
     scoring: Scoring
     matching: Matching | None
+    executor: ExecutorLike | None
 
 
 def checked(asked: Asked) -> Settings:
@@ -76,6 +80,7 @@ def checked(asked: Asked) -> Settings:
         _by(asked),
         check_scoring(asked.positive, asked.score_of),
         check_matching(asked.score_threshold, asked.iou),
+        check_executor(asked.executor),
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.signedinteger]
     Numbers = npt.NDArray[np.int64]
 
-__all__ = ["JointCells", "Sizes", "count_cells"]
+__all__ = ["CHUNK", "JointCells", "Sizes", "count_cells", "put_together"]
 
 DENSE = 2**20
 """Up to so many possible cells there is a counter for each; beyond, those that occur are sorted."""
@@ -58,6 +58,17 @@ class JointCells:
         columns = (self.group, self.truth, self.a, self.b, self.count)
         group, truth, a, b, count = (each[chosen] for each in columns)
         return JointCells(group, truth, a, b, count, None if self.cluster is None else self.cluster[chosen])
+
+    def recoded(self, codes: Codes) -> JointCells:
+        """With other codes of labels, each at the place of the one that it stands for."""
+        import numpy as np
+
+        known = np.asarray(codes, np.int64)
+        truth, a, b = (
+            np.where(each < 0, each, known[np.maximum(each, 0)]) if len(known) else each
+            for each in (self.truth, self.a, self.b)
+        )
+        return replace(self, truth=truth, a=a, b=b)
 
     def within(self, clusters: int) -> JointCells:
         """The cells of groups that were counted cluster by cluster: group x clusters + cluster."""
@@ -169,6 +180,16 @@ def _added(found: list[tuple[Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
     keys, counts = keys[order], counts[order]
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
     return keys[begins], np.add.reduceat(counts, begins)
+
+
+def put_together(parts: Sequence[JointCells]) -> JointCells:
+    """The cells of several parts of the rows, without their groups."""
+    import numpy as np
+
+    columns = ([getattr(each, name) for each in parts] for name in ("group", "truth", "a", "b", "count"))
+    together = JointCells(*(np.concatenate(each) for each in columns))
+    clusters = [each.cluster for each in parts if each.cluster is not None]
+    return replace(together, cluster=np.concatenate(clusters)) if clusters else summed(together)
 
 
 def summed(cells: JointCells) -> JointCells:

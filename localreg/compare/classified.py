@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from localreg.canonical import JsonObject
-from localreg.compare.cells import JointCells, Rows, Sizes, count_cells
+from localreg.compare.cells import CHUNK, JointCells, Rows, Sizes, count_cells
 from localreg.compare.clusters import Sampling
 from localreg.compare.coverage import Coverage
 from localreg.compare.groupings import Grouping, groupings
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.signedinteger]
 
-__all__ = ["Classification", "CountedPair"]
+__all__ = ["Classification", "Counted", "CountedPair"]
 
 ALONE = Sampling()
 UNSAID = Scoring()
@@ -94,16 +94,27 @@ class Classification:
         truth = label_path(Node.from_json(cast(JsonObject, workflow.ground_truth)), "ground truth")
         self._node = Node.from_json(cast(JsonObject, workflow.inference))
         self._path = label_path(self._node, "inference")
+        self._true_path = truth.label
         self._vocabulary = Vocabulary()
-        self._truth = rows.truths(truth.label, self._vocabulary)
-        self.once = rows.once(self._truth)
         self._version = baseline
-        self._baseline = self._predicted(baseline)
+
+    @cached_property
+    def _truth(self) -> Codes:
+        return self._rows.truths(self._true_path, self._vocabulary)
+
+    @cached_property
+    def once(self) -> npt.NDArray[np.bool_] | None:
+        """Rows that count in the suite's total; None = all of them."""
+        return self._rows.once(self._truth)
+
+    @cached_property
+    def _baseline(self) -> Codes:
+        return self._predicted(self._version)
 
     def _predicted(self, version_id: str) -> Codes:
         """What a model version said of each sample of the workflow."""
         return predicted_labels(
-            self._session, self._state, version_id, self._path.label, self._vocabulary, self._rows.samples
+            self._session, self._state, version_id, self._path.label, self._vocabulary, self._rows.span
         )
 
     @cached_property
@@ -113,16 +124,30 @@ class Classification:
 
     def _is_clear(self) -> bool:
         """Whether there are two labels, and the baseline's scores can only be of one thing."""
-        labels = self._vocabulary.labels()
-        model = self._scores(self._version) if len(labels) == 2 else None
-        return model is not None and whose(model.where(model.known), labels.index(max(labels)), 2) is not None
+        occurring = self._occurring()
+        model = self._scores(self._version) if len(occurring) == 2 else None
+        if model is None:
+            return False
+        codes = dict(zip(self._vocabulary.labels(), range(len(self._vocabulary)), strict=True))
+        return whose(model.where(model.known), codes.get(max(occurring)), 2) is not None
+
+    def _occurring(self) -> Sequence[str]:
+        """Labels that truths of the suite have, or that the baseline says there."""
+        import numpy as np
+
+        said = self._rows.of_samples(self._baseline)
+        seen = np.zeros(len(self._vocabulary) + GAPS, bool)
+        for begin in range(0, len(self._rows), CHUNK):
+            for codes in (self._truth, said):
+                seen[codes[begin : begin + CHUNK].astype(np.int64) + GAPS] = True
+        return [label for label, is_there in zip(self._vocabulary.labels(), seen[GAPS:], strict=True) if is_there]
 
     def _scores(self, version_id: str) -> ModelScores | None:
         """Labels and scores of each row of the suite; None = there are no scores."""
         path, rows = self._path.score, self._rows
         if path is None:
             return None
-        found = predicted_numbers(self._session, self._state, version_id, path, rows.samples)
+        found = predicted_numbers(self._session, self._state, version_id, path, rows.span)
         return ModelScores(rows.of_samples(self._predicted(version_id)), rows.of_samples(found.values))
 
     def twice(self) -> int:
@@ -171,20 +196,24 @@ class Classification:
             slices: of the suite's rows.
             strict: take samples without an inference as wrong, instead of leaving them out.
         """
-        codes = self._predicted(candidate)
+        found = self.counted(candidate, slices)
+        return CountedPair(found, strict, self._sampling.draws, lambda: self._scored(candidate, slices))
+
+    def counted(self, candidate: str, slices: Sequence[Slices]) -> Counted:
+        """The joint counts of baseline and candidate."""
+        truth, baseline, codes = self._truth, self._baseline, self._predicted(candidate)
         cells: dict[Unit, JointCells] = {}
         for grouping in groupings(self._rows, self.once, slices):
 
             def rows_of(chunk: slice, groups: Codes = grouping.codes) -> Rows:
-                a, b = (self._rows.of_samples(each, chunk) for each in (self._baseline, codes))
-                return groups[chunk], self._truth[chunk], a, b
+                a, b = (self._rows.of_samples(each, chunk) for each in (baseline, codes))
+                return groups[chunk], truth[chunk], a, b
 
-            found = self._counted(grouping, rows_of)
+            found = self._cells(grouping, rows_of)
             of_groups = {groups: found.of_groups(groups) for groups in set(grouping.units.values())}
             of_units = {unit: of_groups[groups] for unit, groups in grouping.units.items()}
             cells |= {unit: own for unit, own in of_units.items() if unit.by is None or len(own.count)}
-        draws = self._sampling.draws
-        return CountedPair(cells, self._vocabulary, strict, draws, lambda: self._scored(candidate, slices))
+        return Counted(cells, self._vocabulary.labels(), self.twice())
 
     def _scored(self, candidate: str, slices: Sequence[Slices]) -> ScoredPair:
         """Baseline and candidate by their scores."""
@@ -193,7 +222,7 @@ class Classification:
         units = RowsOfUnits(groupings(self._rows, self.once, slices))
         return ScoredPair(self._truth, models, self._vocabulary.labels(), self._scoring, units, self._sampling)
 
-    def _counted(self, grouping: Grouping, rows_of: Callable[[slice], Rows]) -> JointCells:
+    def _cells(self, grouping: Grouping, rows_of: Callable[[slice], Rows]) -> JointCells:
         """The cells of a grouping; with clusters, each cell is of one of these, too."""
         sizes = Sizes(grouping.count, len(self._vocabulary), GAPS)
         if self._clusters is None:
@@ -208,12 +237,25 @@ class Classification:
         return found.within(count)
 
 
+class Counted(NamedTuple):
+    """The joint counts of two models on a suite, or on some of its samples.
+
+    Attributes:
+        cells: of each unit.
+        labels: by their codes, in no order.
+        repeated: how many samples have two different ground truths.
+    """
+
+    cells: dict[Unit, JointCells]
+    labels: list[str]
+    repeated: int
+
+
 class CountedPair:
     """Two models, counted.
 
     Args:
-        cells: of each unit, with codes as they came.
-        vocabulary: the labels.
+        counted: the joint counts.
         strict: see `Classification.pair`.
         draws: of the bootstrap; None = closed forms.
         scored: makes what is asked for scores; it is read only if they are asked for.
@@ -225,19 +267,19 @@ class CountedPair:
 
     def __init__(
         self,
-        cells: dict[Unit, JointCells],
-        vocabulary: Vocabulary,
+        counted: Counted,
         strict: bool,
         draws: int | None,
         scored: Callable[[], ScoredPair],
     ) -> None:
-        self._cells = cells
+        self._cells = counted.cells
         self._draws = draws
         self._make_scored = scored
-        self._ranks = vocabulary.ranks()
         self._strict = strict
-        self.labels = sorted(vocabulary.labels())
-        whole = cells[WHOLE]
+        self.labels = sorted(counted.labels)
+        ranks = {label: rank for rank, label in enumerate(self.labels)}
+        self._ranks = [*(ranks[label] for label in counted.labels), NO_LABEL]  # -1 finds the last
+        whole = self._cells[WHOLE]
         self.unlabelled = int(whole.count[whole.truth == NO_LABEL].sum())
 
     @property
@@ -278,7 +320,7 @@ class CountedPair:
         if not self._strict:
             counted &= (cells.a >= NO_LABEL) & (cells.b >= NO_LABEL)
         cells = cells.where(counted)
-        ranks = np.append(self._ranks, NO_LABEL)  # -1 finds the last
+        ranks = np.array(self._ranks, np.int32)
         said = (np.maximum(codes, NO_LABEL) for codes in (cells.a, cells.b))
         a, b = (ranks[codes] for codes in said)
         return joint_counts(ranks[cells.truth], a, b, count=cells.count, classes=len(self.labels), groups=cells.cluster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from localreg.compare.slices import NO_VALUE, sliced
@@ -37,6 +37,10 @@ class Clusters:
     codes: npt.NDArray[np.int64]
     count: int
     empty: bool = False
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> Clusters:
+        """The clusters of some rows, by the same numbers."""
+        return replace(self, codes=self.codes[rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from localreg.models import ModelVersion
 from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
+from localreg.workflow.executors import Workers, opened
 from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
@@ -41,14 +42,16 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     clusters = None if settings.group_by is None else clustered(session, state, rows, settings.group_by)
     ids = [each.id for each in versions]
 
-    def task_of() -> Task:
+    def task_of(workers: Workers | None = None) -> Task:
         models = dict(zip(ids, names, strict=True))
-        return task_for(session, state, rows, models, settings, Sampling(clusters, settings.draws))
+        return task_for(session, state, rows, models, settings, Sampling(clusters, settings.draws), workers)
 
-    task = task_of()
-    metrics = _metrics(asked.metrics, task)
-    slices = [sliced(session, state, rows, each, bins=asked.bins) for each in settings.expressions]
-    pairs = [task.pair(each, slices, strict=asked.strict) for each in ids[1:]]
+    with opened(settings.executor) as workers:
+        task = task_of(workers)
+        _check_metrics(asked.metrics, task)
+        slices = [sliced(session, state, rows, each, bins=asked.bins) for each in settings.expressions]
+        pairs = [task.pair(each, slices, strict=asked.strict) for each in ids[1:]]
+    metrics = task.default if asked.metrics is None else tuple(dict.fromkeys(asked.metrics))
     _refuse_nothing(names, record.name, pairs)
     found = [
         each
@@ -122,15 +125,11 @@ def of_workflow(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> lis
     return names
 
 
-def _metrics(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
-    """Names of metrics, each once."""
-    if asked is None:
-        return task.default
-    for name in asked:
+def _check_metrics(asked: Sequence[str] | None, task: Task) -> None:
+    for name in asked or ():
         if name not in task.metrics:
             hint = did_you_mean(str(name), task.metrics) or f"; there are {', '.join(task.metrics)}"
             raise InvalidInputError(f"{shown_value(name)} is no metric of {task.name}{hint}")
-    return tuple(dict.fromkeys(asked))
 
 
 def suite_rows(session: Session, state: State, suite: str | TestSuite) -> SuiteRows:

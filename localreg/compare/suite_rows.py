@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -11,8 +11,8 @@ from localreg.log import Row, State
 from localreg.records.files import FilePointer
 from localreg.records.workflows import TestSuiteRecord, TestSuiteVersionRecord
 from localreg.session import Session
-from localreg.tables import Vocabulary, coded_rows, read_part
-from localreg.workflow.samples import absolute_indices, case_name, files_of, sample_count
+from localreg.tables import CodedRows, Vocabulary, coded_rows, read_part
+from localreg.workflow.samples import absolute_indices, case_name, files_of, sample_count, staged_range
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,7 @@ class SuiteRows:
         state: as of which commit.
         suite: the suite.
         version: which version of it.
+        span: only rows of these samples, by `sample_idx`; None = all.
 
     Attributes:
         suite: the suite.
@@ -47,9 +48,12 @@ class SuiteRows:
         indices: the `sample_idx` of each row.
         ends: behind the last row of each test case, int64.
         samples: how many samples the workflow has.
+        span: those that rows may be of.
     """
 
-    def __init__(self, session: Session, state: State, suite: TestSuiteRecord, version: Row) -> None:
+    def __init__(
+        self, session: Session, state: State, suite: TestSuiteRecord, version: Row, span: range | None = None
+    ) -> None:
         import numpy as np
 
         self._session = session
@@ -59,12 +63,15 @@ class SuiteRows:
         self.case_ids = version.load(TestSuiteVersionRecord).test_cases
         self.case_names = [case_name(state, each) or each for each in self.case_ids]
         self.samples = sample_count(state, suite.workflow)
+        self.span = range(self.samples) if span is None else span
         parts = [files_of(state, each, "ground_truths") for each in self.case_ids]
         self._pointers = [pointer for held in parts for pointer in held]
-        self.ends = np.cumsum([sum(pointer.rows for pointer in held) for held in parts])
         if not sum(pointer.rows for pointer in self._pointers):
             raise InvalidInputError(f"test suite {suite.name!r} holds no test samples; there is nothing to compare on")
-        self.indices = self._indices()
+        kind: type[np.signedinteger] = np.int32 if self.samples < 2**31 else np.int64
+        found = [[each for pointer in held for each in self._indices(pointer, kind)] for held in parts]
+        self.indices: Indices = np.concatenate([np.empty(0, kind), *(each for held in found for each in held)])
+        self.ends = np.cumsum([sum(map(len, held)) for held in found])
 
     @property
     def workflow(self) -> Row:
@@ -81,17 +88,34 @@ class SuiteRows:
         """The parts of the ground truths, whose rows are these rows."""
         return self._pointers
 
-    def _indices(self) -> Indices:
+    def _rows(
+        self,
+        pointer: FilePointer,
+        leaves: Sequence[tuple[Sequence[str], Vocabulary]] = (),
+        numbers: Sequence[str] = (),
+        floats: Sequence[Sequence[str]] = (),
+    ) -> Iterator[CodedRows]:
+        """Rows of a part of the ground truths, row group by row group; see `coded_rows`."""
         import numpy as np
 
-        kind: type[np.signedinteger] = np.int32 if self.samples < 2**31 else np.int64
-        indices: Indices = np.empty(int(self.ends[-1]), kind)
-        begin = 0
-        for pointer in self._pointers:
-            for _, (found,), _ in coded_rows(self._session.store, pointer, [], ["sample_idx"]):
-                indices[begin : begin + len(found)] = absolute_indices(found, pointer.details)
-                begin += len(found)
-        return indices
+        store = self._session.store
+        if len(self.span) == self.samples:
+            yield from coded_rows(store, pointer, leaves, numbers, floats)
+            return
+        where = "sample_idx", staged_range(self.span, pointer.details)
+        for found in coded_rows(store, pointer, leaves, ["sample_idx"], floats, where=where):
+            indices = absolute_indices(found.numbers[0], pointer.details)
+            within = np.flatnonzero((indices >= self.span.start) & (indices < self.span.stop))
+            codes = [each[within] for each in found.codes]
+            own = [each[within] for each in found.numbers]
+            yield CodedRows(codes, own, [each[within] for each in found.floats])
+
+    def _indices(self, pointer: FilePointer, kind: type[np.signedinteger]) -> list[Indices]:
+        """The `sample_idx` of each row of a part, row group by row group."""
+        return [
+            absolute_indices(found, pointer.details).astype(kind)
+            for _, (found,), _ in self._rows(pointer, numbers=["sample_idx"])
+        ]
 
     @cached_property
     def _is_run(self) -> bool:
@@ -108,7 +132,7 @@ class SuiteRows:
         codes = np.empty(len(self), np.int16)
         begin = 0
         for pointer in self._pointers:
-            for (found,), *_ in coded_rows(self._session.store, pointer, [(("ground_truth", *path), vocabulary)]):
+            for (found,), *_ in self._rows(pointer, [(("ground_truth", *path), vocabulary)]):
                 codes = vocabulary.fitting(codes)
                 codes[begin : begin + len(found)] = found
                 begin += len(found)
@@ -121,17 +145,18 @@ class SuiteRows:
         values = np.empty(len(self))
         begin = 0
         for pointer in self._pointers:
-            for *_, (found,) in coded_rows(self._session.store, pointer, [], (), [("ground_truth", *path)]):
+            for *_, (found,) in self._rows(pointer, floats=[("ground_truth", *path)]):
                 values[begin : begin + len(found)] = found
                 begin += len(found)
         return values
 
     def of_samples(self, codes: NumbersT, chunk: slice = slice(None)) -> NumbersT:
-        """Of codes or numbers of all samples, those of the rows, or some; no copy is made if rows follow each other."""
+        """Of codes or numbers of the span's samples, those of the rows, or some; runs are not copied."""
         if self._is_run:
-            first = int(self.indices[0])
+            first = int(self.indices[0]) - self.span.start
             return cast("NumbersT", codes[first : first + len(self)][chunk])
-        return cast("NumbersT", codes[self.indices[chunk]])
+        places = self.indices[chunk]
+        return cast("NumbersT", codes[places - self.span.start if self.span.start else places])
 
     def once(self, truth: Codes | Floats) -> npt.NDArray[np.bool_] | None:
         """The rows that count in the suite's total: the first of each (sample, ground truth); None = all of them."""
@@ -173,8 +198,8 @@ class SuiteRows:
     def _has_each_sample_once(self) -> bool:
         import numpy as np
 
-        seen = np.zeros(self.samples, bool)
-        seen[self.indices] = True
+        seen = np.zeros(len(self.span), bool)
+        seen[self.indices - self.span.start] = True
         return int(np.count_nonzero(seen)) == len(self)
 
 

@@ -10,6 +10,7 @@ from localreg.compare.asked import Settings
 from localreg.compare.boxes import box_lists
 from localreg.compare.classified import Classification
 from localreg.compare.clusters import Sampling
+from localreg.compare.counting_apart import ClassificationApart
 from localreg.compare.detected import Detection
 from localreg.compare.evaluated import Evaluated
 from localreg.compare.suite_rows import SuiteRows
@@ -20,13 +21,20 @@ from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node
+from localreg.workflow.executors import Workers
 from localreg.workflow.right import label_path, label_paths, number_path, number_paths
 
 __all__ = ["task_for"]
 
 
 def task_for(
-    session: Session, state: State, rows: SuiteRows, models: Mapping[str, str], settings: Settings, sampling: Sampling
+    session: Session,
+    state: State,
+    rows: SuiteRows,
+    models: Mapping[str, str],
+    settings: Settings,
+    sampling: Sampling,
+    workers: Workers | None = None,
 ) -> Task:
     """The evaluator's metrics, if one is named; else what the types say.
 
@@ -40,10 +48,24 @@ def task_for(
         models: `name@version` by the id of the version, the baseline's first.
         settings: what was asked for.
         sampling: of the suite.
+        workers: count labels; None = this process does.
 
     Raises:
         InvalidInputError: the types do not say what is right, or settings are of another task.
     """
+    task = _decided(session, state, rows, models, settings, sampling)
+    if workers is None:
+        return task
+    if not isinstance(task, Classification):
+        raise InvalidInputError(
+            f"an executor counts labels, and {task.name} is compared by other things; leave executor out"
+        )
+    return ClassificationApart(session, state, rows, next(iter(models)), sampling, settings.scoring, workers)
+
+
+def _decided(
+    session: Session, state: State, rows: SuiteRows, models: Mapping[str, str], settings: Settings, sampling: Sampling
+) -> Task:
     if settings.evaluator is not None:
         return Evaluated(session, state, rows, models, settings.evaluator, sampling)
     workflow = rows.workflow.load(WorkflowRecord)

@@ -84,7 +84,7 @@ class Values:
         self._baseline = self._predicted(baseline)
 
     def _predicted(self, version_id: str) -> Predicted:
-        return predicted_numbers(self._session, self._state, version_id, self._path, self._rows.samples)
+        return predicted_numbers(self._session, self._state, version_id, self._path, self._rows.span)
 
     def twice(self) -> int:
         """How many samples have two different ground truths."""

@@ -98,6 +98,8 @@ def coded_rows(
     leaves: Sequence[tuple[Sequence[str], Vocabulary]],
     numbers: Sequence[str] = (),
     floats: Sequence[Sequence[str]] = (),
+    *,
+    where: tuple[str, range] | None = None,
 ) -> Iterator[CodedRows]:
     """Some leaves of a part, row group by row group, in one pass over the file.
 
@@ -108,6 +110,8 @@ def coded_rows(
             labels: numbers as their digits, booleans as `true` and `false`.
         numbers: columns that are numbers, without nulls.
         floats: paths of leaves of numbers or booleans, which may be null.
+        where: a column of whole numbers, and those of its values that are wanted: row groups whose statistics say that
+            they have none are passed over.
 
     Raises:
         IntegrityError: the file is missing or cannot be parsed.
@@ -122,6 +126,8 @@ def coded_rows(
             places = {parquet.schema.column(number).path: number for number in range(len(parquet.schema))}
             for group in range(parquet.num_row_groups):
                 found = parquet.metadata.row_group(group)
+                if where is not None and not _may_have(found.column(places[where[0]]), where[1]):
+                    continue
                 only = {name: _only_label(found.column(places[name])) for name in columns if name in places}
                 wanted = [name for name in columns if name in only and only[name] is None]
                 there = [".".join(path) for path in floats if ".".join(path) in places]
@@ -141,6 +147,14 @@ def coded_rows(
         raise IntegrityError(
             f"{store.uri}/{pointer.path} cannot be read ({error}); restore it from a copy", code="file_altered"
         ) from error
+
+
+def _may_have(column: pq.ColumnChunkMetaData, wanted: range) -> bool:
+    """Whether a row group may have one of some numbers that follow each other."""
+    found = column.statistics
+    if found is None or not found.has_min_max:
+        return True
+    return bool(found.min < wanted.stop and found.max >= wanted.start)
 
 
 def _only_label(column: pq.ColumnChunkMetaData) -> str | None:

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.log import State
-from localreg.session import Session
-from localreg.session.location import RegistryFile
-from localreg.storage import Store
+from localreg.session import Elsewhere, Session
 from localreg.workflow.chunks import Raised, received, sent
 from localreg.workflow.define_workflow import bound_classes
 from localreg.workflow.evaluation import Measured, measured
@@ -44,7 +42,7 @@ class _Sent:
     """What all configurations are given, without handles on the registry.
 
     Attributes:
-        place: the registry's store, what its file says, namespace, actor and commit.
+        registry: where it lies, and as of which commit.
         types: name of the workflow, and its three classes.
         classes: of test cases and of the suite, where they have names to be imported by.
         suite: id of the version.
@@ -53,7 +51,7 @@ class _Sent:
         rows: as of `Given`.
     """
 
-    place: tuple[Store, RegistryFile, str, str, int]
+    registry: Elsewhere
     types: tuple[str, type, type, type]
     classes: tuple[type[TestCase[Any, Any]] | None, type[TestSuite] | None]
     suite: str
@@ -67,7 +65,7 @@ class _Sent:
         workflow = suite.workflow
         cases = {type(member.case) for member in given.members}
         return cls(
-            (session.root, session.file, session.namespace, session.actor, state.head.commit),
+            Elsewhere.of(session, state),
             (workflow.name, workflow.test_sample_type, workflow.ground_truth_type, workflow.inference_type),
             (_named(cases.pop()) if len(cases) == 1 else None, _named(type(suite))),
             suite.version_id,
@@ -78,8 +76,7 @@ class _Sent:
 
     def opened(self) -> tuple[TestSuite, Given]:
         """The handles, in another process."""
-        root, file, namespace, actor, commit = self.place
-        session = Session(root, file, namespace, actor=actor, read_only="an evaluator reads").at(commit=commit)
+        session = self.registry.opened()
         state = session.state()
         case_class, suite_class, _ = bound_classes(Workflow(*self.types))
         case_class, suite_class = self.classes[0] or case_class, self.classes[1] or suite_class

@@ -39,6 +39,7 @@ __all__ = [
     "sample_count",
     "sample_rows",
     "samples_at",
+    "staged_range",
     "vectors_beside",
 ]
 
@@ -92,6 +93,12 @@ def absolute_indices(indices: Indices, details: JsonObject) -> Indices:
 
     staged, first = cast(int, details["staged_first"]), cast(int, details["first"])
     return indices if staged == first else np.where(indices >= staged, indices + (first - staged), indices)
+
+
+def staged_range(wanted: range, details: JsonObject) -> range:
+    """Where samples of the workflow may stand among the indices of a part as they are stored."""
+    staged, first = cast(int, details["staged_first"]), cast(int, details["first"])
+    return range(min(wanted.start, wanted.start - (first - staged)), wanted.stop)
 
 
 def samples_at(

@@ -10,7 +10,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -110,6 +112,14 @@ def _counted(bench: Bench, made: Made, registry: localreg.Registry, what: str) -
         )
         ours = found.ours - statistics
         yield replace(found, ours=ours, ratio=ours / found.limit)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield bench.compare(
+            f"{what}: counted by 2 worker processes ÷ by the threads of this one",
+            lambda: registry.compare("a", "b", suite="whole", by="weather", executor=pool),
+            lambda: registry.compare("a", "b", suite="whole", by="weather"),
+            at_most=None,
+            times=3,
+        )
     columns = _paired(made)
     yield bench.compare(
         f"{len(made.truth) / 1e6:.0f}M, the whole suite alone ÷ scikit-learn's metrics on whole numbers in memory",
