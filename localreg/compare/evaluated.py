@@ -122,7 +122,8 @@ class Evaluated:
         self.undirected = [name for name in self.metrics if name not in known]
         self.once = rows.once(rows.truth_codes())
         asked = self.default if by.metrics is None else by.metrics
-        self._asked = [name for name in asked if name in self._kinds]
+        sources = [self._meaning(name).mean_of or name for name in asked]
+        self._asked = [name for name in dict.fromkeys(sources) if name in self._kinds]
         self._baseline = self._of(self._version)
 
     def _told(self, reported: Reported) -> str:

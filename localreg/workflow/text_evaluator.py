@@ -128,7 +128,11 @@ def _rate(edits: Edits) -> float | None:
 
 def _best(edits: Sequence[Edits]) -> Edits:
     """Those of the lowest rate; a text of nothing is right if nothing was said, and else comes last."""
-    return min(edits, key=lambda each: each.errors / each.length if each.length else (inf if each.errors else 0.0))
+
+    def badness(each: Edits) -> tuple[float, int]:
+        return (each.errors / each.length if each.length else inf if each.errors else 0.0), each.errors
+
+    return min(edits, key=badness)
 
 
 def _of_all(metrics: Sequence[TextOfSample]) -> dict[str, Any]:
