@@ -93,6 +93,9 @@ class MultilabelOfSample(MetricsTestSample):
     f1: float | None = field(default=None, metadata=HIGHER)
     hamming_loss: float | None = field(default=None, metadata=LOWER)
     """Wrong labels, overlooked or said, as a share of the classes; above 1 if as many are said that are no class."""
+    ranking_average_precision: float | None = field(default=None, metadata=HIGHER)
+    """By the scores, whatever the threshold; labels that are not listed come last. None, too, without scores, and where
+    no class is there, or all are: no ranking can be wrong."""
     hits: int | None = field(default=None, metadata=ASIDE)
     """Labels that are there and are said."""
     labels: int | None = field(default=None, metadata=ASIDE)
@@ -134,8 +137,9 @@ class MultilabelOfCase(MetricsTestCase):
     )
     f1_macro: float | None = field(metadata=HIGHER)
     f1_weighted: float | None = field(metadata=HIGHER)
-    label_ranking_average_precision: float | None = field(metadata=HIGHER)
-    """By the scores, whatever the threshold; of labels that are not listed none is known, and they come last."""
+    label_ranking_average_precision: float | None = field(
+        metadata=meaning(better="higher", mean_of="ranking_average_precision")
+    )
     threshold: float | None = field(default=None, metadata=ASIDE)
     """None = labels as they were said."""
     by_class: list[MultilabelOfClass] = field(default_factory=list)
@@ -212,11 +216,12 @@ class _Metrics:
                 jaccard=hits / (labels + said - hits) if labels + said else None,
                 f1=2 * hits / (labels + said) if labels + said else None,
                 hamming_loss=(labels + said - 2 * hits) / self._classes if self._classes else None,
+                ranking_average_precision=self._ranking(slice(row, row + 1)),
                 hits=hits,
                 labels=labels,
                 said=said,
             )
-            for hits, labels, said in zip(*counts, strict=True)
+            for row, (hits, labels, said) in enumerate(zip(*counts, strict=True))
         ]
 
     def of_all(self, places: Sequence[int]) -> dict[str, Any]:

@@ -246,6 +246,7 @@ def test_models_of_several_labels_are_compared(registry: Registry) -> None:
     verdicts = {row.metric: row.verdict for row in comparison.rows if row.test_case is row.by is row.label is None}
     for name in ("exact_match", "f1", "jaccard", "hamming_loss", "f1_micro", "precision_micro"):
         assert verdicts[name] == "improved", name
+    assert comparison.row("ranking_average_precision").verdict == "improved"
     assert not {"hits", "n", "subset_accuracy", "threshold"} & verdicts.keys()
     right = [(truth == said).all(axis=1) for said in (a, b)]
     assert [row["sample"]["n"] for row in comparison.fixed] == np.flatnonzero(right[1] & ~right[0]).tolist()

@@ -144,6 +144,9 @@ def test_masks_are_compared(registry: Registry, tmp_path: Path) -> None:
     flat = [np.concatenate([each.ravel() for each in side]) for side in (truth, b)]
     assert whole.b == pytest.approx(metrics.jaccard_score(*flat, average="macro"))
     assert (whole.low, whole.verdict) == (None, "inconclusive"), "one number does not tell how it would vary"
+    comparison.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert " · 3 classes" in page, "those of test cases are no more classes"
     of_coin = comparison.row("iou", label="coin")
     assert of_coin.b == pytest.approx(metrics.jaccard_score(*flat, average=None)[2])
 

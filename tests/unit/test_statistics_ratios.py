@@ -92,6 +92,6 @@ def test_what_has_no_interval_says_why(a: Any, b: Any, reason: str) -> None:
 
 def test_what_is_no_ratio_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"both must be \(2, n\)"):
-        compare_ratios([1, 2], [[1, 2], [1, 2]], metric="x")
+        compare_ratios(np.ones(2), np.ones((2, 2)), metric="x")
     with pytest.raises(InvalidInputError, match="b is nan in row 1"):
-        compare_ratios([[1, 2], [1, 2]], [[1, float("nan")], [1, 2]], metric="x")
+        compare_ratios(np.ones((2, 2)), np.array([[1, float("nan")], [1, 2]]), metric="x")

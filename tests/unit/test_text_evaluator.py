@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,6 +154,19 @@ def test_texts_are_compared_with_intervals_of_corpus_error_rates(registry: Regis
     assert again.row("words").verdict == "equal"
     other = registry.compare("poor", "good", suite="s", evaluator="text", better={"token_f1": "lower"})
     assert other.row("token_f1").verdict == "regressed", "who asks knows better"
+
+
+def test_the_page_shows_what_was_said_and_how_it_was_measured(registry: Registry, tmp_path: Path) -> None:
+    suite = speech()
+    test(net("poor", 0.3), suite, "text")
+    test(net("good", 0.1), suite, "text")
+    comparison = registry.compare("poor", "good", suite="s", evaluator="text")
+    comparison.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    place = next(iter(comparison.broken))["sample"]["n"]
+    for said in (LINES[place][1], heard(0.3)[place], heard(0.1)[place]):
+        assert escape(said[:30]) in page
+    assert "true → false" in page
 
 
 @pytest.mark.parametrize("more", [{"bootstrap": 200}, {"group_by": "n % 12"}])
