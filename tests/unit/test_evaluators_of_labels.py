@@ -356,7 +356,7 @@ def test_equal_scores_count_against_the_model_and_templates_once(registry: Regis
 
     said = {
         0: listed(("b", 0.5), ("a", 0.5), ("c", 0.5)),
-        1: listed(("a", 0.1), ("b", 0.5), ("b", 0.4), ("a", 0.6)),
+        1: listed(("a", 0.6), ("b", 0.5), ("b", 0.4), ("a", 0.1)),
         2: listed(("b", 0.5), ("b", 0.4), ("a", 0.3)),
     }
     held = WhoSuite("s", test_cases=[WhoCase("c", test_samples=[(Digit(n), Which("a")) for n in said])])

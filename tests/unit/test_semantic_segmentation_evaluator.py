@@ -146,7 +146,8 @@ def test_masks_are_compared(registry: Registry, tmp_path: Path) -> None:
     assert (whole.low, whole.verdict) == (None, "inconclusive"), "one number does not tell how it would vary"
     comparison.to_html(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert " · 3 classes" in page, "those of test cases are no more classes"
+    assert " · 3 classes" in page
+    assert "coin, upper" not in page, "those of test cases are no more classes"
     of_coin = comparison.row("iou", label="coin")
     assert of_coin.b == pytest.approx(metrics.jaccard_score(*flat, average=None)[2])
 
@@ -194,6 +195,7 @@ def test_large_masks_are_counted_in_parts(registry: Registry, tmp_path: Path, mo
     found = one(tmp_path, [[0, 1]] * 7, [[1, 1]] * 7).results()
     assert found.suite is not None
     assert found.suite["pixel_accuracy"] == 0.5
+    assert found.samples[0].metrics["pixels"] == 14
 
 
 def test_masks_that_cannot_be_read_are_refused(

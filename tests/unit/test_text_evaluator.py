@@ -124,6 +124,7 @@ def test_texts_are_measured_as_localreg_metrics_does(registry: Registry) -> None
     assert [own["character_errors"] for own in each][:20] == [
         distance(a, b) for a, b in zip(truth[:20], said[:20], strict=True)
     ]
+    assert [own["characters"] for own in each] == [len(line) for line in truth]
     assert found.suite is not None
     assert found.suite["corpus_word_error_rate"] == pytest.approx(sum(words) / sum(len(a.split()) for a in truth))
 
