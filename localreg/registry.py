@@ -252,9 +252,10 @@ class Registry(Listings, Exchange, Past):
                 test cases and of the suite as they are. None = what the types decide: a label in ground truth and
                 inference is classification, a number in both regression, a list of labelled boxes detection.
             configuration: of the evaluator, or its display name; None = without any, or with the only one.
-            better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. Of a
-                boolean True is, if nothing else is said; of a number it is not known, and a difference that is no luck
-                is told as "different".
+            better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. None =
+                as its metrics say themselves (`localreg.workflow.meaning`), those of named evaluators do. Of a boolean
+                True is, if nothing is said; of a number it is not known then, and a difference that is no luck is told
+                as "different".
             positive: the label whose scores make ROC AUC, average precision, log loss and Brier score. None = of two
                 labels the last one in order of the alphabet.
             score_of: whose the scores beside labels are: of the label that the model says ("predicted"), or of the

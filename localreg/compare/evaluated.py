@@ -1,7 +1,9 @@
 """Metrics of an evaluator: what it said of each sample, compared as if it had been built in.
 
 Numbers are compared by their means, booleans by the share of True, sample by sample. What it said of test cases and of
-the suite is told beside them, without an interval: one number does not tell how it would vary.
+the suite is told beside them, without an interval: one number does not tell how it would vary. Where the metric says
+what it is made of (`localreg.workflow.meaning`), it is made anew of the samples that both models have, in slices, too,
+and does have one.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from localreg.compare.clusters import Sampling
 from localreg.compare.coverage import Coverage
@@ -25,10 +27,12 @@ from localreg.log import State
 from localreg.names import did_you_mean, shown_value
 from localreg.session import Session
 from localreg.statistics import Estimate, compare_counts, joint_counts
+from localreg.statistics.ratios import compare_ratios
 from localreg.statistics.resampled import resampled
 from localreg.statistics.values import compare_means
 from localreg.workflow.evaluator import EvaluatorConfiguration
 from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
+from localreg.workflow.meaning import Direction, Meaning, Ratio
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +49,7 @@ __all__ = ["Better", "By", "Evaluated", "EvaluatedPair"]
 WHY_NO_INTERVAL = "said by the evaluator as one number, which does not tell how it would vary; metrics of samples do"
 NOT_SAID = "the evaluator says it of test cases only"
 
-Better: TypeAlias = Mapping[str, Literal["higher", "lower"]]
+Better: TypeAlias = Mapping[str, Direction]
 
 
 class By(NamedTuple):
@@ -106,22 +110,40 @@ class Evaluated:
         said = [each for one in self._found.values() for own in one.reported.values() for each in own]
         self._reported = {self._told(each): each.metric for each in said}
         self.metrics: Sequence[str] = tuple(dict.fromkeys([*self._kinds, *self._reported]))
-        self.default: Sequence[str] = self.metrics
+        self._meanings = self._meant()
+        told = [name for name in self.metrics if not (self._meaning(name).aside or self._meaning(name).mean_of)]
+        self.default: Sequence[str] = told or self.metrics
         if not self.metrics:
             raise InvalidInputError(f"{self.name} said no numbers and no booleans, so there is nothing to compare")
-        better = by.better or {}
-        self._check(better)
+        self._check(by.better or {})
+        better = {name: each.better for name, each in self._meanings.items() if each.better} | dict(by.better or {})
         self.lower_is_better = [name for name, direction in better.items() if direction == "lower"]
         known = {name for name, kind in self._kinds.items() if kind == "bool"} | better.keys()
         self.undirected = [name for name in self.metrics if name not in known]
         self.once = rows.once(rows.truth_codes())
-        asked = self.metrics if by.metrics is None else by.metrics
-        self._asked = [name for name in asked if name in self._kinds]
+        asked = self.default if by.metrics is None else by.metrics
+        sources = [self._meaning(name).mean_of or name for name in asked]
+        self._asked = [name for name in dict.fromkeys(sources) if name in self._kinds]
         self._baseline = self._of(self._version)
 
     def _told(self, reported: Reported) -> str:
         """What a metric of test cases or the suite is called, beside those of samples."""
         return f"reported_{reported.metric}" if reported.metric in self._kinds else reported.metric
+
+    def _meant(self) -> dict[str, Meaning]:
+        """What is known of metrics; what it was made of only where that is there for all models."""
+        found = list(self._found.values())
+        of_samples = {name: told for each in reversed(found) for name, told in each.meanings.items()}
+        reported = {name: told for each in reversed(found) for name, told in each.meanings_reported.items()}
+        of_samples |= {name: reported[own] for name, own in self._reported.items() if own in reported}
+        return {
+            name: told if _made_of(told) <= self._kinds.keys() else replace(told, mean_of=None, ratio=None)
+            for name, told in of_samples.items()
+            if name in self.metrics
+        }
+
+    def _meaning(self, name: str) -> Meaning:
+        return self._meanings.get(name, Meaning())
 
     def _check(self, better: Better) -> None:
         for name, direction in better.items():
@@ -187,7 +209,9 @@ class Evaluated:
         units = RowsOfUnits(groupings(self._rows, self.once, slices))
         models = self._baseline, self._of(candidate)
         inverted = [name for name in self.lower_is_better if self._kinds.get(name) == "bool"]
-        pair = EvaluatedPair(models, units, self._kinds, inverted, self._rows.case_names, self._sampling)
+        pair = EvaluatedPair(
+            models, units, self._kinds, self._meanings, inverted, self._rows.case_names, self._sampling
+        )
         if strict and any(each.gaps for each in pair.coverage()):
             raise InvalidInputError(
                 "strict counts a sample without an inference as wrong, and what an evaluator would say of it is "
@@ -200,6 +224,12 @@ class _Model(NamedTuple):
     samples: SampleValues
     status: Statuses
     reported: dict[int | None, dict[tuple[str, str | None], float]]
+
+
+def _made_of(told: Meaning) -> set[str]:
+    """Metrics of samples that a metric is made of."""
+    summed = set() if told.ratio is None else {*told.ratio.of, *told.ratio.to}
+    return summed | ({told.mean_of} if told.mean_of else set())
 
 
 def _kinds(found: Sequence[Evaluation]) -> dict[str, str]:
@@ -218,6 +248,7 @@ class EvaluatedPair:
         models: both.
         units: the rows of each unit.
         kinds: of metrics of samples.
+        meanings: what is known of metrics.
         inverted: booleans of which False is good.
         cases: names of the test cases, by their places.
         sampling: of the suite.
@@ -232,6 +263,7 @@ class EvaluatedPair:
         models: tuple[_Model, _Model],
         units: RowsOfUnits,
         kinds: Mapping[str, str],
+        meanings: Mapping[str, Meaning],
         inverted: Sequence[str],
         cases: Sequence[str],
         sampling: Sampling,
@@ -240,6 +272,7 @@ class EvaluatedPair:
         self._of_units = units
         self.units = units.units
         self._kinds = kinds
+        self._meanings = meanings
         self._inverted = inverted
         self._places = {name: place for place, name in enumerate(cases)}
         self._sampling = sampling
@@ -271,17 +304,48 @@ class EvaluatedPair:
         return int((a & b).sum())
 
     def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
-        """Metrics of a unit: of samples everywhere, others where the evaluator said them."""
+        """Metrics of a unit: of samples, or made of these, everywhere; others where the evaluator said them."""
         found = []
         for metric in metrics:
-            found += [self._of_samples(unit, metric, confidence)] if metric in self._kinds else self._said(unit, metric)
+            told = self._meanings.get(metric, Meaning())
+            if metric in self._kinds:
+                found.append(self._of_samples(unit, metric, metric, confidence))
+            elif told.mean_of is not None:
+                found.append(self._of_samples(unit, metric, told.mean_of, confidence))
+            elif told.ratio is not None:
+                found.append(self._of_sums(unit, metric, told.ratio, confidence))
+            else:
+                found += self._said(unit, metric)
         return found
 
-    def _of_samples(self, unit: Unit, metric: str, confidence: float) -> Measured:
+    def _of_sums(self, unit: Unit, metric: str, ratio: Ratio, confidence: float) -> Measured:
+        """A sum over samples as a share of another."""
         import numpy as np
 
         rows = self._of_units.rows(unit)
-        columns = [each.samples.values.get(metric) for each in self._models]
+        sums = [
+            np.stack([_summed(each.samples.values, side, rows) for side in (ratio.of, ratio.to)])
+            for each in self._models
+        ]
+        both = np.isfinite(np.concatenate(sums)).all(axis=0)
+        clusters = self._sampling.clusters
+        found = compare_ratios(
+            sums[0][:, both],
+            sums[1][:, both],
+            metric=metric,
+            most=ratio.most,
+            groups=None if clusters is None else clusters.codes[rows][both],
+            confidence=confidence,
+            draws=self._sampling.draws,
+        )
+        return Measured(found)
+
+    def _of_samples(self, unit: Unit, metric: str, column: str, confidence: float) -> Measured:
+        """The mean of a metric of samples, under its own name or another."""
+        import numpy as np
+
+        rows = self._of_units.rows(unit)
+        columns = [each.samples.values.get(column) for each in self._models]
         if columns[0] is None or columns[1] is None:
             reason = "the evaluator says it of one of the models only; evaluate both anew"
             return Measured(Estimate(metric, None, *(None,) * 6, 0, reason=reason))
@@ -289,7 +353,7 @@ class EvaluatedPair:
         both = np.isfinite(a) & np.isfinite(b)
         clusters = self._sampling.clusters
         groups = None if clusters is None else clusters.codes[rows][both]
-        if self._kinds[metric] == "number":
+        if self._kinds[column] == "number":
             found = compare_means(
                 a[both], b[both], metric=metric, groups=groups, confidence=confidence, draws=self._sampling.draws
             )
@@ -300,7 +364,7 @@ class EvaluatedPair:
         if self._sampling.draws is not None:
             counted = resampled(joint, counted, draws=self._sampling.draws, confidence=confidence)
         up, down = int((yes_b > yes_a).sum()), int((yes_a > yes_b).sum())
-        fixed, broken = (down, up) if metric in self._inverted else (up, down)
+        fixed, broken = (down, up) if column in self._inverted else (up, down)
         return Measured(replace(counted[0], metric=metric), None, fixed, broken)
 
     def _said(self, unit: Unit, metric: str) -> list[Measured]:
@@ -316,6 +380,15 @@ class EvaluatedPair:
         if not labels and unit == WHOLE:
             return [Measured(Estimate(metric, None, *(None,) * 6, self.n(unit), reason=NOT_SAID))]
         return [Measured(_plain(metric, a.get(label), b.get(label), self.n(unit)), label) for label in labels]
+
+
+def _summed(values: Mapping[str, Floats], factors: Mapping[str, float], rows: Indices) -> Floats:
+    """What the samples of some rows add to a sum; NaN where there is nothing."""
+    import numpy as np
+
+    nothing = np.full(len(rows), np.nan)
+    parts = [factor * (values[name][rows] if name in values else nothing) for name, factor in factors.items()]
+    return np.asarray(np.sum(parts, axis=0))
 
 
 def _plain(metric: str, a: float | None, b: float | None, n: int) -> Estimate:

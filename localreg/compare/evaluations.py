@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from localreg.canonical import JsonObject
@@ -15,6 +15,7 @@ from localreg.session import Session
 from localreg.tables import Node, coded_rows, read_part
 from localreg.workflow.evaluation_results import find_evaluation
 from localreg.workflow.evaluator import EvaluatorConfiguration
+from localreg.workflow.meaning import Meaning
 from localreg.workflow.samples import absolute_indices, files_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Evaluation:
 
     Attributes:
         kinds: of each metric of samples, by its name: `bool` or `number`.
+        meanings: what is to be known of metrics of samples, by their names.
+        meanings_reported: the same of those of test cases and the suite.
         reported: what was said of test cases, by their place in the suite, and of the suite (None).
     """
 
@@ -75,6 +78,8 @@ class Evaluation:
         self._row = row
         self._parts = [(pointer, _leaves(pointer)) for pointer in files_of(state, row.id, "sample_metrics")]
         self.kinds: dict[str, str] = {}
+        self.meanings = _meanings(pointer for pointer, _ in self._parts)
+        self.meanings_reported = _meanings(files_of(state, row.id, "metric_values"))
         for _, leaves in self._parts:
             for path, kind in leaves.items():
                 name = ".".join(path)
@@ -130,6 +135,14 @@ class Evaluation:
             places = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
             found = np.flatnonzero(ordered[places] == wanted)
             yield stretch.start + found, said[places[found]]
+
+
+def _meanings(parts: Iterable[FilePointer]) -> dict[str, Meaning]:
+    found: dict[str, Meaning] = {}
+    for pointer in parts:
+        told = cast("dict[str, JsonObject]", pointer.details.get("meanings", {}))
+        found |= {name: Meaning.from_json(each) for name, each in told.items()}
+    return found
 
 
 def _leaves(pointer: FilePointer) -> dict[tuple[str, ...], str]:

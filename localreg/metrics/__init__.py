@@ -73,7 +73,7 @@ from localreg.metrics.segmentation import (
     segmentation_confusion,
 )
 from localreg.metrics.tallying import confusion_matrix
-from localreg.metrics.text import exact_match, rouge_l, token_f1, word_error_rate
+from localreg.metrics.text import character_error_rate, exact_match, rouge_l, token_f1, word_error_rate
 from localreg.metrics.thresholds import (
     OptimalThreshold,
     ThresholdRow,
@@ -122,6 +122,7 @@ __all__ = [
     "balanced_accuracy_score",
     "brier_score_loss",
     "calibration_curve",
+    "character_error_rate",
     "classification_report",
     "cmc_curve",
     "coco_detection",

@@ -1,7 +1,7 @@
 """Metrics of text: answers, transcripts, summaries.
 
 Columns of texts, truth and predicted, row by row. A truth may be several texts, a list or tuple of what would all be
-right: then the best counts (word error rate takes one). A prediction that is missing (None) is the empty text; a truth
+right: then the best counts (error rates take one). A prediction that is missing (None) is the empty text; a truth
 that is missing is refused. Undefined is None.
 """
 
@@ -11,10 +11,21 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from localreg.errors import InvalidInputError
 
-__all__ = ["exact_match", "normalized", "rouge_l", "token_f1", "word_error_rate"]
+__all__ = [
+    "Edits",
+    "character_edits",
+    "character_error_rate",
+    "exact_match",
+    "normalized",
+    "rouge_l",
+    "token_f1",
+    "word_edits",
+    "word_error_rate",
+]
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 WORDS = re.compile(r"[a-z0-9]+")
@@ -69,6 +80,29 @@ def token_f1(truth: Iterable[str | Sequence[str]], predicted: Iterable[str | Non
     return _mean(truth, predicted, _token_f1)
 
 
+class Edits(NamedTuple):
+    """What it takes to make one text of another.
+
+    Attributes:
+        errors: words or characters to replace, insert and delete.
+        length: words or characters of the true text.
+    """
+
+    errors: int
+    length: int
+
+
+def word_edits(true: str, said: str) -> Edits:
+    """Of words, as `word_error_rate` sums them up."""
+    words = true.split()
+    return Edits(_edits(words, said.split()), len(words))
+
+
+def character_edits(true: str, said: str) -> Edits:
+    """Of characters, as `character_error_rate` sums them up."""
+    return Edits(_edits(true, said), len(true))
+
+
 def word_error_rate(truth: Iterable[str], predicted: Iterable[str | None]) -> float | None:
     """Words to replace, insert and delete, of all rows together, as a share of the true words.
 
@@ -83,14 +117,24 @@ def word_error_rate(truth: Iterable[str], predicted: Iterable[str | None]) -> fl
     Source:
         V. I. Levenshtein, Soviet Physics Doklady 10 (1966) 707; A. C. Morris et al., Interspeech 2004, 2765.
     """
-    edits = words = 0
-    for references, said in _rows(truth, predicted):
-        if len(references) != 1:
-            raise InvalidInputError("word_error_rate takes one true text for each row")
-        true = references[0].split()
-        edits += _edits(true, said.split())
-        words += len(true)
-    return edits / words if words else None
+    return _rate(truth, predicted, word_edits, "word_error_rate")
+
+
+def character_error_rate(truth: Iterable[str], predicted: Iterable[str | None]) -> float | None:
+    """Characters to replace, insert and delete, of all rows together, as a share of the true characters.
+
+    Characters are code points, blanks among them, as they stand.
+
+    Returns:
+        0 or more, above 1 where much is inserted; None if truth has no characters.
+
+    Raises:
+        InvalidInputError: lengths differ, or a value is no text.
+
+    Source:
+        As of `word_error_rate`.
+    """
+    return _rate(truth, predicted, character_edits, "character_error_rate")
 
 
 def rouge_l(truth: Iterable[str | Sequence[str]], predicted: Iterable[str | None]) -> float | None:
@@ -111,6 +155,18 @@ def rouge_l(truth: Iterable[str | Sequence[str]], predicted: Iterable[str | None
         return 2 * _common(a, b) / (len(a) + len(b)) if a and b else 0.0
 
     return _mean(truth, predicted, f1)
+
+
+def _rate(
+    truth: Iterable[str], predicted: Iterable[str | None], edits: Callable[[str, str], Edits], what: str
+) -> float | None:
+    found = Edits(0, 0)
+    for references, said in _rows(truth, predicted):
+        if len(references) != 1:
+            raise InvalidInputError(f"{what} takes one true text for each row")
+        one = edits(references[0], said)
+        found = Edits(found.errors + one.errors, found.length + one.length)
+    return found.errors / found.length if found.length else None
 
 
 def _token_f1(true: str, said: str) -> float:

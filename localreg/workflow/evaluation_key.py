@@ -27,6 +27,8 @@ from localreg.workflow.versioned import Versioned
 __all__ = ["evaluator_key"]
 
 OURS = "localreg"
+READS_FILES = "__localreg_reads_files__"
+"""Attribute of an evaluator whose results hang on files, too, that samples name."""
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -38,6 +40,8 @@ def evaluator_key(form: EvaluatorForm, configuration: object, inputs: str) -> st
         configuration: the one that it is given; None = none.
         inputs: a digest of what else it is given.
     """
+    if getattr(form.evaluator, READS_FILES, False):  # which may hold other bytes by now
+        return None
     look = _Look()
     try:
         told = [look.at(form.evaluator), look.at(configuration)]

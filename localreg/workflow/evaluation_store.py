@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject, canonical, checked_object, sha256_hex
@@ -17,6 +17,7 @@ from localreg.session import Changes, Session
 from localreg.tables import schema_of, write_part
 from localreg.workflow.evaluation import Measured
 from localreg.workflow.evaluation_inputs import Coverage, Given
+from localreg.workflow.meaning import declared
 from localreg.workflow.metric_rows import MetricRow, metric_rows, value_table
 from localreg.workflow.samples import sample_count
 from localreg.workflow.typed import EXTRA, TypedColumn
@@ -30,19 +31,23 @@ if TYPE_CHECKING:
 
 __all__ = ["EvaluationTables", "NewEvaluation", "StoreEvaluations", "evaluation_name", "evaluation_tables"]
 
+VALUES = "metric_values"
+
 
 @dataclass(frozen=True, eq=False)
 class EvaluationTables:
     """Results as rows.
 
     Attributes:
-        samples: of table `sample_metrics`, one for each class of metrics; instead of `sample_idx`, which may yet
-            change, `row` says where in the suite the sample stands.
+        samples: of table `sample_metrics`, one for each class of metrics, with the details of its part; instead of
+            `sample_idx`, which may yet change, `row` says where in the suite the sample stands.
         others: of the other tables, by name.
     """
 
     samples: list[tuple[pa.Table, JsonObject]]
     others: dict[str, pa.Table]
+    meanings: JsonObject = field(default_factory=dict)
+    """What is to be known of metrics of test cases and the suite, by their names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +97,12 @@ def evaluation_tables(results: Measured, given: Given, names: Sequence[str]) -> 
         values[None] = metric_rows(results.suite, "")
     for place in sorted(results.cases):
         values[place] = metric_rows(results.cases[place], f"test case {names[place]!r}")
-    others = {"metric_values": value_table(values), "plots": _plot_table(results)}
-    return EvaluationTables(_sample_tables(results, given), others)
+    others = {VALUES: value_table(values), "plots": _plot_table(results)}
+    said = [each for each in (results.suite, *results.cases.values()) if each is not None]
+    meanings: JsonObject = {
+        path[-1]: told.to_json() for cls in dict.fromkeys(map(type, said)) for path, told in declared(cls).items()
+    }
+    return EvaluationTables(_sample_tables(results, given), others, meanings)
 
 
 def _plot_table(results: Measured) -> pa.Table:
@@ -150,7 +159,9 @@ def _sample_table(
             **{name: columns[name] for name in columns.column_names},
         }
     )
-    return table, column.node.to_json()
+    meanings: JsonObject = {".".join(path): told.to_json() for path, told in declared(cls).items()}
+    details: JsonObject = {"schema": column.node.to_json()}
+    return table, {**details, "meanings": meanings} if meanings else details
 
 
 # --- commit -----------------------------------------------------------------------------------------------------------
@@ -226,15 +237,16 @@ class StoreEvaluations:
 
         store = self._session.store
         parts = []
-        for table, schema in tables.samples:
+        for table, said in tables.samples:
             order = pa.array(np.argsort(indices := rows[table["row"].to_numpy()], kind="stable"))
             columns = [name for name in table.column_names if name == EXTRA]
             part = table.set_column(0, "sample_idx", pa.array(indices, pa.int64())).take(order)
-            details: JsonObject = {"workflow": workflow_id, "columns": list(columns), "schema": schema}
+            details: JsonObject = {"workflow": workflow_id, "columns": list(columns), **said}
             parts.append(write_part(store, "sample_metrics", id, part, details))
         for name, table in tables.others.items():
             if table.num_rows:
-                parts.append(write_part(store, name, id, table, {"workflow": workflow_id}))
+                more: JsonObject = {"meanings": tables.meanings} if name == VALUES and tables.meanings else {}
+                parts.append(write_part(store, name, id, table, {"workflow": workflow_id, **more}))
         return parts
 
     def _discard(self, id: str) -> None:

@@ -4,9 +4,15 @@
 |---|---|---|
 | `classification` | one label each | `localreg.workflow.classification_evaluator.Threshold`, or none |
 | `regression` | one number each | none |
+| `multilabel` | a list of labels each | `ScoreThreshold` of its module, or none |
+| `text` | a text, or several that would be right; a text | none |
+| `retrieval` | a list of relevant ids, or gains by id; a ranked list of ids | `localreg.workflow.top_k.TopK`, or none |
+| `identification` | a label; a ranked list of labels | `localreg.workflow.top_k.TopK`, or none |
+| `semantic_segmentation` | a `SegmentationMask` each, of a local file | `Ignore` of its module, or none |
 
 What they say is stored like what any evaluator says, and is compared by `registry.compare(…, evaluator="…")` likewise.
-Their numbers are those of `registry.compare`: the same functions compute them.
+Numbers of labels and numbers are those of `registry.compare`, others those of `localreg.metrics`: the same functions
+compute them. What is better, more or less of a metric, the newer ones say themselves (`localreg.workflow.meaning`).
 """
 
 from __future__ import annotations
@@ -23,6 +29,11 @@ __all__ = ["EVALUATORS", "evaluator_named"]
 EVALUATORS = {
     "classification": "localreg.workflow.classification_evaluator",
     "regression": "localreg.workflow.regression_evaluator",
+    "multilabel": "localreg.workflow.multilabel_evaluator",
+    "text": "localreg.workflow.text_evaluator",
+    "retrieval": "localreg.workflow.retrieval_evaluator",
+    "identification": "localreg.workflow.identification_evaluator",
+    "semantic_segmentation": "localreg.workflow.semantic_segmentation_evaluator",
 }
 """The module of each, which has a function of that name."""
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localreg import InvalidInputError
-from localreg.metrics import exact_match, rouge_l, token_f1, word_error_rate
+from localreg.metrics import character_error_rate, exact_match, rouge_l, token_f1, word_error_rate
 
 words = st.lists(st.sampled_from(["the", "cat", "Cat!", "a", "sat,", "ö", "mat.", "--"]), max_size=9).map(" ".join)
 rows = st.lists(st.tuples(words, words), max_size=5)
@@ -119,3 +119,11 @@ def test_what_is_no_text_is_refused(truth: Any, predicted: Any, message: str) ->
     for act in (exact_match, token_f1, word_error_rate, rouge_l):
         with pytest.raises(InvalidInputError, match=message):
             act(truth, predicted)
+
+
+def test_character_error_rate_is_that_of_all_characters_together() -> None:
+    truth, said = ["kitten", "", "a b"], ["sitting", "x", None]
+    assert character_error_rate(truth, said) == (3 + 1 + 3) / (6 + 0 + 3)
+    assert character_error_rate([""], ["x"]) is None
+    with pytest.raises(InvalidInputError, match="character_error_rate takes one true text for each row"):
+        character_error_rate([["a", "b"]], ["a"])  # type: ignore[list-item]

@@ -160,13 +160,17 @@ class _Part:
     # --- classes, test cases, slices ----------------------------------------------------------------------------------
 
     def _classes(self) -> Iterator[Markup]:
-        rows = [row for row in self._rows if row.label is not None]
+        every = [row for row in self._rows if row.label is not None]
+        # An evaluator may say something of classes in test cases, too, and even there alone.
+        of_all = {row.metric for row in every if row.test_case is row.by is None}
+        rows = [row for row in every if row.test_case is row.by is None or row.metric not in of_all]
         if rows:
             yield tag("h2", "Classes")
         for number, metric in enumerate(dict.fromkeys(row.metric for row in rows)):
             own = [row for row in rows if row.metric == metric]
-            table = part_table("class", [row.label or "" for row in own], own, self._comparison)
-            head = tag("summary", tag("strong", readable(metric)), f" · {len(own):,} classes")
+            names = [f"{row.label}, {row.test_case}" if row.test_case else row.label or "" for row in own]
+            table = part_table("class", names, own, self._comparison)
+            head = tag("summary", tag("strong", readable(metric)), f" · {len({row.label for row in own}):,} classes")
             yield tag("details", head, table, open="" if number == 0 and len(own) <= 30 else None)
 
     def _parts(self) -> Iterator[tuple[str, list[MetricRow]]]:

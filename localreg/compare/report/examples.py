@@ -42,6 +42,8 @@ def _card(example: Example, thumbnails: Thumbnails) -> Iterator[Markup]:
     if pictures:
         yield tag("div", *pictures, class_="pictures")
     shown = example.shown
+    if "ground_truth" not in shown:  # metrics of an evaluator are listed, and not what they are of
+        shown = dict(zip(("ground_truth", "a", "b"), example.typed, strict=True))
     answers = [("truth", "ground truth", shown.get("ground_truth"), None)]
     answers += [
         (side, name, shown.get(key), shown.get(f"score_{key}"))
@@ -71,6 +73,11 @@ def _told(said: Any) -> str:
 def _known(example: Example) -> Iterator[tuple[str, str]]:
     """All that is known of a sample, as texts."""
     yield "test case", example.test_case
+    if "ground_truth" not in example.shown:
+        for name, value in example.shown.items():
+            metric = name.removesuffix("_a")
+            if metric != name and f"{metric}_b" in example.shown:
+                yield metric, f"{cell(value)} → {cell(example.shown[f'{metric}_b'])}"
     for name, value in example.sample.items():
         if value is not None:
             yield name, cell(value)
