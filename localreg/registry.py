@@ -226,6 +226,7 @@ class Registry(Listings, Exchange, Past):
         bootstrap: int | None = None,
         score_threshold: float | Literal["f1_optimal"] | None = None,
         iou: float | None = None,
+        fmr: float | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -248,7 +249,8 @@ class Registry(Listings, Exchange, Past):
             evaluator: compare what this one said; its display name, or as passed to `test`: numbers of samples
                 by their means, booleans by the share of True (which also tells what is fixed and broken), numbers of
                 test cases and of the suite as they are. None = what the types decide: a label in ground truth and
-                inference is classification, a number in both regression, a list of labelled boxes detection.
+                inference is classification, a number in both regression, a list of labelled boxes detection, a boolean
+                in the ground truth and a number in the inference verification (is the pair genuine, how alike is it).
             configuration: of the evaluator, or its display name; None = without any, or with the only one.
             better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. Of a
                 boolean True is, if nothing else is said; of a number it is not known, and a difference that is no luck
@@ -262,8 +264,11 @@ class Registry(Listings, Exchange, Past):
                 average precision stay. Seeds follow from the data: the same comparison, the same interval.
             score_threshold: of detectors, for precision, recall, F1 and what is fixed or broken: boxes of this score
                 and above count. "f1_optimal" = of each model the score at which its F1 is highest over the suite.
-                None = 0.5.
+                None = 0.5. In verification, pairs of this similarity and above are accepted; None = see `fmr`.
             iou: by which a box must overlap an object then, to have found it. None = 0.5.
+            fmr: in verification, each model's threshold is the smallest that accepts no more than this share of the
+                suite's impostors (of those in baseline test cases, if the suite has some). None = 0.001. A person who
+                stands in many pairs makes them dependent: say so by `group_by`, such as `metadata.person`.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -290,6 +295,7 @@ class Registry(Listings, Exchange, Past):
             bootstrap=bootstrap,
             score_threshold=score_threshold,
             iou=iou,
+            fmr=fmr,
         )
         return compare(self._session, versions, suite=suite, asked=asked)
 

@@ -154,10 +154,17 @@ def compare(
         Whose | None, typer.Option(help="Whose the scores beside labels are; else what they can only be.")
     ] = None,
     score_threshold: Annotated[
-        str | None, typer.Option(metavar="SCORE", help="Of boxes that count: a number, or f1_optimal; else 0.5.")
+        str | None, typer.Option(
+            metavar="SCORE",
+            help="Of boxes that count: a number, or f1_optimal; else 0.5. Of pairs that are accepted: a number.",
+        )
     ] = None,
     iou: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Overlap by which a box finds an object; else 0.5.")
+    ] = None,
+    fmr: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Of impostors that may be accepted, which sets thresholds; else 0.001."),
     ] = None,
     bootstrap: Annotated[
         int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
@@ -197,6 +204,7 @@ def compare(
         "score_of": score_of and str(score_of),
         "score_threshold": score_threshold and _score(score_threshold),
         "iou": iou,
+        "fmr": fmr,
         "bootstrap": bootstrap,
     }
     asked: dict[str, Any] = {name: value for name, value in said.items() if value is not None}

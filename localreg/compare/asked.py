@@ -10,6 +10,7 @@ from localreg.compare.detected import Matching, check_matching
 from localreg.compare.evaluated import Better, By
 from localreg.compare.scores import ScoreOf, Scoring, check_scoring
 from localreg.compare.slices import check_by
+from localreg.compare.verified import Accepting, check_accepting
 from localreg.compare.verdicts import Adjust
 from localreg.errors import InvalidInputError
 from localreg.names import check_whole, shown_value
@@ -41,6 +42,7 @@ class Asked(NamedTuple):
     bootstrap: int | None = None
     score_threshold: float | Literal["f1_optimal"] | None = None
     iou: float | None = None
+    fmr: float | None = None
 
 
 class Settings(NamedTuple):
@@ -53,6 +55,7 @@ class Settings(NamedTuple):
         evaluator: whose metrics are compared; None = those that the types decide.
         scoring: what is said of scores beside labels.
         matching: what counts as right of boxes; None = nothing was said.
+        accepting: which pairs are accepted, in verification.
     """
 
     expressions: list[str]
@@ -61,6 +64,7 @@ class Settings(NamedTuple):
     evaluator: By | None
     scoring: Scoring
     matching: Matching | None
+    accepting: Accepting
 
 
 def checked(asked: Asked) -> Settings:
@@ -76,6 +80,7 @@ def checked(asked: Asked) -> Settings:
         _by(asked),
         check_scoring(asked.positive, asked.score_of),
         check_matching(asked.score_threshold, asked.iou),
+        check_accepting(asked.fmr, asked.score_threshold, asked.iou, strict=asked.strict),
     )
 
 

@@ -350,13 +350,13 @@ def told_of_draws(
     df = inf if clusters is None else clusters - 1
     columns = known[:, 0], known[:, 1], known[:, 1] - known[:, 0]
     errors = [float(each.std(ddof=1)) * widened for each in columns]
+    if trials is not None and clusters is None:
+        errors[2] = hypot(errors[2], 1 / trials)
     if errors[2] < ROUNDING:
         if abs(b - a) > ROUNDING:
             return _because(bare, "all draws tell the same difference: how far it may vary cannot be told")
         equal = "in no draw do the models differ in it: how far they may cannot be told"
         return Estimate(metric, None, a, b, b - a, None, None, 1.0, n, 0.0, reason=caution or equal)
-    if trials is not None and clusters is None:
-        errors[2] = hypot(errors[2], 1 / trials)
     quantile = t_quantile((1 + confidence) / 2, df)
     ends = [
         None if own < ROUNDING else min(1.0, max(0.0, value + sign * quantile * own))
@@ -364,9 +364,10 @@ def told_of_draws(
         for sign in (-1, 1)
     ]
     few = None if clusters is None or clusters >= FEW_CLUSTERS else f"there are {clusters} clusters only"
+    reason = "; ".join(each for each in (caution, few) if each) or None
     reach, p = quantile * errors[2], min(1.0, 2 * t_sf(abs(b - a) / errors[2], df))
     low, high = max(-1.0, b - a - reach), min(1.0, b - a + reach)
-    return Estimate(metric, None, a, b, b - a, low, high, p, n, errors[2], *ends, reason=caution or few)
+    return Estimate(metric, None, a, b, b - a, low, high, p, n, errors[2], *ends, reason=reason)
 
 
 def _because(bare: Estimate, reason: str) -> Estimate:
