@@ -23,6 +23,7 @@ from localreg.metrics.reading import number_of
 from localreg.names import shown_value
 from localreg.records.workflows import TestSuiteVersionRecord
 from localreg.session import Session
+from localreg.workflow.verification_evaluator import FMR
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,11 +32,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["FMR", "Accepting", "Verification", "check_accepting"]
-
-FMR = 1e-3
-"""The target where none is named: what Frontex asks of gates at borders (Best Practice Technical Guidelines for
-Automated Border Control Systems, 2015, section 4.2: FAR 0.1 %), and a thousand impostors can measure."""
+__all__ = ["Accepting", "Verification", "check_accepting"]
 
 
 class Accepting(NamedTuple):

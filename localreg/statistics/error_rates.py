@@ -9,7 +9,7 @@ thresholds anew in each draw. Standard errors come from the draws, intervals and
 A draw does not look at each pair. Only scores near the thresholds can change anything: all others are one cell for
 each side that they are on, for both models at once, and how often a cell was drawn is one number (multinomial, so that
 this is exactly a draw of the pairs). Should a threshold land among those that were put together, which takes luck
-beyond eight standard errors, all is drawn again with more scores kept apart.
+beyond six standard errors, all is drawn again with more scores kept apart.
 
 Coverage is measured in `tests/simulations/verification.py`: with thresholds from at least `FEW_ABOVE` impostors, 92 to
 98 of 100 intervals of 95 % hold the difference; with fewer they may be too narrow, and the reason says so.
@@ -50,7 +50,7 @@ draws do not know well."""
 FEW_CLUSTERS = 20
 DEFINED = 0.9
 """Share of the draws that must give a value."""
-WIDE = 8.0
+WIDE = 6.0
 """Standard errors around a threshold within which scores are kept apart at first."""
 ALL_APART = 4_096
 """Pairs up to which all scores are kept apart."""
@@ -67,7 +67,7 @@ class PairScores:
         genuine: (n,), does a pair show one person.
         a: (n,), scores of the first model, no NaN; -infinity is below any.
         b: (n,), scores of the second.
-        base: (n,), pairs whose impostors set thresholds; None = all.
+        base: (n,), pairs whose impostors set thresholds, which are scores of these pairs; None = all.
         groups: int (n,), clusters; None = each pair for itself.
     """
 
@@ -77,9 +77,11 @@ class PairScores:
         import numpy as np
 
         self._genuine = genuine
-        self._base = ~genuine if base is None else base & ~genuine
+        base = np.ones(len(genuine), bool) if base is None else base
+        self._base = base & ~genuine
         self._groups = groups
         self._codes = [np.unique(each, return_inverse=True)[1] for each in (a, b)]
+        self._may_be = [np.bincount(codes, base) > 0 for codes in self._codes]
 
     def drawn(self, unit: Bools, metrics: Sequence[str], *, target: float, draws: int = DRAWS) -> Floats:
         """(draws, 2, metrics): of both models on pairs of a unit drawn again; NaN = undefined.
@@ -112,7 +114,10 @@ class PairScores:
         rows = np.flatnonzero(unit | self._base if needs_base else unit)
         kind = np.where(self._genuine[rows], GENUINE, np.where(unit[rows], IMPOSTOR, OTHER_BASE))
         base = self._base[rows] & needs_base
-        blocks = [_blocks(codes[rows], kind, base, metrics, target, wide) for codes in self._codes]
+        blocks = [
+            _blocks(codes[rows], may_be, kind, base, metrics, target, wide)
+            for codes, may_be in zip(self._codes, self._may_be, strict=True)
+        ]
         apart = blocks[0].single[blocks[0].of_rows] | blocks[1].single[blocks[1].of_rows]
         together = np.flatnonzero(~apart)
         sides = [np.cumsum(~each.single)[each.of_rows[together]] for each in blocks]
@@ -131,7 +136,7 @@ class PairScores:
             kind[chosen],
             base[chosen],
             [each.of_rows[chosen] for each in blocks],
-            [each.single for each in blocks],
+            blocks,
             counts,
             groups,
             seed_of(kind, base),
@@ -144,20 +149,22 @@ class _Blocks(NamedTuple):
     Attributes:
         of_rows: the number of each row's block, rising with the score.
         single: whether a block is of one score.
+        may_be: of each block, and above all, the next one whose lowest score may be a threshold: itself, mostly.
     """
 
     of_rows: Ints
     single: Bools
+    may_be: Ints
 
 
 class _Cells(NamedTuple):
-    """Pairs, counted; all but `single` and `seed` by cell.
+    """Pairs, counted; all but `scores` and `seed` by cell.
 
     Attributes:
         kind: `GENUINE`, `IMPOSTOR` or `OTHER_BASE`.
         base: whether they set thresholds.
-        blocks: of both models' scores.
-        single: of both models, whether a block is of one score.
+        blocks: of both models, in which block of scores they are.
+        scores: those blocks.
         count: how many pairs.
         groups: their cluster, numbered without gaps; None = there are none.
         seed: of the draws.
@@ -166,16 +173,18 @@ class _Cells(NamedTuple):
     kind: Ints
     base: Bools
     blocks: list[Ints]
-    single: list[Bools]
+    scores: list[_Blocks]
     count: Floats
     groups: Ints | None
     seed: int
 
 
-def _blocks(codes: Ints, kind: Ints, base: Bools, metrics: Sequence[str], target: float, wide: float) -> _Blocks:
+def _blocks(
+    codes: Ints, may_be: Bools, kind: Ints, base: Bools, metrics: Sequence[str], target: float, wide: float
+) -> _Blocks:
     import numpy as np
 
-    size = int(codes.max(initial=-1)) + 1
+    size = len(may_be)
     kept = np.zeros(size, bool)
     if wide == inf:
         kept[:] = True
@@ -193,7 +202,8 @@ def _blocks(codes: Ints, kind: Ints, base: Bools, metrics: Sequence[str], target
     begins[:1] = True
     block = np.cumsum(begins) - 1
     single = np.bincount(block, minlength=int(begins.sum())) == 1
-    return _Blocks(block[codes], single)
+    firsts = np.append(np.where(may_be[begins], np.arange(len(single)), len(single)), len(single))
+    return _Blocks(block[codes], single, np.minimum.accumulate(firsts[::-1])[::-1])
 
 
 def _near_crossing(genuine: Ints, impostors: Ints, wide: float) -> Bools:
@@ -231,12 +241,12 @@ def _drawn(cells: _Cells, metrics: Sequence[str], target: float, draws: int) -> 
     for draw in range(draws):
         weights = weigh.draw(np.random.default_rng([cells.seed, draw]))
         own = [weights[each] for each in rows]
-        for model, single in enumerate(cells.single):
+        for model, scores in enumerate(cells.scores):
             counts = [
-                np.bincount(each, weight, minlength=len(single))
+                np.bincount(each, weight, minlength=len(scores.single))
                 for each, weight in zip(places[model], own, strict=True)
             ]
-            values = _values(counts, single, metrics, target)
+            values = _values(counts, scores, metrics, target)
             if values is None:
                 return None
             found[draw, model] = values
@@ -276,17 +286,19 @@ class _Weighing:
         return weights
 
 
-def _values(counts: Sequence[Floats], single: Bools, metrics: Sequence[str], target: float) -> list[float] | None:
+def _values(counts: Sequence[Floats], scores: _Blocks, metrics: Sequence[str], target: float) -> list[float] | None:
     """Of one model in one draw; None = a threshold is among scores that are not kept apart."""
     genuine, impostors, base = counts
+    single = scores.single
     missed, accepted = _rates(genuine, impostors)
     values: dict[str, float] = {}
     if any(metric.endswith("at_fmr") for metric in metrics):
         _, reached = _rates(genuine, base)
-        place = int((reached <= target).argmax())  # NaN is never: then it is the first, and so it is refused below
         if reached[0] != reached[0]:
             return [float("nan")] * len(metrics)
-        if place and not single[place - 1]:
+        allowed = int((reached <= target).argmax())
+        place = int(scores.may_be[allowed])
+        if not single[max(0, allowed - 1) : place].all():
             return None
         values |= {"fnmr_at_fmr": float(missed[place]), "fmr_at_fmr": float(accepted[place])}
     if "equal_error_rate" in metrics:

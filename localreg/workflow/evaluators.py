@@ -4,6 +4,7 @@
 |---|---|---|
 | `classification` | one label each | `localreg.workflow.classification_evaluator.Threshold`, or none |
 | `regression` | one number each | none |
+| `verification` | a boolean; a number | `localreg.workflow.verification_evaluator.Acceptance`, or none |
 
 What they say is stored like what any evaluator says, and is compared by `registry.compare(…, evaluator="…")` likewise.
 Their numbers are those of `registry.compare`: the same functions compute them.
@@ -23,6 +24,7 @@ __all__ = ["EVALUATORS", "evaluator_named"]
 EVALUATORS = {
     "classification": "localreg.workflow.classification_evaluator",
     "regression": "localreg.workflow.regression_evaluator",
+    "verification": "localreg.workflow.verification_evaluator",
 }
 """The module of each, which has a function of that name."""
 
