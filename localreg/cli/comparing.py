@@ -154,10 +154,11 @@ def compare(
         Whose | None, typer.Option(help="Whose the scores beside labels are; else what they can only be.")
     ] = None,
     score_threshold: Annotated[
-        str | None, typer.Option(
+        str | None,
+        typer.Option(
             metavar="SCORE",
             help="Of boxes that count: a number, or f1_optimal; else 0.5. Of pairs that are accepted: a number.",
-        )
+        ),
     ] = None,
     iou: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Overlap by which a box finds an object; else 0.5.")

@@ -10,8 +10,8 @@ from localreg.compare.detected import Matching, check_matching
 from localreg.compare.evaluated import Better, By
 from localreg.compare.scores import ScoreOf, Scoring, check_scoring
 from localreg.compare.slices import check_by
-from localreg.compare.verified import Accepting, check_accepting
 from localreg.compare.verdicts import Adjust
+from localreg.compare.verified import Accepting, check_accepting
 from localreg.errors import InvalidInputError
 from localreg.names import check_whole, shown_value
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration

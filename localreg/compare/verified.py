@@ -1,4 +1,4 @@
-"""Verification 1:1: a boolean in the ground truth (is the pair genuine?), one number in the inference (how alike it is).
+"""Verification 1:1: a boolean in the ground truth (is a pair genuine?), one number in the inference (how alike it is).
 
 A pair is accepted at or above a threshold. Each model has its own, the smallest that accepts no more than a share of
 the suite's impostors (`fmr=`), since scores of two models mean nothing to each other; a fixed one is asked for by
@@ -61,7 +61,9 @@ def check_accepting(fmr: object, score_threshold: object, iou: object, *, strict
     if fmr is not None and (target is None or not 0 < target < 1):
         raise InvalidInputError(f"fmr is {shown_value(fmr)}; it must be between 0 and 1, as 0.001")
     threshold = None if isinstance(score_threshold, str | None) else number_of(score_threshold)
-    of_boxes = "iou" if iou is not None else "score_threshold='f1_optimal'" if isinstance(score_threshold, str) else None
+    of_boxes = (
+        "iou" if iou is not None else "score_threshold='f1_optimal'" if isinstance(score_threshold, str) else None
+    )
     return Accepting(target, threshold, of_boxes, strict)
 
 
@@ -189,5 +191,3 @@ class Verification:
         for (name, _), accepted in zip(models, pair.accepted() or (), strict=False):
             columns[f"accepted_{name}"] = pa.array(accepted[places], mask=~pair.compared[places])
         return columns
-
-

@@ -264,11 +264,12 @@ class _Unit:
         return metric in ("fnmr_at_fmr", "equal_error_rate") or (metric in ("fnmr", "fmr") and not fixed)
 
     def _changes(self, metric: str) -> tuple[int | None, int | None]:
-        """How many pairs are fixed and broken."""
-        right = self._pair.right()
-        if right is None or metric == "failure_to_enrol_rate":
+        """How many pairs are fixed and broken; of failures to enrol, how many only one of the models has."""
+        enrols = metric == "failure_to_enrol_rate"
+        right = self._pair._scored if enrols else self._pair.right()
+        if right is None:
             return None, None
-        chosen = self._compared & self._of(metric)
+        chosen = self._asked if enrols else self._compared & self._of(metric)
         a, b = (each[chosen] for each in right)
         return int((b & ~a).sum()), int((a & ~b).sum())
 
@@ -371,14 +372,18 @@ class _Unit:
         a, b = (each[chosen] if metric == "fmr" else ~each[chosen] for each in accepted)
         return self._share(metric, a, b, chosen, f"there are no {kind} pairs")
 
+    @property
+    def _asked(self) -> Bools:
+        """The unit's pairs that both models were asked; strictly, all."""
+        if self._pair._strict:
+            return self._chosen
+        a, b = (each.status[self._pairs.first] == 0 for each in self._pair._models)
+        return self._chosen & a & b
+
     def _failures(self) -> Estimate:
-        """Pairs without a similarity, of those that both models were asked; strictly, of all."""
-        pair = self._pair
-        chosen = self._chosen.copy()
-        if not pair._strict:
-            for each in pair._models:
-                chosen &= each.status[self._pairs.first] == 0
-        a, b = (~each[chosen] for each in pair._scored)
+        """Pairs without a similarity."""
+        chosen = self._asked
+        a, b = (~each[chosen] for each in self._pair._scored)
         return self._share("failure_to_enrol_rate", a, b, chosen, "there is no pair that both models were asked")
 
     def _share(self, metric: str, a: Bools, b: Bools, chosen: Bools, none: str) -> Estimate:

@@ -122,10 +122,8 @@ class PairScores:
         together = np.flatnonzero(~apart)
         sides = [np.cumsum(~each.single)[each.of_rows[together]] for each in blocks]
         key = ((kind[together] * 2 + base[together]) * 16 + sides[0]) * 16 + sides[1]
-        if self._groups is not None:
-            key = self._groups[rows][together] * 4_096 + key
-        else:
-            key = key.astype(np.int16)  # sorted in one pass
+        # 16 bits are sorted in one pass.
+        key = key.astype(np.int16) if self._groups is None else self._groups[rows][together] * 4_096 + key
         _, first, count = np.unique(key, return_index=True, return_counts=True)
         chosen = np.concatenate([np.flatnonzero(apart), together[first]])
         counts = np.concatenate([np.ones(int(apart.sum())), count.astype(np.float64)])
@@ -165,7 +163,7 @@ class _Cells(NamedTuple):
         base: whether they set thresholds.
         blocks: of both models, in which block of scores they are.
         scores: those blocks.
-        count: how many pairs.
+        pairs: how many there are in each.
         groups: their cluster, numbered without gaps; None = there are none.
         seed: of the draws.
     """
@@ -174,7 +172,7 @@ class _Cells(NamedTuple):
     base: Bools
     blocks: list[Ints]
     scores: list[_Blocks]
-    count: Floats
+    pairs: Floats
     groups: Ints | None
     seed: int
 
@@ -264,9 +262,9 @@ class _Weighing:
         self._strata = []
         for kind in (GENUINE, IMPOSTOR, OTHER_BASE):
             own = np.flatnonzero(cells.kind == kind)
-            alone, many = own[cells.count[own] == 1], own[cells.count[own] > 1]
+            alone, many = own[cells.pairs[own] == 1], own[cells.pairs[own] > 1]
             if len(own):
-                self._strata.append((alone, many, np.array([len(alone), *cells.count[many].tolist()])))
+                self._strata.append((alone, many, np.array([len(alone), *cells.pairs[many].tolist()])))
 
     def draw(self, generator: np.random.Generator) -> Floats:
         """Of each cell."""
@@ -275,8 +273,8 @@ class _Weighing:
         cells, clusters = self._cells, self._clusters
         if clusters is not None and cells.groups is not None:
             times = np.bincount(generator.integers(0, clusters, clusters), minlength=clusters)
-            return np.asarray(times[cells.groups] * cells.count)
-        weights = np.zeros(len(cells.count))
+            return np.asarray(times[cells.groups] * cells.pairs)
+        weights = np.zeros(len(cells.pairs))
         for alone, many, sizes in self._strata:
             drawn = generator.multinomial(int(sizes.sum()), sizes / sizes.sum())
             weights[many] = drawn[1:]
@@ -286,7 +284,9 @@ class _Weighing:
         return weights
 
 
-def _values(counts: Sequence[Floats], scores: _Blocks, metrics: Sequence[str], target: float) -> list[float] | None:
+def _values(
+    counts: Sequence[Ints | Floats], scores: _Blocks, metrics: Sequence[str], target: float
+) -> list[float] | None:
     """Of one model in one draw; None = a threshold is among scores that are not kept apart."""
     genuine, impostors, base = counts
     single = scores.single
@@ -379,7 +379,7 @@ def told_of_draws(
     reason = "; ".join(each for each in (caution, few) if each) or None
     reach, p = quantile * errors[2], min(1.0, 2 * t_sf(abs(b - a) / errors[2], df))
     low, high = max(-1.0, b - a - reach), min(1.0, b - a + reach)
-    return Estimate(metric, None, a, b, b - a, low, high, p, n, errors[2], *ends, reason=reason)
+    return Estimate(metric, None, a, b, b - a, low, high, p, n, errors[2], ends[0], ends[1], ends[2], ends[3], reason)
 
 
 def _because(bare: Estimate, reason: str) -> Estimate:

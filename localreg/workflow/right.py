@@ -121,7 +121,8 @@ def undecided(node: Node, what: str, found: Sequence[str], needed: str) -> Inval
     return InvalidInputError(
         f"{what} {node.name!r} does not say what is right: one field with {needed} is needed, and there is "
         f"{', '.join(found) or 'none'}; compare models of a workflow whose types have one label each, or one number "
-        "each, or one boolean in the ground truth and one number in the inference, or name an evaluator whose metrics of samples say it: compare(…, evaluator=…)"
+        "each, or one boolean in the ground truth and one number in the inference, or name an evaluator whose metrics "
+        "of samples say it: compare(…, evaluator=…)"
     )
 
 

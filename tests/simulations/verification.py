@@ -1,7 +1,7 @@
 """How often do the intervals of FNMR at an FMR, and of the equal error rate, hold the true difference?
 
-Run as `python -m tests.simulations.verification [repetitions]`. Scores of two models are correlated, shifted for genuine
-pairs; the truth is known in closed form, or from ten million pairs.
+Run as `python -m tests.simulations.verification [repetitions]`. Scores of two models are correlated, and higher for
+genuine pairs; the truth comes from ten million pairs.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ NAMES = {
 TESTS = {
     "classification": "accuracy, and recall of a class: McNemar's exact test; other metrics over all classes: "
     "jackknife over joint counts with Student's t; precision and F1 of a class: smoothed delta method",
-    "verification": "rates at thresholds that the pairs set, and equal error rate: pairs, or clusters, drawn again, with "
-    "the thresholds set anew in each draw; ROC AUC: DeLong; at a fixed threshold, and failures to enrol: McNemar's exact "
-    "test",
+    "verification": "rates at thresholds that the pairs set, and equal error rate: pairs, or clusters, drawn again, "
+    "with the thresholds set anew in each draw; ROC AUC: DeLong; at a fixed threshold, and failures to enrol: "
+    "McNemar's exact test",
 }
 """How the numbers of a task were made."""
 
