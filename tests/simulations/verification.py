@@ -1,7 +1,21 @@
 """How often do the intervals of FNMR at an FMR, and of the equal error rate, hold the true difference?
 
 Run as `python -m tests.simulations.verification [repetitions]`. Scores of two models are correlated, and higher for
-genuine pairs; the truth comes from ten million pairs.
+genuine pairs; the truth comes from ten million pairs. Of 400 repetitions (an error of 1.1 points), in per cent:
+
+| population | genuine | impostors | accepted impostors | FNMR at FMR | EER |
+|---|--:|--:|--:|--:|--:|
+| normal, 1 accepted | 500 | 1,000 | 1 | 93.8 | 95.0 |
+| normal, 5 accepted | 500 | 5,000 | 5 | 98.0 | 94.5 |
+| normal, 20 accepted | 500 | 20,000 | 20 | 94.8 | 93.5 |
+| normal, 50 accepted | 2,000 | 5,000 | 50 | 96.5 | 95.5 |
+| normal, few genuine | 100 | 5,000 | 50 | 96.0 | 95.0 |
+| normal, near-perfect | 300 | 3,000 | 30 | 100.0 | 95.5 |
+| normal, rounded to 1 digit | 1,000 | 5,000 | 50 | 94.5 | 95.0 |
+| heavy tails | 1,000 | 10,000 | 50 | 94.5 | 96.0 |
+| skewed | 1,000 | 10,000 | 50 | 95.8 | 95.8 |
+| 100 identities of 30 pairs | 1,000 | 2,000 | 20 | 96.2 | 95.5 |
+| 30 identities of 100 pairs | 1,000 | 2,000 | 20 | 97.0 | 95.0 |
 """
 
 from __future__ import annotations
