@@ -197,13 +197,10 @@ class VerifiedPair:
 
     def accepted(self) -> tuple[Bools, Bools] | None:
         """By pair, whether baseline and candidate accept it; None if one of them has no threshold."""
-        import numpy as np
-
         a, b = self.thresholds
         if a is None or b is None:
             return None
-        said = [there & (each >= at) for there, each, at in zip(self._scored, self._scores, (a, b), strict=True)]
-        return np.asarray(said[0]), np.asarray(said[1])
+        return self._scores[0] >= a, self._scores[1] >= b
 
     def right(self) -> tuple[Bools, Bools] | None:
         """By pair, whether baseline and candidate are right; None if one of them has no threshold."""

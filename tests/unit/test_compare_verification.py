@@ -150,7 +150,9 @@ def test_pairs_that_failed_to_enrol_are_left_out_or_not_accepted(registry: Regis
         "of a@1, 4 inferences without a similarity: left out",
         "of b@1, 4 inferences without a similarity: left out",
     )
-    other = {row["sample"]["n"] for row in comparison.samples("other")}
+    told = {row["sample"]["n"]: (row["accepted_a"], row["accepted_b"]) for row in comparison.samples("other").dicts()}
+    assert set(told.values()) == {(None, None)}
+    other = set(told)
     assert other == {1, 12, 10, *failed_a, *failed_b}
     strict = registry.compare("a", "b", suite="s", fmr=0.01, strict=True)
     never = {n: -1e9 if n in (12, *failed_a) else said for n, said in A.items()}
@@ -200,9 +202,11 @@ def test_baseline_test_cases_set_the_thresholds(registry: Registry) -> None:
     names = [f"{n}.png" for n in range(400)]
     rows = [(names[n], names[(n + 1) % 400], n % 2 == 0) for n in range(400)]
     base = fr.TestCase.create("base", data=rows[:250])
-    # One pair stands in both, where it must not be taken for one that sets no threshold.
-    other = fr.TestCase.create("other", data=[*rows[249:], rows[1]])
-    suite = fr.TestSuite.create("faces", baseline_test_cases=[base], non_baseline_test_cases=[other])
+    # Some pairs stand in both, and first in the one that sets no threshold.
+    other = fr.TestCase.create("other", data=rows[200:])
+    suite = fr.TestSuite.create("faces", non_baseline_test_cases=[other])
+    with suite.edit() as editor:
+        editor.add(base, is_baseline=True)
     said: dict[str, dict[str, float]] = {}
     for model, apart in (("a", 0.1), ("b", 0.2)):
         own = {row[0]: float(np.float32(dice.normal(row[2] * apart, 0.1))) for row in rows}
