@@ -316,6 +316,7 @@ class Registry(Listings, Exchange, Past):
         metric: str | None = None,
         strict: bool = True,
         confidence: float = 0.95,
+        fmr: float | None = None,
     ) -> Result:
         """Models on test suites, best first: who leads on each, and who cannot be told from the leader.
 
@@ -331,6 +332,7 @@ class Registry(Listings, Exchange, Past):
             strict: count a sample without an inference as wrong, so that all are measured on the same samples. False =
                 leave it out; numbers have to be compared so where one is missing.
             confidence: of the intervals.
+            fmr: which sets thresholds, in verification; see `compare`.
 
         Raises:
             NotFoundError: a model or suite is not there.
@@ -342,7 +344,7 @@ class Registry(Listings, Exchange, Past):
         from localreg.query import Result
 
         versions = [self.get_version(each) for each in models]
-        asked = Asked(strict=strict, metrics=None if metric is None else [metric], confidence=confidence)
+        asked = Asked(strict=strict, metrics=None if metric is None else [metric], confidence=confidence, fmr=fmr)
         table = leaderboard(self._session, versions, suites, asked)
         return Result(lambda: table)
 

@@ -253,13 +253,17 @@ def leaderboard(
         bool,
         typer.Option("--lenient", help="Leave out a sample without an inference, instead of counting it as wrong."),
     ] = False,
+    fmr: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Of impostors that may be accepted, which sets thresholds; else 0.001."),
+    ] = None,
 ) -> Rows:
     """Rank models on test suites, best first.
 
     Beside each model stands how it differs from the leader of that suite: regressed = it is behind, inconclusive = that
     may be luck.
     """
-    return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient))
+    return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient, fmr=fmr))
 
 
 def _score(text: str) -> float | str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from localreg.compare.clusters import Sampling
 from localreg.compare.groupings import groupings
+from localreg.compare.pair_truth import PairTruth
 from localreg.compare.predictions import Predicted, predicted_numbers
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.values import RowsOfUnits
-from localreg.compare.verified_pair import METRICS, PairTruth, VerifiedPair
+from localreg.compare.verified_pair import METRICS, VerifiedPair
 from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.metrics.reading import number_of

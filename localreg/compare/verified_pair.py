@@ -7,14 +7,13 @@ Thresholds that come from impostors, and the rates at them, carry how far they c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from localreg.compare.clusters import Sampling
 from localreg.compare.coverage import Coverage
+from localreg.compare.pair_truth import PairTruth
 from localreg.compare.predictions import Predicted
-from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Measured
 from localreg.compare.units import WHOLE, Unit
 from localreg.compare.values import RowsOfUnits, coverage_of
@@ -33,54 +32,12 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["METRICS", "PairTruth", "Similarities", "VerifiedPair"]
+__all__ = ["METRICS", "Similarities", "VerifiedPair"]
 
 METRICS = ("fnmr_at_fmr", "equal_error_rate", "roc_auc", "fnmr", "fmr", "failure_to_enrol_rate")
 DRAWS_OF_PARTS = 200
 PARTS = 50
 """Test cases and slices of which pairs are drawn again."""
-
-
-@dataclass(frozen=True, eq=False)
-class PairTruth:
-    """The suite's pairs, each (sample, ground truth) once.
-
-    Attributes:
-        first: of each pair, a row of the suite.
-        place: of each row, its pair.
-        genuine: whether a pair is; False where that is not known.
-        known: whether it is known.
-        base: whether its score helps to set thresholds, if it is an impostor's.
-        groups: of each pair, its cluster; None = each for itself.
-    """
-
-    first: Indices
-    place: Indices
-    genuine: Bools
-    known: Bools
-    base: Bools
-    groups: Indices | None
-
-    @staticmethod
-    def of(rows: SuiteRows, truth: Floats, base: Bools | None, sampling: Sampling) -> PairTruth:
-        """From the rows of a suite.
-
-        Args:
-            rows: of the suite.
-            truth: of each row 1 = genuine, 0 = not; NaN = not known.
-            base: rows that set thresholds; None = all.
-            sampling: of the suite.
-        """
-        import numpy as np
-
-        key = rows.indices.astype(np.int64) * 3 + np.where(np.isnan(truth), 2, truth).astype(np.int64)
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        helps = np.ones(len(first), bool)
-        if base is not None:
-            helps = np.bincount(place, base, minlength=len(first)) > 0
-        clusters = sampling.clusters
-        groups = None if clusters is None else clusters.codes[first]
-        return PairTruth(first, place, truth[first] == 1, ~np.isnan(truth[first]), helps, groups)
 
 
 class Similarities(NamedTuple):
@@ -374,8 +331,10 @@ class _Unit:
         """The unit's pairs that both models were asked; strictly, all."""
         if self._pair._strict:
             return self._chosen
-        a, b = (each.status[self._pairs.first] == 0 for each in self._pair._models)
-        return self._chosen & a & b
+        asked = self._chosen.copy()
+        for each in self._pair._models:
+            asked &= each.status[self._pairs.first] == 0
+        return asked
 
     def _failures(self) -> Estimate:
         """Pairs without a similarity."""

@@ -11,6 +11,7 @@ import pytest
 
 import localreg
 from localreg import Comparison, Gate, InvalidInputError, Registry, fr
+from localreg.compare import read_gate
 from localreg.compare.verified_pair import METRICS
 from localreg.metrics.verification import Comparisons, comparisons
 from localreg.statistics.auc import compare_rankings
@@ -259,18 +260,23 @@ def test_draws_may_be_asked_for(compared: Registry) -> None:
 # --- outputs ----------------------------------------------------------------------------------------------------------
 
 
-def test_gates_leaderboards_and_assertions_know_the_direction(compared: Registry) -> None:
+def test_gates_leaderboards_and_assertions_know_the_direction(compared: Registry, tmp_path: Path) -> None:
     comparison = compared.compare("b", "a", suite="s", fmr=0.01)
     assert not comparison.gate(fnmr_at_fmr=Gate(max_drop=0.01)).passed
     assert (
         compared.compare("a", "b", suite="s", fmr=0.01).gate(equal_error_rate=Gate(max_drop=0.0, max_value=0.3)).passed
     )
-    board = compared.leaderboard("a", "b", suites="s").dicts()
+    board = compared.leaderboard("a", "b", suites="s", fmr=0.01).dicts()
+    assert board[0]["value"] == comparison.rows[0].a
     assert [board[0][name] for name in ("model", "verdict", "metric")] == ["b@1", "leads", "fnmr_at_fmr"]
     with pytest.raises(AssertionError, match=r"fnmr_at_fmr: regressed.*") as raised:
         assert_no_regression("a", "b", "s", registry=compared, fmr=0.01)
     assert "accepted_a" in str(raised.value)
     assert assert_no_regression("b", "a", "s", registry=compared, score_threshold=1.0, fmr=0.01) is not None
+    (tmp_path / "gate.yaml").write_text("metrics: {fnmr_at_fmr: {max_drop: 0.01}}\nfmr: 0.01")
+    rules = read_gate(tmp_path / "gate.yaml")
+    assert rules.asked() == {"fmr": 0.01}
+    assert not compared.compare("b", "a", suite="s", **rules.asked()).gate(rules.metrics).passed
     markdown = compared.compare("a", "b", suite="s", fmr=0.01).to_markdown()
     assert "accepted_b" in markdown
 
