@@ -228,6 +228,7 @@ class Registry(Listings, Exchange, Past):
         score_threshold: float | Literal["f1_optimal"] | None = None,
         iou: float | None = None,
         executor: ExecutorLike | None = None,
+        fmr: float | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -250,7 +251,8 @@ class Registry(Listings, Exchange, Past):
             evaluator: compare what this one said; its display name, or as passed to `test`: numbers of samples
                 by their means, booleans by the share of True (which also tells what is fixed and broken), numbers of
                 test cases and of the suite as they are. None = what the types decide: a label in ground truth and
-                inference is classification, a number in both regression, a list of labelled boxes detection.
+                inference is classification, a number in both regression, a list of labelled boxes detection, a boolean
+                in the ground truth and a number in the inference verification (is the pair genuine, how alike is it).
             configuration: of the evaluator, or its display name; None = without any, or with the only one.
             better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. None =
                 as its metrics say themselves (`localreg.workflow.meaning`), those of named evaluators do. Of a boolean
@@ -265,11 +267,14 @@ class Registry(Listings, Exchange, Past):
                 average precision stay. Seeds follow from the data: the same comparison, the same interval.
             score_threshold: of detectors, for precision, recall, F1 and what is fixed or broken: boxes of this score
                 and above count. "f1_optimal" = of each model the score at which its F1 is highest over the suite.
-                None = 0.5.
+                None = 0.5. In verification, pairs of this similarity and above are accepted; None = see `fmr`.
             iou: by which a box must overlap an object then, to have found it. None = 0.5.
             executor: who counts labels, as for `test`: each worker counts some samples from the files themselves, and
                 the joint counts are added up, so that every number is the same as without. Scores are looked at here.
                 None = this process, in threads; which is enough up to some ten million samples.
+            fmr: in verification, each model's threshold is the smallest that accepts no more than this share of the
+                suite's impostors (of those in baseline test cases, if the suite has some). None = 0.001. A person who
+                stands in many pairs makes them dependent: say so by `group_by`, such as `metadata.person`.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -297,6 +302,7 @@ class Registry(Listings, Exchange, Past):
             score_threshold=score_threshold,
             iou=iou,
             executor=executor,
+            fmr=fmr,
         )
         return compare(self._session, versions, suite=suite, asked=asked)
 
@@ -317,6 +323,7 @@ class Registry(Listings, Exchange, Past):
         metric: str | None = None,
         strict: bool = True,
         confidence: float = 0.95,
+        fmr: float | None = None,
     ) -> Result:
         """Models on test suites, best first: who leads on each, and who cannot be told from the leader.
 
@@ -332,6 +339,7 @@ class Registry(Listings, Exchange, Past):
             strict: count a sample without an inference as wrong, so that all are measured on the same samples. False =
                 leave it out; numbers have to be compared so where one is missing.
             confidence: of the intervals.
+            fmr: which sets thresholds, in verification; see `compare`.
 
         Raises:
             NotFoundError: a model or suite is not there.
@@ -343,7 +351,7 @@ class Registry(Listings, Exchange, Past):
         from localreg.query import Result
 
         versions = [self.get_version(each) for each in models]
-        asked = Asked(strict=strict, metrics=None if metric is None else [metric], confidence=confidence)
+        asked = Asked(strict=strict, metrics=None if metric is None else [metric], confidence=confidence, fmr=fmr)
         table = leaderboard(self._session, versions, suites, asked)
         return Result(lambda: table)
 

@@ -154,10 +154,18 @@ def compare(
         Whose | None, typer.Option(help="Whose the scores beside labels are; else what they can only be.")
     ] = None,
     score_threshold: Annotated[
-        str | None, typer.Option(metavar="SCORE", help="Of boxes that count: a number, or f1_optimal; else 0.5.")
+        str | None,
+        typer.Option(
+            metavar="SCORE",
+            help="Of boxes that count: a number, or f1_optimal; else 0.5. Of pairs that are accepted: a number.",
+        ),
     ] = None,
     iou: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Overlap by which a box finds an object; else 0.5.")
+    ] = None,
+    fmr: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Of impostors that may be accepted, which sets thresholds; else 0.001."),
     ] = None,
     bootstrap: Annotated[
         int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
@@ -201,6 +209,7 @@ def compare(
         "score_of": score_of and str(score_of),
         "score_threshold": score_threshold and _score(score_threshold),
         "iou": iou,
+        "fmr": fmr,
         "bootstrap": bootstrap,
         "executor": executor,
     }
@@ -249,13 +258,17 @@ def leaderboard(
         bool,
         typer.Option("--lenient", help="Leave out a sample without an inference, instead of counting it as wrong."),
     ] = False,
+    fmr: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Of impostors that may be accepted, which sets thresholds; else 0.001."),
+    ] = None,
 ) -> Rows:
     """Rank models on test suites, best first.
 
     Beside each model stands how it differs from the leader of that suite: regressed = it is behind, inconclusive = that
     may be luck.
     """
-    return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient))
+    return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient, fmr=fmr))
 
 
 def _score(text: str) -> float | str:

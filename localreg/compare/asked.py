@@ -11,6 +11,7 @@ from localreg.compare.evaluated import Better, By
 from localreg.compare.scores import ScoreOf, Scoring, check_scoring
 from localreg.compare.slices import check_by
 from localreg.compare.verdicts import Adjust
+from localreg.compare.verified import Accepting, check_accepting
 from localreg.errors import InvalidInputError
 from localreg.names import check_whole, shown_value
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
@@ -43,6 +44,7 @@ class Asked(NamedTuple):
     score_threshold: float | Literal["f1_optimal"] | None = None
     iou: float | None = None
     executor: ExecutorLike | None = None
+    fmr: float | None = None
 
 
 class Settings(NamedTuple):
@@ -56,6 +58,7 @@ class Settings(NamedTuple):
         scoring: what is said of scores beside labels.
         matching: what counts as right of boxes; None = nothing was said.
         executor: counts labels; None = this process does.
+        accepting: which pairs are accepted, in verification.
     """
 
     expressions: list[str]
@@ -65,6 +68,7 @@ class Settings(NamedTuple):
     scoring: Scoring
     matching: Matching | None
     executor: ExecutorLike | None
+    accepting: Accepting
 
 
 def checked(asked: Asked) -> Settings:
@@ -81,6 +85,7 @@ def checked(asked: Asked) -> Settings:
         check_scoring(asked.positive, asked.score_of),
         check_matching(asked.score_threshold, asked.iou),
         check_executor(asked.executor),
+        check_accepting(asked.fmr, asked.score_threshold, asked.iou, strict=asked.strict),
     )
 
 

@@ -23,12 +23,16 @@ class LeftOut(NamedTuple):
         unlabelled: how many rows of the suite lack that.
         silent: how many inferences of each model lack it.
         twice: how many samples have two different ground truths.
+        said_is: what an inference needs.
+        strictly: what is made of samples without one, if that is asked for.
     """
 
     truth_is: str
     unlabelled: int
     silent: Sequence[int]
     twice: int
+    said_is: str
+    strictly: str
 
 
 FEW = 30
@@ -54,7 +58,8 @@ def caveats(
         clusters: of samples; None = each for itself.
         empty: expressions of slices that have no value for any sample.
     """
-    found = [*_gaps(sides, strict)]
+    treated = left_out.strictly if strict else "left out"
+    found = [*_gaps(sides, treated)]
     found += [
         f"{each} has no value for any sample, so there are no slices by it; look at its spelling" for each in empty
     ]
@@ -65,7 +70,7 @@ def caveats(
     for side, count in zip(sides, left_out.silent, strict=True):
         if count:
             found.append(
-                f"of {side.name}, {count:,} {_plural('inference', count)} without {left_out.truth_is}: left out"
+                f"of {side.name}, {count:,} {_plural('inference', count)} without {left_out.said_is}: {treated}"
             )
     if left_out.twice:
         found.append(
@@ -97,8 +102,7 @@ def _plural(noun: str, count: int) -> str:
     return noun if count == 1 else f"{noun}s"
 
 
-def _gaps(sides: Sequence[Side], strict: bool) -> Iterator[str]:
-    treated = "counted as wrong" if strict else "left out"
+def _gaps(sides: Sequence[Side], treated: str) -> Iterator[str]:
     for side in sides:
         gaps = [(name, getattr(side.coverage, name)) for name in ("skipped", "error", "missing")]
         told = ", ".join(f"{count:,} {name}" for name, count in gaps if count)

@@ -70,6 +70,8 @@ class Classification:
 
     name = "classification"
     truth_is = "a label"
+    said_is = truth_is
+    strictly = "counted as wrong"
     metrics = (*METRICS, *SCORE_METRICS)
     of_classes = PER_CLASS
     lower_is_better: Sequence[str] = LOWER_IS_BETTER

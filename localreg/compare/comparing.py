@@ -190,7 +190,7 @@ def _better(task: Task, metric: str) -> Literal["higher", "lower"] | None:
 
 def _left_out(task: Task, pairs: Sequence[Pair]) -> LeftOut:
     silent = [pairs[0].silent()[0], *(pair.silent()[1] for pair in pairs)]
-    return LeftOut(task.truth_is, pairs[0].unlabelled, silent, task.twice())
+    return LeftOut(task.truth_is, pairs[0].unlabelled, silent, task.twice(), task.said_is, task.strictly)
 
 
 def _sides(

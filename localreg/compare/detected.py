@@ -95,6 +95,8 @@ class Detection:
 
     name = "detection"
     truth_is = "a list of boxes"
+    said_is = truth_is
+    strictly = "counted as wrong"
     metrics: Sequence[str] = (*COCO_NUMBERS, *COUNT_METRICS)
     default: Sequence[str] = (*COCO_NUMBERS, *COUNT_METRICS)
     of_classes: Collection[str] = ()

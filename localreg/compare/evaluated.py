@@ -85,6 +85,8 @@ class Evaluated:
     """
 
     truth_is = "metrics of the evaluator"
+    said_is = truth_is
+    strictly = "counted as wrong"
     of_classes: Sequence[str] = ()
 
     def __init__(

@@ -14,6 +14,7 @@ from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import OUTCOMES, Task
 from localreg.compare.units import WHOLE, Unit
+from localreg.compare.verified_pair import Similarities, VerifiedPair
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
@@ -149,6 +150,15 @@ class Evidence:
         """
         pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
         return Confusion(pair.labels, pair.joint(WHOLE)) if isinstance(pair, Counted) else None
+
+    def similarities(self, candidate: int) -> Similarities | None:
+        """How alike both models find the pairs; None if the task is not verification.
+
+        Args:
+            candidate: its number.
+        """
+        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        return pair.similarities if isinstance(pair, VerifiedPair) else None
 
     def scored(self, candidate: int, *, most: int = AT_MOST) -> Scored | None:
         """Answers with their scores; None if there are none.

@@ -45,6 +45,7 @@ class GateFile:
         strict: whether a sample without an inference counts as wrong.
         confidence: of the intervals.
         adjust: how p-values are adjusted.
+        fmr: which sets thresholds, in verification.
     """
 
     metrics: Mapping[str, Gate] = field(default_factory=dict)
@@ -55,10 +56,11 @@ class GateFile:
     strict: bool | None = None
     confidence: float | None = None
     adjust: Adjust | None = None
+    fmr: float | None = None
 
     def asked(self) -> dict[str, Any]:
         """What it says of how to compare, as arguments of `Registry.compare`."""
-        names = ("by", "bins", "strict", "confidence", "adjust")
+        names = ("by", "bins", "strict", "confidence", "adjust", "fmr")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
@@ -120,6 +122,7 @@ class _Reader:
             "strict": self._flag,
             "confidence": self._share,
             "adjust": self._adjust,
+            "fmr": self._share,
         }
         said = self._mapping(content, "")
         self._refuse_unknown(said, checks, "")

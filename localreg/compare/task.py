@@ -81,6 +81,14 @@ class Task(Protocol):
         """What a ground truth must have to be compared with, such as `a label`."""
 
     @property
+    def said_is(self) -> str:
+        """What an inference must have: mostly the same."""
+
+    @property
+    def strictly(self) -> str:
+        """What is done, where asked to be strict, with a sample that has no inference: `counted as wrong`."""
+
+    @property
     def metrics(self) -> Sequence[str]:
         """All that there are."""
 

@@ -16,13 +16,22 @@ from localreg.compare.evaluated import Evaluated
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Task
 from localreg.compare.values import Values
+from localreg.compare.verified import Verification
 from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node
 from localreg.workflow.executors import Workers
-from localreg.workflow.right import label_path, label_paths, number_path, number_paths
+from localreg.workflow.right import (
+    flag_path,
+    flag_paths,
+    label_path,
+    label_paths,
+    number_path,
+    number_paths,
+    similarity_path,
+)
 
 __all__ = ["task_for"]
 
@@ -39,7 +48,8 @@ def task_for(
     """The evaluator's metrics, if one is named; else what the types say.
 
     A list of labelled boxes in the ground truth and in the inference: detection. A label in both: classification. A
-    number in both: regression. The first of these counts; of several numbers, those of the one name that both have.
+    number in both: regression. A boolean in the ground truth, a number in the inference: verification. The first of
+    these counts; of several numbers, those of the one name that both have, or in verification `similarity` or `score`.
 
     Args:
         session: where everything lies.
@@ -67,6 +77,7 @@ def _decided(
     session: Session, state: State, rows: SuiteRows, models: Mapping[str, str], settings: Settings, sampling: Sampling
 ) -> Task:
     if settings.evaluator is not None:
+        _refuse_fmr(settings, "the metrics of an evaluator")
         return Evaluated(session, state, rows, models, settings.evaluator, sampling)
     workflow = rows.workflow.load(WorkflowRecord)
     truth, said = (Node.from_json(cast(JsonObject, each)) for each in (workflow.ground_truth, workflow.inference))
@@ -74,6 +85,7 @@ def _decided(
     lists = box_lists(truth, said)
     if lists is not None:
         _refuse_scoring(settings, "boxes")
+        _refuse_fmr(settings, "boxes")
         return Detection(
             session,
             state,
@@ -85,17 +97,44 @@ def _decided(
             clusters=None if sampling.clusters is None else sampling.clusters.codes,
             draws=sampling.draws,
         )
+    if _is_verification(truth, said):
+        _refuse_scoring(settings, "similarities")
+        return Verification(
+            session,
+            state,
+            rows,
+            baseline,
+            truth=flag_path(truth, "ground truth"),
+            said=similarity_path(said, "inference"),
+            accepting=settings.accepting,
+            sampling=sampling,
+        )
     if settings.matching is not None:
         raise InvalidInputError(
             "score_threshold and iou speak of boxes, and the types do not have a list of these each; leave them out"
         )
     if (label_paths(truth) and label_paths(said)) or not (number_paths(truth) and number_paths(said)):
+        _refuse_fmr(settings, "labels")
         label_path(truth, "ground truth")
         label_path(said, "inference")
         return Classification(session, state, rows, baseline, sampling, settings.scoring)
     _refuse_scoring(settings, "numbers")
+    _refuse_fmr(settings, "numbers")
     paths = number_path(truth, said, "ground truth"), number_path(said, truth, "inference")
     return Values(session, state, rows, baseline, truth=paths[0], said=paths[1], sampling=sampling)
+
+
+def _is_verification(truth: Node, said: Node) -> bool:
+    """Whether a boolean and a number are what the types have, and neither labels nor numbers in both."""
+    is_other = (label_paths(truth) and label_paths(said)) or number_paths(truth)
+    return not is_other and bool(flag_paths(truth) and number_paths(said))
+
+
+def _refuse_fmr(settings: Settings, what: str) -> None:
+    if settings.accepting.fmr is not None:
+        raise InvalidInputError(
+            f"fmr speaks of pairs that are genuine or not, and here {what} are compared; leave it out"
+        )
 
 
 def _refuse_scoring(settings: Settings, what: str) -> None:

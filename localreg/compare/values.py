@@ -57,6 +57,8 @@ class Values:
 
     name = "regression"
     truth_is = "a number"
+    said_is = truth_is
+    strictly = "counted as wrong"
     metrics: Sequence[str] = VALUE_METRICS
     default: Sequence[str] = DEFAULT
     of_classes: Collection[str] = ()

@@ -9,7 +9,7 @@ def test_the_new_model_is_no_worse(localreg_registry):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from localreg.errors import NotFoundError
 
@@ -39,6 +39,8 @@ def assert_no_regression(
     critical: Sequence[str] = (),
     by: str | Sequence[str] | None = None,
     strict: bool = True,
+    fmr: float | None = None,
+    score_threshold: float | Literal["f1_optimal"] | None = None,
     update_baseline: bool = False,
 ) -> Comparison | None:
     """Fail if a model is worse than another one on a test suite, as their inferences stand in the registry.
@@ -57,6 +59,8 @@ def assert_no_regression(
         critical: test cases or slices in which no metric may regress, and where `margin` holds, too.
         by: expressions that make slices; see `Registry.compare`.
         strict: count a sample without an inference as wrong: a model that fails on what is hard does not pass by it.
+        fmr: which thresholds models of verification are held to; see `Registry.compare`.
+        score_threshold: which boxes, or pairs, count; see `Registry.compare`.
         update_baseline: accept the candidate as the new baseline: the alias `baseline` of its model is moved to the
             version that was looked at, or made, and nothing fails. Only if `baseline` is `"MODEL@baseline"`, of the
             candidate's own model; of another one nothing is moved, and a regression fails. Models that cannot be
@@ -81,7 +85,16 @@ def assert_no_regression(
             )
         version.model.set_alias(BASELINE, version)
         return None
-    comparison = place.compare(baseline, version, suite=suite, by=by, metrics=metrics, strict=strict)
+    comparison = place.compare(
+        baseline,
+        version,
+        suite=suite,
+        by=by,
+        metrics=metrics,
+        strict=strict,
+        fmr=fmr,
+        score_threshold=score_threshold,
+    )
     reasons = _reasons(comparison, metrics, margin, critical)
     if is_own and update_baseline:
         version.model.set_alias(BASELINE, version)

@@ -9,6 +9,7 @@
 | `retrieval` | a list of relevant ids, or gains by id; a ranked list of ids | `localreg.workflow.top_k.TopK`, or none |
 | `identification` | a label; a ranked list of labels | `localreg.workflow.top_k.TopK`, or none |
 | `semantic_segmentation` | a `SegmentationMask` each, of a local file | `Ignore` of its module, or none |
+| `verification` | a boolean; a number | `localreg.workflow.verification_evaluator.Acceptance`, or none |
 
 What they say is stored like what any evaluator says, and is compared by `registry.compare(…, evaluator="…")` likewise.
 Numbers of labels and numbers are those of `registry.compare`, others those of `localreg.metrics`: the same functions
@@ -34,6 +35,7 @@ EVALUATORS = {
     "retrieval": "localreg.workflow.retrieval_evaluator",
     "identification": "localreg.workflow.identification_evaluator",
     "semantic_segmentation": "localreg.workflow.semantic_segmentation_evaluator",
+    "verification": "localreg.workflow.verification_evaluator",
 }
 """The module of each, which has a function of that name."""
 

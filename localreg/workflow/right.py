@@ -1,4 +1,7 @@
-"""From a workflow's recorded types to what decides what is right: a label, with the score beside it, or a number."""
+"""From a workflow's recorded types to what decides what is right: a label, with the score beside it, or a number.
+
+Or, of pairs, whether they belong together, and how alike a model finds them.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,22 @@ from typing import NamedTuple
 from localreg.errors import InvalidInputError
 from localreg.tables import Node
 
-__all__ = ["LabelPath", "label_path", "label_paths", "number_path", "number_paths", "undecided"]
+__all__ = [
+    "LabelPath",
+    "flag_path",
+    "flag_paths",
+    "label_path",
+    "label_paths",
+    "number_path",
+    "number_paths",
+    "similarity_path",
+    "undecided",
+]
 
 TEXTS = ("str", "enum")
 NUMBERS = ("float", "int")
+SIMILARITIES = ("similarity", "score")
+"""What the one number that counts may be called, beside others."""
 
 
 class LabelPath(NamedTuple):
@@ -71,12 +86,43 @@ def number_path(node: Node, other: Node, what: str) -> tuple[str, ...]:
     return found[0]
 
 
+def flag_paths(node: Node) -> list[tuple[str, ...]]:
+    """Booleans of a type that could be meant."""
+    return [(field.name,) for field in node.fields if field.node.type == "bool"]
+
+
+def flag_path(node: Node, what: str) -> tuple[str, ...]:
+    """Where the one boolean of a type stands.
+
+    Raises:
+        InvalidInputError: there is none, or more than one.
+    """
+    found = flag_paths(node)
+    if len(found) != 1:
+        raise undecided(node, what, [path[0] for path in found], "a boolean")
+    return found[0]
+
+
+def similarity_path(node: Node, what: str) -> tuple[str, ...]:
+    """Where the one number of a type stands; of several, that which is called `similarity`, or else `score`.
+
+    Raises:
+        InvalidInputError: there is none, or more than one.
+    """
+    paths = number_paths(node)
+    named = [path for name in SIMILARITIES for path in paths if path[0] == name]
+    if len(paths) != 1 and not named:
+        raise undecided(node, what, [".".join(path) for path in paths], "a number")
+    return (named or paths)[0]
+
+
 def undecided(node: Node, what: str, found: Sequence[str], needed: str) -> InvalidInputError:
     """The error for a type that does not say what is right."""
     return InvalidInputError(
         f"{what} {node.name!r} does not say what is right: one field with {needed} is needed, and there is "
         f"{', '.join(found) or 'none'}; compare models of a workflow whose types have one label each, or one number "
-        "each, or name an evaluator whose metrics of samples say it: compare(…, evaluator=…)"
+        "each, or one boolean in the ground truth and one number in the inference, or name an evaluator whose metrics "
+        "of samples say it: compare(…, evaluator=…)"
     )
 
 

@@ -140,6 +140,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "bootstrap": 100,
             "score_threshold": 0.5,
             "iou": 0.5,
+            "fmr": 0.001,
         },
         "leaderboard": {
             "models": "m@1",
@@ -147,6 +148,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "metric": "accuracy",
             "strict": True,
             "confidence": 0.9,
+            "fmr": 0.001,
         },
         "comparisons": {"where": "name = 'm'", "search": "m", "order_by": "name", "limit": 1},
         "get_comparison": {"name": "c"},

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from localreg.compare.compared import Compared
 from localreg.compare.evidence import Evidence
 from localreg.compare.report.curves import curves_of
+from localreg.compare.report.det import det_plot
 from localreg.compare.report.examples import sample_list
 from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
 from localreg.compare.report.pictures import Thumbnails
@@ -193,7 +194,8 @@ class _Part:
     def _breakdowns(self) -> Iterator[Markup]:
         drawn = self._forests()
         for number, (name, rows) in enumerate(self._parts()):
-            yield tag("h2", f"{readable(self._first.metric).capitalize()} by ", isolated(name))
+            metric = readable(self._first.metric)
+            yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(name))
             shown = drawn.get(f"by {name}")
             yield self._figure(f"by{number}", shown, f"differences by {name}")
             yield part_table(name, [part_name(row) for row in rows], rows, self._comparison)
@@ -219,6 +221,10 @@ class _Part:
         yield table
 
     def _curves(self) -> dict[str, Spec]:
+        similarities = self._evidence.similarities(self._number)
+        if similarities is not None:
+            drawn = det_plot(similarities, self._comparison.baseline, self._name)
+            return {} if drawn is None else {"det": drawn}
         scored = self._evidence.scored(self._number)
         if scored is None:
             return {}

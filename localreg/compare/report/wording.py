@@ -8,6 +8,7 @@ from math import ceil, log10
 
 from localreg.compare.compared import Compared
 from localreg.compare.rows import MetricRow
+from localreg.compare.verified_pair import METRICS as VERIFICATION
 from localreg.statistics import METRICS
 
 __all__ = [
@@ -33,7 +34,7 @@ MINUS = "\N{MINUS SIGN}"
 SIGNED = ("matthews_corrcoef", "cohen_kappa")
 """From -1 to 1: their hundredths are no percentage points."""
 
-SHARES = {*METRICS, "roc_auc", "average_precision"} - set(SIGNED)
+SHARES = {*METRICS, *VERIFICATION, "roc_auc", "average_precision"} - set(SIGNED)
 
 NAMES = {
     "matthews_corrcoef": "Matthews correlation",
@@ -41,11 +42,18 @@ NAMES = {
     "roc_auc": "ROC AUC",
     "f1": "F1",
     "average_precision": "average precision",
+    "fnmr_at_fmr": "FNMR at FMR",
+    "fnmr": "FNMR",
+    "fmr": "FMR",
+    "failure_to_enrol_rate": "failure-to-enrol rate",
 }
 
 TESTS = {
     "classification": "accuracy, and recall of a class: McNemar's exact test; other metrics over all classes: "
     "jackknife over joint counts with Student's t; precision and F1 of a class: smoothed delta method",
+    "verification": "rates at thresholds that the pairs set, and equal error rate: pairs, or clusters, drawn again, "
+    "with the thresholds set anew in each draw; ROC AUC: DeLong; at a fixed threshold, and failures to enrol: "
+    "McNemar's exact test",
 }
 """How the numbers of a task were made."""
 
