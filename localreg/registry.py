@@ -226,6 +226,7 @@ class Registry(Listings, Exchange, Past):
         bootstrap: int | None = None,
         score_threshold: float | Literal["f1_optimal"] | None = None,
         iou: float | None = None,
+        iou_type: Literal["bbox", "segm"] | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -248,7 +249,8 @@ class Registry(Listings, Exchange, Past):
             evaluator: compare what this one said; its display name, or as passed to `test`: numbers of samples
                 by their means, booleans by the share of True (which also tells what is fixed and broken), numbers of
                 test cases and of the suite as they are. None = what the types decide: a label in ground truth and
-                inference is classification, a number in both regression, a list of labelled boxes detection.
+                inference is classification, a number in both regression, a list of labelled boxes detection, and
+                a list of labelled polygons or masks segmentation.
             configuration: of the evaluator, or its display name; None = without any, or with the only one.
             better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. Of a
                 boolean True is, if nothing else is said; of a number it is not known, and a difference that is no luck
@@ -260,10 +262,12 @@ class Registry(Listings, Exchange, Past):
             bootstrap: make intervals and p-values by drawing samples, or clusters, so many times again, such as 2,000:
                 also of metrics that have none otherwise, as Spearman's. Those of single classes, of ROC AUC and of
                 average precision stay. Seeds follow from the data: the same comparison, the same interval.
-            score_threshold: of detectors, for precision, recall, F1 and what is fixed or broken: boxes of this score
+            score_threshold: of detectors, for precision, recall, F1 and what is fixed or broken: shapes of this score
                 and above count. "f1_optimal" = of each model the score at which its F1 is highest over the suite.
                 None = 0.5.
-            iou: by which a box must overlap an object then, to have found it. None = 0.5.
+            iou: by which a shape must overlap an object then, to have found it. None = 0.5.
+            iou_type: of what: of boxes ("bbox"), or of pixels ("segm"), which polygons and masks have. None = of boxes,
+                where both types have a list of these.
 
         Raises:
             NotFoundError: a model, suite or its inferences are not there.
@@ -290,6 +294,7 @@ class Registry(Listings, Exchange, Past):
             bootstrap=bootstrap,
             score_threshold=score_threshold,
             iou=iou,
+            iou_type=iou_type,
         )
         return compare(self._session, versions, suite=suite, asked=asked)
 

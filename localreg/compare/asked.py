@@ -15,6 +15,7 @@ from localreg.errors import InvalidInputError
 from localreg.names import check_whole, shown_value
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
+from localreg.workflow.shape_lists import IouType
 
 __all__ = ["Asked", "Settings", "checked"]
 
@@ -41,6 +42,7 @@ class Asked(NamedTuple):
     bootstrap: int | None = None
     score_threshold: float | Literal["f1_optimal"] | None = None
     iou: float | None = None
+    iou_type: IouType | None = None
 
 
 class Settings(NamedTuple):
@@ -52,7 +54,7 @@ class Settings(NamedTuple):
         draws: of the bootstrap; None = none.
         evaluator: whose metrics are compared; None = those that the types decide.
         scoring: what is said of scores beside labels.
-        matching: what counts as right of boxes; None = nothing was said.
+        matching: what counts as right of boxes and pixels; None = nothing was said.
     """
 
     expressions: list[str]
@@ -75,7 +77,7 @@ def checked(asked: Asked) -> Settings:
         check_draws(asked.bootstrap),
         _by(asked),
         check_scoring(asked.positive, asked.score_of),
-        check_matching(asked.score_threshold, asked.iou),
+        check_matching(asked.score_threshold, asked.iou, asked.iou_type),
     )
 
 

@@ -7,7 +7,6 @@ from typing import cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.asked import Settings
-from localreg.compare.boxes import box_lists
 from localreg.compare.classified import Classification
 from localreg.compare.clusters import Sampling
 from localreg.compare.detected import Detection
@@ -21,6 +20,7 @@ from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node
 from localreg.workflow.right import label_path, label_paths, number_path, number_paths
+from localreg.workflow.shape_lists import shape_lists
 
 __all__ = ["task_for"]
 
@@ -30,8 +30,9 @@ def task_for(
 ) -> Task:
     """The evaluator's metrics, if one is named; else what the types say.
 
-    A list of labelled boxes in the ground truth and in the inference: detection. A label in both: classification. A
-    number in both: regression. The first of these counts; of several numbers, those of the one name that both have.
+    A list of labelled boxes in the ground truth and in the inference: detection. A list of labelled polygons, or masks,
+    in both: segmentation. A label in both: classification. A number in both: regression. The first of these counts; of
+    several numbers, those of the one name that both have.
 
     Args:
         session: where everything lies.
@@ -49,9 +50,9 @@ def task_for(
     workflow = rows.workflow.load(WorkflowRecord)
     truth, said = (Node.from_json(cast(JsonObject, each)) for each in (workflow.ground_truth, workflow.inference))
     baseline = next(iter(models))
-    lists = box_lists(truth, said)
+    lists = shape_lists(truth, said, None if settings.matching is None else settings.matching.iou_type)
     if lists is not None:
-        _refuse_scoring(settings, "boxes")
+        _refuse_scoring(settings, lists.truth.kind)
         return Detection(
             session,
             state,
@@ -65,7 +66,8 @@ def task_for(
         )
     if settings.matching is not None:
         raise InvalidInputError(
-            "score_threshold and iou speak of boxes, and the types do not have a list of these each; leave them out"
+            "score_threshold, iou and iou_type speak of boxes, polygons or masks, and the types do not have a list of "
+            "these each; leave them out"
         )
     if (label_paths(truth) and label_paths(said)) or not (number_paths(truth) and number_paths(said)):
         label_path(truth, "ground truth")

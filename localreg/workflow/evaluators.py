@@ -4,6 +4,8 @@
 |---|---|---|
 | `classification` | one label each | `localreg.workflow.classification_evaluator.Threshold`, or none |
 | `regression` | one number each | none |
+| `detection` | a list of labelled boxes each | `localreg.workflow.detection_evaluator.DetectionThreshold`, or none |
+| `segmentation` | a list of labelled polygons or masks each | the same |
 
 What they say is stored like what any evaluator says, and is compared by `registry.compare(…, evaluator="…")` likewise.
 Their numbers are those of `registry.compare`: the same functions compute them.
@@ -23,6 +25,8 @@ __all__ = ["EVALUATORS", "evaluator_named"]
 EVALUATORS = {
     "classification": "localreg.workflow.classification_evaluator",
     "regression": "localreg.workflow.regression_evaluator",
+    "detection": "localreg.workflow.detection_evaluator",
+    "segmentation": "localreg.workflow.detection_evaluator",
 }
 """The module of each, which has a function of that name."""
 
