@@ -103,10 +103,9 @@ class DetectionOfClass(MetricsTestCase):
     """Of one label that something has, in ground truths or among detections from the threshold on."""
 
     label: str
+    support: int
+    """Objects of it."""
     AP: float | None
-    tp: int
-    fp: int
-    fn: int
     precision: float | None
     recall: float | None
     f1: float | None
@@ -335,7 +334,7 @@ class _Measured:
         codes = table.classes.tolist()
         found = zip([labels[code] for code in codes], codes, table.per_class().values(), strict=True)
         return [
-            DetectionOfClass(label, precisions.get(code), counts.tp, counts.fp, counts.fn, **_ratios(counts))
+            DetectionOfClass(label, counts.tp + counts.fn, precisions.get(code), **_ratios(counts))
             for label, code, counts in sorted(found, key=itemgetter(0))
             if counts.tp + counts.fp + counts.fn
         ]
