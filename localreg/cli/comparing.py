@@ -53,6 +53,13 @@ class Whose(StrEnum):
     POSITIVE = "positive"
 
 
+class Overlaps(StrEnum):
+    """What overlaps are of; as `localreg.workflow.shape_lists.IouType`."""
+
+    BBOX = "bbox"
+    SEGM = "segm"
+
+
 comparisons = new_group("Comparisons that were saved.", epilog=examples("localreg comparisons list"))
 
 
@@ -154,10 +161,13 @@ def compare(
         Whose | None, typer.Option(help="Whose the scores beside labels are; else what they can only be.")
     ] = None,
     score_threshold: Annotated[
-        str | None, typer.Option(metavar="SCORE", help="Of boxes that count: a number, or f1_optimal; else 0.5.")
+        str | None, typer.Option(metavar="SCORE", help="Of shapes that count: a number, or f1_optimal; else 0.5.")
     ] = None,
     iou: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Overlap by which a box finds an object; else 0.5.")
+        float | None, typer.Option(metavar="SHARE", help="Overlap by which a shape finds an object; else 0.5.")
+    ] = None,
+    iou_type: Annotated[
+        Overlaps | None, typer.Option(help="Overlap of boxes, or of pixels; else of boxes, where there are any.")
     ] = None,
     bootstrap: Annotated[
         int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
@@ -197,6 +207,7 @@ def compare(
         "score_of": score_of and str(score_of),
         "score_threshold": score_threshold and _score(score_threshold),
         "iou": iou,
+        "iou_type": iou_type and str(iou_type),
         "bootstrap": bootstrap,
     }
     asked: dict[str, Any] = {name: value for name, value in said.items() if value is not None}

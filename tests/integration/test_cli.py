@@ -941,6 +941,7 @@ def test_options_of_compare_are_arguments(
         ("--score-threshold f1_optimal", "speak of boxes"),
         ("--score-threshold high", "score_threshold is 'high'"),
         ("--iou 0.7", "speak of boxes"),
+        ("--iou-type segm", "iou_type speak of boxes, polygons or masks"),
         ("--configuration strict", "no evaluator is named"),
     ],
 )

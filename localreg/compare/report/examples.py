@@ -67,7 +67,7 @@ def _answer(side: str, name: str, said: Any, score: float | None) -> Iterator[Ma
 def _told(said: Any) -> str:
     shapes = shapes_in(said) if isinstance(said, dict | list) else []
     if not shapes:
-        return cell(said)
+        return "nothing" if said == [] else cell(said)
     return f"{len(shapes)} {'boxes' if all(isinstance(each, Box) for each in shapes) else 'outlines'}"
 
 
