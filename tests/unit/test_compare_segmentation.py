@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from localreg import Comparison, InvalidInputError, Registry
+from localreg import Comparison, Gate, InvalidInputError, Registry
 from localreg.compare import detected_pair
 from localreg.metrics import coco_segmentation
 from localreg.metrics.coco import COCO_NUMBERS, matched, read
@@ -422,3 +423,27 @@ def test_what_cannot_be_is_refused(registry: Registry) -> None:
     run("m", {5: seen(0), 6: []}, "wide")
     with pytest.raises(InvalidInputError, match=r"ground truths have a mask whose size is .* 2,147,483,648 pixels"):
         registry.compare("m", "m", suite="wide")
+
+
+# --- what is made of it -----------------------------------------------------------------------------------------------
+
+
+def test_gates_documents_and_leaderboards_know_pixels(registry: Registry, tmp_path: Path) -> None:
+    truths, models = drawn(1, images=30)
+    Suite("s", test_cases=[case("s", dict(enumerate(truths)))])
+    for name, said in zip("ab", ([[] for _ in truths], models[1]), strict=True):
+        run(name, dict(enumerate(said)), "s")
+    comparison = registry.compare("a", "b", suite="s", by="n % 2", bootstrap=100)
+    assert comparison.verdict == "improved"
+    assert comparison.gate(AP50=Gate(min_value=0.01), recall=Gate(max_drop=0)).passed
+    assert not registry.compare("b", "a", suite="s").gate(recall=Gate(max_drop=0.1)).passed
+    assert "AP of cat" in comparison.to_markdown()
+    assert "recall" in comparison.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
+    ranked = registry.leaderboard("a", "b", suites=["s"]).dicts()
+    assert [(row["model"], row["metric"]) for row in ranked] == [("b@1", "AP"), ("a@1", "AP")]
+    saved = comparison.save("nightly")
+    assert saved.name == "nightly"
+    missing = {n: None if n == 0 else each for n, each in enumerate(models[1])}
+    run("c", missing, "s")
+    assert registry.compare("a", "c", suite="s").n == 29
+    assert registry.compare("a", "c", suite="s", strict=True).n == 30

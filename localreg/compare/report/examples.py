@@ -68,7 +68,8 @@ def _told(said: Any) -> str:
     shapes = shapes_in(said) if isinstance(said, dict | list) else []
     if not shapes:
         return "nothing" if said == [] else cell(said)
-    return f"{len(shapes)} {'boxes' if all(isinstance(each, Box) for each in shapes) else 'outlines'}"
+    one, many = ("box", "boxes") if all(isinstance(each, Box) for each in shapes) else ("outline", "outlines")
+    return f"{len(shapes)} {one if len(shapes) == 1 else many}"
 
 
 def _known(example: Example) -> Iterator[tuple[str, str]]:
