@@ -112,7 +112,7 @@ class ShapeColumns:
             for axis in ("x", "y"):
                 found = floats_at(items, corner, axis)
                 if self._shapes.kind == "boxes":
-                    self._refuse(found != found, "box", "; or iou_type='segm', if they have masks")
+                    self._refuse(found != found, "box", "iou_type='segm', or evaluator 'segmentation'")
                 self._put(f"{corner}.{axis}", found)
         for axis in ("width", "height"):
             self._put(axis, floats_at(items, "size", axis))
@@ -123,19 +123,20 @@ class ShapeColumns:
 
         if self._shapes.kind == "masks":
             found = pc.struct_field(items, "segmentation")
-            self._refuse(found.is_null(), "mask", "; or iou_type='bbox', if they have boxes")
+            self._refuse(found.is_null(), "mask", "iou_type='bbox', or evaluator 'detection'")
             return segmentations({field.name: pc.struct_field(found, field.name) for field in found.type}, len(found))
         points = pc.struct_field(items, "points")
-        self._refuse(points.is_null(), "polygon", "")
+        self._refuse(points.is_null(), "polygon")
         return segmentations({"polygons": one_polygon_each(points)}, len(points))
 
-    def _refuse(self, lacking: object, what: str, more: str) -> None:
+    def _refuse(self, lacking: object, what: str, other: str | None = None) -> None:
         import numpy as np
 
         count = int(np.count_nonzero(np.asarray(lacking, bool)))
         if count:
+            hint = "" if other is None else f"; to measure what else they have, say {other}"
             raise InvalidInputError(
-                f"{count:,} objects in {self._what} have no {what}; compare models of which all objects have one{more}"
+                f"{count:,} objects in {self._what} have no {what}, and all of them must have one{hint}"
             )
 
     def _put(self, name: str, values: npt.NDArray[np.generic]) -> None:
