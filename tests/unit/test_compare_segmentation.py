@@ -274,6 +274,24 @@ def test_masks_are_compared_by_name_or_where_there_are_no_boxes(registry: Regist
         registry.compare("boxes", "boxes", suite="s", iou_type="segm")
 
 
+def test_sizes_of_masks_with_boxes_are_those_of_the_boxes(registry: Registry) -> None:
+    """As in COCO's code: then the one that finds nothing is no small one, and does not count among these."""
+    outlines = [[[60, 60, 70, 60, 70, 70, 60, 70]], [[0, 0, 10, 0, 10, 10, 0, 10]]]
+    there = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10], "area": 100, "iscrowd": 0}
+    file = {
+        "images": [{"id": 1, "file_name": "1.jpg", "height": 100, "width": 100}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{**there, "segmentation": outlines[1]}],
+    }
+    each = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 50, 50]}
+    results = [{**each, "segmentation": outlines[n], "score": 0.9 - n / 10} for n in range(2)]
+    registry.import_coco(file, suite="s")
+    registry.import_coco_results(results, suite="s", model="m")
+    found = numbers(registry.compare("m", "m", suite="s", iou_type="segm"), "a")
+    assert found == coco_segmentation(file, results)
+    assert (found["AP"], found["APs"]) == pytest.approx((0.5, 1))
+
+
 # --- how large images are ---------------------------------------------------------------------------------------------
 
 
@@ -371,18 +389,15 @@ def test_a_sample_of_two_test_cases_counts_once_unless_other_pixels_are_there(re
 
 
 def test_intervals_follow_from_the_pixels_alone(registry: Registry) -> None:
-    truths, models = drawn(7, images=20)
-    for suite, shift in (("s", 0.0), ("t", 1.0)):
-        moved = {
-            n: [Outline([(x + shift, y) for x, y in each.points], each.label, each.area) for each in own]
-            for n, own in enumerate(truths)
-        }
-        Suite(suite, test_cases=[case(suite, moved)])
-        for name, said in zip("ab", models, strict=True):
-            run(name, dict(enumerate(said)), suite)
-    first, again, other = (registry.compare("a", "b", suite=suite).row("AP50") for suite in "sst")
+    """What differs in nothing but where it stands is drawn otherwise."""
+    for suite, x in (("s", 10.0), ("t", 11.0)):
+        Suite(suite, test_cases=[case(suite, {n: there(x) for n in range(20)})])
+        for name, step in (("a", 3), ("b", 4)):
+            run(name, {n: seen(x if n % step else 40) for n in range(20)}, suite)
+    first, again, other = (registry.compare("a", "b", suite=suite, metrics=["AP50"]).row() for suite in "sst")
     assert first == again
-    assert first.low is not None
+    assert (first.a, first.b) == (other.a, other.b)
+    assert None not in (first.low, other.low)
     assert first.low != other.low
 
 
