@@ -28,7 +28,7 @@ from localreg.tables import Node
 from localreg.workflow.gathering import Gathered, Stretch
 from localreg.workflow.inferences import OK, Inferences
 from localreg.workflow.samples import files_of
-from localreg.workflow.shape_lists import IouType, ShapeLists
+from localreg.workflow.shape_lists import IOU_TYPES, IouType, ShapeLists
 from localreg.workflow.shape_matches import match_shapes
 from localreg.workflow.typed import TypedColumn
 
@@ -75,9 +75,10 @@ def check_matching(score_threshold: object, iou: object, iou_type: object) -> Ma
     overlap = _number(0.5 if iou is None else iou)
     if overlap is None or not 0 < overlap <= 1:
         raise InvalidInputError(f"iou is {shown_value(iou)}; it must be above 0, at most 1")
-    if iou_type not in (None, "bbox", "segm"):
+    kind = next((each for each in IOU_TYPES if isinstance(iou_type, str) and iou_type == each), None)
+    if kind is None and iou_type is not None:
         raise InvalidInputError(f"iou_type is {shown_value(iou_type)}; it must be 'bbox' (boxes) or 'segm' (pixels)")
-    return Matching(score, overlap, iou_type)
+    return Matching(score, overlap, kind)
 
 
 def _number(value: object) -> float | None:

@@ -13,13 +13,25 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["IouType", "Items", "Kind", "ShapeList", "ShapeLists", "box_list", "items_of", "one_list", "shape_lists"]
+__all__ = [
+    "IOU_TYPES",
+    "IouType",
+    "Items",
+    "Kind",
+    "ShapeList",
+    "ShapeLists",
+    "box_list",
+    "items_of",
+    "one_list",
+    "shape_lists",
+]
 
 Kind: TypeAlias = Literal["boxes", "polygons", "masks"]
 IouType: TypeAlias = Literal["bbox", "segm"]
 """What overlaps are of, in the words of pycocotools: boxes, or pixels."""
 
 KINDS: dict[IouType, tuple[Kind, ...]] = {"bbox": ("boxes",), "segm": ("polygons", "masks")}
+IOU_TYPES = tuple(KINDS)
 SCORES = ("score", "confidence")
 MEMBERS: dict[Kind, str] = {
     "boxes": "label, top_left, bottom_right",

@@ -134,6 +134,16 @@ def test_thresholds_are_fixed_or_the_best_over_the_whole_suite(
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_the_best_threshold_counts_an_image_of_two_test_cases_once(registry: Registry, name: str) -> None:
+    """Twice, the first one would make a threshold of 0.3 the best."""
+    held = suite({1: there(), 2: there((0, "cat")), 3: there((0, "cat"))})
+    said = {1: seen(*((x, "cat", 0.5) for x in (0, 20, 40))), 2: seen((0, "cat", 0.3)), 3: seen((0, "cat", 0.9))}
+    whole = test(net("m", said), held, name, [DetectionThreshold(None)]).results().suite
+    assert whole is not None
+    assert (whole["threshold"], whole["f1"]) == (0.9, 2 / 3)
+
+
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("has_ids", [False, True])
 @pytest.mark.parametrize("seed", range(2))
 def test_numbers_are_those_of_a_comparison(

@@ -140,6 +140,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "bootstrap": 100,
             "score_threshold": 0.5,
             "iou": 0.5,
+            "iou_type": "segm",
         },
         "leaderboard": {
             "models": "m@1",
