@@ -229,6 +229,7 @@ class Registry(Listings, Exchange, Past):
         iou: float | None = None,
         executor: ExecutorLike | None = None,
         fmr: float | None = None,
+        iou_type: Literal["bbox", "segm"] | None = None,
     ) -> Comparison:
         """Whether candidates are better than the baseline on a test suite; see `localreg.compare.Comparison`.
 
@@ -251,8 +252,9 @@ class Registry(Listings, Exchange, Past):
             evaluator: compare what this one said; its display name, or as passed to `test`: numbers of samples
                 by their means, booleans by the share of True (which also tells what is fixed and broken), numbers of
                 test cases and of the suite as they are. None = what the types decide: a label in ground truth and
-                inference is classification, a number in both regression, a list of labelled boxes detection, a boolean
-                in the ground truth and a number in the inference verification (is the pair genuine, how alike is it).
+                inference is classification, a number in both regression, a list of labelled boxes detection, a list of
+                labelled polygons or masks segmentation, a boolean in the ground truth and a number in the inference
+                verification (is the pair genuine, how alike is it).
             configuration: of the evaluator, or its display name; None = without any, or with the only one.
             better: whether more or less of a metric of the evaluator is better, such as `{"seconds": "lower"}`. None =
                 as its metrics say themselves (`localreg.workflow.meaning`), those of named evaluators do. Of a boolean
@@ -265,10 +267,12 @@ class Registry(Listings, Exchange, Past):
             bootstrap: make intervals and p-values by drawing samples, or clusters, so many times again, such as 2,000:
                 also of metrics that have none otherwise, as Spearman's. Those of single classes, of ROC AUC and of
                 average precision stay. Seeds follow from the data: the same comparison, the same interval.
-            score_threshold: of detectors, for precision, recall, F1 and what is fixed or broken: boxes of this score
+            score_threshold: of detectors, for precision, recall, F1 and what is fixed or broken: shapes of this score
                 and above count. "f1_optimal" = of each model the score at which its F1 is highest over the suite.
                 None = 0.5. In verification, pairs of this similarity and above are accepted; None = see `fmr`.
-            iou: by which a box must overlap an object then, to have found it. None = 0.5.
+            iou: by which a shape must overlap an object then, to have found it. None = 0.5.
+            iou_type: of what: of boxes ("bbox"), or of pixels ("segm"), which polygons and masks have. None = of boxes,
+                where both types have a list of these.
             executor: who counts labels, as for `test`: each worker counts some samples from the files themselves, and
                 the joint counts are added up, so that every number is the same as without. Scores are looked at here.
                 None = this process, in threads; which is enough up to some ten million samples.
@@ -303,6 +307,7 @@ class Registry(Listings, Exchange, Past):
             iou=iou,
             executor=executor,
             fmr=fmr,
+            iou_type=iou_type,
         )
         return compare(self._session, versions, suite=suite, asked=asked)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, ClassVar
 
 from localreg import Comparison, Registry
@@ -17,9 +18,14 @@ from localreg.workflow import (
     define_workflow,
     test,
 )
-from localreg.workflow.annotation import BoundingBox, ScoredLabeledBoundingBox
+from localreg.workflow.annotation import (
+    BoundingBox,
+    LabeledPolygon,
+    ScoredLabeledBoundingBox,
+    ScoredLabeledPolygon,
+)
 
-__all__ = ["Element", "Page", "compared"]
+__all__ = ["CORNERS", "Element", "Page", "compared", "segmented"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,39 @@ def compared(
 
         test(Net(name, infer), made)
     return registry.compare(*models[: len(answers)], suite=suite, **asked)
+
+
+@dataclass(frozen=True)
+class Photo(TestSample):
+    locator: str
+
+
+@dataclass(frozen=True)
+class There(GroundTruth):
+    polygons: list[LabeledPolygon]
+
+
+@dataclass(frozen=True)
+class Outlines(Inference):
+    polygons: list[ScoredLabeledPolygon]
+
+
+_, PhotoCase, PhotoSuite, PhotoNet = define_workflow("Photos", Photo, There, Outlines)
+CORNERS = [(1.0, 2.0), (31.25, 2.0), (31.25, 20.0)]
+
+
+def segmented(registry: Registry, folder: Path) -> Comparison:
+    """A picture of 400 by 300, of which the baseline sees nothing, and the candidate all, from the other end."""
+    from PIL import Image
+
+    Image.new("RGB", (400, 300), "teal").save(folder / "1.png")
+    truth = There([LabeledPolygon(CORNERS, "<b>")])
+    samples = [(Photo(str(folder / "1.png")), truth)]
+    suite = PhotoSuite("s", test_cases=[PhotoCase("c", test_samples=samples)])
+    seen = ScoredLabeledPolygon(CORNERS[::-1], "<b>", 0.75)
+    test(PhotoNet("old", lambda photo: Outlines([])), suite)
+    test(PhotoNet("new", lambda photo: Outlines([seen])), suite)
+    return registry.compare("old", "new", suite="s")
 
 
 @dataclass

@@ -53,6 +53,13 @@ class Whose(StrEnum):
     POSITIVE = "positive"
 
 
+class Overlaps(StrEnum):
+    """What overlaps are of; as `localreg.workflow.shape_lists.IouType`."""
+
+    BBOX = "bbox"
+    SEGM = "segm"
+
+
 comparisons = new_group("Comparisons that were saved.", epilog=examples("localreg comparisons list"))
 
 
@@ -157,11 +164,14 @@ def compare(
         str | None,
         typer.Option(
             metavar="SCORE",
-            help="Of boxes that count: a number, or f1_optimal; else 0.5. Of pairs that are accepted: a number.",
+            help="Of shapes that count: a number, or f1_optimal; else 0.5. Of pairs that are accepted: a number.",
         ),
     ] = None,
     iou: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Overlap by which a box finds an object; else 0.5.")
+        float | None, typer.Option(metavar="SHARE", help="Overlap by which a shape finds an object; else 0.5.")
+    ] = None,
+    iou_type: Annotated[
+        Overlaps | None, typer.Option(help="Overlap of boxes, or of pixels; else of boxes, where there are any.")
     ] = None,
     fmr: Annotated[
         float | None,
@@ -210,6 +220,7 @@ def compare(
         "score_threshold": score_threshold and _score(score_threshold),
         "iou": iou,
         "fmr": fmr,
+        "iou_type": iou_type and str(iou_type),
         "bootstrap": bootstrap,
         "executor": executor,
     }

@@ -11,7 +11,6 @@ from localreg.errors import InvalidInputError
 from localreg.models import SuiteVersion
 from localreg.names import check_flag
 from localreg.session import Session
-from localreg.workflow.export.boxes import BoxList, Items, box_list, items_of
 from localreg.workflow.export.coco_json import (
     FILE_NAME,
     Categories,
@@ -23,6 +22,7 @@ from localreg.workflow.export.coco_json import (
 )
 from localreg.workflow.export.new_file import checked_target, new_file
 from localreg.workflow.inferred import BATCH, Inferred, suite_rows
+from localreg.workflow.shape_lists import Items, ShapeList, box_list, items_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,12 +49,12 @@ def export_annotations(
 
 
 class _Annotations:
-    def __init__(self, rows: Inferred, boxes: BoxList) -> None:
+    def __init__(self, rows: Inferred, boxes: ShapeList) -> None:
         self._rows = rows
         self._boxes = boxes
         self._ids = image_ids(rows)
         self._first = first_rows(rows)
-        self._own_ids = all(_has_ids(items_of(column, boxes).boxes) for column in self._columns())
+        self._own_ids = all(_has_ids(items_of(column, boxes).shapes) for column in self._columns())
 
     def write(self, file: BinaryIO) -> int:
         """Write all, in batches; how many annotations there are."""
@@ -101,8 +101,8 @@ class _Annotations:
             rows, found = items_of(column, self._boxes)
             kept = self._first[begin + rows]
             items = Items(begin + rows[kept], _with_areas(found.filter(kept)))
-            ids = _field(items.boxes, "id") if self._own_ids else np.arange(number, number + len(items.rows))
-            told = {"id": ids, "image_id": self._ids[items.rows], "category_id": categories.of(items.boxes)}
+            ids = _field(items.shapes, "id") if self._own_ids else np.arange(number, number + len(items.rows))
+            told = {"id": ids, "image_id": self._ids[items.rows], "category_id": categories.of(items.shapes)}
             yield from object_lines(items, told)
             begin, number = begin + len(column), number + len(items.rows)
 

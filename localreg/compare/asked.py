@@ -17,6 +17,7 @@ from localreg.names import check_whole, shown_value
 from localreg.workflow.evaluator import Evaluator, EvaluatorConfiguration
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.executors import ExecutorLike, check_executor
+from localreg.workflow.shape_lists import IouType
 
 __all__ = ["Asked", "Settings", "checked"]
 
@@ -45,6 +46,7 @@ class Asked(NamedTuple):
     iou: float | None = None
     executor: ExecutorLike | None = None
     fmr: float | None = None
+    iou_type: IouType | None = None
 
 
 class Settings(NamedTuple):
@@ -56,7 +58,7 @@ class Settings(NamedTuple):
         draws: of the bootstrap; None = none.
         evaluator: whose metrics are compared; None = those that the types decide.
         scoring: what is said of scores beside labels.
-        matching: what counts as right of boxes; None = nothing was said.
+        matching: what counts as right of boxes and pixels; None = nothing was said.
         executor: counts labels; None = this process does.
         accepting: which pairs are accepted, in verification.
     """
@@ -83,9 +85,9 @@ def checked(asked: Asked) -> Settings:
         check_draws(asked.bootstrap),
         _by(asked),
         check_scoring(asked.positive, asked.score_of),
-        check_matching(asked.score_threshold, asked.iou),
+        check_matching(asked.score_threshold, asked.iou, asked.iou_type),
         check_executor(asked.executor),
-        check_accepting(asked.fmr, asked.score_threshold, asked.iou, strict=asked.strict),
+        check_accepting(asked.fmr, asked.score_threshold, asked.iou, asked.iou_type, strict=asked.strict),
     )
 
 

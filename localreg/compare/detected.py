@@ -1,4 +1,6 @@
-"""Detection: labelled boxes in the ground truth, labelled and scored ones in the inference, measured as COCO does.
+"""Detection and segmentation: labelled shapes in the ground truth, scored ones in the inference, measured as COCO does.
+
+Shapes are boxes, or polygons and masks: what differs is only how they overlap, and what their area is.
 
 Each model is matched with the ground truths once; test cases, slices and images drawn again are weights on what was
 matched (`localreg.metrics.coco`).
@@ -10,14 +12,14 @@ from collections.abc import Collection, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from localreg.compare.boxes import BoxLists, Said, SuiteBoxes
-from localreg.compare.detected_pair import DetectedPair, ModelBoxes
+from localreg.compare.detected_pair import DetectedPair, ModelShapes
 from localreg.compare.groupings import groupings
+from localreg.compare.shapes import SuiteShapes
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.errors import InvalidInputError
 from localreg.log import State
-from localreg.metrics.coco import COCO_AREAS, COCO_IOU_THRESHOLDS, COCO_NUMBERS, matched
+from localreg.metrics.coco import COCO_NUMBERS
 from localreg.metrics.reading import number_of
 from localreg.names import shown_value
 from localreg.session import Session
@@ -26,6 +28,8 @@ from localreg.tables import Node
 from localreg.workflow.gathering import Gathered, Stretch
 from localreg.workflow.inferences import OK, Inferences
 from localreg.workflow.samples import files_of
+from localreg.workflow.shape_lists import IOU_TYPES, IouType, ShapeLists
+from localreg.workflow.shape_matches import match_shapes
 from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
@@ -46,19 +50,21 @@ class Matching(NamedTuple):
     Attributes:
         score: detections of this score and above count; None = of each model the score at which its F1 is highest.
         iou: by which a detection and a truth must overlap.
+        iou_type: of what; None = as the types have it.
     """
 
     score: float | None = 0.5
     iou: float = 0.5
+    iou_type: IouType | None = None
 
 
-def check_matching(score_threshold: object, iou: object) -> Matching | None:
+def check_matching(score_threshold: object, iou: object, iou_type: object) -> Matching | None:
     """As it is passed; None = nothing was.
 
     Raises:
-        InvalidInputError: a threshold is out of range.
+        InvalidInputError: a threshold is out of range, or there is no such type of overlaps.
     """
-    if score_threshold is None and iou is None:
+    if score_threshold is None and iou is None and iou_type is None:
         return None
     is_optimal = isinstance(score_threshold, str) and score_threshold == F1_OPTIMAL
     score = None if is_optimal else _number(0.5 if score_threshold is None else score_threshold)
@@ -69,7 +75,10 @@ def check_matching(score_threshold: object, iou: object) -> Matching | None:
     overlap = _number(0.5 if iou is None else iou)
     if overlap is None or not 0 < overlap <= 1:
         raise InvalidInputError(f"iou is {shown_value(iou)}; it must be above 0, at most 1")
-    return Matching(score, overlap)
+    kind = next((each for each in IOU_TYPES if isinstance(iou_type, str) and iou_type == each), None)
+    if kind is None and iou_type is not None:
+        raise InvalidInputError(f"iou_type is {shown_value(iou_type)}; it must be 'bbox' (boxes) or 'segm' (pixels)")
+    return Matching(score, overlap, kind)
 
 
 def _number(value: object) -> float | None:
@@ -79,23 +88,20 @@ def _number(value: object) -> float | None:
 
 
 class Detection:
-    """Reads boxes and matches them; see `localreg.compare.task.Task`.
+    """Reads shapes and matches them; see `localreg.compare.task.Task`.
 
     Args:
         session: where everything lies.
         state: as of which commit.
         rows: of the suite.
         baseline: id of the model version.
-        lists: where boxes stand.
+        lists: where shapes stand.
         types: of ground truths and of inferences.
         matching: what counts as right.
         clusters: of each row of the suite, the number of its cluster; None = each row for itself.
         draws: how often images are drawn again, of the suite and of its parts; None = `detected_pair.DRAWS` and so on.
     """
 
-    name = "detection"
-    truth_is = "a list of boxes"
-    said_is = truth_is
     strictly = "counted as wrong"
     metrics: Sequence[str] = (*COCO_NUMBERS, *COUNT_METRICS)
     default: Sequence[str] = (*COCO_NUMBERS, *COUNT_METRICS)
@@ -110,7 +116,7 @@ class Detection:
         rows: SuiteRows,
         baseline: str,
         *,
-        lists: BoxLists,
+        lists: ShapeLists,
         types: tuple[Node, Node],
         matching: Matching | None = None,
         clusters: Indices | None = None,
@@ -124,23 +130,20 @@ class Detection:
         self._matching = matching or Matching()
         self._clusters = clusters
         self._draws = draws
-        self._boxes = SuiteBoxes(session, state, rows.workflow, rows.version, lists)
-        self._truth = self._boxes.truths()
+        self._shapes = SuiteShapes(session, state, rows.workflow, rows.version, lists)
+        self._truth = self._shapes.truths()
         self.once = rows.once(self._truth.content)
-        self._models: dict[str, ModelBoxes] = {}
+        self._models: dict[str, ModelShapes] = {}
         self._version = baseline
+        self.name = "detection" if lists.iou_type == "bbox" else "segmentation"
+        self.truth_is = self.said_is = f"a list of {lists.truth.kind}"
 
-    def _model(self, version_id: str) -> ModelBoxes:
+    def _model(self, version_id: str) -> ModelShapes:
         if version_id not in self._models:
-            self._models[version_id] = self._matched(self._boxes.said(version_id))
+            said = self._shapes.said(version_id)
+            found = match_shapes(said.truths, said.detections, self._matching.iou)
+            self._models[version_id] = ModelShapes(said.status, said.listed, found)
         return self._models[version_id]
-
-    def _matched(self, said: Said) -> ModelBoxes:
-        matches = counted = matched(self._truth.truths, said.detections)
-        iou = self._matching.iou
-        if all(abs(each - iou) > 1e-9 for each in COCO_IOU_THRESHOLDS):
-            counted = matched(self._truth.truths, said.detections, [iou], areas=COCO_AREAS[:1])
-        return ModelBoxes(said.status, said.listed, matches, counted)
 
     def twice(self) -> int:
         """How many samples have two different ground truths."""
@@ -163,10 +166,9 @@ class Detection:
             truth=self._truth,
             models=(self._model(self._version), self._model(candidate)),
             groups=groupings(self._rows, self.once, slices),
-            image=self._boxes.image,
-            labels=self._boxes.vocabulary,
+            image=self._shapes.image,
+            labels=self._shapes.vocabulary,
             score=self._matching.score,
-            iou=self._matching.iou,
             clusters=self._clusters,
             draws=self._draws,
             strict=strict,
@@ -181,20 +183,20 @@ class Detection:
         return np.where(pair.compared, 1 + 2 * b + a, 0).astype(np.int8)
 
     def shown(self, candidate: str, rows: Indices) -> dict[str, pa.Array]:
-        """Boxes of some rows, and how many of them are right (tp), wrong (fp) and overlooked (fn)."""
+        """Shapes of some rows, and how many of them are right (tp), wrong (fp) and overlooked (fn)."""
         import pyarrow as pa
 
         pair = self.pair(candidate, (), strict=True)
-        columns = {"ground_truth": self._true_boxes(rows)}
+        columns = {"ground_truth": self._true_shapes(rows)}
         for name, version in zip("ab", (self._version, candidate), strict=True):
-            columns[name] = self._said_boxes(version, rows)
+            columns[name] = self._said_shapes(version, rows)
         for name, model, tallies in zip("ab", pair.models, pair.tallies, strict=True):
-            counts, none = tallies[self._boxes.image[rows]], model.status[rows] != OK
+            counts, none = tallies[self._shapes.image[rows]], model.status[rows] != OK
             for number, what in enumerate(("tp", "fp", "fn")):
                 columns[f"{what}_{name}"] = pa.array(counts[:, number], pa.int64(), mask=none)
         return columns
 
-    def _true_boxes(self, rows: Indices) -> pa.Array:
+    def _true_shapes(self, rows: Indices) -> pa.Array:
         cases = self._rows.case_ids
         parts = [pointer for case in cases for pointer in files_of(self._state, case, "ground_truths")]
         column = TypedColumn("ground_truth", object, self._types[0])
@@ -202,7 +204,7 @@ class Detection:
         found = Gathered(self._session.store, stretches, {"ground_truth": column.type}, whole=False).rows(rows)
         return _field(found["ground_truth"], self._lists.truth.field)
 
-    def _said_boxes(self, version_id: str, rows: Indices) -> pa.Array:
+    def _said_shapes(self, version_id: str, rows: Indices) -> pa.Array:
         column = TypedColumn("inference", object, self._types[1])
         inferences = Inferences(self._session, self._state, version_id, self._rows.samples)
         found = inferences.rows(column, self._rows.indices[rows].astype("int64"))

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from localreg.compare.boxes import TruthBoxes
 from localreg.compare.coverage import Coverage
 from localreg.compare.groupings import Grouping
+from localreg.compare.shapes import TruthShapes
 from localreg.compare.task import Measured
 from localreg.compare.units import WHOLE, Unit
 from localreg.metrics.coco import COCO_NUMBERS, DetectionMatches
@@ -27,6 +27,7 @@ from localreg.statistics.paired import seed_of
 from localreg.tables import Vocabulary
 from localreg.threads import in_threads
 from localreg.workflow.inferences import ERROR, OK, SKIPPED, STATUSES
+from localreg.workflow.shape_matches import ShapeMatches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["CLASS_METRIC", "DetectedPair", "ModelBoxes"]
+__all__ = ["CLASS_METRIC", "DetectedPair", "ModelShapes"]
 
 CLASS_METRIC = "AP"
 """What is told of each class, too."""
@@ -47,20 +48,18 @@ MISSING = len(STATUSES)
 
 
 @dataclass(frozen=True, eq=False)
-class ModelBoxes:
+class ModelShapes:
     """What a model saw, matched.
 
     Attributes:
         status: of each row of the suite, a place in `STATUSES`, or `len(STATUSES)`.
-        listed: whether a row has a list of boxes.
-        matches: for the numbers of COCO.
-        counted: at the IoU that decides what is right.
+        listed: whether a row has a list of shapes.
+        matches: with what is there.
     """
 
     status: npt.NDArray[np.int8]
     listed: Flags
-    matches: DetectionMatches
-    counted: DetectionMatches
+    matches: ShapeMatches
 
 
 class _Part(NamedTuple):
@@ -89,7 +88,6 @@ class DetectedPair:
         image: of each row, its number.
         labels: of the numbers of classes.
         score: that counts; None = where F1 is highest, of each model.
-        iou: that counts.
         clusters: of each row; None = each for itself.
         draws: how often images are drawn again; None = as above.
         strict: take images without an inference as those in which nothing is seen.
@@ -102,13 +100,12 @@ class DetectedPair:
     def __init__(
         self,
         *,
-        truth: TruthBoxes,
-        models: tuple[ModelBoxes, ModelBoxes],
+        truth: TruthShapes,
+        models: tuple[ModelShapes, ModelShapes],
         groups: Sequence[Grouping],
         image: Indices,
         labels: Vocabulary,
         score: float | None,
-        iou: float,
         clusters: Indices | None,
         draws: int | None,
         strict: bool,
@@ -118,7 +115,6 @@ class DetectedPair:
         self._image = image
         self._labels = labels
         self._score = score
-        self._iou = iou
         self._clusters = clusters
         self._draws = draws
         self._groups = {unit: (each, numbers) for each in groups for unit, numbers in each.units.items()}
@@ -150,7 +146,7 @@ class DetectedPair:
 
     @property
     def unlabelled(self) -> int:
-        """Rows of the suite without a list of boxes."""
+        """Rows of the suite without a list of shapes."""
         return int((self._rows(WHOLE) & ~self._truth.known).sum())
 
     def coverage(self) -> tuple[Coverage, Coverage]:
@@ -163,7 +159,7 @@ class DetectedPair:
         return a, b
 
     def silent(self) -> tuple[int, int]:
-        """Inferences of baseline and candidate without a list of boxes."""
+        """Inferences of baseline and candidate without a list of shapes."""
         whole = self._rows(WHOLE)
         a, b = (int((whole & (model.status == OK) & ~model.listed).sum()) for model in self.models)
         return a, b
@@ -186,14 +182,11 @@ class DetectedPair:
 
         weights = np.zeros(len(self._image), np.int64)
         weights[self._images(WHOLE)] = 1
-        return [self._tallied(model.counted, weights) for model in self.models]
+        return [self._tallied(model.matches, weights) for model in self.models]
 
-    def _tallied(self, matches: DetectionMatches, weights: Indices) -> Indices:
-        score = self._score
-        if score is None:
-            best = matches.resampled(weights).best_threshold(iou=self._iou)
-            score = float("inf") if best is None else best.score  # nothing is right at any score
-        return matches.count_table(iou=self._iou, score=score).per_image()
+    def _tallied(self, matches: ShapeMatches, weights: Indices) -> Indices:
+        score = self._score if self._score is not None else matches.best_score(weights)
+        return matches.count_table(score).per_image()
 
     def right(self) -> tuple[Flags, Flags]:
         """Whether each row of the suite has each truth found, and nothing else, by baseline and candidate."""
@@ -254,7 +247,7 @@ class DetectedPair:
             of_image[self._image] = self._clusters
             distinct, members = np.unique(of_image[images], return_inverse=True)
             units = len(distinct)
-        a, b = (each.matches for each in self.models)
+        a, b = (each.matches.coco for each in self.models)
         if len(images) < len(self._image):
             chosen = np.zeros(len(self._image), bool)
             chosen[images] = True
@@ -276,7 +269,7 @@ class DetectedPair:
         draws = self._draws or (DRAWS if unit == WHOLE else DRAWS_OF_PARTS)
         if not names or part.units < 2:
             return np.empty((0, 2, len(names) + len(classes)))
-        seed = seed_of(self._truth.boxes, self._truth.truths.area, part.images, part.members)
+        seed = seed_of(self._truth.outlines, self._truth.area, part.images, part.members)
         places = [np.searchsorted(each.classes, classes) for each in part.matches]
 
         def one(draw: int) -> list[list[float]]:

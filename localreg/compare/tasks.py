@@ -7,7 +7,6 @@ from typing import cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.asked import Settings
-from localreg.compare.boxes import box_lists
 from localreg.compare.classified import Classification
 from localreg.compare.clusters import Sampling
 from localreg.compare.counting_apart import ClassificationApart
@@ -32,6 +31,7 @@ from localreg.workflow.right import (
     number_paths,
     similarity_path,
 )
+from localreg.workflow.shape_lists import shape_lists
 
 __all__ = ["task_for"]
 
@@ -47,9 +47,10 @@ def task_for(
 ) -> Task:
     """The evaluator's metrics, if one is named; else what the types say.
 
-    A list of labelled boxes in the ground truth and in the inference: detection. A label in both: classification. A
-    number in both: regression. A boolean in the ground truth, a number in the inference: verification. The first of
-    these counts; of several numbers, those of the one name that both have, or in verification `similarity` or `score`.
+    A list of labelled boxes in the ground truth and in the inference: detection. A list of labelled polygons, or masks,
+    in both: segmentation. A label in both: classification. A number in both: regression. A boolean in the ground truth,
+    a number in the inference: verification. The first of these counts; of several numbers, those of the one name that
+    both have, or in verification `similarity` or `score`.
 
     Args:
         session: where everything lies.
@@ -82,10 +83,10 @@ def _decided(
     workflow = rows.workflow.load(WorkflowRecord)
     truth, said = (Node.from_json(cast(JsonObject, each)) for each in (workflow.ground_truth, workflow.inference))
     baseline = next(iter(models))
-    lists = box_lists(truth, said)
+    lists = shape_lists(truth, said, None if settings.matching is None else settings.matching.iou_type)
     if lists is not None:
-        _refuse_scoring(settings, "boxes")
-        _refuse_fmr(settings, "boxes")
+        _refuse_scoring(settings, lists.truth.kind)
+        _refuse_fmr(settings, lists.truth.kind)
         return Detection(
             session,
             state,
@@ -111,7 +112,8 @@ def _decided(
         )
     if settings.matching is not None:
         raise InvalidInputError(
-            "score_threshold and iou speak of boxes, and the types do not have a list of these each; leave them out"
+            "score_threshold, iou and iou_type speak of boxes, polygons or masks, and the types do not have a list of "
+            "these each; leave them out"
         )
     if (label_paths(truth) and label_paths(said)) or not (number_paths(truth) and number_paths(said)):
         _refuse_fmr(settings, "labels")

@@ -52,8 +52,8 @@ class Accepting(NamedTuple):
     strict: bool = False
 
 
-def check_accepting(fmr: object, score_threshold: object, iou: object, *, strict: bool) -> Accepting:
-    """As it is passed; `score_threshold` was looked at before.
+def check_accepting(fmr: object, score_threshold: object, iou: object, iou_type: object, *, strict: bool) -> Accepting:
+    """As it is passed; `score_threshold` and what is of boxes were looked at before.
 
     Raises:
         InvalidInputError: the target is no rate.
@@ -62,9 +62,9 @@ def check_accepting(fmr: object, score_threshold: object, iou: object, *, strict
     if fmr is not None and (target is None or not 0 < target < 1):
         raise InvalidInputError(f"fmr is {shown_value(fmr)}; it must be between 0 and 1, as 0.001")
     threshold = None if isinstance(score_threshold, str | None) else number_of(score_threshold)
-    of_boxes = (
-        "iou" if iou is not None else "score_threshold='f1_optimal'" if isinstance(score_threshold, str) else None
-    )
+    best = "f1_optimal" if isinstance(score_threshold, str) else None
+    given = {"iou": iou, "iou_type": iou_type, "score_threshold='f1_optimal'": best}
+    of_boxes = next((name for name, value in given.items() if value is not None), None)
     return Accepting(target, threshold, of_boxes, strict)
 
 

@@ -10,6 +10,8 @@
 | `identification` | a label; a ranked list of labels | `localreg.workflow.top_k.TopK`, or none |
 | `semantic_segmentation` | a `SegmentationMask` each, of a local file | `Ignore` of its module, or none |
 | `verification` | a boolean; a number | `localreg.workflow.verification_evaluator.Acceptance`, or none |
+| `detection` | a list of labelled boxes each | `localreg.workflow.detection_evaluator.DetectionThreshold`, or none |
+| `segmentation` | a list of labelled polygons or masks each | the same |
 
 What they say is stored like what any evaluator says, and is compared by `registry.compare(…, evaluator="…")` likewise.
 Numbers of labels and numbers are those of `registry.compare`, others those of `localreg.metrics`: the same functions
@@ -36,6 +38,8 @@ EVALUATORS = {
     "identification": "localreg.workflow.identification_evaluator",
     "semantic_segmentation": "localreg.workflow.semantic_segmentation_evaluator",
     "verification": "localreg.workflow.verification_evaluator",
+    "detection": "localreg.workflow.detection_evaluator",
+    "segmentation": "localreg.workflow.detection_evaluator",
 }
 """The module of each, which has a function of that name."""
 

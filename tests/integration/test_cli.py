@@ -942,6 +942,7 @@ def test_options_of_compare_are_arguments(
         ("--score-threshold high", "score_threshold is 'high'"),
         ("--iou 0.7", "speak of boxes"),
         ("--fmr 0.01", "fmr speaks of pairs"),
+        ("--iou-type segm", "iou_type speak of boxes, polygons or masks"),
         ("--configuration strict", "no evaluator is named"),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from localreg import Comparison, InvalidInputError, Registry
-from localreg.compare import detected, detected_pair
+from localreg.compare import detected_pair
 from localreg.metrics import coco_detection
 from localreg.metrics.coco import COCO_NUMBERS, DetectionMatches, matched, read
 from localreg.statistics.images import compare_drawn, compare_tallies
@@ -23,6 +23,7 @@ from localreg.workflow import (
     ScoredLabeledBoundingBox,
     TestSample,
     define_workflow,
+    shape_matches,
     test,
 )
 from tests.coco_files import annotations_file, measured, results_file, written
@@ -187,7 +188,7 @@ def test_boxes_are_those_of_the_file_to_the_last_bit(registry: Registry, monkeyp
         taken[:] = [truths, detections]
         return matched(truths, detections)
 
-    monkeypatch.setattr(detected, "matched", looked_at)
+    monkeypatch.setattr(shape_matches, "matched", looked_at)
     registry.compare("m", "m", suite="s", metrics=["recall"])
     truths, detections = taken
     assert rows_of(truths.shapes) == rows_of([each["bbox"] for each in file["annotations"]])
@@ -468,5 +469,5 @@ def test_thresholds_of_boxes_are_refused_where_there_are_none(registry: Registry
     words_suite("s", test_cases=[words_case("c", test_samples=[(Photo(1), Word("a"))])])
     for name in ("old", "new"):
         test(words_net(name, lambda photo: Guess("a")), words_suite("s"))
-    with pytest.raises(InvalidInputError, match="iou speak of boxes"):
+    with pytest.raises(InvalidInputError, match="iou_type speak of boxes"):
         registry.compare("old", "new", suite="s", iou=0.5)

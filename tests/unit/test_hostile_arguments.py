@@ -141,6 +141,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "score_threshold": 0.5,
             "iou": 0.5,
             "fmr": 0.001,
+            "iou_type": "segm",
         },
         "leaderboard": {
             "models": "m@1",

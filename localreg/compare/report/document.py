@@ -36,6 +36,8 @@ OUTCOMES = (
     ("broken", "Broken", "only the baseline is right", True),
     ("both_wrong", "Both wrong", "neither is right", False),
 )
+OUTLINED = ("segmentation", "evaluator 'segmentation'")
+"""Tasks that go by pixels: what has a box, too, is shown by its outline."""
 
 
 class _Sizes(NamedTuple):
@@ -58,7 +60,7 @@ def plots(comparison: Compared) -> dict[str, Spec]:
 
 def page(comparison: Compared, *, title: str | None, samples: int) -> str:
     """See `Comparison.to_html`."""
-    evidence, thumbnails = comparison._evidence(), Thumbnails()
+    evidence, thumbnails = comparison._evidence(), Thumbnails(outlined=comparison.task in OUTLINED)
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
     title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
     parts = [_Part(comparison, evidence, number) for number in range(len(comparison.candidates))]

@@ -8,7 +8,8 @@ from typing import Any
 
 from localreg.compare.evidence import Example, Examples
 from localreg.compare.report.markup import Markup, isolated, joined, tag
-from localreg.compare.report.pictures import Thumbnails, boxes_in
+from localreg.compare.report.outlines import Box, shapes_in
+from localreg.compare.report.pictures import Thumbnails
 from localreg.query.text import cell
 
 __all__ = ["sample_list"]
@@ -66,8 +67,11 @@ def _answer(side: str, name: str, said: Any, score: float | None) -> Iterator[Ma
 
 
 def _told(said: Any) -> str:
-    boxes = boxes_in(said) if isinstance(said, dict | list) else []
-    return f"{len(boxes)} boxes" if boxes else cell(said)
+    shapes = shapes_in(said) if isinstance(said, dict | list) else []
+    if not shapes:
+        return "nothing" if said == [] else cell(said)
+    one, many = ("box", "boxes") if all(isinstance(each, Box) for each in shapes) else ("outline", "outlines")
+    return f"{len(shapes)} {one if len(shapes) == 1 else many}"
 
 
 def _known(example: Example) -> Iterator[tuple[str, str]]:

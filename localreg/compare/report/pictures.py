@@ -1,4 +1,4 @@
-"""Thumbnails of the local files that samples name, with boxes (Pillow, if it is installed).
+"""Thumbnails of the local files that samples name, with boxes and outlines (Pillow, if it is installed).
 
 A file is looked at only if a field `locator` of the sample names it, and it is a regular file of this machine; what it
 holds must be a picture of a format that is decoded without running anything else. Sizes are bounded: of the file, of
@@ -15,13 +15,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.compare.report.markup import Markup, tag
+from localreg.compare.report.outlines import Box, Shape, shapes_in, structs_in
 from localreg.compare.report.theme import BASELINE, CANDIDATE, TRUTH
 from localreg.workflow.local_files import local_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Box", "Thumbnails", "boxes_in"]
+__all__ = ["Thumbnails"]
 
 SIDE = 160
 """Pixels of a thumbnail's longer side."""
@@ -33,20 +34,7 @@ MOST_OF_PAGE = 8 * 2**20
 MOST_PICTURES = 2
 """Of one sample: pairs of images are a kind of sample."""
 
-MOST_BOXES = 60
-MOST_STEPS = 10_000
-
 STYLES = (("ground truth", TRUTH, None), ("baseline", BASELINE, "5 3"), ("candidate", CANDIDATE, None))
-
-
-class Box(NamedTuple):
-    """A box in pixels of the picture, and what is told of it."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    told: str
 
 
 class _Thumbnail(NamedTuple):
@@ -56,9 +44,14 @@ class _Thumbnail(NamedTuple):
 
 
 class Thumbnails:
-    """Those of one page; one file is read once."""
+    """Those of one page; one file is read once.
 
-    def __init__(self) -> None:
+    Args:
+        outlined: show what has both a box and the polygons of a mask by these.
+    """
+
+    def __init__(self, *, outlined: bool = False) -> None:
+        self._outlined = outlined
         self._known: dict[str, _Thumbnail | None] = {}
         self._bytes = 0
         self.is_full = False
@@ -67,18 +60,18 @@ class Thumbnails:
         """Whether a picture was left out because Pillow is not installed."""
 
     def of(self, sample: Mapping[str, Any], typed: tuple[Any, Any, Any]) -> Iterator[Markup]:
-        """The pictures of a sample; boxes stand on the first.
+        """The pictures of a sample; shapes stand on the first.
 
         Args:
             sample: its fields.
             typed: ground truth, and the inferences of baseline and candidate.
         """
-        boxes: tuple[list[Box], ...] | None = tuple(boxes_in(each) for each in typed)
+        shapes: tuple[list[Shape], ...] = tuple(shapes_in(each, outlined=self._outlined) for each in typed)
         for locator in islice(_locators(sample), MOST_PICTURES):
             thumbnail = self._thumbnail(locator)
             if thumbnail is not None:
-                yield _drawn(thumbnail, boxes or ())
-                boxes = None
+                yield _drawn(thumbnail, shapes)
+                shapes = ()
 
     def _thumbnail(self, locator: str) -> _Thumbnail | None:
         if locator not in self._known:
@@ -103,44 +96,11 @@ class Thumbnails:
 def _locators(value: Any) -> Iterator[str]:
     """Texts of fields called `locator`, from the outside to the inside; each once."""
     seen = set()
-    for each in _within(value):
+    for each in structs_in(value):
         locator = each.get("locator")
         if isinstance(locator, str) and locator not in seen:
             seen.add(locator)
             yield locator
-
-
-def boxes_in(value: Any) -> list[Box]:
-    """The boxes that a ground truth or an inference holds, wherever they stand in it; the first of many."""
-    found = (_box(each) for each in _within(value))
-    return list(islice((each for each in found if each is not None), MOST_BOXES))
-
-
-def _within(value: Any) -> Iterator[dict[str, Any]]:
-    """A value's structs, from the outside to the inside, in order; of very many only the first."""
-    waiting = [value]
-    for _ in range(MOST_STEPS):
-        if not waiting:
-            return
-        each = waiting.pop(0)
-        if isinstance(each, dict):
-            yield each
-            waiting += each.values()
-        elif isinstance(each, list | tuple):
-            waiting += each[:MOST_STEPS]
-
-
-def _box(value: dict[str, Any]) -> Box | None:
-    ends = value.get("top_left"), value.get("bottom_right")
-    found = [end.get(name) for end in ends if isinstance(end, dict) for name in ("x", "y")]
-    numbers = [each for each in found if isinstance(each, int | float)]
-    if len(numbers) != 4:
-        return None
-    left, top, right, bottom = numbers
-    score = value.get("score", value.get("confidence"))
-    told = [str(value["label"])] if value.get("label") is not None else []
-    told += [f"{score:.3f}"] if isinstance(score, float) else []
-    return Box(min(left, right), min(top, bottom), abs(right - left), abs(bottom - top), " ".join(told))
 
 
 def _thumbnail_of(path: str) -> _Thumbnail | None:
@@ -184,20 +144,30 @@ def _eight_bits(image: Image) -> Image:
     return image.convert("RGB")
 
 
-def _drawn(thumbnail: _Thumbnail, boxes: tuple[list[Box], ...]) -> Markup:
-    """The picture in its own pixels, with boxes over it."""
+def _drawn(thumbnail: _Thumbnail, shapes: tuple[list[Shape], ...]) -> Markup:
+    """The picture in its own pixels, with shapes over it."""
     parts = [tag("image", href=thumbnail.uri, width=thumbnail.width, height=thumbnail.height)]
-    for (whose, color, dash), own in zip(STYLES, boxes, strict=False):
-        for box in own:
-            title = tag("title", f"{whose}: {box.told}" if box.told else whose)
-            x, y, width, height = (_within_reason(each) for each in box[:4])
-            place = {"x": x, "y": y, "width": width, "height": height}
-            parts.append(tag("rect", title, **place, stroke=color, stroke_dasharray=dash, class_="box"))
+    for (whose, color, dash), own in zip(STYLES, shapes, strict=False):
+        for shape in own:
+            title = tag("title", f"{whose}: {shape.told}" if shape.told else whose)
+            parts.append(_shape(shape, title, stroke=color, stroke_dasharray=dash))
     pixelated = "small" if max(thumbnail.width, thumbnail.height) <= 64 else None
     size = f"0 0 {thumbnail.width} {thumbnail.height}"
     return tag(
         "svg", *parts, viewBox=size, class_=f"picture {pixelated or ''}".strip(), role="img", aria_label="picture"
     )
+
+
+def _shape(shape: Shape, title: Markup, **style: str | None) -> Markup:
+    if isinstance(shape, Box):
+        x, y, width, height = (_within_reason(each) for each in shape[:4])
+        return tag("rect", title, x=x, y=y, width=width, height=height, **style, class_="box")
+    rings = ("L".join(" ".join(_short(each) for each in point) for point in ring) for ring in shape.rings)
+    return tag("path", title, d="".join(f"M{ring}Z" for ring in rings), **style, class_="box")
+
+
+def _short(number: float) -> str:
+    return f"{_within_reason(number):.1f}".removesuffix(".0")
 
 
 def _within_reason(number: float) -> float:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError
 from localreg.query.quoting import identifier
-from localreg.workflow.export.boxes import BoxList, Items, box_list, items_of
 from localreg.workflow.export.json_text import json_of, selected
 from localreg.workflow.inferred import BATCH, Inferred
+from localreg.workflow.shape_lists import Items, ShapeList, box_list, items_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,11 +118,11 @@ def _labels(rows: Inferred) -> Iterator[set[tuple[str, int | None]]]:
         yield set().union(*(_labels_in(table[column], boxes) for table in rows.tables(BATCH, only=source)))
 
 
-def _labels_in(column: pa.ChunkedArray, boxes: BoxList) -> set[tuple[str, int | None]]:
+def _labels_in(column: pa.ChunkedArray, boxes: ShapeList) -> set[tuple[str, int | None]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = items_of(column, boxes).boxes
+    found = items_of(column, boxes).shapes
     own = found.type.get_field_index(CATEGORY_ID) >= 0
     ids = pc.struct_field(found, CATEGORY_ID) if own else pa.nulls(len(found), pa.int64())
     pairs = pa.table({"label": pc.struct_field(found, "label"), "id": ids}).group_by(["label", "id"]).aggregate([])
@@ -176,9 +176,9 @@ def object_lines(items: Items, members: Mapping[str, pa.Array]) -> list[str]:
     import pyarrow as pa
 
     told = {key: pa.array(values) for key, values in members.items()}
-    columns = {**{f"_{key}": values for key, values in told.items()}, "box": items.boxes}
+    columns = {**{f"_{key}": values for key, values in told.items()}, "box": items.shapes}
     json = {key: f"to_json({identifier(f'_{key}')})" for key in told}
-    json |= _of_box(items.boxes.type)
+    json |= _of_box(items.shapes.type)
     parts = ", ".join(f"""'"{key}": ' || {value}""" for key, value in json.items())
     sql = f"SELECT '{{' || concat_ws(', ', {parts}) || '}}' AS line FROM given"
     lines: list[str] = selected(sql, pa.table(columns))["line"].to_pylist()

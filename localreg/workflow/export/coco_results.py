@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from localreg.workflow.export.boxes import Items, box_list, items_of
 from localreg.workflow.export.coco_json import categories_of, first_rows, image_ids, object_lines
 from localreg.workflow.inferred import BATCH
+from localreg.workflow.shape_lists import Items, box_list, items_of
 
 if TYPE_CHECKING:
     from localreg.workflow.inferred import Inferred
@@ -32,8 +32,8 @@ def write_results(inferred: Inferred, file: BinaryIO) -> int:
         rows, found = items_of(table[source.names[boxes.field]], boxes)
         kept = first[begin + rows]
         items = Items(rows[kept], found.filter(kept))
-        score = pc.struct_field(items.boxes, boxes.score)
-        told = {"image_id": ids[begin + items.rows], "category_id": categories.of(items.boxes), "score": score}
+        score = pc.struct_field(items.shapes, boxes.score)
+        told = {"image_id": ids[begin + items.rows], "category_id": categories.of(items.shapes), "score": score}
         for line in object_lines(items, told):
             file.write(b",\n" if count else b"\n")
             file.write(line.encode())
