@@ -20,7 +20,7 @@ from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node
-from localreg.workflow.right import label_path, label_paths, number_path, number_paths
+from localreg.workflow.right import has_labels, label_path, number_path
 
 __all__ = ["task_for"]
 
@@ -67,7 +67,7 @@ def task_for(
         raise InvalidInputError(
             "score_threshold and iou speak of boxes, and the types do not have a list of these each; leave them out"
         )
-    if (label_paths(truth) and label_paths(said)) or not (number_paths(truth) and number_paths(said)):
+    if has_labels(truth, said):
         label_path(truth, "ground truth")
         label_path(said, "inference")
         return Classification(session, state, rows, baseline, sampling, settings.scoring)

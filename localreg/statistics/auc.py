@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-__all__ = ["BINS", "RANKING_METRICS", "compare_rankings"]
+__all__ = ["ALIKE", "BINS", "RANKING_METRICS", "compare_rankings"]
 
 RANKING_METRICS = ("roc_auc", "average_precision")
 BINS = 4_096
+ALIKE = "the models order all samples alike, or perfectly, so that nothing tells how far they could differ"
 EXACT_UPTO = 1_000_000
 """Samples up to which influences are those of each distinct score."""
 
@@ -81,7 +82,9 @@ def compare_rankings(
         return [Estimate(metric, None, *nothing, n, reason=reason) for metric in RANKING_METRICS]
     in_bins = n > EXACT_UPTO if binned is None else binned
     with ThreadPoolExecutor(2) as pool:  # sorting and searching let go of the interpreter
-        first, second = pool.map(lambda each: _Ranking.of(positive, each, in_bins), scores)
+        alone = scores[:1] if scores[0] is scores[1] else scores  # one model, measured by itself
+        rankings = list(pool.map(lambda each: _Ranking.of(positive, each, in_bins), alone))
+    first, second = rankings[0], rankings[-1]
     clusters = None if members is None else np.unique(members, return_inverse=True)[1]
     moments = _delong(positive, first, second) if clusters is None else None
     found = []
@@ -203,7 +206,7 @@ def _estimate(metric: str, a: float, b: float, variances: Variances, df: float, 
     t = t_quantile((1 + confidence) / 2, df)
     (a_low, a_high), (b_low, b_high) = _logit_interval(a, t * errors[1]), _logit_interval(b, t * errors[2])
     if errors[0] <= 1e-12:
-        reason = "the models order all samples alike, or perfectly, so that nothing tells how far they could differ"
+        reason = ALIKE
         return Estimate(metric, None, a, b, b - a, None, None, None, n, None, a_low, a_high, b_low, b_high, reason)
     half = t * errors[0]
     p = min(1.0, 2 * t_sf(abs(b - a) / errors[0], df))

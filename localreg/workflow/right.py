@@ -8,7 +8,7 @@ from typing import NamedTuple
 from localreg.errors import InvalidInputError
 from localreg.tables import Node
 
-__all__ = ["LabelPath", "label_path", "label_paths", "number_path", "number_paths", "undecided"]
+__all__ = ["LabelPath", "has_labels", "label_path", "label_paths", "number_path", "number_paths", "undecided"]
 
 TEXTS = ("str", "enum")
 NUMBERS = ("float", "int")
@@ -36,6 +36,11 @@ def label_path(node: Node, what: str) -> LabelPath:
     if len(candidates) != 1:
         raise undecided(node, what, [path.label[0] for path in candidates], "a label")
     return candidates[0]
+
+
+def has_labels(truth: Node, inference: Node) -> bool:
+    """Whether labels decide what is right; else numbers do. Where neither can, labels are what is asked for."""
+    return bool(label_paths(truth) and label_paths(inference)) or not (number_paths(truth) and number_paths(inference))
 
 
 def label_paths(node: Node) -> list[LabelPath]:
