@@ -271,6 +271,8 @@ VERBS: dict[type, dict[str, str]] = {
         "compact": "compact",
         "compare": "compare",
         "leaderboard": "leaderboard",
+        "measure": "measure",
+        "predictions": "inferences list",
         "comparisons": "comparisons list",
         "get_comparison": "comparisons show",
         "create_model": "models create",
@@ -421,6 +423,7 @@ READS = [
     f"resolve {'0' * 32}",
     "compare meadow-4 meadow-5 --suite plates",
     "leaderboard meadow-4 meadow-5 --suite plates",
+    "measure meadow-5 --suite plates",
     "comparisons list",
     "comparisons show 'release 5'",
 ]
