@@ -129,11 +129,12 @@ class Measurement:
         whole = [row for row in self.rows if row.test_case is row.by is row.label is None]
         cells = [[row.metric, number(row.value), interval(row)] for row in whole]
         yield from aligned(["metric", "value", f"{100 * self.confidence:g} % interval"], cells)
-        reasons: dict[str, list[str]] = {}
+        reasons: dict[tuple[str, str], list[str]] = {}
         for row in whole:
-            if row.value is None and row.reason:
-                reasons.setdefault(row.reason, []).append(row.metric)
-        yield from (f"none for {', '.join(names)}: {reason}" for reason, names in reasons.items())
+            if row.low is None and row.reason:
+                lacking = "none for" if row.value is None else "no interval of"
+                reasons.setdefault((lacking, row.reason), []).append(row.metric)
+        yield from (f"{lacking} {', '.join(names)}: {reason}" for (lacking, reason), names in reasons.items())
         if self.warnings:
             yield from ["", *(f"warning: {each}" for each in self.warnings)]
 

@@ -855,6 +855,19 @@ def test_compare_asks_as_the_library_does(cli: Cli, registry: localreg.Registry)
     assert (refused.code, "did you mean 'accuracy'" in refused.err) == (1, True)
 
 
+def test_measure_is_the_librarys_measurement(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["measure", "meadow-5", "--suite", "plates", "--by", "test_case", "--strict", "--confidence", "0.9"]
+    expected = registry.measure("meadow-5", suite="plates", by="test_case", strict=True, confidence=0.9)
+    ran = done(cli(*words))
+    assert ran.out.startswith(f"{expected}\n\nmetric ")
+    assert done(cli(*words, "-f", "json")).json == expected.to_dict()
+    lines = done(cli(*words, "--metric", "accuracy", "-f", "csv")).out.splitlines()
+    assert lines[0] == "metric,label,test_case,by,slice,value,low,high,n,reason"
+    assert all(line.startswith("accuracy,") for line in lines[1:])
+    refused = cli("measure", "meadow-5", "--suite", "plates", "--metric", "acuracy")
+    assert (refused.code, "did you mean 'accuracy'" in refused.err) == (1, True)
+
+
 def test_compare_as_csv_is_one_table(cli: Cli) -> None:
     words = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--format", "csv"]
     assert done(cli(*words)).out.startswith("metric,label,test_case,")
