@@ -274,7 +274,7 @@ def _read(session: Session, state: State, rows: SuiteRows, version_id: str) -> _
     if box_lists(truth, said) is not None:
         raise InvalidInputError(
             f"workflow {workflow.name!r} has a list of boxes for each sample, and no column of one answer each; "
-            "registry.measure has its metrics, and model.inferences(suite) its boxes"
+            "measure the model instead, or read its inferences"
         )
     if has_labels(truth, said):
         paths = label_path(truth, "ground truth"), label_path(said, "inference")

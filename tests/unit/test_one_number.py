@@ -22,7 +22,9 @@ from localreg.workflow.regression_evaluator import METRICS as OF_EVALUATOR
 CODES = st.integers(0, 3)
 PAIRS = st.lists(st.tuples(CODES, st.integers(-1, 3)), max_size=12)
 """True and predicted classes; -1 = nothing is said."""
-SCORED = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 2 / 3, 0.9, 1.0])), max_size=12)
+SCORES = st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 0.62, 2 / 3, 0.69, 1.0])
+"""Two of them share one of ten bins, and none of fifteen."""
+SCORED = st.lists(st.tuples(st.booleans(), SCORES), max_size=12)
 NUMBERS = st.sampled_from([0.0, 1.0, -2.5, 3.25, 1e6, 1e-3])
 VALUES = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=8)
 
