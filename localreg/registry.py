@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from localreg import models
 from localreg.exchange import Exchange
+from localreg.measuring import Measuring
 from localreg.models import Listings, Model, ModelVersion
 from localreg.names import check_whole
 from localreg.past import COMMIT_HINT, Past
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["AllNamespaces", "Registry"]
 
 
-class Registry(Listings, Exchange, Past):
+class Registry(Listings, Exchange, Measuring, Past):
     """An open registry at one namespace. Make one with `localreg.open`.
 
     Reads show the newest commit of any process; each call that changes something is one commit, durable when it

@@ -33,6 +33,7 @@ GROUPS = {
 ALONE = {
     **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql"), "questions"),
     **dict.fromkeys(("compare", "leaderboard"), "comparing"),
+    "measure": "measuring",
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
     **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),
 }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from localreg.compare.saved import SavedComparison
     from localreg.registry import Registry
 
-__all__ = ["app", "comparisons"]
+__all__ = ["Reference", "Whose", "app", "comparisons", "score"]
 
 USUAL = ("name", "baseline", "candidates", "test_suite", "samples", "difference", "p", "verdict", "commit")
 
@@ -217,7 +217,7 @@ def compare(
         "configuration": configuration,
         "positive": positive,
         "score_of": score_of and str(score_of),
-        "score_threshold": score_threshold and _score(score_threshold),
+        "score_threshold": score_threshold and score(score_threshold),
         "iou": iou,
         "fmr": fmr,
         "iou_type": iou_type and str(iou_type),
@@ -282,7 +282,7 @@ def leaderboard(
     return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient, fmr=fmr))
 
 
-def _score(text: str) -> float | str:
+def score(text: str) -> float | str:
     """A threshold as it is typed; what it may be, is said where it is used."""
     try:
         return float(text)

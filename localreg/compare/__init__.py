@@ -6,6 +6,9 @@ from localreg.compare.comparison import Comparison, Outcome, Side
 from localreg.compare.coverage import Coverage
 from localreg.compare.gate import Gate, GateResult
 from localreg.compare.gate_file import GateFile, read_gate
+from localreg.compare.measurement import MeasuredRow, Measurement
+from localreg.compare.measuring import measure
+from localreg.compare.predicted import Predictions
 from localreg.compare.rows import MetricRow, Verdict
 
 __all__ = [
@@ -15,10 +18,14 @@ __all__ = [
     "Gate",
     "GateFile",
     "GateResult",
+    "MeasuredRow",
+    "Measurement",
     "MetricRow",
     "Outcome",
+    "Predictions",
     "Side",
     "Verdict",
     "compare",
+    "measure",
     "read_gate",
 ]

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from localreg.compare.clusters import Clusters
 from localreg.compare.compared import Side
+from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow
 from localreg.records.determinism import is_as_good
 from localreg.statistics.counting import FEW_CLUSTERS
 
-__all__ = ["LeftOut", "caveats"]
+__all__ = ["FEW", "LeftOut", "about_samples", "caveats"]
 
 
 class LeftOut(NamedTuple):
@@ -58,28 +59,7 @@ def caveats(
         clusters: of samples; None = each for itself.
         empty: expressions of slices that have no value for any sample.
     """
-    treated = left_out.strictly if strict else "left out"
-    found = [*_gaps(sides, treated)]
-    found += [
-        f"{each} has no value for any sample, so there are no slices by it; look at its spelling" for each in empty
-    ]
-    if clusters is not None and clusters.empty:
-        found.append(f"{clusters.by} has no value for any sample, so each counts for itself; look at its spelling")
-    if left_out.unlabelled:
-        found.append(f"{_samples(left_out.unlabelled)} without {left_out.truth_is} in the ground truth: left out")
-    for side, count in zip(sides, left_out.silent, strict=True):
-        if count:
-            found.append(
-                f"of {side.name}, {count:,} {_plural('inference', count)} without {left_out.said_is}: {treated}"
-            )
-    if left_out.twice:
-        found.append(
-            f"{_samples(left_out.twice)} with different ground truths in two test cases: counted once for each"
-        )
-    if clusters is not None and clusters.count < FEW_CLUSTERS:
-        found.append(
-            f"only {clusters.count} {_plural('cluster', clusters.count)} by {clusters.by}: intervals may be too narrow"
-        )
+    found = about_samples([(side.name, side.coverage) for side in sides], left_out, strict, clusters, empty)
     for side in sides:
         if side.changed_files:
             found.append(
@@ -94,6 +74,45 @@ def caveats(
     return [*found, *_small(rows), *_reversals(rows)]
 
 
+def about_samples(
+    models: Sequence[tuple[str, Coverage]],
+    left_out: LeftOut,
+    strict: bool,
+    clusters: Clusters | None,
+    empty: Sequence[str],
+) -> list[str]:
+    """What should be known of the samples, whatever is measured: gaps, what is left out, clusters; one line each.
+
+    Args:
+        models: names, and what became of the suite under each.
+        left_out: as of `caveats`.
+        strict: as of `caveats`.
+        clusters: as of `caveats`.
+        empty: as of `caveats`.
+    """
+    treated = left_out.strictly if strict else "left out"
+    found = [*_gaps(models, treated)]
+    found += [
+        f"{each} has no value for any sample, so there are no slices by it; look at its spelling" for each in empty
+    ]
+    if clusters is not None and clusters.empty:
+        found.append(f"{clusters.by} has no value for any sample, so each counts for itself; look at its spelling")
+    if left_out.unlabelled:
+        found.append(f"{_samples(left_out.unlabelled)} without {left_out.truth_is} in the ground truth: left out")
+    for (name, _), count in zip(models, left_out.silent, strict=True):
+        if count:
+            found.append(f"of {name}, {count:,} {_plural('inference', count)} without {left_out.said_is}: {treated}")
+    if left_out.twice:
+        found.append(
+            f"{_samples(left_out.twice)} with different ground truths in two test cases: counted once for each"
+        )
+    if clusters is not None and clusters.count < FEW_CLUSTERS:
+        found.append(
+            f"only {clusters.count} {_plural('cluster', clusters.count)} by {clusters.by}: intervals may be too narrow"
+        )
+    return found
+
+
 def _samples(count: int) -> str:
     return f"{count:,} {_plural('sample', count)}"
 
@@ -102,12 +121,12 @@ def _plural(noun: str, count: int) -> str:
     return noun if count == 1 else f"{noun}s"
 
 
-def _gaps(sides: Sequence[Side], treated: str) -> Iterator[str]:
-    for side in sides:
-        gaps = [(name, getattr(side.coverage, name)) for name in ("skipped", "error", "missing")]
+def _gaps(models: Sequence[tuple[str, Coverage]], treated: str) -> Iterator[str]:
+    for model, coverage in models:
+        gaps = [(name, getattr(coverage, name)) for name in ("skipped", "error", "missing")]
         told = ", ".join(f"{count:,} {name}" for name, count in gaps if count)
         if told:
-            yield f"of {side.name}, {told}: {treated}"
+            yield f"of {model}, {told}: {treated}"
 
 
 def _small(rows: Sequence[MetricRow]) -> Iterator[str]:

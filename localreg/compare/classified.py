@@ -203,7 +203,8 @@ class Classification:
 
     def counted(self, candidate: str, slices: Sequence[Slices]) -> Counted:
         """The joint counts of baseline and candidate."""
-        truth, baseline, codes = self._truth, self._baseline, self._predicted(candidate)
+        truth, baseline = self._truth, self._baseline
+        codes = baseline if candidate == self._version else self._predicted(candidate)
         cells: dict[Unit, JointCells] = {}
         for grouping in groupings(self._rows, self.once, slices):
 
@@ -219,7 +220,8 @@ class Classification:
 
     def _scored(self, candidate: str, slices: Sequence[Slices]) -> ScoredPair:
         """Baseline and candidate by their scores."""
-        a, b = self._scores(self._version), self._scores(candidate)
+        a = self._scores(self._version)
+        b = a if candidate == self._version else self._scores(candidate)
         models = None if a is None or b is None else (a, b)
         units = RowsOfUnits(groupings(self._rows, self.once, slices))
         return ScoredPair(self._truth, models, self._vocabulary.labels(), self._scoring, units, self._sampling)

@@ -9,6 +9,7 @@ from localreg.compare.asked import Asked, checked
 from localreg.compare.caveats import LeftOut, caveats
 from localreg.compare.clusters import Sampling, clustered
 from localreg.compare.comparison import Comparison, Side
+from localreg.compare.coverage import Coverage
 from localreg.compare.evidence import Evidence
 from localreg.compare.files import rows_with_other_files
 from localreg.compare.listing import SampleList
@@ -29,7 +30,7 @@ from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
-__all__ = ["compare", "of_workflow", "refuse_twice", "suite_rows"]
+__all__ = ["compare", "metrics_of", "of_workflow", "refuse_nothing", "refuse_twice", "suite_rows"]
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -48,10 +49,10 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
 
     with opened(settings.executor) as workers:
         task = task_of(workers)
-        _check_metrics(asked.metrics, task)
+        check_metrics(asked.metrics, task)
         slices = [sliced(session, state, rows, each, bins=asked.bins) for each in settings.expressions]
         pairs = [task.pair(each, slices, strict=asked.strict) for each in ids[1:]]
-    metrics = task.default if asked.metrics is None else tuple(dict.fromkeys(asked.metrics))
+    metrics = metrics_of(asked.metrics, task)
     _refuse_nothing(names, record.name, pairs)
     found = [
         each
@@ -125,7 +126,18 @@ def of_workflow(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> lis
     return names
 
 
-def _check_metrics(asked: Sequence[str] | None, task: Task) -> None:
+def metrics_of(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
+    """Names of metrics, each once; what is told if none are asked for may hang on the pairs that were made."""
+    check_metrics(asked, task)
+    return task.default if asked is None else tuple(dict.fromkeys(asked))
+
+
+def check_metrics(asked: Sequence[str] | None, task: Task) -> None:
+    """Whether there are such metrics.
+
+    Raises:
+        InvalidInputError: there are not.
+    """
     for name in asked or ():
         if name not in task.metrics:
             hint = did_you_mean(str(name), task.metrics) or f"; there are {', '.join(task.metrics)}"
@@ -154,16 +166,19 @@ def _refuse_nothing(names: Sequence[str], suite: str, pairs: Sequence[Pair]) -> 
     """There must be something to compare."""
     coverage = [pairs[0].coverage()[0], *(pair.coverage()[1] for pair in pairs)]
     for name, each in zip(names, coverage, strict=True):
-        if not each.ok + each.skipped + each.error:
-            raise NotFoundError(
-                f"{name!r} has no inferences on test suite {suite!r}; run it there, or record some, first"
-            )
+        refuse_nothing(name, suite, each)
     for name, pair in zip(names[1:], pairs, strict=True):
         if not pair.n(WHOLE):
             raise InvalidInputError(
                 f"{names[0]!r} and {name!r} have no inference of the same sample of test suite {suite!r}; infer those "
                 "that are missing, or pass strict=True to count them as wrong"
             )
+
+
+def refuse_nothing(name: str, suite: str, coverage: Coverage) -> None:
+    """A model must have been asked about something."""
+    if not coverage.ok + coverage.skipped + coverage.error:
+        raise NotFoundError(f"{name!r} has no inferences on test suite {suite!r}; run it there, or record some, first")
 
 
 def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confidence: float) -> list[Found]:

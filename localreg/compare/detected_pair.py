@@ -251,7 +251,8 @@ class DetectedPair:
         if len(images) < len(self._image):
             chosen = np.zeros(len(self._image), bool)
             chosen[images] = True
-            a, b = (DetectionMatches(each.found.of_images(chosen)) for each in (a, b))
+            alone, a = a is b, DetectionMatches(a.found.of_images(chosen))
+            b = a if alone else DetectionMatches(b.found.of_images(chosen))
         return _Part(images, members, units, (a, b))
 
     def _classes(self, part: _Part) -> list[int]:
@@ -277,10 +278,12 @@ class DetectedPair:
             times = np.bincount(generator.integers(0, part.units, part.units), minlength=part.units)
             weights = np.zeros(len(self._image), np.int64)
             weights[part.images] = times[part.members]
-            return [
+            alone = part.matches[0] is part.matches[1]  # one model, measured by itself
+            found = [
                 _values(matches.resampled(weights), names, own)
-                for matches, own in zip(part.matches, places, strict=True)
+                for matches, own in zip(part.matches[: 1 if alone else 2], places, strict=False)
             ]
+            return found * 2 if alone else found
 
         return np.array(list(in_threads(one, range(draws), workers=os.cpu_count() or 1)), np.float64)
 

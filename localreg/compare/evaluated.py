@@ -209,7 +209,7 @@ class Evaluated:
             InvalidInputError: `strict`, and inferences are missing: what one counts is for the evaluator to say.
         """
         units = RowsOfUnits(groupings(self._rows, self.once, slices))
-        models = self._baseline, self._of(candidate)
+        models = self._baseline, self._baseline if candidate == self._version else self._of(candidate)
         inverted = [name for name in self.lower_is_better if self._kinds.get(name) == "bool"]
         pair = EvaluatedPair(
             models, units, self._kinds, self._meanings, inverted, self._rows.case_names, self._sampling

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,10 +55,15 @@ class MetricRow:
     """Why a number is None, or what it leaves out."""
 
 
-def as_table(rows: Iterable[MetricRow]) -> pa.Table:
-    """Rows as a table, with their names as columns."""
+def as_table(rows: Iterable[Any], kind: type[Any] = MetricRow) -> pa.Table:
+    """Rows as a table, with the names of their fields as columns.
+
+    Args:
+        rows: objects of one class.
+        kind: the class.
+    """
     import pyarrow as pa
 
     kinds = {"float | None": pa.float64(), "int": pa.int64(), "int | None": pa.int64()}
-    schema = pa.schema([(each.name, kinds.get(str(each.type), pa.string())) for each in fields(MetricRow)])
+    schema = pa.schema([(each.name, kinds.get(str(each.type), pa.string())) for each in fields(kind)])
     return pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema)

@@ -29,7 +29,21 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.signedinteger]
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["LOWER_IS_BETTER", "ModelScores", "ScoreOf", "ScoredPair", "Scoring", "check_scoring", "whose"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "NO_OTHER",
+    "NO_PROBABILITIES",
+    "NO_SCORES",
+    "WHOSE",
+    "ModelScores",
+    "ScoreOf",
+    "ScoredPair",
+    "Scoring",
+    "check_scoring",
+    "positive_label",
+    "turned",
+    "whose",
+]
 
 LOWER_IS_BETTER = (*LOSSES, CALIBRATION)
 NO_SCORES = "inferences have no score beside their label"
@@ -205,7 +219,8 @@ class ScoredPair:
         clusters, draws = self._sampling.clusters, self._sampling.draws
         groups = None if clusters is None else clusters.codes[rows]
         positive = self._truth[rows] == self._code
-        a, b = (self._of_positive(number, rows) for number in (0, 1))
+        a = self._of_positive(0, rows)
+        b = a if self._models is not None and self._models[0] is self._models[1] else self._of_positive(1, rows)
         yield from compare_scores(positive, a, b, ranking, groups=groups, confidence=confidence)
         for name in losses:
             yield compare_losses(positive, a, b, name, groups=groups, confidence=confidence, draws=draws)
@@ -243,14 +258,14 @@ class ScoredPair:
         """The score of the positive label."""
         assert self._models is not None, "looked at before"
         model = self._models[number].where(rows)
-        return _turned(model, self._code) if self._whose[number] == "predicted" else model.scores
+        return turned(model, self._code) if self._whose[number] == "predicted" else model.scores
 
     def _calibration(self, rows: npt.NDArray[np.int64]) -> Estimate:
         assert self._models is not None, "looked at before"
         values = []
         for number in (0, 1):
             model = self._models[number].where(rows)
-            said = model.scores if self._whose[number] == "predicted" else _turned(model, self._code)
+            said = model.scores if self._whose[number] == "predicted" else turned(model, self._code)
             values.append(calibration_error(model.codes == self._truth[rows], said))
         a, b = values
         difference = None if a is None or b is None else b - a
@@ -258,7 +273,7 @@ class ScoredPair:
         return Estimate(CALIBRATION, None, a, b, difference, None, None, None, len(rows), reason=reason)
 
 
-def _turned(model: ModelScores, positive: int) -> Floats:
+def turned(model: ModelScores, positive: int) -> Floats:
     """Of two labels: scores of the one that is said as those of the positive one, and the other way round."""
     import numpy as np
 

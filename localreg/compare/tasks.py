@@ -25,6 +25,7 @@ from localreg.workflow.executors import Workers
 from localreg.workflow.right import (
     flag_path,
     flag_paths,
+    has_labels,
     label_path,
     label_paths,
     number_path,
@@ -115,7 +116,7 @@ def _decided(
             "score_threshold, iou and iou_type speak of boxes, polygons or masks, and the types do not have a list of "
             "these each; leave them out"
         )
-    if (label_paths(truth) and label_paths(said)) or not (number_paths(truth) and number_paths(said)):
+    if has_labels(truth, said):
         _refuse_fmr(settings, "labels")
         label_path(truth, "ground truth")
         label_path(said, "inference")

@@ -81,6 +81,7 @@ class Values:
         self._rows = rows
         self._path = said
         self._sampling = sampling
+        self._version = baseline
         self._truth = rows.true_numbers(truth)
         self.once = rows.once(self._truth)
         self._baseline = self._predicted(baseline)
@@ -110,7 +111,7 @@ class Values:
         Raises:
             InvalidInputError: `strict`, and there are samples without an inference, of which nothing can be made.
         """
-        models = self._baseline, self._predicted(candidate)
+        models = self._baseline, self._baseline if candidate == self._version else self._predicted(candidate)
         pair = ValuePair(self._rows, self._truth, models, groupings(self._rows, self.once, slices), self._sampling)
         if strict and any(each.gaps for each in pair.coverage()):
             raise InvalidInputError(

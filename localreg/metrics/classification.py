@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, overload
 
 from localreg.errors import InvalidInputError
 from localreg.metrics import counts
-from localreg.metrics.coding import Codes
+from localreg.metrics.coding import Codes, alike, meant_label
 from localreg.metrics.confusion import Marginals, Metric
 from localreg.metrics.reading import Column
 from localreg.metrics.tallying import averaged, coded_pair, confusion_matrix, defined, marginals_of
@@ -345,11 +345,12 @@ def _positive(codes: Codes, pos_label: Hashable) -> Marginals:
     import numpy as np
 
     positive = codes.labels.index(pos_label) if pos_label in codes.labels else None
-    if len(codes.labels) > 2 or (len(codes.labels) == 2 and positive is None):
+    if len(codes.labels) > 2 or (positive is None and (len(codes.labels) == 2 or alike(codes.labels, pos_label))):
         shown = ", ".join(map(repr, codes.labels[:4])) + (", …" if len(codes.labels) > 4 else "")
         raise InvalidInputError(
             f"there are {len(codes.labels)} classes ({shown}), and pos_label is {pos_label!r}: 'binary' needs two, "
             "that one of them; take average='macro', 'micro', 'weighted' or None, or another pos_label"
+            + meant_label(codes.labels, pos_label)
         )
     if positive is None:  # there is at most one other
         nothing = np.zeros(1, np.int64)

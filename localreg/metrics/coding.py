@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["Codes", "binary_of", "codes_of"]
+__all__ = ["Codes", "alike", "binary_of", "codes_of", "meant_label"]
 
 Coded: TypeAlias = "tuple[tuple[Hashable, ...], dict[str, np.ndarray]]"
 
@@ -79,11 +79,30 @@ def binary_of(values: Column, what: str = "truth", pos_label: object = 1) -> np.
         return values
     codes = codes_of({what: values}, required=(what,))
     positive = [place for place, label in enumerate(codes.labels) if label == pos_label]
-    if len(codes.labels) > 2 or (len(codes.labels) - len(positive) > 1):
+    if (
+        len(codes.labels) > 2
+        or len(codes.labels) - len(positive) > 1
+        or (not positive and alike(codes.labels, pos_label))
+    ):
         raise InvalidInputError(
             f"{what} holds {_some(codes.labels)}; it must hold two labels, of which pos_label={pos_label!r} is one"
+            + meant_label(codes.labels, pos_label)
         )
     return np.asarray(codes.columns[0] == positive[0]) if positive else np.zeros(len(codes.columns[0]), bool)
+
+
+def alike(labels: Sequence[object], pos_label: object) -> list[object]:
+    """The labels that are written like another one, though they are not it: "1" and 1."""
+    return [label for label in labels if str(label).casefold() == str(pos_label).casefold()]
+
+
+def meant_label(labels: Sequence[object], pos_label: object) -> str:
+    """What to pass for the positive label, at the end of a message: the one that is written alike, or the last of two.
+
+    Empty where there is nothing to say: of more than two labels none is written like it.
+    """
+    meant = alike(labels, pos_label) or (list(labels[1:]) if len(labels) == 2 else [])
+    return f"; say which one is positive, such as pos_label={meant[0]!r}" if meant else ""
 
 
 def _coded(columns: dict[str, np.ndarray | pa.Array]) -> Coded:
@@ -170,7 +189,7 @@ def _coded_texts(columns: dict[str, pa.Array]) -> Coded:
         if pa.types.is_null(column.type):
             column = column.cast(pa.large_string())
         each = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        coded[what] = numpy_of(each.indices.fill_null(-1)).astype(np.int64)
+        coded[what] = numpy_of(each.indices.cast(pa.int64()).fill_null(-1))  # Polars numbers without a sign
         words[what] = each.dictionary.to_pylist()
     used = {what: set(np.unique(coded[what]).tolist()) for what in columns}
     labels = sorted(

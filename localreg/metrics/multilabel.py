@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from localreg.errors import InvalidInputError
-from localreg.metrics.reading import matrix_of
+from localreg.metrics.reading import matrix_of, table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,7 +128,7 @@ def _pair(truth: ArrayLike, predicted: ArrayLike) -> tuple[np.ndarray, np.ndarra
 def _flags(values: ArrayLike, what: str) -> np.ndarray:
     import numpy as np
 
-    table = np.asarray(values)
+    table = table_of(values, what)
     if table.dtype == np.bool_ and table.ndim == 2:
         return table
     numbers = matrix_of(values, what)

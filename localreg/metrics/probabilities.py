@@ -15,6 +15,7 @@ from localreg.errors import InvalidInputError
 from localreg.metrics.coding import binary_of
 from localreg.metrics.multiclass import classes_of
 from localreg.metrics.reading import Column, check_lengths, is_table, numbers_of, whole_number_of
+from localreg.statistics.scores import BINS, binned, calibration_error, losses_of, uniform_edges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,9 +73,7 @@ def log_loss(
     codes, table = _table(truth, probabilities, labels, pos_label)
     if not len(codes):
         return None
-    least = np.finfo(np.float64).eps
-    own = np.clip(table[np.arange(len(codes)), codes], least, 1 - least)
-    return float(-np.log(own).mean())
+    return float(losses_of("log_loss", table[np.arange(len(codes)), codes]).mean())
 
 
 def brier_score_loss(
@@ -109,10 +108,9 @@ def brier_score_loss(
     if not len(codes):
         return None
     own = table[np.arange(len(codes)), codes]
-    squares = (table * table).sum(axis=1) + (1 - 2 * own)
     if not is_table(probabilities):
-        squares = (1 - own) ** 2
-    return float(squares.mean())
+        return float(losses_of("brier_score", own).mean())
+    return float(((table * table).sum(axis=1) + (1 - 2 * own)).mean())
 
 
 def calibration_curve(
@@ -141,20 +139,13 @@ def calibration_curve(
     Source:
         A. Niculescu-Mizil, R. Caruana, ICML 2005, 625; scikit-learn, `calibration_curve`.
     """
-    import numpy as np
-
-    n_bins = whole_number_of(n_bins, "n_bins")
-    if strategy not in ("uniform", "quantile"):
-        raise InvalidInputError(f"strategy is {strategy!r}; take 'uniform' or 'quantile'")
     right, said = _told(truth, probabilities, labels, pos_label)
-    shares = np.linspace(0, 1, n_bins + 1)
-    edges = shares if strategy == "uniform" or not len(said) else np.percentile(said, shares * 100)
-    place = np.searchsorted(edges[1:-1], said)
-    counts = np.bincount(place, minlength=n_bins)
+    edges = _edges(n_bins, strategy, said)
+    counts, hits, sums = binned(right, said, edges)
     there = counts > 0
     return CalibrationCurve(
-        prob_true=np.bincount(place, right, minlength=n_bins)[there] / counts[there],
-        prob_pred=np.bincount(place, said, minlength=n_bins)[there] / counts[there],
+        prob_true=hits[there] / counts[there],
+        prob_pred=sums[there] / counts[there],
         counts=counts[there],
         low=edges[:-1][there],
         high=edges[1:][there],
@@ -165,7 +156,7 @@ def expected_calibration_error(
     truth: Column,
     probabilities: Column | ArrayLike,
     *,
-    n_bins: int = 15,
+    n_bins: int = BINS,
     strategy: Literal["uniform", "quantile"] = "uniform",
     labels: Sequence[object] | None = None,
     pos_label: object = 1,
@@ -191,14 +182,17 @@ def expected_calibration_error(
         C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3; equal mass: K. Nguyen, B.
         O'Connor, EMNLP 2015, section 3.1.
     """
+    right, said = _told(truth, probabilities, labels, pos_label)
+    return calibration_error(right, said, _edges(n_bins, strategy, said))
+
+
+def _edges(n_bins: int, strategy: str, said: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    curve = calibration_curve(
-        truth, probabilities, n_bins=n_bins, strategy=strategy, labels=labels, pos_label=pos_label
-    )
-    if not len(curve.counts):
-        return None
-    return float(np.average(np.abs(curve.prob_true - curve.prob_pred), weights=curve.counts))
+    edges = uniform_edges(whole_number_of(n_bins, "n_bins"))
+    if strategy not in ("uniform", "quantile"):
+        raise InvalidInputError(f"strategy is {strategy!r}; take 'uniform' or 'quantile'")
+    return edges if strategy == "uniform" or not len(said) else np.percentile(said, edges * 100)
 
 
 def _told(

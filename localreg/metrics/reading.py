@@ -3,6 +3,9 @@
 A column is a list or tuple, a numpy array, a Series of pandas or Polars, an Arrow array, or anything of one column that
 speaks Arrow (a DuckDB relation, a table, a data frame). A missing value is None, an Arrow null or a masked cell; among
 labels NaN and NaT are missing, too, since pandas writes them so; among numbers NaN is an error.
+
+Rows of numbers are lists of lists, a numpy array (n, m), a column of lists, or anything of m columns that speaks Arrow.
+Nothing but the order of rows holds columns together: fetch a DuckDB relation whose order is not told once, for all.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ __all__ = [
     "numbers_of",
     "numpy_of",
     "present_numbers_of",
+    "rows_of",
+    "table_of",
     "whole_number_of",
 ]
 
@@ -93,7 +98,7 @@ def column_of(values: Column, what: str) -> np.ndarray | pa.Array:
         values = values.tolist()
     if isinstance(values, np.ndarray):
         return _numpy_column(values, what)
-    if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
+    if _speaks_arrow(values):
         return _arrow_column(values, what)
     if hasattr(values, "__array__"):
         return _numpy_column(np.asarray(values), what)
@@ -159,7 +164,7 @@ def matrix_of(values: object, what: str, rows: int | None = None) -> np.ndarray:
     import numpy as np
 
     try:
-        matrix = np.asarray(values)
+        matrix = table_of(values, what)
         if matrix.dtype != np.float32:
             matrix = matrix.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
@@ -190,19 +195,10 @@ def _numpy_column(values: np.ndarray, what: str) -> np.ndarray | pa.Array:
 def _arrow_column(values: object, what: str) -> np.ndarray | pa.Array:
     import pyarrow as pa
 
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        column = values
-    elif hasattr(values, "columns"):  # a table, a frame, a relation
-        table = pa.table(values)
-        if table.num_columns != 1:
-            raise InvalidInputError(f"{what} has {table.num_columns} columns; select the one that is meant")
-        column = table.column(0)
-    else:
-        column = pa.chunked_array(values)
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-        if isinstance(column, pa.ChunkedArray):  # as older versions do, of no chunk or of many
-            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    columns = _arrow_columns(values)
+    if len(columns) != 1:
+        raise InvalidInputError(f"{what} has {len(columns)} columns; select the one that is meant")
+    column = _whole(columns[0])
     if pa.types.is_dictionary(column.type) and is_number(column.type.value_type):
         column = column.dictionary_decode()
     if pa.types.is_decimal(column.type):
@@ -221,15 +217,87 @@ def is_table(values: object) -> bool:
     """Whether these are rows of numbers rather than one column; rows of different lengths are a table gone wrong."""
     import numpy as np
 
+    if _speaks_arrow(values):
+        columns = _arrow_columns(values)
+        return len(columns) != 1 or _is_list(columns[0].type)
     try:
         return np.ndim(values) == 2  # type: ignore[arg-type] # anything has a dimension
     except ValueError:
         return True
 
 
+def table_of(values: object, what: str) -> np.ndarray:
+    """Rows of numbers as numpy has them, of any shape and type: who calls looks at these."""
+    import numpy as np
+
+    if not _speaks_arrow(values):
+        return np.asarray(values)
+    columns = [_whole(column) for column in _arrow_columns(values)]
+    if len(columns) == 1 and _is_list(columns[0].type):
+        return _list_rows(columns[0], what)
+    return np.stack([numpy_of(column) for column in columns], axis=1) if columns else np.zeros((0, 0))
+
+
+def rows_of(values: Iterable[object] | SupportsArrow, what: str) -> list[object]:
+    """A column, or rows of numbers, as a list with an entry for each row."""
+    if not _speaks_arrow(values):
+        return list(cast(Iterable[object], values))
+    columns = _arrow_columns(values)
+    return list(table_of(values, what)) if len(columns) != 1 else cast("list[object]", columns[0].to_pylist())
+
+
 def numpy_of(column: pa.Array) -> np.ndarray:
     """An array of Arrow as one of numpy."""
     return cast("np.ndarray", column.to_numpy(zero_copy_only=False))
+
+
+def _speaks_arrow(values: object) -> bool:
+    return hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
+
+
+def _arrow_columns(values: object) -> list[pa.Array | pa.ChunkedArray]:
+    """The columns of anything that speaks Arrow: an index of pandas is none of them."""
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return [values]
+    if not hasattr(values, "columns"):  # a series
+        return [pa.chunked_array(values)]
+    is_pandas = hasattr(values, "iloc")
+    table = pa.Table.from_pandas(values, preserve_index=False) if is_pandas else pa.table(values)
+    return cast("list[pa.Array | pa.ChunkedArray]", table.columns)
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    import pyarrow as pa
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+        if isinstance(column, pa.ChunkedArray):  # as older versions do, of no chunk or of many
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    return column
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(test(kind) for test in tests)
+
+
+def _list_rows(column: pa.Array, what: str) -> np.ndarray:
+    """(n, m), of lists of one length."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    lengths = numpy_of(pc.fill_null(pc.list_value_length(column), -1))
+    if not len(lengths):
+        return np.zeros((0, 0))
+    odd = np.flatnonzero((lengths != lengths[0]) | (lengths < 0))
+    if len(odd):
+        has = "none" if lengths[odd[0]] < 0 else str(lengths[odd[0]])
+        raise InvalidInputError(f"{what} has {has} numbers in row {odd[0]}, and {lengths[0]} in the first one")
+    return numpy_of(column.flatten()).reshape(len(column), -1)
 
 
 def _listed_column(values: list[object], what: str) -> np.ndarray | pa.Array:

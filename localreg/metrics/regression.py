@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localreg.metrics.reading import Column, check_lengths, numbers_of
+from localreg.statistics.value_of import value_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +33,7 @@ def mean_absolute_error(truth: Column, predicted: Column) -> float | None:
     Raises:
         InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
     """
-    import numpy as np
-
-    errors = _errors(truth, predicted)
-    return float(np.abs(errors).mean()) if len(errors) else None
+    return value_of("mean_absolute_error", *_pair(truth, predicted))
 
 
 def median_absolute_error(truth: Column, predicted: Column) -> float | None:
@@ -44,10 +42,7 @@ def median_absolute_error(truth: Column, predicted: Column) -> float | None:
     Raises:
         InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
     """
-    import numpy as np
-
-    errors = _errors(truth, predicted)
-    return float(np.median(np.abs(errors))) if len(errors) else None
+    return value_of("median_absolute_error", *_pair(truth, predicted))
 
 
 def mean_squared_error(truth: Column, predicted: Column) -> float | None:
@@ -56,8 +51,7 @@ def mean_squared_error(truth: Column, predicted: Column) -> float | None:
     Raises:
         InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
     """
-    errors = _errors(truth, predicted)
-    return float((errors * errors).mean()) if len(errors) else None
+    return value_of("mean_squared_error", *_pair(truth, predicted))
 
 
 def root_mean_squared_error(truth: Column, predicted: Column) -> float | None:
@@ -66,8 +60,7 @@ def root_mean_squared_error(truth: Column, predicted: Column) -> float | None:
     Raises:
         InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
     """
-    squared = mean_squared_error(truth, predicted)
-    return None if squared is None else float(squared**0.5)
+    return value_of("root_mean_squared_error", *_pair(truth, predicted))
 
 
 def mean_bias(truth: Column, predicted: Column) -> float | None:
@@ -76,8 +69,7 @@ def mean_bias(truth: Column, predicted: Column) -> float | None:
     Raises:
         InvalidInputError: lengths differ, or a number is missing, NaN or infinite.
     """
-    errors = _errors(truth, predicted)
-    return float(errors.mean()) if len(errors) else None
+    return value_of("mean_bias", *_pair(truth, predicted))
 
 
 def mean_absolute_percentage_error(truth: Column, predicted: Column) -> float | None:
@@ -92,10 +84,7 @@ def mean_absolute_percentage_error(truth: Column, predicted: Column) -> float | 
     Source:
         scikit-learn, `mean_absolute_percentage_error`.
     """
-    import numpy as np
-
-    true, said = _pair(truth, predicted)
-    return float(np.abs((said - true) / true).mean()) if len(true) and true.all() else None
+    return value_of("mean_absolute_percentage_error", *_pair(truth, predicted))
 
 
 def r2_score(truth: Column, predicted: Column) -> float | None:
@@ -110,11 +99,7 @@ def r2_score(truth: Column, predicted: Column) -> float | None:
     Source:
         T. O. Kvålseth, The American Statistician 39 (1985) 279, R² number 1.
     """
-    true, said = _pair(truth, predicted)
-    if not len(true) or (true == true[0]).all():
-        return None
-    deviations = true - true.mean()
-    return float(1 - ((said - true) ** 2).sum() / (deviations**2).sum())
+    return value_of("r2", *_pair(truth, predicted))
 
 
 def pearson(truth: Column, predicted: Column) -> float | None:
@@ -129,7 +114,7 @@ def pearson(truth: Column, predicted: Column) -> float | None:
     Source:
         K. Pearson, Proceedings of the Royal Society of London 58 (1895) 240.
     """
-    return _correlation(*_pair(truth, predicted))
+    return value_of("pearson", *_pair(truth, predicted))
 
 
 def spearman(truth: Column, predicted: Column) -> float | None:
@@ -144,8 +129,7 @@ def spearman(truth: Column, predicted: Column) -> float | None:
     Source:
         C. Spearman, The American Journal of Psychology 15 (1904) 72.
     """
-    true, said = _pair(truth, predicted)
-    return _correlation(_ranks(true), _ranks(said))
+    return value_of("spearman", *_pair(truth, predicted))
 
 
 def _pair(truth: Column, predicted: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -154,35 +138,3 @@ def _pair(truth: Column, predicted: Column) -> tuple[np.ndarray, np.ndarray]:
     true, said = numbers_of(truth, "truth"), numbers_of(predicted, "predicted")
     check_lengths(truth=true, predicted=said)
     return true.astype(np.float64, copy=False), said.astype(np.float64, copy=False)
-
-
-def _errors(truth: Column, predicted: Column) -> np.ndarray:
-    import numpy as np
-
-    true, said = _pair(truth, predicted)
-    return np.asarray(said - true)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
-    import numpy as np
-
-    if not len(a) or (a == a[0]).all() or (b == b[0]).all():
-        return None
-    a, b = a - a.mean(), b - b.mean()
-    a, b = a / np.abs(a).max(), b / np.abs(b).max()  # so that no square over- or underflows
-    return float(np.clip((a @ b) / (np.sqrt(a @ a) * np.sqrt(b @ b)), -1.0, 1.0))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 1; equal values have the mean of their ranks."""
-    import numpy as np
-
-    if not len(values):
-        return values
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    lengths = np.diff(np.append(starts, len(values)))
-    ranks: np.ndarray = np.empty(len(values))
-    ranks[order] = np.repeat(starts + (lengths + 1) / 2, lengths)
-    return ranks

@@ -9,11 +9,11 @@ rule for ties, takes their mean, and average precision takes them together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from localreg.errors import InvalidInputError
 from localreg.metrics.ranking import ranked
-from localreg.metrics.reading import Column, numbers_of, whole_number_of
+from localreg.metrics.reading import Column, numbers_of, rows_of, whole_number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,7 +155,7 @@ def _mean(
     """A metric's mean over the queries that have relevant documents."""
     import numpy as np
 
-    rows, columns = list(relevance), list(scores)
+    rows, columns = (cast("list[Column]", rows_of(*each)) for each in ((relevance, "relevance"), (scores, "scores")))
     if len(rows) != len(columns):
         raise InvalidInputError(f"relevance has {len(rows)} queries and scores {len(columns)}; they must be equal")
     found = []

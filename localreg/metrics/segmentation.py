@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import InvalidInputError
 from localreg.metrics.confusion import Confusion
 from localreg.metrics.reading import whole_number_of
+from localreg.metrics.tallying import defined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,8 +87,7 @@ def dice_per_class(confusion: Confusion) -> dict[Hashable, float | None]:
     Source:
         L. R. Dice, Ecology 26 (1945) 297.
     """
-    marginals = confusion.marginals
-    return _per_class(confusion, 2 * marginals.tp, marginals.support + marginals.predicted)
+    return dict(zip(confusion.labels, map(defined, confusion.marginals.per_class("f1")), strict=True))
 
 
 def mean_dice(confusion: Confusion) -> float | None:

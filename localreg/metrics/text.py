@@ -11,9 +11,10 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from localreg.errors import InvalidInputError
+from localreg.metrics.reading import rows_of
 
 __all__ = [
     "Edits",
@@ -186,7 +187,7 @@ def _mean(
 def _rows(truth: Iterable[str | Sequence[str]], predicted: Iterable[str | None]) -> list[tuple[Sequence[str], str]]:
     if isinstance(truth, str) or isinstance(predicted, str):
         raise InvalidInputError("truth and predicted are columns of texts; put one text into a list")
-    true, said = list(truth), list(predicted)
+    true, said = (cast("list[Any]", rows_of(*each)) for each in ((truth, "truth"), (predicted, "predicted")))
     if len(true) != len(said):
         raise InvalidInputError(
             f"truth has shape ({len(true)},) and predicted has shape ({len(said)},); they must be equal"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError
+from localreg.metrics.reading import table_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +96,7 @@ def _table(values: ArrayLike, what: str) -> np.ndarray:
     import numpy as np
 
     try:
-        table = np.asarray(values)
+        table = table_of(values, what)
         table = table if table.dtype == np.float32 else table.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"{what} is no table of numbers; it must be (n, d): {error}") from error

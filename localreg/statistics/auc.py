@@ -25,6 +25,7 @@ from localreg.errors import InvalidInputError
 from localreg.statistics.distributions import t_quantile, t_sf
 from localreg.statistics.estimate import Estimate
 from localreg.statistics.marginals import counted
+from localreg.statistics.ranked import Ranked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-__all__ = ["BINS", "RANKING_METRICS", "compare_rankings"]
+__all__ = ["ALIKE", "BINS", "RANKING_METRICS", "compare_rankings"]
 
 RANKING_METRICS = ("roc_auc", "average_precision")
 BINS = 4_096
+ALIKE = "the models order all samples alike, or perfectly, so that nothing tells how far they could differ"
 EXACT_UPTO = 1_000_000
 """Samples up to which influences are those of each distinct score."""
 
@@ -80,7 +82,9 @@ def compare_rankings(
         return [Estimate(metric, None, *nothing, n, reason=reason) for metric in RANKING_METRICS]
     in_bins = n > EXACT_UPTO if binned is None else binned
     with ThreadPoolExecutor(2) as pool:  # sorting and searching let go of the interpreter
-        first, second = pool.map(lambda each: _Ranking.of(positive, each, in_bins), scores)
+        alone = scores[:1] if scores[0] is scores[1] else scores  # one model, measured by itself
+        rankings = list(pool.map(lambda each: _Ranking.of(positive, each, in_bins), alone))
+    first, second = rankings[0], rankings[-1]
     clusters = None if members is None else np.unique(members, return_inverse=True)[1]
     moments = _delong(positive, first, second) if clusters is None else None
     found = []
@@ -119,13 +123,20 @@ class _Ranking:
             size = len(found)
             up = np.bincount(codes[positive], minlength=size).astype(np.int64)
             down = np.bincount(codes, minlength=size).astype(np.int64) - up
-            values = _values(up, down)
-            return cls(values, codes, *_influences(up, down))
+            ranked = Ranked(np.repeat(np.arange(size), up), np.repeat(np.arange(size), down))
+            return cls(_values(ranked), codes, *_influences(up, down))
         ups, downs = np.sort(scores[positive]), np.sort(scores[~positive])
         codes, size = _bins(scores, ups, downs)
         up = np.bincount(codes[positive], minlength=size).astype(np.int64)
         down = np.bincount(codes, minlength=size).astype(np.int64) - up
-        return cls(_sorted_values(ups, downs), codes, *_influences(up, down))
+        return cls(_values(Ranked(ups, downs)), codes, *_influences(up, down))
+
+
+def _values(ranked: Ranked) -> dict[str, float]:
+    area, precision = ranked.roc_auc(), ranked.average_precision()
+    assert area is not None, "there are positives and negatives"
+    assert precision is not None, "there are positives"
+    return {"roc_auc": area, "average_precision": precision}
 
 
 def _bins(scores: Floats, ups: Floats, downs: Floats) -> tuple[Ints, int]:
@@ -136,47 +147,6 @@ def _bins(scores: Floats, ups: Floats, downs: Floats) -> tuple[Ints, int]:
     bounds = np.unique(np.concatenate(edges))
     # 16 bits hold 4,096 bins; ten million samples are eighty megabytes otherwise.
     return np.searchsorted(bounds, scores, side="right").astype(np.int16), len(bounds) + 1
-
-
-def _values(up: Ints, down: Ints) -> dict[str, float]:
-    """From the counts of positives and negatives by ascending score."""
-    import numpy as np
-
-    positives, negatives = int(up.sum()), int(down.sum())
-    below = np.cumsum(down) - down
-    twice = int((up * (2 * below + down)).sum())
-    hits, said = np.cumsum(up[::-1]), np.cumsum((up + down)[::-1])
-    return {
-        "roc_auc": twice / (2 * positives * negatives),
-        "average_precision": float((up[::-1] * (hits / said)).sum() / positives),
-    }
-
-
-def _sorted_values(ups: Floats, downs: Floats) -> dict[str, float]:
-    """From ascending scores of positives and of negatives."""
-    import numpy as np
-
-    positives, negatives = len(ups), len(downs)
-    below = np.searchsorted(downs, ups, side="left")
-    upto = np.searchsorted(downs, ups, side="right") if _tied(ups, downs, below) else below
-    # Of equal positives the first one knows how many are as high.
-    places = np.arange(positives)
-    starts = np.concatenate([[True], ups[1:] != ups[:-1]])
-    first = places if starts.all() else np.maximum.accumulate(np.where(starts, places, 0))
-    hits = positives - first
-    precision = hits / (hits + (negatives - below))
-    twice = int(below.sum()) + int(upto.sum())
-    return {
-        "roc_auc": twice / (2 * positives * negatives),
-        "average_precision": float(precision.sum() / positives),
-    }
-
-
-def _tied(ups: Floats, downs: Floats, below: Ints) -> bool:
-    """Is a positive as high as a negative?"""
-    import numpy as np
-
-    return bool((downs[np.minimum(below, len(downs) - 1)] == ups).any())
 
 
 def _influences(up: Ints, down: Ints) -> tuple[dict[str, Floats], Floats]:
@@ -236,7 +206,7 @@ def _estimate(metric: str, a: float, b: float, variances: Variances, df: float, 
     t = t_quantile((1 + confidence) / 2, df)
     (a_low, a_high), (b_low, b_high) = _logit_interval(a, t * errors[1]), _logit_interval(b, t * errors[2])
     if errors[0] <= 1e-12:
-        reason = "the models order all samples alike, or perfectly, so that nothing tells how far they could differ"
+        reason = ALIKE
         return Estimate(metric, None, a, b, b - a, None, None, None, n, None, a_low, a_high, b_low, b_high, reason)
     half = t * errors[0]
     p = min(1.0, 2 * t_sf(abs(b - a) / errors[0], df))

@@ -61,7 +61,8 @@ def compare_counts(joint: JointCounts, *, metrics: Sequence[str] = METRICS, conf
         metrics: any of `METRICS`. Those over all classes are averaged over the classes that occur in the ground truth
             or
             in the predictions of either model; a class that is never predicted has precision 0, and one without ground
-            truth recall and F1 0 (scikit-learn's `labels=` these classes, `zero_division=0`).
+            truth recall and F1 0 (scikit-learn's `labels=` these classes, `zero_division=0`). Of single classes the
+            first holds, too, and the reason says so; recall without ground truth is undefined.
         confidence: level of all intervals.
 
     Returns:
@@ -163,8 +164,8 @@ def _why_undefined(pair: Pair, metric: str) -> tuple[str | None, str | None]:
     for name, model in (("a", pair.a), ("b", pair.b)):
         n, total = float(model.n), float(model.predicted.sum())
         said = int((model.predicted > 0).sum()) + (total < n)
-        if metric == "specificity_macro" and classes == 1:
-            reasons.append("the ground truth holds one class only, which has no negative")
+        if metric == "specificity_macro" and not model.with_negatives.any():
+            reasons.append("there is one class only, which has no negative")
         elif metric == "matthews_corrcoef" and (classes == 1 or said == 1):
             reasons.append(
                 "the ground truth holds one class only" if classes == 1 else f"model {name} says one class only"
@@ -236,6 +237,7 @@ def _columns(
             else [each.tolist() for each in tables.intervals(model, z)[metric]]
         )
         listed[f"{name}_low"], listed[f"{name}_high"] = ends
+        listed[f"{name}_never_said"] = tables.never_said(model).tolist()
     if df == float("inf") and metric in tables.discordant():
         pairs = (each.tolist() for each in tables.discordant()[metric])
         listed["p"] = [_mcnemar(*each) for each in zip(*pairs, strict=True)]
@@ -251,23 +253,27 @@ def _of_class(
     values = {name: column[row] for name, column in columns.items()}
     a, b, n = values["a"], values["b"], int(values["n"])
     undefined = [name for name, value in (("a", a), ("b", b)) if value != value]
+    by_convention = [name for name in "ab" if metric == "precision" and values[f"{name}_never_said"]]
     reason = _why_class_undefined(metric, undefined) if undefined else why_none
+    if by_convention and not undefined:
+        reason = f"model {' and '.join(by_convention)} never says the class, so that its precision is 0 by convention"
     if reason is None:
         return Estimate(
             metric, label, a, b, values["difference"], values["low"], values["high"], values["p"], n, values["error"],
             values["a_low"], values["a_high"], values["b_low"], values["b_high"], caution,
         )  # fmt: skip
+    bare = (*undefined, *by_convention)  # what was divided by nothing has no interval
+    known = {name: None if name in undefined else values[name] for name in "ab"}
+    ends = [(name, f"{name}_{end}") for name in "ab" for end in ("low", "high")]
+    known |= {end: None if name in bare else values[end] for name, end in ends}
     difference = None if undefined else values["difference"]
-    known = {
-        name: None if name.partition("_")[0] in undefined else values[name]
-        for name in ("a", "b", "a_low", "a_high", "b_low", "b_high")
-    }
     return Estimate(metric, label, difference=difference, low=None, high=None, p=None, n=n, reason=reason, **known)
 
 
 def _why_class_undefined(metric: str, models: Sequence[str]) -> str:
-    if metric == "precision":
-        return f"model {' and '.join(models)} never says the class"
+    if metric in ("precision", "f1"):
+        never = f"model {' and '.join(models)} never says the class"
+        return never if metric == "precision" else f"no sample is of the class, and {never}"
     return "no sample is of the class" if metric == "recall" else "all samples are of the class"
 
 

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["COUNT_METRICS", "compare_drawn", "compare_tallies", "undrawn"]
+__all__ = ["ALIKE", "COUNT_METRICS", "compare_drawn", "compare_tallies", "undrawn"]
 
 COUNT_METRICS = ("precision", "recall", "f1")
 DEFINED = 0.9
 """Share of the draws that must give a value; with fewer the error would be one of the draws that were kind."""
 ROUNDING = 1e-12
+ALIKE = "on no image do the models differ in it: how far they may cannot be told"
 
 
 def compare_tallies(
@@ -159,16 +160,17 @@ def _told(
     if error is None:
         return _bare(metric, a, b, n, "without one of the images nothing would be defined")
     difference = b - a
-    if error < ROUNDING:
-        if abs(difference) > ROUNDING:
-            return _bare(metric, a, b, n, "all images tell the same difference: how far it may vary cannot be told")
-        reason = "on no image do the models differ in it: how far they may cannot be told"
-        return Estimate(metric, None, a, b, difference, None, None, 1.0, n, 0.0, reason=reason)
     ends = [
         None if own is None else min(1.0, max(0.0, value + sign * quantile * own))
         for value, own in zip(values, errors[:2], strict=True)
         for sign in (-1, 1)
     ]
+    if error < ROUNDING:
+        if abs(difference) > ROUNDING:
+            return _bare(metric, a, b, n, "all images tell the same difference: how far it may vary cannot be told")
+        return Estimate(
+            metric, None, a, b, difference, None, None, 1.0, n, 0.0, ends[0], ends[1], ends[2], ends[3], ALIKE
+        )
     return Estimate(
         metric,
         None,

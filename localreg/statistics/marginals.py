@@ -87,6 +87,11 @@ class Marginals:
 
         return np.asarray(self.support.sum(axis=-1))
 
+    @property
+    def with_negatives(self) -> Bools:
+        """Bool (classes,): classes that count, and have a specificity: not one that all samples are of."""
+        return self.present if self.in_truth.sum() > 1 else self.present & ~self.in_truth
+
     def values(self) -> dict[str, Floats]:
         """Each of `AGGREGATES`, (…,), where a quotient of nothing counts 0."""
         n, hits = self.n, self.hits.sum(axis=-1)
@@ -98,6 +103,7 @@ class Marginals:
         chance = (self.support * self.predicted).sum(axis=-1)
         squares = (self.support**2).sum(axis=-1), (self.predicted**2).sum(axis=-1) + (n - total) ** 2
         there, true = max(1, int(self.present.sum())), max(1, int(self.in_truth.sum()))
+        rejecting = self.with_negatives
         accuracy = ratio(hits, n)
         return {
             "accuracy": accuracy,
@@ -105,7 +111,7 @@ class Marginals:
             "precision_macro": precision.sum(axis=-1) / there,
             "recall_macro": recall.sum(axis=-1) / there,
             "f1_macro": f1.sum(axis=-1) / there,
-            "specificity_macro": specificity[..., self.present].sum(axis=-1) / there,
+            "specificity_macro": specificity[..., rejecting].sum(axis=-1) / max(1, int(rejecting.sum())),
             "precision_micro": ratio(hits, total),
             "recall_micro": accuracy,
             "f1_micro": ratio(2 * hits, n + total),
@@ -144,7 +150,7 @@ class Marginals:
             "precision_macro": (_sum(precisions) + precision[0] + precision[1]) / there,
             "recall_macro": recalls / there,
             "f1_macro": (_sum(f1s) + f1[0] + f1[1]) / there,
-            "specificity_macro": self._shifted_specificity(cells) / there,
+            "specificity_macro": self._shifted_specificity(cells),
             "precision_micro": ratio(hits + more, said),
             "recall_micro": accuracy,
             "f1_micro": ratio(2 * (hits + more), size + said),
@@ -155,20 +161,20 @@ class Marginals:
         }
 
     def _shifted_specificity(self, cells: _Cells) -> Floats:
-        """Sum over classes: a sample is no negative of its own class, and a false positive of the predicted one."""
+        """Mean over classes: a sample is no negative of its own class, and a false positive of the predicted one."""
         import numpy as np
 
-        negatives = self.n - self.support
+        counting, negatives = self.with_negatives, self.n - self.support
         rejected = negatives - self.predicted + self.hits
         total, astray = np.empty_like(cells.step), np.empty_like(cells.step)
-        before = np.where(self.present, ratio(rejected, negatives), 0.0)
+        before = np.where(counting, ratio(rejected, negatives), 0.0)
         for step in (-1.0, 1.0):
             here = cells.step == step
-            after = np.where(self.present, ratio(rejected + step, negatives + step), 0.0)
-            wrongly = np.append(np.where(self.present, ratio(rejected, negatives + step), 0.0) - after, 0.0)
+            after = np.where(counting, ratio(rejected + step, negatives + step), 0.0)
+            wrongly = np.append(np.where(counting, ratio(rejected, negatives + step), 0.0) - after, 0.0)
             total[here] = _sum(after) + (before - after)[cells.truth[here]]
             astray[here] = wrongly[cells.predicted[here]]
-        return total + cells.is_astray * astray
+        return (total + cells.is_astray * astray) / max(1, int(counting.sum()))
 
     def _shifted_agreement(self, cells: _Cells, size: Floats, hits: Floats) -> dict[str, Floats]:
         import numpy as np

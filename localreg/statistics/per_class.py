@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
 
 __all__ = ["PER_CLASS", "ClassTables", "quotients"]
 
@@ -93,10 +94,17 @@ class ClassTables:
         import numpy as np
 
         found = quotients(*self.marginals(model), self.n)
-        return {
+        values = {
             metric: np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)
             for metric, (above, below) in found.items()
         }
+        return {**values, "precision": np.where(self.never_said(model), 0.0, values["precision"])}
+
+    def never_said(self, model: int) -> Bools:
+        """Bool (classes,): the class has truth, and a (0) or b (1) never says it: its precision is 0 by convention."""
+        _, support, predicted = self.marginals(model)
+        never: Bools = (predicted == 0) & (support > 0)
+        return never
 
     def sizes(self) -> dict[str, Ints]:
         """Samples that each of `PER_CLASS` is made of, (classes,)."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from localreg.statistics.auc import RANKING_METRICS, compare_rankings
 from localreg.statistics.estimate import Estimate
@@ -24,12 +24,25 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["CALIBRATION", "LOSSES", "SCORE_METRICS", "calibration_error", "compare_losses", "compare_scores"]
+__all__ = [
+    "BINS",
+    "CALIBRATION",
+    "LOSSES",
+    "SCORE_METRICS",
+    "Binned",
+    "binned",
+    "calibration_error",
+    "compare_losses",
+    "compare_scores",
+    "losses_of",
+    "uniform_edges",
+]
 
 LOSSES = ("log_loss", "brier_score")
 CALIBRATION = "expected_calibration_error"
 SCORE_METRICS = (*RANKING_METRICS, *LOSSES, CALIBRATION)
 BINS = 15
+"""Of the expected calibration error: as many as in Guo et al., who named it."""
 
 
 def compare_scores(
@@ -70,21 +83,77 @@ def compare_losses(
     """
     import numpy as np
 
-    least = float(np.finfo(np.float64).eps)
-
     def losses(probability: Floats) -> Floats:
-        own = np.where(positive, probability, 1 - probability)
-        return (1 - own) ** 2 if metric == "brier_score" else -np.log(np.clip(own, least, 1 - least))
+        return losses_of(metric, np.where(positive, probability, 1 - probability))
 
     return compare_means(losses(a), losses(b), metric=metric, groups=groups, confidence=confidence, draws=draws)
 
 
-def calibration_error(right: Bools, said: Floats) -> float | None:
-    """Mean distance between confidence and how often it is right, over 15 bins of equal width, by their samples.
+# --- of one model -----------------------------------------------------------------------------------------------------
+
+
+def losses_of(metric: str, own: Floats) -> Floats:
+    """What each sample loses, of which log loss and the Brier score of two classes are the means.
+
+    Args:
+        metric: one of `LOSSES`.
+        own: (n,), in [0, 1], the probability that was given to what is true.
+    """
+    import numpy as np
+
+    if metric == "brier_score":
+        return (1 - own) ** 2
+    least = float(np.finfo(np.float64).eps)
+    losses: Floats = -np.log(np.clip(own, least, 1 - least))
+    return losses
+
+
+class Binned(NamedTuple):
+    """Predictions in bins of confidence, of all bins; (bins,).
+
+    Attributes:
+        counts: int64, samples.
+        right: of these, how many are right.
+        said: sum of the confidences.
+    """
+
+    counts: Ints
+    right: Floats
+    said: Floats
+
+
+def uniform_edges(bins: int) -> Floats:
+    """The edges of bins of equal width, (bins + 1,)."""
+    import numpy as np
+
+    return np.linspace(0, 1, bins + 1)
+
+
+def binned(right: Bools, said: Floats, edges: Floats) -> Binned:
+    """Put predictions into bins; what lies on an edge belongs to the bin below it.
 
     Args:
         right: (n,), whether the prediction is.
         said: (n,), in [0, 1], the confidence in it.
+        edges: (bins + 1,), rising.
+    """
+    import numpy as np
+
+    place, bins = np.searchsorted(edges[1:-1], said), len(edges) - 1
+    hits, sums = (np.bincount(place, weights, minlength=bins).astype(np.float64) for weights in (right, said))
+    return Binned(np.bincount(place, minlength=bins), hits, sums)
+
+
+def calibration_error(right: Bools, said: Floats, edges: Floats | None = None) -> float | None:
+    """Mean distance between confidence and how often it is right, over bins by their samples (ECE).
+
+    Args:
+        right: (n,), whether the prediction is.
+        said: (n,), in [0, 1], the confidence in it.
+        edges: of the bins; None = `BINS` of equal width.
+
+    Returns:
+        A number in [0, 1]; None if there is no sample.
 
     Source:
         C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3.
@@ -93,6 +162,5 @@ def calibration_error(right: Bools, said: Floats) -> float | None:
 
     if not len(said):
         return None
-    place = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], said)
-    gaps = np.bincount(place, right, minlength=BINS) - np.bincount(place, said, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(said))
+    found = binned(right, said, uniform_edges(BINS) if edges is None else edges)
+    return float(np.abs(found.right - found.said).sum() / len(said))

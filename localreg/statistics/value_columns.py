@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from localreg.errors import InvalidInputError
 from localreg.statistics.counting import FEW_CLUSTERS
 from localreg.statistics.estimate import Estimate
+from localreg.statistics.value_of import is_constant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["Columns", "Told", "checked", "is_constant", "told", "undefined", "why_no_interval", "why_undefined"]
+__all__ = ["Columns", "Told", "checked", "told", "undefined", "why_no_interval", "why_undefined"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +87,6 @@ def why_undefined(columns: Columns, metric: str) -> str | None:
             if is_constant(said):
                 return f"model {name} says one value throughout"
     return None
-
-
-def is_constant(column: Floats) -> bool:
-    """Whether all numbers are the same; there must be one."""
-    return bool(column.min() == column.max())
 
 
 def why_no_interval(columns: Columns) -> str | None:

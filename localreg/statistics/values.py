@@ -25,13 +25,13 @@ from localreg.statistics.value_columns import (
     Columns,
     Told,
     checked,
-    is_constant,
     told,
     undefined,
     why_no_interval,
     why_undefined,
 )
-from localreg.statistics.value_sums import Adding, Spread, left_out, total_of, values_of
+from localreg.statistics.value_of import MEANS, OF_SUMS, VALUE_METRICS, correlation, of_samples, ranks, value_of
+from localreg.statistics.value_sums import Adding, Spread, left_out, total_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LOWER_IS_BETTER", "UNDIRECTED", "VALUE_METRICS", "compare_means", "compare_values"]
 
-MEANS = ("mean_absolute_error", "mean_squared_error", "mean_absolute_percentage_error", "mean_bias")
-OF_SUMS = ("root_mean_squared_error", "r2", "pearson")
-OF_ORDER = ("median_absolute_error", "spearman")
-VALUE_METRICS = (*MEANS, *OF_SUMS, *OF_ORDER)
 LOWER_IS_BETTER = (*MEANS[:3], "root_mean_squared_error", "median_absolute_error")
 UNDIRECTED = ("mean_bias",)
 """Nearer to 0 is better, which a difference does not tell."""
@@ -135,24 +131,12 @@ def compare_means(
     return _jackknifed(columns, metric, values, Spread.of(a, b), (-inf, inf), confidence)
 
 
-def _of_samples(metric: str, truth: Floats, said: Floats) -> Floats:
-    """Of each sample, what the metric is the mean of."""
-    import numpy as np
-
-    errors = said - truth
-    if metric == "mean_bias":
-        return errors
-    if metric == "mean_squared_error":
-        return errors * errors
-    return np.abs(errors) if metric == "mean_absolute_error" else np.abs(errors / truth)
-
-
 def _mean(columns: Columns, metric: str, confidence: float) -> Estimate:
     """By paired t."""
     reason = why_undefined(columns, metric)
     if reason is not None:
         return undefined(metric, columns, (None, None), reason)
-    a, b = (_of_samples(metric, columns.truth, each) for each in (columns.a, columns.b))
+    a, b = (of_samples(metric, columns.truth, each) for each in (columns.a, columns.b))
     return _by_t(columns, metric, a, b, _range(metric), confidence)
 
 
@@ -196,8 +180,7 @@ def _of_sums(columns: Columns, metrics: Sequence[str], confidence: float) -> dic
         for said in (columns.a, columns.b)
     ]
     wholes = [total_of(model, columns.n) for model in models]
-    values = [values_of(whole, whole) for whole in wholes]
-    pairs = {metric: (float(values[0][metric]), float(values[1][metric])) for metric in rest}
+    pairs = {metric: _values(columns, metric) for metric in rest}
     why_none = why_no_interval(columns)
     if why_none is not None:
         return found | {metric: undefined(metric, columns, pair, why_none) for metric, pair in pairs.items()}
@@ -240,46 +223,20 @@ def _plain(columns: Columns, metric: str, confidence: float, draws: int | None) 
     if reason is not None:
         return undefined(metric, columns, (None, None), reason)
     if draws is not None:
-        return _bootstrapped(columns, metric, partial(_one, metric), confidence, draws)
+        return _bootstrapped(columns, metric, partial(value_of, metric), confidence, draws)
     if metric == "spearman":  # the ranks of the truth are the same for both
         with ThreadPoolExecutor(3) as pool:  # sorting lets go of the interpreter
-            truth, a, b = pool.map(_ranks, (columns.truth, columns.a, columns.b))
-        values = [_one("pearson", truth, said) for said in (a, b)]
-    else:
-        values = [_one(metric, columns.truth, said) for said in (columns.a, columns.b)]
-    return undefined(metric, columns, (values[0], values[1]), NO_INTERVAL)
+            truth, a, b = pool.map(ranks, (columns.truth, columns.a, columns.b))
+        return undefined(metric, columns, (correlation(truth, a), correlation(truth, b)), NO_INTERVAL)
+    return undefined(metric, columns, _values(columns, metric), NO_INTERVAL)
 
 
-def _one(metric: str, truth: Floats, said: Floats) -> float | None:
-    """A metric of one model."""
-    import numpy as np
-
-    if metric in MEANS:
-        return float(_of_samples(metric, truth, said).mean())
-    if metric == "median_absolute_error":
-        return float(np.median(np.abs(said - truth)))
-    if metric == "root_mean_squared_error":
-        return sqrt(float(((said - truth) ** 2).mean()))
-    deviations = truth - truth.mean()
-    if is_constant(truth) or (metric != "r2" and is_constant(said)):
-        return None
-    if metric == "r2":
-        return 1 - float(((said - truth) ** 2).sum()) / float(deviations @ deviations)
-    if metric == "spearman":
-        truth, said = _ranks(truth), _ranks(said)
-        deviations = truth - truth.mean()
-    others = said - said.mean()
-    return float(np.clip(deviations @ others / sqrt(float((deviations @ deviations) * (others @ others))), -1, 1))
-
-
-def _ranks(column: Floats) -> Floats:
-    """Places in ascending order; equal values share the mean of theirs."""
-    import numpy as np
-
-    _, code, count = np.unique(column, return_inverse=True, return_counts=True)
-    upto = np.cumsum(count)
-    ranks: Floats = (upto - (count - 1) / 2)[code]
-    return ranks
+def _values(columns: Columns, metric: str) -> tuple[float, float]:
+    """A metric of both models, of which `why_undefined` finds nothing to say."""
+    a, b = (value_of(metric, columns.truth, said) for said in (columns.a, columns.b))
+    assert a is not None, "it is defined"
+    assert b is not None, "it is defined"
+    return a, b
 
 
 def _bootstrapped(

@@ -8,8 +8,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from localreg.errors import InvalidInputError
+from localreg.metrics.confusion import Metric
+from localreg.metrics.tallying import averaged, coded_pair, defined, marginals_of
+from localreg.metrics.thresholds import f1_optimal_threshold
 from localreg.names import shown_value
-from localreg.statistics import compare_counts, joint_counts
 from localreg.tables import schema_of
 from localreg.workflow.evaluator import (
     EvaluatorConfiguration,
@@ -32,10 +34,7 @@ __all__ = [
     "classification",
 ]
 
-OVERALL = (
-    "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_macro", "matthews_corrcoef", "cohen_kappa",
-)  # fmt: skip
-OF_CLASSES = ("precision", "recall", "f1")
+OF_CLASSES: tuple[Metric, ...] = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Threshold(EvaluatorConfiguration):
 
     positive: str
     at: float | None = None
-    """None = where F1 of the positive label is highest over the whole suite; of several, the highest threshold."""
+    """None = where F1 of the positive label is highest over the suite: `localreg.metrics.f1_optimal_threshold`."""
     score_of: Literal["predicted", "positive"] = "predicted"
     """Whose the scores are: of the label that is said, or of the positive one whatever is said."""
 
@@ -89,7 +88,7 @@ class ClassificationOfClass(MetricsTestCase):
 
 @dataclass(frozen=True)
 class ClassificationOfCase(MetricsTestCase):
-    """Of the samples that have a label and an inference; None where undefined, as in `localreg.statistics.counting`."""
+    """Of the samples that have a label and an inference; None where undefined, as in `localreg.metrics`."""
 
     n: int
     left_out: int
@@ -165,7 +164,7 @@ def _text(label: Any) -> str | None:
 def _cut(
     metrics: Sequence[ClassificationOfSample], configuration: Threshold
 ) -> tuple[list[ClassificationOfSample], float | None]:
-    """With labels said by the scores, and the threshold; None = there is no score to find one by."""
+    """With labels said by the scores, and the threshold; None = there is no positive to find one by: labels as said."""
     labels = sorted({label for each in metrics for label in (each.truth, each.predicted) if label is not None})
     positive = configuration.positive
     if len(labels) != 2 or positive not in labels:
@@ -200,25 +199,15 @@ def _turned(each: ClassificationOfSample, configuration: Threshold) -> Classific
 
 
 def _best(metrics: Sequence[ClassificationOfSample], positive: str) -> float | None:
-    """The threshold, one of the scores, at which F1 of the positive label is highest.
+    """The threshold, one of the scores, at which F1 of the positive label is highest; None = it is 0 at each.
 
     Source:
         Z. C. Lipton, C. Elkan and B. Naryanaswamy, ECML PKDD 2014, 225: the threshold is picked on the samples that it
         is then measured on, and so is optimistic.
     """
-    import numpy as np
-
-    known = [
-        (each.score, each.truth == positive) for each in metrics if each.score is not None and each.right is not None
-    ]
-    if not known:
-        return None
-    scores, true = np.array([each[0] for each in known]), np.array([each[1] for each in known])
-    order = np.argsort(-scores, kind="stable")
-    scores, hits = scores[order], np.cumsum(true[order])
-    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # equal scores are said alike
-    f1 = 2 * hits[ends] / (ends + 1 + true.sum())
-    return float(scores[ends[int(np.argmax(f1))]])
+    known = [each for each in metrics if each.score is not None and each.right is not None]
+    best = f1_optimal_threshold([each.truth == positive for each in known], [each.score for each in known])
+    return None if best is None else best.threshold
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------------
@@ -226,19 +215,18 @@ def _best(metrics: Sequence[ClassificationOfSample], positive: str) -> float | N
 
 def _of_all(metrics: Sequence[ClassificationOfSample], threshold: float | None) -> dict[str, Any]:
     known = [each for each in metrics if each.right is not None]
-    labels = sorted({label for each in known for label in (each.truth, each.predicted) if label is not None})
-    codes = {label: code for code, label in enumerate(labels)}
-    truth = [codes[str(each.truth)] for each in known]
-    said = [-1 if each.predicted is None else codes[each.predicted] for each in known]
-    joint = joint_counts(truth, said, said, classes=max(1, len(labels)))
-    found = compare_counts(joint, metrics=(*OVERALL, *OF_CLASSES))
-    overall = {each.metric: each.a for each in found if each.label is None}
-    of_classes: dict[int, dict[str, float | None]] = {}
-    for each in found:
-        if each.label is not None:
-            of_classes.setdefault(each.label, {})[each.metric] = each.a
-    classes = [
-        ClassificationOfClass(labels[code], truth.count(code), **own) for code, own in sorted(of_classes.items())
-    ]
-    counts = {"n": len(known), "left_out": len(metrics) - len(known), "threshold": threshold}
-    return {**counts, **overall, "by_class": classes}
+    codes = coded_pair([each.truth for each in known], [each.predicted for each in known])
+    counts = marginals_of(codes)
+    of_classes = [[defined(value) for value in counts.per_class(name)] for name in OF_CLASSES]
+    rows = zip(codes.labels, counts.support.tolist(), *of_classes, strict=True)
+    return {
+        "n": len(known),
+        "left_out": len(metrics) - len(known),
+        "accuracy": defined(counts.accuracy()),
+        "balanced_accuracy": defined(counts.balanced_accuracy()),
+        **{f"{name}_macro": averaged(counts, name, "macro", named=False) for name in OF_CLASSES},
+        "matthews_corrcoef": defined(counts.mcc()),
+        "cohen_kappa": defined(counts.kappa()),
+        "threshold": threshold,
+        "by_class": [ClassificationOfClass(str(label), *row) for label, *row in rows],
+    }

@@ -7,13 +7,26 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
-from localreg.statistics.values import VALUE_METRICS, compare_values
+from localreg.metrics import regression as numbers
 from localreg.tables import schema_of
 from localreg.workflow.evaluator import MetricsTestCase, MetricsTestSample, MetricsTestSuite
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
 from localreg.workflow.right import number_path
 
 __all__ = ["RegressionOfCase", "RegressionOfSample", "RegressionOfSuite", "regression"]
+
+
+METRICS = {
+    "mean_absolute_error": numbers.mean_absolute_error,
+    "mean_squared_error": numbers.mean_squared_error,
+    "mean_absolute_percentage_error": numbers.mean_absolute_percentage_error,
+    "mean_bias": numbers.mean_bias,
+    "root_mean_squared_error": numbers.root_mean_squared_error,
+    "r2": numbers.r2_score,
+    "pearson": numbers.pearson,
+    "median_absolute_error": numbers.median_absolute_error,
+    "spearman": numbers.spearman,
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,7 @@ class RegressionOfSample(MetricsTestSample):
 
 @dataclass(frozen=True)
 class RegressionOfCase(MetricsTestCase):
-    """Of the samples that have both numbers; None where undefined, as in `localreg.statistics.values`."""
+    """Of the samples that have both numbers; None where undefined, as in `localreg.metrics.regression`."""
 
     n: int
     left_out: int
@@ -96,5 +109,5 @@ def _of_sample(truth: float | None, said: float | None) -> RegressionOfSample:
 def _of_all(metrics: Sequence[RegressionOfSample]) -> dict[str, Any]:
     known = [asdict(each) for each in metrics if each.error is not None]
     truth, said = ([each[name] for each in known] for name in ("truth", "predicted"))
-    values = {each.metric: each.a for each in compare_values(truth, said, said, metrics=VALUE_METRICS)}
+    values = {name: metric(truth, said) for name, metric in METRICS.items()}
     return {"n": len(known), "left_out": len(metrics) - len(known), **values}

@@ -15,6 +15,7 @@ __all__ = [
     "LabelPath",
     "flag_path",
     "flag_paths",
+    "has_labels",
     "label_path",
     "label_paths",
     "number_path",
@@ -51,6 +52,11 @@ def label_path(node: Node, what: str) -> LabelPath:
     if len(candidates) != 1:
         raise undecided(node, what, [path.label[0] for path in candidates], "a label")
     return candidates[0]
+
+
+def has_labels(truth: Node, inference: Node) -> bool:
+    """Whether labels decide what is right; else numbers do. Where neither can, labels are what is asked for."""
+    return bool(label_paths(truth) and label_paths(inference)) or not (number_paths(truth) and number_paths(inference))
 
 
 def label_paths(node: Node) -> list[LabelPath]:

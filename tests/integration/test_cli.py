@@ -271,6 +271,8 @@ VERBS: dict[type, dict[str, str]] = {
         "compact": "compact",
         "compare": "compare",
         "leaderboard": "leaderboard",
+        "measure": "measure",
+        "predictions": "inferences list",
         "comparisons": "comparisons list",
         "get_comparison": "comparisons show",
         "create_model": "models create",
@@ -421,6 +423,7 @@ READS = [
     f"resolve {'0' * 32}",
     "compare meadow-4 meadow-5 --suite plates",
     "leaderboard meadow-4 meadow-5 --suite plates",
+    "measure meadow-5 --suite plates",
     "comparisons list",
     "comparisons show 'release 5'",
 ]
@@ -849,6 +852,19 @@ def test_compare_asks_as_the_library_does(cli: Cli, registry: localreg.Registry)
     assert [each["candidate"] for each in answer["broken"]] == ["meadow-5@1", "meadow-5@2"]
     assert cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--adjust", "x").code == 2
     refused = cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--metric", "acuracy")
+    assert (refused.code, "did you mean 'accuracy'" in refused.err) == (1, True)
+
+
+def test_measure_is_the_librarys_measurement(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["measure", "meadow-5", "--suite", "plates", "--by", "test_case", "--strict", "--confidence", "0.9"]
+    expected = registry.measure("meadow-5", suite="plates", by="test_case", strict=True, confidence=0.9)
+    ran = done(cli(*words))
+    assert ran.out.startswith(f"{expected}\n\nmetric ")
+    assert done(cli(*words, "-f", "json")).json == expected.to_dict()
+    lines = done(cli(*words, "--metric", "accuracy", "-f", "csv")).out.splitlines()
+    assert lines[0] == "metric,label,test_case,by,slice,value,low,high,n,reason"
+    assert all(line.startswith("accuracy,") for line in lines[1:])
+    refused = cli("measure", "meadow-5", "--suite", "plates", "--metric", "acuracy")
     assert (refused.code, "did you mean 'accuracy'" in refused.err) == (1, True)
 
 

@@ -143,6 +143,24 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "fmr": 0.001,
             "iou_type": "segm",
         },
+        "measure": {
+            "model": "m@1",
+            "suite": "s",
+            "metrics": ["accuracy"],
+            "by": "metadata.a",
+            "bins": 3,
+            "strict": False,
+            "confidence": 0.9,
+            "group_by": "metadata.b",
+            "evaluator": "e",
+            "configuration": "c",
+            "better": {"loss": "lower"},
+            "positive": "cat",
+            "score_of": "positive",
+            "score_threshold": 0.5,
+            "iou": 0.5,
+        },
+        "predictions": {"model": "m@1", "suite": "s", "by": "metadata.a", "bins": 3, "strict": False},
         "leaderboard": {
             "models": "m@1",
             "suites": ["none"],
@@ -317,7 +335,10 @@ def test_every_method_works_with_the_arguments_of_the_table(
     owner: type, subjects: Callable[[], dict[type, Any]]
 ) -> None:
     for method, arguments in CALLS[owner].items():
-        if method not in ("compare", "leaderboard", "delete", "differences", "pl", "df") and method not in NOT_THERE:
+        if (
+            method not in ("compare", "measure", "predictions", "leaderboard", "delete", "differences", "pl", "df")
+            and method not in NOT_THERE
+        ):
             called(getattr(subjects()[owner], method), arguments)
 
 

@@ -149,9 +149,9 @@ def test_curves_are_those_of_scikit_learn(registry: Registry) -> None:
         fpr, tpr, _ = roc_curve(positive, probability, drop_intermediate=False)
         assert points(plots["roc"], name) == pytest.approx(np.column_stack([fpr, tpr]), abs=1e-6)
         right = np.array(said) == np.array(truth)
-        share, mean = calibration_curve(right, own, n_bins=10)
+        share, mean = calibration_curve(right, own, n_bins=15)
         assert points(plots["reliability"], name) == pytest.approx(np.column_stack([mean, share]))
-        bins = np.ceil(np.round(np.array(own) * 10, 6)).astype(int)
+        bins = np.ceil(np.round(np.array(own) * 15, 6)).astype(int)
         gaps = [abs(right[bins == each].mean() - np.array(own)[bins == each].mean()) for each in np.unique(bins)]
         error = np.average(gaps, weights=np.unique(bins, return_counts=True)[1])
         assert f"{name}: ECE {error:.3f}" in subtitle(plots["reliability"])

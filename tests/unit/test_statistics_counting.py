@@ -288,10 +288,9 @@ def test_a_ground_truth_of_one_class_says_nothing_of_false_positives() -> None:
     estimates = compare_counts(joint_counts([0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1], classes=2))
     found = by_name(estimates)
     assert found["accuracy"].low is not None
-    for metric in ("matthews_corrcoef", "specificity_macro"):
-        assert found[metric].a is None
-        assert "one class only" in str(found[metric].reason)
-    for metric in ("f1_macro", "precision_macro", "cohen_kappa"):
+    assert found["matthews_corrcoef"].a is None
+    assert "one class only" in str(found["matthews_corrcoef"].reason)
+    for metric in ("f1_macro", "specificity_macro", "precision_macro", "cohen_kappa"):
         assert found[metric].a is not None
         assert found[metric].low is None
         assert "no false positive can occur" in str(found[metric].reason)
@@ -300,12 +299,20 @@ def test_a_ground_truth_of_one_class_says_nothing_of_false_positives() -> None:
     assert by_name(estimates, 1)["recall"].a is None
 
 
-def test_what_only_one_model_never_says_has_no_precision_of_it() -> None:
+def test_what_only_one_model_never_says_has_precision_0_by_convention_and_no_interval() -> None:
     found = by_name(compare_counts(joint_counts([0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1], classes=2)), 1)["precision"]
-    assert (found.a, found.b, found.difference) == (None, 1.0, None)
-    assert found.reason == "model a never says the class"
+    assert (found.a, found.b, found.difference) == (0.0, 1.0, 1.0)
+    assert (found.low, found.p, found.a_low) == (None, None, None)
+    assert found.reason == "model a never says the class, so that its precision is 0 by convention"
     assert found.b_low is not None
-    assert found.a_low is None
+
+
+def test_a_class_that_only_one_model_says_has_no_precision_and_f1_of_the_other() -> None:
+    found = by_name(compare_counts(joint_counts([0, 0, 0], [0, 0, 0], [0, 0, 1], classes=2)), 1)
+    assert (found["precision"].a, found["precision"].b) == (None, 0.0)
+    assert found["precision"].reason == "model a never says the class"
+    assert (found["f1"].a, found["f1"].b) == (None, 0.0)
+    assert found["f1"].reason == "no sample is of the class, and model a never says the class"
 
 
 def test_a_model_that_says_nothing_is_wrong_everywhere() -> None:

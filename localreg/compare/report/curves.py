@@ -5,9 +5,8 @@ precision-recall need two classes, and scores that can only be the probability o
 What is refused says so in `Curves.reasons`.
 
 Sources:
-    reliability in ten equal bins, and its mean gap (ECE): C. Guo and others, ICML 2017; accuracy over coverage:
-    Y. Geifman and R. El-Yaniv, NeurIPS 2017; ROC and precision-recall as `roc_curve` and `precision_recall_curve` of
-    scikit-learn.
+    reliability, and its mean gap (ECE): `localreg.metrics`, in as many bins as the comparison's rows have; accuracy
+    over coverage: Y. Geifman and R. El-Yaniv, NeurIPS 2017; ROC and precision-recall: `localreg.metrics`.
 """
 
 from __future__ import annotations
@@ -18,6 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from localreg.compare.evidence import Scored
 from localreg.compare.report.markup import cut
 from localreg.compare.report.theme import BASELINE, CANDIDATE, MUTED, Spec, framed, lines
+from localreg.metrics import (
+    average_precision_score,
+    calibration_curve,
+    expected_calibration_error,
+    roc_auc_score,
+    threshold_table,
+)
+from localreg.statistics.scores import BINS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +38,6 @@ __all__ = ["Curves", "curves_of"]
 SIZE = 250
 """Pixels of a plot's sides: with its axes it fits a phone."""
 
-BINS = 10
 MOST_POINTS = 300
 """Points of a curve: more than can be seen."""
 
@@ -93,18 +99,12 @@ def curves_of(scored: Scored, baseline: str, candidate: str) -> Curves:
 
 
 def _reliability(sides: _Sides) -> Spec:
-    import numpy as np
-
     values: list[dict[str, Any]] = []
     errors = []
     for name, right, scores in zip(sides.names, sides.right, sides.scores, strict=True):
-        bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], scores)  # a bound belongs to the bin below
-        count = np.bincount(bins, minlength=BINS)
-        used = np.flatnonzero(count)
-        mean = np.bincount(bins, scores, BINS)[used] / count[used]
-        share = np.bincount(bins, right, BINS)[used] / count[used]
-        errors.append(f"{name}: ECE {(np.abs(mean - share) * count[used]).sum() / len(scores):.3f}")
-        points = zip(mean.tolist(), share.tolist(), count[used].tolist(), strict=True)
+        curve = calibration_curve(right, scores, n_bins=BINS)
+        errors.append(f"{name}: ECE {expected_calibration_error(right, scores):.3f}")
+        points = zip(curve.prob_pred.tolist(), curve.prob_true.tolist(), curve.counts.tolist(), strict=True)
         values += [{"model": name, "x": x, "y": y, "n": n} for x, y, n in points]
     spec = _lines(values, sides.names, "score of the answer (mean of the bin)", "share of right answers", points=True)
     spec["layer"].insert(0, _diagonal())
@@ -150,16 +150,11 @@ def _binary(scored: Scored, usable: Bools, sides: _Sides) -> dict[str, Spec] | s
     areas, precisions = [], []
     for name, said, scores in zip(sides.names, columns[1:], sides.scores, strict=True):
         positive = np.where(np.asarray(pc.equal(said, labels[1])), scores, 1 - scores)
-        order = np.argsort(-positive, kind="stable")
-        ends = _ends(positive[order])
-        true = np.cumsum(truth[order])[ends]
-        false = ends + 1 - true
-        tpr, fpr, precision = true / true[-1], false / false[-1], true / (ends + 1)
-        between = np.diff(fpr, prepend=0) * (tpr + np.append(0, tpr[:-1])) / 2
-        areas.append(f"{name}: AUC {between.sum():.4f}")
-        precisions.append(f"{name}: AP {(np.diff(tpr, prepend=0) * precision).sum():.4f}")
-        roc += _points(name, np.append(0, fpr), np.append(0, tpr))
-        recall += _points(name, tpr, precision)
+        table = threshold_table(truth, positive)
+        areas.append(f"{name}: AUC {roc_auc_score(truth, positive):.4f}")
+        precisions.append(f"{name}: AP {average_precision_score(truth, positive):.4f}")
+        roc += _points(name, np.append(0, table.fpr), np.append(0, table.recall))
+        recall += _points(name, table.recall, table.precision)
     positive_name = f"positive: {cut(labels[1], 40)}"
     of_roc = _lines(roc, sides.names, "false positive rate", "true positive rate")
     of_roc["layer"].insert(0, _diagonal())
