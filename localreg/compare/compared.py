@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from localreg.compare.evidence import Evidence
+    from localreg.compare.question import Question
     from localreg.compare.verdicts import Adjust
     from localreg.session import Session
 
@@ -83,6 +84,7 @@ class Compared:
     _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
     _evidence: Callable[[], Evidence] = field(repr=False, compare=False)
     _session: Session = field(repr=False, compare=False)
+    _question: Question | None = field(repr=False, compare=False)
 
     @property
     def baseline(self) -> str:

@@ -7,15 +7,12 @@ from typing import Literal
 
 from localreg.compare.asked import Asked, checked
 from localreg.compare.caveats import LeftOut, caveats
-from localreg.compare.clusters import Sampling, clustered
 from localreg.compare.comparison import Comparison, Side
-from localreg.compare.evidence import Evidence
 from localreg.compare.files import rows_with_other_files
-from localreg.compare.listing import SampleList
-from localreg.compare.slices import sliced
+from localreg.compare.opened import Opened
+from localreg.compare.question import Question
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Pair, Task
-from localreg.compare.tasks import task_for
 from localreg.compare.units import WHOLE
 from localreg.compare.verdicts import Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
@@ -37,18 +34,11 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     state = session.state()
     record, version = _suite(session, state, suite)
     names = _names(versions, record)
-    rows = SuiteRows(session, state, record, version)
-    clusters = None if settings.group_by is None else clustered(session, state, rows, settings.group_by)
     ids = [each.id for each in versions]
-
-    def task_of() -> Task:
-        models = dict(zip(ids, names, strict=True))
-        return task_for(session, state, rows, models, settings, Sampling(clusters, settings.draws))
-
-    task = task_of()
+    opened = Opened(session, state, record, version, list(zip(ids, names, strict=True)), asked, settings)
+    task = opened.task()
     metrics = _metrics(asked.metrics, task)
-    slices = [sliced(session, state, rows, each, bins=asked.bins) for each in settings.expressions]
-    pairs = [task.pair(each, slices, strict=asked.strict) for each in ids[1:]]
+    pairs = [task.pair(each, opened.slices, strict=asked.strict) for each in ids[1:]]
     _refuse_nothing(names, record.name, pairs)
     found = [
         each
@@ -56,7 +46,7 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         for each in _found(task, pair, name, metrics, asked.confidence)
     ]
     judgements = judged(found, confidence=asked.confidence, adjust=asked.adjust)
-    sides = _sides(session, state, rows, versions, names, pairs)
+    sides = _sides(session, state, opened.rows, versions, names, pairs)
     return Comparison(
         sides=sides,
         suite=record.name,
@@ -71,17 +61,18 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
                 judgements,
                 _left_out(task, pairs),
                 strict=asked.strict,
-                clusters=clusters,
-                empty=[each.by for each in slices if each.empty],
+                clusters=opened.clusters,
+                empty=[each.by for each in opened.slices if each.empty],
             )
         ),
         commit=state.head.commit,
         adjust=asked.adjust,
         lower_is_better=frozenset(task.lower_is_better),
         undirected=frozenset(task.undirected),
-        _list=SampleList(session, state, rows, slices, task_of, ids[1:], asked.strict).table,
-        _evidence=lambda: Evidence(session, state, rows, slices, task_of(), ids, asked.strict),
+        _list=opened.samples,
+        _evidence=opened.evidence,
         _session=session,
+        _question=Question(ids, version.id, asked),
     )
 
 

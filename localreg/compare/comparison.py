@@ -94,7 +94,8 @@ class Comparison(Compared):
     def save(self, name: str | None = None) -> SavedComparison:
         """Keep what was found in the registry, whatever becomes of the models: `registry.get_comparison(name)`.
 
-        Rows, warnings and text are kept, and the commit that was looked at; samples are not.
+        Rows, warnings and text are kept, the commit that was looked at, and what was asked. Samples are not: the saved
+        comparison reads them from that commit again, as long as its files are there.
 
         Args:
             name: free text, unique in the namespace; None = from what was compared.

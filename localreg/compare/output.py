@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localreg.canonical import JsonObject
 from localreg.compare.rows import MetricRow
 from localreg.compare.telling import number, p_heading, p_value, signed, undefined
-from localreg.errors import StorageError
+from localreg.errors import NotFoundError, StorageError
 from localreg.query.text import cell, plain
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ MARKS = {"improved": "▲", "regressed": "▼", "different": "◆", "inconclusiv
 
 def as_dict(it: Compared) -> JsonObject:
     """All but the samples."""
-    names = ("suite", "suite_version", "task", "strict", "confidence", "baseline", "candidates", "n", "verdict")
-    told = {name: getattr(it, name) for name in (*names, "difference", "p")}
+    names = ("suite", "suite_version", "task", "strict", "confidence", "adjust", "baseline", "candidates")
+    told = {name: getattr(it, name) for name in (*names, "n", "verdict", "difference", "p")}
     sides = [
         {
             "name": side.name,
@@ -43,9 +43,10 @@ def as_dict(it: Compared) -> JsonObject:
         }
         for side in it.sides
     ]
-    lower = sorted({row.metric for row in it.rows} & set(it.lower_is_better))
-    more = {"lower_is_better": lower, "sides": sides, "metrics": [asdict(row) for row in it.rows]}
-    return cast(JsonObject, plain({**told, **more, "warnings": it.warnings}))
+    there = {row.metric for row in it.rows}
+    better = {name: sorted(there & set(getattr(it, name))) for name in ("lower_is_better", "undirected")}
+    metrics = [asdict(row) for row in it.rows]
+    return cast(JsonObject, plain({**told, **better, "sides": sides, "metrics": metrics, "warnings": it.warnings}))
 
 
 def written(text: str, path: str | PathLike[str] | None) -> str:
@@ -142,7 +143,10 @@ def _folded(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> l
 def _samples(it: Compared, candidate: str, outcome: Any, count: int) -> list[str]:
     if not count:
         return []
-    table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
+    try:
+        table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
+    except NotFoundError as error:  # of a saved comparison, what it looked at may be gone
+        return [f"{count:,} {outcome}, not listed: {_safe(str(error))}", ""]
     names = [name for name in table.column_names if name != "outcome"]
     rows = [[cell(row[name]) for name in names] for row in table.to_pylist()]
     title = f"{count:,} {outcome}" + (f", the first {LISTED}" if count > LISTED else "")

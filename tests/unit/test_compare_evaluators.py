@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from localreg import InvalidInputError, NotFoundError, Registry
+from localreg import Gate, InvalidInputError, NotFoundError, Registry
 from localreg.statistics import mcnemar_exact
 from localreg.workflow import (
     EvaluationResults,
@@ -184,6 +184,21 @@ def test_the_direction_of_a_number_is_told_and_not_guessed(compared: Registry) -
         for name, better in directions.items()
     }
     assert told == {"": "different", "higher": "improved", "lower": "regressed"}
+
+
+def test_an_evaluator_is_kept_with_a_saved_comparison_by_its_name(compared: Registry) -> None:
+    live = compared.compare("a", "b", suite="s", evaluator=reading, better={"timing.seconds": "lower"}, by="n % 2")
+    found = live.save("release")
+    assert found.samples().arrow() == live.samples().arrow()
+    assert found.broken.arrow() == live.broken.arrow()
+    assert found.lower_is_better == ["timing.seconds"]
+    assert "overlap" in found.undirected
+    with pytest.raises(InvalidInputError, match="neither more nor less of 'overlap' is better"):
+        found.gate(overlap=Gate(max_drop=1))
+    content = {key: value for key, value in found.info.content.items() if key != "undirected"}
+    found._change(lambda record, _: record.model_copy(update={"content": content}))
+    before = compared.get_comparison("release")
+    assert before.undirected == set(live.undirected), "as an earlier release saved it"
 
 
 def test_what_is_said_of_cases_and_the_suite_is_told_without_an_interval(compared: Registry) -> None:

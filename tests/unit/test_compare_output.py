@@ -21,6 +21,8 @@ from localreg import (
     Registry,
     StorageError,
 )
+from localreg.compare.asked import Asked
+from localreg.compare.question import KEPT
 from tests.animals import animal_case, animal_suite, run_animals
 
 HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
@@ -48,6 +50,7 @@ def test_a_dict_holds_all_but_the_samples(comparison: Comparison) -> None:
         "task": "classification",
         "strict": False,
         "confidence": 0.95,
+        "adjust": "holm",
         "baseline": "old@1",
         "candidates": ["new|`<b>`@1"],
         "n": 200,
@@ -55,6 +58,7 @@ def test_a_dict_holds_all_but_the_samples(comparison: Comparison) -> None:
         "difference": comparison.difference,
         "p": comparison.p,
         "lower_is_better": [],
+        "undirected": [],
     }
     coverage = {"ok": 200, "skipped": 0, "error": 0, "missing": 0}
     assert told["sides"] == [
@@ -194,6 +198,102 @@ def test_a_saved_comparison_stays_what_it_was(registry: Registry, comparison: Co
     again = registry.at(commit=found.commit).compare("old", "new|`<b>`", suite="s")
     assert again.to_json() == expected
     assert registry.verify().ok
+
+
+def test_a_saved_comparison_can_do_what_a_live_one_can(registry: Registry, tmp_path: Path) -> None:
+    rules = {"accuracy": localreg.Gate(max_drop=0.01, min_value=0.9), "f1_macro": localreg.Gate(margin=0.05)}
+    live = graded(registry)
+    saved = live.save("release")
+    run_animals("third", dict.fromkeys(range(60), "z"), "s")
+    registry.get_model("old").delete(force=True)
+    found = localreg.open(registry.uri).get_comparison("release")
+    assert isinstance(found, Comparison)
+    assert found == saved
+    told = found.gate(rules, critical=["third"], require_improvement=True)
+    assert told == live.gate(rules, critical=["third"], require_improvement=True)
+    assert len(told.reasons) > 3
+    for way in ("to_markdown", "_repr_html_", "to_json", "__str__", "plots"):
+        assert getattr(found, way)() == getattr(live, way)()
+    for name in ("warnings", "sides", "coverage", "verdict", "adjust", "task", "strict", "confidence", "n", "commit"):
+        assert getattr(found, name) == getattr(live, name)
+    assert found.lower_is_better == []
+    assert found.breakdown("n % 3").dicts() == live.breakdown("n % 3").dicts()
+    for outcome in ("fixed", "broken", None):
+        assert found.samples(outcome).arrow() == live.samples(outcome).arrow()
+    assert len(found.broken) > 0
+    assert found.confusion().dicts() == live.confusion().dicts()
+    pages = [each.to_html(tmp_path / f"{n}.html").read_bytes() for n, each in enumerate((found, live))]
+    assert pages[0] == pages[1]
+    assert found.save("copy").to_json() == live.to_json()
+
+
+def graded(registry: Registry) -> Comparison:
+    """60 samples in two test cases, and slices of them; a third is missing of the candidate."""
+    truth = {n: "xyz"[n % 3] for n in range(60)}
+    animal_suite("s", [animal_case("first", truth), animal_case("third", {n: truth[n] for n in range(20)})])
+    run_animals("old", truth, "s")
+    run_animals("new", {n: label if n % 4 else "x" for n, label in truth.items()}, "s")
+    return registry.compare("old", "new", suite="s", by="n % 3", adjust="bh", confidence=0.9)
+
+
+def test_of_a_saved_comparison_rows_stay_when_samples_are_gone(registry: Registry, tmp_path: Path) -> None:
+    live = graded(registry)
+    found = live.save("release")
+    for part in list(tmp_path.rglob("inferences/*/*.parquet")):
+        part.unlink()
+    found = localreg.open(registry.uri).get_comparison("release")
+    gone = f"samples of comparison 'release' cannot be read as of commit {live.commit}: .* compare anew"
+    with pytest.raises(NotFoundError, match=gone):
+        found.broken.dicts()
+    with pytest.raises(NotFoundError, match=gone):
+        found.to_html(tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+    with pytest.raises(NotFoundError, match=gone):
+        found.confusion()
+    assert found.rows == live.rows
+    assert not found.gate(accuracy=localreg.Gate(max_drop=0.01))
+    text = found.to_markdown()
+    assert f"{live.rows[0].broken} broken, not listed: samples of comparison 'release' cannot be read" in text
+    assert "| accuracy |" in text
+
+
+def test_of_a_saved_comparison_redacted_samples_are_told(registry: Registry) -> None:
+    live = graded(registry)
+    found = live.save("release")
+    expected = live.broken.dicts()
+    assert found.broken.dicts() == expected
+    suite = registry.audit(kind="test_suite").dicts()[0]["commit"]
+    registry.get_test_suite("s").delete(force=True)
+    registry.redact(commit=suite, reason="a name")
+    found = localreg.open(registry.uri).get_comparison("release")
+    with pytest.raises(NotFoundError, match=r"samples of comparison 'release' cannot be read.* redacted in commit"):
+        found.broken.dicts()
+    assert found.rows == live.rows
+
+
+def test_what_decides_of_a_comparison_is_kept_with_it() -> None:
+    assert set(Asked._fields) == set(KEPT), "name it in KEPT, or say here that the answer does not hang on it"
+
+
+def test_comparisons_that_an_earlier_release_saved_open(registry: Registry) -> None:
+    live = graded(registry)
+    found = live.save("release")
+    content = {key: value for key, value in found.info.content.items() if key not in ("adjust", "undirected")}
+
+    def as_before(record: Any, _: Any) -> Any:
+        return record.model_copy(update={"content": content, "question": None})
+
+    found._change(as_before)
+    old = localreg.open(registry.uri).get_comparison("release")
+    assert old.rows == live.rows
+    assert old.to_markdown().startswith(live.to_markdown().partition("<details>")[0])
+    assert old.gate(accuracy=localreg.Gate(max_drop=0.5)) == live.gate(accuracy=localreg.Gate(max_drop=0.5))
+    with pytest.raises(NotFoundError, match="an earlier release saved it, and did not keep how it was asked"):
+        old.broken.dicts()
+    with pytest.raises(NotFoundError, match="'release' was saved by a release that did not keep its adjust yet"):
+        _ = old.adjust
+    assert old.to_dict() == {**content, "metrics": live.to_dict()["metrics"]}
+    old.delete()
 
 
 def test_saved_comparisons_are_listed_and_deleted(registry: Registry, comparison: Comparison) -> None:

@@ -52,8 +52,9 @@ def comparison_of(*rows: MetricRow) -> Comparison:
     def nothing(*_: object) -> Any:
         raise AssertionError("not asked for")
 
+    session = cast("Any", None)
     return Comparison(
-        sides, "s", 1, "classification", False, 0.95, rows, (), 7, "holm", (), (), nothing, nothing, cast("Any", None)
+        sides, "s", 1, "classification", False, 0.95, rows, (), 7, "holm", (), (), nothing, nothing, session, None
     )
 
 
