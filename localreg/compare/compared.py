@@ -39,12 +39,14 @@ class Side:
         determinism: the last verdict on it; None = not verified.
         changed_files: of how many paired samples the local files held other bytes when this model was asked than when
             the baseline was, as far as that was kept.
+        paired: how many samples are compared, with those of the baseline; None = it is the baseline.
     """
 
     name: str
     coverage: Coverage
     determinism: Determinism | None
     changed_files: int = 0
+    paired: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,8 +120,8 @@ class Compared:
 
     @property
     def n(self) -> int:
-        """Paired samples over the whole suite."""
-        return self.rows[0].n
+        """Paired samples over the whole suite; a metric of which some have no value is of fewer (`MetricRow.n`)."""
+        return self.sides[1].paired or 0
 
     @property
     def values(self) -> tuple[float | None, float | None]:
@@ -162,7 +164,7 @@ class Compared:
                 return row
         told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
         hint = did_you_mean(str(wanted["metric"]), {row.metric for row in self.rows})
-        raise NotFoundError(f"the comparison has no row of {told}{hint}; .metrics shows those that there are")
+        raise NotFoundError(f"the comparison has no row of {told}; .metrics shows those that there are{hint}")
 
     @property
     def metrics(self) -> Result:
@@ -249,8 +251,8 @@ class Compared:
         for side in self.sides[1:]:
             if side.name == candidate:
                 return side
-        hint = did_you_mean(candidate, self.candidates)
-        raise NotFoundError(f"{candidate!r} is not compared here{hint}; there are {', '.join(self.candidates)}")
+        hint = did_you_mean(candidate, self.candidates) or f"; there are {', '.join(self.candidates)}"
+        raise NotFoundError(f"{candidate!r} is not compared here{hint}")
 
     @property
     def fixed(self) -> Result:

@@ -197,7 +197,7 @@ def _sides(
     sides = [first]
     for name, version, pair in zip(names[1:], versions[1:], pairs, strict=True):
         changed = _changed_files(session, state, rows, versions[0].id, version.id)
-        sides.append(Side(name, pair.coverage()[1], version.determinism, changed))
+        sides.append(Side(name, pair.coverage()[1], version.determinism, changed, pair.n(WHOLE)))
     return tuple(sides)
 
 

@@ -170,8 +170,8 @@ def _refuse_unknown(rows: Sequence[MetricRow], rules: Mapping[str, Gate]) -> Non
     there = list(dict.fromkeys(row.metric for row in rows))
     for name in rules:
         if name not in there:
-            hint = did_you_mean(name, there)
-            raise InvalidInputError(f"metric {name!r} was not compared{hint}; those that were: {', '.join(there)}")
+            hint = did_you_mean(name, there) or f"; those that were: {', '.join(there)}"
+            raise InvalidInputError(f"metric {name!r} was not compared{hint}")
 
 
 def _refuse_undirected(undirected: Collection[str], rules: Mapping[str, Gate]) -> None:
@@ -212,10 +212,8 @@ def _places(rows: Sequence[MetricRow], name: str) -> list[Place]:
     ]
     if not found:
         names = list(dict.fromkeys(str(own) for own in called.values()))
-        hint = did_you_mean(name, names) or f"; there are {', '.join(map(repr, names[:10])) or 'none'}"
-        raise NotFoundError(
-            f"no test case or slice {name!r} was compared{hint}. Slices are there if the comparison is made with by="
-        )
+        there_are = f"; there are {', '.join(map(repr, names[:10])) or 'none'}, and slices only if by= made some"
+        raise NotFoundError(f"no test case or slice {name!r} was compared{did_you_mean(name, names) or there_are}")
     return found
 
 

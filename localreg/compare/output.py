@@ -13,6 +13,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject
+from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
 from localreg.compare.telling import number, p_heading, p_value, signed, undefined
 from localreg.errors import NotFoundError, StorageError
@@ -21,7 +22,7 @@ from localreg.query.text import cell, plain
 if TYPE_CHECKING:
     from localreg.compare.compared import Compared
 
-__all__ = ["as_dict", "as_html", "as_markdown", "sentence", "written"]
+__all__ = ["as_dict", "as_html", "as_markdown", "written"]
 
 LISTED = 10
 """Samples of one outcome that stand in a document."""
@@ -40,6 +41,7 @@ def as_dict(it: Compared) -> JsonObject:
             "coverage": asdict(side.coverage),
             "determinism": None if side.determinism is None else side.determinism.to_json(),
             "changed_files": side.changed_files,
+            "paired": side.paired,
         }
         for side in it.sides
     ]
@@ -58,24 +60,6 @@ def written(text: str, path: str | PathLike[str] | None) -> str:
         except OSError as error:
             raise StorageError(f"cannot write {fspath(path)!r}: {error.strerror or error}") from error
     return text
-
-
-def sentence(row: MetricRow, baseline: str, confidence: float) -> str:
-    """The verdict on one row, for people."""
-    told = f"{row.metric} {number(row.b)} against {number(row.a)}"
-    if row.difference is None:
-        return f"{row.candidate} cannot be told from {baseline}: {told}, {row.reason or 'undefined'}"
-    verdicts = {
-        "improved": "is better than",
-        "regressed": "is worse than",
-        "different": "is different from",
-        "equal": "answers as well as",
-        "inconclusive": "cannot be told from",
-    }
-    told = f"{row.candidate} {verdicts[row.verdict]} {baseline}: {told}, difference {signed(row.difference)}"
-    if row.low is not None and row.high is not None:
-        told += f" ({100 * confidence:g} % interval {signed(row.low)} to {signed(row.high)})"
-    return told if row.p_adjusted is None else f"{told}, p = {p_value(row.p_adjusted)}"
 
 
 def _cells(row: MetricRow) -> list[str]:
@@ -105,9 +89,9 @@ def _markdown(it: Compared) -> Iterator[str]:
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate]
         first = rows[0]
-        yield from [f"**{MARKS[first.verdict]} {_safe(sentence(first, it.baseline, it.confidence))}**", ""]
-        counted = "" if first.fixed is None else f"; {first.fixed:,} fixed, {first.broken:,} broken"
-        yield from [f"{first.n:,} samples of {_safe(it.suite)}, version {it.suite_version}{counted}.", ""]
+        yield from [f"**{MARKS[first.verdict]} {_safe(sentence(it, candidate))}**", ""]
+        paired = it.side(candidate).paired
+        yield from [f"{paired:,} samples of {_safe(it.suite)}, version {it.suite_version}.", ""]
         whole = [row for row in rows if row.test_case is row.by is None]
         of_all, of_classes = ([row for row in whole if (row.label is None) is wanted] for wanted in (True, False))
         yield from _table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])
@@ -184,7 +168,7 @@ def _html(it: Compared) -> Iterator[str]:
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate and row.test_case is row.by is row.label is None]
         verdict = rows[0].verdict
-        told = escape(sentence(rows[0], it.baseline, it.confidence))
+        told = escape(sentence(it, candidate))
         yield f'<p><b class="{verdict}">{MARKS[verdict]}</b> {told}</p><table><thead><tr>'
         yield "".join(f"<th>{each}</th>" for each in HEAD) + "</tr></thead><tbody>"
         for row in rows:

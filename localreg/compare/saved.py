@@ -82,7 +82,7 @@ class SavedComparison(Handle[ComparisonRecord], Comparison):
             **{name: content.get(name) for name in names},
             "commit": record.commit,
             "warnings": tuple(content["warnings"]),
-            "sides": tuple(map(_side, content["sides"])),
+            "sides": tuple(_side(each, content) for each in content["sides"]),
             "undirected": content["undirected"] if "undirected" in content else self._undirected(content),
             "_question": None if record.question is None else Question.from_json(record.question),
             "_list": self._samples,
@@ -185,13 +185,15 @@ class _PastEvidence(Evidence):
             return self._behind.examples(candidate, outcome, most)
 
 
-def _side(content: dict[str, Any]) -> Side:
-    determinism = content["determinism"]
+def _side(side: dict[str, Any], content: dict[str, Any]) -> Side:
+    """A model as it was kept; earlier releases kept no number of pairs of each candidate."""
+    determinism = side["determinism"]
     return Side(
-        content["name"],
-        Coverage(**content["coverage"]),
+        side["name"],
+        Coverage(**side["coverage"]),
         None if determinism is None else Determinism.from_json(determinism),
-        content["changed_files"],
+        side["changed_files"],
+        side.get("paired", None if side["name"] == content["baseline"] else content["n"]),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localreg.metrics.reading import Column, check_lengths, numbers_of
+from localreg.statistics.ranks import ranks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +146,7 @@ def spearman(truth: Column, predicted: Column) -> float | None:
         C. Spearman, The American Journal of Psychology 15 (1904) 72.
     """
     true, said = _pair(truth, predicted)
-    return _correlation(_ranks(true), _ranks(said))
+    return _correlation(ranks(true), ranks(said))
 
 
 def _pair(truth: Column, predicted: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -171,18 +172,3 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     a, b = a - a.mean(), b - b.mean()
     a, b = a / np.abs(a).max(), b / np.abs(b).max()  # so that no square over- or underflows
     return float(np.clip((a @ b) / (np.sqrt(a @ a) * np.sqrt(b @ b)), -1.0, 1.0))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 1; equal values have the mean of their ranks."""
-    import numpy as np
-
-    if not len(values):
-        return values
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    lengths = np.diff(np.append(starts, len(values)))
-    ranks: np.ndarray = np.empty(len(values))
-    ranks[order] = np.repeat(starts + (lengths + 1) / 2, lengths)
-    return ranks

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf, sqrt
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from localreg.statistics.bootstrap import bootstrap_weights
 from localreg.statistics.distributions import t_quantile, t_sf
 from localreg.statistics.estimate import Estimate
 from localreg.statistics.paired import PairedSums, paired_t
+from localreg.statistics.ranks import spearman
 from localreg.statistics.resampled import level_at_zero
 from localreg.statistics.value_columns import (
     Columns,
@@ -236,18 +236,21 @@ def _jackknifed(
 
 
 def _plain(columns: Columns, metric: str, confidence: float, draws: int | None) -> Estimate:
+    """Without an interval, unless it is drawn, or the models say the same: then no samples would tell them apart."""
+    import numpy as np
+
     reason = why_undefined(columns, metric)
     if reason is not None:
         return undefined(metric, columns, (None, None), reason)
     if draws is not None:
         return _bootstrapped(columns, metric, partial(_one, metric), confidence, draws)
     if metric == "spearman":  # the ranks of the truth are the same for both
-        with ThreadPoolExecutor(3) as pool:  # sorting lets go of the interpreter
-            truth, a, b = pool.map(_ranks, (columns.truth, columns.a, columns.b))
-        values = [_one("pearson", truth, said) for said in (a, b)]
+        a, b = spearman(columns.truth, (columns.a, columns.b))
     else:
-        values = [_one(metric, columns.truth, said) for said in (columns.a, columns.b)]
-    return undefined(metric, columns, (values[0], values[1]), NO_INTERVAL)
+        a, b = (_one(metric, columns.truth, said) for said in (columns.a, columns.b))
+    if a is not None and columns.n > 1 and np.array_equal(columns.a, columns.b):
+        return told(metric, columns, (a, a), Told(0.0, 0.0, 1.0, 0.0), _range(metric))
+    return undefined(metric, columns, (a, b), NO_INTERVAL)
 
 
 def _one(metric: str, truth: Floats, said: Floats) -> float | None:
@@ -266,20 +269,9 @@ def _one(metric: str, truth: Floats, said: Floats) -> float | None:
     if metric == "r2":
         return 1 - float(((said - truth) ** 2).sum()) / float(deviations @ deviations)
     if metric == "spearman":
-        truth, said = _ranks(truth), _ranks(said)
-        deviations = truth - truth.mean()
+        return spearman(truth, (said,))[0]
     others = said - said.mean()
     return float(np.clip(deviations @ others / sqrt(float((deviations @ deviations) * (others @ others))), -1, 1))
-
-
-def _ranks(column: Floats) -> Floats:
-    """Places in ascending order; equal values share the mean of theirs."""
-    import numpy as np
-
-    _, code, count = np.unique(column, return_inverse=True, return_counts=True)
-    upto = np.cumsum(count)
-    ranks: Floats = (upto - (count - 1) / 2)[code]
-    return ranks
 
 
 def _bootstrapped(

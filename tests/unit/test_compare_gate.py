@@ -31,7 +31,7 @@ def compared(
 ) -> Comparison:
     names = ["a@1", *dict.fromkeys(each.candidate for each in rows)]
     return Comparison(
-        sides=tuple(Side(name, Coverage(400 - missing, 0, 0, missing), None) for name in names),
+        sides=tuple(Side(name, Coverage(400 - missing, 0, 0, missing), None, paired=400) for name in names),
         suite="s",
         suite_version=1,
         task="classification",
@@ -46,6 +46,7 @@ def compared(
         _list=lambda *_: pytest.fail("a gate looks at no samples"),
         _evidence=lambda: pytest.fail("a gate looks at no samples"),
         _session=cast("Any", None),
+        _question=None,
     )
 
 
@@ -167,7 +168,7 @@ def test_a_critical_part_without_samples_fails() -> None:
 
 
 def test_a_critical_part_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
-    with pytest.raises(NotFoundError, match="'nigth' was compared; did you mean 'night'"):
+    with pytest.raises(NotFoundError, match=r"'nigth' was compared; did you mean 'night'\?$"):
         compared(*PARTS).gate(critical=["nigth"])
     with pytest.raises(NotFoundError, match=r"'x' was compared; there are 'day', 'night', 'dusk'.*by="):
         compared(*PARTS).gate(critical=["x"])
@@ -191,7 +192,7 @@ def test_every_candidate_has_to_pass_unless_one_is_named() -> None:
     assert both.gate(accuracy=Gate(min_value=0.9), candidate="c@2").reasons == [
         "accuracy: 0.5000 is below min_value 0.9"
     ]
-    with pytest.raises(NotFoundError, match="'c' is not compared here; did you mean 'c@2'"):
+    with pytest.raises(NotFoundError, match=r"'c' is not compared here; did you mean 'c@2'\?$"):
         both.gate(accuracy=Gate(min_value=0.9), candidate="c")
 
 
@@ -203,7 +204,7 @@ def test_samples_that_the_candidate_left_out_are_told_unless_they_counted_as_wro
 
 def test_a_metric_that_was_not_compared_is_an_error_that_names_those_that_were() -> None:
     it = compared(row(), row("f1_macro"))
-    with pytest.raises(InvalidInputError, match="'acuracy' was not compared; did you mean 'accuracy'"):
+    with pytest.raises(InvalidInputError, match=r"'acuracy' was not compared; did you mean 'accuracy'\?$"):
         it.gate(acuracy=Gate(min_value=0))
     with pytest.raises(InvalidInputError, match="those that were: accuracy, f1_macro"):
         it.gate({"mAP@0.5": Gate(min_value=0)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import asdict
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from localreg import (
     StorageError,
 )
 from localreg.compare.asked import Asked
+from localreg.compare.output import _safe
 from localreg.compare.question import KEPT
+from localreg.compare.report.wording import sentence
 from tests.animals import animal_case, animal_suite, run_animals
 
 HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
@@ -62,8 +65,8 @@ def test_a_dict_holds_all_but_the_samples(comparison: Comparison) -> None:
     }
     coverage = {"ok": 200, "skipped": 0, "error": 0, "missing": 0}
     assert told["sides"] == [
-        {"name": name, "coverage": coverage, "determinism": None, "changed_files": 0}
-        for name in ("old@1", "new|`<b>`@1")
+        {"name": name, "coverage": coverage, "determinism": None, "changed_files": 0, "paired": paired}
+        for name, paired in (("old@1", None), ("new|`<b>`@1", 200))
     ]
     assert told["warnings"] == list(comparison.warnings)
 
@@ -96,7 +99,8 @@ def test_markdown_says_the_verdict_first(comparison: Comparison) -> None:
     text = comparison.to_markdown()
     first = comparison.rows[0]
     assert text.startswith("**▼ new\\|\\`&lt;b&gt;\\`@\u20601 is worse than old@1: accuracy 0.")
-    assert f"200 samples of s, version 1; {first.fixed} fixed, {first.broken} broken." in text
+    assert f", {first.fixed} fixed and {first.broken} broken**" in text.partition("\n")[0]
+    assert "\n200 samples of s, version 1.\n" in text
     rows = cells(text)
     assert rows[0] == ["metric", "baseline", "candidate", "difference", "interval", "p", "verdict"]
     assert rows[1][0] == "accuracy"
@@ -141,7 +145,7 @@ def test_warnings_are_told_in_all_forms(registry: Registry) -> None:
     assert it.warnings
     for told in (it.to_markdown(), it._repr_html_()):
         assert it.warnings[0] in told
-    assert it.to_markdown().startswith("**= m@1 answers as well as m@1")
+    assert it.to_markdown().startswith("**= m@1 and m@1 are right on the same samples")
     assert "fixed</summary>" not in it.to_markdown()
 
 
@@ -172,6 +176,15 @@ def test_a_notebook_shows_a_table_of_its_own(comparison: Comparison) -> None:
     assert "http" not in html
     assert len(html) < 10_000
     assert "new|`&lt;b&gt;`@1 is worse than old@1" in html
+
+
+def test_every_document_begins_with_the_same_sentence(comparison: Comparison, tmp_path: Path) -> None:
+    told = sentence(comparison, comparison.candidate)
+    assert told.startswith("new|`<b>`@1 is worse than old@1: accuracy ")
+    assert _safe(told) in comparison.to_markdown()
+    assert escape(told) in comparison._repr_html_()
+    page = comparison.to_html(tmp_path / "report.html", samples=0).read_text(encoding="utf-8")
+    assert f"<bdi>{escape(told)}.</bdi>" in page
 
 
 def test_several_candidates_are_told_one_after_the_other(registry: Registry, comparison: Comparison) -> None:

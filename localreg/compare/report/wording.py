@@ -155,8 +155,10 @@ def sentence(comparison: Compared, candidate: str) -> str:
         reason = f": {row.reason}" if row.reason else ""
         return f"{candidate} and {baseline} cannot be compared by {metric}{reason}"
     if row.verdict == "equal":
-        same = "right on the same samples" if row.fixed is not None else "equal on all samples"
-        return f"{candidate} and {baseline} are {same}: {metric} {value(row, row.b)}, nothing fixed and nothing broken"
+        told = f"{metric} {value(row, row.b)}"
+        if row.fixed is None:
+            return f"{candidate} and {baseline} are equal on all samples: {told}"
+        return f"{candidate} and {baseline} are right on the same samples: {told}, nothing fixed and nothing broken"
     begin = {
         "improved": f"{candidate} is better than {baseline}",
         "regressed": f"{candidate} is worse than {baseline}",
