@@ -313,10 +313,9 @@ class Compared:
     def lines(self) -> Iterator[str]:
         """The summary; test cases and slices; the samples that were asked for; what the gate says."""
         yield str(self.comparison)
-        parts = [row for row in self.comparison.rows if not (row.test_case is row.by is None)]
-        if parts and (len({row.test_case for row in parts}) > 1 or any(row.by for row in parts)):
-            # The only test case of a suite says the same as the suite.
-            yield from ["", *self._parts().lines()]
+        of_parts = self._parts()
+        if of_parts.rows:
+            yield from ["", *of_parts.lines()]
         for outcome in self.outcomes:
             yield from ["", f"{outcome.replace('_', ' ')}:", *self._samples(outcome).lines()]
         if self.gate is not None:
@@ -336,6 +335,8 @@ class Compared:
         return self._samples(self.outcomes[0]) if self.outcomes else Rows.of(self.comparison.metrics)
 
     def _parts(self) -> Rows:
+        from localreg.compare.telling import parts
+
         names = [
             "metric",
             "test_case",
@@ -349,7 +350,7 @@ class Compared:
             "p_adjusted",
             "verdict",
         ]
-        rows = [row for row in self.comparison.rows if not (row.test_case is row.by is None)]
+        rows = parts(self.comparison.rows)
         names = [name for name in names if any(getattr(row, name) is not None for row in rows)]
         return Rows(names, [[getattr(row, name) for name in names] for row in rows])
 

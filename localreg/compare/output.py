@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localreg.canonical import JsonObject
 from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
-from localreg.compare.telling import number, p_heading, p_value, signed, undefined
+from localreg.compare.telling import number, p_heading, p_value, parts, signed, undefined
 from localreg.errors import NotFoundError, StorageError
 from localreg.query.text import cell, plain
 
@@ -97,9 +97,9 @@ def _markdown(it: Compared) -> Iterator[str]:
         yield from _table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])
         yield from (line for each in undefined(of_all) for line in (_safe(each), ""))
         yield from _folded("Classes", _head(of_classes), [[_metric(row), *_cells(row)] for row in of_classes])
-        parts = [row for row in rows if not (row.test_case is row.by is None)]
-        head = ("test case or slice", *_head(parts), "n")
-        listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in parts]
+        of_parts = parts(rows)
+        head = ("test case or slice", *_head(of_parts), "n")
+        listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in of_parts]
         yield from _folded("Test cases and slices", head, listed)
         if first.fixed is not None:
             yield from _samples(it, candidate, "broken", first.broken or 0)

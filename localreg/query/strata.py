@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -236,8 +236,9 @@ def _edges(ordered: npt.NDArray[np.generic], distinct: npt.NDArray[np.generic], 
     return edges if len(edges) else distinct[-2:-1]
 
 
-def _numbers(values: Sequence[Any]) -> list[str]:
+def _numbers(values: Iterable[Any]) -> list[str]:
     """Of each number the shortest text that is none of the others: arithmetic leaves a last digit that is no name."""
+    values = list(values)
     short = [f"{value:.15g}" if isinstance(value.item(), float) else repr(value.item()) for value in values]
     twice = {text for text, count in Counter(short).items() if count > 1}
     exact = (repr(value.item()).removesuffix(".0") for value in values)
@@ -250,7 +251,7 @@ def _bounds(edges: npt.NDArray[np.generic], distinct: npt.NDArray[np.generic]) -
 
     names = []
     following = distinct[np.searchsorted(distinct, edges, side="right")]
-    for edge, text, after in zip(edges.tolist(), _numbers(list(edges)), following.tolist(), strict=True):
+    for edge, text, after in zip(edges.tolist(), _numbers(edges), following.tolist(), strict=True):
         is_long = isinstance(edge, float) and len(text.lstrip("-0.").replace(".", "")) > LONG
         shorter = (f"{number:.15g}" for number in _rounded_up(edge) if edge <= number < after) if is_long else iter(())
         names.append(next(shorter, text))

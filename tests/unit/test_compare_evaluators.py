@@ -201,6 +201,16 @@ def test_an_evaluator_is_kept_with_a_saved_comparison_by_its_name(compared: Regi
     assert before.undirected == set(live.undirected), "as an earlier release saved it"
 
 
+def test_what_is_said_of_the_only_test_case_is_told(registry: Registry) -> None:
+    suite = Suite("one", test_cases=[Case("alone", test_samples=pages(range(25)))])
+    for name, right in (("a", 0.5), ("b", 0.85)):
+        test(Net(name, reader(name, right)), suite, reading)
+    text = registry.compare("a", "b", suite="one", evaluator="reading").to_markdown()
+    told = text.partition("Test cases and slices")[2].partition("</details>")[0]
+    assert "| alone | words | 75.0000 | 75.0000 |" in told
+    assert "| alone | exact |" not in told, "the suite says it already"
+
+
 def test_what_is_said_of_cases_and_the_suite_is_told_without_an_interval(compared: Registry) -> None:
     comparison = compared.compare("a", "b", suite="s", evaluator="reading")
     rows = {(row.metric, row.test_case, row.label): row for row in comparison.rows}

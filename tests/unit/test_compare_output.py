@@ -121,6 +121,19 @@ def test_markdown_lists_the_first_samples_only(comparison: Comparison) -> None:
     assert rows[0][head.index("b")] == first["b"]
 
 
+def test_the_only_test_case_is_not_told_twice(registry: Registry) -> None:
+    truth = {n: "xyz"[n % 3] for n in range(60)}
+    animal_suite("one", [animal_case("alone", truth)])
+    run_animals("a", truth, "one")
+    run_animals("b", {n: label if n % 4 else "x" for n, label in truth.items()}, "one")
+    plain = registry.compare("a", "b", suite="one").to_markdown()
+    assert "alone" not in plain.partition("broken</summary>")[0]
+    assert "Test cases and slices" not in plain
+    sliced = registry.compare("a", "b", suite="one", by="n % 2").to_markdown()
+    told = [row[0] for row in cells(sliced.partition("Test cases and slices")[2].partition("</details>")[0])]
+    assert set(told[1:]) == {"n % 2 = 0", "n % 2 = 1"}
+
+
 def test_names_are_no_markup(comparison: Comparison) -> None:
     text = comparison.to_markdown()
     assert "<script>" not in text
