@@ -11,7 +11,7 @@ from localreg.compare.rows import MetricRow, Verdict, as_table
 from localreg.compare.task import OUTCOMES
 from localreg.compare.telling import summary, undefined
 from localreg.errors import InvalidInputError, NotFoundError
-from localreg.names import did_you_mean, shown_value
+from localreg.names import check_whole, did_you_mean, shown_value
 from localreg.query import Result
 from localreg.records.determinism import Determinism
 
@@ -27,6 +27,9 @@ __all__ = ["Compared", "Outcome", "Side"]
 
 Outcome = Literal["fixed", "broken", "both_right", "both_wrong", "other"]
 """What became of a sample: only the candidate is right; only the baseline; both; neither; or it was not compared."""
+
+
+WORST_HINT = "write how many samples, 1 or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,26 @@ class Compared:
         number = self._number(candidate)
         return Result(lambda: self._list(number, outcome))
 
+    def worst(self, n: int = 10, *, candidate: str | None = None) -> Result:
+        """The samples on which a candidate's error is larger than the baseline's, by most first.
+
+        Columns: those of `samples` for numbers, and `growth`: by how much the error is larger, without its sign.
+
+        Args:
+            n: how many at most.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: no numbers were compared, or `n` is no number of samples.
+            NotFoundError: there is no such candidate.
+        """
+        if check_whole(n, what="n", hint=WORST_HINT) < 1:
+            raise InvalidInputError(f"n is {n}; {WORST_HINT}")
+        if self.task != "regression":
+            raise InvalidInputError(f"there are no errors in a comparison of {self.task}; .broken has what got worse")
+        number = self._number(candidate)
+        return Result(lambda: _grown(self._list(number, None), n))
+
     def _number(self, candidate: str | None) -> int:
         """Place among the candidates; None = the first."""
         return 0 if candidate is None else self.sides.index(self.side(candidate)) - 1
@@ -304,3 +327,13 @@ class Compared:
             if rows and rows[0].fixed is not None:
                 lines += [f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
         return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])
+
+
+def _grown(samples: pa.Table, n: int) -> pa.Table:
+    """The rows whose error grew most."""
+    import pyarrow.compute as pc
+
+    growth = pc.subtract(pc.abs(samples["error_b"]), pc.abs(samples["error_a"]))
+    grown = samples.append_column("growth", growth)
+    grown = grown.filter(pc.greater(grown["growth"], 0))  # what was not compared has none
+    return grown.take(pc.sort_indices(grown, [("growth", "descending")])[:n])
