@@ -201,6 +201,34 @@ def test_an_evaluator_is_kept_with_a_saved_comparison_by_its_name(compared: Regi
     assert before.undirected == set(live.undirected), "as an earlier release saved it"
 
 
+def test_what_was_evaluated_before_it_was_inferred_anew_is_refused(compared: Registry) -> None:
+    before, commit = compared.compare("a", "b", suite="s", evaluator="reading"), compared.commit
+    suite = Suite("s")
+    test(Net("b", reader("b", 0.85)), suite, reset=True)
+    again = compared.compare("a", "b", suite="s", evaluator="reading")
+    assert again.rows == before.rows, "the answers are the same"
+    test(Net("b", reader("b", 0.1)), suite, reset=True)
+    stale = r"no evaluation of 'b@1' on test suite 's' .* as it is now: .* before \d+ of the samples were inferred anew"
+    with pytest.raises(NotFoundError, match=stale + rf"; run test.* again, or compare registry\.at\(commit={commit}\)"):
+        compared.compare("a", "b", suite="s", evaluator="reading")
+    assert compared.at(commit=commit).compare("a", "b", suite="s", evaluator="reading").rows == before.rows
+    test(Net("b", reader("b", 0.1)), suite, reading)
+    after = compared.compare("a", "b", suite="s", evaluator="reading")
+    assert after.row("exact").b < before.row("exact").b  # type: ignore[operator]
+
+
+def test_parts_that_were_only_merged_are_what_was_evaluated(registry: Registry) -> None:
+    suite = Suite("s", test_cases=[Case("one", test_samples=pages(range(24)))])
+    test(Net("a", reader("a", 0.5)), suite, reading)
+    net, infer = Net("b"), reader("b", 0.85)
+    for begin in range(0, 24, 2):
+        net.record([{"n": n, "words": infer(Page(n)).words} for n in range(begin, begin + 2)], on="n")
+    test(Net("b", infer), suite, reading)
+    before = registry.compare("a", "b", suite="s", evaluator="reading").rows
+    assert registry.compact().parts_after < 12
+    assert registry.compare("a", "b", suite="s", evaluator="reading").rows == before
+
+
 def test_what_is_said_of_the_only_test_case_is_told(registry: Registry) -> None:
     suite = Suite("one", test_cases=[Case("alone", test_samples=pages(range(25)))])
     for name, right in (("a", 0.5), ("b", 0.85)):
