@@ -48,7 +48,8 @@ class Comparison(Compared):
                 `by`, `bins`, `strict`, `confidence` and `adjust` say how to compare, and are not looked at here.
             critical: names of test cases or of values of slices (`night`, or `metadata.weather=night` where several
                 have that name), in which the same rules hold; a significant regression of any metric that was compared
-                there fails, whatever the rules say.
+                there fails, whatever the rules say: p-values of all metrics in all critical parts are adjusted
+                together for that.
             candidate: `name@version`; None = every one, and all have to pass.
             require_improvement: fail unless the first metric has improved, over the whole suite.
             metrics: more rules, by the name of the metric.

@@ -12,6 +12,8 @@ import pytest
 
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry
 from localreg.compare import Coverage, Gate, GateResult, MetricRow, Side, read_gate
+from localreg.compare.verdicts import regressed
+from localreg.testing.regression import _reasons
 from tests.animals import animal_case, animal_suite, run_animals
 
 
@@ -140,10 +142,43 @@ PARTS = (
     row(b=0.95),
     row(test_case="day", b=0.96),
     row(test_case="night", b=0.7, n=50),
-    row("f1_macro", test_case="night", b=0.7, n=50, verdict="regressed", difference=-0.2, low=-0.3, high=-0.1),
+    row("f1_macro", test_case="night", b=0.7, n=50, difference=-0.2, low=-0.3, high=-0.1, p=1e-4),
     row(by="metadata.light", slice="night", b=0.6),
     row(by="metadata.light", slice="dusk", n=0, b=None, difference=None),
 )
+
+
+def test_many_metrics_do_not_give_luck_many_chances() -> None:
+    names = [f"metric_{n}" for n in range(10)]
+
+    def parts(p: float) -> list[MetricRow]:
+        by_luck = [row(name, test_case="night", p=0.9) for name in names[1:]]
+        return [row(), row("metric_0", test_case="night", p=p, p_adjusted=p, verdict="regressed"), *by_luck]
+
+    assert compared(*parts(0.006)).gate(critical=["night"]).passed, "0.06 among ten"
+    assert len(compared(*parts(0.004)).gate(critical=["night"]).reasons) == 1
+    elsewhere = [row("metric_0", test_case=f"day {n}", p=0.9) for n in range(50)]
+    assert not compared(*parts(0.004), *elsewhere).gate(critical=["night"]), "other parts are not asked for"
+
+
+def test_an_assertion_of_no_regression_counts_its_metrics() -> None:
+    def reasons_of(p: float) -> list[str]:
+        by_luck = [row(f"metric_{n}", p=0.9) for n in range(9)]
+        return _reasons(compared(row(p=p, p_adjusted=p, verdict="regressed"), *by_luck), None, None, ())
+
+    assert reasons_of(0.006) == [], "0.06 among ten"
+    assert reasons_of(0.004) == ["accuracy: regressed, difference -0.0100"]
+
+
+def test_what_is_worse_goes_by_the_direction_of_the_metric() -> None:
+    rows = [row(name, difference=sign * 0.1, p=1e-6) for name in ("up", "down", "neither") for sign in (1, -1)]
+    asked: dict[str, Any] = {"lower_is_better": ("down",), "undirected": ("neither",), "confidence": 0.95}
+    for adjust in ("holm", "bh", "none"):
+        assert regressed(rows, adjust=adjust, **asked) == [rows[1], rows[2]]
+    unsure = [row("up", difference=-0.1, p=0.04) for _ in range(3)]
+    assert len(regressed(unsure, adjust="none", **asked)) == 3
+    assert not regressed(unsure, adjust="holm", **asked)
+    assert not regressed([row("up", difference=None, p=None)], adjust="holm", **asked)
 
 
 def test_rules_hold_in_critical_parts_and_a_regression_there_fails_whatever_the_rules_say() -> None:
