@@ -16,6 +16,7 @@ _STEPS = (
     (r", and look at \.coverage for how many there are", ""),
     (r"\bpass evaluator=, too", "pass --evaluator, too"),
     (r"\bcompare\(…, evaluator=…\)", "--evaluator NAME"),
+    (r"\bor compare registry\.at\(commit=(\d+)\)", r"or compare with --at \1"),
     (r"\bpass bootstrap=(\d+)", r"pass --bootstrap \1"),
     (r"\bscore_of='(\w+)'", r"--score-of \1"),
     (r"\bpositive= names another", "--positive names another"),

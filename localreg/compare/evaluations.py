@@ -17,7 +17,7 @@ from localreg.session import Session
 from localreg.tables import Node, coded_rows, read_part
 from localreg.workflow.evaluation_results import find_evaluation
 from localreg.workflow.evaluator import EvaluatorConfiguration
-from localreg.workflow.inferences import MISSING, Inferences
+from localreg.workflow.inferences import OK, SKIPPED, Inferences
 from localreg.workflow.samples import absolute_indices, files_of
 from localreg.workflow.typed import TypedColumn
 
@@ -189,7 +189,7 @@ def evaluation_of(
 def refuse_stale(session: Session, state: State, version_id: str, rows: SuiteRows, evaluation: Row, what: str) -> None:
     """What an evaluator said is of what the model said then: it must not have been inferred anew since.
 
-    Samples that had no inference then are told to be left out, and no reason to refuse the others.
+    Samples that had none then, or an exception, are told to be left out, and no reason to refuse the others.
 
     Args:
         session: where everything lies.
@@ -212,7 +212,7 @@ def refuse_stale(session: Session, state: State, version_id: str, rows: SuiteRow
     indices = np.unique(rows.indices).astype(np.int64)
     now = Inferences(session, state, version_id, rows.samples)
     before = Inferences(past, past.state(), version_id, rows.samples)
-    indices = indices[before.status[indices] != MISSING]
+    indices = indices[np.isin(before.status[indices], (OK, SKIPPED))]  # what evaluators are given
     if before.digest(indices) == now.digest(indices):
         return
     node = Node.from_json(cast(JsonObject, rows.workflow.load(WorkflowRecord).inference))
