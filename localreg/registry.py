@@ -313,7 +313,7 @@ class Registry(Listings, Exchange, Measuring, Past):
         return compare(self._session, versions, suite=suite, asked=asked)
 
     def get_comparison(self, name: str) -> SavedComparison:
-        """A comparison that was saved; `comparisons` lists them.
+        """A comparison that was saved, which can do what it could when it was made; `comparisons` lists them.
 
         Raises:
             NotFoundError: there is none; near names are suggested.

@@ -17,6 +17,7 @@ from localreg.errors import InvalidInputError, NotFoundError
 if TYPE_CHECKING:
     from localreg.compare import Comparison, GateFile, GateResult
     from localreg.compare.saved import SavedComparison
+    from localreg.query import Result
     from localreg.registry import Registry
 
 __all__ = ["Reference", "Whose", "app", "comparisons", "score"]
@@ -177,6 +178,17 @@ def compare(
         float | None,
         typer.Option(metavar="SHARE", help="Of impostors that may be accepted, which sets thresholds; else 0.001."),
     ] = None,
+    bins: Annotated[
+        int | None, typer.Option(metavar="N", help="Cut numbers of more values than that into so many slices; else 10.")
+    ] = None,
+    better: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=higher|lower", help="Of an evaluator's metric, which is better. Repeatable."),
+    ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="List the N samples whose error grew most, where numbers are compared."),
+    ] = None,
     bootstrap: Annotated[
         int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
     ] = None,
@@ -206,9 +218,13 @@ def compare(
     not pass the gate: every reason is told.
     """
     listed = dict.fromkeys([*(["fixed"] if fixed else []), *(["broken"] if broken else []), *(outcome or [])])
+    from localreg.cli.wording import for_shell
+
     rules = None if gate is None else _rules(gate)
     said = {
         "by": by or None,
+        "bins": bins,
+        "better": _better(better or []) or None,
         "confidence": confidence,
         "adjust": adjust and str(adjust),
         "strict": strict or None,
@@ -238,14 +254,16 @@ def compare(
                 rules.metrics, critical=rules.critical, require_improvement=rules.require_improvement
             )
         except (InvalidInputError, NotFoundError) as error:
-            raise typer.BadParameter(str(error), param_hint="--gate") from error
+            raise typer.BadParameter(for_shell(str(error)), param_hint="--gate") from error
+    told = Compared(comparison, [str(each) for each in listed], held, worst)
+    told.check()
     if save is not None:
         comparison.save(save)
     if markdown is not None:
         comparison.to_markdown(markdown)
     if html is not None:
         comparison.to_html(html)
-    return Compared(comparison, [str(each) for each in listed], held)
+    return told
 
 
 @app.command(
@@ -282,6 +300,19 @@ def leaderboard(
     return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient, fmr=fmr))
 
 
+def _better(pairs: Sequence[str]) -> dict[str, str]:
+    """Which of a metric is better, from `NAME=lower`; which words mean that, is said where they are used."""
+    found = {}
+    for pair in pairs:
+        name, equals, word = pair.rpartition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{pair!r} is no METRIC=higher or METRIC=lower", param_hint="--better")
+        if name in found:
+            raise typer.BadParameter(f"{name!r} is given twice", param_hint="--better")
+        found[name] = word
+    return found
+
+
 def score(text: str) -> float | str:
     """A threshold as it is typed; what it may be, is said where it is used."""
     try:
@@ -291,12 +322,13 @@ def score(text: str) -> float | str:
 
 
 def _rules(path: str) -> "GateFile":
+    from localreg.cli.wording import for_shell
     from localreg.compare import read_gate
 
     try:
         return read_gate(path)
     except (InvalidInputError, NotFoundError) as error:
-        raise typer.BadParameter(str(error), param_hint="--gate") from error
+        raise typer.BadParameter(for_shell(str(error)), param_hint="--gate") from error
 
 
 def _with_metrics_of(rules: "GateFile", comparison: "Comparison", again: "Callable[..., Comparison]") -> "Comparison":
@@ -333,6 +365,19 @@ class Compared:
     comparison: "Comparison"
     outcomes: Sequence[str]
     gate: "GateResult | None" = None
+    worst: int | None = None
+
+    def check(self) -> None:
+        """Whether there can be samples of the outcomes that are asked for."""
+        if self.outcomes and not any(row.fixed is not None for row in self.comparison.rows):
+            other = "; --worst 10 lists those whose error grew most" if self.comparison.task == "regression" else ""
+            raise typer.BadParameter(
+                f"nothing is right or wrong in a comparison of {self.comparison.task}, and so no sample is "
+                f"{self.outcomes[0].replace('_', ' ')}{other}",
+                param_hint=f"--{self.outcomes[0]}" if self.outcomes[0] in ("fixed", "broken") else "--outcome",
+            )
+        if self.worst is not None:
+            self._worst(self.worst)
 
     @property
     def ok(self) -> bool:
@@ -341,30 +386,38 @@ class Compared:
 
     def lines(self) -> Iterator[str]:
         """The summary; test cases and slices; the samples that were asked for; what the gate says."""
-        yield str(self.comparison)
-        parts = [row for row in self.comparison.rows if not (row.test_case is row.by is None)]
-        if parts and (len({row.test_case for row in parts}) > 1 or any(row.by for row in parts)):
-            # The only test case of a suite says the same as the suite.
-            yield from ["", *self._parts().lines()]
+        from localreg.cli.wording import for_shell
+
+        yield for_shell(str(self.comparison))
+        of_parts = self._parts()
+        if of_parts.rows:
+            yield from ["", *of_parts.lines()]
         for outcome in self.outcomes:
             yield from ["", f"{outcome.replace('_', ' ')}:", *self._samples(outcome).lines()]
+        if self.worst is not None:
+            yield from ["", "worst:", *self._worst(self.worst).lines()]
         if self.gate is not None:
-            yield from ["", str(self.gate)]
+            yield from ["", for_shell(str(self.gate))]
 
     def json(self) -> dict[str, object]:
         """The comparison, the samples of each outcome that is listed (else fixed and broken), and the gate."""
         outcomes = self.outcomes or ("fixed", "broken")
         listed = {outcome: self._samples(outcome).json() for outcome in outcomes}
+        worst = {} if self.worst is None else {"worst": self._worst(self.worst).json()}
         gate = {} if self.gate is None else {"gate": self.gate.to_dict()}
-        return {**self.comparison.to_dict(), **listed, **gate}
+        return {**self.comparison.to_dict(), **listed, **worst, **gate}
 
     def csv(self) -> Rows:
         """One table: the metrics, or the samples."""
-        if len(self.outcomes) > 1:
+        if len(self.outcomes) + (self.worst is not None) > 1:
             raise typer.BadParameter("csv is one table: list one outcome", param_hint="--format")
+        if self.worst is not None:
+            return self._worst(self.worst)
         return self._samples(self.outcomes[0]) if self.outcomes else Rows.of(self.comparison.metrics)
 
     def _parts(self) -> Rows:
+        from localreg.compare.telling import parts
+
         names = [
             "metric",
             "test_case",
@@ -378,15 +431,21 @@ class Compared:
             "p_adjusted",
             "verdict",
         ]
-        rows = [row for row in self.comparison.rows if not (row.test_case is row.by is None)]
+        rows = parts(self.comparison.rows)
         names = [name for name in names if any(getattr(row, name) is not None for row in rows)]
         return Rows(names, [[getattr(row, name) for name in names] for row in rows])
 
     def _samples(self, outcome: Any) -> Rows:
+        return self._of_candidates(lambda each: self.comparison.samples(outcome, candidate=each))
+
+    def _worst(self, n: int) -> Rows:
+        return self._of_candidates(lambda each: self.comparison.worst(n, candidate=each))
+
+    def _of_candidates(self, listed: "Callable[[str], Result]") -> Rows:
         """Of all candidates; whose they are is told if there are several."""
         candidates = self.comparison.candidates
+        tables = [Rows.of(listed(each)) for each in candidates]
         if len(candidates) == 1:
-            return Rows.of(self.comparison.samples(outcome))
-        tables = [Rows.of(self.comparison.samples(outcome, candidate=each)) for each in candidates]
+            return tables[0]
         rows = [[name, *row] for name, table in zip(candidates, tables, strict=True) for row in table.rows]
         return Rows(["candidate", *tables[0].columns], rows)

@@ -71,7 +71,7 @@ def caveats(
     unknown = [side.name for side in sides if side.determinism is None]
     if 0 < len(unknown) < len(sides):  # if nobody was asked, `determinism` says it, and not each comparison
         found.append(f"not verified to be deterministic: {', '.join(unknown)}")
-    return [*found, *_small(rows), *_reversals(rows)]
+    return [*found, *_small(rows, sides[1].paired or 0), *_reversals(rows)]
 
 
 def about_samples(
@@ -129,14 +129,13 @@ def _gaps(models: Sequence[tuple[str, Coverage]], treated: str) -> Iterator[str]
             yield f"of {model}, {told}: {treated}"
 
 
-def _small(rows: Sequence[MetricRow]) -> Iterator[str]:
-    first = rows[0]
-    if first.n < FEW:
-        yield f"only {_samples(first.n)} paired: intervals are rough, and nothing small can be seen"
+def _small(rows: Sequence[MetricRow], paired: int) -> Iterator[str]:
+    if paired < FEW:
+        yield f"only {_samples(paired)} paired: intervals are rough, and nothing small can be seen"
     parts = {(row.test_case, row.by, row.slice) for row in rows if 0 < row.n < FEW and row.label is None} - {
         (None, None, None)
     }
-    if parts and first.n >= FEW:
+    if parts and paired >= FEW:
         yield f"{len(parts):,} of the test cases and slices have fewer than {FEW} pairs: take them for hints"
 
 

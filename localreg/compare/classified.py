@@ -137,10 +137,10 @@ class Classification:
         """Labels that truths of the suite have, or that the baseline says there."""
         import numpy as np
 
-        said = self._rows.of_samples(self._baseline)
+        columns = self._truth, self._rows.of_samples(self._baseline)
         seen = np.zeros(len(self._vocabulary) + GAPS, bool)
         for begin in range(0, len(self._rows), CHUNK):
-            for codes in (self._truth, said):
+            for codes in columns:
                 seen[codes[begin : begin + CHUNK].astype(np.int64) + GAPS] = True
         return [label for label, is_there in zip(self._vocabulary.labels(), seen[GAPS:], strict=True) if is_there]
 

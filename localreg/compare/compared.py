@@ -11,7 +11,7 @@ from localreg.compare.rows import MetricRow, Verdict, as_table
 from localreg.compare.task import OUTCOMES
 from localreg.compare.telling import summary, undefined
 from localreg.errors import InvalidInputError, NotFoundError
-from localreg.names import did_you_mean, shown_value
+from localreg.names import check_whole, did_you_mean, shown_value
 from localreg.query import Result
 from localreg.records.determinism import Determinism
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from localreg.compare.evidence import Evidence
+    from localreg.compare.question import Question
     from localreg.compare.verdicts import Adjust
     from localreg.session import Session
 
@@ -26,6 +27,9 @@ __all__ = ["Compared", "Outcome", "Side"]
 
 Outcome = Literal["fixed", "broken", "both_right", "both_wrong", "other"]
 """What became of a sample: only the candidate is right; only the baseline; both; neither; or it was not compared."""
+
+
+WORST_HINT = "write how many samples, 1 or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,14 @@ class Side:
         determinism: the last verdict on it; None = not verified.
         changed_files: of how many paired samples the local files held other bytes when this model was asked than when
             the baseline was, as far as that was kept.
+        paired: how many samples are compared, with those of the baseline; None = it is the baseline.
     """
 
     name: str
     coverage: Coverage
     determinism: Determinism | None
     changed_files: int = 0
+    paired: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +89,7 @@ class Compared:
     _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
     _evidence: Callable[[], Evidence] = field(repr=False, compare=False)
     _session: Session = field(repr=False, compare=False)
+    _question: Question | None = field(repr=False, compare=False)
 
     @property
     def baseline(self) -> str:
@@ -116,8 +123,8 @@ class Compared:
 
     @property
     def n(self) -> int:
-        """Paired samples over the whole suite."""
-        return self.rows[0].n
+        """Paired samples over the whole suite; a metric of which some have no value is of fewer (`MetricRow.n`)."""
+        return self.sides[1].paired or 0
 
     @property
     def values(self) -> tuple[float | None, float | None]:
@@ -160,7 +167,7 @@ class Compared:
                 return row
         told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
         hint = did_you_mean(str(wanted["metric"]), {row.metric for row in self.rows})
-        raise NotFoundError(f"the comparison has no row of {told}{hint}; .metrics shows those that there are")
+        raise NotFoundError(f"the comparison has no row of {told}; .metrics shows those that there are{hint}")
 
     @property
     def metrics(self) -> Result:
@@ -234,6 +241,26 @@ class Compared:
         number = self._number(candidate)
         return Result(lambda: self._list(number, outcome))
 
+    def worst(self, n: int = 10, *, candidate: str | None = None) -> Result:
+        """The samples on which a candidate's error is larger than the baseline's, by most first.
+
+        Columns: those of `samples` for numbers, and `growth`: by how much the error is larger, without its sign.
+
+        Args:
+            n: how many at most.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: no numbers were compared, or `n` is no number of samples.
+            NotFoundError: there is no such candidate.
+        """
+        if check_whole(n, what="n", hint=WORST_HINT) < 1:
+            raise InvalidInputError(f"n is {n}; {WORST_HINT}")
+        if self.task != "regression":
+            raise InvalidInputError(f"there are no errors in a comparison of {self.task}; .broken has what got worse")
+        number = self._number(candidate)
+        return Result(lambda: _grown(self._list(number, None), n))
+
     def _number(self, candidate: str | None) -> int:
         """Place among the candidates; None = the first."""
         return 0 if candidate is None else self.sides.index(self.side(candidate)) - 1
@@ -247,8 +274,8 @@ class Compared:
         for side in self.sides[1:]:
             if side.name == candidate:
                 return side
-        hint = did_you_mean(candidate, self.candidates)
-        raise NotFoundError(f"{candidate!r} is not compared here{hint}; there are {', '.join(self.candidates)}")
+        hint = did_you_mean(candidate, self.candidates) or f"; there are {', '.join(self.candidates)}"
+        raise NotFoundError(f"{candidate!r} is not compared here{hint}")
 
     @property
     def fixed(self) -> Result:
@@ -300,3 +327,13 @@ class Compared:
             if rows and rows[0].fixed is not None:
                 lines += [f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
         return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])
+
+
+def _grown(samples: pa.Table, n: int) -> pa.Table:
+    """The rows whose error grew most."""
+    import pyarrow.compute as pc
+
+    growth = pc.subtract(pc.abs(samples["error_b"]), pc.abs(samples["error_a"]))
+    grown = samples.append_column("growth", growth)
+    grown = grown.filter(pc.greater(grown["growth"], 0))  # what was not compared has none
+    return grown.take(pc.sort_indices(grown, [("growth", "descending")])[:n])

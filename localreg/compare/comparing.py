@@ -7,16 +7,13 @@ from typing import Literal
 
 from localreg.compare.asked import Asked, checked
 from localreg.compare.caveats import LeftOut, caveats
-from localreg.compare.clusters import Sampling, clustered
 from localreg.compare.comparison import Comparison, Side
 from localreg.compare.coverage import Coverage
-from localreg.compare.evidence import Evidence
 from localreg.compare.files import rows_with_other_files
-from localreg.compare.listing import SampleList
-from localreg.compare.slices import sliced
+from localreg.compare.opened import Opened
+from localreg.compare.question import Question
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Pair, Task
-from localreg.compare.tasks import task_for
 from localreg.compare.units import WHOLE
 from localreg.compare.verdicts import Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
@@ -25,33 +22,26 @@ from localreg.models import ModelVersion
 from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
-from localreg.workflow.executors import Workers, opened
+from localreg.workflow.executors import opened
 from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
-__all__ = ["compare", "metrics_of", "of_workflow", "refuse_nothing", "refuse_twice", "suite_rows"]
+__all__ = ["compare", "find_suite", "metrics_of", "of_workflow", "refuse_nothing", "refuse_twice", "suite_rows"]
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
     """Compare model versions with the first of them; see `Registry.compare`."""
     settings = checked(asked)
     state = session.state()
-    record, version = _suite(session, state, suite)
+    record, version = find_suite(session, state, suite)
     names = _names(versions, record)
-    rows = SuiteRows(session, state, record, version)
-    clusters = None if settings.group_by is None else clustered(session, state, rows, settings.group_by)
     ids = [each.id for each in versions]
-
-    def task_of(workers: Workers | None = None) -> Task:
-        models = dict(zip(ids, names, strict=True))
-        return task_for(session, state, rows, models, settings, Sampling(clusters, settings.draws), workers)
-
+    held = Opened(session, state, record, version, list(zip(ids, names, strict=True)), asked, settings)
     with opened(settings.executor) as workers:
-        task = task_of(workers)
+        task = held.task(workers)
         check_metrics(asked.metrics, task)
-        slices = [sliced(session, state, rows, each, bins=asked.bins) for each in settings.expressions]
-        pairs = [task.pair(each, slices, strict=asked.strict) for each in ids[1:]]
+        pairs = [task.pair(each, held.slices, strict=asked.strict) for each in ids[1:]]
     metrics = metrics_of(asked.metrics, task)
     _refuse_nothing(names, record.name, pairs)
     found = [
@@ -60,7 +50,7 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
         for each in _found(task, pair, name, metrics, asked.confidence)
     ]
     judgements = judged(found, confidence=asked.confidence, adjust=asked.adjust)
-    sides = _sides(session, state, rows, versions, names, pairs)
+    sides = _sides(session, state, held.rows, versions, names, pairs)
     return Comparison(
         sides=sides,
         suite=record.name,
@@ -75,17 +65,18 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
                 judgements,
                 _left_out(task, pairs),
                 strict=asked.strict,
-                clusters=clusters,
-                empty=[each.by for each in slices if each.empty],
+                clusters=held.clusters,
+                empty=[each.by for each in held.slices if each.empty],
             )
         ),
         commit=state.head.commit,
         adjust=asked.adjust,
         lower_is_better=frozenset(task.lower_is_better),
         undirected=frozenset(task.undirected),
-        _list=SampleList(session, state, rows, slices, task_of, ids[1:], asked.strict).table,
-        _evidence=lambda: Evidence(session, state, rows, slices, task_of(), ids, asked.strict),
+        _list=held.samples,
+        _evidence=held.evidence,
         _session=session,
+        _question=Question(ids, version.id, asked),
     )
 
 
@@ -146,10 +137,10 @@ def check_metrics(asked: Sequence[str] | None, task: Task) -> None:
 
 def suite_rows(session: Session, state: State, suite: str | TestSuite) -> SuiteRows:
     """The rows of a suite: at its newest version by name, or as an object shows it."""
-    return SuiteRows(session, state, *_suite(session, state, suite))
+    return SuiteRows(session, state, *find_suite(session, state, suite))
 
 
-def _suite(session: Session, state: State, suite: str | TestSuite) -> tuple[TestSuiteRecord, Row]:
+def find_suite(session: Session, state: State, suite: str | TestSuite) -> tuple[TestSuiteRecord, Row]:
     """A suite by its name, at its newest version; or as an object, at the version that it shows."""
     if not isinstance(suite, TestSuite):
         _, record = find_named(session, state, TestSuiteRecord, suite)
@@ -220,7 +211,7 @@ def _sides(
     sides = [first]
     for name, version, pair in zip(names[1:], versions[1:], pairs, strict=True):
         changed = _changed_files(session, state, rows, versions[0].id, version.id)
-        sides.append(Side(name, pair.coverage()[1], version.determinism, changed))
+        sides.append(Side(name, pair.coverage()[1], version.determinism, changed, pair.n(WHOLE)))
     return tuple(sides)
 
 

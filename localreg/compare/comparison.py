@@ -48,7 +48,8 @@ class Comparison(Compared):
                 `by`, `bins`, `strict`, `confidence` and `adjust` say how to compare, and are not looked at here.
             critical: names of test cases or of values of slices (`night`, or `metadata.weather=night` where several
                 have that name), in which the same rules hold; a significant regression of any metric that was compared
-                there fails, whatever the rules say.
+                there fails, whatever the rules say: p-values of all metrics in all critical parts are adjusted
+                together for that.
             candidate: `name@version`; None = every one, and all have to pass.
             require_improvement: fail unless the first metric has improved, over the whole suite.
             metrics: more rules, by the name of the metric.
@@ -94,7 +95,8 @@ class Comparison(Compared):
     def save(self, name: str | None = None) -> SavedComparison:
         """Keep what was found in the registry, whatever becomes of the models: `registry.get_comparison(name)`.
 
-        Rows, warnings and text are kept, and the commit that was looked at; samples are not.
+        Rows, warnings and text are kept, the commit that was looked at, and what was asked. Samples are not: the saved
+        comparison reads them from that commit again, as long as its files are there.
 
         Args:
             name: free text, unique in the namespace; None = from what was compared.

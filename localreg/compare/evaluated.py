@@ -104,7 +104,9 @@ class Evaluated:
         self._rows = rows
         self._sampling = sampling
         self._found = {
-            id: Evaluation(session, state, rows, evaluation_of(state, id, name, rows, by.evaluator, by.configuration))
+            id: Evaluation(
+                session, state, rows, evaluation_of(session, state, id, name, rows, by.evaluator, by.configuration)
+            )
             for id, name in versions.items()
         }
         self._version = next(iter(versions))

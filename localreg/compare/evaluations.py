@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import ne
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from localreg.canonical import JsonObject
@@ -11,12 +12,15 @@ from localreg.errors import NotFoundError
 from localreg.log import Row, State
 from localreg.names import did_you_mean
 from localreg.records.files import FilePointer
+from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node, coded_rows, read_part
 from localreg.workflow.evaluation_results import find_evaluation
 from localreg.workflow.evaluator import EvaluatorConfiguration
+from localreg.workflow.inferences import OK, SKIPPED, Inferences
 from localreg.workflow.meaning import Meaning
 from localreg.workflow.samples import absolute_indices, files_of
+from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["Evaluation", "Reported", "SampleValues", "evaluation_of"]
+__all__ = ["Evaluation", "Reported", "SampleValues", "evaluation_of", "refuse_stale"]
 
 KINDS = {"bool": "bool", "int": "number", "float": "number"}
 
@@ -160,6 +164,7 @@ def _leaves_of(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
 
 
 def evaluation_of(
+    session: Session,
     state: State,
     version_id: str,
     model: str,
@@ -170,6 +175,7 @@ def evaluation_of(
     """What an evaluator said of a model version on the suite.
 
     Args:
+        session: where everything lies.
         state: where to look.
         version_id: of the model.
         model: `name@version`, for messages.
@@ -178,7 +184,7 @@ def evaluation_of(
         configuration: with which; None = without any, or with the only one.
 
     Raises:
-        NotFoundError: it was not evaluated so; the message says what to run.
+        NotFoundError: it was not evaluated so, or inferred anew since; the message says what to run.
         InvalidInputError: there are several configurations, and none is named.
     """
     runs = [
@@ -188,7 +194,49 @@ def evaluation_of(
     what = f"{model!r} on test suite {rows.suite.name!r} version {rows.version.name} by {evaluator!r}"
     if run is None:
         raise NotFoundError(_not_evaluated(what, evaluator, [run.fields.get("evaluator") for run in runs]))
-    return find_evaluation(state, run, configuration, what)
+    found = find_evaluation(state, run, configuration, what)
+    refuse_stale(session, state, version_id, rows, found, what)
+    return found
+
+
+def refuse_stale(session: Session, state: State, version_id: str, rows: SuiteRows, evaluation: Row, what: str) -> None:
+    """What an evaluator said is of what the model said then: it must not have been inferred anew since.
+
+    Samples that had none then, or an exception, are told to be left out, and no reason to refuse the others.
+
+    Args:
+        session: where everything lies.
+        state: where to look.
+        version_id: of the model.
+        rows: of the suite.
+        evaluation: what was said.
+        what: of which model by which evaluator, for messages.
+
+    Raises:
+        NotFoundError: there are samples that were inferred anew.
+    """
+    import numpy as np
+
+    commit = evaluation.updated[0]
+    owners = [version_id, *(run.id for run in state.children("test_run", version_id))]
+    if all(file.updated[0] <= commit for owner in owners for file in state.children("file", owner)):
+        return
+    past = session.at(commit=commit)
+    indices = np.unique(rows.indices).astype(np.int64)
+    now = Inferences(session, state, version_id, rows.samples)
+    before = Inferences(past, past.state(), version_id, rows.samples)
+    indices = indices[np.isin(before.status[indices], (OK, SKIPPED))]  # what evaluators are given
+    if before.digest(indices) == now.digest(indices):
+        return
+    node = Node.from_json(cast(JsonObject, rows.workflow.load(WorkflowRecord).inference))
+    column = TypedColumn("inference", object, node)
+    then, since = (each.rows(column, indices)["inference"].to_pylist() for each in (before, now))
+    anew = sum(map(ne, map(repr, then), map(repr, since)))  # NaN is itself
+    if anew:
+        raise NotFoundError(
+            f"there is no evaluation of {what} as it is now: it was evaluated before {anew:,} of the samples were "
+            f"inferred anew; run test(model, suite, evaluator) again, or compare registry.at(commit={commit})"
+        )
 
 
 def _not_evaluated(what: str, evaluator: str, others: Sequence[object]) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Places = npt.NDArray[np.int64]
 
-__all__ = ["Confusion", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
+__all__ = ["AT_MOST", "Confusion", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
 
 AT_MOST = 1_000_000
 """Rows whose scores are looked at; of more, so many that are spread evenly over the suite."""

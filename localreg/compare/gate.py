@@ -2,8 +2,10 @@
 
 A gate fails closed: a value that cannot be measured, an interval that cannot be given and too few samples are reasons
 to fail. All rules must hold at once, so none of them is adjusted for how many there are: to pass, a candidate would
-have to be lucky in each (an intersection-union test). The "regressed" of critical parts is by p-values that are
-adjusted.
+have to be lucky in each (an intersection-union test). That no metric may have regressed in critical parts is the
+other way round: each of them is a chance to fail by luck. So the p-values of all metrics in all critical parts are
+adjusted together, as `adjust` of the comparison says, and a candidate that is as good fails by any of them with a
+chance below 1 - confidence. A single row may be told as "regressed" in the table and be no reason here.
 
 Source:
     Non-inferiority by the interval's lower end: G. Piaggio et al., JAMA 308 (2012) 2594 (CONSORT), figure 1; ICH E9
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, cast
 from localreg.canonical import JsonObject
 from localreg.compare.rows import MetricRow
 from localreg.compare.telling import json_text, number, signed
+from localreg.compare.verdicts import regressed
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import check_flag, did_you_mean, shown_value
 from localreg.query.text import plain
@@ -138,7 +141,7 @@ def gated(
     notes: list[str] = []
     for side in chosen:
         rows = [row for row in comparison.rows if row.candidate == side.name]
-        looked = _Looked(rows, rules, comparison.lower_is_better)
+        looked = _Looked(rows, rules, comparison)
         found = list(looked.reasons(parts))
         if require_improvement and rows[0].verdict != "improved":
             found.append(f"{_named(rows[0])}: {_not_improved(rows[0])}")
@@ -170,8 +173,8 @@ def _refuse_unknown(rows: Sequence[MetricRow], rules: Mapping[str, Gate]) -> Non
     there = list(dict.fromkeys(row.metric for row in rows))
     for name in rules:
         if name not in there:
-            hint = did_you_mean(name, there)
-            raise InvalidInputError(f"metric {name!r} was not compared{hint}; those that were: {', '.join(there)}")
+            hint = did_you_mean(name, there) or f"; those that were: {', '.join(there)}"
+            raise InvalidInputError(f"metric {name!r} was not compared{hint}")
 
 
 def _refuse_undirected(undirected: Collection[str], rules: Mapping[str, Gate]) -> None:
@@ -212,10 +215,8 @@ def _places(rows: Sequence[MetricRow], name: str) -> list[Place]:
     ]
     if not found:
         names = list(dict.fromkeys(str(own) for own in called.values()))
-        hint = did_you_mean(name, names) or f"; there are {', '.join(map(repr, names[:10])) or 'none'}"
-        raise NotFoundError(
-            f"no test case or slice {name!r} was compared{hint}. Slices are there if the comparison is made with by="
-        )
+        there_are = f"; there are {', '.join(map(repr, names[:10])) or 'none'}, and slices only if by= made some"
+        raise NotFoundError(f"no test case or slice {name!r} was compared{did_you_mean(name, names) or there_are}")
     return found
 
 
@@ -225,12 +226,13 @@ class _Looked:
     Args:
         rows: the candidate's.
         rules: by metric.
-        lower_is_better: metrics of which less is more.
+        comparison: that they are of.
     """
 
-    def __init__(self, rows: Sequence[MetricRow], rules: Mapping[str, Gate], lower_is_better: Collection[str]) -> None:
+    def __init__(self, rows: Sequence[MetricRow], rules: Mapping[str, Gate], comparison: Compared) -> None:
         self._rules = rules
-        self._lower_is_better = lower_is_better
+        self._comparison = comparison
+        self._lower_is_better = comparison.lower_is_better
         self._rows: dict[Place, list[MetricRow]] = {}
         for row in rows:
             self._rows.setdefault(_place(row), []).append(row)
@@ -238,6 +240,7 @@ class _Looked:
     def reasons(self, parts: Mapping[str, Sequence[Place]]) -> Iterator[str]:
         """Why the candidate fails: on the whole suite first, then in each critical part."""
         yield from self._broken_rules(WHOLE)
+        worse = self._regressed(parts)
         for name, places in parts.items():
             for place in places:
                 rows = self._rows.get(place, [])
@@ -245,9 +248,24 @@ class _Looked:
                     yield f"critical {name!r}: no samples were compared there"
                     continue
                 for row in rows:
-                    if row.label is None and row.verdict == "regressed":
+                    if row in worse:
                         yield f"critical {_named(row)}: regressed, {_difference(row)}"
                 yield from (f"critical {reason}" for reason in self._broken_rules(place))
+
+    def _regressed(self, parts: Mapping[str, Sequence[Place]]) -> list[MetricRow]:
+        """Rows of critical parts in which the candidate is worse, where luck had a chance in each."""
+        it = self._comparison
+        places = dict.fromkeys(place for own in parts.values() for place in own)
+        critical = [row for place in places for row in self._rows.get(place, ()) if row.label is None]
+        if not critical:
+            return []
+        return regressed(
+            critical,
+            lower_is_better=it.lower_is_better,
+            undirected=it.undirected,
+            confidence=it.confidence,
+            adjust=it.adjust,
+        )
 
     def notes(self, parts: Mapping[str, Sequence[Place]]) -> Iterator[str]:
         """Rules that cannot be looked at in critical parts."""

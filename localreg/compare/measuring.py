@@ -11,27 +11,28 @@ from collections.abc import Iterator, Sequence
 
 from localreg.compare.asked import Asked, checked
 from localreg.compare.caveats import FEW, LeftOut, about_samples
-from localreg.compare.clusters import Sampling, clustered
-from localreg.compare.comparing import metrics_of, of_workflow, refuse_nothing, suite_rows
+from localreg.compare.comparing import find_suite, metrics_of, of_workflow, refuse_nothing
 from localreg.compare.measurement import MeasuredRow, Measurement
-from localreg.compare.slices import sliced
+from localreg.compare.opened import Opened
 from localreg.compare.task import Measured, Pair, Task
-from localreg.compare.tasks import task_for
 from localreg.compare.units import WHOLE, Unit
 from localreg.errors import InvalidInputError
 from localreg.models import ModelVersion
 from localreg.session import Session
-from localreg.statistics import auc, images, values
+from localreg.statistics import images
+from localreg.statistics.auc import RANKING_METRICS
+from localreg.statistics.value_of import OF_ORDER
 from localreg.workflow.test_suite import TestSuite
 
 __all__ = ["measure"]
 
-ALONE = {
-    auc.ALIKE: "at the end of its range, its standard error tells nothing",
-    images.ALIKE: "on all images it is the same: how far it may vary cannot be told",
-    values.NO_INTERVAL: "a metric of the order of samples has no interval",
-}
+ALONE = {images.ALIKE: "on all images it is the same: how far it may vary cannot be told"}
 """What is said of a difference, as it is to be said of one model."""
+BARE = {
+    **dict.fromkeys(OF_ORDER, "a metric of the order of samples has no interval"),
+    **dict.fromkeys(RANKING_METRICS, "at the end of its range, its standard error tells nothing"),
+}
+"""Why there is no interval where nothing else is said: two equal models differ by nothing, for sure."""
 NO_INTERVAL = "there is no interval of it"
 
 
@@ -39,33 +40,32 @@ def measure(session: Session, version: ModelVersion, *, suite: str | TestSuite, 
     """Measure a model version; see `Registry.measure`."""
     settings = checked(asked)
     state = session.state()
-    rows = suite_rows(session, state, suite)
-    (name,) = of_workflow([version], rows.suite)
-    clusters = None if settings.group_by is None else clustered(session, state, rows, settings.group_by)
-    task = task_for(session, state, rows, {version.id: name}, settings, Sampling(clusters, settings.draws))
+    record, row = find_suite(session, state, suite)
+    (name,) = of_workflow([version], record)
+    held = Opened(session, state, record, row, [(version.id, name)], asked, settings)
+    task = held.task()
     metrics = metrics_of(asked.metrics, task)
-    slices = [sliced(session, state, rows, each, bins=asked.bins) for each in settings.expressions]
-    pair = task.pair(version.id, slices, strict=asked.strict)
+    pair = task.pair(version.id, held.slices, strict=asked.strict)
     coverage = pair.coverage()[0]
-    refuse_nothing(name, rows.suite.name, coverage)
+    refuse_nothing(name, record.name, coverage)
     if not pair.n(WHOLE):
         raise InvalidInputError(
-            f"of no sample of test suite {rows.suite.name!r} there are {task.truth_is} in the ground truth and an "
+            f"of no sample of test suite {record.name!r} there are {task.truth_is} in the ground truth and an "
             f"inference of {name!r}; infer those that are missing, or pass strict=True to count them as wrong"
         )
     found = tuple(_found(task, pair, metrics, asked.confidence))
-    empty = [each.by for each in slices if each.empty]
+    empty = [each.by for each in held.slices if each.empty]
     return Measurement(
         model=name,
-        suite=rows.suite.name,
-        suite_version=int(rows.version.name),
+        suite=record.name,
+        suite_version=int(row.name),
         task=task.name,
         strict=asked.strict,
         confidence=asked.confidence,
         rows=found,
         coverage=coverage,
         warnings=(
-            *about_samples([(name, coverage)], _left_out(task, pair), asked.strict, clusters, empty),
+            *about_samples([(name, coverage)], _left_out(task, pair), asked.strict, held.clusters, empty),
             *_small(found),
         ),
         lower_is_better=frozenset(task.lower_is_better),
@@ -100,17 +100,17 @@ def _row(measured: Measured, unit: Unit) -> MeasuredRow:
         low=low,
         high=high,
         n=it.n,
-        reason=_reason(it.reason, has_interval=low is not None),
+        reason=_reason(it.reason, it.metric, has_interval=low is not None),
     )
 
 
-def _reason(reason: str | None, *, has_interval: bool) -> str | None:
+def _reason(reason: str | None, metric: str, *, has_interval: bool) -> str | None:
     """A reason that speaks of two models, as it is to be said of one; None if it spoke of their difference alone."""
     text = reason or ""
     for of_two, of_one in ALONE.items():
         text = text.replace(of_two, "" if has_interval else of_one)
     text = re.sub(r"\bmodel a( and b)?\b", "the model", text.removeprefix("; "))
-    return text or (None if has_interval else NO_INTERVAL)
+    return text or (None if has_interval else BARE.get(metric, NO_INTERVAL))
 
 
 def _left_out(task: Task, pair: Pair) -> LeftOut:

@@ -13,15 +13,16 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject
+from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
-from localreg.compare.telling import number, p_heading, p_value, signed, undefined
-from localreg.errors import StorageError
+from localreg.compare.telling import number, p_heading, p_value, parts, signed, undefined
+from localreg.errors import NotFoundError, StorageError
 from localreg.query.text import cell, plain
 
 if TYPE_CHECKING:
     from localreg.compare.compared import Compared
 
-__all__ = ["as_dict", "as_html", "as_markdown", "sentence", "written"]
+__all__ = ["as_dict", "as_html", "as_markdown", "written"]
 
 LISTED = 10
 """Samples of one outcome that stand in a document."""
@@ -32,20 +33,22 @@ MARKS = {"improved": "▲", "regressed": "▼", "different": "◆", "inconclusiv
 
 def as_dict(it: Compared) -> JsonObject:
     """All but the samples."""
-    names = ("suite", "suite_version", "task", "strict", "confidence", "baseline", "candidates", "n", "verdict")
-    told = {name: getattr(it, name) for name in (*names, "difference", "p")}
+    names = ("suite", "suite_version", "task", "strict", "confidence", "adjust", "baseline", "candidates")
+    told = {name: getattr(it, name) for name in (*names, "n", "verdict", "difference", "p")}
     sides = [
         {
             "name": side.name,
             "coverage": asdict(side.coverage),
             "determinism": None if side.determinism is None else side.determinism.to_json(),
             "changed_files": side.changed_files,
+            "paired": side.paired,
         }
         for side in it.sides
     ]
-    lower = sorted({row.metric for row in it.rows} & set(it.lower_is_better))
-    more = {"lower_is_better": lower, "sides": sides, "metrics": [asdict(row) for row in it.rows]}
-    return cast(JsonObject, plain({**told, **more, "warnings": it.warnings}))
+    there = {row.metric for row in it.rows}
+    better = {name: sorted(there & set(getattr(it, name))) for name in ("lower_is_better", "undirected")}
+    metrics = [asdict(row) for row in it.rows]
+    return cast(JsonObject, plain({**told, **better, "sides": sides, "metrics": metrics, "warnings": it.warnings}))
 
 
 def written(text: str, path: str | PathLike[str] | None) -> str:
@@ -57,24 +60,6 @@ def written(text: str, path: str | PathLike[str] | None) -> str:
         except OSError as error:
             raise StorageError(f"cannot write {fspath(path)!r}: {error.strerror or error}") from error
     return text
-
-
-def sentence(row: MetricRow, baseline: str, confidence: float) -> str:
-    """The verdict on one row, for people."""
-    told = f"{row.metric} {number(row.b)} against {number(row.a)}"
-    if row.difference is None:
-        return f"{row.candidate} cannot be told from {baseline}: {told}, {row.reason or 'undefined'}"
-    verdicts = {
-        "improved": "is better than",
-        "regressed": "is worse than",
-        "different": "is different from",
-        "equal": "answers as well as",
-        "inconclusive": "cannot be told from",
-    }
-    told = f"{row.candidate} {verdicts[row.verdict]} {baseline}: {told}, difference {signed(row.difference)}"
-    if row.low is not None and row.high is not None:
-        told += f" ({100 * confidence:g} % interval {signed(row.low)} to {signed(row.high)})"
-    return told if row.p_adjusted is None else f"{told}, p = {p_value(row.p_adjusted)}"
 
 
 def _cells(row: MetricRow) -> list[str]:
@@ -104,17 +89,17 @@ def _markdown(it: Compared) -> Iterator[str]:
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate]
         first = rows[0]
-        yield from [f"**{MARKS[first.verdict]} {_safe(sentence(first, it.baseline, it.confidence))}**", ""]
-        counted = "" if first.fixed is None else f"; {first.fixed:,} fixed, {first.broken:,} broken"
-        yield from [f"{first.n:,} samples of {_safe(it.suite)}, version {it.suite_version}{counted}.", ""]
+        yield from [f"**{MARKS[first.verdict]} {_safe(sentence(it, candidate))}**", ""]
+        paired = it.side(candidate).paired
+        yield from [f"{paired:,} samples of {_safe(it.suite)}, version {it.suite_version}.", ""]
         whole = [row for row in rows if row.test_case is row.by is None]
         of_all, of_classes = ([row for row in whole if (row.label is None) is wanted] for wanted in (True, False))
         yield from _table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])
         yield from (line for each in undefined(of_all) for line in (_safe(each), ""))
         yield from _folded("Classes", _head(of_classes), [[_metric(row), *_cells(row)] for row in of_classes])
-        parts = [row for row in rows if not (row.test_case is row.by is None)]
-        head = ("test case or slice", *_head(parts), "n")
-        listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in parts]
+        of_parts = parts(rows)
+        head = ("test case or slice", *_head(of_parts), "n")
+        listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in of_parts]
         yield from _folded("Test cases and slices", head, listed)
         if first.fixed is not None:
             yield from _samples(it, candidate, "broken", first.broken or 0)
@@ -142,7 +127,10 @@ def _folded(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> l
 def _samples(it: Compared, candidate: str, outcome: Any, count: int) -> list[str]:
     if not count:
         return []
-    table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
+    try:
+        table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
+    except NotFoundError as error:  # of a saved comparison, what it looked at may be gone
+        return [f"{count:,} {outcome}, not listed: {_safe(str(error))}", ""]
     names = [name for name in table.column_names if name != "outcome"]
     rows = [[cell(row[name]) for name in names] for row in table.to_pylist()]
     title = f"{count:,} {outcome}" + (f", the first {LISTED}" if count > LISTED else "")
@@ -180,7 +168,7 @@ def _html(it: Compared) -> Iterator[str]:
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate and row.test_case is row.by is row.label is None]
         verdict = rows[0].verdict
-        told = escape(sentence(rows[0], it.baseline, it.confidence))
+        told = escape(sentence(it, candidate))
         yield f'<p><b class="{verdict}">{MARKS[verdict]}</b> {told}</p><table><thead><tr>'
         yield "".join(f"<th>{each}</th>" for each in HEAD) + "</tr></thead><tbody>"
         for row in rows:

@@ -261,13 +261,18 @@ class ScoredPair:
         return turned(model, self._code) if self._whose[number] == "predicted" else model.scores
 
     def _calibration(self, rows: npt.NDArray[np.int64]) -> Estimate:
+        import numpy as np
+
         assert self._models is not None, "looked at before"
-        values = []
-        for number in (0, 1):
-            model = self._models[number].where(rows)
-            said = model.scores if self._whose[number] == "predicted" else turned(model, self._code)
-            values.append(calibration_error(model.codes == self._truth[rows], said))
-        a, b = values
+        models = [each.where(rows) for each in self._models]
+        said = [
+            model.scores if whose == "predicted" else turned(model, self._code)
+            for model, whose in zip(models, self._whose, strict=True)
+        ]
+        right = [model.codes == self._truth[rows] for model in models]
+        a, b = (calibration_error(*each) for each in zip(right, said, strict=True))
+        if a is not None and all(np.array_equal(*each) for each in (right, said)):
+            return Estimate(CALIBRATION, None, a, a, 0.0, 0.0, 0.0, 1.0, len(rows), standard_error=0.0)
         difference = None if a is None or b is None else b - a
         reason = "there is no sample" if a is None else NO_INTERVAL
         return Estimate(CALIBRATION, None, a, b, difference, None, None, None, len(rows), reason=reason)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from localreg.compare.rows import MetricRow
 from localreg.query.text import aligned
 
-__all__ = ["json_text", "number", "p_heading", "p_value", "signed", "summary", "undefined"]
+__all__ = ["json_text", "number", "p_heading", "p_value", "parts", "signed", "summary", "undefined"]
 
 
 LEAST_P = 1e-300
@@ -57,6 +58,15 @@ def summary(rows: Sequence[MetricRow], baseline: str, confidence: float) -> Iter
         for row in rows
     ]
     yield from aligned(columns, cells)
+
+
+def parts(rows: Sequence[MetricRow]) -> list[MetricRow]:
+    """Rows of test cases and slices; not those of a suite's only test case that say what the suite's say already."""
+    whole = {row for row in rows if row.test_case is row.by is None}
+    there = [row for row in rows if row not in whole]
+    if len({row.test_case for row in there if row.test_case is not None}) > 1:
+        return there
+    return [row for row in there if row.test_case is None or replace(row, test_case=None) not in whole]
 
 
 def undefined(rows: Sequence[MetricRow]) -> Iterator[str]:

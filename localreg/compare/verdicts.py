@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 from localreg.compare.rows import MetricRow, Verdict
@@ -13,7 +13,7 @@ from localreg.statistics import Estimate
 from localreg.statistics.adjusting import benjamini_hochberg, holm
 from localreg.statistics.power import least_detectable
 
-__all__ = ["Adjust", "Found", "judged"]
+__all__ = ["Adjust", "Found", "judged", "regressed"]
 
 Adjust = Literal["holm", "bh", "none"]
 
@@ -53,6 +53,34 @@ def judged(found: Sequence[Found], *, confidence: float, adjust: Adjust) -> tupl
             for number, value in zip(members, values, strict=True):
                 adjusted[number] = value
     return tuple(_row(each, p, confidence) for each, p in zip(found, adjusted, strict=True))
+
+
+def regressed(
+    rows: Sequence[MetricRow],
+    *,
+    lower_is_better: Collection[str],
+    undirected: Collection[str],
+    confidence: float,
+    adjust: Adjust,
+) -> list[MetricRow]:
+    """Those in which the candidate is worse, where any of them would be a reason against it.
+
+    So all rows given are one family, whatever metrics and parts they are of: a candidate that is as good as the
+    baseline is told to be worse in any of them with a chance below 1 - confidence (Holm; "bh" bounds their share). A
+    row's own verdict is adjusted for the other parts of its metric alone, and many metrics give luck many chances.
+    """
+    directed = [row for row in rows if row.metric not in undirected]
+    p_values: list[float | None] = [row.p for row in directed]
+    if adjust != "none":
+        p_values = METHODS[adjust](p_values)
+    return [
+        row
+        for row, p in zip(directed, p_values, strict=True)
+        if p is not None
+        and p < 1 - confidence
+        and row.difference
+        and (row.difference > 0) is (row.metric in lower_is_better)
+    ]
 
 
 def _row(found: Found, p_adjusted: float | None, confidence: float) -> MetricRow:

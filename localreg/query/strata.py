@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +27,9 @@ __all__ = ["Stratum", "strata", "stratum_name"]
 
 MOST = 1_000
 """More strata than these are no strata, but a field that tells each row from the others."""
+
+LONG = 7
+"""Digits up to which a number is a name; a bin's end of more is told by the shortest number that ends it there, too."""
 
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _NUMBERS = ("UBIGINT", "HUGEINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
@@ -209,11 +214,11 @@ def _of_numbers(values: pa.Array, label: str, bins: int | None, counted: npt.NDA
     there = ~missing & ~unordered
     distinct = np.unique(numbers[there])
     if bins is None or len(distinct) <= bins:
-        names, codes = list(map(_number, distinct)), np.searchsorted(distinct, numbers)
+        names, codes = _numbers(distinct), np.searchsorted(distinct, numbers)
     else:
         once = there & counted
         edges = _edges(np.sort(numbers[once if once.any() else there]), distinct, bins)
-        bounds = list(map(_number, edges))
+        bounds = _bounds(edges, distinct)
         between = [f"{low} < {label} ≤ {high}" for low, high in pairwise(bounds)]
         names = [f"{label} ≤ {bounds[0]}", *between, f"{label} > {bounds[-1]}"]
         codes = np.searchsorted(edges, numbers, side="left")
@@ -231,9 +236,34 @@ def _edges(ordered: npt.NDArray[np.generic], distinct: npt.NDArray[np.generic], 
     return edges if len(edges) else distinct[-2:-1]
 
 
-def _number(value: Any) -> str:
-    """The shortest text that is the number."""
-    return repr(value.item()).removesuffix(".0")
+def _numbers(values: Iterable[Any]) -> list[str]:
+    """Of each number the shortest text that is none of the others: arithmetic leaves a last digit that is no name."""
+    values = list(values)
+    short = [f"{value:.15g}" if isinstance(value.item(), float) else repr(value.item()) for value in values]
+    twice = {text for text, count in Counter(short).items() if count > 1}
+    exact = (repr(value.item()).removesuffix(".0") for value in values)
+    return [long if text in twice or "e" in text else text for text, long in zip(short, exact, strict=True)]
+
+
+def _bounds(edges: npt.NDArray[np.generic], distinct: npt.NDArray[np.generic]) -> list[str]:
+    """What edges are called: of those with many digits the shortest number that cuts there, too."""
+    import numpy as np
+
+    names = []
+    following = distinct[np.searchsorted(distinct, edges, side="right")]
+    for edge, text, after in zip(edges.tolist(), _numbers(edges), following.tolist(), strict=True):
+        is_long = isinstance(edge, float) and len(text.lstrip("-0.").replace(".", "")) > LONG
+        shorter = (f"{number:.15g}" for number in _rounded_up(edge) if edge <= number < after) if is_long else iter(())
+        names.append(next(shorter, text))
+    return names
+
+
+def _rounded_up(value: float) -> Iterator[float]:
+    """A number with few digits, then with more and more of them."""
+    exact = Decimal(value)
+    for digits in range(LONG):
+        places = digits - exact.adjusted()
+        yield float(exact.scaleb(places).to_integral_value(ROUND_CEILING).scaleb(-places))
 
 
 def _grouped(codes: npt.NDArray[np.int64], names: Sequence[str]) -> list[Stratum]:

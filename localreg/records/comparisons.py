@@ -27,3 +27,9 @@ class ComparisonRecord(Record):
 
     text: str = ""
     """The comparison as people read it."""
+
+    question: dict[str, Any] | None = None
+    """Which models and what suite were compared, and how, with the ids that they have as of `commit`.
+
+    None = an earlier release did not keep it.
+    """

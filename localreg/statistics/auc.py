@@ -17,7 +17,7 @@ Sources:
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, inf, log, sqrt
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,8 @@ def compare_rankings(
         else:
             variances, df = _variances(positive, first, second, metric, clusters)
         found.append(_estimate(metric, first.values[metric], second.values[metric], variances, df, n, confidence))
+    if np.array_equal(scores[0], scores[1]):  # no other samples would tell the models apart
+        return [replace(each, low=0.0, high=0.0, p=1.0, standard_error=0.0, reason=None) for each in found]
     return found
 
 

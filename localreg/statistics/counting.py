@@ -58,11 +58,10 @@ def compare_counts(joint: JointCounts, *, metrics: Sequence[str] = METRICS, conf
 
     Args:
         joint: counts of (truth, a, b), see `joint_counts`; with groups, clusters are taken as a whole.
-        metrics: any of `METRICS`. Those over all classes are averaged over the classes that occur in the ground truth
-            or
-            in the predictions of either model; a class that is never predicted has precision 0, and one without ground
-            truth recall and F1 0 (scikit-learn's `labels=` these classes, `zero_division=0`). Of single classes the
-            first holds, too, and the reason says so; recall without ground truth is undefined.
+        metrics: any of `METRICS`. Those over all classes are averaged, for each model, over the classes that occur in
+            the ground truth or in its own predictions; a class that is never predicted has precision 0, and one without
+            ground truth recall and F1 0 (as scikit-learn without `labels=`, and `zero_division=0`). Of single classes
+            the first holds, too, and the reason says so; recall without ground truth is undefined.
         confidence: level of all intervals.
 
     Returns:

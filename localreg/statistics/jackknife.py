@@ -47,7 +47,7 @@ TINY = 1e-15
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The marginals of two models on the same samples, with the same set of classes."""
+    """The marginals of two models on the same samples, each with the classes that occur for it."""
 
     joint: JointCounts
     a: Marginals
@@ -62,8 +62,7 @@ class Pair:
         support = counted(joint.truth, weights, width)
         said = [counted(each, weights, width + 1)[:width] for each in (joint.a, joint.b)]
         hits = [counted(joint.truth, weights * (joint.truth == each), width) for each in (joint.a, joint.b)]
-        present = support + said[0] + said[1] > 0
-        a, b = (Marginals(hits[model], support, said[model], present, support > 0) for model in (0, 1))
+        a, b = (Marginals(hits[n], support, said[n], support + said[n] > 0, support > 0) for n in (0, 1))
         return cls(joint, a, b)
 
 
@@ -82,7 +81,7 @@ def sample_errors(pair: Pair, metrics: Iterable[str]) -> Errors:
     import numpy as np
 
     joint, n = pair.joint, pair.joint.n
-    right, wrong = _unseen(pair.a)
+    right, wrong = _unseen(pair)
     each = UNSEEN / max(1, len(right))
     a = _shifts(pair.a, joint.truth, joint.a, [right, right], [right, wrong])
     b = _shifts(pair.b, joint.truth, joint.b, [right, right], [wrong, right])
@@ -151,15 +150,16 @@ def _distinct(truth: Ints, said: Ints, classes: int) -> tuple[tuple[Ints, Ints],
     return (cells[0], cells[1]), places[keys]
 
 
-def _unseen(model: Marginals) -> tuple[Ints, Ints]:
+def _unseen(pair: Pair) -> tuple[Ints, Ints]:
     """Classes with ground truth from the most frequent to the rarest, and what is said instead of each."""
     import numpy as np
 
+    model = pair.a
     true = np.flatnonzero(model.in_truth)
     order = true[np.argsort(-model.support[true], kind="stable")]
     if len(order) > 1:
         return order, np.roll(order, -1)
-    others = np.flatnonzero(model.present & ~model.in_truth)[: len(order)]
+    others = np.flatnonzero((model.present | pair.b.present) & ~model.in_truth)[: len(order)]
     return order, others if len(others) == len(order) else np.full(len(order), len(model.hits))
 
 
@@ -192,7 +192,7 @@ def _with_unseen(pair: Pair, sums: list[dict[str, Floats]], clusters: int) -> Er
     import numpy as np
 
     joint = pair.joint
-    right, wrong = _unseen(pair.a)
+    right, wrong = _unseen(pair)
     a = _shifts(pair.a, joint.truth, joint.a, [right, right], [right, wrong])
     b = _shifts(pair.b, joint.truth, joint.b, [right, right], [wrong, right])
     each, cells = UNSEEN / max(1, len(right)), len(joint.truth)
@@ -224,18 +224,16 @@ def _never_said(pair: Pair, errors: Errors) -> None:
     never = in_truth & (pair.a.predicted == 0), in_truth & (pair.b.predicted == 0)
     if not (never[0].any() or never[1].any()):
         return
-    weights = {
-        "precision_macro": in_truth / max(1, int(pair.a.present.sum())),
-        "precision_weighted": support / max(1.0, float(support.sum())),
-    }
+    means = [in_truth / max(1, int(model.present.sum())) for model in (pair.a, pair.b)]
+    weights = {"precision_macro": means, "precision_weighted": [support / max(1.0, float(support.sum()))] * 2}
     values = pair.a.values(), pair.b.values()
     for metric in weights.keys() & errors.difference.keys():
-        weight = weights[metric]
-        a, b = float(values[0][metric]), float(values[1][metric])
-        square = weight * weight
-        errors.difference[metric] += max(a, b) ** 2 * float(square[never[0] != never[1]].sum())
-        errors.a[metric] += a**2 * float(square[never[0]].sum())
-        errors.b[metric] += b**2 * float(square[never[1]].sum())
+        a, b = (float(each[metric]) for each in values)
+        squares = [each * each for each in weights[metric]]
+        alone = [float(each[own & ~other].sum()) for each, own, other in zip(squares, never, never[::-1], strict=True)]
+        errors.difference[metric] += max(a, b) ** 2 * sum(alone)
+        errors.a[metric] += a**2 * float(squares[0][never[0]].sum())
+        errors.b[metric] += b**2 * float(squares[1][never[1]].sum())
 
 
 def design_effect(between: Floats, within: Floats, size: float) -> Floats:
@@ -265,4 +263,5 @@ def _without(model: Marginals, joint: JointCounts, said: Ints, rows: Ints, group
         model.predicted - by_cluster(said, weights),
         model.present,
         model.in_truth,
+        model.predicted,
     )

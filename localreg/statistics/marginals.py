@@ -4,14 +4,20 @@ All metrics here depend on the matrix only through hits, support and predictions
 after one sample of the cell (truth, predicted) is taken away, or added, in closed form: leave-one-out values of all
 samples cost a few operations for each cell that occurs.
 
-Classes: those that occur in the ground truth or in the predictions of either of the compared models (scikit-learn's
-`labels=` that set). Both models have the same set, otherwise a difference would be one of sets as well. A class that a
-model never predicts has precision 0, and one without ground truth recall and F1 0, as in scikit-learn; balanced
-accuracy leaves the latter out, as there. No prediction is a miss, and for MCC and kappa a category of its own.
+Classes: those that occur in the ground truth or in the model's own predictions, which is what scikit-learn takes if no
+`labels=` are named (`sklearn.utils.multiclass.unique_labels(y_true, y_pred)` in `precision_recall_fscore_support`). So
+the value of a model does not hang on what it is compared with. A class that a model never predicts has precision 0, and
+one without ground truth recall and F1 0, as there; balanced accuracy leaves the latter out, as there. No prediction is
+a miss, and for MCC and kappa a category of its own.
 
-The set of classes is fixed when a sample is left out: a class that vanishes with its only sample counts 0 then. So the
-sample's whole weight counts as uncertain; leaving the class out instead would pass off a class of one sample as
-certain.
+Two models may be averaged over different classes then: who says a class that is not there is averaged over one class
+more. A difference is one of sets, too, and how sure it is has to count that:
+
+- The set of classes with ground truth is fixed when a sample is left out: a class that vanishes with its only sample
+  counts 0 then. So the sample's whole weight counts as uncertain; leaving the class out instead would pass off a class
+  of one sample as certain.
+- A class without ground truth is in the mean because of its predictions alone. Each of them that is left out takes its
+  share of the class with it (`Marginals.weights`): a class that was said once by mistake is no certain difference.
 """
 
 from __future__ import annotations
@@ -70,8 +76,9 @@ class Marginals:
         hits: float64 (…, classes), samples of a class that the model calls so.
         support: float64 (…, classes), samples of a class.
         predicted: float64 (…, classes), samples that the model calls so.
-        present: bool (classes,), classes that count.
+        present: bool (classes,), classes that count: with ground truth, or with predictions of the model.
         in_truth: bool (classes,), classes with ground truth.
+        said: float64 (classes,), predictions of the model before anything was left out; None = nothing was.
     """
 
     hits: Floats
@@ -79,6 +86,17 @@ class Marginals:
     predicted: Floats
     present: Bools
     in_truth: Bools
+    said: Floats | None = None
+
+    @property
+    def weights(self) -> Floats:
+        """By how much of it a class counts in means over classes, (…, classes): without ground truth, what is left."""
+        import numpy as np
+
+        if self.said is None:
+            return self.present.astype(np.float64)
+        left = np.minimum(1.0, ratio(self.predicted, self.said))
+        return np.where(self.in_truth, 1.0, left * self.present)
 
     @property
     def n(self) -> Floats:
@@ -94,6 +112,8 @@ class Marginals:
 
     def values(self) -> dict[str, Floats]:
         """Each of `AGGREGATES`, (…,), where a quotient of nothing counts 0."""
+        import numpy as np
+
         n, hits = self.n, self.hits.sum(axis=-1)
         total = self.predicted.sum(axis=-1)
         recall, precision = ratio(self.hits, self.support), ratio(self.hits, self.predicted)
@@ -102,8 +122,8 @@ class Marginals:
         specificity = ratio(negatives - self.predicted + self.hits, negatives)
         chance = (self.support * self.predicted).sum(axis=-1)
         squares = (self.support**2).sum(axis=-1), (self.predicted**2).sum(axis=-1) + (n - total) ** 2
-        there, true = max(1, int(self.present.sum())), max(1, int(self.in_truth.sum()))
-        rejecting = self.with_negatives
+        weights, true = self.weights, max(1, int(self.in_truth.sum()))
+        there, rejecting = np.maximum(1.0, weights.sum(axis=-1)), weights * self.with_negatives
         accuracy = ratio(hits, n)
         return {
             "accuracy": accuracy,
@@ -111,7 +131,7 @@ class Marginals:
             "precision_macro": precision.sum(axis=-1) / there,
             "recall_macro": recall.sum(axis=-1) / there,
             "f1_macro": f1.sum(axis=-1) / there,
-            "specificity_macro": specificity[..., rejecting].sum(axis=-1) / max(1, int(rejecting.sum())),
+            "specificity_macro": ratio((specificity * rejecting).sum(axis=-1), rejecting.sum(axis=-1)),
             "precision_micro": ratio(hits, total),
             "recall_micro": accuracy,
             "f1_micro": ratio(2 * hits, n + total),
@@ -132,7 +152,7 @@ class Marginals:
         """
         cells = _Cells.of(self, truth, predicted, step, tempered)
         n, hits, total = float(self.n), float(self.hits.sum()), float(self.predicted.sum())
-        there, true = max(1, int(self.present.sum())), max(1, int(self.in_truth.sum()))
+        there, true = cells.there, max(1, int(self.in_truth.sum()))
         size, more = n + step, cells.more
         accuracy, said = ratio(hits + more, size), total + step * cells.is_said
         precisions, f1s = ratio(self.hits, self.predicted), ratio(2 * self.hits, self.support + self.predicted)
@@ -174,7 +194,8 @@ class Marginals:
             wrongly = np.append(np.where(counting, ratio(rejected, negatives + step), 0.0) - after, 0.0)
             total[here] = _sum(after) + (before - after)[cells.truth[here]]
             astray[here] = wrongly[cells.predicted[here]]
-        return (total + cells.is_astray * astray) / max(1, int(counting.sum()))
+        others = np.append(rejected, 0.0)[cells.predicted], np.append(negatives, 0.0)[cells.predicted] + cells.step
+        return ratio(total + cells.is_astray * astray - cells.gone * ratio(*others), counting.sum() - cells.gone)
 
     def _shifted_agreement(self, cells: _Cells, size: Floats, hits: Floats) -> dict[str, Floats]:
         import numpy as np
@@ -209,6 +230,10 @@ class _Cells:
     is_hit: Bools
     is_said: Bools
     is_astray: Bools
+    gone: Floats
+    """The share of a class without ground truth that goes with the sample."""
+    there: Floats
+    """How many classes means are over, then."""
     more: Floats
     support: Floats
     own: Floats
@@ -227,22 +252,26 @@ class _Cells:
         n, hits, total = float(model.n), float(model.hits.sum()), float(model.predicted.sum())
         is_hit, is_said = truth == predicted, predicted < len(model.hits)
         is_astray = ~is_hit & is_said  # a false positive of another class
+        shares = ratio((model.present & ~model.in_truth).astype(np.float64), model.predicted)
+        gone = np.where(step < 0, np.append(shares, 0.0)[predicted], 0.0)
+        there = np.maximum(1.0, float(model.present.sum()) - gone)
         more = np.where(is_hit, step, 0.0)
         tp, support, own = model.hits[truth], model.support[truth], model.predicted[truth]
         other_tp, other_support = np.append(model.hits, 0.0)[predicted], np.append(model.support, 0.0)[predicted]
         other_own = np.append(model.predicted, n - total)[predicted]
         accuracy, precision, f1 = hits / max(1.0, n), hits / max(1.0, total), 2 * hits / max(1.0, n + total)
-        both, other = support + own, other_support + other_own
+        both, other, is_other = support + own, other_support + other_own, is_astray & (other_support > 0)
         return cls(
-            truth, predicted, step, tempered, is_hit, is_said, is_astray, more, support, own, other_support, other_own,
+            truth, predicted, step, tempered, is_hit, is_said, is_astray, gone, there, more,
+            support, own, other_support, other_own,
             recall=_Quotient(ratio(tp, support), ratio(tp + more, support + step), support, accuracy),
             precision=_Quotient(ratio(tp, own), ratio(tp + more, own + more), own, precision, is_hit),
             f1=_Quotient(ratio(2 * tp, both), ratio(2 * (tp + more), both + step + more), both - tp, f1),
             other_precision=_Quotient(
-                ratio(other_tp, other_own), ratio(other_tp, other_own + step), other_own, precision, is_astray
+                ratio(other_tp, other_own), ratio(other_tp, other_own + step), other_own, precision, is_other
             ),
             other_f1=_Quotient(
-                ratio(2 * other_tp, other), ratio(2 * other_tp, other + step), other - other_tp, f1, is_astray
+                ratio(2 * other_tp, other), ratio(2 * other_tp, other + step), other - other_tp, f1, is_other
             ),
         )  # fmt: skip
 

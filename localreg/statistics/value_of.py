@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from localreg.statistics.ranks import spearman
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -23,7 +25,6 @@ __all__ = [
     "correlation",
     "is_constant",
     "of_samples",
-    "ranks",
     "value_of",
 ]
 
@@ -53,7 +54,7 @@ def value_of(metric: str, truth: Floats, said: Floats) -> float | None:
         return sqrt(float(((said - truth) ** 2).mean()))
     if metric == "r2":
         return _r2(truth, said)
-    return correlation(truth, said) if metric == "pearson" else correlation(ranks(truth), ranks(said))
+    return correlation(truth, said) if metric == "pearson" else spearman(truth, (said,))[0]
 
 
 def of_samples(metric: str, truth: Floats, said: Floats) -> Floats:
@@ -92,18 +93,3 @@ def correlation(a: Floats, b: Floats) -> float | None:
 def is_constant(column: Floats) -> bool:
     """Whether all numbers are the same; there must be one."""
     return bool(column.min() == column.max())
-
-
-def ranks(values: Floats) -> Floats:
-    """Places in ascending order, from 1; equal values have the mean of theirs."""
-    import numpy as np
-
-    if not len(values):
-        return values
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    lengths = np.diff(np.append(starts, len(values)))
-    found: Floats = np.empty(len(values))
-    found[order] = np.repeat(starts + (lengths + 1) / 2, lengths)
-    return found

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf, sqrt
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from localreg.statistics.bootstrap import bootstrap_weights
 from localreg.statistics.distributions import t_quantile, t_sf
 from localreg.statistics.estimate import Estimate
 from localreg.statistics.paired import PairedSums, paired_t
+from localreg.statistics.ranks import spearman
 from localreg.statistics.resampled import level_at_zero
 from localreg.statistics.value_columns import (
     Columns,
@@ -30,7 +30,7 @@ from localreg.statistics.value_columns import (
     why_no_interval,
     why_undefined,
 )
-from localreg.statistics.value_of import MEANS, OF_SUMS, VALUE_METRICS, correlation, of_samples, ranks, value_of
+from localreg.statistics.value_of import MEANS, OF_SUMS, VALUE_METRICS, of_samples, value_of
 from localreg.statistics.value_sums import Adding, Spread, left_out, total_of
 
 if TYPE_CHECKING:
@@ -219,16 +219,21 @@ def _jackknifed(
 
 
 def _plain(columns: Columns, metric: str, confidence: float, draws: int | None) -> Estimate:
+    """Without an interval, unless it is drawn, or the models say the same: then no samples would tell them apart."""
+    import numpy as np
+
     reason = why_undefined(columns, metric)
     if reason is not None:
         return undefined(metric, columns, (None, None), reason)
     if draws is not None:
         return _bootstrapped(columns, metric, partial(value_of, metric), confidence, draws)
     if metric == "spearman":  # the ranks of the truth are the same for both
-        with ThreadPoolExecutor(3) as pool:  # sorting lets go of the interpreter
-            truth, a, b = pool.map(ranks, (columns.truth, columns.a, columns.b))
-        return undefined(metric, columns, (correlation(truth, a), correlation(truth, b)), NO_INTERVAL)
-    return undefined(metric, columns, _values(columns, metric), NO_INTERVAL)
+        a, b = spearman(columns.truth, (columns.a, columns.b))
+    else:
+        a, b = _values(columns, metric)
+    if a is not None and columns.n > 1 and np.array_equal(columns.a, columns.b):
+        return told(metric, columns, (a, a), Told(0.0, 0.0, 1.0, 0.0), _range(metric))
+    return undefined(metric, columns, (a, b), NO_INTERVAL)
 
 
 def _values(columns: Columns, metric: str) -> tuple[float, float]:

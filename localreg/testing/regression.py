@@ -46,8 +46,11 @@ def assert_no_regression(
     """Fail if a model is worse than another one on a test suite, as their inferences stand in the registry.
 
     Without `margin` it fails if any of the metrics has regressed over the whole suite: a difference that is no luck. So
-    a small suite lets much pass. With `margin` it fails unless it is shown that the metrics are not worse by that much,
-    and a small suite lets nothing pass.
+    a small suite lets much pass. Each metric is a chance to fail by luck, so their p-values are adjusted together
+    (Holm): a model that is as good as the baseline fails by any of them in less than 5 % of all cases, and by any of
+    those in critical parts likewise. A metric may be told as regressed in the table, then, and be no reason to fail.
+    With `margin` it fails unless it is shown that the metrics are not worse by that much, and a small suite lets
+    nothing pass.
 
     Args:
         candidate: the model that might be worse; references as in `Registry.get_version`.
@@ -115,13 +118,19 @@ def _reasons(
 ) -> list[str]:
     """Why the candidate is worse."""
     from localreg.compare import Gate
+    from localreg.compare.verdicts import regressed
 
+    it = comparison
     proven = [] if margin is None else (metrics or [comparison.rows[0].metric])
-    found = [
-        f"{row.metric}: regressed, difference {row.difference:+.4f}"
-        for row in comparison.rows
-        if row.verdict == "regressed" and row.metric not in proven and row.label is row.test_case is row.by is None
-    ]
+    whole = [row for row in it.rows if row.metric not in proven and row.label is row.test_case is row.by is None]
+    worse = regressed(
+        whole,
+        lower_is_better=it.lower_is_better,
+        undirected=it.undirected,
+        confidence=it.confidence,
+        adjust=it.adjust,
+    )
+    found = [f"{row.metric}: regressed, difference {row.difference:+.4f}" for row in worse]
     if proven or critical:
         rules = {name: Gate(margin=margin) for name in proven}
         found += comparison.gate(rules, critical=critical).reasons

@@ -72,6 +72,16 @@ class Reading(Inference):
     text: str
 
 
+@dataclass(frozen=True)
+class Price(GroundTruth):
+    price: float
+
+
+@dataclass(frozen=True)
+class Offer(Inference):
+    price: float
+
+
 class Color(Enum):
     RED = "red"
     GREEN = "green"
@@ -868,6 +878,56 @@ def test_measure_is_the_librarys_measurement(cli: Cli, registry: localreg.Regist
     assert (refused.code, "did you mean 'accuracy'" in refused.err) == (1, True)
 
 
+@pytest.fixture
+def prices(registry: localreg.Registry) -> localreg.Registry:
+    """Two models of numbers on suite `houses`, whose samples have a number, too."""
+    _, case, suite, net = define_workflow("Prices", Plate, Price, Offer)
+    with localreg.use(registry):
+        houses = [(Plate(n), Price(float(n))) for n in range(40)]
+        suite("houses", test_cases=[case("all", test_samples=houses)])
+        for name, error in (("near", 1.0), ("far", 3.0)):
+            rows = [{"number": n, "price": n + error * (n % 4) - 1.5} for n in range(40)]
+            net(name).record(pa.Table.from_pylist(rows), on="number")
+    return registry
+
+
+def test_numbers_are_not_right_or_wrong_but_near_or_far(cli: Cli, prices: localreg.Registry) -> None:
+    words = ["compare", "near", "far", "--suite", "houses"]
+    for option, name in ((["--broken"], "broken"), (["--outcome", "both_wrong"], "both wrong")):
+        refused = cli(*words, *option)
+        assert (refused.code, refused.out) == (2, "")
+        told = " ".join(refused.err.split())
+        assert f"nothing is right or wrong in a comparison of regression, and so no sample is {name}" in told
+        assert "--worst 10 lists those whose error grew most" in told
+    listed = done(cli(*words, "--worst", "3", "-f", "json")).json["worst"]
+    assert [each["growth"] for each in listed] == [6.0, 6.0, 6.0]
+    assert listed == native(prices.compare("near", "far", suite="houses").worst(3))
+    assert "\nworst:\n" in done(cli(*words, "--worst", "3")).out
+    assert len(done(cli(*words, "--worst", "3", "-f", "csv")).out.splitlines()) == 4
+    none = cli(*words, "--worst", "0")
+    assert (none.code, "--worst is 0; write how many samples, 1 or more" in none.err) == (1, True)
+    labels = cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--worst", "3")
+    assert "there are no errors in a comparison of classification; --broken lists what got worse" in labels.err
+
+
+def test_compare_says_bins_and_the_next_step_as_options(cli: Cli, prices: localreg.Registry) -> None:
+    words = ["compare", "near", "far", "--suite", "houses"]
+    answer = done(cli(*words, "--by", "number", "--bins", "4", "-f", "json")).json
+    names = ["number ≤ 9", "9 < number ≤ 19", "19 < number ≤ 29", "number > 29"]
+    assert list(dict.fromkeys(row["slice"] for row in answer["metrics"] if row["by"])) == names
+    for option, told in (
+        (["--bins", "1"], "--bins is 1; write a whole number, 2 or more"),
+        (["--better", "x=lower"], "no evaluator is named; pass --evaluator, too"),
+        (["--better", "x"], "'x' is no METRIC=higher or METRIC=lower"),
+        (["--better", "x=lower", "--better", "x=higher"], "'x' is given twice"),
+        (["--evaluator", "near"], "there is no evaluation of 'near@1'"),
+    ):
+        refused = cli(*words, *option)
+        assert told in " ".join(refused.err.split())
+        assert refused.code in (1, 2)
+        assert not re.search(r"\b(better|evaluator|strict)=", refused.err)
+
+
 def test_compare_as_csv_is_one_table(cli: Cli) -> None:
     words = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--format", "csv"]
     assert done(cli(*words)).out.startswith("metric,label,test_case,")
@@ -955,7 +1015,7 @@ def test_options_of_compare_are_arguments(
         ("--positive gold", "'gold'"),
         ("--evaluator exact", "meadow-4@1"),
         ("--score-threshold f1_optimal", "speak of boxes"),
-        ("--score-threshold high", "score_threshold is 'high'"),
+        ("--score-threshold high", "--score-threshold is 'high'"),
         ("--iou 0.7", "speak of boxes"),
         ("--fmr 0.01", "fmr speaks of pairs"),
         ("--iou-type segm", "iou_type speak of boxes, polygons or masks"),

@@ -91,6 +91,22 @@ def test_the_hints_are_found() -> None:
             "not evaluated yet; call evaluate()",
             "not evaluated yet; evaluate it in Python, with `localreg.workflow.test`",
         ),
+        ("and no evaluator is named; pass evaluator=, too", "and no evaluator is named; pass --evaluator, too"),
+        (
+            "pass strict=False, and look at .coverage for how many there are",
+            "leave out --strict, or rank with --lenient",
+        ),
+        ("no interval but by bootstrap; pass bootstrap=2000", "no interval but by bootstrap; pass --bootstrap 2000"),
+        ("say score_of='predicted' or score_of='positive'", "say --score-of predicted or --score-of positive"),
+        ("say which one is positive, as positive='a b'", "say which one is positive, as --positive 'a b'"),
+        ("or say which with better= when you compare", "or say which by --better METRIC=lower"),
+        (
+            "better['s'] is 'x'; it must be 'higher' or 'lower'",
+            "--better of 's' is 'x'; it must be 'higher' or 'lower'",
+        ),
+        ("bins is 1; write a whole number, 2 or more", "--bins is 1; write a whole number, 2 or more"),
+        ("score_of is 'x'; it must be one", "--score-of is 'x'; it must be one"),
+        ("a metric: compare(…, evaluator=…)", "a metric: --evaluator NAME"),
         ("no model 'exist_ok=True'", "no model 'exist_ok=True'"),
     ],
 )

@@ -61,10 +61,10 @@ def true_values(population: Population, model: int, pair: Pair) -> dict[str, flo
     """Of a model in the population, averaged over the classes that a sample shows."""
     confusion = population.confusion(model)
     hits, support, predicted = np.diag(confusion).copy(), confusion.sum(axis=1), confusion.sum(axis=0)
-    whole = Marginals(hits, support, predicted, pair.a.present, pair.a.in_truth)
+    there, true = (pair.a, pair.b)[model].present, pair.a.in_truth
+    whole = Marginals(hits, support, predicted, there, true)
     values = {metric: float(value) for metric, value in whole.values().items()}
     per_class = {metric: above / below for metric, (above, below) in quotients(hits, support, predicted, 1.0).items()}
-    there, true = pair.a.present, pair.a.in_truth
     values["balanced_accuracy"] = float(per_class["recall"][true].mean())
     for metric in ("precision", "recall", "f1"):
         values[f"{metric}_macro"] = float(per_class[metric][true].sum() / there.sum())

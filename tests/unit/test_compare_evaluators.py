@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from localreg import InvalidInputError, NotFoundError, Registry
+from localreg import Gate, InvalidInputError, NotFoundError, Registry
 from localreg.statistics import mcnemar_exact
 from localreg.workflow import (
     EvaluationResults,
@@ -184,6 +184,59 @@ def test_the_direction_of_a_number_is_told_and_not_guessed(compared: Registry) -
         for name, better in directions.items()
     }
     assert told == {"": "different", "higher": "improved", "lower": "regressed"}
+
+
+def test_an_evaluator_is_kept_with_a_saved_comparison_by_its_name(compared: Registry) -> None:
+    live = compared.compare("a", "b", suite="s", evaluator=reading, better={"timing.seconds": "lower"}, by="n % 2")
+    found = live.save("release")
+    assert found.samples().arrow() == live.samples().arrow()
+    assert found.broken.arrow() == live.broken.arrow()
+    assert found.lower_is_better == ["timing.seconds"]
+    assert "overlap" in found.undirected
+    with pytest.raises(InvalidInputError, match="neither more nor less of 'overlap' is better"):
+        found.gate(overlap=Gate(max_drop=1))
+    content = {key: value for key, value in found.info.content.items() if key != "undirected"}
+    found._change(lambda record, _: record.model_copy(update={"content": content}))
+    before = compared.get_comparison("release")
+    assert before.undirected == set(live.undirected), "as an earlier release saved it"
+
+
+def test_what_was_evaluated_before_it_was_inferred_anew_is_refused(compared: Registry) -> None:
+    before, commit = compared.compare("a", "b", suite="s", evaluator="reading"), compared.commit
+    suite = Suite("s")
+    test(Net("b", reader("b", 0.85)), suite, reset=True)
+    again = compared.compare("a", "b", suite="s", evaluator="reading")
+    assert again.rows == before.rows, "the answers are the same"
+    test(Net("b", reader("b", 0.1)), suite, reset=True)
+    stale = r"no evaluation of 'b@1' on test suite 's' .* as it is now: .* before \d+ of the samples were inferred anew"
+    with pytest.raises(NotFoundError, match=stale + rf"; run test.* again, or compare registry\.at\(commit={commit}\)"):
+        compared.compare("a", "b", suite="s", evaluator="reading")
+    assert compared.at(commit=commit).compare("a", "b", suite="s", evaluator="reading").rows == before.rows
+    test(Net("b", reader("b", 0.1)), suite, reading)
+    after = compared.compare("a", "b", suite="s", evaluator="reading")
+    assert after.row("exact").b < before.row("exact").b  # type: ignore[operator]
+
+
+def test_parts_that_were_only_merged_are_what_was_evaluated(registry: Registry) -> None:
+    suite = Suite("s", test_cases=[Case("one", test_samples=pages(range(24)))])
+    test(Net("a", reader("a", 0.5)), suite, reading)
+    net, infer = Net("b"), reader("b", 0.85)
+    for begin in range(0, 24, 2):
+        net.record([{"n": n, "words": infer(Page(n)).words} for n in range(begin, begin + 2)], on="n")
+    test(Net("b", infer), suite, reading)
+    before = registry.compare("a", "b", suite="s", evaluator="reading").rows
+    assert registry.compact().parts_after < 12
+    assert registry.compare("a", "b", suite="s", evaluator="reading").rows == before
+
+
+def test_what_is_said_of_the_only_test_case_is_told(registry: Registry) -> None:
+    suite = Suite("one", test_cases=[Case("alone", test_samples=pages(range(25)))])
+    for name, right in (("a", 0.5), ("b", 0.85)):
+        test(Net(name, reader(name, right)), suite, reading)
+    text = registry.compare("a", "b", suite="one", evaluator="reading").to_markdown()
+    told = text.partition("Test cases and slices")[2].partition("</details>")[0]
+    assert "| alone | words | 75.0000 | 75.0000 |" in told
+    assert "| alone | exact |" not in told, "the suite says it already"
 
 
 def test_what_is_said_of_cases_and_the_suite_is_told_without_an_interval(compared: Registry) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry
 from localreg.compare import Coverage, Gate, GateResult, MetricRow, Side, read_gate
+from localreg.compare.verdicts import regressed
+from localreg.testing.regression import _reasons
 from tests.animals import animal_case, animal_suite, run_animals
 
 
@@ -31,7 +33,7 @@ def compared(
 ) -> Comparison:
     names = ["a@1", *dict.fromkeys(each.candidate for each in rows)]
     return Comparison(
-        sides=tuple(Side(name, Coverage(400 - missing, 0, 0, missing), None) for name in names),
+        sides=tuple(Side(name, Coverage(400 - missing, 0, 0, missing), None, paired=400) for name in names),
         suite="s",
         suite_version=1,
         task="classification",
@@ -46,6 +48,7 @@ def compared(
         _list=lambda *_: pytest.fail("a gate looks at no samples"),
         _evidence=lambda: pytest.fail("a gate looks at no samples"),
         _session=cast("Any", None),
+        _question=None,
     )
 
 
@@ -139,10 +142,43 @@ PARTS = (
     row(b=0.95),
     row(test_case="day", b=0.96),
     row(test_case="night", b=0.7, n=50),
-    row("f1_macro", test_case="night", b=0.7, n=50, verdict="regressed", difference=-0.2, low=-0.3, high=-0.1),
+    row("f1_macro", test_case="night", b=0.7, n=50, difference=-0.2, low=-0.3, high=-0.1, p=1e-4),
     row(by="metadata.light", slice="night", b=0.6),
     row(by="metadata.light", slice="dusk", n=0, b=None, difference=None),
 )
+
+
+def test_many_metrics_do_not_give_luck_many_chances() -> None:
+    names = [f"metric_{n}" for n in range(10)]
+
+    def parts(p: float) -> list[MetricRow]:
+        by_luck = [row(name, test_case="night", p=0.9) for name in names[1:]]
+        return [row(), row("metric_0", test_case="night", p=p, p_adjusted=p, verdict="regressed"), *by_luck]
+
+    assert compared(*parts(0.006)).gate(critical=["night"]).passed, "0.06 among ten"
+    assert len(compared(*parts(0.004)).gate(critical=["night"]).reasons) == 1
+    elsewhere = [row("metric_0", test_case=f"day {n}", p=0.9) for n in range(50)]
+    assert not compared(*parts(0.004), *elsewhere).gate(critical=["night"]), "other parts are not asked for"
+
+
+def test_an_assertion_of_no_regression_counts_its_metrics() -> None:
+    def reasons_of(p: float) -> list[str]:
+        by_luck = [row(f"metric_{n}", p=0.9) for n in range(9)]
+        return _reasons(compared(row(p=p, p_adjusted=p, verdict="regressed"), *by_luck), None, None, ())
+
+    assert reasons_of(0.006) == [], "0.06 among ten"
+    assert reasons_of(0.004) == ["accuracy: regressed, difference -0.0100"]
+
+
+def test_what_is_worse_goes_by_the_direction_of_the_metric() -> None:
+    rows = [row(name, difference=sign * 0.1, p=1e-6) for name in ("up", "down", "neither") for sign in (1, -1)]
+    asked: dict[str, Any] = {"lower_is_better": ("down",), "undirected": ("neither",), "confidence": 0.95}
+    for adjust in ("holm", "bh", "none"):
+        assert regressed(rows, adjust=adjust, **asked) == [rows[1], rows[2]]
+    unsure = [row("up", difference=-0.1, p=0.04) for _ in range(3)]
+    assert len(regressed(unsure, adjust="none", **asked)) == 3
+    assert not regressed(unsure, adjust="holm", **asked)
+    assert not regressed([row("up", difference=None, p=None)], adjust="holm", **asked)
 
 
 def test_rules_hold_in_critical_parts_and_a_regression_there_fails_whatever_the_rules_say() -> None:
@@ -167,7 +203,7 @@ def test_a_critical_part_without_samples_fails() -> None:
 
 
 def test_a_critical_part_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
-    with pytest.raises(NotFoundError, match="'nigth' was compared; did you mean 'night'"):
+    with pytest.raises(NotFoundError, match=r"'nigth' was compared; did you mean 'night'\?$"):
         compared(*PARTS).gate(critical=["nigth"])
     with pytest.raises(NotFoundError, match=r"'x' was compared; there are 'day', 'night', 'dusk'.*by="):
         compared(*PARTS).gate(critical=["x"])
@@ -191,7 +227,7 @@ def test_every_candidate_has_to_pass_unless_one_is_named() -> None:
     assert both.gate(accuracy=Gate(min_value=0.9), candidate="c@2").reasons == [
         "accuracy: 0.5000 is below min_value 0.9"
     ]
-    with pytest.raises(NotFoundError, match="'c' is not compared here; did you mean 'c@2'"):
+    with pytest.raises(NotFoundError, match=r"'c' is not compared here; did you mean 'c@2'\?$"):
         both.gate(accuracy=Gate(min_value=0.9), candidate="c")
 
 
@@ -203,7 +239,7 @@ def test_samples_that_the_candidate_left_out_are_told_unless_they_counted_as_wro
 
 def test_a_metric_that_was_not_compared_is_an_error_that_names_those_that_were() -> None:
     it = compared(row(), row("f1_macro"))
-    with pytest.raises(InvalidInputError, match="'acuracy' was not compared; did you mean 'accuracy'"):
+    with pytest.raises(InvalidInputError, match=r"'acuracy' was not compared; did you mean 'accuracy'\?$"):
         it.gate(acuracy=Gate(min_value=0))
     with pytest.raises(InvalidInputError, match="those that were: accuracy, f1_macro"):
         it.gate({"mAP@0.5": Gate(min_value=0)})

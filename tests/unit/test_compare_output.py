@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import asdict
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from localreg import (
     Registry,
     StorageError,
 )
+from localreg.compare.asked import Asked
+from localreg.compare.output import _safe
+from localreg.compare.question import KEPT
+from localreg.compare.report.wording import sentence
 from tests.animals import animal_case, animal_suite, run_animals
 
 HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
@@ -48,6 +53,7 @@ def test_a_dict_holds_all_but_the_samples(comparison: Comparison) -> None:
         "task": "classification",
         "strict": False,
         "confidence": 0.95,
+        "adjust": "holm",
         "baseline": "old@1",
         "candidates": ["new|`<b>`@1"],
         "n": 200,
@@ -55,11 +61,12 @@ def test_a_dict_holds_all_but_the_samples(comparison: Comparison) -> None:
         "difference": comparison.difference,
         "p": comparison.p,
         "lower_is_better": [],
+        "undirected": [],
     }
     coverage = {"ok": 200, "skipped": 0, "error": 0, "missing": 0}
     assert told["sides"] == [
-        {"name": name, "coverage": coverage, "determinism": None, "changed_files": 0}
-        for name in ("old@1", "new|`<b>`@1")
+        {"name": name, "coverage": coverage, "determinism": None, "changed_files": 0, "paired": paired}
+        for name, paired in (("old@1", None), ("new|`<b>`@1", 200))
     ]
     assert told["warnings"] == list(comparison.warnings)
 
@@ -92,7 +99,8 @@ def test_markdown_says_the_verdict_first(comparison: Comparison) -> None:
     text = comparison.to_markdown()
     first = comparison.rows[0]
     assert text.startswith("**▼ new\\|\\`&lt;b&gt;\\`@\u20601 is worse than old@1: accuracy 0.")
-    assert f"200 samples of s, version 1; {first.fixed} fixed, {first.broken} broken." in text
+    assert f", {first.fixed} fixed and {first.broken} broken**" in text.partition("\n")[0]
+    assert "\n200 samples of s, version 1.\n" in text
     rows = cells(text)
     assert rows[0] == ["metric", "baseline", "candidate", "difference", "interval", "p", "verdict"]
     assert rows[1][0] == "accuracy"
@@ -111,6 +119,19 @@ def test_markdown_lists_the_first_samples_only(comparison: Comparison) -> None:
     first = comparison.broken[0]
     assert rows[0][head.index("ground_truth")] == first["ground_truth"]
     assert rows[0][head.index("b")] == first["b"]
+
+
+def test_the_only_test_case_is_not_told_twice(registry: Registry) -> None:
+    truth = {n: "xyz"[n % 3] for n in range(60)}
+    animal_suite("one", [animal_case("alone", truth)])
+    run_animals("a", truth, "one")
+    run_animals("b", {n: label if n % 4 else "x" for n, label in truth.items()}, "one")
+    plain = registry.compare("a", "b", suite="one").to_markdown()
+    assert "alone" not in plain.partition("broken</summary>")[0]
+    assert "Test cases and slices" not in plain
+    sliced = registry.compare("a", "b", suite="one", by="n % 2").to_markdown()
+    told = [row[0] for row in cells(sliced.partition("Test cases and slices")[2].partition("</details>")[0])]
+    assert set(told[1:]) == {"n % 2 = 0", "n % 2 = 1"}
 
 
 def test_names_are_no_markup(comparison: Comparison) -> None:
@@ -137,7 +158,7 @@ def test_warnings_are_told_in_all_forms(registry: Registry) -> None:
     assert it.warnings
     for told in (it.to_markdown(), it._repr_html_()):
         assert it.warnings[0] in told
-    assert it.to_markdown().startswith("**= m@1 answers as well as m@1")
+    assert it.to_markdown().startswith("**= m@1 and m@1 are right on the same samples")
     assert "fixed</summary>" not in it.to_markdown()
 
 
@@ -170,6 +191,15 @@ def test_a_notebook_shows_a_table_of_its_own(comparison: Comparison) -> None:
     assert "new|`&lt;b&gt;`@1 is worse than old@1" in html
 
 
+def test_every_document_begins_with_the_same_sentence(comparison: Comparison, tmp_path: Path) -> None:
+    told = sentence(comparison, comparison.candidate)
+    assert told.startswith("new|`<b>`@1 is worse than old@1: accuracy ")
+    assert _safe(told) in comparison.to_markdown()
+    assert escape(told) in comparison._repr_html_()
+    page = comparison.to_html(tmp_path / "report.html", samples=0).read_text(encoding="utf-8")
+    assert f"<bdi>{escape(told)}.</bdi>" in page
+
+
 def test_several_candidates_are_told_one_after_the_other(registry: Registry, comparison: Comparison) -> None:
     run_animals("third", dict.fromkeys(range(200), "x"), "s")
     both = registry.compare("old", "new|`<b>`", "third", suite="s")
@@ -194,6 +224,104 @@ def test_a_saved_comparison_stays_what_it_was(registry: Registry, comparison: Co
     again = registry.at(commit=found.commit).compare("old", "new|`<b>`", suite="s")
     assert again.to_json() == expected
     assert registry.verify().ok
+
+
+def test_a_saved_comparison_can_do_what_a_live_one_can(registry: Registry, tmp_path: Path) -> None:
+    rules = {"accuracy": localreg.Gate(max_drop=0.01, min_value=0.9), "f1_macro": localreg.Gate(margin=0.05)}
+    live = graded(registry)
+    saved = live.save("release")
+    run_animals("third", dict.fromkeys(range(60), "z"), "s")
+    registry.get_model("old").delete(force=True)
+    found = localreg.open(registry.uri).get_comparison("release")
+    assert isinstance(found, Comparison)
+    assert found == saved
+    told = found.gate(rules, critical=["third"], require_improvement=True)
+    assert told == live.gate(rules, critical=["third"], require_improvement=True)
+    assert len(told.reasons) > 3
+    for way in ("to_markdown", "_repr_html_", "to_json", "__str__", "plots"):
+        assert getattr(found, way)() == getattr(live, way)()
+    for name in ("warnings", "sides", "coverage", "verdict", "adjust", "task", "strict", "confidence", "n", "commit"):
+        assert getattr(found, name) == getattr(live, name)
+    assert found.lower_is_better == []
+    assert found.breakdown("n % 3").dicts() == live.breakdown("n % 3").dicts()
+    for outcome in ("fixed", "broken", None):
+        assert found.samples(outcome).arrow() == live.samples(outcome).arrow()
+    assert len(found.broken) > 0
+    assert found.confusion().dicts() == live.confusion().dicts()
+    pages = [each.to_html(tmp_path / f"{n}.html").read_bytes() for n, each in enumerate((found, live))]
+    assert pages[0] == pages[1]
+    assert found.save("copy").to_json() == live.to_json()
+
+
+def graded(registry: Registry) -> Comparison:
+    """60 samples in two test cases, and slices of them; a third is missing of the candidate."""
+    truth = {n: "xyz"[n % 3] for n in range(60)}
+    animal_suite("s", [animal_case("first", truth), animal_case("third", {n: truth[n] for n in range(20)})])
+    run_animals("old", truth, "s")
+    run_animals("new", {n: label if n % 4 else "x" for n, label in truth.items()}, "s")
+    return registry.compare("old", "new", suite="s", by="n % 3", adjust="bh", confidence=0.9)
+
+
+def test_of_a_saved_comparison_rows_stay_when_samples_are_gone(registry: Registry, tmp_path: Path) -> None:
+    live = graded(registry)
+    found = live.save("release")
+    for part in list(tmp_path.rglob("inferences/*/*.parquet")):
+        part.unlink()
+    found = localreg.open(registry.uri).get_comparison("release")
+    gone = f"samples of comparison 'release' cannot be read as of commit {live.commit}: .* compare anew"
+    with pytest.raises(NotFoundError, match=gone):
+        found.broken.dicts()
+    with pytest.raises(NotFoundError, match=gone):
+        found.to_html(tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+    with pytest.raises(NotFoundError, match=gone):
+        found.confusion()
+    assert found.rows == live.rows
+    assert not found.gate(accuracy=localreg.Gate(max_drop=0.01))
+    text = found.to_markdown()
+    assert f"{live.rows[0].broken} broken, not listed: samples of comparison 'release' cannot be read" in text
+    assert "| accuracy |" in text
+
+
+def test_of_a_saved_comparison_redacted_samples_are_told(registry: Registry) -> None:
+    live = graded(registry)
+    found = live.save("release")
+    expected = live.broken.dicts()
+    assert found.broken.dicts() == expected
+    suite = registry.audit(kind="test_suite").dicts()[0]["commit"]
+    registry.get_test_suite("s").delete(force=True)
+    registry.redact(commit=suite, reason="a name")
+    found = localreg.open(registry.uri).get_comparison("release")
+    with pytest.raises(NotFoundError, match=r"samples of comparison 'release' cannot be read.* redacted in commit"):
+        found.broken.dicts()
+    assert found.rows == live.rows
+
+
+def test_what_decides_of_a_comparison_is_kept_with_it() -> None:
+    assert set(Asked._fields) - {"executor"} == set(KEPT), (
+        "name it in KEPT, or say here that the answer does not hang on it"
+    )
+
+
+def test_comparisons_that_an_earlier_release_saved_open(registry: Registry) -> None:
+    live = graded(registry)
+    found = live.save("release")
+    content = {key: value for key, value in found.info.content.items() if key not in ("adjust", "undirected")}
+
+    def as_before(record: Any, _: Any) -> Any:
+        return record.model_copy(update={"content": content, "question": None})
+
+    found._change(as_before)
+    old = localreg.open(registry.uri).get_comparison("release")
+    assert old.rows == live.rows
+    assert old.to_markdown().startswith(live.to_markdown().partition("<details>")[0])
+    assert old.gate(accuracy=localreg.Gate(max_drop=0.5)) == live.gate(accuracy=localreg.Gate(max_drop=0.5))
+    with pytest.raises(NotFoundError, match="an earlier release saved it, and did not keep how it was asked"):
+        old.broken.dicts()
+    with pytest.raises(NotFoundError, match="'release' was saved by a release that did not keep its adjust yet"):
+        _ = old.adjust
+    assert old.to_dict() == {**content, "metrics": live.to_dict()["metrics"]}
+    old.delete()
 
 
 def test_saved_comparisons_are_listed_and_deleted(registry: Registry, comparison: Comparison) -> None:

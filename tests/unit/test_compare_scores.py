@@ -244,6 +244,28 @@ def test_one_class_of_truth_has_no_ranking(registry: Registry) -> None:
     assert str(row.reason).startswith("there is no negative")
 
 
+def test_a_model_is_equal_to_itself_by_every_metric_of_scores(
+    registry: Registry, compared: tuple[list[str], list[float], list[float]]
+) -> None:
+    comparison = registry.compare("pa", "pa", suite="s", metrics=list(SCORE_METRICS))
+    assert {row.metric for row in comparison.rows} == set(SCORE_METRICS)
+    assert {(row.verdict, row.difference, row.low, row.high) for row in comparison.rows} == {("equal", 0, 0, 0)}
+    other = registry.compare("pa", "pb", suite="s", metrics=["expected_calibration_error"]).row()
+    assert (other.verdict, other.low) == ("inconclusive", None)
+
+
+def test_pairs_are_told_even_where_the_first_metric_is_undefined(registry: Registry) -> None:
+    suite([*"nnyy" * 10])
+    for name in ("a", "b"):
+        Net(name).record([{"n": n, "label": "n"} for n in range(40)], on="n")
+    comparison = registry.compare("a", "b", suite="s", metrics=["roc_auc", "accuracy"])
+    assert (comparison.row().difference, comparison.n) == (None, 40)
+    assert "40 samples paired" in str(comparison)
+    assert "40 samples of s" in comparison.to_markdown()
+    assert comparison.to_dict()["n"] == 40
+    assert not [each for each in comparison.warnings if "paired" in each]
+
+
 def test_labels_without_scores_say_so(registry: Registry) -> None:
     _, case, suite_class, net = define_workflow("bare", Scan, Finding, Bare)
     test(

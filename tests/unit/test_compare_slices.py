@@ -124,7 +124,7 @@ def test_each_candidate_is_compared_with_the_baseline(compared: Registry) -> Non
         ]
     assert (together.row(candidate="c@1").verdict, together.row().verdict) == ("improved", "inconclusive")
     assert len(together.samples("fixed", candidate="c@1")) == together.row(candidate="c@1").fixed
-    with pytest.raises(NotFoundError, match=r"'d@1' is not compared here.*b@1, c@1"):
+    with pytest.raises(NotFoundError, match=r"'d@1' is not compared here; did you mean 'b@1' or 'c@1'\?$"):
         together.samples(candidate="d@1")
 
 
@@ -277,3 +277,35 @@ def test_a_breakdown_is_a_table_of_one_metric(compared: Registry) -> None:
         comparison.breakdown("weather")
     with pytest.raises(NotFoundError, match="no row of metric 'f1'"):
         comparison.breakdown(metric="f1")
+
+
+def test_macro_metrics_of_parts_are_those_of_scikit_learn_for_each_model_alone(registry: Registry) -> None:
+    oracle = pytest.importorskip("sklearn.metrics")
+    dice = random.Random(5)
+    truth = ["xyz"[n % 3] if n % 4 else "x" for n in range(120)]
+    both = shots(120)
+    halves = [[(shot, Animal(truth[shot.n])) for shot, _ in both if shot.n % 2 == half] for half in (0, 1)]
+    Suite("s", test_cases=[Case("even", test_samples=halves[0]), Case("odd", test_samples=halves[1])])
+    said = {
+        name: [label if dice.random() < 0.7 else dice.choice("xyz" + astray) for label in truth]
+        for name, astray in (("a", "v"), ("b", "wu"))
+    }
+    for name, labels in said.items():
+        record(name, list(labels))
+    names = [f"{score}_{average}" for score in ("precision", "recall", "f1") for average in ("macro", "weighted")]
+    comparison = registry.compare("a", "b", suite="s", by="n // 12", metrics=[*names, "balanced_accuracy"])
+    parts: dict[tuple[str | None, str | None], list[int]] = {(None, None): list(range(120))}
+    parts |= {(("even", "odd")[half], None): list(range(half, 120, 2)) for half in (0, 1)}
+    parts |= {(None, str(part)): list(range(12 * part, 12 * part + 12)) for part in range(10)}
+    astray = 0
+    for (test_case, slice), rows in parts.items():
+        true = [truth[n] for n in rows]
+        for name in names:
+            row = comparison.row(name, test_case=test_case, slice=slice)
+            score, _, average = name.partition("_")
+            for value, labels in ((row.a, said["a"]), (row.b, said["b"])):
+                own = [labels[n] for n in rows]
+                expected = getattr(oracle, f"{score}_score")(true, own, average=average, zero_division=0)
+                assert value == pytest.approx(expected, abs=1e-12), (name, test_case, slice)
+        astray += len({said["a"][n] for n in rows} ^ {said["b"][n] for n in rows})
+    assert astray > 10, "the models say different classes"

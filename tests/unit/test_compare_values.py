@@ -100,6 +100,16 @@ def test_models_that_say_the_same_are_equal(compared: Registry) -> None:
     comparison = compared.compare("a", "same", suite="s")
     assert comparison.verdict == "equal"
     assert comparison.rows[0].least_detectable is None
+    assert {row.metric for row in comparison.rows} >= {"median_absolute_error", "spearman"}
+    assert {(row.verdict, row.difference, row.low, row.high, row.p) for row in comparison.rows} == {
+        ("equal", 0, 0, 0, 1)
+    }
+    assert "same@1 and a@1 are equal on all samples: mean absolute error" in comparison.to_markdown()
+    assert "fixed" not in comparison.to_markdown()
+    drawn = compared.compare("a", "same", suite="s", bootstrap=200)
+    assert {(row.verdict, row.difference) for row in drawn.rows} == {("equal", 0)}
+    grouped = compared.compare("a", "same", suite="s", group_by="metadata.street")
+    assert {(row.verdict, row.difference) for row in grouped.rows} == {("equal", 0)}
 
 
 def test_samples_show_numbers_and_errors_in_the_order_of_the_suite(registry: Registry) -> None:

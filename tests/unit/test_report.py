@@ -52,8 +52,9 @@ def comparison_of(*rows: MetricRow) -> Comparison:
     def nothing(*_: object) -> Any:
         raise AssertionError("not asked for")
 
+    session = cast("Any", None)
     return Comparison(
-        sides, "s", 1, "classification", False, 0.95, rows, (), 7, "holm", (), (), nothing, nothing, cast("Any", None)
+        sides, "s", 1, "classification", False, 0.95, rows, (), 7, "holm", (), (), nothing, nothing, session, None
     )
 
 
@@ -91,6 +92,24 @@ def comparison_of(*rows: MetricRow) -> Comparison:
              "fixed": None, "broken": None},
             "b@1 is better than a@1: mean absolute error 2.25 against 2.50, \N{MINUS SIGN}0.25 (95 % interval "
             "\N{MINUS SIGN}0.30 to \N{MINUS SIGN}0.20)",
+        ),
+        (
+            {"metric": "log_loss", "a": 0.2134, "b": 0.2081, "difference": -0.0053, "low": -0.04, "high": 0.03,
+             "verdict": "inconclusive", "fixed": None, "broken": None},
+            "Whether b@1 is better than a@1 cannot be told: log loss 0.208 against 0.213, \N{MINUS SIGN}0.005 "
+            "(95 % interval \N{MINUS SIGN}0.040 to +0.030)",
+        ),
+        (
+            {"metric": "median_absolute_error", "a": 0.00012345, "b": 0.00011, "difference": -0.00001345, "low": None,
+             "high": None, "verdict": "inconclusive", "fixed": None, "broken": None},
+            "Whether b@1 is better than a@1 cannot be told: median absolute error 0.000110 against 0.000123, "
+            "\N{MINUS SIGN}0.000013",
+        ),
+        (
+            {"metric": "mean_absolute_error", "a": 25134.31, "b": 25012.7, "difference": -121.61, "low": -300.0,
+             "high": 60.0, "verdict": "inconclusive", "fixed": None, "broken": None},
+            "Whether b@1 is better than a@1 cannot be told: mean absolute error 25,013 against 25,134, "
+            "\N{MINUS SIGN}122 (95 % interval \N{MINUS SIGN}300 to +60)",
         ),
     ],
 )  # fmt: skip

@@ -131,12 +131,38 @@ def test_parts_that_do_not_fit_are_refused() -> None:
 def test_values_are_those_of_scikit_learn(n: int, classes: int, silent: float) -> None:
     for seed in range(10):
         truth, a, b = samples(n, classes, seed, silent=silent)
-        labels = sorted({*truth.tolist(), *a.tolist(), *b.tolist()} - {-1})
         found = by_name(compare_counts(joint_counts(truth, a, b, classes=classes)))
         for said, model in ((a, "a"), (b, "b")):
-            for metric, expected in by_scikit_learn(truth, said, labels).items():
+            own = sorted({*truth.tolist(), *said.tolist()} - {-1})  # what it takes by itself, but for silence
+            for metric, expected in by_scikit_learn(truth, said, own).items():
                 value = getattr(found[metric], model)
                 assert value == pytest.approx(expected, abs=1e-13), metric
+
+
+def test_a_value_does_not_hang_on_the_other_model() -> None:
+    truth = np.repeat([0, 1, 2], 20)
+    plain = np.where(np.arange(60) % 7 == 0, 1, truth)
+    astray = np.where(np.arange(60) % 10 == 0, 3, truth)  # a class that is not there
+    alone = by_name(compare_counts(joint_counts(truth, plain, plain, classes=5)))
+    both = by_name(compare_counts(joint_counts(truth, plain, astray, classes=5)))
+    for metric in AGGREGATES:
+        assert both[metric].a == alone[metric].a, metric
+    for average in ("precision", "recall", "f1"):
+        score = getattr(sklearn_metrics, f"{average}_score")
+        assert both[f"{average}_macro"].b == pytest.approx(score(truth, astray, average="macro", zero_division=0))
+
+
+def test_a_class_that_was_said_once_by_mistake_is_no_certain_difference() -> None:
+    truth = np.arange(900) % 3
+    for times, certain in ((1, False), (30, True)):
+        said = np.where((np.arange(900) % 3 == 0) & (np.arange(900) < 3 * times), 3, truth)
+        for groups in (None, np.arange(900) // 3):
+            found = by_name(compare_counts(joint_counts(truth, truth, said, classes=4, groups=groups)))
+            for metric in ("f1_macro", "recall_macro", "precision_macro"):
+                each = found[metric]
+                assert each.difference == pytest.approx(-0.25, abs=0.05), "one class of four is never right"
+                assert each.p is not None
+                assert (each.p < 0.01) is certain
 
 
 def test_values_of_classes_are_those_of_scikit_learn() -> None:
@@ -166,7 +192,8 @@ def test_closed_forms_are_those_of_leaving_out_and_adding_for_real(
         if said[row] < classes:
             predicted[said[row]] += step
         hits[truth[row]] += step * (truth[row] == said[row])
-        expected = Marginals(hits, support, predicted, pair.a.present, pair.a.in_truth).values()
+        whole = pair.a
+        expected = Marginals(hits, support, predicted, whole.present, whole.in_truth, whole.predicted).values()
         for metric in AGGREGATES:
             assert found[metric][row] == pytest.approx(expected[metric], abs=1e-12), metric
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from math import ceil, log10
+from math import ceil, floor, log10
 
 from localreg.compare.compared import Compared
 from localreg.compare.rows import MetricRow
@@ -33,6 +33,9 @@ MINUS = "\N{MINUS SIGN}"
 
 SIGNED = ("matthews_corrcoef", "cohen_kappa")
 """From -1 to 1: their hundredths are no percentage points."""
+
+SIGNIFICANT = 3
+"""Digits of a value without a range."""
 
 SHARES = {*METRICS, *VERIFICATION, "roc_auc", "average_precision"} - set(SIGNED)
 
@@ -130,12 +133,18 @@ def _signed(row: MetricRow, number: float | None) -> str:
 
 
 def _digits(row: MetricRow) -> int:
-    """Digits behind the point that show half of the interval's width, and on which side of zero it ends."""
+    """Digits behind the point that show half of the interval's width, and on which side of zero it ends.
+
+    Of what has no range of its own, such as a loss, three digits that count at least: what is small is told, too.
+    """
     low, high = points(row.metric, row.low), points(row.metric, row.high)
+    largest = max(abs(row.a or 0.0), abs(row.b or 0.0))
     usual = 1 if is_share(row.metric) else 3
+    if not in_points(row.metric) and largest:
+        usual = min(9, max(0, SIGNIFICANT - 1 - floor(log10(largest))))
     if low is None or high is None or high <= low:
         return usual
-    digits = min(6, max(usual if in_points(row.metric) else 0, ceil(-log10((high - low) / 2) - 1e-9)))
+    digits = max(usual, min(6, ceil(-log10((high - low) / 2) - 1e-9)))
     nearest = min(abs(low), abs(high))
     return digits if not nearest or round(nearest, digits) else min(digits + 2, ceil(-log10(nearest)))
 
@@ -163,8 +172,10 @@ def sentence(comparison: Compared, candidate: str) -> str:
         reason = f": {row.reason}" if row.reason else ""
         return f"{candidate} and {baseline} cannot be compared by {metric}{reason}"
     if row.verdict == "equal":
-        same = "right on the same samples" if row.fixed is not None else "equal on all samples"
-        return f"{candidate} and {baseline} are {same}: {metric} {value(row, row.b)}, nothing fixed and nothing broken"
+        told = f"{metric} {value(row, row.b)}"
+        if row.fixed is None:
+            return f"{candidate} and {baseline} are equal on all samples: {told}"
+        return f"{candidate} and {baseline} are right on the same samples: {told}, nothing fixed and nothing broken"
     begin = {
         "improved": f"{candidate} is better than {baseline}",
         "regressed": f"{candidate} is worse than {baseline}",
