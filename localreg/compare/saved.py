@@ -18,11 +18,12 @@ from localreg.compare.asked import checked
 from localreg.compare.compared import Side
 from localreg.compare.comparison import Comparison
 from localreg.compare.coverage import Coverage
-from localreg.compare.evidence import AT_MOST, Confusion, Evidence, Examples, Scored, Similarities
+from localreg.compare.evidence import AT_MOST, Confusion, Evidence, Examples, Scored
 from localreg.compare.opened import Opened
 from localreg.compare.output import as_dict
 from localreg.compare.question import Question
 from localreg.compare.rows import MetricRow, as_table
+from localreg.compare.verified_pair import Similarities
 from localreg.errors import AlreadyExistsError, LocalregError, NotFoundError
 from localreg.models.handle import Handle
 from localreg.names import check_name, did_you_mean, new_id
