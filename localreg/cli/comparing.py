@@ -9,6 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion
+from localreg.cli.asking import (
+    Bettered,
+    Bins,
+    By,
+    Configuration,
+    EvaluatorName,
+    Fmr,
+    GroupBy,
+    Iou,
+    IouKind,
+    Positive,
+    Reference,
+    ScoreOf,
+    ScoreThreshold,
+    Strict,
+    Suite,
+    asked,
+)
 from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, shown
 from localreg.cli.output import Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
@@ -20,13 +38,11 @@ if TYPE_CHECKING:
     from localreg.query import Result
     from localreg.registry import Registry
 
-__all__ = ["Reference", "Whose", "app", "comparisons", "score"]
+__all__ = ["app", "comparisons"]
 
 USUAL = ("name", "baseline", "candidates", "test_suite", "samples", "difference", "p", "verdict", "commit")
 
 app = typer.Typer(rich_markup_mode=None)
-
-Reference = "a model (its newest version), MODEL@VERSION or MODEL@ALIAS."
 
 
 class Outcomes(StrEnum):
@@ -45,20 +61,6 @@ class Adjusting(StrEnum):
     HOLM = "holm"
     BH = "bh"
     NONE = "none"
-
-
-class Whose(StrEnum):
-    """Of which label scores are; as `localreg.compare.scores.ScoreOf`."""
-
-    PREDICTED = "predicted"
-    POSITIVE = "positive"
-
-
-class Overlaps(StrEnum):
-    """What overlaps are of; as `localreg.workflow.shape_lists.IouType`."""
-
-    BBOX = "bbox"
-    SEGM = "segm"
 
 
 comparisons = new_group("Comparisons that were saved.", epilog=examples("localreg comparisons list"))
@@ -117,13 +119,9 @@ def compare(
     candidates: Annotated[
         list[str], typer.Argument(metavar="CANDIDATE…", help="Those that might be better: likewise.")
     ],
-    suite: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the test suite.", autocompletion=completion.suites)
-    ],
-    by: Annotated[
-        list[str] | None,
-        typer.Option(metavar="EXPRESSION", help="Also for each value of it, such as metadata.weather. Repeatable."),
-    ] = None,
+    suite: Suite,
+    by: By = None,
+    bins: Bins = None,
     metric: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this one; the first decides. Repeatable.")
     ] = None,
@@ -133,9 +131,7 @@ def compare(
     adjust: Annotated[
         Adjusting | None, typer.Option(help="How p-values of one question, asked often, are adjusted; else holm.")
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Count a sample without an inference as wrong, instead of leaving it out.")
-    ] = False,
+    strict: Strict = False,
     fixed: Annotated[
         bool, typer.Option("--fixed", help="List the samples that only the candidate gets right.")
     ] = False,
@@ -145,50 +141,20 @@ def compare(
     outcome: Annotated[
         list[Outcomes] | None, typer.Option(help="List the samples of which this became. Repeatable.")
     ] = None,
-    group_by: Annotated[
-        str | None,
-        typer.Option(metavar="EXPRESSION", help="Samples of one value belong together, as of metadata.patient."),
-    ] = None,
-    evaluator: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Compare what this evaluator said, instead of inferences.")
-    ] = None,
-    configuration: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With which configuration it said that.")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="Whose scores make ROC AUC and the like; else the last of two.")
-    ] = None,
-    score_of: Annotated[
-        Whose | None, typer.Option(help="Whose the scores beside labels are; else what they can only be.")
-    ] = None,
-    score_threshold: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SCORE",
-            help="Of shapes that count: a number, or f1_optimal; else 0.5. Of pairs that are accepted: a number.",
-        ),
-    ] = None,
-    iou: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Overlap by which a shape finds an object; else 0.5.")
-    ] = None,
-    iou_type: Annotated[
-        Overlaps | None, typer.Option(help="Overlap of boxes, or of pixels; else of boxes, where there are any.")
-    ] = None,
-    fmr: Annotated[
-        float | None,
-        typer.Option(metavar="SHARE", help="Of impostors that may be accepted, which sets thresholds; else 0.001."),
-    ] = None,
-    bins: Annotated[
-        int | None, typer.Option(metavar="N", help="Cut numbers of more values than that into so many slices; else 10.")
-    ] = None,
-    better: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METRIC=higher|lower", help="Of an evaluator's metric, which is better. Repeatable."),
-    ] = None,
     worst: Annotated[
         int | None,
         typer.Option(metavar="N", help="List the N samples whose error grew most, where numbers are compared."),
     ] = None,
+    group_by: GroupBy = None,
+    evaluator: EvaluatorName = None,
+    configuration: Configuration = None,
+    better: Bettered = None,
+    positive: Positive = None,
+    score_of: ScoreOf = None,
+    score_threshold: ScoreThreshold = None,
+    iou: Iou = None,
+    iou_type: IouKind = None,
+    fmr: Fmr = None,
     bootstrap: Annotated[
         int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
     ] = None,
@@ -217,44 +183,28 @@ def compare(
     csv holds the metrics, or the listed samples in their stead; json holds everything. Exit code 1 if a candidate does
     not pass the gate: every reason is told.
     """
+    said = asked(
+        by=by,
+        bins=bins,
+        confidence=confidence,
+        adjust=adjust,
+        strict=strict,
+        group_by=group_by,
+        evaluator=evaluator,
+        configuration=configuration,
+        better=better,
+        positive=positive,
+        score_of=score_of,
+        score_threshold=score_threshold,
+        iou=iou,
+        iou_type=iou_type,
+        fmr=fmr,
+        bootstrap=bootstrap,
+        executor=executor,
+    )
+    made = partial(registry.compare, baseline, *candidates, suite=suite)
+    comparison, held = _compared(made, said, metric or [], None if gate is None else _rules(gate))
     listed = dict.fromkeys([*(["fixed"] if fixed else []), *(["broken"] if broken else []), *(outcome or [])])
-    from localreg.cli.wording import for_shell
-
-    rules = None if gate is None else _rules(gate)
-    said = {
-        "by": by or None,
-        "bins": bins,
-        "better": _better(better or []) or None,
-        "confidence": confidence,
-        "adjust": adjust and str(adjust),
-        "strict": strict or None,
-        "group_by": group_by,
-        "evaluator": evaluator,
-        "configuration": configuration,
-        "positive": positive,
-        "score_of": score_of and str(score_of),
-        "score_threshold": score_threshold and score(score_threshold),
-        "iou": iou,
-        "fmr": fmr,
-        "iou_type": iou_type and str(iou_type),
-        "bootstrap": bootstrap,
-        "executor": executor,
-    }
-    asked: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
-    if rules is not None:
-        asked = {**rules.asked(), **asked}
-    if metric:
-        asked["metrics"] = [*metric, *(() if rules is None else rules.metrics)]
-    made = partial(registry.compare, baseline, *candidates, suite=suite, **asked)
-    comparison, held = made(), None
-    if rules is not None:
-        try:
-            comparison = _with_metrics_of(rules, comparison, made)
-            held = comparison.gate(
-                rules.metrics, critical=rules.critical, require_improvement=rules.require_improvement
-            )
-        except (InvalidInputError, NotFoundError) as error:
-            raise typer.BadParameter(for_shell(str(error)), param_hint="--gate") from error
     told = Compared(comparison, [str(each) for each in listed], held, worst)
     told.check()
     if save is not None:
@@ -287,10 +237,7 @@ def leaderboard(
         bool,
         typer.Option("--lenient", help="Leave out a sample without an inference, instead of counting it as wrong."),
     ] = False,
-    fmr: Annotated[
-        float | None,
-        typer.Option(metavar="SHARE", help="Of impostors that may be accepted, which sets thresholds; else 0.001."),
-    ] = None,
+    fmr: Fmr = None,
 ) -> Rows:
     """Rank models on test suites, best first.
 
@@ -300,25 +247,24 @@ def leaderboard(
     return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient, fmr=fmr))
 
 
-def _better(pairs: Sequence[str]) -> dict[str, str]:
-    """Which of a metric is better, from `NAME=lower`; which words mean that, is said where they are used."""
-    found = {}
-    for pair in pairs:
-        name, equals, word = pair.rpartition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"{pair!r} is no METRIC=higher or METRIC=lower", param_hint="--better")
-        if name in found:
-            raise typer.BadParameter(f"{name!r} is given twice", param_hint="--better")
-        found[name] = word
-    return found
+def _compared(
+    compare: Callable[..., "Comparison"], said: dict[str, Any], metrics: Sequence[str], rules: "GateFile | None"
+) -> tuple["Comparison", "GateResult | None"]:
+    """Compare, and hold against a gate; what is said on the command line goes before what the gate file says."""
+    from localreg.cli.wording import for_shell
 
-
-def score(text: str) -> float | str:
-    """A threshold as it is typed; what it may be, is said where it is used."""
+    if metrics:
+        said["metrics"] = [*metrics, *(() if rules is None else rules.metrics)]
+    if rules is None:
+        return compare(**said), None
+    made = partial(compare, **{**rules.asked(), **said})
+    comparison = made()
     try:
-        return float(text)
-    except ValueError:
-        return text
+        comparison = _with_metrics_of(rules, comparison, made)
+        held = comparison.gate(rules.metrics, critical=rules.critical, require_improvement=rules.require_improvement)
+    except (InvalidInputError, NotFoundError) as error:
+        raise typer.BadParameter(for_shell(str(error)), param_hint="--gate") from error
+    return comparison, held
 
 
 def _rules(path: str) -> "GateFile":

@@ -7,7 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion
-from localreg.cli.comparing import Reference, Whose, score
+from localreg.cli.asking import (
+    Bins,
+    By,
+    Configuration,
+    EvaluatorName,
+    Fmr,
+    GroupBy,
+    Iou,
+    IouKind,
+    Positive,
+    Reference,
+    ScoreOf,
+    ScoreThreshold,
+    Strict,
+    Suite,
+    asked,
+)
 from localreg.cli.output import Rows
 from localreg.cli.place import examples, reading
 
@@ -31,65 +47,43 @@ app = typer.Typer(rich_markup_mode=None)
 def measure(
     registry: "Registry",
     model: Annotated[str, typer.Argument(metavar="MODEL", help=Reference, autocompletion=completion.models)],
-    suite: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of the test suite.", autocompletion=completion.suites)
-    ],
-    by: Annotated[
-        list[str] | None,
-        typer.Option(metavar="EXPRESSION", help="Also for each value of it, such as metadata.weather. Repeatable."),
-    ] = None,
+    suite: Suite,
+    by: By = None,
+    bins: Bins = None,
     metric: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this one. Repeatable.")] = None,
     confidence: Annotated[float, typer.Option(metavar="SHARE", help="Of the intervals.")] = 0.95,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Count a sample without an inference as wrong, instead of leaving it out.")
-    ] = False,
-    group_by: Annotated[
-        str | None,
-        typer.Option(metavar="EXPRESSION", help="Samples of one value belong together, as of metadata.patient."),
-    ] = None,
-    evaluator: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Tell what this evaluator said, instead of inferences.")
-    ] = None,
-    configuration: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With which configuration it said that.")
-    ] = None,
-    positive: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="Whose scores make ROC AUC and the like; else the last of two.")
-    ] = None,
-    score_of: Annotated[
-        Whose | None, typer.Option(help="Whose the scores beside labels are; else what they can only be.")
-    ] = None,
-    score_threshold: Annotated[
-        str | None, typer.Option(metavar="SCORE", help="Of boxes that count: a number, or f1_optimal; else 0.5.")
-    ] = None,
-    iou: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Overlap by which a box finds an object; else 0.5.")
-    ] = None,
+    strict: Strict = False,
+    group_by: GroupBy = None,
+    evaluator: EvaluatorName = None,
+    configuration: Configuration = None,
+    positive: Positive = None,
+    score_of: ScoreOf = None,
+    score_threshold: ScoreThreshold = None,
+    iou: Iou = None,
+    iou_type: IouKind = None,
+    fmr: Fmr = None,
 ) -> "Measured":
     """Say what a model is worth: its metrics on a test suite, with their intervals.
 
     They come from its inferences as they stand in the registry, and are those of localreg compare.
     """
-    asked: dict[str, Any] = {
-        "score_of": score_of and str(score_of),
-        "score_threshold": score_threshold and score(score_threshold),
-    }
-    return Measured(
-        registry.measure(
-            model,
-            suite=suite,
-            by=by or None,
-            metrics=metric or None,
-            confidence=confidence,
-            strict=strict,
-            group_by=group_by,
-            evaluator=evaluator,
-            configuration=configuration,
-            positive=positive,
-            iou=iou,
-            **asked,
-        )
+    said = asked(
+        by=by,
+        bins=bins,
+        metrics=metric or None,
+        confidence=confidence,
+        strict=strict,
+        group_by=group_by,
+        evaluator=evaluator,
+        configuration=configuration,
+        positive=positive,
+        score_of=score_of,
+        score_threshold=score_threshold,
+        iou=iou,
+        iou_type=iou_type,
+        fmr=fmr,
     )
+    return Measured(registry.measure(model, suite=suite, **said))
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "bootstrap": 100,
             "score_threshold": 0.5,
             "iou": 0.5,
+            "executor": None,
             "fmr": 0.001,
             "iou_type": "segm",
         },
@@ -159,6 +160,8 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "score_of": "positive",
             "score_threshold": 0.5,
             "iou": 0.5,
+            "iou_type": "segm",
+            "fmr": 0.001,
         },
         "predictions": {"model": "m@1", "suite": "s", "by": "metadata.a", "bins": 3, "strict": False},
         "leaderboard": {
