@@ -262,7 +262,8 @@ class Comparing:
     ) -> Predictions:
         """What one model said of a test suite beside what is true, as columns for `localreg.metrics` or anything else.
 
-        Labels, or numbers: one in the ground truth and one in the inference. `model.inferences(suite)` has all fields
+        Labels, or numbers: one in the ground truth and one in the inference; of pairs, whether they are genuine, and
+        how alike they are. `model.inferences(suite)` has all fields
         of any type, and rows without an inference, too.
 
         Args:

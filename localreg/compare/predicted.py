@@ -32,7 +32,15 @@ from localreg.query import Result
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import NO_LABEL, Node, Vocabulary
-from localreg.workflow.right import LabelPath, has_labels, label_path, number_path
+from localreg.workflow.right import (
+    LabelPath,
+    flag_path,
+    has_labels,
+    has_pairs,
+    label_path,
+    number_path,
+    similarity_path,
+)
 from localreg.workflow.shape_lists import shape_lists
 from localreg.workflow.test_suite import TestSuite
 
@@ -101,12 +109,15 @@ class Predictions(Result):
 
     @property
     def truth(self) -> pa.Array | Floats:
-        """(n,): labels as a dictionary of Arrow, or numbers as float64."""
+        """(n,): labels as a dictionary of Arrow, or numbers as float64; of pairs bool, whether they are genuine."""
         return self._said("truth")
 
     @property
     def predicted(self) -> pa.Array | Floats:
-        """(n,): as `truth`; null where an inference holds no label, or, with `strict`, where there is none."""
+        """(n,): as `truth`; null where an inference holds no label, or, with `strict`, where there is none.
+
+        Of pairs float64, how alike they are: `fnmr_at_fmr(p.truth, p.predicted, 0.001)`.
+        """
         return self._said("predicted")
 
     @property
@@ -230,6 +241,7 @@ class _Said:
         scores: NaN where there is none; None = there are none.
         labels: by code; None = truth and predicted are numbers.
         once: the rows that count in the suite's total; None = all.
+        of_pairs: truth says by 1 and 0 whether a pair is genuine.
     """
 
     truth: Codes | Floats
@@ -238,6 +250,7 @@ class _Said:
     scores: Floats | None
     labels: list[str] | None
     once: Flags | None
+    of_pairs: bool = False
 
     def chosen(self, *, strict: bool) -> tuple[Rows, int, int]:
         """The rows that have a truth and an inference, or with `strict` a truth; how many lack a truth, an answer."""
@@ -258,13 +271,15 @@ class _Said:
         columns: dict[str, Any] = {"truth": self.truth[places], "predicted": self.predicted[places]}
         if self.labels is not None:
             columns = {name: _dictionary(codes, self.labels) for name, codes in columns.items()}
+        if self.of_pairs:
+            columns["truth"] = columns["truth"] == 1
         if self.scores is not None:
             columns["score"] = self.scores[places]
         return columns
 
 
 def _read(session: Session, state: State, rows: SuiteRows, version_id: str) -> _Said:
-    """By the types of the workflow: labels, or numbers, as comparisons take them.
+    """By the types of the workflow: labels, numbers, or how alike pairs are, as comparisons take them.
 
     Raises:
         InvalidInputError: there is not one of either.
@@ -277,14 +292,18 @@ def _read(session: Session, state: State, rows: SuiteRows, version_id: str) -> _
             f"workflow {workflow.name!r} has lists of {lists.truth.kind}, and no column of one answer each; "
             "measure the model instead, or read its inferences"
         )
-    if has_labels(truth, said):
+    is_pairs = has_pairs(truth, said)
+    if has_labels(truth, said) and not is_pairs:
         paths = label_path(truth, "ground truth"), label_path(said, "inference")
         return _labels(session, state, rows, version_id, *paths)
-    numbers = number_path(truth, said, "ground truth"), number_path(said, truth, "inference")
+    if is_pairs:
+        numbers = flag_path(truth, "ground truth"), similarity_path(said, "inference")
+    else:
+        numbers = number_path(truth, said, "ground truth"), number_path(said, truth, "inference")
     true = rows.true_numbers(numbers[0])
     found = predicted_numbers(session, state, version_id, numbers[1], rows.span)
     status = rows.of_samples(found.status)
-    return _Said(true, rows.of_samples(found.values), status, None, None, rows.once(true))
+    return _Said(true, rows.of_samples(found.values), status, None, None, rows.once(true), is_pairs)
 
 
 def _labels(

@@ -22,16 +22,7 @@ from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.tables import Node
 from localreg.workflow.executors import Workers
-from localreg.workflow.right import (
-    flag_path,
-    flag_paths,
-    has_labels,
-    label_path,
-    label_paths,
-    number_path,
-    number_paths,
-    similarity_path,
-)
+from localreg.workflow.right import flag_path, has_labels, has_pairs, label_path, number_path, similarity_path
 from localreg.workflow.shape_lists import shape_lists
 
 __all__ = ["task_for"]
@@ -99,7 +90,7 @@ def _decided(
             clusters=None if sampling.clusters is None else sampling.clusters.codes,
             draws=sampling.draws,
         )
-    if _is_verification(truth, said):
+    if has_pairs(truth, said):
         _refuse_scoring(settings, "similarities")
         return Verification(
             session,
@@ -125,12 +116,6 @@ def _decided(
     _refuse_fmr(settings, "numbers")
     paths = number_path(truth, said, "ground truth"), number_path(said, truth, "inference")
     return Values(session, state, rows, baseline, truth=paths[0], said=paths[1], sampling=sampling)
-
-
-def _is_verification(truth: Node, said: Node) -> bool:
-    """Whether a boolean and a number are what the types have, and neither labels nor numbers in both."""
-    is_other = (label_paths(truth) and label_paths(said)) or number_paths(truth)
-    return not is_other and bool(flag_paths(truth) and number_paths(said))
 
 
 def _refuse_fmr(settings: Settings, what: str) -> None:

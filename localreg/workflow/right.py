@@ -16,6 +16,7 @@ __all__ = [
     "flag_path",
     "flag_paths",
     "has_labels",
+    "has_pairs",
     "label_path",
     "label_paths",
     "number_path",
@@ -57,6 +58,12 @@ def label_path(node: Node, what: str) -> LabelPath:
 def has_labels(truth: Node, inference: Node) -> bool:
     """Whether labels decide what is right; else numbers do. Where neither can, labels are what is asked for."""
     return bool(label_paths(truth) and label_paths(inference)) or not (number_paths(truth) and number_paths(inference))
+
+
+def has_pairs(truth: Node, inference: Node) -> bool:
+    """Whether a boolean and a number decide, and neither labels nor numbers in both: pairs are genuine or not."""
+    is_other = (label_paths(truth) and label_paths(inference)) or number_paths(truth)
+    return not is_other and bool(flag_paths(truth) and number_paths(inference))
 
 
 def label_paths(node: Node) -> list[LabelPath]:

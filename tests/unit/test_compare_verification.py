@@ -13,7 +13,7 @@ import localreg
 from localreg import Comparison, Gate, InvalidInputError, Registry, fr
 from localreg.compare import read_gate
 from localreg.compare.verified_pair import METRICS
-from localreg.metrics.verification import Comparisons, comparisons
+from localreg.metrics.verification import Comparisons, comparisons, fnmr_at_fmr
 from localreg.statistics.auc import compare_rankings
 from localreg.statistics.paired import mcnemar_exact
 from localreg.testing import assert_no_regression
@@ -70,6 +70,18 @@ def test_metrics_are_those_of_the_columns(compared: Registry) -> None:
     )
     assert first.n == COUNT
     assert comparison.row("fmr").n == sum(not each for each in truth)
+
+
+def test_one_model_is_measured_and_given_as_columns(compared: Registry) -> None:
+    measured = {
+        row.metric: row.value for row in compared.measure("b", suite="s", fmr=0.05).rows if row.test_case is None
+    }
+    comparison = compared.compare("a", "b", suite="s", fmr=0.05)
+    assert measured == {row.metric: row.b for row in comparison.rows if row.test_case is None}
+    columns = compared.predictions("b", suite="s")
+    assert columns.truth.dtype == bool
+    assert fnmr_at_fmr(columns.truth, columns.predicted, 0.05).fnmr == pytest.approx(measured["fnmr_at_fmr"])
+    assert columns.scores is None
 
 
 def test_thresholds_are_fixed_where_one_is_named(compared: Registry) -> None:
