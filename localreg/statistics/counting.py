@@ -136,7 +136,7 @@ def _estimate(
     import numpy as np
 
     joint, difference, least = pair.joint, b - a, -1.0 if metric in SIGNED else 0.0
-    error, t = sqrt(errors.difference[metric]), t_quantile((1 + confidence) / 2, errors.df)
+    error, t = sqrt(errors.difference[metric]), t_quantile((1 + confidence) / 2, errors.df[metric])
     plain = joint.groups is None and metric in ("accuracy", "recall_micro", "recall_weighted")
     if plain:
         right_a, right_b = joint.truth == joint.a, joint.truth == joint.b
@@ -145,7 +145,7 @@ def _estimate(
         lows, highs = wilson_interval(np.round(np.array([a, b]) * trials), trials, z)
         ends = list(zip(lows.tolist(), highs.tolist(), strict=True))
     else:
-        p = min(1.0, 2 * t_sf(abs(difference) / error, errors.df)) if error > 0 else 1.0
+        p = min(1.0, 2 * t_sf(abs(difference) / error, errors.df[metric])) if error > 0 else 1.0
         each = [(value, t * sqrt(of[metric])) for value, of in ((a, errors.a), (b, errors.b))]
         ends = [(max(least, value - half), min(1.0, value + half)) for value, half in each]
     span = 1 - least

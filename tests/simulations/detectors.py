@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from localreg.compare.detected_numbers import Part, class_numbers, numbers
 from localreg.metrics.coco import DetectionMatches, Detections, Truths, matched
+from localreg.statistics import Estimate
+from localreg.statistics.images import COUNT_METRICS, compare_tallies
 
 Floats = NDArray[np.float64]
 
+IMAGES = 60_000
+"""That the truth is taken from."""
 SIDE = 40.0
 """Of all boxes, pixels."""
 NUMBERS = ("AP", "AP50", "AP75", "AR100")
-COUNTS = ("precision", "recall", "f1")
 SCORE = 0.5
 
 
@@ -71,11 +75,27 @@ class Images:
         class_ = generator.choice(len(self.share), len(image), p=self._shares)
         ease = np.sqrt(self.alike) * generator.normal(size=len(image))
         ease += np.sqrt(self.of_image) * generator.normal(size=n)[image]
-        boxes, classes = _boxes(place * 100.0), np.arange(len(self.share))
+        boxes, classes = _boxes(place.astype(np.float64) * 100), np.arange(len(self.share))
         nothing = np.zeros(len(image), bool)
         truths = Truths(image, class_, boxes, np.full(len(image), SIDE**2), nothing, np.arange(n), classes)
         a, b = (matched(truths, self._seen(model, truths, ease, rate, generator)) for model in self.models)
         return a, b
+
+    def compared(self, n: int, generator: np.random.Generator) -> list[Estimate]:
+        """COCO's numbers by what images do to them, those of all classes as one, and counts by the jackknife."""
+        models = self.draw(n, generator)
+        part = Part(np.arange(n), np.arange(n), n, models)
+        tallies = [each.count_table(score=SCORE).per_image() for each in models]
+        found = [*numbers(part, NUMBERS, 0.95), *compare_tallies(*tallies, metrics=COUNT_METRICS)]
+        if len(self.share) > 1:
+            of_classes = class_numbers(part, range(len(self.share)), 0.95)
+            found += [replace(each, metric="AP of a class") for each in of_classes]
+        return found
+
+    def large(self, n: int, generator: np.random.Generator) -> list[Estimate]:
+        """Of very many images; models are as good at one class as at any other, so one will do."""
+        found = replace(self, share=(1.0,)).compared(n, generator)
+        return [*found, *(replace(each, metric="AP of a class") for each in found if each.metric == "AP")]
 
     @property
     def _shares(self) -> Floats:
@@ -91,7 +111,7 @@ class Images:
         image = np.repeat(np.arange(len(rate)), generator.poisson(rate * model.invents))
         invented = len(image)
         # Moved to the right by d, a square of side s overlaps with itself by (s - d) / (s + d).
-        x = truths.shapes[seen, 0] + SIDE * (1 - overlap) / (1 + overlap)
+        x = np.asarray(truths.shapes)[seen, 0] + SIDE * (1 - overlap) / (1 + overlap)
         luck = generator.normal(size=len(seen) + invented)
         sure = np.concatenate([model.sure / 2 + 0.4 * ease[seen], np.full(invented, -model.sure / 2)]) + luck
         return Detections(
