@@ -7,7 +7,8 @@
 | recall, specificity of a class | smoothed delta method, normal | McNemar, exact, within the class | Wilson |
 | precision, F1 of a class | smoothed delta method, normal | the same | Wilson; of F1 what follows from it |
 
-With clusters all differences are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of
+Degrees of freedom are Satterthwaite's, so that a class of few samples widens the intervals of what hangs on it. With
+clusters all differences are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of
 freedom: McNemar's test and Wilson's interval take samples for independent (there is no interval of a class's value by
 itself then). Coverage is measured in `tests/simulations/coverage.py`. An exact test is stricter than an interval: at
 the edge p may be above 1 - confidence while the interval leaves out 0.

@@ -29,7 +29,9 @@ LARGE = 2_000_000
 VALUES = tuple(each for each in (*MEANS, *OF_SUMS) if each != "mean_absolute_percentage_error")
 COUNTING = ("accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "matthews_corrcoef", "cohen_kappa")
 CLUSTERS = (10, 20, 50)
-DRAWS = 400
+DRAWN = (50, 200)
+"""Samples of which they are drawn again: more takes long, and is less in doubt."""
+DRAWS = 300
 """Of bootstraps; more take longer, and change little."""
 
 
@@ -303,7 +305,7 @@ def all_cases(sizes: Sequence[int], clusters: Sequence[int] = CLUSTERS) -> Itera
             yield Case("regression", number.name, n, number.equal, number.compared, number.compared)
     yield from _clustered(clusters)
     yield from _of_images([n for n in sizes if n <= 1_000])
-    yield from _drawn([n for n in sizes if n <= 200])
+    yield from _drawn([n for n in sizes if n in DRAWN])
     for number in PREDICTED:
         if number.equal:
             for n in (10, 50):

@@ -2,9 +2,9 @@
 
 Run `python -m tests.simulations.coverage [--repetitions N] [--only TEXT] [--processes N] [--published]`.
 
-Two tables: counting metrics of labels (this module), on the populations that the methods' constants were chosen on and
-on others; and all other families of metrics (`cases`, `families`), with how often p falls below 0.05 where both models
-are equally good.
+Counting metrics of labels (this module) on the populations that the methods' constants were chosen on and on others;
+and all other families of metrics (`cases`, `families`), with how often p falls below 0.05 where both models are equally
+good. Each population has a row; a last table, which the README quotes, has the worst of them.
 
 The truth of a metric over all classes is that of the population, averaged over the classes that occur in the sample as
 `compare_counts` does it: classes without ground truth count 0. Where no interval is given and the reason is told (a
@@ -16,7 +16,7 @@ class the delta method with 0.25 added around the plain difference.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,7 +29,7 @@ from localreg.statistics.jackknife import Pair
 from localreg.statistics.marginals import Marginals
 from localreg.statistics.per_class import PER_CLASS, ClassTables, quotients
 from tests.simulations.cases import CLUSTERS, all_cases
-from tests.simulations.families import FAMILY_HEAD, family_rows, mapped
+from tests.simulations.families import FAMILY_HEAD, LEVEL, SUMMARY_HEAD, FamilyRow, family_rows, family_summary, mapped
 from tests.simulations.populations import Population, held_out, populations
 
 Floats = NDArray[np.float64]
@@ -102,6 +102,8 @@ def simulate(population: Population, n: int, repetitions: int, seed: int, *, pub
                 a, b = (float(model[each.metric][each.label]) for model in classes)
             key: tuple[object, ...] = (each.metric,) if each.label is None else (each.metric, each.label)
             tally.add(("after", *key), each.low, b - a, each.high)
+            if population.equal and each.p is not None:
+                tally.add(("alarm", *key), 0.0, each.p, LEVEL)
             if each.a_low is not None and each.a_high is not None:
                 tally.add(("single", *key), each.a_low, a, each.a_high)
         if published:
@@ -146,15 +148,19 @@ class Row:
     repetitions: int
 
     def cells(self) -> list[str]:
-        """Lowest, and for what is over all classes highest coverage; and of p below 0.05 where models are equal."""
-        least = self.repetitions / 10
+        """Lowest coverage, and highest of what is over all classes."""
         cells = [self.kind, self.population.name, f"{self.n:,}"]
         for way in ("before", "after"):
-            overall, of_class = (sorted(share for share, _ in self.tally.shares(way, kind, least)) for kind in (2, 3))
+            overall, of_class = self.shares(way, 2), self.shares(way, 3)
             if overall or way == "after":
                 cells.append(f"{overall[0]:.1f} to {overall[-1]:.1f}" if overall else "-")
                 cells.append(f"{of_class[0]:.1f}" if of_class else "-")
-        return cells
+        alarms = sorted([*self.shares("alarm", 2), *self.shares("alarm", 3)])
+        return [*cells, f"{alarms[0]:.1f} to {alarms[-1]:.1f}" if alarms else "-"]
+
+    def shares(self, way: str, length: int) -> list[float]:
+        """Coverage of metrics, rising."""
+        return sorted(share for share, _ in self.tally.shares(way, length, self.repetitions / 10))
 
     def breaches(self) -> list[str]:
         """What falls short of the goals."""
@@ -172,7 +178,7 @@ def _named(key: tuple[object, ...]) -> str:
     return str(key[0]) if len(key) == 1 else f"{key[0]} of class {key[1]}"
 
 
-HEAD = ("populations", "population", "n", "overall", "per class")
+HEAD = ("populations", "population", "n", "overall", "per class", "p < 0.05 of equal models")
 
 
 def rows(
@@ -201,13 +207,14 @@ def main() -> None:
     parser.add_argument("--published", action="store_true", help="also the methods as published")
     given = parser.parse_args()
     sizes = tuple(int(size) for size in given.sizes.split(","))
-    short: list[str] = []
+    labels: list[Row] = []
+    families: list[FamilyRow] = []
     if given.family in "labels":
         head = (*HEAD[:3], "overall, published", "per class, published", *HEAD[3:]) if given.published else HEAD
         print(f"| {' | '.join(head)} |\n|---|---|{'--:|' * (len(head) - 2)}")
         for row in rows(given.only, sizes, given.repetitions, given.processes, published=given.published):
             print(f"| {' | '.join(row.cells())} |", flush=True)
-            short += row.breaches()
+            labels.append(row)
     if given.family != "labels":
         print(f"\n| {' | '.join(FAMILY_HEAD)} |\n|---|---|--:|---|---|--:|")
         chosen = [
@@ -215,8 +222,26 @@ def main() -> None:
         ]
         for found in family_rows(chosen, given.repetitions, given.processes):
             print(f"| {' | '.join(found.cells())} |", flush=True)
-            short += found.breaches()
+            families.append(found)
+    print(f"\n| {' | '.join(SUMMARY_HEAD)} |\n|---|--:|---|---|---|")
+    for cells in (*summary(labels), *family_summary(families)):
+        print(f"| {' | '.join(cells)} |")
+    short = [breach for each in labels for breach in each.breaches()]
+    short += [breach for each in families for breach in each.breaches()]
     print("\n" + ("\n".join(["Short of the goals:", *short]) if short else "All goals are met."))
+
+
+def summary(found: Sequence[Row]) -> Iterator[list[str]]:
+    """The worst of all populations, by their kind and the number of samples."""
+    for kind, n in dict.fromkeys((row.kind, row.n) for row in found):
+        rows = [row for row in found if (row.kind, row.n) == (kind, n)]
+        overall, of_class = (
+            sorted(share for row in rows for share in row.shares("after", length)) for length in (2, 3)
+        )
+        worst = f"{of_class[0]:.1f}" if of_class else "-"
+        alarms = sorted(share for row in rows for length in (2, 3) for share in row.shares("alarm", length))
+        false = f"{alarms[0]:.1f} to {alarms[-1]:.1f}" if alarms else "-"
+        yield [f"labels, {kind}", f"{n:,}", f"{overall[0]:.1f} to {overall[-1]:.1f}", worst, false]
 
 
 if __name__ == "__main__":

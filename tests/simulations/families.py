@@ -99,6 +99,27 @@ def family_rows(cases: Sequence[Case], repetitions: int, processes: int, seed: i
     yield from mapped(partial(simulated, repetitions=repetitions, seed=seed), cases, processes)
 
 
+SUMMARY_HEAD = ("metrics", "n", "interval holds the truth", "of a class", "p < 0.05 of equal models")
+OF_CLASS = "AP of a class"
+
+
+def family_summary(found: Sequence[FamilyRow]) -> Iterator[list[str]]:
+    """The worst of all populations, by family and the number of samples or clusters."""
+    for family, n in dict.fromkeys((row.case.family, row.case.n) for row in found):
+        rows = [row for row in found if (row.case.family, row.case.n) == (family, n)]
+        shares = [item for row in rows for item in row.coverage().items()]
+        overall = sorted(share for name, share in shares if name != OF_CLASS)
+        of_class = sorted(share for name, share in shares if name == OF_CLASS)
+        alarms = sorted(share for row in rows if row.case.equal for share in row.rejected().values())
+        yield [
+            family,
+            f"{n:,}",
+            f"{overall[0]:.1f} to {overall[-1]:.1f}" if overall else "-",
+            f"{of_class[0]:.1f}" if of_class else "-",
+            f"{alarms[0]:.1f} to {alarms[-1]:.1f}" if alarms else "-",
+        ]
+
+
 GivenT = TypeVar("GivenT")
 MadeT = TypeVar("MadeT")
 

@@ -36,6 +36,11 @@ class Population:
         """How many there are."""
         return len(self.share)
 
+    @property
+    def equal(self) -> bool:
+        """Whether neither model is better: they are wrong as often, with the same habits."""
+        return bool((self.right[0] == self.right[1]).all())
+
     def confusion(self, model: int) -> Floats:
         """Probabilities (truth, predicted) of one model."""
         wrong = (1 - self.right[model])[:, None] * self.habits

@@ -127,5 +127,4 @@ def test_steps_of_recall_add_what_slopes_do_not_tell() -> None:
         told.append([float(changes.each @ changes.each), changes.rounding])
     variances = np.array(told).mean(axis=0)
     plain, whole = np.sqrt(variances[0]), np.sqrt(variances.sum())
-    assert plain < 0.9 * np.std(drawn)
-    assert whole == pytest.approx(np.std(drawn), rel=0.25)
+    assert plain < 0.9 * np.std(drawn) < 0.95 * whole < 1.3 * np.std(drawn)
