@@ -327,8 +327,7 @@ def _clustered(clusters: Sequence[int]) -> Iterator[Case]:
 def _of_images(sizes: Sequence[int]) -> Iterator[Case]:
     for each in images():
         for n in sizes:
-            share = 0.5 if n <= 200 else 0.2
-            yield Case("detection", each.name, n, each.equal, each.compared, each.large, IMAGES, share)
+            yield Case("detection", each.name, n, each.equal, each.compared, each.large, IMAGES, share=0.5)
 
 
 def _drawn(sizes: Sequence[int]) -> Iterator[Case]:
