@@ -99,7 +99,7 @@ class Detection:
         types: of ground truths and of inferences.
         matching: what counts as right.
         clusters: of each row of the suite, the number of its cluster; None = each row for itself.
-        draws: how often images are drawn again, of the suite and of its parts; None = `detected_pair.DRAWS` and so on.
+        draws: how often images are drawn again; None = not at all, intervals come from what each image does.
     """
 
     strictly = "counted as wrong"

@@ -1,10 +1,9 @@
 """Two detectors on a suite: the numbers of COCO with intervals, and precision, recall and F1 at one score and IoU.
 
-The numbers of COCO are functions of all images at once. How far their difference may vary is told by drawing images
-again (`DRAWS` times for the suite, `DRAWS_OF_PARTS` for a test case or slice, of which the first `PARTS` are drawn;
-`localreg.statistics.images` says why so few will do). A width from so few draws is some 10 % off what endless ones
-would give, and more where images are few: a p-value near the level is no more exact than that. Which images are drawn
-follows from the ground truths, so that equal input gives equal intervals, whichever of two models is the baseline.
+The numbers of COCO are functions of all images at once. How far their difference may vary is told by what each image
+does to them (`detected_numbers.py`); on request by drawing images again, of the suite and the first `PARTS` test cases
+and slices. Which images are drawn follows from the ground truths, so that equal input gives equal intervals, whichever
+of two models is the baseline.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from localreg.compare.coverage import Coverage
+from localreg.compare.detected_numbers import CLASS_METRIC, Part, class_numbers, numbers
 from localreg.compare.groupings import Grouping
 from localreg.compare.shapes import TruthShapes
 from localreg.compare.task import Measured
@@ -37,13 +37,10 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["CLASS_METRIC", "DetectedPair", "ModelShapes"]
+__all__ = ["DetectedPair", "ModelShapes"]
 
-CLASS_METRIC = "AP"
-"""What is told of each class, too."""
-DRAWS = 100
-DRAWS_OF_PARTS = 50
 PARTS = 24
+"""Test cases and slices of which images are drawn again: more would take hours."""
 MISSING = len(STATUSES)
 
 
@@ -62,22 +59,6 @@ class ModelShapes:
     matches: ShapeMatches
 
 
-class _Part(NamedTuple):
-    """Images of a unit.
-
-    Attributes:
-        images: their numbers, rising.
-        members: of each, the number of what is drawn: itself, or its cluster.
-        units: how many of these there are.
-        matches: of both models, without other images.
-    """
-
-    images: Indices
-    members: Indices
-    units: int
-    matches: tuple[DetectionMatches, DetectionMatches]
-
-
 class DetectedPair:
     """Two models; see `localreg.compare.task.Pair`.
 
@@ -89,7 +70,7 @@ class DetectedPair:
         labels: of the numbers of classes.
         score: that counts; None = where F1 is highest, of each model.
         clusters: of each row; None = each for itself.
-        draws: how often images are drawn again; None = as above.
+        draws: how often images are drawn again; None = not at all.
         strict: take images without an inference as those in which nothing is seen.
 
     Attributes:
@@ -211,33 +192,39 @@ class DetectedPair:
         overall = {each.metric: Measured(each, None, *counts) for each in found}
         return [*(overall[metric] for metric in metrics), *self._per_class(part, classes, drawn, confidence)]
 
-    def _numbers(self, part: _Part, names: Sequence[str], drawn: Floats | None, confidence: float) -> list[Estimate]:
+    def _numbers(self, part: Part, names: Sequence[str], drawn: Floats | None, confidence: float) -> list[Estimate]:
+        if self._draws is None:
+            return numbers(part, names, confidence)
         a, b = (each.numbers(names) for each in part.matches)
         n = len(part.images)
         if drawn is None:
-            reason = f"only the first {PARTS} test cases and slices get intervals of it; compare by less at once"
+            reason = f"only the first {PARTS} test cases and slices get intervals by bootstrap; leave it out"
             return [undrawn(name, (a[name], b[name]), n, reason) for name in names]
         return [
             compare_drawn(name, (a[name], b[name]), drawn[:, :, place], n=n, units=part.units, confidence=confidence)
             for place, name in enumerate(names)
         ]
 
-    def _per_class(
-        self, part: _Part, classes: Sequence[int], drawn: Floats | None, confidence: float
-    ) -> list[Measured]:
-        if not classes or drawn is None:
-            return []
-        labels, first = self._labels.labels(), drawn.shape[2] - len(classes)
-        a, b = (each.average_precision_per_class() for each in part.matches)
-        found = []
-        for place, code in enumerate(classes, first):
-            own, n, units = drawn[:, :, place], len(part.images), part.units
-            values = a.get(code), b.get(code)
-            each = compare_drawn(CLASS_METRIC, values, own, n=n, units=units, confidence=confidence)
-            found.append(Measured(each, labels[code]))
-        return sorted(found, key=lambda each: str(each.label))
+    def _per_class(self, part: Part, classes: Sequence[int], drawn: Floats | None, confidence: float) -> list[Measured]:
+        labels = self._labels.labels()
+        if self._draws is None:
+            found = class_numbers(part, classes, confidence) if classes else []
+        else:
+            found = [] if drawn is None else self._drawn_classes(part, classes, drawn, confidence)
+        told = [Measured(each, labels[code]) for code, each in zip(classes, found, strict=bool(found))]
+        return sorted(told, key=lambda each: str(each.label))
 
-    def _part(self, unit: Unit) -> _Part:
+    def _drawn_classes(self, part: Part, classes: Sequence[int], drawn: Floats, confidence: float) -> list[Estimate]:
+        a, b = (each.average_precision_per_class() for each in part.matches)
+        first, n, units = drawn.shape[2] - len(classes), len(part.images), part.units
+        return [
+            compare_drawn(
+                CLASS_METRIC, (a.get(code), b.get(code)), drawn[:, :, place], n=n, units=units, confidence=confidence
+            )
+            for place, code in enumerate(classes, first)
+        ]
+
+    def _part(self, unit: Unit) -> Part:
         import numpy as np
 
         images = self._images(unit)
@@ -253,21 +240,22 @@ class DetectedPair:
             chosen[images] = True
             alone, a = a is b, DetectionMatches(a.found.of_images(chosen))
             b = a if alone else DetectionMatches(b.found.of_images(chosen))
-        return _Part(images, members, units, (a, b))
+        return Part(images, members, units, (a, b))
 
-    def _classes(self, part: _Part) -> list[int]:
+    def _classes(self, part: Part) -> list[int]:
         """Classes that have truths."""
         found = part.matches[0].found
         return sorted({int(code) for code in found.classes[found.truth_class[found.counted[:, 0]]].tolist()})
 
-    def _drawn(self, unit: Unit, part: _Part, names: Sequence[str], classes: Sequence[int]) -> Floats | None:
-        """(draws, 2, names and classes): of both models on images drawn again; None = not of this unit."""
+    def _drawn(self, unit: Unit, part: Part, names: Sequence[str], classes: Sequence[int]) -> Floats | None:
+        """(draws, 2, names and classes): of both models on images drawn again; None = not these."""
         import numpy as np
 
+        if self._draws is None:
+            return None
         parts = [each for each in self.units if each not in (WHOLE, self.only_case)]
         if unit != WHOLE and parts.index(unit) >= PARTS:
             return None
-        draws = self._draws or (DRAWS if unit == WHOLE else DRAWS_OF_PARTS)
         if not names or part.units < 2:
             return np.empty((0, 2, len(names) + len(classes)))
         seed = seed_of(self._truth.outlines, self._truth.area, part.images, part.members)
@@ -285,7 +273,7 @@ class DetectedPair:
             ]
             return found * 2 if alone else found
 
-        return np.array(list(in_threads(one, range(draws), workers=os.cpu_count() or 1)), np.float64)
+        return np.array(list(in_threads(one, range(self._draws), workers=os.cpu_count() or 1)), np.float64)
 
 
 def _values(matches: DetectionMatches, names: Sequence[str], classes: Indices) -> list[float]:

@@ -7,6 +7,10 @@ they are computed for each distinct score; for many samples for each of `BINS` b
 which changes standard errors in the fifth digit. The values themselves are always exact: equal to scikit-learn's, ties
 included.
 
+Where a sample or a cluster weighs much, its influence says too little (of 50 clusters 88 % of intervals of 95 % held
+the true difference of average precisions). So of few samples average precision, and of few clusters both metrics, are
+computed without each of them in turn. Degrees of freedom count how few positives, negatives or clusters there are.
+
 Sources:
     E. DeLong, D. DeLong and D. Clarke-Pearson, Biometrics 44 (1988) 837, for ROC AUC; influences of average precision
     follow from its definition as the mean, over positives, of the precision at their score (as in scikit-learn);
@@ -16,8 +20,10 @@ Sources:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import exp, inf, log, sqrt
 from typing import TYPE_CHECKING
 
@@ -40,6 +46,9 @@ __all__ = ["ALIKE", "BINS", "RANKING_METRICS", "compare_rankings"]
 RANKING_METRICS = ("roc_auc", "average_precision")
 BINS = 4_096
 ALIKE = "the models order all samples alike, or perfectly, so that nothing tells how far they could differ"
+JACKKNIFE_UPTO = 500_000
+"""Samples, or clusters, times distinct scores up to which values are computed without each: more is the same."""
+CELLS_AT_ONCE = 1 << 18
 EXACT_UPTO = 1_000_000
 """Samples up to which influences are those of each distinct score."""
 
@@ -85,12 +94,19 @@ def compare_rankings(
         alone = scores[:1] if scores[0] is scores[1] else scores  # one model, measured by itself
         rankings = list(pool.map(lambda each: _Ranking.of(positive, each, in_bins), alone))
     first, second = rankings[0], rankings[-1]
+    if min(positives, n - positives) < 2:
+        values = [(first.values[metric], second.values[metric]) for metric in RANKING_METRICS]
+        reason = f"there is one {'positive' if positives < 2 else 'negative'} only"
+        return [
+            Estimate(metric, None, a, b, b - a, None, None, None, n, reason=reason)
+            for metric, (a, b) in zip(RANKING_METRICS, values, strict=True)
+        ]
     clusters = None if members is None else np.unique(members, return_inverse=True)[1]
     moments = _delong(positive, first, second) if clusters is None else None
     found = []
     for metric in RANKING_METRICS:
         if metric == "roc_auc" and moments is not None:
-            variances, df = moments, inf
+            variances, df = moments
         else:
             variances, df = _variances(positive, first, second, metric, clusters)
         found.append(_estimate(metric, first.values[metric], second.values[metric], variances, df, n, confidence))
@@ -106,6 +122,8 @@ class _Ranking:
     Attributes:
         values: by metric.
         codes: int (n,), place of each sample's score among the distinct ones.
+        up: int (codes,), positives of each.
+        down: int (codes,), negatives of each.
         influences: by metric, for negatives and positives, (2, codes): the derivative of the value by a sample's
             weight.
         placements: for negatives and positives, (2, codes): share of the other kind that the score puts right.
@@ -113,6 +131,8 @@ class _Ranking:
 
     values: dict[str, float]
     codes: Ints
+    up: Ints
+    down: Ints
     influences: dict[str, Floats]
     placements: Floats
 
@@ -126,12 +146,12 @@ class _Ranking:
             up = np.bincount(codes[positive], minlength=size).astype(np.int64)
             down = np.bincount(codes, minlength=size).astype(np.int64) - up
             ranked = Ranked(np.repeat(np.arange(size), up), np.repeat(np.arange(size), down))
-            return cls(_values(ranked), codes, *_influences(up, down))
+            return cls(_values(ranked), codes, up, down, *_influences(up, down))
         ups, downs = np.sort(scores[positive]), np.sort(scores[~positive])
         codes, size = _bins(scores, ups, downs)
         up = np.bincount(codes[positive], minlength=size).astype(np.int64)
         down = np.bincount(codes, minlength=size).astype(np.int64) - up
-        return cls(_values(Ranked(ups, downs)), codes, *_influences(up, down))
+        return cls(_values(Ranked(ups, downs)), codes, up, down, *_influences(up, down))
 
 
 def _values(ranked: Ranked) -> dict[str, float]:
@@ -174,16 +194,27 @@ Variances = tuple[float, float, float]
 """Of the difference, of a, of b."""
 
 
-def _delong(positive: Bools, first: _Ranking, second: _Ranking) -> Variances:
+def _delong(positive: Bools, first: _Ranking, second: _Ranking) -> tuple[Variances, float]:
     import numpy as np
 
-    totals = np.zeros(3)
+    parts, counts = np.zeros((2, 3)), []
     for kind, rows in enumerate((~positive, positive)):
         a, b = (each.placements[kind][each.codes[rows]] for each in (first, second))
-        count = len(a)
+        counts.append(len(a))
         for place, values in enumerate((b - a, a, b)):
-            totals[place] += float(np.var(values)) / max(1, count - 1)
-    return float(totals[0]), float(totals[1]), float(totals[2])
+            parts[kind, place] = float(np.var(values)) / max(1, len(a) - 1)
+    totals = parts.sum(axis=0)
+    return (float(totals[0]), float(totals[1]), float(totals[2])), _freedom(parts[:, 0], counts)
+
+
+def _freedom(parts: Floats, counts: Sequence[int]) -> float:
+    """Degrees of freedom of a sum of variances, of negatives and of positives.
+
+    Source:
+        B. Welch, Biometrika 34 (1947) 28; for ROC AUC E. Brunner and U. Munzel, Biometrical Journal 42 (2000) 17.
+    """
+    uncertain = sum(float(part) ** 2 / max(1, count - 1) for part, count in zip(parts, counts, strict=True))
+    return float(parts.sum()) ** 2 / uncertain if uncertain > 0 else inf
 
 
 def _variances(
@@ -192,13 +223,53 @@ def _variances(
     import numpy as np
 
     kinds = positive.astype(np.int64)
-    a, b = (np.ascontiguousarray(each.influences[metric].T)[each.codes, kinds] for each in (first, second))
-    columns = (b - a, a, b)
-    if clusters is not None:
-        columns = (counted(clusters, b - a, 1), counted(clusters, a, 1), counted(clusters, b, 1))
-    count = len(columns[0])
-    squares = [float(each @ each) * count / max(1, count - 1) for each in columns]
-    return (squares[0], squares[1], squares[2]), inf if clusters is None else count - 1
+    count = len(positive) if clusters is None else int(clusters.max()) + 1
+    if count * len(first.up) <= JACKKNIFE_UPTO and count * len(second.up) <= JACKKNIFE_UPTO:
+        a, b = (_left_out(each, metric, positive, clusters) for each in (first, second))
+        columns, factor = (b - a, a, b), (count - 1) / count
+    else:
+        a, b = (np.ascontiguousarray(each.influences[metric].T)[each.codes, kinds] for each in (first, second))
+        columns, factor = (b - a, a, b), count / max(1, count - 1)
+        if clusters is not None:
+            columns = (counted(clusters, b - a, 1), counted(clusters, a, 1), counted(clusters, b, 1))
+    squares = [float(each @ each) * factor for each in columns]
+    df: float = count - 1
+    if clusters is None:
+        parts = np.bincount(kinds, columns[0] ** 2, minlength=2)
+        df = _freedom(np.asarray(parts, dtype=np.float64), np.bincount(kinds, minlength=2).tolist())
+    return (squares[0], squares[1], squares[2]), df
+
+
+def _left_out(model: _Ranking, metric: str, positive: Bools, clusters: Ints | None) -> Floats:
+    """By how much a value changes without each sample, or cluster; less than nothing of one kind counts 0."""
+    import numpy as np
+
+    codes, size = model.codes, len(model.up)
+    units = np.arange(len(codes)) if clusters is None else clusters
+    count, at_once = int(units.max()) + 1, max(1, CELLS_AT_ONCE // size)
+    order, changes = np.argsort(units, kind="stable"), np.zeros(count)
+    edges = np.searchsorted(units[order], np.arange(0, count + at_once, at_once))
+    for first, (start, stop) in zip(range(0, count, at_once), pairwise(edges.tolist()), strict=False):
+        rows, some = order[start:stop], min(at_once, count - first)
+        cells = (units[rows] - first) * size + codes[rows]
+        ups, alls = (
+            np.bincount(each, minlength=some * size).reshape(some, size) for each in (cells[positive[rows]], cells)
+        )
+        changes[first : first + some] = _many_values(model.up - ups, model.down - (alls - ups), metric)
+    return changes - model.values[metric]
+
+
+def _many_values(up: Ints, down: Ints, metric: str) -> Floats:
+    """As `_values`, of rows; 0 without a positive or a negative, so that it counts as not known."""
+    import numpy as np
+
+    positives = np.maximum(1, up.sum(axis=1))
+    if metric == "roc_auc":
+        below = np.cumsum(down, axis=1) - down
+        pairs = positives * np.maximum(1, down.sum(axis=1))
+        return np.asarray((up * (2 * below + down)).sum(axis=1) / (2 * pairs))
+    hits, said = (np.cumsum(each[:, ::-1], axis=1)[:, ::-1] for each in (up, up + down))
+    return np.asarray((up * hits / np.maximum(1, said)).sum(axis=1) / positives)
 
 
 def _estimate(metric: str, a: float, b: float, variances: Variances, df: float, n: int, confidence: float) -> Estimate:

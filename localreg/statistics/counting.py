@@ -7,7 +7,8 @@
 | recall, specificity of a class | smoothed delta method, normal | McNemar, exact, within the class | Wilson |
 | precision, F1 of a class | smoothed delta method, normal | the same | Wilson; of F1 what follows from it |
 
-With clusters all differences are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of
+Degrees of freedom are Satterthwaite's, so that a class of few samples widens the intervals of what hangs on it. With
+clusters all differences are jackknifed over clusters, and p-values are Student's t with (clusters - 1) degrees of
 freedom: McNemar's test and Wilson's interval take samples for independent (there is no interval of a class's value by
 itself then). Coverage is measured in `tests/simulations/coverage.py`. An exact test is stricter than an interval: at
 the edge p may be above 1 - confidence while the interval leaves out 0.
@@ -136,7 +137,7 @@ def _estimate(
     import numpy as np
 
     joint, difference, least = pair.joint, b - a, -1.0 if metric in SIGNED else 0.0
-    error, t = sqrt(errors.difference[metric]), t_quantile((1 + confidence) / 2, errors.df)
+    error, t = sqrt(errors.difference[metric]), t_quantile((1 + confidence) / 2, errors.df[metric])
     plain = joint.groups is None and metric in ("accuracy", "recall_micro", "recall_weighted")
     if plain:
         right_a, right_b = joint.truth == joint.a, joint.truth == joint.b
@@ -145,7 +146,7 @@ def _estimate(
         lows, highs = wilson_interval(np.round(np.array([a, b]) * trials), trials, z)
         ends = list(zip(lows.tolist(), highs.tolist(), strict=True))
     else:
-        p = min(1.0, 2 * t_sf(abs(difference) / error, errors.df)) if error > 0 else 1.0
+        p = min(1.0, 2 * t_sf(abs(difference) / error, errors.df[metric])) if error > 0 else 1.0
         each = [(value, t * sqrt(of[metric])) for value, of in ((a, errors.a), (b, errors.b))]
         ends = [(max(least, value - half), min(1.0, value + half)) for value, half in each]
     span = 1 - least

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import floor, log10
 from typing import TYPE_CHECKING
 
 from localreg.statistics.marginals import Marginals, counted
@@ -41,6 +42,8 @@ UNSEEN = 0.5
 """Samples that were not seen, for either model that could have been the better one on them."""
 CELLS_AS_THEY_ARE = 4_096
 """Joint cells up to which it costs less to compute than to look which share a cell of one model's confusion matrix."""
+LEAST_FREEDOM = 3.0
+"""What a class of few samples counts for at least: what was added for it tells something, too."""
 VALUES_AT_ONCE = 1 << 20
 TINY = 1e-15
 
@@ -68,12 +71,12 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """Variances by metric: of the difference, of a, of b; and the degrees of freedom of their estimates."""
+    """Variances by metric: of the difference, of a, of b; and the degrees of freedom of the first."""
 
     difference: dict[str, float]
     a: dict[str, float]
     b: dict[str, float]
-    df: float
+    df: dict[str, float]
 
 
 def sample_errors(pair: Pair, metrics: Iterable[str]) -> Errors:
@@ -87,14 +90,39 @@ def sample_errors(pair: Pair, metrics: Iterable[str]) -> Errors:
     b = _shifts(pair.b, joint.truth, joint.b, [right, right], [wrong, right])
     weights = np.concatenate([joint.count * ((n - 1) / n), np.full(2 * len(right), each)])
     own_a, own_b = a.of_own(weights), b.of_own(weights)
-    errors = Errors({}, {}, {}, n - 1)
+    errors = Errors({}, {}, {}, {})
     for metric in metrics:
         changes = b.of_joint(metric) - a.of_joint(metric)
-        errors.difference[metric] = float(weights @ (changes * changes))
+        squares = weights * (changes * changes)
+        errors.difference[metric] = float(squares.sum())
+        errors.df[metric] = _freedom(squares[: len(joint.truth)], errors.difference[metric], pair)
         errors.a[metric] = float(own_a @ a.changes[metric] ** 2)
         errors.b[metric] = float(own_b @ b.changes[metric] ** 2)
     _never_said(pair, errors)
     return errors
+
+
+def _freedom(squares: Floats, variance: float, pair: Pair) -> float:
+    """Degrees of freedom of a variance that is a sum over classes, each known by its samples.
+
+    Of one class among k, what was not seen makes up for one k-th of what its few samples leave unknown. Two digits, so
+    that a quantile is computed once for many slices.
+
+    Source:
+        F. Satterthwaite, Biometrics Bulletin 2 (1946) 110.
+    """
+    import numpy as np
+
+    support = pair.a.support
+    parts = counted(pair.joint.truth, squares, len(support))
+    unknown = 1 - 1 / max(1, int(pair.a.in_truth.sum()))
+    uncertain = float((parts * parts / np.maximum(support - 1, LEAST_FREEDOM)).sum()) * unknown
+    most = pair.joint.n - 1.0
+    if uncertain == 0 or variance * variance >= most * uncertain:
+        return most
+    found = variance * variance / uncertain
+    digits = 10.0 ** max(0, floor(log10(found)) - 1)
+    return max(1.0, found // digits * digits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,8 +232,9 @@ def _with_unseen(pair: Pair, sums: list[dict[str, Floats]], clusters: int) -> Er
         effect = design_effect(np.array([between]), np.array([joint.count @ (seen * seen)]), joint.n / clusters)
         return between + each * float(unseen @ unseen) * float(effect[0]) ** 2
 
-    errors = Errors({}, {}, {}, clusters - 1)
+    errors = Errors({}, {}, {}, {})
     for metric in sums[0]:
+        errors.df[metric] = clusters - 1
         of_a, of_b = a.of_joint(metric), b.of_joint(metric)
         errors.difference[metric] = variance(metric, sums[0], of_b - of_a)
         errors.a[metric] = variance(metric, sums[1], of_a)

@@ -1,19 +1,22 @@
-"""How often intervals of 95 % hold the true difference, by simulation, printed as the Markdown table of the README.
+"""How often intervals of 95 % hold the true difference, by simulation, printed as the Markdown tables of the README.
 
-Run `python -m tests.simulations.coverage [--repetitions N] [--only TEXT] [--processes N]`.
+Run `python -m tests.simulations.coverage [--repetitions N] [--only TEXT] [--processes N] [--published]`.
+
+Counting metrics of labels (this module) on the populations that the methods' constants were chosen on and on others;
+and all other families of metrics (`cases`, `families`), with how often p falls below 0.05 where both models are equally
+good. Each population has a row; a last table, which the README quotes, has the worst of them.
 
 The truth of a metric over all classes is that of the population, averaged over the classes that occur in the sample as
 `compare_counts` does it: classes without ground truth count 0. Where no interval is given and the reason is told (a
 ground truth of one class), there is nothing to hold. A class counts where its difference is defined, and at least in a
-tenth of the repetitions. "Before" is the plain jackknife, and per class the delta method with 0.25 added around the
-plain difference.
+tenth of the repetitions. `--published` tells what the methods as published would hold: the plain jackknife, and per
+class the delta method with 0.25 added around the plain difference.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,7 +28,9 @@ from localreg.statistics.distributions import t_quantile
 from localreg.statistics.jackknife import Pair
 from localreg.statistics.marginals import Marginals
 from localreg.statistics.per_class import PER_CLASS, ClassTables, quotients
-from tests.simulations.populations import Population, populations
+from tests.simulations.cases import CLUSTERS, all_cases
+from tests.simulations.families import FAMILY_HEAD, LEVEL, SUMMARY_HEAD, FamilyRow, family_rows, family_summary, mapped
+from tests.simulations.populations import Population, held_out, populations
 
 Floats = NDArray[np.float64]
 
@@ -79,8 +84,8 @@ def class_values(population: Population, model: int) -> dict[str, Floats]:
     return {metric: above / below for metric, (above, below) in found.items()}
 
 
-def simulate(population: Population, n: int, repetitions: int, seed: int) -> Tally:
-    """Draw, compare, look whether the truth is in the interval."""
+def simulate(population: Population, n: int, repetitions: int, seed: int, *, published: bool = False) -> Tally:
+    """Draw, compare, look whether the truth is in the interval; also of the methods as published, if they are asked."""
     generator = np.random.default_rng([seed, n, *population.name.encode()])
     tally = Tally()
     classes = [class_values(population, model) for model in (0, 1)]
@@ -97,9 +102,12 @@ def simulate(population: Population, n: int, repetitions: int, seed: int) -> Tal
                 a, b = (float(model[each.metric][each.label]) for model in classes)
             key: tuple[object, ...] = (each.metric,) if each.label is None else (each.metric, each.label)
             tally.add(("after", *key), each.low, b - a, each.high)
+            if population.equal and each.p is not None:
+                tally.add(("alarm", *key), 0.0, each.p, LEVEL)
             if each.a_low is not None and each.a_high is not None:
                 tally.add(("single", *key), each.a_low, a, each.a_high)
-        before(tally, joint, pair, truths, classes)
+        if published:
+            before(tally, joint, pair, truths, classes)
     return tally
 
 
@@ -131,24 +139,28 @@ def before(
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table."""
+    """One row of the table of labels."""
 
-    population: str
+    kind: str
+    population: Population
     n: int
     tally: Tally
     repetitions: int
 
     def cells(self) -> list[str]:
-        """Lowest, and for what is over all classes highest coverage."""
-        overall, of_class = self.repetitions / 10, self.repetitions / 10
-        cells = [self.population, f"{self.n:,}"]
+        """Lowest coverage, and highest of what is over all classes."""
+        cells = [self.kind, self.population.name, f"{self.n:,}"]
         for way in ("before", "after"):
-            found = sorted(share for share, _ in self.tally.shares(way, 2, overall))
-            cells.append(f"{found[0]:.1f} to {found[-1]:.1f}" if found else "-")
-        for way in ("before", "after"):
-            found = sorted(share for share, _ in self.tally.shares(way, 3, of_class))
-            cells.append(f"{found[0]:.1f}" if found else "-")
-        return cells
+            overall, of_class = self.shares(way, 2), self.shares(way, 3)
+            if overall or way == "after":
+                cells.append(f"{overall[0]:.1f} to {overall[-1]:.1f}" if overall else "-")
+                cells.append(f"{of_class[0]:.1f}" if of_class else "-")
+        alarms = sorted([*self.shares("alarm", 2), *self.shares("alarm", 3)])
+        return [*cells, f"{alarms[0]:.1f} to {alarms[-1]:.1f}" if alarms else "-"]
+
+    def shares(self, way: str, length: int) -> list[float]:
+        """Coverage of metrics, rising."""
+        return sorted(share for share, _ in self.tally.shares(way, length, self.repetitions / 10))
 
     def breaches(self) -> list[str]:
         """What falls short of the goals."""
@@ -159,26 +171,29 @@ class Row:
             if not low <= share <= high
         ]
         found += [(share, key) for share, key in self.tally.shares("after", 3, self.repetitions / 10) if share < 93.0]
-        return [f"{self.population}, n = {self.n}: {' '.join(map(str, key[1:]))} {share:.1f}" for share, key in found]
+        return [f"{self.population.name}, n = {self.n:,}: {_named(key[1:])} {share:.1f}" for share, key in found]
 
 
-HEAD = ("population", "n", "overall, before", "overall", "per class, before", "per class")
+def _named(key: tuple[object, ...]) -> str:
+    return str(key[0]) if len(key) == 1 else f"{key[0]} of class {key[1]}"
 
 
-def rows(only: str, sizes: tuple[int, ...], repetitions: int, processes: int, seed: int = 0) -> Iterator[Row]:
-    """The table, row by row."""
-    chosen = [(each, n) for each in populations() if only in each.name for n in sizes]
-    work = partial(_row, repetitions=repetitions, seed=seed)
-    if processes == 1:
-        yield from map(work, chosen)
-        return
-    with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(work, chosen)
+HEAD = ("populations", "population", "n", "overall", "per class", "p < 0.05 of equal models")
 
 
-def _row(chosen: tuple[Population, int], repetitions: int, seed: int) -> Row:
-    population, n = chosen
-    return Row(population.name, n, simulate(population, n, repetitions, seed), repetitions)
+def rows(
+    only: str, sizes: tuple[int, ...], repetitions: int, processes: int, seed: int = 0, *, published: bool = False
+) -> Iterator[Row]:
+    """The table of labels, row by row."""
+    kinds = (("chosen on", populations()), ("held out", held_out()))
+    chosen = [(kind, each, n) for kind, all_ in kinds for each in all_ if only in each.name for n in sizes]
+    yield from mapped(partial(_row, repetitions=repetitions, seed=seed, published=published), chosen, processes)
+
+
+def _row(chosen: tuple[str, Population, int], repetitions: int, seed: int, published: bool) -> Row:
+    kind, population, n = chosen
+    tally = simulate(population, n, repetitions, seed, published=published)
+    return Row(kind, population, n, tally, repetitions)
 
 
 def main() -> None:
@@ -186,16 +201,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=3_000, help="3,000 leave an error of 0.4 points")
     parser.add_argument("--only", default="", help="only populations with this in their names")
+    parser.add_argument("--family", default="", help="labels, or only families with this in their names")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="samples, with commas")
     parser.add_argument("--processes", type=int, default=2)
-    arguments = parser.parse_args()
-    sizes = tuple(int(size) for size in arguments.sizes.split(","))
-    print(f"| {' | '.join(HEAD)} |\n|---|--:|--:|--:|--:|--:|")
-    short = []
-    for row in rows(arguments.only, sizes, arguments.repetitions, arguments.processes):
-        print(f"| {' | '.join(row.cells())} |", flush=True)
-        short += row.breaches()
+    parser.add_argument("--published", action="store_true", help="also the methods as published")
+    given = parser.parse_args()
+    sizes = tuple(int(size) for size in given.sizes.split(","))
+    labels: list[Row] = []
+    families: list[FamilyRow] = []
+    if given.family in "labels":
+        head = (*HEAD[:3], "overall, published", "per class, published", *HEAD[3:]) if given.published else HEAD
+        print(f"| {' | '.join(head)} |\n|---|---|{'--:|' * (len(head) - 2)}")
+        for row in rows(given.only, sizes, given.repetitions, given.processes, published=given.published):
+            print(f"| {' | '.join(row.cells())} |", flush=True)
+            labels.append(row)
+    if given.family != "labels":
+        print(f"\n| {' | '.join(FAMILY_HEAD)} |\n|---|---|--:|---|---|--:|")
+        chosen = [
+            each for each in all_cases(sizes, CLUSTERS) if given.only in each.population and given.family in each.family
+        ]
+        for found in family_rows(chosen, given.repetitions, given.processes):
+            print(f"| {' | '.join(found.cells())} |", flush=True)
+            families.append(found)
+    print(f"\n| {' | '.join(SUMMARY_HEAD)} |\n|---|--:|---|---|---|")
+    for cells in (*summary(labels), *family_summary(families)):
+        print(f"| {' | '.join(cells)} |")
+    short = [breach for each in labels for breach in each.breaches()]
+    short += [breach for each in families for breach in each.breaches()]
     print("\n" + ("\n".join(["Short of the goals:", *short]) if short else "All goals are met."))
+
+
+def summary(found: Sequence[Row]) -> Iterator[list[str]]:
+    """The worst of all populations, by their kind and the number of samples."""
+    for kind, n in dict.fromkeys((row.kind, row.n) for row in found):
+        rows = [row for row in found if (row.kind, row.n) == (kind, n)]
+        overall, of_class = (
+            sorted(share for row in rows for share in row.shares("after", length)) for length in (2, 3)
+        )
+        worst = f"{of_class[0]:.1f}" if of_class else "-"
+        alarms = sorted(share for row in rows for length in (2, 3) for share in row.shares("alarm", length))
+        false = f"{alarms[0]:.1f} to {alarms[-1]:.1f}" if alarms else "-"
+        yield [f"labels, {kind}", f"{n:,}", f"{overall[0]:.1f} to {overall[-1]:.1f}", worst, false]
 
 
 if __name__ == "__main__":

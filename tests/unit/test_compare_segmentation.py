@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from localreg import Comparison, Gate, InvalidInputError, Registry
-from localreg.compare import detected_pair
 from localreg.metrics import coco_segmentation
 from localreg.metrics.coco import COCO_NUMBERS, matched, read
 from localreg.workflow import (
@@ -199,12 +198,8 @@ def _counts(mask: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_polygons_are_measured_as_pycocotools_does(
-    registry: Registry, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_polygons_are_measured_as_pycocotools_does(registry: Registry, seed: int) -> None:
     pytest.importorskip("pycocotools")
-    monkeypatch.setattr(detected_pair, "DRAWS", 2)
-    monkeypatch.setattr(detected_pair, "DRAWS_OF_PARTS", 2)
     truths, models = drawn(seed)
     half = {n: each for n, each in enumerate(truths) if n < 6}
     rest = {n: each for n, each in enumerate(truths) if n >= 6}
@@ -394,7 +389,9 @@ def test_intervals_follow_from_the_pixels_alone(registry: Registry) -> None:
         Suite(suite, test_cases=[case(suite, {n: there(x) for n in range(20)})])
         for name, step in (("a", 3), ("b", 4)):
             run(name, {n: seen(x if n % step else 40) for n in range(20)}, suite)
-    first, again, other = (registry.compare("a", "b", suite=suite, metrics=["AP50"]).row() for suite in "sst")
+    first, again, other = (
+        registry.compare("a", "b", suite=suite, metrics=["AP50"], bootstrap=100).row() for suite in "sst"
+    )
     assert first == again
     assert (first.a, first.b) == (other.a, other.b)
     assert None not in (first.low, other.low)

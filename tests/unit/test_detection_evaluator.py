@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from localreg import InvalidInputError, Registry
-from localreg.compare import detected_pair
 from localreg.metrics.coco import COCO_NUMBERS
 from localreg.workflow import (
     GroundTruth,
@@ -146,12 +145,8 @@ def test_the_best_threshold_counts_an_image_of_two_test_cases_once(registry: Reg
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("has_ids", [False, True])
 @pytest.mark.parametrize("seed", range(2))
-def test_numbers_are_those_of_a_comparison(
-    registry: Registry, name: str, has_ids: bool, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_are_those_of_a_comparison(registry: Registry, name: str, has_ids: bool, seed: int) -> None:
     """To the last bit, where scores are equal across images, which stand in several test cases, in another order."""
-    monkeypatch.setattr(detected_pair, "DRAWS", 2)
-    monkeypatch.setattr(detected_pair, "DRAWS_OF_PARTS", 2)
     dice = random.Random(seed)
     labels = ["cat", "dog", "fox"]
     truths, said = {}, [{}, {}]  # type: ignore[var-annotated]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from localreg import InvalidInputError
-from localreg.statistics import Estimate, compare_rankings
+from localreg.statistics import Estimate, auc, compare_rankings
+from localreg.statistics.distributions import t_quantile
 
 metrics = pytest.importorskip("sklearn.metrics")
 
@@ -57,7 +58,10 @@ def test_the_error_of_the_auc_is_that_of_delong() -> None:
     assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-12)
 
 
-def test_the_error_of_average_precision_is_that_of_its_derivatives() -> None:
+def test_the_error_of_average_precision_of_many_samples_is_that_of_its_derivatives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auc, "JACKKNIFE_UPTO", 0)
     truth, a, b = scored(50)
     a = np.round(a, 1)
     step, slopes = 1e-5, []
@@ -73,6 +77,48 @@ def test_the_error_of_average_precision_is_that_of_its_derivatives() -> None:
         slopes.append((values[0] - values[1]) / 2 / step)
     found = by_name(compare_rankings(truth, a, b))["average_precision"]
     assert found.standard_error == pytest.approx(np.sqrt(np.square(slopes).sum() * 50 / 49), rel=1e-6)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_the_error_of_average_precision_of_few_samples_is_that_of_leaving_out(
+    clustered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auc, "CELLS_AT_ONCE", 500)  # several blocks
+    truth, a, b = scored(50)
+    a = np.round(a, 1)
+    groups = np.arange(50) // 4 if clustered else np.arange(50)
+    whole = metrics.average_precision_score(truth, b) - metrics.average_precision_score(truth, a)
+    left = []
+    for group in np.unique(groups):
+        rest = groups != group
+        left.append(
+            metrics.average_precision_score(truth[rest], b[rest])
+            - metrics.average_precision_score(truth[rest], a[rest])
+            - whole
+        )
+    found = by_name(compare_rankings(truth, a, b, groups=groups if clustered else None))["average_precision"]
+    count = len(left)
+    assert found.standard_error == pytest.approx(np.sqrt(np.square(left).sum() * (count - 1) / count))
+
+
+def test_few_positives_leave_few_degrees_of_freedom() -> None:
+    """With five positives DeLong's error is known by five numbers: a normal quantile held 75 % of differences."""
+    draw = np.random.default_rng(5)
+    truth = np.arange(100) < 5
+    a, b = (truth + draw.normal(size=100) for _ in range(2))
+    for each in compare_rankings(truth, a, b):
+        assert each.low is not None
+        assert each.high is not None
+        assert each.standard_error is not None
+        assert t_quantile(0.975, 25) <= (each.high - each.low) / 2 / each.standard_error <= t_quantile(0.975, 4) + 1e-9
+
+
+@pytest.mark.parametrize(("positives", "kind"), [(1, "positive"), (19, "negative")])
+def test_one_sample_of_a_kind_gives_no_interval(positives: int, kind: str) -> None:
+    truth = np.arange(20) < positives
+    for each in compare_rankings(truth, np.arange(20.0), -np.arange(20.0)):
+        assert (each.low, each.p, each.reason) == (None, None, f"there is one {kind} only")
+        assert each.difference is not None
 
 
 def test_bins_change_errors_in_the_fourth_digit_at_most() -> None:

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from localreg import InvalidInputError
 from localreg.statistics import METRICS, Estimate, JointCounts, compare_counts, joint_counts, mcnemar_exact
 from localreg.statistics.counting import FEW_CLUSTERS
+from localreg.statistics.distributions import t_quantile
 from localreg.statistics.jackknife import Pair, cluster_errors
 from localreg.statistics.marginals import AGGREGATES, Marginals
 from localreg.statistics.per_class import ClassTables
+from tests.simulations.coverage import simulate
+from tests.simulations.populations import held_out, populations
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
@@ -428,12 +431,25 @@ def test_few_clusters_are_told() -> None:
 @pytest.mark.parametrize("name", ["2 classes, 1 % positive", "5 classes, near-perfect"])
 def test_intervals_cover(name: str) -> None:
     """A small part of `python -m tests.simulations.coverage`, whose seeds make it come out the same each time."""
-    from tests.simulations.coverage import simulate
-    from tests.simulations.populations import populations
-
     (population,) = [each for each in populations() if each.name == name]
-    tally = simulate(population, 100, 150, seed=1)
+    tally = simulate(population, 100, 150, seed=1, published=True)
     for length in (2, 3):
         after, before = ([share for share, _ in tally.shares(way, length, 20)] for way in ("after", "before"))
         assert min(after) >= 91
         assert min(before) < min(after)
+
+
+def test_few_samples_of_a_class_leave_few_degrees_of_freedom() -> None:
+    """Two of seven classes have five samples each: Student's t with n - 1 would hold 92.0 % of macro recalls."""
+    (population,) = [each for each in held_out() if each.name == "7 classes, two of 0.5 %"]
+    joint = joint_counts(*population.draw(1_000, np.random.default_rng(4)), classes=7)
+    found = {each.metric: each for each in compare_counts(joint, metrics=("accuracy", "recall_macro"))}
+    freedom = {}
+    for metric, each in found.items():
+        assert each.low is not None
+        assert each.high is not None
+        assert each.standard_error is not None
+        half = (each.high - each.low) / 2 / each.standard_error
+        freedom[metric] = next(df for df in range(1, 1_000) if t_quantile(0.975, df) <= half + 1e-9)
+    assert freedom["accuracy"] > 200
+    assert 3 <= freedom["recall_macro"] <= 40

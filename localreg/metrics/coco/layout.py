@@ -49,6 +49,7 @@ class Layout:
         seen: int32 (n,), how many `Sized` go before, itself with them.
         begin: int32 (classes,), how many `Sized` stand before the class.
         odd_image: int64 (m,), of the corrections.
+        odd_class: int64 (m,).
         odd_sign: int64 (m,), 1 or -1.
         odd_seen: int64 (n,), how many corrections go before.
         odd_begin: int64 (classes,), how many stand before the class.
@@ -61,6 +62,7 @@ class Layout:
     seen: Places
     begin: Places
     odd_image: Indices
+    odd_class: Indices
     odd_sign: Indices
     odd_seen: Indices
     odd_begin: Indices
@@ -94,6 +96,7 @@ def layout_of(found: Found, threshold: int, area: int, before: Places) -> Layout
         seen=before[true + 1],
         begin=before[found.starts[:-1]],
         odd_image=found.image[odd],
+        odd_class=found.class_[odd],
         odd_sign=sign[sign != 0],
         odd_seen=np.searchsorted(odd, true, side="right"),
         odd_begin=np.searchsorted(odd, found.starts[:-1]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import InvalidInputError
 from localreg.metrics.coco.counting import BestThreshold, Counts, CountTable, best_threshold, count_table
 from localreg.metrics.coco.found import COCO_AREAS, COCO_IOU_THRESHOLDS, Found
+from localreg.metrics.coco.influence import Influence, of_precision, of_recall
 from localreg.metrics.coco.precision import Curves, mean_of
 
 if TYPE_CHECKING:
@@ -106,15 +107,28 @@ class DetectionMatches:
         Raises:
             InvalidInputError: it was not COCO's thresholds and sizes that were matched, or fewer than 100 detections.
         """
-        found = self.found
-        if found.thresholds != COCO_IOU_THRESHOLDS or found.areas != COCO_AREAS:
-            raise InvalidInputError("the 12 numbers need matches at COCO's thresholds and sizes, the defaults")
-        self._refuse_fewer_than(100)
-        if self.max_detections != 100:
-            return DetectionMatches(found.limited(100), self.weights).numbers(names)
+        coco = self._for_coco()
         return {
-            name: mean_of(self._precision(*_AP[name]) if name in _AP else self._recall(*_AR[name])) for name in names
+            name: mean_of(coco._precision(*_AP[name]) if name in _AP else coco._recall(*_AR[name])) for name in names
         }
+
+    def influence(self, name: str, units: Indices | None = None) -> Influence:
+        """What each image, counted once, does to one of the 12 numbers: what its standard error comes from.
+
+        Args:
+            name: of `COCO_NUMBERS`.
+            units: (images,), the cluster of each image, from 0; None = each for itself.
+
+        Raises:
+            InvalidInputError: as `numbers`.
+        """
+        found = self._for_coco().found
+        curves = self._curves if found is self.found and self.weights is None else Curves(found)
+        if name in _AP:
+            area, iou = _AP[name]
+            return of_precision(found, curves, self._thresholds(iou), found.area_named(area), units=units)
+        area, limit = _AR[name]
+        return of_recall(found, curves, self._thresholds(None), found.area_named(area), limit, units=units)
 
     def average_precision(self, iou: float | None = None, *, area: str = "all") -> float | None:
         """The mean over classes, over 101 levels of recall, and over all thresholds or at one.
@@ -209,6 +223,14 @@ class DetectionMatches:
             id: self._best(slice(starts[place], starts[place + 1]), iou, area, truths[place])
             for place, id in enumerate(self.classes.tolist())
         }
+
+    def _for_coco(self) -> DetectionMatches:
+        """What the 12 numbers are made of."""
+        found = self.found
+        if found.thresholds != COCO_IOU_THRESHOLDS or found.areas != COCO_AREAS:
+            raise InvalidInputError("the 12 numbers need matches at COCO's thresholds and sizes, the defaults")
+        self._refuse_fewer_than(100)
+        return self if self.max_detections == 100 else DetectionMatches(found.limited(100), self.weights)
 
     def _best(self, places: slice, iou: float, area: str, truths: int) -> BestThreshold | None:
         found = self.found
