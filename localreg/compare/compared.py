@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from localreg.compare.coverage import Coverage
-from localreg.compare.rows import MetricRow, Verdict, as_table
+from localreg.compare.rows import MetricRow, Verdict, as_table, one_row
 from localreg.compare.task import OUTCOMES
 from localreg.compare.telling import summary, undefined
 from localreg.errors import InvalidInputError, NotFoundError
@@ -151,6 +151,7 @@ class Compared:
         metric: str | None = None,
         *,
         test_case: str | None = None,
+        by: str | None = None,
         slice: str | None = None,
         label: str | None = None,
         candidate: str | None = None,
@@ -158,16 +159,12 @@ class Compared:
         """One row; by default that of the first metric over the whole suite.
 
         Raises:
+            InvalidInputError: several expressions have a slice of that name; `by` says which is meant.
             NotFoundError: there is none such.
         """
-        wanted = {"metric": metric or self.rows[0].metric, "candidate": candidate or self.candidate}
-        wanted |= {"test_case": test_case, "slice": slice, "label": label}  # type: ignore[dict-item]
-        for row in self.rows:
-            if all(getattr(row, name) == value for name, value in wanted.items()):
-                return row
-        told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
-        hint = did_you_mean(str(wanted["metric"]), {row.metric for row in self.rows})
-        raise NotFoundError(f"the comparison has no row of {told}; .metrics shows those that there are{hint}")
+        wanted = {"test_case": test_case, "slice": slice, "label": label, **({} if by is None else {"by": by})}
+        first = {"metric": metric or self.rows[0].metric, "candidate": candidate or self.candidate}
+        return one_row(self.rows, "comparison", **first, **wanted)
 
     @property
     def metrics(self) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from localreg.compare.asked import Asked, checked
@@ -13,8 +13,8 @@ from localreg.compare.files import rows_with_other_files
 from localreg.compare.opened import Opened
 from localreg.compare.question import Question
 from localreg.compare.suite_rows import SuiteRows
-from localreg.compare.task import Pair, Task
-from localreg.compare.units import WHOLE
+from localreg.compare.task import Measured, Pair, Task
+from localreg.compare.units import WHOLE, Unit
 from localreg.compare.verdicts import Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.log import Row, State
@@ -27,7 +27,16 @@ from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.versioned import deleted, find_named
 
-__all__ = ["compare", "find_suite", "metrics_of", "of_workflow", "refuse_nothing", "refuse_twice", "suite_rows"]
+__all__ = [
+    "compare",
+    "find_suite",
+    "measured_units",
+    "metrics_of",
+    "of_workflow",
+    "refuse_nothing",
+    "refuse_twice",
+    "suite_rows",
+]
 
 
 def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | TestSuite, asked: Asked) -> Comparison:
@@ -118,9 +127,16 @@ def of_workflow(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> lis
 
 
 def metrics_of(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
-    """Names of metrics, each once; what is told if none are asked for may hang on the pairs that were made."""
+    """Names of metrics, each once; what is told if none are asked for may hang on the pairs that were made.
+
+    The first one decides, which none of single classes can: their average over classes goes before it.
+    """
     check_metrics(asked, task)
-    return task.default if asked is None else tuple(dict.fromkeys(asked))
+    if asked is None:
+        return task.default
+    average = f"{asked[0]}_macro"
+    first = [average] if asked[0] in task.of_classes and average in task.metrics else []
+    return tuple(dict.fromkeys([*first, *asked]))
 
 
 def check_metrics(asked: Sequence[str] | None, task: Task) -> None:
@@ -172,20 +188,25 @@ def refuse_nothing(name: str, suite: str, coverage: Coverage) -> None:
         raise NotFoundError(f"{name!r} has no inferences on test suite {suite!r}; run it there, or record some, first")
 
 
-def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confidence: float) -> list[Found]:
-    """The estimates of all units; of single classes only for the whole suite."""
+def measured_units(
+    task: Task, pair: Pair, metrics: Sequence[str], confidence: float
+) -> Iterator[tuple[Unit, list[Measured]]]:
+    """The estimates of each unit; of single classes only for the whole suite."""
     overall = [name for name in metrics if name not in task.of_classes]
     whole = pair.measured(WHOLE, metrics, confidence)
-    found = []
     for unit in pair.units:
         if unit == WHOLE:
-            measured = whole
+            yield unit, whole
         elif unit == pair.only_case:
-            measured = [each for each in whole if each.estimate.metric in overall and each.label is None]
+            yield unit, [each for each in whole if each.estimate.metric in overall and each.label is None]
         else:
-            measured = pair.measured(unit, overall, confidence)
-        found += [Found(each, unit, candidate, _better(task, each.estimate.metric)) for each in measured]
-    return found
+            yield unit, pair.measured(unit, overall, confidence)
+
+
+def _found(task: Task, pair: Pair, candidate: str, metrics: Sequence[str], confidence: float) -> Iterator[Found]:
+    for unit, measured in measured_units(task, pair, metrics, confidence):
+        for each in measured:
+            yield Found(each, unit, candidate, _better(task, each.estimate.metric))
 
 
 def _better(task: Task, metric: str) -> Literal["higher", "lower"] | None:

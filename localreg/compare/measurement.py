@@ -9,10 +9,8 @@ from typing import cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.coverage import Coverage
-from localreg.compare.rows import as_table
+from localreg.compare.rows import as_table, one_row
 from localreg.compare.telling import json_text, number
-from localreg.errors import NotFoundError
-from localreg.names import did_you_mean
 from localreg.query import Result
 from localreg.query.text import aligned, plain
 
@@ -88,21 +86,18 @@ class Measurement:
         metric: str | None = None,
         *,
         test_case: str | None = None,
+        by: str | None = None,
         slice: str | None = None,
         label: str | None = None,
     ) -> MeasuredRow:
         """One row; by default that of the first metric over the whole suite.
 
         Raises:
+            InvalidInputError: several expressions have a slice of that name; `by` says which is meant.
             NotFoundError: there is none such.
         """
-        wanted = {"metric": metric or self.rows[0].metric, "test_case": test_case, "slice": slice, "label": label}
-        for row in self.rows:
-            if all(getattr(row, name) == value for name, value in wanted.items()):
-                return row
-        told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
-        hint = did_you_mean(str(wanted["metric"]), {row.metric for row in self.rows})
-        raise NotFoundError(f"the measurement has no row of {told}{hint}; .metrics shows those that there are")
+        wanted = {"test_case": test_case, "slice": slice, "label": label, **({} if by is None else {"by": by})}
+        return one_row(self.rows, "measurement", metric=metric or self.rows[0].metric, **wanted)
 
     def to_dict(self) -> JsonObject:
         """All of it, as JSON has it; the same for the same inferences."""

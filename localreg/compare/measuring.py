@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from localreg.compare.asked import Asked, checked
 from localreg.compare.caveats import FEW, LeftOut, about_samples
-from localreg.compare.comparing import find_suite, metrics_of, of_workflow, refuse_nothing
+from localreg.compare.comparing import find_suite, measured_units, metrics_of, of_workflow, refuse_nothing
 from localreg.compare.measurement import MeasuredRow, Measurement
 from localreg.compare.opened import Opened
 from localreg.compare.task import Measured, Pair, Task
@@ -74,16 +74,7 @@ def measure(session: Session, version: ModelVersion, *, suite: str | TestSuite, 
 
 
 def _found(task: Task, pair: Pair, metrics: Sequence[str], confidence: float) -> Iterator[MeasuredRow]:
-    """The rows of all units; of single classes only for the whole suite."""
-    overall = [name for name in metrics if name not in task.of_classes]
-    whole = pair.measured(WHOLE, metrics, confidence)
-    for unit in pair.units:
-        if unit == WHOLE:
-            measured = whole
-        elif unit == pair.only_case:
-            measured = [each for each in whole if each.estimate.metric in overall and each.label is None]
-        else:
-            measured = pair.measured(unit, overall, confidence)
+    for unit, measured in measured_units(task, pair, metrics, confidence):
         yield from (_row(each, unit) for each in measured)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from localreg.errors import InvalidInputError, NotFoundError
+from localreg.names import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MetricRow", "Verdict", "as_table"]
+__all__ = ["MetricRow", "Verdict", "as_table", "one_row"]
+
+RowT = TypeVar("RowT")
 
 Verdict = Literal["improved", "regressed", "different", "inconclusive", "equal"]
 """`different` is said of a metric of which neither more nor less is better, or nobody said which."""
@@ -43,7 +48,10 @@ class MetricRow:
     p_adjusted: float | None
     """The same, adjusted for how many rows of this metric there are in the same breakdown, over all candidates."""
     n: int
-    """Paired samples; one that has two different ground truths, in two test cases, counts as two."""
+    """Paired samples that the metric is of; one that has two different ground truths, in two test cases, counts as two.
+
+    Of a class those count that have it as ground truth, or, but for recall, that one of both models says to be of it.
+    """
     fixed: int | None
     """Samples that only the candidate gets right; None where right and wrong do not exist."""
     broken: int | None
@@ -53,6 +61,35 @@ class MetricRow:
     """The least difference that would be found in 4 of 5 comparisons of this size, as uncertain as this one."""
     reason: str | None
     """Why a number is None, or what it leaves out."""
+
+
+def one_row(rows: Sequence[RowT], what: str, **wanted: str | None) -> RowT:
+    """The row of a metric, test case, slice and class.
+
+    Args:
+        rows: objects with these attributes, and `by`.
+        what: they are of, for messages.
+        wanted: by attribute; None = rows that have none there. Without `by` of any expression.
+
+    Raises:
+        InvalidInputError: several expressions have a slice of that name.
+        NotFoundError: there is none such.
+    """
+    found = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
+    expressions = list(dict.fromkeys(getattr(row, "by", None) for row in found))
+    if len(expressions) > 1:
+        told = " and ".join(map(repr, expressions))
+        raise InvalidInputError(f"{told} have a slice of that name each; say which is meant, as by={expressions[0]!r}")
+    if found:
+        return found[0]
+    told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
+    unknown = ((value, there) for name, value in wanted.items() if value and value not in (there := _there(rows, name)))
+    hints = (did_you_mean(value, there) for value, there in unknown)
+    raise NotFoundError(f"the {what} has no row of {told}{next(hints, '')}; .metrics shows those that there are")
+
+
+def _there(rows: Iterable[Any], name: str) -> list[str]:
+    return list(dict.fromkeys(value for row in rows if (value := getattr(row, name)) is not None))
 
 
 def as_table(rows: Iterable[Any], kind: type[Any] = MetricRow) -> pa.Table:

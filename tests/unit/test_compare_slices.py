@@ -309,3 +309,32 @@ def test_macro_metrics_of_parts_are_those_of_scikit_learn_for_each_model_alone(r
                 assert value == pytest.approx(expected, abs=1e-12), (name, test_case, slice)
         astray += len({said["a"][n] for n in rows} ^ {said["b"][n] for n in rows})
     assert astray > 10, "the models say different classes"
+
+
+def test_slices_of_one_name_are_told_apart_by_their_expression(registry: Registry) -> None:
+    frames = [(Shot(n, None, {"fog": n % 2 == 0, "night": n % 3 == 0}), Animal("x")) for n in range(60)]
+    Suite("s", test_cases=[Case("all", test_samples=frames)])
+    for name, step in (("a", 2), ("b", 5)):
+        record(name, ["x" if n % step else "y" for n in range(60)])
+    by = ["metadata.fog", "metadata.night"]
+    found, measured = registry.compare("a", "b", suite="s", by=by), registry.measure("a", suite="s", by=by)
+    for row in (found.row, measured.row):
+        assert [row("accuracy", by=each, slice="true").n for each in by] == [30, 20]
+        with pytest.raises(
+            InvalidInputError, match=r"'metadata.fog' and 'metadata.night' have a slice .* by='metadata"
+        ):
+            row("accuracy", slice="true")
+        with pytest.raises(NotFoundError, match="did you mean 'true'"):
+            row("accuracy", by="metadata.fog", slice="ture")
+
+
+def test_a_metric_of_classes_that_is_named_first_does_not_decide(registry: Registry) -> None:
+    Suite("s", test_cases=[Case("all", test_samples=[(Shot(n, None), Animal("xy"[n % 2])) for n in range(60)])])
+    record("old", ["xy"[n % 2] if n % 4 else "y" for n in range(60)])
+    record("new", ["x"] * 60)
+    found = registry.compare("old", "new", suite="s", metrics=["recall", "f1"])
+    assert list(dict.fromkeys(row.metric for row in found.rows)) == ["recall_macro", "recall", "f1"]
+    assert (found.rows[0].label, found.verdict) == (None, "regressed")
+    assert found.row("recall", label="x").verdict == "improved"
+    assert registry.measure("old", suite="s", metrics=["f1"]).rows[0].metric == "f1_macro"
+    assert registry.leaderboard("new", "old", suites="s", metric="f1").dicts()[0]["model"] == "old@1"
