@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from localreg.canonical import JsonObject
+from localreg.compare.classified import CountedPair
+from localreg.compare.scores import NO_SCORES
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import OUTCOMES, Task
@@ -19,6 +21,7 @@ from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.statistics import JointCounts
+from localreg.statistics.scores import CALIBRATION
 from localreg.tables import Node
 from localreg.workflow.gathering import Gathered, Stretch
 from localreg.workflow.inferences import Inferences
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    Bools = npt.NDArray[np.bool_]
+    Floats = npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
 
 __all__ = ["AT_MOST", "Confusion", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
@@ -51,19 +56,27 @@ class Confusion(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Answers with their scores, row by row of what was compared.
+    """Scores of baseline and candidate, row by row of what both scored; whose they are is told as the metrics have it.
 
     Attributes:
-        truth: labels.
-        said: of baseline and candidate.
-        scores: of what they said, float64; NaN = none.
-        of: of how many rows these are a part, spread evenly.
+        right: whether each model is right.
+        of_said: scores of the label that each model says; or why it is not known which these are.
+        why_uncalibrated: why these cannot be taken as probabilities; None = they can.
+        is_positive: whether the truth is the positive label; None = no label is positive.
+        of_positive: scores of the positive label; or why it is not known which these are.
+        positive: the positive label; None = there is none.
+        of: of how many rows that both scored these are a part, spread evenly.
+        compared: how many rows are compared at all.
     """
 
-    truth: pa.Array
-    said: tuple[pa.Array, pa.Array]
-    scores: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    right: tuple[Bools, Bools]
+    of_said: tuple[Floats, Floats] | str
+    why_uncalibrated: str | None
+    is_positive: Bools | None
+    of_positive: tuple[Floats, Floats] | str
+    positive: str | None
     of: int
+    compared: int
 
 
 class Example(NamedTuple):
@@ -161,23 +174,30 @@ class Evidence:
         return pair.similarities if isinstance(pair, VerifiedPair) else None
 
     def scored(self, candidate: int, *, most: int = AT_MOST) -> Scored | None:
-        """Answers with their scores; None if there are none.
+        """Scores of labels; None if there are none.
 
         Args:
             candidate: its number.
             most: rows that are looked at.
         """
-        import numpy as np
-
-        outcomes = self._outcomes_of(candidate)
-        if outcomes is None:
+        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        if not isinstance(pair, CountedPair) or pair.scored.why_none(CALIBRATION) == NO_SCORES:
             return None
-        places = self._chosen(outcomes != 0)
-        shown = self._task.shown(self._versions[1 + candidate], _spread(places, most))
-        if not {"ground_truth", "a", "b", "score_a", "score_b"} <= shown.keys():
-            return None
-        scores = [np.asarray(shown[name].to_numpy(zero_copy_only=False), np.float64) for name in ("score_a", "score_b")]
-        return Scored(shown["ground_truth"], (shown["a"], shown["b"]), (scores[0], scores[1]), len(places))
+        scored = pair.scored
+        every = scored.rows
+        rows = _spread(every, most)
+        is_positive, right = scored.truth_of(rows)
+        why_unsure, why_unranked = scored.why_unsure(), scored.why_none("roc_auc")
+        return Scored(
+            right,
+            why_unsure or (scored.of_said(0, rows), scored.of_said(1, rows)),
+            scored.why_none(CALIBRATION),
+            is_positive,
+            why_unranked or (scored.of_positive(0, rows), scored.of_positive(1, rows)),
+            scored.positive,
+            len(every),
+            pair.n(WHOLE),
+        )
 
     def examples(self, candidate: int, outcome: str, most: int) -> Examples:
         """Rows that have an outcome.

@@ -238,11 +238,12 @@ class _Part:
         if not can_render():
             return
         drawn = self._curves()
-        if drawn:
+        if drawn or self._reasons:
             yield tag("h2", "Scores")
+        if drawn:
             figures = [self._figure(name, _Sizes(spec), name.replace("_", " ")) for name, spec in drawn.items()]
             yield tag("div", *figures, class_="curves")
-        yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons if drawn)
+        yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons)
 
     def _figure(self, name: str, sizes: _Sizes | None, label: str) -> Markup:
         """A plot in as many sizes as there are."""
