@@ -16,6 +16,7 @@ from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import OUTCOMES, Task
 from localreg.compare.units import WHOLE, Unit
+from localreg.compare.values import Values
 from localreg.compare.verified_pair import Similarities, VerifiedPair
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
 
-__all__ = ["AT_MOST", "Confusion", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
+__all__ = ["AT_MOST", "Confusion", "Errors", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
 
 AT_MOST = 1_000_000
 """Rows whose scores are looked at; of more, so many that are spread evenly over the suite."""
@@ -77,6 +78,20 @@ class Scored(NamedTuple):
     positive: str | None
     of: int
     compared: int
+
+
+class Errors(NamedTuple):
+    """Errors of numbers, row by row.
+
+    Attributes:
+        a: of the baseline.
+        b: of the candidate.
+        of: of how many rows that both said a number for these are a part, spread evenly.
+    """
+
+    a: Floats
+    b: Floats
+    of: int
 
 
 class Example(NamedTuple):
@@ -207,13 +222,60 @@ class Evidence:
             outcome: one of `OUTCOMES`.
             most: how many of them.
         """
-        import numpy as np
-
         outcomes = self._outcomes_of(candidate)
         if outcomes is None:
             return Examples(0, [])
         every = self._chosen(outcomes == OUTCOMES.index(outcome))
-        places = _spread(every, most)
+        return Examples(len(every), self._examples(candidate, _spread(every, most)))
+
+    def grown(self, candidate: int, most: int) -> Examples | None:
+        """Rows on which the candidate's error is larger than the baseline's, by most first; None if nothing has errors.
+
+        Args:
+            candidate: its number.
+            most: how many of them.
+        """
+        import numpy as np
+
+        every = self._chosen(np.ones(len(self._rows), bool))
+        found = self._errors(candidate, every)
+        if found is None:
+            return None
+        growth = np.nan_to_num(np.abs(found[1]) - np.abs(found[0]), nan=0.0)
+        order = np.argsort(-growth, kind="stable")[: int((growth > 0).sum())]
+        return Examples(len(order), self._examples(candidate, every[order[:most]]))
+
+    def errors(self, candidate: int, *, most: int) -> Errors | None:
+        """What is said beyond the truth; None if nothing has errors.
+
+        Args:
+            candidate: its number.
+            most: rows that are looked at.
+        """
+        import numpy as np
+
+        every = self._chosen(np.ones(len(self._rows), bool))
+        found = self._errors(candidate, every)
+        if found is None:
+            return None
+        both = np.flatnonzero(np.isfinite(found[0]) & np.isfinite(found[1]))
+        chosen = _spread(both, most)
+        return Errors(found[0][chosen], found[1][chosen], len(both))
+
+    def _errors(self, candidate: int, places: Places) -> tuple[Floats, Floats] | None:
+        """Of some rows; NaN = none."""
+        import numpy as np
+
+        if not isinstance(self._task, Values):
+            return None
+        shown = self._task.shown(self._versions[1 + candidate], places)
+        a, b = (np.asarray(shown[name].to_numpy(zero_copy_only=False), np.float64) for name in ("error_a", "error_b"))
+        return a, b
+
+    def _examples(self, candidate: int, places: Places) -> list[Example]:
+        """Some rows as they are."""
+        import numpy as np
+
         cases = np.searchsorted(self._rows.ends, places, side="right").tolist()
         indices = self._rows.indices[places].astype(np.int64)
         shown = self._task.shown(self._versions[1 + candidate], places)
@@ -224,7 +286,7 @@ class Evidence:
             self._inferences(self._versions[1 + candidate], indices),
             strict=True,
         )
-        examples = [
+        return [
             Example(
                 test_case=self._rows.case_names[cases[number]],
                 sample_idx=int(indices[number]),
@@ -238,7 +300,6 @@ class Evidence:
                 zip(places.tolist(), self._samples(indices), typed, strict=True)
             )
         ]
-        return Examples(len(every), examples)
 
     def _outcomes_of(self, candidate: int) -> npt.NDArray[np.int8] | None:
         if candidate not in self._outcomes:
