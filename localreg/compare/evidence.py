@@ -14,7 +14,7 @@ from localreg.compare.classified import CountedPair
 from localreg.compare.scores import NO_SCORES
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
-from localreg.compare.task import OUTCOMES, Task
+from localreg.compare.task import OUTCOMES, Pair, Task
 from localreg.compare.units import WHOLE, Unit
 from localreg.compare.values import Values
 from localreg.compare.verified_pair import Similarities, VerifiedPair
@@ -169,6 +169,7 @@ class Evidence:
         self._versions = versions
         self._strict = strict
         self._outcomes: dict[int, npt.NDArray[np.int8] | None] = {}
+        self._paired: tuple[int, Pair] | None = None
 
     def confusion(self, candidate: int) -> Confusion | None:
         """Which classes were taken for which; None if the task has no classes.
@@ -176,7 +177,7 @@ class Evidence:
         Args:
             candidate: its number.
         """
-        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        pair = self._pair(candidate)
         return Confusion(pair.labels, pair.joint(WHOLE)) if isinstance(pair, Counted) else None
 
     def similarities(self, candidate: int) -> Similarities | None:
@@ -185,7 +186,7 @@ class Evidence:
         Args:
             candidate: its number.
         """
-        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        pair = self._pair(candidate)
         return pair.similarities if isinstance(pair, VerifiedPair) else None
 
     def scored(self, candidate: int, *, most: int = AT_MOST) -> Scored | None:
@@ -195,7 +196,7 @@ class Evidence:
             candidate: its number.
             most: rows that are looked at.
         """
-        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        pair = self._pair(candidate)
         if not isinstance(pair, CountedPair) or pair.scored.why_none(CALIBRATION) == NO_SCORES:
             return None
         scored = pair.scored
@@ -300,6 +301,12 @@ class Evidence:
                 zip(places.tolist(), self._samples(indices), typed, strict=True)
             )
         ]
+
+    def _pair(self, candidate: int) -> Pair:
+        """Baseline and candidate, kept until another one is asked for."""
+        if self._paired is None or self._paired[0] != candidate:
+            self._paired = candidate, self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        return self._paired[1]
 
     def _outcomes_of(self, candidate: int) -> npt.NDArray[np.int8] | None:
         if candidate not in self._outcomes:
