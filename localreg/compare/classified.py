@@ -292,7 +292,8 @@ class CountedPair:
         return sorted(self._cells, key=lambda unit: (unit.by is not None, unit.test_case is not None))
 
     @cached_property
-    def _scored(self) -> ScoredPair:
+    def scored(self) -> ScoredPair:
+        """Baseline and candidate by their scores, which are read now."""
         return self._make_scored()
 
     @property
@@ -340,7 +341,7 @@ class CountedPair:
         if not of_scores:
             return counted
         overall = [each for each in counted if each.label is None]
-        overall += self._scored.measured(unit, of_scores, confidence)
+        overall += self.scored.measured(unit, of_scores, confidence)
         overall.sort(key=lambda each: metrics.index(each.estimate.metric))
         return [*overall, *(each for each in counted if each.label is not None)]
 

@@ -116,7 +116,7 @@ class Comparison(Compared):
         """The plots of the report as Vega-Lite specifications, by name; with several candidates, `candidate: name`.
 
         Names: `by EXPRESSION` and `by test case` (differences with intervals), `confusion`, `reliability`, `roc`,
-        `precision_recall`, `coverage`; those that there is something to draw for.
+        `precision_recall`, `coverage`; of pairs `det`, of numbers `errors`; those that there is something to draw for.
         """
         from localreg.compare.report import plots
 
@@ -131,7 +131,8 @@ class Comparison(Compared):
         Args:
             path: of the file, which is replaced if it is there.
             title: None = the names of models and suite.
-            samples: how many to list of those that were fixed, broken, and wrong under both; 0 = none.
+            samples: how many to list of those that were fixed, broken, and wrong under both, or, of numbers, of those
+                whose errors grew most; 0 = none.
 
         Returns:
             The path.

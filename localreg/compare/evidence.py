@@ -10,15 +10,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from localreg.canonical import JsonObject
+from localreg.compare.classified import CountedPair
+from localreg.compare.scores import NO_SCORES
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
-from localreg.compare.task import OUTCOMES, Task
+from localreg.compare.task import OUTCOMES, Pair, Task
 from localreg.compare.units import WHOLE, Unit
+from localreg.compare.values import Values
 from localreg.compare.verified_pair import Similarities, VerifiedPair
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.statistics import JointCounts
+from localreg.statistics.scores import CALIBRATION
 from localreg.tables import Node
 from localreg.workflow.gathering import Gathered, Stretch
 from localreg.workflow.inferences import Inferences
@@ -30,9 +34,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    Bools = npt.NDArray[np.bool_]
+    Floats = npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
 
-__all__ = ["AT_MOST", "Confusion", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
+__all__ = ["AT_MOST", "Confusion", "Errors", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
 
 AT_MOST = 1_000_000
 """Rows whose scores are looked at; of more, so many that are spread evenly over the suite."""
@@ -51,18 +57,40 @@ class Confusion(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Answers with their scores, row by row of what was compared.
+    """Scores of baseline and candidate, row by row of what both scored; whose they are is told as the metrics have it.
 
     Attributes:
-        truth: labels.
-        said: of baseline and candidate.
-        scores: of what they said, float64; NaN = none.
-        of: of how many rows these are a part, spread evenly.
+        right: whether each model is right.
+        of_said: scores of the label that each model says; or why it is not known which these are.
+        why_uncalibrated: why these cannot be taken as probabilities; None = they can.
+        is_positive: whether the truth is the positive label; None = no label is positive.
+        of_positive: scores of the positive label; or why it is not known which these are.
+        positive: the positive label; None = there is none.
+        of: of how many rows that both scored these are a part, spread evenly.
+        compared: how many rows are compared at all.
     """
 
-    truth: pa.Array
-    said: tuple[pa.Array, pa.Array]
-    scores: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    right: tuple[Bools, Bools]
+    of_said: tuple[Floats, Floats] | str
+    why_uncalibrated: str | None
+    is_positive: Bools | None
+    of_positive: tuple[Floats, Floats] | str
+    positive: str | None
+    of: int
+    compared: int
+
+
+class Errors(NamedTuple):
+    """Errors of numbers, row by row.
+
+    Attributes:
+        a: of the baseline.
+        b: of the candidate.
+        of: of how many rows that both said a number for these are a part, spread evenly.
+    """
+
+    a: Floats
+    b: Floats
     of: int
 
 
@@ -141,6 +169,7 @@ class Evidence:
         self._versions = versions
         self._strict = strict
         self._outcomes: dict[int, npt.NDArray[np.int8] | None] = {}
+        self._paired: tuple[int, Pair] | None = None
 
     def confusion(self, candidate: int) -> Confusion | None:
         """Which classes were taken for which; None if the task has no classes.
@@ -148,7 +177,7 @@ class Evidence:
         Args:
             candidate: its number.
         """
-        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        pair = self._pair(candidate)
         return Confusion(pair.labels, pair.joint(WHOLE)) if isinstance(pair, Counted) else None
 
     def similarities(self, candidate: int) -> Similarities | None:
@@ -157,27 +186,34 @@ class Evidence:
         Args:
             candidate: its number.
         """
-        pair = self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        pair = self._pair(candidate)
         return pair.similarities if isinstance(pair, VerifiedPair) else None
 
     def scored(self, candidate: int, *, most: int = AT_MOST) -> Scored | None:
-        """Answers with their scores; None if there are none.
+        """Scores of labels; None if there are none.
 
         Args:
             candidate: its number.
             most: rows that are looked at.
         """
-        import numpy as np
-
-        outcomes = self._outcomes_of(candidate)
-        if outcomes is None:
+        pair = self._pair(candidate)
+        if not isinstance(pair, CountedPair) or pair.scored.why_none(CALIBRATION) == NO_SCORES:
             return None
-        places = self._chosen(outcomes != 0)
-        shown = self._task.shown(self._versions[1 + candidate], _spread(places, most))
-        if not {"ground_truth", "a", "b", "score_a", "score_b"} <= shown.keys():
-            return None
-        scores = [np.asarray(shown[name].to_numpy(zero_copy_only=False), np.float64) for name in ("score_a", "score_b")]
-        return Scored(shown["ground_truth"], (shown["a"], shown["b"]), (scores[0], scores[1]), len(places))
+        scored = pair.scored
+        every = scored.rows
+        rows = _spread(every, most)
+        is_positive, right = scored.truth_of(rows)
+        why_unsure, why_unranked = scored.why_unsure(), scored.why_none("roc_auc")
+        return Scored(
+            right,
+            why_unsure or (scored.of_said(0, rows), scored.of_said(1, rows)),
+            scored.why_none(CALIBRATION),
+            is_positive,
+            why_unranked or (scored.of_positive(0, rows), scored.of_positive(1, rows)),
+            scored.positive,
+            len(every),
+            pair.n(WHOLE),
+        )
 
     def examples(self, candidate: int, outcome: str, most: int) -> Examples:
         """Rows that have an outcome.
@@ -187,13 +223,60 @@ class Evidence:
             outcome: one of `OUTCOMES`.
             most: how many of them.
         """
-        import numpy as np
-
         outcomes = self._outcomes_of(candidate)
         if outcomes is None:
             return Examples(0, [])
         every = self._chosen(outcomes == OUTCOMES.index(outcome))
-        places = _spread(every, most)
+        return Examples(len(every), self._examples(candidate, _spread(every, most)))
+
+    def grown(self, candidate: int, most: int) -> Examples | None:
+        """Rows on which the candidate's error is larger than the baseline's, by most first; None if nothing has errors.
+
+        Args:
+            candidate: its number.
+            most: how many of them.
+        """
+        import numpy as np
+
+        every = self._chosen(np.ones(len(self._rows), bool))
+        found = self._errors(candidate, every)
+        if found is None:
+            return None
+        growth = np.nan_to_num(np.abs(found[1]) - np.abs(found[0]), nan=0.0)
+        order = np.argsort(-growth, kind="stable")[: int((growth > 0).sum())]
+        return Examples(len(order), self._examples(candidate, every[order[:most]]))
+
+    def errors(self, candidate: int, *, most: int) -> Errors | None:
+        """What is said beyond the truth; None if nothing has errors.
+
+        Args:
+            candidate: its number.
+            most: rows that are looked at.
+        """
+        import numpy as np
+
+        every = self._chosen(np.ones(len(self._rows), bool))
+        found = self._errors(candidate, every)
+        if found is None:
+            return None
+        both = np.flatnonzero(np.isfinite(found[0]) & np.isfinite(found[1]))
+        chosen = _spread(both, most)
+        return Errors(found[0][chosen], found[1][chosen], len(both))
+
+    def _errors(self, candidate: int, places: Places) -> tuple[Floats, Floats] | None:
+        """Of some rows; NaN = none."""
+        import numpy as np
+
+        if not isinstance(self._task, Values):
+            return None
+        shown = self._task.shown(self._versions[1 + candidate], places)
+        a, b = (np.asarray(shown[name].to_numpy(zero_copy_only=False), np.float64) for name in ("error_a", "error_b"))
+        return a, b
+
+    def _examples(self, candidate: int, places: Places) -> list[Example]:
+        """Some rows as they are."""
+        import numpy as np
+
         cases = np.searchsorted(self._rows.ends, places, side="right").tolist()
         indices = self._rows.indices[places].astype(np.int64)
         shown = self._task.shown(self._versions[1 + candidate], places)
@@ -204,7 +287,7 @@ class Evidence:
             self._inferences(self._versions[1 + candidate], indices),
             strict=True,
         )
-        examples = [
+        return [
             Example(
                 test_case=self._rows.case_names[cases[number]],
                 sample_idx=int(indices[number]),
@@ -218,7 +301,12 @@ class Evidence:
                 zip(places.tolist(), self._samples(indices), typed, strict=True)
             )
         ]
-        return Examples(len(every), examples)
+
+    def _pair(self, candidate: int) -> Pair:
+        """Baseline and candidate, kept until another one is asked for."""
+        if self._paired is None or self._paired[0] != candidate:
+            self._paired = candidate, self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
+        return self._paired[1]
 
     def _outcomes_of(self, candidate: int) -> npt.NDArray[np.int8] | None:
         if candidate not in self._outcomes:

@@ -18,7 +18,7 @@ from localreg.compare.asked import checked
 from localreg.compare.compared import Side
 from localreg.compare.comparison import Comparison
 from localreg.compare.coverage import Coverage
-from localreg.compare.evidence import AT_MOST, Confusion, Evidence, Examples, Scored
+from localreg.compare.evidence import AT_MOST, Confusion, Errors, Evidence, Examples, Scored
 from localreg.compare.opened import Opened
 from localreg.compare.output import as_dict
 from localreg.compare.question import Question
@@ -188,6 +188,14 @@ class _PastEvidence(Evidence):
     def examples(self, candidate: int, outcome: str, most: int) -> Examples:
         with self._looking_back():
             return self._behind.examples(candidate, outcome, most)
+
+    def grown(self, candidate: int, most: int) -> Examples | None:
+        with self._looking_back():
+            return self._behind.grown(candidate, most)
+
+    def errors(self, candidate: int, *, most: int) -> Errors | None:
+        with self._looking_back():
+            return self._behind.errors(candidate, most=most)
 
 
 def _side(side: dict[str, Any], content: dict[str, Any]) -> Side:

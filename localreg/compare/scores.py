@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from localreg.compare.clusters import Sampling
 from localreg.compare.task import Measured
-from localreg.compare.units import Unit
+from localreg.compare.units import WHOLE, Unit
 from localreg.compare.values import RowsOfUnits
 from localreg.errors import InvalidInputError
 from localreg.names import did_you_mean, shown_value
@@ -196,7 +196,7 @@ class ScoredPair:
 
     def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
         """Metrics of scores of a unit, in the order asked for."""
-        reasons = {metric: self._why_none(metric) for metric in metrics}
+        reasons = {metric: self.why_none(metric) for metric in metrics}
         found = {
             metric: Estimate(metric, None, *(None,) * 6, 0, reason=reason)
             for metric, reason in reasons.items()
@@ -219,8 +219,8 @@ class ScoredPair:
         clusters, draws = self._sampling.clusters, self._sampling.draws
         groups = None if clusters is None else clusters.codes[rows]
         positive = self._truth[rows] == self._code
-        a = self._of_positive(0, rows)
-        b = a if self._models is not None and self._models[0] is self._models[1] else self._of_positive(1, rows)
+        a = self.of_positive(0, rows)
+        b = a if self._models is not None and self._models[0] is self._models[1] else self.of_positive(1, rows)
         yield from compare_scores(positive, a, b, ranking, groups=groups, confidence=confidence)
         for name in losses:
             yield compare_losses(positive, a, b, name, groups=groups, confidence=confidence, draws=draws)
@@ -237,7 +237,26 @@ class ScoredPair:
         told = f"{self._positive!r} is taken for positive; positive= names another"
         return replace(estimate, reason=told if estimate.reason is None else f"{estimate.reason}; {told}")
 
-    def _why_none(self, metric: str) -> str | None:
+    @property
+    def positive(self) -> str | None:
+        """The positive label; None = there is none."""
+        return self._positive
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The suite's rows with a truth, and a label and a score of both models."""
+        rows = self._of_units.rows(WHOLE)
+        return rows[self._known[rows]] if self._models is not None else rows[:0]
+
+    def truth_of(self, rows: npt.NDArray[np.int64]) -> tuple[Bools | None, tuple[Bools, Bools]]:
+        """Of some rows, whether they are positive (None = no label is), and whether both models are right."""
+        assert self._models is not None, "there are rows"
+        truth = self._truth[rows]
+        a, b = (model.codes[rows] == truth for model in self._models)
+        return None if self._positive is None else truth == self._code, (a, b)
+
+    def why_none(self, metric: str) -> str | None:
+        """Why there is no such metric of scores; None = there is one."""
         if self._models is None:
             return NO_SCORES
         if metric != CALIBRATION and self._positive is None:
@@ -254,22 +273,31 @@ class ScoredPair:
         needed = metric in LOSSES or "predicted" in self._whose
         return NO_PROBABILITIES if needed and not self._are_probabilities else None
 
-    def _of_positive(self, number: int, rows: npt.NDArray[np.int64]) -> Floats:
+    def why_unsure(self) -> str | None:
+        """Why it is not known how sure models are of what they say, be it by probabilities or not; None = it is."""
+        if self._models is None or self._positive is None:
+            return None if self._models is not None else NO_SCORES
+        is_said = "positive" not in self._whose and None not in self._whose
+        return None if is_said else self.why_none(CALIBRATION)
+
+    def of_positive(self, number: int, rows: npt.NDArray[np.int64]) -> Floats:
         """The score of the positive label."""
         assert self._models is not None, "looked at before"
         model = self._models[number].where(rows)
         return turned(model, self._code) if self._whose[number] == "predicted" else model.scores
 
+    def of_said(self, number: int, rows: npt.NDArray[np.int64]) -> Floats:
+        """The score of the label that a model says."""
+        assert self._models is not None, "looked at before"
+        model = self._models[number].where(rows)
+        return turned(model, self._code) if self._whose[number] == "positive" else model.scores
+
     def _calibration(self, rows: npt.NDArray[np.int64]) -> Estimate:
         import numpy as np
 
         assert self._models is not None, "looked at before"
-        models = [each.where(rows) for each in self._models]
-        said = [
-            model.scores if whose == "predicted" else turned(model, self._code)
-            for model, whose in zip(models, self._whose, strict=True)
-        ]
-        right = [model.codes == self._truth[rows] for model in models]
+        said = [self.of_said(number, rows) for number in range(2)]
+        right = self.truth_of(rows)[1]
         a, b = (calibration_error(*each) for each in zip(right, said, strict=True))
         if a is not None and all(np.array_equal(*each) for each in (right, said)):
             return Estimate(CALIBRATION, None, a, a, 0.0, 0.0, 0.0, 1.0, len(rows), standard_error=0.0)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localreg import InvalidInputError, Registry
+from localreg.compare.report import theme
+from localreg.compare.report.rendering import rendered
 from localreg.statistics.values import VALUE_METRICS, compare_values
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+from tests.reports import Page
 
 
 @dataclass(frozen=True)
@@ -265,3 +270,40 @@ def test_each_metric_of_each_candidate_is_printed(compared: Registry) -> None:
 def test_adjusted_p_values_are_called_so(compared: Registry) -> None:
     assert " p adjusted " in str(compared.compare("a", "b", "same", suite="s"))
     assert " adjusted" not in str(compared.compare("a", "b", suite="s"))
+
+
+def test_the_page_lists_the_samples_whose_error_grew_most(compared: Registry, tmp_path: Path) -> None:
+    comparison = compared.compare("b", "a", suite="s")
+    worst = comparison.worst(60).dicts()
+    text = Page(comparison.to_html(tmp_path / "r.html", samples=5).read_text(encoding="utf-8")).text
+    assert f"Larger errors · 5 of {len(worst)}, the worst first" in text
+    listed = re.findall(r"test casealln(\d+)town", text)
+    assert [int(each) for each in listed] == [each["sample_idx"] for each in worst[:5]]
+    first = worst[0]
+    for side, name in (("a", "baseline"), ("b", "candidate")):
+        error = f"{first[f'error_{side}']:+.3g}".replace("-", "\N{MINUS SIGN}")
+        assert re.search(rf"{name}{str(first[side])[:5]}\S* error {re.escape(error)}", text)
+    assert f"ground truth{first['ground_truth']:g}"[:14] in text
+    assert "Samples" not in Page(comparison.to_html(tmp_path / "r.html", samples=0).read_text(encoding="utf-8")).text
+    same = compared.compare("a", "same", suite="s")
+    assert "There are none." in Page(same.to_html(tmp_path / "r.html").read_text(encoding="utf-8")).text
+
+
+def test_the_page_draws_the_errors_of_both_models(compared: Registry, tmp_path: Path) -> None:
+    comparison = compared.compare("a", "b", suite="s")
+    spec = comparison.plots()["errors"]
+    drawn = spec["layer"][-1]["data"]["values"]
+    samples = comparison.samples().dicts()
+    expected = [(each["error_a"], each["error_b"]) for each in samples]
+    assert [(each["x"], each["y"]) for each in drawn] == [pytest.approx(each, rel=1e-5) for each in expected]
+    smaller = [abs(b) < abs(a) for a, b in expected]
+    assert [each["kind"] == "smaller error" for each in drawn] == smaller
+    assert 0 < sum(smaller) < len(smaller)
+    reach = max(abs(error) for each in expected for error in each)
+    assert spec["layer"][-1]["encoding"]["x"]["scale"]["domain"] == [-reach, reach]
+    svg = rendered(spec, "p")
+    assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) - {"none", "transparent"} <= set(theme.DARK)
+    kept = comparison.save("kept")
+    assert kept.plots()["errors"] == spec
+    page = kept.to_html(tmp_path / "kept.html").read_bytes()
+    assert b"Larger errors" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -311,7 +312,14 @@ def test_the_page_has_a_det_curve(compared: Registry, tmp_path: Path) -> None:
         assert all(x > 0 and y > 0 for x, y in drawn)
     assert curve["encoding"]["x"]["scale"] == {"type": "log", "domain": [0.001, 1]}
     text = Page(comparison.to_html(tmp_path / "page.html").read_text(encoding="utf-8")).text
-    assert "FNMR at FMR" in text
+    assert f"b@1 is better than a@1: FNMR at FMR 0.01 {at[1].fnmr:.3f}"[:45] in text
+    told = (
+        f"FNMR at FMR: accepted from {at[0].threshold:.6g} (a@1) and {at[1].threshold:.6g} (b@1) on, at an FMR of 0.01"
+    )
+    assert told in text
+    assert re.search(r"Broken · .*?ground truth(True|true)baseline-?[\d.]+ acceptedcandidate-?[\d.]+ rejected", text)
+    assert "FNMR at FMR 0.01" in comparison.to_markdown()
+    assert "FNMR at FMR 0.001 " in compared.compare("a", "b", suite="s").to_markdown()
     assert "drawn again" in text
     nothing = compared.compare("a", "b", suite="s", fmr=0.00001)
     assert len(nothing.plots()["det"]["layer"]) == 1

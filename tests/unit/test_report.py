@@ -16,6 +16,7 @@ import localreg
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry, StorageError
 from localreg.compare.report.bars import extent, interval_bar
 from localreg.compare.report.markup import clean, isolated, tag
+from localreg.compare.report.tables import metric_table, part_table
 from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
 from tests.reports import Page, compared
@@ -474,3 +475,79 @@ def test_what_has_no_confusion_is_refused(registry: Registry) -> None:
         comparison.confusion("c")  # type: ignore[arg-type]
     with pytest.raises(NotFoundError, match="did you mean 'new@1'"):
         comparison.confusion(candidate="new1")
+
+
+# --- what stands beside the numbers -----------------------------------------------------------------------------------
+
+
+def binary(registry: Registry, **asked: Any) -> Comparison:
+    """Two labels, and scores that can only be of the label that is said."""
+    truth = ["benign", "malignant"] * 30
+    answers = [[truth[n] if n % every else "benign" for n in range(60)] for every in (3, 7)]
+    return compared(registry, truth, *answers, scores=[[0.6 + (n % 8) / 20 for n in range(60)]] * 2, **asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, "'malignant' is taken for positive; positive= names another."),
+        ({"positive": "benign"}, "'benign' is positive, as it was asked for."),
+    ],
+)
+def test_which_label_is_positive_is_told_once_where_it_can_be_read(
+    registry: Registry, tmp_path: Path, asked: dict[str, Any], told: str
+) -> None:
+    text = read(binary(registry, **asked), tmp_path).text
+    assert text.count(told) == 1
+    assert f"ROC AUC, average precision, log loss, brier score: {told}" in text
+    assert "positive: " + told.split("'")[1] in text  # in the plots
+
+
+def test_why_a_verdict_stays_open_where_an_interval_leaves_out_zero_is_told(registry: Registry, tmp_path: Path) -> None:
+    truth, weather = ["x"] * 600, ["fine", "rain", "fog"]
+    old = ["y" if n % 3 == 1 and n < 24 else "x" for n in range(600)]
+    comparison = compared(registry, truth, old, truth, weather=weather, by="weather")
+    rain = comparison.row("accuracy", slice="rain")
+    assert rain.verdict == "improved"
+    assert "Inconclusive though" not in read(comparison, tmp_path).text
+    strict = registry.compare("old", "new", suite="shots", by="weather", confidence=0.99)
+    rain = strict.row("accuracy", slice="rain")
+    assert rain.verdict == "inconclusive"
+    assert rain.low is not None
+    assert rain.low > 0
+    text = read(strict, tmp_path).text
+    assert (
+        f"Inconclusive though the interval leaves out zero: rain (p = {rain.p:.3f}, adjusted {rain.p_adjusted:.3f})"
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "told", "absent"),
+    [
+        (["accuracy"], "Bars reach 3", "own scale"),
+        (
+            ["accuracy", "log_loss"],
+            "to both sides of zero; metrics that are no shares are drawn each on its own scale",
+            "",
+        ),
+        (["log_loss"], "Bars have zero in the middle.", "Differences of shares"),
+        (["log_loss", "brier_score"], "Bars have zero in the middle, each on its own scale.", "Differences of shares"),
+        (["cohen_kappa"], "Bars reach 0.", "points"),
+    ],
+)
+def test_scales_are_told_of_what_the_table_has(metrics: list[str], told: str, absent: str) -> None:
+    rows = [row(metric=metric, difference=0.2, low=0.1, high=0.3) for metric in metrics]
+    text = Page(metric_table(rows, comparison_of(*rows))).text
+    assert told in text
+    assert not absent or absent not in text
+
+
+def test_bars_of_one_metric_in_several_parts_have_one_scale() -> None:
+    rows = [
+        row(metric="mean_absolute_error", by="town", slice=name, difference=at, low=at, high=at)
+        for name, at in (("a", 1.0), ("b", 2.0))
+    ]
+    table = part_table("town", ["a", "b"], rows, comparison_of(*rows))
+    assert all(interval_bar(each, 2.0) in table for each in rows)
+    assert interval_bar(rows[0], 1.0) not in table

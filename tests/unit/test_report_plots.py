@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_sco
 from localreg import Comparison, Registry
 from localreg.compare.report import theme
 from localreg.compare.report.rendering import rendered
-from tests.reports import compared
+from tests.reports import Page, compared
 
 Spec = dict[str, Any]
 
@@ -157,6 +157,7 @@ def test_curves_are_those_of_scikit_learn(registry: Registry) -> None:
         assert f"{name}: ECE {error:.3f}" in subtitle(plots["reliability"])
         assert points(plots["coverage"], name)[-1] == pytest.approx([1, accuracy_score(truth, said)], abs=1e-6)
     assert "positive: dog" in subtitle(plots["roc"])
+    assert {layer["mark"]["type"] for layer in plots["coverage"]["layer"]} == {"line"}
 
 
 def points(spec: Spec, name: str) -> np.ndarray[Any, Any]:
@@ -165,17 +166,78 @@ def points(spec: Spec, name: str) -> np.ndarray[Any, Any]:
 
 def test_samples_of_one_score_are_answered_together(registry: Registry) -> None:
     """Within equal scores there is no order: a curve that had one would depend on the order of the suite."""
-    spec = compared(registry, ["x", "x", "y", "y"], ["x"] * 4, ["y"] * 4).plots()["coverage"]
+    spec = compared(registry, ["x", "x", "y", "y"], ["x"] * 4, ["y"] * 4, score_of="predicted").plots()["coverage"]
     assert points(spec, "old@1") == pytest.approx(np.array([[1, 0.5]]))
+    # A line of one point is not seen.
+    drawn = [layer["transform"][0]["filter"]["equal"] for layer in spec["layer"] if layer["mark"]["type"] == "point"]
+    assert drawn == ["old@1", "new@1"]
+    assert "A point alone: all scores of old@1 and of new@1 are equal." in subtitle(spec)
+    assert len(re.findall(r"mark-symbol role-mark.*?</g>", rendered(spec, "p"))) == 2
+
+
+def of_positive(registry: Registry, **asked: Any) -> tuple[Comparison, list[bool], list[list[float]]]:
+    """Two models whose score is P(malignant), whatever they say, as `predict_proba` of scikit-learn gives it."""
+    dice = random.Random(5)
+    truth = [dice.choice(["benign", "malignant"]) for _ in range(400)]
+    scores = [
+        [min(0.999, max(0.001, dice.gauss(0.75 if each == "malignant" else 0.25, spread))) for each in truth]
+        for spread in (0.3, 0.15)
+    ]
+    answers = [["malignant" if each >= 0.5 else "benign" for each in own] for own in scores]
+    comparison = compared(registry, truth, *answers, scores=scores, **asked)
+    return comparison, [each == "malignant" for each in truth], scores
+
+
+@pytest.mark.parametrize("asked", [{"positive": "malignant", "score_of": "positive"}, {}, {"positive": "benign"}])
+def test_curves_and_metrics_take_the_same_scores(registry: Registry, asked: dict[str, Any]) -> None:
+    comparison, truth, scores = of_positive(registry, **({"score_of": "positive"} | asked if asked else {}))
+    if asked.get("positive") == "benign":  # then the scores are told to be of the other label
+        truth = [not each for each in truth]
+    plots = comparison.plots()
+    assert {"reliability", "roc", "precision_recall", "coverage"} <= plots.keys()
+    for name, own, side in zip(("old@1", "new@1"), scores, "ab", strict=True):
+        rows = {each.metric: getattr(each, side) for each in comparison.rows if each.test_case is each.label is None}
+        assert rows["roc_auc"] == pytest.approx(roc_auc_score(truth, own))
+        assert f"{name}: AUC {rows['roc_auc']:.4f}" in subtitle(plots["roc"])
+        assert f"{name}: AP {rows['average_precision']:.4f}" in subtitle(plots["precision_recall"])
+        assert f"{name}: ECE {rows['expected_calibration_error']:.3f}" in subtitle(plots["reliability"])
+    assert f"positive: {asked.get('positive', 'malignant')}" in subtitle(plots["roc"])
+
+
+def test_how_sure_a_model_is_follows_from_the_score_of_the_positive_label(registry: Registry) -> None:
+    comparison, truth, scores = of_positive(registry)
+    plots = comparison.plots()
+    for name, own in zip(("old@1", "new@1"), scores, strict=True):
+        said = np.array(own)
+        sure, right = np.maximum(said, 1 - said), (said >= 0.5) == np.array(truth)
+        share, mean = calibration_curve(right, sure, n_bins=15)
+        assert points(plots["reliability"], name) == pytest.approx(np.column_stack([mean, share]), abs=1e-6)
+        drawn = points(plots["coverage"], name)
+        for x, y in drawn[[0, len(drawn) // 2, -1]]:
+            taken = np.argsort(-sure)[: round(x * len(sure))]
+            assert y == pytest.approx(right[taken].mean(), abs=1e-6)
+
+
+def test_where_it_is_not_clear_whose_scores_they_are_the_page_says_what_the_table_says(
+    registry: Registry, tmp_path: Any
+) -> None:
+    truth = ["x", "y"] * 12
+    comparison = compared(registry, truth, ["x"] * 24, truth, metrics=["accuracy", "roc_auc"])
+    reason = comparison.row("roc_auc").reason
+    assert reason is not None
+    assert "it is not clear whether scores are of the label that is said or of 'y'" in reason
+    assert set(comparison.plots()) == {"confusion"}
+    text = Page(comparison.to_html(tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert f"No reliability, ROC, precision-recall and accuracy-over-coverage curves: {reason}." in text
 
 
 @pytest.mark.parametrize(
     ("labels", "scores", "there", "told"),
     [
         ("xy", [0.6, 0.9], {"reliability", "roc", "precision_recall", "coverage"}, None),
-        ("xy", [0.4, 0.9], {"reliability", "coverage"}, "not certain that they are probabilities"),
-        ("xy", [0.6, 7.5], {"coverage"}, "no probabilities"),
-        ("xyz", [0.6, 0.9], {"reliability", "coverage"}, "there are 3 classes, and they need two"),
+        ("xy", [0.4, 0.9], {"reliability", "roc", "precision_recall", "coverage"}, None),
+        ("xy", [0.6, 7.5], {"coverage"}, "No reliability, ROC and precision-recall curves: scores are no probab"),
+        ("xyz", [0.6, 0.9], {"reliability", "coverage"}, "precision-recall curves: there are 3 labels; say which one"),
     ],
 )
 def test_curves_that_scores_do_not_allow_are_left_out_with_the_reason(
@@ -183,9 +245,10 @@ def test_curves_that_scores_do_not_allow_are_left_out_with_the_reason(
 ) -> None:
     truth = [labels[n % len(labels)] for n in range(24)]
     said = [labels[0]] * 24
-    comparison = compared(registry, truth, said, truth, scores=[scores * 12, scores * 12])
+    comparison = compared(registry, truth, said, truth, scores=[scores * 12, scores * 12], score_of="predicted")
     assert set(comparison.plots()) - {"confusion"} == there
-    page = comparison.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
+    page = Page(comparison.to_html(tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert ("No ROC" in page) is (labels == "xyz")
     assert told is None or told in page
 
 
@@ -229,5 +292,5 @@ def test_plots_of_several_candidates_say_whose_they_are(registry: Registry) -> N
 
 def test_a_model_beside_itself_has_two_lines(registry: Registry) -> None:
     compared(registry, ["x", "y"], ["x", "x"], ["x", "y"])
-    spec = registry.compare("old", "old", suite="shots").plots()["coverage"]
+    spec = registry.compare("old", "old", suite="shots", score_of="predicted").plots()["coverage"]
     assert {each["model"] for each in values(spec)} == {"old@1", "old@1 (candidate)"}

@@ -1,8 +1,8 @@
 """Curves over scores: what they are made of, and their Vega-Lite specifications.
 
-A score goes with the class that was said. Reliability needs scores that may be probabilities (0 to 1); ROC and
-precision-recall need two classes, and scores that can only be the probability of the class said: none below one half.
-What is refused says so in `Curves.reasons`.
+Reliability and accuracy over coverage are drawn of scores of the label that is said, ROC and precision-recall of those
+of the positive label. Whose the scores are is decided where the metrics are made (`localreg.compare.scores`), so that
+a page says one thing; what is left out says why in `Curves.reasons`.
 
 Sources:
     reliability, and its mean gap (ECE): `localreg.metrics`, in as many bins as the comparison's rows have; accuracy
@@ -11,7 +11,7 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.compare.evidence import Scored
@@ -50,11 +50,9 @@ class Curves(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """Scores of both models where both have one."""
+    """Both models, and what there is to say of their samples."""
 
     names: tuple[str, str]
-    right: tuple[Bools, Bools]
-    scores: tuple[Floats, Floats]
     notes: list[str]
 
 
@@ -62,46 +60,48 @@ def curves_of(scored: Scored, baseline: str, candidate: str) -> Curves:
     """The curves that scores allow.
 
     Args:
-        scored: answers and scores.
+        scored: of both models.
         baseline: its name.
         candidate: its name.
     """
-    import numpy as np
-    import pyarrow.compute as pc
-
     candidate = candidate if candidate != baseline else f"{candidate} (candidate)"
-    usable = np.isfinite(scored.scores[0]) & np.isfinite(scored.scores[1])
-    if not usable.any():
+    used = len(scored.right[0])
+    if not used:
         return Curves({}, ["there is no sample for which both models gave a score"])
-    right = [np.asarray(pc.fill_null(pc.equal(scored.truth, each), False))[usable] for each in scored.said]
-    scores = [each[usable] for each in scored.scores]
-    total, used = len(usable), int(usable.sum())
-    notes = [f"{used:,} samples that both models scored."] if used < total else []
-    if scored.of > total:
-        notes.append(f"{total:,} of {scored.of:,} samples, evenly spread.")
-    sides = _Sides((baseline, candidate), (right[0], right[1]), (scores[0], scores[1]), notes)
+    notes = [f"{scored.of:,} samples that both models scored."] if scored.of < scored.compared else []
+    if used < scored.of:
+        notes.append(f"{used:,} of {scored.of:,} samples, evenly spread.")
+    sides = _Sides((baseline, candidate), notes)
     plots: dict[str, Spec] = {}
-    reasons = []
-    if all(((each >= 0) & (each <= 1)).all() for each in scores):
-        plots["reliability"] = _reliability(sides)
+    lacking: dict[str, list[str]] = {}
+    if scored.why_uncalibrated is not None or isinstance(scored.of_said, str):
+        lacking.setdefault(scored.why_uncalibrated or str(scored.of_said), []).append("reliability")
     else:
-        reasons.append("no reliability curve: scores are not between 0 and 1, and so are no probabilities")
-    binary = _binary(scored, usable, sides)
+        plots["reliability"] = _reliability(scored.right, scored.of_said, sides)
+    binary = _binary(scored, sides)
     if isinstance(binary, str):
-        reasons.append(f"no ROC and precision-recall curves: {binary}")
+        lacking.setdefault(binary, []).extend(["ROC", "precision-recall"])
     else:
         plots |= binary
-    plots["coverage"] = _coverage(sides)
-    return Curves(plots, reasons)
+    if isinstance(scored.of_said, str):
+        lacking.setdefault(scored.of_said, []).append("accuracy-over-coverage")
+    else:
+        plots["coverage"] = _coverage(scored.right, scored.of_said, sides)
+    return Curves(plots, [_no_curves(names, reason) for reason, names in lacking.items()])
+
+
+def _no_curves(names: Sequence[str], reason: str) -> str:
+    told = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"no {told} curve{'s' if len(names) > 1 else ''}: {reason}"
 
 
 # --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
-def _reliability(sides: _Sides) -> Spec:
+def _reliability(rights: tuple[Bools, Bools], said: tuple[Floats, Floats], sides: _Sides) -> Spec:
     values: list[dict[str, Any]] = []
     errors = []
-    for name, right, scores in zip(sides.names, sides.right, sides.scores, strict=True):
+    for name, right, scores in zip(sides.names, rights, said, strict=True):
         curve = calibration_curve(right, scores, n_bins=BINS)
         errors.append(f"{name}: ECE {expected_calibration_error(right, scores):.3f}")
         points = zip(curve.prob_pred.tolist(), curve.prob_true.tolist(), curve.counts.tolist(), strict=True)
@@ -113,49 +113,65 @@ def _reliability(sides: _Sides) -> Spec:
     )
 
 
-def _coverage(sides: _Sides) -> Spec:
+def _coverage(rights: tuple[Bools, Bools], said: tuple[Floats, Floats], sides: _Sides) -> Spec:
     """How often answers are right if only those of the highest scores are taken."""
     import numpy as np
 
     values: list[dict[str, Any]] = []
-    for name, right, scores in zip(sides.names, sides.right, sides.scores, strict=True):
+    for name, right, scores in zip(sides.names, rights, said, strict=True):
         order = np.argsort(-scores, kind="stable")
         ends = _ends(scores[order])
         share = np.cumsum(right[order])[ends] / (ends + 1)
         values += _points(name, (ends + 1) / len(scores), share)
+    names = [each["model"] for each in values]
+    alone = [name for name in sides.names if names.count(name) == 1]
     spec = _lines(values, sides.names, "share of samples answered, highest scores first", "share of right answers")
+    spec["layer"] += _alone(spec, sides, alone)
     for layer in spec["layer"]:  # the upper part is what matters, and its axis says where it begins
         layer["encoding"]["y"]["scale"] = {"zero": False, "nice": True}
     note = "Right end: accuracy on all. Vertical axis does not begin at 0."
-    return framed("Accuracy over coverage", _notes(note, sides=sides), spec)
+    told = f"A point alone: all scores of {' and of '.join(alone)} are equal." if alone else ""
+    return framed("Accuracy over coverage", _notes(note, told, sides=sides), spec)
 
 
-def _binary(scored: Scored, usable: Bools, sides: _Sides) -> dict[str, Spec] | str:
+def _alone(spec: Spec, sides: _Sides, alone: Sequence[str]) -> Iterator[Spec]:
+    """Of these models there is one point, of which no line is seen."""
+    encoding = spec["layer"][0]["encoding"]
+    for name, color, shape in _marked(sides.names):
+        if name in alone:
+            yield {
+                "transform": [{"filter": {"field": "model", "equal": name}}],
+                "mark": {"type": "point", "filled": True, "opacity": 0.9, "size": 80, "shape": shape, "color": color},
+                "encoding": {"x": encoding["x"], "y": encoding["y"]},
+            }
+
+
+def _marked(names: tuple[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Models with their colours and shapes."""
+    return zip(names, (BASELINE, CANDIDATE), ("square", "circle"), strict=True)
+
+
+def _binary(scored: Scored, sides: _Sides) -> dict[str, Spec] | str:
     """ROC and precision over recall; or why there are none."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
-    columns = [each.filter(pa.array(usable)) for each in (scored.truth, *scored.said)]
-    labels = sorted({label for each in columns for label in pc.unique(each).to_pylist() if label is not None})
-    if len(labels) != 2:
-        return f"there are {len(labels):,} classes, and they need two"
-    if any((each < 0.5).any() or (each > 1).any() for each in sides.scores):
-        return "scores are not all from 0.5 to 1, so it is not certain that they are probabilities of the answer"
-    truth = np.asarray(pc.equal(columns[0], labels[1]))
+    if isinstance(scored.of_positive, str):
+        return scored.of_positive
+    truth = scored.is_positive
+    assert truth is not None, "there are scores of the positive label"
+    assert scored.positive is not None, "there are scores of it"
     if truth.all() or not truth.any():
         return "the ground truth has one class only"
     roc: list[dict[str, Any]] = []
     recall: list[dict[str, Any]] = []
     areas, precisions = [], []
-    for name, said, scores in zip(sides.names, columns[1:], sides.scores, strict=True):
-        positive = np.where(np.asarray(pc.equal(said, labels[1])), scores, 1 - scores)
-        table = threshold_table(truth, positive)
-        areas.append(f"{name}: AUC {roc_auc_score(truth, positive):.4f}")
-        precisions.append(f"{name}: AP {average_precision_score(truth, positive):.4f}")
+    for name, scores in zip(sides.names, scored.of_positive, strict=True):
+        table = threshold_table(truth, scores)
+        areas.append(f"{name}: AUC {roc_auc_score(truth, scores):.4f}")
+        precisions.append(f"{name}: AP {average_precision_score(truth, scores):.4f}")
         roc += _points(name, np.append(0, table.fpr), np.append(0, table.recall))
         recall += _points(name, table.recall, table.precision)
-    positive_name = f"positive: {cut(labels[1], 40)}"
+    positive_name = f"positive: {cut(scored.positive, 40)}"
     of_roc = _lines(roc, sides.names, "false positive rate", "true positive rate")
     of_roc["layer"].insert(0, _diagonal())
     of_recall = _lines(recall, sides.names, "recall", "precision")
@@ -208,7 +224,7 @@ def _lines(
         "order": {"field": "x" if points else "order", "type": "quantitative"},
     }
     layers: list[Spec] = [{"mark": {"type": "line", "strokeWidth": 2}, "encoding": encoding}]
-    for name, color, shape in zip(names, (BASELINE, CANDIDATE), ("square", "circle"), strict=True) if points else ():
+    for name, color, shape in _marked(names) if points else ():
         size = {"field": "n", "type": "quantitative", "legend": None, "scale": {"range": [20, 130], "zero": True}}
         layers.append(
             {

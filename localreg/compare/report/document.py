@@ -16,6 +16,7 @@ from localreg.compare.compared import Compared
 from localreg.compare.evidence import Evidence
 from localreg.compare.report.curves import curves_of
 from localreg.compare.report.det import det_plot
+from localreg.compare.report.errors import MOST_ERRORS, errors_plot
 from localreg.compare.report.examples import sample_list
 from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
 from localreg.compare.report.pictures import Thumbnails
@@ -24,7 +25,7 @@ from localreg.compare.report.rendering import can_render, rendered
 from localreg.compare.report.style import style_sheet
 from localreg.compare.report.tables import SIGNS, confusion_table, coverage_table, metric_table, part_table
 from localreg.compare.report.theme import Spec
-from localreg.compare.report.wording import how, p_text, power, readable, sentence
+from localreg.compare.report.wording import how, named, p_text, power, readable, sentence
 from localreg.compare.rows import MetricRow
 
 __all__ = ["page", "plots"]
@@ -36,6 +37,7 @@ OUTCOMES = (
     ("broken", "Broken", "only the baseline is right", True),
     ("both_wrong", "Both wrong", "neither is right", False),
 )
+GROWN = ("Larger errors", "the candidate is further from the truth than the baseline")
 OUTLINED = ("segmentation", "evaluator 'segmentation'")
 """Tasks that go by pixels: what has a box, too, is shown by its outline."""
 
@@ -157,7 +159,7 @@ class _Part:
         yield from self._breakdowns()
         yield from self._confusion_section()
         yield from self._curve_section()
-        if self._first.fixed is not None and samples:
+        if samples:
             yield from self._samples(thumbnails, samples)
 
     # --- classes, test cases, slices ----------------------------------------------------------------------------------
@@ -196,7 +198,7 @@ class _Part:
     def _breakdowns(self) -> Iterator[Markup]:
         drawn = self._forests()
         for number, (name, rows) in enumerate(self._parts()):
-            metric = readable(self._first.metric)
+            metric = named(self._first.metric, self._comparison)
             yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(name))
             shown = drawn.get(f"by {name}")
             yield self._figure(f"by{number}", shown, f"differences by {name}")
@@ -227,6 +229,10 @@ class _Part:
         if similarities is not None:
             drawn = det_plot(similarities, self._comparison.baseline, self._name)
             return {} if drawn is None else {"det": drawn}
+        errors = self._evidence.errors(self._number, most=MOST_ERRORS)
+        if errors is not None:
+            drawn = errors_plot(errors, self._comparison.baseline, self._name)
+            return {} if drawn is None else {"errors": drawn}
         scored = self._evidence.scored(self._number)
         if scored is None:
             return {}
@@ -238,11 +244,12 @@ class _Part:
         if not can_render():
             return
         drawn = self._curves()
+        if drawn or self._reasons:
+            yield tag("h2", "Errors" if "errors" in drawn else "Scores")
         if drawn:
-            yield tag("h2", "Scores")
             figures = [self._figure(name, _Sizes(spec), name.replace("_", " ")) for name, spec in drawn.items()]
             yield tag("div", *figures, class_="curves")
-        yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons if drawn)
+        yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons)
 
     def _figure(self, name: str, sizes: _Sizes | None, label: str) -> Markup:
         """A plot in as many sizes as there are."""
@@ -258,11 +265,19 @@ class _Part:
     # --- samples ------------------------------------------------------------------------------------------------------
 
     def _samples(self, thumbnails: Thumbnails, most: int) -> Iterator[Markup]:
+        if self._first.fixed is not None:
+            lists = [
+                sample_list(
+                    title, told, self._evidence.examples(self._number, outcome, most), thumbnails, is_open=is_open
+                )
+                for outcome, title, told, is_open in OUTCOMES
+            ]
+        else:
+            grown = self._evidence.grown(self._number, most)
+            if grown is None:
+                return
+            lists = [sample_list(*GROWN, grown, thumbnails, is_open=True, which="the worst first")]
         yield tag("h2", "Samples")
-        lists = [
-            sample_list(title, told, self._evidence.examples(self._number, outcome, most), thumbnails, is_open=is_open)
-            for outcome, title, told, is_open in OUTCOMES
-        ]
         yield from self._notes(thumbnails, lists)
         yield from lists
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from localreg.compare.evidence import Example, Examples
 from localreg.compare.report.markup import Markup, isolated, joined, tag
 from localreg.compare.report.outlines import Box, shapes_in
 from localreg.compare.report.pictures import Thumbnails
+from localreg.compare.report.wording import MINUS
 from localreg.query.text import cell
 
 __all__ = ["sample_list"]
 
 MOST_FIELDS = 12
 LONGEST = 120
+SPREAD = "evenly spread over the suite"
 
 
-def sample_list(title: str, told: str, found: Examples, thumbnails: Thumbnails, *, is_open: bool) -> Markup:
+def sample_list(
+    title: str, told: str, found: Examples, thumbnails: Thumbnails, *, is_open: bool, which: str = SPREAD
+) -> Markup:
     """A list that can be folded.
 
     Args:
@@ -27,11 +31,10 @@ def sample_list(title: str, told: str, found: Examples, thumbnails: Thumbnails, 
         found: the samples.
         thumbnails: of the page.
         is_open: whether it is unfolded at first.
+        which: of more than are listed, which these are.
     """
     shown = len(found.examples)
-    count = (
-        f"{found.total:,}" if shown == found.total else f"{shown:,} of {found.total:,}, evenly spread over the suite"
-    )
+    count = f"{found.total:,}" if shown == found.total else f"{shown:,} of {found.total:,}, {which}"
     head = tag("summary", tag("strong", title), f" · {count} · ", tag("span", told, class_="note"))
     cards = [tag("li", *_card(each, thumbnails)) for each in found.examples]
     body = tag("ul", *cards, class_="cards") if cards else tag("p", "There are none.", class_="note")
@@ -45,9 +48,9 @@ def _card(example: Example, thumbnails: Thumbnails) -> Iterator[Markup]:
     shown = example.shown
     if "ground_truth" not in shown:  # metrics of an evaluator are listed, and not what they are of
         shown = dict(zip(("ground_truth", "a", "b"), example.typed, strict=True))
-    answers = [("truth", "ground truth", shown.get("ground_truth"), None)]
+    answers = [("truth", "ground truth", shown.get("ground_truth"), "")]
     answers += [
-        (side, name, shown.get(key), shown.get(f"score_{key}"))
+        (side, name, shown.get(key), _beside(shown, key))
         for side, name, key in (("baseline", "baseline", "a"), ("candidate", "candidate", "b"))
     ]
     yield tag("dl", *(each for answer in answers for each in _answer(*answer)), class_="answers")
@@ -60,10 +63,21 @@ def _card(example: Example, thumbnails: Thumbnails) -> Iterator[Markup]:
     yield tag("dl", *listed, class_="fields")
 
 
-def _answer(side: str, name: str, said: Any, score: float | None) -> Iterator[Markup]:
+def _beside(shown: Mapping[str, Any], key: str) -> str:
+    """What stands beside an answer: its score, its error, or whether a pair is accepted."""
+    score, error, accepted = (shown.get(f"{name}_{key}") for name in ("score", "error", "accepted"))
+    told = [] if score is None else [f"{score:.3g}"]
+    if error is not None:
+        told.append(f"error {error:+.3g}".replace("-", MINUS))
+    if accepted is not None:
+        told.append("accepted" if accepted else "rejected")
+    return ", ".join(told)
+
+
+def _answer(side: str, name: str, said: Any, beside: str) -> Iterator[Markup]:
     yield tag("dt", name, class_=side)
     text = tag("em", "none") if said is None else isolated(_told(said), LONGEST)
-    yield tag("dd", text, tag("span", f" {score:.3g}", class_="note") if score is not None else None)
+    yield tag("dd", text, tag("span", f" {beside}", class_="note") if beside else None)
 
 
 def _told(said: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from localreg.compare.compared import Compared
 from localreg.compare.evidence import Confusion, confused
@@ -15,11 +15,14 @@ from localreg.compare.report.wording import (
     interval,
     is_share,
     least,
+    named,
     p_text,
     readable,
     value,
+    with_names,
 )
 from localreg.compare.rows import MetricRow, Verdict
+from localreg.statistics.scores import CALIBRATION, SCORE_METRICS
 
 __all__ = ["MOST_ROWS", "confusion_table", "coverage_table", "metric_table", "part_table"]
 
@@ -27,14 +30,50 @@ MOST_ROWS = 100
 """Rows of a table; of more, those that differ most."""
 
 MOST_CONFUSIONS = 12
+MOST_OPEN = 8
+LONGEST = 2000
 
 SIGNS: dict[Verdict, str] = {"improved": "▲", "regressed": "▼", "different": "◆", "inconclusive": "○", "equal": "■"}
 
 
 def metric_table(rows: Sequence[MetricRow], comparison: Compared) -> Markup:
-    """Metrics over the whole suite, one below the other."""
-    cells = [[tag("th", readable(row.metric), scope="row"), *_numbers(row)] for row in rows]
-    return _bars_table("metric", rows, cells, comparison)
+    """Metrics over the whole suite, one below the other, and what has to be known of them."""
+    cells = [[tag("th", named(row.metric, comparison), scope="row"), *_numbers(row)] for row in rows]
+    return joined(_bars_table("metric", rows, cells, comparison), *_known(rows, comparison))
+
+
+def _known(rows: Sequence[MetricRow], comparison: Compared) -> Iterator[Markup]:
+    """What stands beside metrics, each thing once, such as which label is positive and where models accept."""
+    told: dict[str, list[str]] = {}
+    for row in rows:
+        reasons = [with_names(row.reason, comparison, row.candidate)] if row.reason and _has_bar(row) else []
+        for reason in [*reasons, *_positive(row, comparison)]:
+            told.setdefault(reason, []).append(readable(row.metric))
+    yield from (
+        tag("p", isolated(f"{', '.join(names)}: {reason}.", LONGEST), class_="note") for reason, names in told.items()
+    )
+    yield from _still_open([(readable(row.metric), row) for row in rows])
+
+
+def _positive(row: MetricRow, comparison: Compared) -> Iterator[str]:
+    """The label that was named as positive; of one that was not, the row itself says it."""
+    asked = None if comparison._question is None else comparison._question.asked.positive
+    if asked is not None and row.metric in SCORE_METRICS and row.metric != CALIBRATION:
+        yield f"{asked!r} is positive, as it was asked for"
+
+
+def _still_open(rows: Sequence[tuple[str, MetricRow]]) -> Iterator[Markup]:
+    """Rows that are inconclusive, though their interval leaves out zero."""
+    found = [
+        f"{name} (p = {p_text(row.p)}, adjusted {p_text(row.p_adjusted)})"
+        for name, row in rows
+        if row.verdict == "inconclusive" and row.low is not None and row.high is not None and row.low * row.high > 0
+    ]
+    if found:
+        more = f" and {len(found) - MOST_OPEN:,} more" if len(found) > MOST_OPEN else ""
+        told = f"Inconclusive though the interval leaves out zero: {', '.join(found[:MOST_OPEN])}{more}. "
+        told += "An interval is of its row alone; the verdict goes by the p-value, adjusted for how many there are."
+        yield tag("p", isolated(told, LONGEST), class_="note")
 
 
 def part_table(head: str, names: Sequence[str], rows: Sequence[MetricRow], comparison: Compared) -> Markup:
@@ -54,6 +93,7 @@ def part_table(head: str, names: Sequence[str], rows: Sequence[MetricRow], compa
         for name, row in pairs
     ]
     table = _bars_table(head, [row for _, row in pairs], cells, comparison, "n")
+    table = joined(table, *_still_open([(name or "(empty)", row) for name, row in pairs]))
     if len(pairs) == len(rows):
         return table
     return joined(table, tag("p", f"The {MOST_ROWS} of {len(rows):,} with the largest differences.", class_="note"))
@@ -78,31 +118,46 @@ def _bars_table(
     reach = extent([row for row in shared if is_share(row.metric)])
     signed = extent([row for row in shared if not is_share(row.metric)])
     whole = max(filter(None, (reach, 100 * signed if signed else None)), default=None)
+    of_own = {row.metric: extent([each for each in rows if each.metric == row.metric]) for row in rows}
     body = []
     for row, own in zip(rows, cells, strict=True):
-        scale = extent([row]) if row not in shared else whole if is_share(row.metric) or not whole else whole / 100
+        scale = of_own[row.metric] if row not in shared else whole if is_share(row.metric) or not whole else whole / 100
         verdict = [tag("span", SIGNS[row.verdict], aria_hidden="true"), tag("span", f" {row.verdict}", class_="word")]
-        told = tag("td", *verdict, class_=f"verdict {row.verdict}", title=_told(row))
+        told = tag("td", *verdict, class_=f"verdict {row.verdict}", title=_told(row, comparison))
         body.append(tag("tr", *own[:5], tag("td", _drawn(row, scale), class_="drawn"), told, *own[5:]))
-    scale_told = f"Bars reach {whole:.3g} points to both sides of zero" if whole else "Bars have zero in the middle"
-    if any(row not in shared for row in rows):
-        scale_told += "; metrics that are no shares are drawn each on its own scale"
     heads: list[tuple[str, str | None]] = [(head, None), ("baseline", "n"), ("candidate", "n"), ("difference", "n")]
     heads += [(f"{100 * comparison.confidence:g} % interval", "n interval"), ("", None), ("verdict", "verdict")]
     return joined(
         _scrolling(_table([*heads, *((name, "n count") for name in more)], body, class_="bars")),
-        tag("p", f"{scale_told}. Differences of shares are in points (hundredths).", class_="note"),
+        tag("p", _scales([row.metric for row in rows], whole), class_="note"),
     )
+
+
+def _scales(metrics: Sequence[str], whole: float | None) -> str:
+    """How far bars reach, and what differences are in: of the metrics that there are."""
+    has_shares = any(map(is_share, metrics))
+    others = {metric for metric in metrics if not in_points(metric)}
+    told = "Bars have zero in the middle"
+    if whole:
+        reach = f"{whole:.3g} points" if has_shares else f"{whole / 100:.3g}"
+        told = f"Bars reach {reach} to both sides of zero"
+    if len(others) > 1 or (others and len(others) < len(set(metrics))):
+        told += "; metrics that are no shares are drawn each on its own scale" if whole else ", each on its own scale"
+    return f"{told}. Differences of shares are in points (hundredths)." if has_shares else f"{told}."
 
 
 def _drawn(row: MetricRow, scale: float | None) -> Markup:
     """The bar; or why there is none."""
-    if row.difference is None and row.reason:
+    if not _has_bar(row) and row.reason:
         return tag("span", row.reason, class_="note")
     return interval_bar(row, scale)
 
 
-def _told(row: MetricRow) -> str:
+def _has_bar(row: MetricRow) -> bool:
+    return row.difference is not None
+
+
+def _told(row: MetricRow, comparison: Compared) -> str:
     """What there is no column for."""
     told = [f"n = {row.n:,}"]
     if row.p is not None:
@@ -111,7 +166,7 @@ def _told(row: MetricRow) -> str:
         told.append(f"{row.fixed:,} fixed, {row.broken:,} broken")
     if row.least_detectable is not None:
         told.append(f"least detectable difference {least(row)}")
-    return "; ".join([*told, *([row.reason] if row.reason else [])])
+    return "; ".join([*told, *([with_names(row.reason, comparison, row.candidate)] if row.reason else [])])
 
 
 def confusion_table(found: Confusion) -> Markup | None:

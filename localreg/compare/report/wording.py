@@ -10,6 +10,7 @@ from localreg.compare.compared import Compared
 from localreg.compare.rows import MetricRow
 from localreg.compare.verified_pair import METRICS as VERIFICATION
 from localreg.statistics import METRICS
+from localreg.workflow.verification_evaluator import FMR
 
 __all__ = [
     "MINUS",
@@ -20,6 +21,7 @@ __all__ = [
     "interval",
     "is_share",
     "least",
+    "named",
     "p_text",
     "points",
     "power",
@@ -27,6 +29,7 @@ __all__ = [
     "sentence",
     "value",
     "whole_numbers",
+    "with_names",
 ]
 
 MINUS = "\N{MINUS SIGN}"
@@ -80,6 +83,20 @@ def in_points(metric: str) -> bool:
 def readable(metric: str) -> str:
     """The name of a metric in words."""
     return NAMES.get(metric) or metric.replace("_", " ").replace("f1", "F1")
+
+
+def named(metric: str, comparison: Compared) -> str:
+    """The name of a metric in words, with the target that it is of: `FNMR at FMR 0.001`."""
+    if metric != "fnmr_at_fmr" or comparison.task != "verification" or comparison._question is None:
+        return readable(metric)
+    asked = comparison._question.asked.fmr
+    return f"{readable(metric)} {FMR if asked is None else asked:g}"
+
+
+def with_names(reason: str, comparison: Compared, candidate: str) -> str:
+    """A reason that calls models by the columns that they stand in, (a) and (b), with their names."""
+    names = {"(a)": comparison.baseline, "(b)": candidate}
+    return re.sub(r"\([ab]\)", lambda found: f"({names[found[0]]})", reason)
 
 
 def value(row: MetricRow, number: float | None) -> str:
@@ -167,7 +184,7 @@ def whole_numbers(text: str) -> str:
 def sentence(comparison: Compared, candidate: str) -> str:
     """The verdict on a candidate, in one sentence."""
     row = next(row for row in comparison.rows if row.candidate == candidate)
-    baseline, metric = comparison.baseline, readable(row.metric)
+    baseline, metric = comparison.baseline, named(row.metric, comparison)
     if row.difference is None:
         reason = f": {row.reason}" if row.reason else ""
         return f"{candidate} and {baseline} cannot be compared by {metric}{reason}"
