@@ -157,7 +157,7 @@ def counted_rows(samples: SampleValues, status: Statuses, names: Sequence[str]) 
     said = np.zeros(len(status), bool)
     for name in names:
         said |= _said(samples, name)
-    return said if said.any() else np.asarray(samples.evaluated & (status == OK), bool)
+    return said if said.any() else samples.evaluated & (status == OK)
 
 
 def differing_rows(
@@ -170,7 +170,8 @@ def differing_rows(
     differs = np.zeros(len(counted[0]), bool)
     for name in names:
         differs |= _said(a, name) ^ _said(b, name)
-    return (differs & (statuses[0] != statuses[1])) | (counted[0] ^ counted[1])
+    one_skipped = statuses[0] != statuses[1]
+    return np.asarray((differs & one_skipped) | (counted[0] ^ counted[1]), bool)
 
 
 def _said(samples: SampleValues, name: str) -> Bools:
