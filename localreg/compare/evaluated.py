@@ -10,29 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from localreg.compare.clusters import Sampling
-from localreg.compare.coverage import Coverage
-from localreg.compare.evaluations import Evaluation, Reported, SampleValues, evaluation_of
+from localreg.compare.evaluated_pair import EvaluatedPair, OfModel
+from localreg.compare.evaluations import (
+    Evaluation,
+    Reported,
+    counted_rows,
+    evaluation_of,
+)
 from localreg.compare.groupings import groupings
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
-from localreg.compare.task import Measured
-from localreg.compare.units import WHOLE, Unit
 from localreg.compare.values import RowsOfUnits
 from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.names import did_you_mean, shown_value
 from localreg.session import Session
-from localreg.statistics import Estimate, compare_counts, joint_counts
-from localreg.statistics.ratios import compare_ratios
-from localreg.statistics.resampled import resampled
-from localreg.statistics.values import compare_means
 from localreg.workflow.evaluator import EvaluatorConfiguration
-from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
-from localreg.workflow.meaning import Direction, Meaning, Ratio
+from localreg.workflow.inferences import Inferences
+from localreg.workflow.meaning import Direction, Meaning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,10 +42,7 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
     Statuses = npt.NDArray[np.int8]
 
-__all__ = ["Better", "By", "Evaluated", "EvaluatedPair"]
-
-WHY_NO_INTERVAL = "said by the evaluator as one number, which does not tell how it would vary; metrics of samples do"
-NOT_SAID = "the evaluator says it of test cases only"
+__all__ = ["Better", "By", "Evaluated"]
 
 Better: TypeAlias = Mapping[str, Direction]
 
@@ -115,8 +110,8 @@ class Evaluated:
         self._reported = {self._told(each): each.metric for each in said}
         self.metrics: Sequence[str] = tuple(dict.fromkeys([*self._kinds, *self._reported]))
         self._meanings = self._meant()
-        told = [name for name in self.metrics if not (self._meaning(name).aside or self._meaning(name).mean_of)]
-        self.default: Sequence[str] = told or self.metrics
+        self.default: Sequence[str] = [name for name in self.metrics if _is_told(self._meaning(name))] or self.metrics
+        self._telling = [name for name in self._kinds if not self._meaning(name).aside] or list(self._kinds)
         if not self.metrics:
             raise InvalidInputError(f"{self.name} said no numbers and no booleans, so there is nothing to compare")
         self._check(by.better or {})
@@ -157,10 +152,11 @@ class Evaluated:
             if direction not in ("higher", "lower"):
                 raise InvalidInputError(f"better[{name!r}] is {shown_value(direction)}; it must be 'higher' or 'lower'")
 
-    def _of(self, version_id: str) -> _Model:
+    def _of(self, version_id: str) -> OfModel:
         status = Inferences(self._session, self._state, version_id, self._rows.samples).status
         found = self._found[version_id]
-        return _Model(found.samples(), self._rows.of_samples(status), self._named(found))
+        samples, status = found.samples(), self._rows.of_samples(status)
+        return OfModel(samples, status, self._named(found), counted_rows(samples, status, self._telling))
 
     def _named(self, found: Evaluation) -> dict[int | None, dict[tuple[str, str | None], float]]:
         return {
@@ -214,7 +210,14 @@ class Evaluated:
         models = self._baseline, self._baseline if candidate == self._version else self._of(candidate)
         inverted = [name for name in self.lower_is_better if self._kinds.get(name) == "bool"]
         pair = EvaluatedPair(
-            models, units, self._kinds, self._meanings, inverted, self._rows.case_names, self._sampling
+            models,
+            units,
+            self._kinds,
+            self._meanings,
+            inverted,
+            self._telling,
+            self._rows.case_names,
+            self._sampling,
         )
         if strict and any(each.gaps for each in pair.coverage()):
             raise InvalidInputError(
@@ -224,10 +227,9 @@ class Evaluated:
         return pair
 
 
-class _Model(NamedTuple):
-    samples: SampleValues
-    status: Statuses
-    reported: dict[int | None, dict[tuple[str, str | None], float]]
+def _is_told(told: Meaning) -> bool:
+    """Whether a metric is compared if none are named."""
+    return not told.aside and (told.mean_of is None or told.beside)
 
 
 def _made_of(told: Meaning) -> set[str]:
@@ -243,162 +245,3 @@ def _kinds(found: Sequence[Evaluation]) -> dict[str, str]:
         for name, kind in each.kinds.items():
             kinds[name] = kind if kinds.get(name, kind) == kind else "number"
     return kinds
-
-
-class EvaluatedPair:
-    """What an evaluator said of two models.
-
-    Args:
-        models: both.
-        units: the rows of each unit.
-        kinds: of metrics of samples.
-        meanings: what is known of metrics.
-        inverted: booleans of which False is good.
-        cases: names of the test cases, by their places.
-        sampling: of the suite.
-    """
-
-    only_case = None
-    """What is said of a test case and of the suite may differ even where there is one only."""
-    unlabelled = 0
-
-    def __init__(
-        self,
-        models: tuple[_Model, _Model],
-        units: RowsOfUnits,
-        kinds: Mapping[str, str],
-        meanings: Mapping[str, Meaning],
-        inverted: Sequence[str],
-        cases: Sequence[str],
-        sampling: Sampling,
-    ) -> None:
-        self._models = models
-        self._of_units = units
-        self.units = units.units
-        self._kinds = kinds
-        self._meanings = meanings
-        self._inverted = inverted
-        self._places = {name: place for place, name in enumerate(cases)}
-        self._sampling = sampling
-
-    def coverage(self) -> tuple[Coverage, Coverage]:
-        """What became of the suite's rows under baseline and candidate."""
-        whole = self._of_units.rows(WHOLE)
-
-        def of(status: Statuses) -> Coverage:
-            return Coverage(*(int((status[whole] == code).sum()) for code in (OK, SKIPPED, ERROR, MISSING)))
-
-        return of(self._models[0].status), of(self._models[1].status)
-
-    def silent(self) -> tuple[int, int]:
-        """Samples that a model inferred or skipped, and the evaluator said nothing of."""
-        import numpy as np
-
-        whole = self._of_units.rows(WHOLE)
-        a, b = (
-            int((np.isin(each.status[whole], (OK, SKIPPED)) & ~each.samples.evaluated[whole]).sum())
-            for each in self._models
-        )
-        return a, b
-
-    def n(self, unit: Unit) -> int:
-        """How many rows of a unit were evaluated for both models."""
-        rows = self._of_units.rows(unit)
-        a, b = (each.samples.evaluated[rows] for each in self._models)
-        return int((a & b).sum())
-
-    def measured(self, unit: Unit, metrics: Sequence[str], confidence: float) -> list[Measured]:
-        """Metrics of a unit: of samples, or made of these, everywhere; others where the evaluator said them."""
-        found = []
-        for metric in metrics:
-            told = self._meanings.get(metric, Meaning())
-            if metric in self._kinds:
-                found.append(self._of_samples(unit, metric, metric, confidence))
-            elif told.mean_of is not None:
-                found.append(self._of_samples(unit, metric, told.mean_of, confidence))
-            elif told.ratio is not None:
-                found.append(self._of_sums(unit, metric, told.ratio, confidence))
-            else:
-                found += self._said(unit, metric)
-        return found
-
-    def _of_sums(self, unit: Unit, metric: str, ratio: Ratio, confidence: float) -> Measured:
-        """A sum over samples as a share of another."""
-        import numpy as np
-
-        rows = self._of_units.rows(unit)
-        sums = [
-            np.stack([_summed(each.samples.values, side, rows) for side in (ratio.of, ratio.to)])
-            for each in self._models
-        ]
-        both = np.isfinite(np.concatenate(sums)).all(axis=0)
-        clusters = self._sampling.clusters
-        found = compare_ratios(
-            sums[0][:, both],
-            sums[1][:, both],
-            metric=metric,
-            most=ratio.most,
-            groups=None if clusters is None else clusters.codes[rows][both],
-            confidence=confidence,
-            draws=self._sampling.draws,
-        )
-        return Measured(found)
-
-    def _of_samples(self, unit: Unit, metric: str, column: str, confidence: float) -> Measured:
-        """The mean of a metric of samples, under its own name or another."""
-        import numpy as np
-
-        rows = self._of_units.rows(unit)
-        columns = [each.samples.values.get(column) for each in self._models]
-        if columns[0] is None or columns[1] is None:
-            reason = "the evaluator says it of one of the models only; evaluate both anew"
-            return Measured(Estimate(metric, None, *(None,) * 6, 0, reason=reason))
-        a, b = (each[rows] for each in columns if each is not None)
-        both = np.isfinite(a) & np.isfinite(b)
-        clusters = self._sampling.clusters
-        groups = None if clusters is None else clusters.codes[rows][both]
-        if self._kinds[column] == "number":
-            found = compare_means(
-                a[both], b[both], metric=metric, groups=groups, confidence=confidence, draws=self._sampling.draws
-            )
-            return Measured(found)
-        yes_a, yes_b = (each[both].astype(np.int64) for each in (a, b))
-        joint = joint_counts(np.ones_like(yes_a), yes_a, yes_b, classes=2, groups=groups)
-        counted = compare_counts(joint, metrics=["accuracy"], confidence=confidence)
-        if self._sampling.draws is not None:
-            counted = resampled(joint, counted, draws=self._sampling.draws, confidence=confidence)
-        up, down = int((yes_b > yes_a).sum()), int((yes_a > yes_b).sum())
-        fixed, broken = (down, up) if column in self._inverted else (up, down)
-        return Measured(replace(counted[0], metric=metric), None, fixed, broken)
-
-    def _said(self, unit: Unit, metric: str) -> list[Measured]:
-        """A metric of test cases or the suite; of classes one after the other."""
-        if unit.by is not None:
-            return []
-        place = None if unit.test_case is None else self._places[unit.test_case]
-        a, b = (
-            {label: value for (name, label), value in each.reported.get(place, {}).items() if name == metric}
-            for each in self._models
-        )
-        labels = list(dict.fromkeys([*a, *b]))
-        if not labels and unit == WHOLE:
-            return [Measured(Estimate(metric, None, *(None,) * 6, self.n(unit), reason=NOT_SAID))]
-        return [Measured(_plain(metric, a.get(label), b.get(label), self.n(unit)), label) for label in labels]
-
-
-def _summed(values: Mapping[str, Floats], factors: Mapping[str, float], rows: Indices) -> Floats:
-    """What the samples of some rows add to a sum; NaN where there is nothing."""
-    import numpy as np
-
-    nothing = np.full(len(rows), np.nan)
-    parts = [factor * (values[name][rows] if name in values else nothing) for name, factor in factors.items()]
-    return np.asarray(np.sum(parts, axis=0))
-
-
-def _plain(metric: str, a: float | None, b: float | None, n: int) -> Estimate:
-    """Two numbers and their difference."""
-    a, b = (None if each is None or not isfinite(each) else each for each in (a, b))
-    if a is None or b is None:
-        missing = " and ".join(name for name, each in (("a", a), ("b", b)) if each is None)
-        return Estimate(metric, None, a, b, *(None,) * 4, n, reason=f"the evaluator says no number of model {missing}")
-    return Estimate(metric, None, a, b, b - a, None, None, None, n, reason=WHY_NO_INTERVAL)

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
     Indices = npt.NDArray[np.int64]
+    Statuses = npt.NDArray[np.int8]
 
-__all__ = ["Evaluation", "Reported", "SampleValues", "evaluation_of", "refuse_stale"]
+__all__ = ["Evaluation", "Reported", "SampleValues", "counted_rows", "differing_rows", "evaluation_of", "refuse_stale"]
 
 KINDS = {"bool": "bool", "int": "number", "float": "number"}
 
@@ -139,6 +140,46 @@ class Evaluation:
             places = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
             found = np.flatnonzero(ordered[places] == wanted)
             yield stretch.start + found, said[places[found]]
+
+
+def counted_rows(samples: SampleValues, status: Statuses, names: Sequence[str]) -> Bools:
+    """Rows that the evaluator said something of, so that its numbers of test cases and the suite are made of them.
+
+    An evaluator is given skipped samples, too, and may count them as wrong, or say nothing of them.
+
+    Args:
+        samples: what it said.
+        status: what became of each row.
+        names: of the metrics that tell; none, or none that is ever said = what was inferred counts.
+    """
+    import numpy as np
+
+    said = np.zeros(len(status), bool)
+    for name in names:
+        said |= _said(samples, name)
+    return said if said.any() else samples.evaluated & (status == OK)
+
+
+def differing_rows(
+    models: Sequence[SampleValues], statuses: Sequence[Statuses], counted: Sequence[Bools], names: Sequence[str]
+) -> Bools:
+    """Rows that two evaluations were not both made of: one counts them alone, or less is said of a skipped one."""
+    import numpy as np
+
+    a, b = models
+    differs = np.zeros(len(counted[0]), bool)
+    for name in names:
+        differs |= _said(a, name) ^ _said(b, name)
+    one_skipped = statuses[0] != statuses[1]
+    return np.asarray((differs & one_skipped) | (counted[0] ^ counted[1]), bool)
+
+
+def _said(samples: SampleValues, name: str) -> Bools:
+    import numpy as np
+
+    if name not in samples.values:
+        return np.zeros(len(samples.evaluated), bool)
+    return np.asarray(np.isfinite(samples.values[name]), bool)
 
 
 def _meanings(parts: Iterable[FilePointer]) -> dict[str, Meaning]:

@@ -288,6 +288,8 @@ def _broken(rule: Gate, row: MetricRow, sign: int) -> Iterator[str]:
     if rule.min_value is not None or rule.max_value is not None:
         if row.b is None:
             yield f"no value to hold against a limit: {_why(row)}"
+        elif row.a is not None and row.difference is None:  # what it left out may be what it gets wrong
+            yield f"whether {number(row.b)} is within the limit cannot be told: {_why(row)}"
         elif rule.min_value is not None and row.b < rule.min_value - _tolerance(rule.min_value):
             yield f"{number(row.b)} is below min_value {rule.min_value:g}"
         elif rule.max_value is not None and row.b > rule.max_value + _tolerance(rule.max_value):

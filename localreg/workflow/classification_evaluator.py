@@ -20,7 +20,8 @@ from localreg.workflow.evaluator import (
     MetricsTestSuite,
 )
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
-from localreg.workflow.right import LabelPath, label_path
+from localreg.workflow.meaning import meaning
+from localreg.workflow.right import LabelPath, evaluating, label_path
 
 if TYPE_CHECKING:
     from localreg.workflow.test_case import TestCase
@@ -34,6 +35,7 @@ __all__ = [
     "classification",
 ]
 
+HIGHER, ASIDE = meaning(better="higher"), meaning(aside=True)
 OF_CLASSES: tuple[Metric, ...] = ("precision", "recall", "f1")
 
 
@@ -69,8 +71,8 @@ class ClassificationOfSample(MetricsTestSample):
 
     truth: str | None
     predicted: str | None
-    right: bool | None
-    score: float | None = None
+    right: bool | None = field(metadata=HIGHER)
+    score: float | None = field(default=None, metadata=ASIDE)
     """As it stands beside the label; with a threshold that of the positive one."""
 
 
@@ -79,28 +81,28 @@ class ClassificationOfClass(MetricsTestCase):
     """Of one class."""
 
     label: str
-    support: int
+    support: int = field(metadata=ASIDE)
     """Samples of the class."""
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    precision: float | None = field(metadata=HIGHER)
+    recall: float | None = field(metadata=HIGHER)
+    f1: float | None = field(metadata=HIGHER)
 
 
 @dataclass(frozen=True)
 class ClassificationOfCase(MetricsTestCase):
     """Of the samples that have a label and an inference; None where undefined, as in `localreg.metrics`."""
 
-    n: int
-    left_out: int
+    n: int = field(metadata=ASIDE)
+    left_out: int = field(metadata=ASIDE)
     """Samples that were skipped, or have no label."""
-    accuracy: float | None
-    balanced_accuracy: float | None
-    precision_macro: float | None
-    recall_macro: float | None
-    f1_macro: float | None
-    matthews_corrcoef: float | None
-    cohen_kappa: float | None
-    threshold: float | None = None
+    accuracy: float | None = field(metadata=meaning(better="higher", mean_of="right", beside=True))
+    balanced_accuracy: float | None = field(metadata=HIGHER)
+    precision_macro: float | None = field(metadata=HIGHER)
+    recall_macro: float | None = field(metadata=HIGHER)
+    f1_macro: float | None = field(metadata=HIGHER)
+    matthews_corrcoef: float | None = field(metadata=HIGHER)
+    cohen_kappa: float | None = field(metadata=HIGHER)
+    threshold: float | None = field(default=None, metadata=ASIDE)
     """From which score on the positive label was said; None = labels as they were said."""
     by_class: list[ClassificationOfClass] = field(default_factory=list)
 
@@ -135,8 +137,11 @@ def classification(
 
 def _of_samples(truths: Sequence[Any], inferences: Sequence[Any]) -> list[ClassificationOfSample]:
     said = next((each for each in inferences if each is not None), None)
-    of_truth = label_path(schema_of(type(truths[0])), "ground truth")
-    of_said = LabelPath((), None) if said is None else label_path(schema_of(type(said)), "inference")
+    truth_node = schema_of(type(truths[0]))
+    said_node = truth_node if said is None else schema_of(type(said))
+    advice = evaluating("classification", truth_node, said_node)
+    of_truth = label_path(truth_node, "ground truth", advice)
+    of_said = LabelPath((), None) if said is None else label_path(said_node, "inference", advice)
     metrics = []
     for truth, inference in zip(truths, inferences, strict=True):
         label = _at(truth, of_truth.label)

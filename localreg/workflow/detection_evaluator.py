@@ -19,6 +19,7 @@ from localreg.workflow.evaluator import (
     MetricsTestSuite,
 )
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
+from localreg.workflow.meaning import meaning
 from localreg.workflow.shape_columns import ShapeColumns, matchable, told_sizes
 from localreg.workflow.shape_lists import IouType, ShapeList, one_list
 from localreg.workflow.shape_matches import ShapeMatches, match_shapes
@@ -45,6 +46,7 @@ __all__ = [
     "segmentation",
 ]
 
+HIGHER, LOWER, ASIDE = meaning(better="higher"), meaning(better="lower"), meaning(aside=True)
 NAMES = {"bbox": "detection", "segm": "segmentation"}
 
 
@@ -85,11 +87,11 @@ def _number(value: object) -> float | None:
 class DetectionOfSample(MetricsTestSample):
     """Of one image; None, and no labels, where the model skipped it, or one of both has no list."""
 
-    right: bool | None
+    right: bool | None = field(metadata=HIGHER)
     """Each object is found, and nothing else."""
-    tp: int | None
-    fp: int | None
-    fn: int | None
+    tp: int | None = field(metadata=HIGHER)
+    fp: int | None = field(metadata=LOWER)
+    fn: int | None = field(metadata=LOWER)
     tp_labels: list[str] = field(default_factory=list)
     """Of what was found, sorted, each as often."""
     fp_labels: list[str] = field(default_factory=list)
@@ -103,37 +105,37 @@ class DetectionOfClass(MetricsTestCase):
     """Of one label that something has, in ground truths or among detections from the threshold on."""
 
     label: str
-    support: int
+    support: int = field(metadata=ASIDE)
     """Objects of it."""
-    AP: float | None
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    AP: float | None = field(metadata=HIGHER)
+    precision: float | None = field(metadata=HIGHER)
+    recall: float | None = field(metadata=HIGHER)
+    f1: float | None = field(metadata=HIGHER)
 
 
 @dataclass(frozen=True)
 class DetectionOfCase(MetricsTestCase):
     """Of the images with two lists; the numbers of COCO as in `localreg.metrics.coco`, None where undefined."""
 
-    n: int
-    left_out: int
+    n: int = field(metadata=ASIDE)
+    left_out: int = field(metadata=ASIDE)
     """Images that were skipped, or have no list."""
-    AP: float | None
-    AP50: float | None
-    AP75: float | None
-    APs: float | None
-    APm: float | None
-    APl: float | None
-    AR1: float | None
-    AR10: float | None
-    AR100: float | None
-    ARs: float | None
-    ARm: float | None
-    ARl: float | None
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    threshold: float | None
+    AP: float | None = field(metadata=HIGHER)
+    AP50: float | None = field(metadata=HIGHER)
+    AP75: float | None = field(metadata=HIGHER)
+    APs: float | None = field(metadata=HIGHER)
+    APm: float | None = field(metadata=HIGHER)
+    APl: float | None = field(metadata=HIGHER)
+    AR1: float | None = field(metadata=HIGHER)
+    AR10: float | None = field(metadata=HIGHER)
+    AR100: float | None = field(metadata=HIGHER)
+    ARs: float | None = field(metadata=HIGHER)
+    ARm: float | None = field(metadata=HIGHER)
+    ARl: float | None = field(metadata=HIGHER)
+    precision: float | None = field(metadata=HIGHER)
+    recall: float | None = field(metadata=HIGHER)
+    f1: float | None = field(metadata=HIGHER)
+    threshold: float | None = field(metadata=ASIDE)
     """The score from which on detections counted, for precision and so on; None = nothing is right from any score."""
     by_class: list[DetectionOfClass] = field(default_factory=list)
 

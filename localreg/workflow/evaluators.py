@@ -15,7 +15,7 @@
 
 What they say is stored like what any evaluator says, and is compared by `registry.compare(…, evaluator="…")` likewise.
 Numbers of labels and numbers are those of `registry.compare`, others those of `localreg.metrics`: the same functions
-compute them. What is better, more or less of a metric, the newer ones say themselves (`localreg.workflow.meaning`).
+compute them. What is better, more or less of a metric, they say themselves (`localreg.workflow.meaning`).
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ class Meaning:
     aside: bool = False
     mean_of: str | None = None
     ratio: Ratio | None = None
+    beside: bool = False
 
     def to_json(self) -> JsonObject:
         """As it is stored, without what is not said."""
@@ -80,6 +81,7 @@ class Meaning:
             said.get("aside", False),
             said.get("mean_of"),
             None if ratio is None else Ratio(ratio["of"], ratio["to"], ratio.get("most")),
+            said.get("beside", False),
         )
 
 
@@ -89,6 +91,7 @@ def meaning(
     aside: bool = False,
     mean_of: str | None = None,
     ratio: Ratio | None = None,
+    beside: bool = False,
 ) -> Mapping[str, Meaning]:
     """For `dataclasses.field(metadata=…)`: what a comparison is to know of a metric.
 
@@ -98,13 +101,14 @@ def meaning(
         aside: it is compared only if it is asked for by name, as counts are that other metrics are made of.
         mean_of: of a test case or the suite: the mean of this metric of samples, which is compared in its place.
         ratio: of a test case or the suite: what it is made of, so that an interval can be given.
+        beside: with `mean_of`: it is told beside that metric, too, under the name that people know it by.
 
     Raises:
         InvalidInputError: `better` is neither "higher" nor "lower".
     """
     if better not in (None, "higher", "lower"):
         raise InvalidInputError(f"better is {shown_value(better)}; it must be 'higher' or 'lower', or left out")
-    return {KEY: Meaning(better, aside, mean_of, ratio)}
+    return {KEY: Meaning(better, aside, mean_of, ratio, beside)}
 
 
 def declared(cls: type) -> dict[tuple[str, ...], Meaning]:

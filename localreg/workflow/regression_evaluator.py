@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -11,10 +11,12 @@ from localreg.metrics import regression as numbers
 from localreg.tables import schema_of
 from localreg.workflow.evaluator import MetricsTestCase, MetricsTestSample, MetricsTestSuite
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
-from localreg.workflow.right import number_path
+from localreg.workflow.meaning import meaning
+from localreg.workflow.right import evaluating, number_path
 
 __all__ = ["RegressionOfCase", "RegressionOfSample", "RegressionOfSuite", "regression"]
 
+HIGHER, LOWER, ASIDE = meaning(better="higher"), meaning(better="lower"), meaning(aside=True)
 
 METRICS = {
     "mean_absolute_error": numbers.mean_absolute_error,
@@ -33,29 +35,29 @@ METRICS = {
 class RegressionOfSample(MetricsTestSample):
     """Of one sample; None where the model skipped it, or one of both has no finite number."""
 
-    truth: float | None
-    predicted: float | None
-    error: float | None
+    truth: float | None = field(metadata=ASIDE)
+    predicted: float | None = field(metadata=ASIDE)
+    error: float | None = field(metadata=ASIDE)
     """predicted - truth."""
-    absolute_error: float | None
+    absolute_error: float | None = field(metadata=LOWER)
 
 
 @dataclass(frozen=True)
 class RegressionOfCase(MetricsTestCase):
     """Of the samples that have both numbers; None where undefined, as in `localreg.metrics.regression`."""
 
-    n: int
-    left_out: int
+    n: int = field(metadata=ASIDE)
+    left_out: int = field(metadata=ASIDE)
     """Samples without both numbers: skipped, or not finite."""
-    mean_absolute_error: float | None
-    mean_squared_error: float | None
-    mean_absolute_percentage_error: float | None
-    mean_bias: float | None
-    root_mean_squared_error: float | None
-    r2: float | None
-    pearson: float | None
-    median_absolute_error: float | None
-    spearman: float | None
+    mean_absolute_error: float | None = field(metadata=meaning(better="lower", mean_of="absolute_error", beside=True))
+    mean_squared_error: float | None = field(metadata=LOWER)
+    mean_absolute_percentage_error: float | None = field(metadata=LOWER)
+    mean_bias: float | None = field(metadata=meaning(mean_of="error", beside=True))
+    root_mean_squared_error: float | None = field(metadata=LOWER)
+    r2: float | None = field(metadata=HIGHER)
+    pearson: float | None = field(metadata=HIGHER)
+    median_absolute_error: float | None = field(metadata=LOWER)
+    spearman: float | None = field(metadata=HIGHER)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def _paths(truths: Sequence[Any], inferences: Sequence[Any]) -> tuple[tuple[str,
     if said is None:
         return (), ()
     truth, inference = schema_of(type(truths[0])), schema_of(type(said))
-    return number_path(truth, inference, "ground truth"), number_path(inference, truth, "inference")
+    advice = evaluating("regression", truth, inference)
+    return number_path(truth, inference, "ground truth", advice), number_path(inference, truth, "inference", advice)
 
 
 def _at(value: Any, path: Sequence[str]) -> float | None:

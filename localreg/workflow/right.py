@@ -13,6 +13,7 @@ from localreg.tables import Node
 
 __all__ = [
     "LabelPath",
+    "evaluating",
     "flag_path",
     "flag_paths",
     "has_labels",
@@ -29,6 +30,12 @@ TEXTS = ("str", "enum")
 NUMBERS = ("float", "int")
 SIMILARITIES = ("similarity", "score")
 """What the one number that counts may be called, beside others."""
+COMPARING = (
+    "compare models of a workflow whose types have one label each, or one number each, or one boolean in the ground "
+    "truth and one number in the inference, or name an evaluator whose metrics of samples say it: "
+    "compare(…, evaluator=…)"
+)
+"""What to do, told to who compares."""
 
 
 class LabelPath(NamedTuple):
@@ -43,7 +50,7 @@ class LabelPath(NamedTuple):
     score: tuple[str, ...] | None
 
 
-def label_path(node: Node, what: str) -> LabelPath:
+def label_path(node: Node, what: str, advice: str = COMPARING) -> LabelPath:
     """Where the one label of a type stands: a field that has a `label`, else the one field that is text.
 
     Raises:
@@ -51,7 +58,7 @@ def label_path(node: Node, what: str) -> LabelPath:
     """
     candidates = label_paths(node)
     if len(candidates) != 1:
-        raise undecided(node, what, [path.label[0] for path in candidates], "a label")
+        raise undecided(node, what, [path.label[0] for path in candidates], "a label", advice)
     return candidates[0]
 
 
@@ -85,7 +92,7 @@ def number_paths(node: Node) -> list[tuple[str, ...]]:
     return [*inner, *plain]
 
 
-def number_path(node: Node, other: Node, what: str) -> tuple[str, ...]:
+def number_path(node: Node, other: Node, what: str, advice: str = COMPARING) -> tuple[str, ...]:
     """Where the one number of a type stands; of several, that of the one name that another type has, too.
 
     Raises:
@@ -95,7 +102,7 @@ def number_path(node: Node, other: Node, what: str) -> tuple[str, ...]:
     shared = [path for path in paths if path in number_paths(other)]
     found = shared if len(shared) == 1 else paths
     if len(found) != 1:
-        raise undecided(node, what, [".".join(path) for path in found], "a number")
+        raise undecided(node, what, [".".join(path) for path in found], "a number", advice)
     return found[0]
 
 
@@ -104,7 +111,7 @@ def flag_paths(node: Node) -> list[tuple[str, ...]]:
     return [(field.name,) for field in node.fields if field.node.type == "bool"]
 
 
-def flag_path(node: Node, what: str) -> tuple[str, ...]:
+def flag_path(node: Node, what: str, advice: str = COMPARING) -> tuple[str, ...]:
     """Where the one boolean of a type stands.
 
     Raises:
@@ -112,11 +119,11 @@ def flag_path(node: Node, what: str) -> tuple[str, ...]:
     """
     found = flag_paths(node)
     if len(found) != 1:
-        raise undecided(node, what, [path[0] for path in found], "a boolean")
+        raise undecided(node, what, [path[0] for path in found], "a boolean", advice)
     return found[0]
 
 
-def similarity_path(node: Node, what: str) -> tuple[str, ...]:
+def similarity_path(node: Node, what: str, advice: str = COMPARING) -> tuple[str, ...]:
     """Where the one number of a type stands; of several, that which is called `similarity`, or else `score`.
 
     Raises:
@@ -125,17 +132,30 @@ def similarity_path(node: Node, what: str) -> tuple[str, ...]:
     paths = number_paths(node)
     named = [path for name in SIMILARITIES for path in paths if path[0] == name]
     if len(paths) != 1 and not named:
-        raise undecided(node, what, [".".join(path) for path in paths], "a number")
+        raise undecided(node, what, [".".join(path) for path in paths], "a number", advice)
     return (named or paths)[0]
 
 
-def undecided(node: Node, what: str, found: Sequence[str], needed: str) -> InvalidInputError:
+def evaluating(evaluator: str, truth: Node, inference: Node) -> str:
+    """What to do, told to who evaluates: which of the evaluators of one answer each fits the types, if any."""
+    if label_paths(truth) and label_paths(inference):
+        fitting = "classification"
+    elif has_pairs(truth, inference):
+        fitting = "verification"
+    else:
+        fitting = "regression"
+        if not (number_paths(truth) and number_paths(inference)):
+            return f"evaluator {evaluator!r} takes one; name another evaluator, or write one"
+    if fitting == evaluator:
+        return f"evaluator {evaluator!r} cannot choose; write an evaluator that looks at the right one"
+    return f"name the evaluator {fitting!r}, which fits these types, or write one"
+
+
+def undecided(node: Node, what: str, found: Sequence[str], needed: str, advice: str = COMPARING) -> InvalidInputError:
     """The error for a type that does not say what is right."""
     return InvalidInputError(
         f"{what} {node.name!r} does not say what is right: one field with {needed} is needed, and there is "
-        f"{', '.join(found) or 'none'}; compare models of a workflow whose types have one label each, or one number "
-        "each, or one boolean in the ground truth and one number in the inference, or name an evaluator whose metrics "
-        "of samples say it: compare(…, evaluator=…)"
+        f"{', '.join(found) or 'none'}; {advice}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -19,7 +19,8 @@ from localreg.workflow.evaluator import (
     MetricsTestSuite,
 )
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
-from localreg.workflow.right import flag_path, similarity_path
+from localreg.workflow.meaning import meaning
+from localreg.workflow.right import evaluating, flag_path, similarity_path
 
 __all__ = [
     "FMR",
@@ -30,6 +31,7 @@ __all__ = [
     "verification",
 ]
 
+HIGHER, LOWER, ASIDE = meaning(better="higher"), meaning(better="lower"), meaning(aside=True)
 FMR = 1e-3
 """The target where none is named: what Frontex asks of gates at borders (Best Practice Technical Guidelines for
 Automated Border Control Systems, 2015: a false accept rate of 0.1 %), and a thousand impostors can measure."""
@@ -75,31 +77,35 @@ class Acceptance(EvaluatorConfiguration):
 class VerificationOfSample(MetricsTestSample):
     """Of one pair."""
 
-    right: bool | None
+    right: bool | None = field(metadata=HIGHER)
     """Accepted and genuine, or neither; None = that cannot be told."""
-    accepted: bool | None
+    accepted: bool | None = field(metadata=ASIDE)
     """None = there is no similarity, or no threshold."""
-    genuine: bool | None
-    similarity: float | None
+    genuine: bool | None = field(metadata=ASIDE)
+    similarity: float | None = field(metadata=ASIDE)
     """None = an image failed to enrol, or the model skipped the pair."""
+    failed_to_enrol: bool | None = field(default=None, metadata=meaning(better="lower", aside=True))
+    """None = the model skipped the pair."""
 
 
 @dataclass(frozen=True)
 class VerificationOfCase(MetricsTestCase):
     """Of the pairs that have a similarity; None where undefined, as in `localreg.metrics.verification`."""
 
-    n: int
-    left_out: int
+    n: int = field(metadata=ASIDE)
+    left_out: int = field(metadata=ASIDE)
     """Pairs that failed to enrol or were skipped, or of which it is not known whether they are genuine."""
-    genuine_pairs: int
-    impostor_pairs: int
-    threshold: float | None
+    genuine_pairs: int = field(metadata=ASIDE)
+    impostor_pairs: int = field(metadata=ASIDE)
+    threshold: float | None = field(metadata=ASIDE)
     """From which similarity on pairs are accepted: the same for the whole suite."""
-    fmr: float | None
-    fnmr: float | None
-    equal_error_rate: float | None
-    roc_auc: float | None
-    failure_to_enrol_rate: float | None
+    fmr: float | None = field(metadata=LOWER)
+    fnmr: float | None = field(metadata=LOWER)
+    equal_error_rate: float | None = field(metadata=LOWER)
+    roc_auc: float | None = field(metadata=HIGHER)
+    failure_to_enrol_rate: float | None = field(
+        metadata=meaning(better="lower", mean_of="failed_to_enrol", beside=True)
+    )
     """The share without a similarity among pairs that were not skipped."""
     reason: str | None
     """Why there is no threshold; None = there is one."""
@@ -151,11 +157,13 @@ def _pairs(truths: Sequence[Any], inferences: Sequence[Any]) -> list[_Pair]:
     said = next((each for each in inferences if each is not None), None)
     if said is None:
         return [_Pair(None, False, None) for _ in truths]
-    of_truth = flag_path(schema_of(type(truths[0])), "ground truth")
-    of_said = similarity_path(schema_of(type(said)), "inference")
+    truth, inference = schema_of(type(truths[0])), schema_of(type(said))
+    advice = evaluating("verification", truth, inference)
+    of_truth = flag_path(truth, "ground truth", advice)
+    of_said = similarity_path(inference, "inference", advice)
     return [
-        _Pair(_at(truth, of_truth), inference is not None, _number(_at(inference, of_said)))
-        for truth, inference in zip(truths, inferences, strict=True)
+        _Pair(_at(true, of_truth), one is not None, _number(_at(one, of_said)))
+        for true, one in zip(truths, inferences, strict=True)
     ]
 
 
@@ -191,7 +199,8 @@ def _compared(pairs: Sequence[_Pair]) -> Comparisons:
 def _of_sample(pair: _Pair, threshold: float | None) -> VerificationOfSample:
     accepted = None if pair.similarity is None or threshold is None else pair.similarity >= threshold
     right = None if accepted is None or pair.genuine is None else accepted is pair.genuine
-    return VerificationOfSample(right, accepted, pair.genuine, pair.similarity)
+    failed = pair.similarity is None if pair.asked else None
+    return VerificationOfSample(right, accepted, pair.genuine, pair.similarity, failed)
 
 
 def _of_all(pairs: Sequence[_Pair], at: AtFmr) -> dict[str, Any]:

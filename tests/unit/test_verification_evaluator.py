@@ -74,7 +74,13 @@ def test_rates_are_those_of_the_pairs(registry: Registry, configuration: Accepta
         genuine = None if n == 1 else genuine_of(n)
         accepted = None if similarity is None else bool(similarity >= threshold)
         right = None if accepted is None or genuine is None else accepted == genuine
-        assert each.metrics == {"genuine": genuine, "similarity": similarity, "accepted": accepted, "right": right}
+        assert each.metrics == {
+            "genuine": genuine,
+            "similarity": similarity,
+            "accepted": accepted,
+            "right": right,
+            "failed_to_enrol": None if n == 12 else n in FAILED,
+        }
 
 
 @pytest.mark.parametrize("asked", [{"fmr": 0.02}, {"score_threshold": 1.2}, {}])
