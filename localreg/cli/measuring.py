@@ -40,7 +40,7 @@ app = typer.Typer(rich_markup_mode=None)
     "measure",
     epilog=examples(
         "localreg measure meadow-5 --suite plates",
-        "localreg measure meadow-5@1 --suite plates --by metadata.weather --metric accuracy --format csv",
+        "localreg measure meadow-5@1 --suite plates --by number --metric accuracy --format csv",
     ),
 )
 @reading()

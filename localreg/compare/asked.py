@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 from localreg.compare.clusters import check_draws, check_group_by
 from localreg.compare.detected import Matching, check_matching
@@ -19,7 +19,7 @@ from localreg.workflow.evaluator_function import BasicEvaluatorFunction, form_of
 from localreg.workflow.executors import ExecutorLike, check_executor
 from localreg.workflow.shape_lists import IouType
 
-__all__ = ["Asked", "Settings", "checked"]
+__all__ = ["Asked", "Options", "Settings", "checked"]
 
 BINS = 10
 """Numbers of more different values than that are cut into so many slices."""
@@ -47,6 +47,30 @@ class Asked(NamedTuple):
     executor: ExecutorLike | None = None
     fmr: float | None = None
     iou_type: IouType | None = None
+
+
+class Options(TypedDict, total=False):
+    """Arguments of `Registry.compare` beside models and suite, for functions that hand them on.
+
+    `metrics` and `strict` are missing: such functions have something of their own to say of them.
+    """
+
+    by: str | Sequence[str] | None
+    bins: int
+    confidence: float
+    adjust: Adjust
+    group_by: str | None
+    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None
+    configuration: EvaluatorConfiguration | str | None
+    better: Better | None
+    positive: str | None
+    score_of: ScoreOf | None
+    bootstrap: int | None
+    score_threshold: float | Literal["f1_optimal"] | None
+    iou: float | None
+    executor: ExecutorLike | None
+    fmr: float | None
+    iou_type: IouType | None
 
 
 class Settings(NamedTuple):

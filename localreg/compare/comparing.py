@@ -10,6 +10,7 @@ from localreg.compare.caveats import LeftOut, caveats
 from localreg.compare.comparison import Comparison, Side
 from localreg.compare.coverage import Coverage
 from localreg.compare.files import rows_with_other_files
+from localreg.compare.listing import refuse_taken
 from localreg.compare.opened import Opened
 from localreg.compare.question import Question
 from localreg.compare.suite_rows import SuiteRows
@@ -50,6 +51,7 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     with opened(settings.executor) as workers:
         task = held.task(workers)
         check_metrics(asked.metrics, task)
+        refuse_taken(settings.expressions, task, ids[1])
         pairs = [task.pair(each, held.slices, strict=asked.strict) for each in ids[1:]]
     metrics = metrics_of(asked.metrics, task)
     _refuse_nothing(names, record.name, pairs)

@@ -44,12 +44,12 @@ class Comparison(Compared):
         part. What cannot be measured fails. See `Gate` for what a rule says.
 
         Args:
-            rules: by the name of the metric, where that is no word of Python; or the path of a gate file, whose
-                `by`, `bins`, `strict`, `confidence` and `adjust` say how to compare, and are not looked at here.
+            rules: by the name of the metric, where that is no word of Python; or the path of a gate file, of which
+                what says how to compare (`by`, `strict`, `bootstrap`…) is not looked at here.
             critical: names of test cases or of values of slices (`night`, or `metadata.weather=night` where several
                 have that name), in which the same rules hold; a significant regression of any metric that was compared
                 there fails, whatever the rules say: p-values of all metrics in all critical parts are adjusted
-                together for that.
+                together for that. So does a metric that `metrics=` named, that seems worse and has no p-value.
             candidate: `name@version`; None = every one, and all have to pass.
             require_improvement: fail unless the first metric has improved, over the whole suite.
             metrics: more rules, by the name of the metric.

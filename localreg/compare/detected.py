@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["Detection", "Matching", "check_matching"]
+__all__ = ["F1_OPTIMAL", "Detection", "Matching", "check_matching"]
 
 F1_OPTIMAL = "f1_optimal"
 

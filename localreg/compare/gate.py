@@ -5,7 +5,9 @@ to fail. All rules must hold at once, so none of them is adjusted for how many t
 have to be lucky in each (an intersection-union test). That no metric may have regressed in critical parts is the
 other way round: each of them is a chance to fail by luck. So the p-values of all metrics in all critical parts are
 adjusted together, as `adjust` of the comparison says, and a candidate that is as good fails by any of them with a
-chance below 1 - confidence. A single row may be told as "regressed" in the table and be no reason here.
+chance below 1 - confidence. A single row may be told as "regressed" in the table and be no reason here. A metric that
+was named, seems to be worse and has no p-value fails, too: whether that is luck cannot be told. Of those that are told
+because nobody named any, this is a note: some of them have a p-value only by bootstrap.
 
 Source:
     Non-inferiority by the interval's lower end: G. Piaggio et al., JAMA 308 (2012) 2594 (CONSORT), figure 1; ICH E9
@@ -17,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import ceil, isfinite
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.rows import MetricRow
 from localreg.compare.telling import json_text, number, signed
-from localreg.compare.verdicts import regressed
+from localreg.compare.verdicts import regressed, untold
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import check_flag, did_you_mean, shown_value
 from localreg.query.text import plain
@@ -30,7 +32,7 @@ from localreg.query.text import plain
 if TYPE_CHECKING:
     from localreg.compare.compared import Compared, Side
 
-__all__ = ["Gate", "GateResult", "check_critical", "check_rules", "gated"]
+__all__ = ["Gate", "GateResult", "check_critical", "check_rules", "gated", "refuse_undirected", "worse"]
 
 ROUNDING = 1e-12
 """Limits are met within this share of them: 0.90 - 0.91 is a little below -0.01 in binary."""
@@ -135,7 +137,9 @@ def gated(
         )
     chosen = comparison.sides[1:] if candidate is None else (comparison.side(candidate),)
     _refuse_unknown(comparison.rows, rules)
-    _refuse_undirected(comparison.undirected, rules)
+    _refuse_drops(comparison.undirected, rules)
+    if names and not rules:
+        refuse_undirected(comparison.rows, comparison.undirected)
     parts = {name: _places(comparison.rows, name) for name in names}
     reasons: list[str] = []
     notes: list[str] = []
@@ -177,13 +181,67 @@ def _refuse_unknown(rows: Sequence[MetricRow], rules: Mapping[str, Gate]) -> Non
             raise InvalidInputError(f"metric {name!r} was not compared{hint}")
 
 
-def _refuse_undirected(undirected: Collection[str], rules: Mapping[str, Gate]) -> None:
+def _refuse_drops(undirected: Collection[str], rules: Mapping[str, Gate]) -> None:
     for name, rule in rules.items():
         if name in undirected and (rule.max_drop is not None or rule.margin is not None):
             raise InvalidInputError(
                 f"neither more nor less of {name!r} is better, as far as was said, so that it cannot drop; give it "
                 "min_value and max_value, or say which with better= when you compare"
             )
+
+
+def refuse_undirected(rows: Sequence[MetricRow], undirected: Collection[str]) -> None:
+    """Of some metric more or less must be better, or nothing can become worse."""
+    metrics = list(dict.fromkeys(row.metric for row in rows))
+    if metrics and all(name in undirected for name in metrics):
+        raise InvalidInputError(
+            f"neither more nor less of {', '.join(map(repr, metrics))} is better, as far as was said, so that nothing "
+            "can become worse; say which with better= when you compare, or name other metrics"
+        )
+
+
+class Worse(NamedTuple):
+    """What is worse, or may be."""
+
+    reasons: dict[MetricRow, str]
+    """Rows in which the candidate is worse, or cannot be told not to be, each with what to say of it."""
+    notes: list[str]
+
+
+def worse(comparison: Compared, rows: Sequence[MetricRow]) -> Worse:
+    """Rows of one candidate in which it is worse, where luck had a chance in each of them.
+
+    Args:
+        comparison: that they are of.
+        rows: where it must not be.
+    """
+    it = comparison
+    if not rows:
+        return Worse({}, [])
+    found = regressed(
+        rows,
+        lower_is_better=it.lower_is_better,
+        undirected=it.undirected,
+        confidence=it.confidence,
+        adjust=it.adjust,
+    )
+    reasons = {row: f"{_named(row)}: regressed, {_difference(row)}" for row in found}
+    doubtful = untold(rows, lower_is_better=it.lower_is_better, undirected=it.undirected)
+    question = it._question
+    if question is None or question.asked.metrics is not None:
+        reasons |= {row: f"{_named(row)}: {_untold(row)}" for row in doubtful}
+        return Worse(reasons, [])
+    notes = [
+        f"{name} seems worse somewhere and has no p-value there; that is a reason to fail only if metrics= names it"
+        for name in dict.fromkeys(row.metric for row in doubtful)
+    ]
+    return Worse(reasons, notes)
+
+
+def _untold(row: MetricRow) -> str:
+    """Why it is not known whether a row is worse."""
+    seen = "no difference" if row.difference is None else _difference(row)
+    return f"whether it regressed cannot be told: {seen}; {row.reason or 'there is no p-value of it'}"
 
 
 def _left_out(side: Side) -> list[str]:
@@ -240,32 +298,21 @@ class _Looked:
     def reasons(self, parts: Mapping[str, Sequence[Place]]) -> Iterator[str]:
         """Why the candidate fails: on the whole suite first, then in each critical part."""
         yield from self._broken_rules(WHOLE)
-        worse = self._regressed(parts)
+        worse = self._worse(parts).reasons
         for name, places in parts.items():
             for place in places:
                 rows = self._rows.get(place, [])
                 if not any(row.n for row in rows):
                     yield f"critical {name!r}: no samples were compared there"
                     continue
-                for row in rows:
-                    if row in worse:
-                        yield f"critical {_named(row)}: regressed, {_difference(row)}"
+                yield from (f"critical {worse[row]}" for row in rows if row in worse)
                 yield from (f"critical {reason}" for reason in self._broken_rules(place))
 
-    def _regressed(self, parts: Mapping[str, Sequence[Place]]) -> list[MetricRow]:
-        """Rows of critical parts in which the candidate is worse, where luck had a chance in each."""
-        it = self._comparison
-        places = dict.fromkeys(place for own in parts.values() for place in own)
-        critical = [row for place in places for row in self._rows.get(place, ()) if row.label is None]
-        if not critical:
-            return []
-        return regressed(
-            critical,
-            lower_is_better=it.lower_is_better,
-            undirected=it.undirected,
-            confidence=it.confidence,
-            adjust=it.adjust,
-        )
+    def _worse(self, parts: Mapping[str, Sequence[Place]]) -> Worse:
+        """What is worse in critical parts, of all classes together."""
+        places = dict.fromkeys(place for own in parts.values() for place in own)  # a slice may be named twice
+        rows = [row for place in places for row in self._rows.get(place, ()) if row.label is None and row.n]
+        return worse(self._comparison, rows)
 
     def notes(self, parts: Mapping[str, Sequence[Place]]) -> Iterator[str]:
         """Rules that cannot be looked at in critical parts."""
@@ -274,6 +321,7 @@ class _Looked:
                 name not in {row.metric for row in self._rows.get(each, ())} for own in parts.values() for each in own
             ):
                 yield f"{name} is told for the whole suite only; its rule does not reach into critical parts"
+        yield from self._worse(parts).notes
 
     def _broken_rules(self, place: Place) -> Iterator[str]:
         for name, rule in self._rules.items():

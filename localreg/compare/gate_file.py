@@ -8,21 +8,28 @@
     by: [metadata.weather]
     strict: true
 
+Beside the rules stand the arguments of `Registry.compare`, as they are written there, but for `metrics`. What they may
+be is for the comparison to say; here only their types are looked at.
+
 A gate that is misread lets through what it was written to stop, so whatever is not understood is refused, with its
 path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
+from localreg.compare.detected import F1_OPTIMAL
 from localreg.compare.gate import Gate, check_critical
+from localreg.compare.scores import ScoreOf
 from localreg.compare.verdicts import Adjust
 from localreg.errors import InvalidInputError, NotFoundError, StorageError
 from localreg.names import did_you_mean, shown_value
+from localreg.workflow.shape_lists import IouType
 
 if TYPE_CHECKING:
     import yaml
@@ -30,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["GateFile", "read_gate"]
 
 T = TypeVar("T")
+
+_Checks: TypeAlias = "dict[str, Callable[[object, str], Any]]"
+"""By key; each gets the value and its path."""
 
 
 @dataclass(frozen=True)
@@ -40,28 +50,17 @@ class GateFile:
         metrics: the rules.
         critical: test cases or slices in which they hold, too.
         require_improvement: whether the first metric must have improved.
-        by: expressions that make slices.
-        bins: into how many slices numbers are cut.
-        strict: whether a sample without an inference counts as wrong.
-        confidence: of the intervals.
-        adjust: how p-values are adjusted.
-        fmr: which sets thresholds, in verification.
+        options: how to compare.
     """
 
     metrics: Mapping[str, Gate] = field(default_factory=dict)
     critical: list[str] = field(default_factory=list)
     require_improvement: bool = False
-    by: list[str] | None = None
-    bins: int | None = None
-    strict: bool | None = None
-    confidence: float | None = None
-    adjust: Adjust | None = None
-    fmr: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def asked(self) -> dict[str, Any]:
         """What it says of how to compare, as arguments of `Registry.compare`."""
-        names = ("by", "bins", "strict", "confidence", "adjust", "fmr")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return dict(self.options)
 
 
 def read_gate(path: str | PathLike[str]) -> GateFile:
@@ -113,20 +112,39 @@ class _Reader:
         self._file = file
 
     def gate(self, content: object) -> GateFile:
-        checks: dict[str, Callable[[object, str], Any]] = {
+        rules: _Checks = {
             "metrics": self._metrics,
             "critical": lambda value, _: check_critical(value),
             "require_improvement": self._flag,
+        }
+        options = self._options()
+        said = self._mapping(content, "")
+        self._refuse_unknown(said, [*rules, *options], "")
+        checks = {**rules, **options}
+        read = {key: self._checked(checks[key], value, key) for key, value in said.items()}
+        held = {key: read.pop(key) for key in rules if key in read}
+        return GateFile(**held, options=read)
+
+    def _options(self) -> _Checks:
+        return {
             "by": self._texts,
             "bins": self._whole,
             "strict": self._flag,
             "confidence": self._share,
-            "adjust": self._adjust,
+            "adjust": partial(self._one_of, get_args(Adjust)),
+            "group_by": self._text,
+            "evaluator": self._text,
+            "configuration": self._text,
+            "better": self._better,
+            "positive": self._text,
+            "score_of": partial(self._one_of, get_args(ScoreOf)),
+            "bootstrap": self._whole,
+            "score_threshold": self._threshold,
+            "iou": self._share,
+            "executor": self._text,
             "fmr": self._share,
+            "iou_type": partial(self._one_of, get_args(IouType)),
         }
-        said = self._mapping(content, "")
-        self._refuse_unknown(said, checks, "")
-        return GateFile(**{key: self._checked(checks[key], value, key) for key, value in said.items()})
 
     def _checked(self, check: Callable[[object, str], Any], value: object, path: str) -> Any:
         try:
@@ -171,9 +189,21 @@ class _Reader:
         texts = [value] if isinstance(value, str) else self._of(list, value, "a list of texts")
         return [self._of(str, each, "a list of texts") for each in texts]
 
-    def _adjust(self, value: object, path: str) -> Any:
-        if value not in get_args(Adjust):
-            raise InvalidInputError(f"{shown_value(value)}; it must be one of {', '.join(get_args(Adjust))}")
+    def _text(self, value: object, path: str) -> str:
+        return self._of(str, value, "a text")
+
+    def _threshold(self, value: object, path: str) -> float | str:
+        if value == F1_OPTIMAL:
+            return F1_OPTIMAL
+        return float(value) if type(value) is int else self._of(float, value, f"a number, or {F1_OPTIMAL}")
+
+    def _better(self, value: object, path: str) -> dict[str, str]:
+        words = self._mapping(value, path)
+        return {name: self._one_of(("higher", "lower"), word, f"{path}.{name}") for name, word in words.items()}
+
+    def _one_of(self, words: Sequence[str], value: object, path: str) -> Any:
+        if value not in words:
+            raise InvalidInputError(f"{self._file}: {path}: {shown_value(value)}; it must be one of {', '.join(words)}")
         return value
 
     def _of(self, kind: type[T], value: object, wanted: str) -> T:

@@ -9,6 +9,7 @@ from localreg.canonical import JsonObject
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import OUTCOMES, Task
+from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
@@ -21,7 +22,36 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["SampleList"]
+__all__ = ["SampleList", "refuse_taken"]
+
+OWN = ("test_case", "sample_idx", "sample", "outcome")
+"""Columns of every list of samples; tasks add theirs."""
+
+
+def refuse_taken(expressions: Sequence[str], task: Task, candidate: str) -> None:
+    """An expression of slices becomes a column of its own, and must not take the place of another one.
+
+    `test_case` is fine: the column holds that.
+
+    Args:
+        expressions: of slices.
+        task: the task whose columns are meant.
+        candidate: id of a model version.
+
+    Raises:
+        InvalidInputError: one is called as another column is.
+    """
+    import numpy as np
+
+    words = [each for each in expressions if each.isidentifier() and each != "test_case"]
+    if not words:
+        return
+    taken = {*OWN, *task.shown(candidate, np.zeros(0, np.int64))}
+    for each in words:
+        if each in taken:
+            raise InvalidInputError(
+                f"by is {each!r}, and there is a column of that name already; a field of samples is sample.{each}"
+            )
 
 
 class SampleList:
@@ -82,7 +112,8 @@ class SampleList:
         if outcomes is not None:
             columns["outcome"] = pa.array(OUTCOMES, pa.string()).take(pa.array(outcomes[places].astype(np.int64)))
         for slices in self._slices:
-            columns[slices.by] = pa.array(slices.names, pa.string()).take(pa.array(slices.codes[places]))
+            if slices.by != "test_case":
+                columns[slices.by] = pa.array(slices.names, pa.string()).take(pa.array(slices.codes[places]))
         return pa.table(columns)
 
     def _samples(self, indices: npt.NDArray[np.int64]) -> pa.ChunkedArray:

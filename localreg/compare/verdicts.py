@@ -13,7 +13,7 @@ from localreg.statistics import Estimate
 from localreg.statistics.adjusting import benjamini_hochberg, holm
 from localreg.statistics.power import least_detectable
 
-__all__ = ["Adjust", "Found", "judged", "regressed"]
+__all__ = ["Adjust", "Found", "judged", "regressed", "untold"]
 
 Adjust = Literal["holm", "bh", "none"]
 
@@ -81,6 +81,30 @@ def regressed(
         and row.difference
         and (row.difference > 0) is (row.metric in lower_is_better)
     ]
+
+
+def untold(
+    rows: Sequence[MetricRow], *, lower_is_better: Collection[str], undirected: Collection[str]
+) -> list[MetricRow]:
+    """Those in which the candidate may be worse, and there is no p-value to say whether that is luck.
+
+    It was observed to be worse, or has no value where the baseline has one, or neither has. What was observed to be
+    equal or better is no reason against it, and a class that the baseline has no value for cannot have become worse.
+    """
+    return [
+        row
+        for row in rows
+        if row.p is None
+        and row.metric not in undirected
+        and row.verdict != "equal"
+        and _is_doubtful(row, lower_is_better)
+    ]
+
+
+def _is_doubtful(row: MetricRow, lower_is_better: Collection[str]) -> bool:
+    if row.difference is None:
+        return row.a is not None or (row.b is None and row.label is None)
+    return row.difference != 0 and (row.difference > 0) is (row.metric in lower_is_better)
 
 
 def _row(found: Found, p_adjusted: float | None, confidence: float) -> MetricRow:

@@ -31,9 +31,11 @@ from functools import lru_cache
 from typing import TypeVar
 
 from localreg.errors import InvalidInputError
+from localreg.query.json_paths import Path, exists, keys_at
 from localreg.query.kinds import Family
 from localreg.query.rewriting import TOO_DEEP, Rewriter
-from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression
+from localreg.query.scope import Scope
+from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression, walk
 from localreg.query.user_text import HasKey, UserText, no_key
 
 __all__ = ["Facet", "rewrite_facet", "rewrite_order_by", "rewrite_where"]
@@ -96,11 +98,30 @@ class Facet:
         sql: the expression.
         is_json: it gives JSON values.
         is_list: it gives lists.
+        keys: into JSON columns that it reads.
     """
 
     sql: str
     is_json: bool
     is_list: bool
+    keys: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of objects in a JSON column.
+
+    Attributes:
+        name: the key.
+        parent: the path of the objects, such as `metadata`.
+        exists: SQL of whether a row has it.
+        beside: SQL of the keys of a row's object.
+    """
+
+    name: str
+    parent: str
+    exists: str
+    beside: str
 
 
 def rewrite_facet(text: str, columns: Mapping[str, str], *, table: str, has_key: HasKey = no_key) -> Facet:
@@ -116,9 +137,30 @@ def rewrite_facet(text: str, columns: Mapping[str, str], *, table: str, has_key:
         if len(keys) != 1 or {keys[0]["type"], keys[0]["null_order"]} != {"ORDER_DEFAULT"}:
             raise written.error(f"it is more than one expression; {_ONE['by']}")
         expression, kind = Rewriter(written).facet(keys[0]["expression"])
-        return Facet(unparse_expression(expression), kind.family is Family.JSON, kind.family is Family.LIST)
+        is_json, is_list = kind.family is Family.JSON, kind.family is Family.LIST
+        return Facet(unparse_expression(expression), is_json, is_list, _keys(Scope(written), keys[0]["expression"]))
 
     return _guarded(written, build)
+
+
+def _keys(scope: Scope, root: Node) -> tuple[Key, ...]:
+    """The keys on all paths into JSON, each once, outer ones first."""
+    paths = [scope.path(node) for node in walk(root) if node.get("class") in ("COLUMN_REF", "OPERATOR")]
+    found = {
+        Path(path.column, path.steps[: depth + 1])
+        for path in paths
+        if path is not None
+        for depth, step in enumerate(path.steps)
+        if isinstance(step, str)
+    }
+    return tuple(_key(path) for path in sorted(found, key=lambda path: (len(path.steps), str(path))))
+
+
+def _key(path: Path) -> Key:
+    *above, name = path.steps
+    parent = Path(path.column, tuple(above))
+    sql = [unparse_expression(each) for each in (exists(path), keys_at(parent))]
+    return Key(str(name), str(parent), *sql)
 
 
 def _guarded(written: UserText, build: Callable[[], BuiltT]) -> BuiltT:

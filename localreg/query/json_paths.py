@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from localreg.query.kinds import TEXT, Family, Kind
 from localreg.query.syntax import Node, call, cast, column_ref, text_constant, when
 
-__all__ = ["Path", "read", "reads_whole_number"]
+__all__ = ["Path", "exists", "keys_at", "read", "reads_whole_number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,16 @@ def read(path: Path, kind: Kind) -> Node:
         Family.ANY_TEXT: lambda: _extract(path, "json_extract_string"),
     }
     return readings[kind.family]()
+
+
+def exists(path: Path) -> Node:
+    """Whether there is anything at `path`, be it JSON null."""
+    return _extract(path, "json_exists")
+
+
+def keys_at(path: Path) -> Node:
+    """The keys of the object at `path`; none if it is no object."""
+    return _extract(path, "json_keys")
 
 
 def _differs(left: Node, text: str) -> Node:

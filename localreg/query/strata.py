@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from localreg.query.expressions import Facet, rewrite_facet
 from localreg.query.failures import explain_error
 from localreg.query.guard import locked_connection
 from localreg.query.user_text import quote
+from localreg.records.differences import path_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,8 +74,8 @@ def strata(
         field_names: of what stands within columns, to suggest one where a name is unknown.
 
     Raises:
-        InvalidInputError: the expression does not parse, names an unknown column, or gives values that are neither
-            texts nor booleans nor numbers, or too many different ones.
+        InvalidInputError: the expression does not parse, names an unknown column or a key that no row has, or gives
+            values that are neither texts nor booleans nor numbers, or too many different ones.
     """
     import duckdb
 
@@ -85,6 +87,8 @@ def strata(
             return connection.execute(found, [key]).fetchone() is not None
 
         facet = rewrite_facet(by, columns, table=table, has_key=has_key)
+        if len(counted):
+            _refuse_unknown(connection, facet, by, table)
         try:
             connection.execute(f"CREATE TABLE found AS SELECT place, {facet.sql} AS value FROM {table}")
         except duckdb.Error as error:
@@ -93,6 +97,22 @@ def strata(
         return made if bins is None else _few(made, by)
     finally:
         connection.close()
+
+
+def _refuse_unknown(connection: DuckDBPyConnection, facet: Facet, by: str, table: str) -> None:
+    """A key that no row has is misspelt: it would put all rows into one stratum without a word."""
+    for key in facet.keys:
+        if connection.execute(f"SELECT 1 FROM {table} WHERE {key.exists} LIMIT 1").fetchone() is not None:
+            continue
+        found = connection.execute(
+            f"SELECT DISTINCT unnest({key.beside}) AS name FROM {table} ORDER BY name"
+        ).fetchall()
+        names = [name for (name,) in found]
+        near = get_close_matches(key.name.casefold(), {name.casefold(): name for name in names}, n=3)
+        hint = [name for name in names if name.casefold() in near] or names[:10]
+        told = ", ".join(path_text(key.parent, name) for name in hint)
+        after = f"; did you mean {told}?" if near else f"; there are {told or 'no keys'}"
+        raise InvalidInputError(f"cannot use by {quote(by)}: no sample has {path_text(key.parent, key.name)}{after}")
 
 
 def _few(made: list[Stratum], by: str) -> list[Stratum]:

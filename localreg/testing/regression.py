@@ -9,12 +9,13 @@ def test_the_new_model_is_no_worse(localreg_registry):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Unpack
 
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison
+    from localreg.compare.asked import Options
     from localreg.models import Model, ModelVersion
     from localreg.registry import Registry
     from localreg.workflow import TestSuite
@@ -37,11 +38,9 @@ def assert_no_regression(
     metrics: Sequence[str] | None = None,
     margin: float | None = None,
     critical: Sequence[str] = (),
-    by: str | Sequence[str] | None = None,
     strict: bool = True,
-    fmr: float | None = None,
-    score_threshold: float | Literal["f1_optimal"] | None = None,
     update_baseline: bool = False,
+    **options: Unpack[Options],
 ) -> Comparison | None:
     """Fail if a model is worse than another one on a test suite, as their inferences stand in the registry.
 
@@ -57,17 +56,17 @@ def assert_no_regression(
         baseline: the one that it must not fall behind.
         suite: the test suite.
         registry: where they are; None = the one in use, or that `localreg.open()` finds.
-        metrics: their names; None = the usual ones of the task, of which `margin` takes the first.
+        metrics: their names; None = the usual ones of the task, of which `margin` takes the first. Those of single
+            classes are looked at only if they are named, and then in each class. One that is named, seems
+            worse and has no p-value fails: it cannot be told (`bootstrap=2000` gives those of regression one).
         margin: how much worse it must be shown not to be; see `localreg.Gate`.
         critical: test cases or slices in which no metric may regress, and where `margin` holds, too.
-        by: expressions that make slices; see `Registry.compare`.
         strict: count a sample without an inference as wrong: a model that fails on what is hard does not pass by it.
-        fmr: which thresholds models of verification are held to; see `Registry.compare`.
-        score_threshold: which boxes, or pairs, count; see `Registry.compare`.
         update_baseline: accept the candidate as the new baseline: the alias `baseline` of its model is moved to the
             version that was looked at, or made, and nothing fails. Only if `baseline` is `"MODEL@baseline"`, of the
             candidate's own model; of another one nothing is moved, and a regression fails. Models that cannot be
             compared are errors all the same, and move nothing.
+        options: how to compare, such as `by`, `group_by`, `evaluator` and `bootstrap`; see `Registry.compare`.
 
     Returns:
         The comparison; None if there was no baseline yet, and `update_baseline` made it.
@@ -75,6 +74,7 @@ def assert_no_regression(
     Raises:
         AssertionError: it is worse; the message has every reason, the metrics and the first broken samples.
         NotFoundError: a model, suite or its inferences are not there.
+        InvalidInputError: none of the metrics can become worse; else see `Registry.compare`.
     """
     __tracebackhide__ = True
     place = registry if registry is not None else _in_use()
@@ -88,16 +88,7 @@ def assert_no_regression(
             )
         version.model.set_alias(BASELINE, version)
         return None
-    comparison = place.compare(
-        baseline,
-        version,
-        suite=suite,
-        by=by,
-        metrics=metrics,
-        strict=strict,
-        fmr=fmr,
-        score_threshold=score_threshold,
-    )
+    comparison = place.compare(baseline, version, suite=suite, metrics=metrics, strict=strict, **options)
     reasons = _reasons(comparison, metrics, margin, critical)
     if is_own and update_baseline:
         version.model.set_alias(BASELINE, version)
@@ -118,19 +109,13 @@ def _reasons(
 ) -> list[str]:
     """Why the candidate is worse."""
     from localreg.compare import Gate
-    from localreg.compare.verdicts import regressed
+    from localreg.compare.gate import refuse_undirected, worse
 
-    it = comparison
     proven = [] if margin is None else (metrics or [comparison.rows[0].metric])
-    whole = [row for row in it.rows if row.metric not in proven and row.label is row.test_case is row.by is None]
-    worse = regressed(
-        whole,
-        lower_is_better=it.lower_is_better,
-        undirected=it.undirected,
-        confidence=it.confidence,
-        adjust=it.adjust,
-    )
-    found = [f"{row.metric}: regressed, difference {row.difference:+.4f}" for row in worse]
+    whole = [row for row in comparison.rows if row.metric not in proven and row.test_case is row.by is None]
+    looked = [row for row in whole if row.label is None or metrics is not None]
+    refuse_undirected(looked, comparison.undirected)
+    found = list(worse(comparison, looked).reasons.values())
     if proven or critical:
         rules = {name: Gate(margin=margin) for name in proven}
         found += comparison.gate(rules, critical=critical).reasons

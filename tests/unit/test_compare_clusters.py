@@ -198,11 +198,44 @@ def test_no_sensible_number_of_draws_is_refused(registry: Registry, labels: Any,
         registry.compare("a", "b", suite="s", bootstrap=draws)
 
 
+@pytest.mark.parametrize(
+    ("typo", "told"),
+    [
+        ("metadata.patiant", "no sample has metadata.patiant; did you mean metadata.patient\\?$"),
+        ("metadata['PATIENT']", "no sample has metadata.PATIENT; did you mean metadata.patient\\?$"),
+        ("metadata.patient.name", "no sample has metadata.patient.name; there are no keys$"),
+        (
+            "coalesce(metadata.wether::VARCHAR, 'dry')",
+            "no sample has metadata.wether; there are metadata.age, metadata.patient$",
+        ),
+        ("metadata.age::INT + metadata['two words']::INT", r"no sample has metadata\['two words'\]"),
+    ],
+)
+def test_a_key_that_no_sample_has_is_refused(registry: Registry, labels: Any, typo: str, told: str) -> None:
+    both: list[dict[str, Any]] = [{"by": typo}, {"group_by": typo}]
+    for asked in both:
+        with pytest.raises(InvalidInputError, match=told):
+            registry.compare("a", "b", suite="s", **asked)
+    with pytest.raises(InvalidInputError, match=told):
+        registry.measure("a", suite="s", by=typo)
+
+
+def test_a_key_that_some_samples_have_is_fine(registry: Registry) -> None:
+    _, case, suite, net = define_workflow("scans", Scan, Finding, Said)
+    held = [Scan(n, metadata={"fog": None if n else True} if n < 9 else {}) for n in range(40)]
+    suite("s", test_cases=[case("all", test_samples=[(scan, Finding("x")) for scan in held])])
+    test(net("a", saying(["x"] * 40)), suite("s"))
+    compared = registry.compare("a", "a", suite="s", by="metadata.fog", group_by="metadata.fog")
+    assert [row.slice for row in compared.rows if row.by and row.metric == "accuracy"] == ["true", "null"]
+
+
 def test_an_expression_without_any_value_is_told(registry: Registry, labels: Any) -> None:
-    typo = "metadata.patiant"
-    sliced = registry.compare("a", "b", suite="s", by=typo)
-    assert f"{typo} has no value for any sample, so there are no slices by it; look at its spelling" in sliced.warnings
-    grouped = registry.compare("a", "b", suite="s", group_by=typo)
-    assert f"{typo} has no value for any sample, so each counts for itself; look at its spelling" in grouped.warnings
+    nothing = "nullif(metadata.patient::VARCHAR, metadata.patient::VARCHAR)"
+    sliced = registry.compare("a", "b", suite="s", by=nothing)
+    assert (
+        f"{nothing} has no value for any sample, so there are no slices by it; look at its spelling" in sliced.warnings
+    )
+    grouped = registry.compare("a", "b", suite="s", group_by=nothing)
+    assert f"{nothing} has no value for any sample, so each counts for itself; look at its spelling" in grouped.warnings
     right = registry.compare("a", "b", suite="s", by="metadata.patient", group_by="metadata.patient")
     assert not any("has no value" in each for each in right.warnings)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry
-from localreg.compare import Coverage, Gate, GateResult, MetricRow, Side, read_gate
+from localreg.compare import Asked, Coverage, Gate, GateResult, MetricRow, Side, read_gate
 from localreg.compare.verdicts import regressed
 from localreg.testing.regression import _reasons
 from tests.animals import animal_case, animal_suite, run_animals
@@ -167,7 +167,7 @@ def test_an_assertion_of_no_regression_counts_its_metrics() -> None:
         return _reasons(compared(row(p=p, p_adjusted=p, verdict="regressed"), *by_luck), None, None, ())
 
     assert reasons_of(0.006) == [], "0.06 among ten"
-    assert reasons_of(0.004) == ["accuracy: regressed, difference -0.0100"]
+    assert reasons_of(0.004) == ["accuracy: regressed, difference -0.0100 (-0.0300 to +0.0100)"]
 
 
 def test_what_is_worse_goes_by_the_direction_of_the_metric() -> None:
@@ -330,6 +330,33 @@ def test_a_gate_file_is_read(tmp_path: Path) -> None:
     assert read_gate(as_json).asked() == {}
 
 
+def test_a_gate_file_takes_what_a_comparison_takes(tmp_path: Path) -> None:
+    said: dict[str, Any] = {
+        "by": ["n % 2"],
+        "bins": 3,
+        "strict": True,
+        "confidence": 0.9,
+        "adjust": "none",
+        "group_by": "metadata.patient",
+        "evaluator": "judge",
+        "configuration": "easy",
+        "better": {"seconds": "lower"},
+        "positive": "dog",
+        "score_of": "positive",
+        "bootstrap": 2000,
+        "score_threshold": 0.3,
+        "iou": 0.75,
+        "executor": "processes:2",
+        "fmr": 0.01,
+        "iou_type": "segm",
+    }
+    assert said.keys() == {*Asked._fields} - {"metrics"}, "metrics are the rules"
+    read = read_gate(gate_file(tmp_path, json.dumps({"critical": ["night"], **said})))
+    assert (read.asked(), read.critical) == (said, ["night"])
+    for threshold, kept in (("f1_optimal", "f1_optimal"), ("30", 30.0)):
+        assert read_gate(gate_file(tmp_path, f"score_threshold: {threshold}")).asked() == {"score_threshold": kept}
+
+
 def test_a_comparison_is_held_against_a_file(tmp_path: Path) -> None:
     path = gate_file(tmp_path, "{metrics: {accuracy: {min_value: 0.8}}, critical: [night], require_improvement: true}")
     found = compared(*PARTS).gate(path).reasons
@@ -361,6 +388,14 @@ def test_a_comparison_is_held_against_a_file(tmp_path: Path) -> None:
         ("confidence: '0.9'", "confidence: '0.9'; it must be a number"),
         ("by: [1]", "by: 1; it must be a list of texts"),
         ("adjust: bonferroni", "adjust: 'bonferroni'; it must be one of holm, bh, none"),
+        ("bootstrap: 2e3", "bootstrap: '2e3'; it must be a whole number"),
+        ("score_threshold: best", "score_threshold: 'best'; it must be a number, or f1_optimal"),
+        ("score_threshold: true", "score_threshold: True; it must be a number"),
+        ("better: {seconds: less}", r"gate.yaml: better\.seconds: 'less'; it must be one of higher, lower"),
+        ("better: lower", "better is 'lower'; it must be a mapping"),
+        ("positive: yes", "positive: True; it must be a text"),
+        ("iou_type: box", "iou_type: 'box'; it must be one of bbox, segm"),
+        ("grup_by: metadata.patient", "no key 'grup_by' in a gate; did you mean 'group_by'"),
         ("metrics: [", "is no YAML"),
         ("metrics: !!python/object/apply:os.getcwd []", "is no YAML"),
         ("metrics:\n  accuracy: {min_value: 1}\n  accuracy: {min_value: 0}", "key 'accuracy' stands twice"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from localreg import InvalidInputError, NotFoundError, Registry
-from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow
+from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow, test
 
 
 @dataclass(frozen=True)
@@ -338,3 +339,49 @@ def test_a_metric_of_classes_that_is_named_first_does_not_decide(registry: Regis
     assert found.row("recall", label="x").verdict == "improved"
     assert registry.measure("old", suite="s", metrics=["f1"]).rows[0].metric == "f1_macro"
     assert registry.leaderboard("new", "old", suites="s", metric="f1").dicts()[0]["model"] == "old@1"
+
+
+@dataclass(frozen=True)
+class Taken(TestSample):
+    """A sample with fields that are called as columns of lists of samples are."""
+
+    a: str
+    outcome: str
+    error_b: int
+    score_a: str = "none"
+
+
+@dataclass(frozen=True)
+class Size(GroundTruth):
+    size: float
+
+
+@dataclass(frozen=True)
+class Measured(Inference):
+    size: float
+
+
+@pytest.mark.parametrize(
+    ("types", "taken", "free"),
+    [
+        ((Animal, Guess), ("a", "outcome", "score_a"), "error_b"),
+        ((Size, Measured), ("a", "error_b", "outcome"), "score_a"),
+    ],
+)
+def test_slices_take_the_place_of_no_other_column(
+    registry: Registry, types: tuple[Any, Any], taken: Sequence[str], free: str
+) -> None:
+    truth, said = (types[0]("x"), types[1](ScoredLabel("x", 0.5))) if types[0] is Animal else (Size(1.0), Measured(2.0))
+    _, case, suite, net = define_workflow("taken", Taken, *types)
+    content = [(Taken("yes" if n % 2 else "no", f"{n % 3}", n % 4), truth) for n in range(12)]
+    suite("s", test_cases=[case("one", test_samples=content)])
+    test(net("a", lambda _: said), suite("s"))
+    plain = registry.compare("a", "a", suite="s").samples().arrow()
+    for name in taken:
+        with pytest.raises(InvalidInputError, match=f"by is {name!r}.*a column of that name already.*sample.{name}$"):
+            registry.compare("a", "a", suite="s", by=[free, name])
+    by = [free, "sample.a", "sample.outcome", "test_case"]
+    listed = registry.compare("a", "a", suite="s", by=by).samples().arrow()
+    assert listed.select(plain.column_names) == plain
+    assert set(listed["sample.a"].to_pylist()) == {"yes", "no"}
+    assert set(listed.column_names) - set(plain.column_names) == {*by} - {"test_case"}
