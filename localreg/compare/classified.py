@@ -22,6 +22,7 @@ from localreg.log import State
 from localreg.records.workflows import WorkflowRecord
 from localreg.session import Session
 from localreg.statistics import METRICS, Estimate, JointCounts, compare_counts, joint_counts
+from localreg.statistics.estimate import with_itself
 from localreg.statistics.per_class import PER_CLASS
 from localreg.statistics.resampled import resampled
 from localreg.statistics.scores import SCORE_METRICS
@@ -199,7 +200,13 @@ class Classification:
             strict: take samples without an inference as wrong, instead of leaving them out.
         """
         found = self.counted(candidate, slices)
-        return CountedPair(found, strict, self._sampling.draws, lambda: self._scored(candidate, slices))
+        return CountedPair(
+            found,
+            strict,
+            self._sampling.draws,
+            lambda: self._scored(candidate, slices),
+            itself=candidate == self._version,
+        )
 
     def counted(self, candidate: str, slices: Sequence[Slices]) -> Counted:
         """The joint counts of baseline and candidate."""
@@ -263,6 +270,7 @@ class CountedPair:
         strict: see `Classification.pair`.
         draws: of the bootstrap; None = closed forms.
         scored: makes what is asked for scores; it is read only if they are asked for.
+        itself: whether both are one model.
 
     Attributes:
         labels: sorted; their places are the codes of `joint`.
@@ -275,11 +283,14 @@ class CountedPair:
         strict: bool,
         draws: int | None,
         scored: Callable[[], ScoredPair],
+        *,
+        itself: bool = False,
     ) -> None:
         self._cells = counted.cells
         self._draws = draws
         self._make_scored = scored
         self._strict = strict
+        self._itself = itself
         self.labels = sorted(counted.labels)
         ranks = {label: rank for rank, label in enumerate(self.labels)}
         self._ranks = [*(ranks[label] for label in counted.labels), NO_LABEL]  # -1 finds the last
@@ -367,6 +378,8 @@ class CountedPair:
         found = compare_counts(joint, metrics=metrics, confidence=confidence)
         if self._draws is not None:
             found = resampled(joint, found, draws=self._draws, confidence=confidence)
+        if self._itself:
+            found = [with_itself(each) for each in found]
         return [told(each) for each in found]
 
 

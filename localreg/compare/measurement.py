@@ -36,7 +36,10 @@ class MeasuredRow:
     high: float | None
     """Upper end."""
     n: int
-    """Samples; one that has two different ground truths, in two test cases, counts as two."""
+    """Samples that it is made of; one that has two different ground truths, in two test cases, counts as two.
+
+    Of a class: for recall those that have it, for precision those that the model says to have it (both are shares of
+    these), for F1 those of which truth or model says so, for specificity those that do not have it."""
     reason: str | None
     """Why a number is None, or what to beware of."""
 

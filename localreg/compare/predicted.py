@@ -14,13 +14,13 @@ from localreg.compare.scores import (
     NO_OTHER,
     NO_PROBABILITIES,
     NO_SCORES,
-    WHOSE,
     ModelScores,
     ScoreOf,
     check_scoring,
     positive_label,
     turned,
     whose,
+    why_unclear,
 )
 from localreg.compare.slices import check_by, sliced
 from localreg.compare.suite_rows import SuiteRows
@@ -149,7 +149,7 @@ class Predictions(Result):
         known = model.where(model.known)
         told = score_of or whose(known, code, len(labels))
         if told is None:
-            raise InvalidInputError(WHOSE.format(positive=label))
+            raise InvalidInputError(why_unclear([known], label, labels))
         if told == "positive":
             return scores
         if len(labels) != 2:

@@ -48,10 +48,10 @@ class MetricRow:
     p_adjusted: float | None
     """The same, adjusted for how many rows of this metric there are in the same breakdown, over all candidates."""
     n: int
-    """Paired samples that the metric is of; one that has two different ground truths, in two test cases, counts as two.
+    """Paired samples that it is made of; one that has two different ground truths, in two test cases, counts as two.
 
-    Of a class those count that have it as ground truth, or, but for recall, that one of both models says to be of it.
-    """
+    Of a class: for recall those that have it, for precision those that either model says to have it, for F1 those of
+    which truth or either model says so, for specificity those that do not have it."""
     fixed: int | None
     """Samples that only the candidate gets right; None where right and wrong do not exist."""
     broken: int | None

@@ -6,7 +6,7 @@ both could be meant, nothing is guessed: metrics of scores are null then, with t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -43,6 +43,7 @@ __all__ = [
     "positive_label",
     "turned",
     "whose",
+    "why_unclear",
 ]
 
 LOWER_IS_BETTER = (*LOSSES, CALIBRATION)
@@ -51,10 +52,14 @@ WHOSE = (
     "it is not clear whether scores are of the label that is said or of {positive!r}; say score_of='predicted' or "
     "score_of='positive'"
 )
+OF_ANOTHER = "scores are of {other!r}, as far as can be told, and not of {positive!r}; say positive={other!r}"
 NO_PROBABILITIES = "scores are no probabilities between 0 and 1"
 NO_OTHER = "scores of the label that is said tell nothing of {positive!r} where another one is said"
 NO_CONFIDENCE = "scores of {positive!r} tell nothing of how sure a model is of other labels"
 NO_INTERVAL = "it is a mean over bins, and biased by how many there are: there is no interval"
+
+FAR_BELOW = 0.25
+"""A ROC AUC that has no interval is no bad luck below."""
 
 ScoreOf = Literal["predicted", "positive"]
 
@@ -138,6 +143,23 @@ def whose(model: ModelScores, positive: int | None, labels: int) -> ScoreOf | No
     return "predicted" if is_probable else "positive"
 
 
+def why_unclear(models: Iterable[ModelScores], positive: str, labels: Sequence[str]) -> str:
+    """What to say where scores could be of either, or of neither; with the other of two labels, if they are its.
+
+    Args:
+        models: rows with a label and a score, as for `whose`.
+        positive: the label that they were taken to be of.
+        labels: by their codes.
+    """
+    others = [label for label in labels if label != positive]
+    known = [each for each in models if len(each.scores)]
+    if len(others) == 1 and known:
+        code = labels.index(others[0])
+        if all(whose(each, code, len(labels)) == "positive" for each in known):
+            return OF_ANOTHER.format(other=others[0], positive=positive)
+    return WHOSE.format(positive=positive)
+
+
 def positive_label(scoring: Scoring, labels: Sequence[str]) -> str | None:
     """The positive label: the one that is named, or the last of two.
 
@@ -189,6 +211,7 @@ class ScoredPair:
             self._known = (truth > NO_LABEL) & models[0].known & models[1].known
             code = None if self._positive is None else labels.index(self._positive)
             known = [each.where(self._known) for each in models]
+            self._unclear = NO_PROBABILITIES if self._positive is None else why_unclear(known, self._positive, labels)
             self._whose = [scoring.score_of or whose(each, code, len(labels)) for each in known]
             self._are_probabilities = all(
                 not len(each.scores) or (each.scores.min() >= 0 and each.scores.max() <= 1) for each in known
@@ -231,11 +254,21 @@ class ScoredPair:
         return self._labels.index(self._positive)
 
     def _told(self, estimate: Estimate) -> Estimate:
-        """With a word on which label is positive, if nobody said."""
-        if self._is_told:
-            return estimate
-        told = f"{self._positive!r} is taken for positive; positive= names another"
-        return replace(estimate, reason=told if estimate.reason is None else f"{estimate.reason}; {told}")
+        """With a word on scores that rank the wrong way round, and on which label is positive, if nobody said."""
+        taken = None if self._is_told else f"{self._positive!r} is taken for positive; positive= names another"
+        reasons = [each for each in (estimate.reason, self._turned_round(estimate), taken) if each is not None]
+        return replace(estimate, reason="; ".join(reasons) or None)
+
+    def _turned_round(self, estimate: Estimate) -> str | None:
+        """Of a ROC AUC below chance for both models: whose the scores may be instead."""
+        ends = (estimate.a, estimate.a_high), (estimate.b, estimate.b_high)
+        if estimate.metric != "roc_auc" or not all(_is_below_chance(*each) for each in ends):
+            return None
+        if "predicted" in self._whose:
+            return "below 0.5: scores seem not to be of the label that is said; score_of='positive'?"
+        others = [label for label in self._labels if label != self._positive]
+        which, hint = ("the other", f"; positive={others[0]!r}?") if len(others) == 1 else ("another", "")
+        return f"below 0.5: scores seem to be of {which} label{hint}"
 
     @property
     def positive(self) -> str | None:
@@ -262,7 +295,7 @@ class ScoredPair:
         if metric != CALIBRATION and self._positive is None:
             return f"there are {len(self._labels)} labels; say which one is positive, as positive={self._labels[0]!r}"
         if None in self._whose:
-            return WHOSE.format(positive=self._positive) if self._positive is not None else NO_PROBABILITIES
+            return self._unclear
         binary = len(self._labels) == 2
         if metric == CALIBRATION:
             if "positive" in self._whose and not binary:
@@ -304,6 +337,11 @@ class ScoredPair:
         difference = None if a is None or b is None else b - a
         reason = "there is no sample" if a is None else NO_INTERVAL
         return Estimate(CALIBRATION, None, a, b, difference, None, None, None, len(rows), reason=reason)
+
+
+def _is_below_chance(auc: float | None, high: float | None) -> bool:
+    """Whether a ROC AUC is below 0.5 by more than luck; without an interval, by far."""
+    return auc is not None and (auc < FAR_BELOW if high is None else high < 0.5)
 
 
 def turned(model: ModelScores, positive: int) -> Floats:

@@ -163,6 +163,7 @@ class Verification:
             threshold=self._accepting.threshold,
             draws=self._sampling.draws,
             strict=strict,
+            itself=candidate == self._version,
         )
 
     def outcomes(self, candidate: str, *, strict: bool) -> npt.NDArray[np.int8] | None:

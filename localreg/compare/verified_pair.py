@@ -22,6 +22,7 @@ from localreg.metrics.verification import AtFmr, Comparisons
 from localreg.statistics import Estimate, compare_counts, joint_counts
 from localreg.statistics.auc import compare_rankings
 from localreg.statistics.error_rates import DRAWN_METRICS, DRAWS, FEW_ABOVE, PairScores, told_of_draws
+from localreg.statistics.estimate import with_itself
 from localreg.statistics.resampled import resampled
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class VerifiedPair:
         threshold: a fixed one for both; None = by the target.
         draws: how often pairs are drawn again; None = `DRAWS`, of parts `DRAWS_OF_PARTS`.
         strict: take pairs without a similarity as not accepted.
+        itself: whether both are one model.
 
     Attributes:
         compared: by pair, whether it is.
@@ -80,6 +82,7 @@ class VerifiedPair:
         threshold: float | None,
         draws: int | None,
         strict: bool,
+        itself: bool = False,
     ) -> None:
         import numpy as np
 
@@ -92,6 +95,7 @@ class VerifiedPair:
         self._threshold = threshold
         self._draws = draws
         self._strict = strict
+        self._itself = itself
         values = [each.values[pairs.first] for each in models]
         self._scored = [np.isfinite(each) for each in values]
         self._scores = [np.where(there, each, -np.inf) for each, there in zip(values, self._scored, strict=True)]
@@ -210,6 +214,8 @@ class _Unit:
         for metric in metrics:
             if metric not in found:
                 found[metric] = plain[metric]() if metric in plain else self._at_fixed(metric)
+        if self._pair._itself:
+            found = {metric: with_itself(each) for metric, each in found.items()}
         return [Measured(found[metric], None, *self._changes(metric)) for metric in metrics]
 
     def _is_drawn(self, metric: str) -> bool:
@@ -264,7 +270,7 @@ class _Unit:
                 continue
             found[metric] = told_of_draws(
                 metric, (a, b), drawn[:, :, place], n=n, trials=trials, clusters=clusters, caution=reason,
-                confidence=self._confidence,
+                confidence=self._confidence, itself=self._pair._itself,
             )  # fmt: skip
         return found
 
@@ -292,7 +298,8 @@ class _Unit:
         if self._unit not in (WHOLE, pair.only_case):
             return None
         target, impostors = pair._target, int((pair._pairs.base & pair.compared & ~pair._pairs.genuine).sum())
-        told = f"accepted from {a.threshold:.6g} (a) and {b.threshold:.6g} (b) on, at an FMR of {target:g}"
+        both = f"{a.threshold:.6g}" if pair._itself else f"{a.threshold:.6g} (a) and {b.threshold:.6g} (b)"
+        told = f"accepted from {both} on, at an FMR of {target:g}"
         above = int(target * impostors + 1e-9)
         if above >= FEW_ABOVE:
             return told

@@ -17,6 +17,7 @@ the edge p may be above 1 - confidence while the interval leaves out 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from math import sqrt
@@ -51,6 +52,8 @@ OF_TRUTH = {"accuracy", "balanced_accuracy", "recall_macro", "recall_micro", "re
     "f1_micro"
 }
 """What can be estimated from a ground truth of one class only: no false positive can occur in it."""
+OVER_CLASSES = {"precision_macro", "recall_macro", "f1_macro", "specificity_macro"}
+"""Means over the classes of ground truth and predictions."""
 _mcnemar = lru_cache(maxsize=65_536)(mcnemar_exact)
 
 
@@ -64,6 +67,13 @@ def compare_counts(joint: JointCounts, *, metrics: Sequence[str] = METRICS, conf
             ground truth recall and F1 0 (as scikit-learn without `labels=`, and `zero_division=0`). Of single classes
             the first holds, too, and the reason says so; recall without ground truth is undefined.
         confidence: level of all intervals.
+
+    Where the models do not say the same classes without ground truth, their macro averages are over different classes,
+    and the difference, though told, has no interval and no p-value. It would say how many classes were divided by, and
+    hardly who is right: 4 errors of 48 samples of one class bring recall_macro from 1 to 0.31 if they name two other
+    classes, and to 0.46 if they name one. Such a class has no truth that could tell how often it is recalled, and one
+    sample can bring it in, so that no number of samples settles it. Balanced accuracy is the mean of recall over the
+    ground truth's classes, and the weighted averages count a class by its ground truth: these compare there.
 
     Returns:
         Estimates over all classes in the order of `metrics`, then those of each class that occurs, class by class.
@@ -127,8 +137,25 @@ def _overall(joint: JointCounts, metrics: Sequence[str], confidence: float) -> l
             difference = None if a is None or b is None else b - a
             found.append(Estimate(metric, None, a, b, difference, None, None, None, n, reason=reason))
             continue
-        found.append(_estimate(pair, metric, a, b, errors, confidence, _caution(clusters)))
+        estimate = _estimate(pair, metric, a, b, errors, confidence, _caution(clusters))
+        others = _over_others(pair) if metric in OVER_CLASSES else None
+        if others is not None:  # each value stands by itself
+            estimate = replace(estimate, low=None, high=None, p=None, standard_error=None, reason=others)
+        found.append(estimate)
     return found
+
+
+def _over_others(pair: Pair) -> str | None:
+    """Why means over classes do not compare; None = both models' are over the same classes."""
+    lone = [int((one.present & ~other.present).sum()) for one, other in ((pair.a, pair.b), (pair.b, pair.a))]
+    if not any(lone):
+        return None
+    told = [
+        f"model {name} alone says {count} {'class' if count == 1 else 'classes'} without ground truth"
+        for name, count in zip("ab", lone, strict=True)
+        if count
+    ]
+    return f"{', '.join(told)}: means over different classes do not compare; balanced_accuracy is over those with truth"
 
 
 def _estimate(

@@ -29,8 +29,9 @@ from math import hypot, inf, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from localreg.statistics.distributions import t_quantile, t_sf
-from localreg.statistics.estimate import Estimate
+from localreg.statistics.estimate import Estimate, with_itself
 from localreg.statistics.paired import seed_of
+from localreg.statistics.proportions import wilson_interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -329,6 +330,7 @@ def told_of_draws(
     clusters: int | None = None,
     caution: str | None = None,
     confidence: float = 0.95,
+    itself: bool = False,
 ) -> Estimate:
     """A rate of two models, with the interval of the difference.
 
@@ -344,9 +346,11 @@ def told_of_draws(
         clusters: how many were drawn; None = pairs were.
         caution: what to beware of.
         confidence: of the interval.
+        itself: both are one model, so that the difference is 0 for sure.
 
     Source:
-        A. Agresti and Y. Min, Statistics in Medicine 24 (2005) 729: 0.5 added to each cell of matched pairs.
+        A. Agresti and Y. Min, Statistics in Medicine 24 (2005) 729: 0.5 added to each cell of matched pairs. Of values
+        see `_ends`.
     """
     import numpy as np
 
@@ -365,22 +369,48 @@ def told_of_draws(
     errors = [float(each.std(ddof=1)) * widened for each in columns]
     if trials is not None and clusters is None:
         errors[2] = hypot(errors[2], 1 / trials)
+    quantile = t_quantile((1 + confidence) / 2, df)
+    shares = trials if clusters is None else None
+    of_a, of_b = (_ends(value, own, shares, quantile) for value, own in ((a, errors[0]), (b, errors[1])))
+    bare = replace(bare, a_low=of_a[0], a_high=of_a[1], b_low=of_b[0], b_high=of_b[1])
+    if itself:
+        alike = None if bare.a_low is not None else "in all draws it is the same: how far it may vary cannot be told"
+        return with_itself(replace(bare, reason=caution or alike))
     if errors[2] < ROUNDING:
         if abs(b - a) > ROUNDING:
             return _because(bare, "all draws tell the same difference: how far it may vary cannot be told")
         equal = "in no draw do the models differ in it: how far they may cannot be told"
-        return Estimate(metric, None, a, b, b - a, None, None, 1.0, n, 0.0, reason=caution or equal)
-    quantile = t_quantile((1 + confidence) / 2, df)
-    ends = [
-        None if own < ROUNDING else min(1.0, max(0.0, value + sign * quantile * own))
-        for value, own in ((a, errors[0]), (b, errors[1]))
-        for sign in (-1, 1)
-    ]
+        return replace(bare, p=1.0, standard_error=0.0, reason=caution or equal)
     few = None if clusters is None or clusters >= FEW_CLUSTERS else f"there are {clusters} clusters only"
     reason = "; ".join(each for each in (caution, few) if each) or None
     reach, p = quantile * errors[2], min(1.0, 2 * t_sf(abs(b - a) / errors[2], df))
     low, high = max(-1.0, b - a - reach), min(1.0, b - a + reach)
-    return Estimate(metric, None, a, b, b - a, low, high, p, n, errors[2], ends[0], ends[1], ends[2], ends[3], reason)
+    return replace(bare, low=low, high=high, p=p, standard_error=errors[2], reason=reason)
+
+
+def _ends(value: float, error: float, trials: int | None, quantile: float) -> tuple[float | None, float | None]:
+    """Of a value by itself; None = the draws cannot tell.
+
+    A share of independent pairs has Wilson's interval, of as many pairs as its error in the draws, where thresholds are
+    drawn, too, is worth; so rare errors have an upper bound, and none of 0 which nothing was seen to say.
+
+    Source:
+        E. Korn and B. Graubard, Survey Methodology 24 (1998) 193: effective sample sizes of rare shares.
+    """
+    import numpy as np
+
+    if trials is None:
+        return (
+            (None, None)
+            if error < ROUNDING
+            else (max(0.0, value - quantile * error), min(1.0, value + quantile * error))
+        )
+    likely = (value * trials + 0.5) / (trials + 1)  # an error that was not seen counts, too
+    worth = float(trials)
+    if error >= ROUNDING:
+        worth = min(worth, max(1.0, likely * (1 - likely) / error**2))
+    low, high = wilson_interval(np.array(value * worth), np.array(worth), quantile)
+    return float(low), float(high)
 
 
 def _because(bare: Estimate, reason: str) -> Estimate:

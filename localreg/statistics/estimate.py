@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["Estimate"]
+__all__ = ["Estimate", "with_itself"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Estimate:
         low: lower end of the confidence interval of the difference; None = none can be given, see `reason`.
         high: its upper end.
         p: two-sided p-value of "no difference".
-        n: samples that the metric is made of: all, or for a class those that have it (recall) or that either of truth,
-            a and b calls so (precision, F1), or do not have it (specificity).
+        n: samples that the metric is made of: all, or for a class those that have it (recall), that a or b calls so
+            (precision), that any of truth, a and b calls so (F1), or that do not have it (specificity).
         standard_error: of the difference, as the interval has it; see `power.least_detectable`.
         a_low: lower end of the confidence interval of `a` by itself.
         a_high: its upper end.
@@ -45,3 +45,13 @@ class Estimate:
     b_low: float | None = None
     b_high: float | None = None
     reason: str | None = None
+
+
+def with_itself(estimate: Estimate) -> Estimate:
+    """Of a model that was compared with itself: it differs by nothing, on other samples neither.
+
+    Two models that merely agree on all samples may differ on others.
+    """
+    if estimate.difference is None:
+        return estimate
+    return replace(estimate, difference=0.0, low=0.0, high=0.0, p=1.0, standard_error=0.0)

@@ -11,7 +11,8 @@ one without ground truth recall and F1 0, as there; balanced accuracy leaves the
 a miss, and for MCC and kappa a category of its own.
 
 Two models may be averaged over different classes then: who says a class that is not there is averaged over one class
-more. A difference is one of sets, too, and how sure it is has to count that:
+more. Such a difference is one of sets, and has no interval (`counting`). How sure a value is, and a difference over the
+same classes, has to count that the classes could have been others:
 
 - The set of classes with ground truth is fixed when a sample is left out: a class that vanishes with its only sample
   counts 0 then. So the sample's whole weight counts as uncertain; leaving the class out instead would pass off a class

@@ -107,10 +107,11 @@ class ClassTables:
         return never
 
     def sizes(self) -> dict[str, Ints]:
-        """Samples that each of `PER_CLASS` is made of, (classes,)."""
+        """Samples that each of `PER_CLASS` is made of, (classes,): of one model twice, what precision is a share of."""
         support = self.cells[1].sum(axis=(0, 1))
+        said = self.n - self.cells[:, 0, 0].sum(axis=0)
         touched = self.n - self.cells[0, 0, 0]
-        return {"precision": touched, "recall": support, "f1": touched, "specificity": self.n - support}
+        return {"precision": said, "recall": support, "f1": touched, "specificity": self.n - support}
 
     def discordant(self) -> dict[str, tuple[Ints, Ints]]:
         """Samples that only b, and that only a gets right, of metrics that are shares of the same samples of both."""

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from localreg.statistics.auc import RANKING_METRICS, compare_rankings
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 LOSSES = ("log_loss", "brier_score")
+LIMITS = {"log_loss": (0.0, inf), "brier_score": (0.0, 1.0)}
 CALIBRATION = "expected_calibration_error"
 SCORE_METRICS = (*RANKING_METRICS, *LOSSES, CALIBRATION)
 BINS = 15
@@ -86,7 +88,9 @@ def compare_losses(
     def losses(probability: Floats) -> Floats:
         return losses_of(metric, np.where(positive, probability, 1 - probability))
 
-    return compare_means(losses(a), losses(b), metric=metric, groups=groups, confidence=confidence, draws=draws)
+    return compare_means(
+        losses(a), losses(b), metric=metric, groups=groups, confidence=confidence, draws=draws, limits=LIMITS[metric]
+    )
 
 
 # --- of one model -----------------------------------------------------------------------------------------------------

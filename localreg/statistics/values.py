@@ -99,6 +99,7 @@ def compare_means(
     groups: ArrayLike | None = None,
     confidence: float = 0.95,
     draws: int | None = None,
+    limits: tuple[float, float] = (-inf, inf),
 ) -> Estimate:
     """Compare the means of a number that is said of each sample; by paired t, or the jackknife over clusters.
 
@@ -109,6 +110,7 @@ def compare_means(
         groups: as of `compare_values`.
         confidence: level of the interval.
         draws: as of `compare_values`.
+        limits: between which the number lies; intervals of values end there.
     """
     import numpy as np
 
@@ -118,7 +120,7 @@ def compare_means(
     if draws is not None:
         return _bootstrapped(columns, metric, lambda truth, said: float(said.mean()), confidence, draws)
     if columns.groups is None:
-        return _by_t(columns, metric, columns.a, columns.b, (-inf, inf), confidence)
+        return _by_t(columns, metric, columns.a, columns.b, limits, confidence)
     totals = float(columns.a.sum()), float(columns.b.sum())
     values, why_none = (totals[0] / columns.n, totals[1] / columns.n), why_no_interval(columns)
     if why_none is not None:
@@ -128,7 +130,7 @@ def compare_means(
         (total - np.bincount(columns.groups, each)) / rest - value
         for each, total, value in zip((columns.a, columns.b), totals, values, strict=True)
     )
-    return _jackknifed(columns, metric, values, Spread.of(a, b), (-inf, inf), confidence)
+    return _jackknifed(columns, metric, values, Spread.of(a, b), limits, confidence)
 
 
 def _mean(columns: Columns, metric: str, confidence: float) -> Estimate:

@@ -9,6 +9,7 @@ import pytest
 
 import localreg
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry, WorkflowMismatchError
+from localreg.statistics import METRICS
 from localreg.workflow import (
     ClassificationLabel,
     GroundTruth,
@@ -154,6 +155,45 @@ def test_a_model_is_equal_to_itself(registry: Registry) -> None:
     comparison = registry.compare("m", "m@1", suite="s")
     assert (comparison.verdict, comparison.difference, comparison.p) == ("equal", 0.0, 1.0)
     assert (len(comparison.fixed), len(comparison.broken)) == (0, 0)
+
+
+def test_a_model_differs_from_itself_by_nothing_by_any_metric(registry: Registry) -> None:
+    truth = {n: "xyz"[n % 3] for n in range(30)}
+    said = {**truth, 1: "x", 2: "x", 6: "y"}
+    Suite("s", test_cases=[case("low", {n: truth[n] for n in range(20)}), case("high", truth)])
+    for name in ("m", "agreeing"):
+        run(name, said, "s")
+    names = [*METRICS]
+    for more in ({}, {"bootstrap": 100}, {"by": "n % 2", "group_by": "n // 5"}):
+        rows = registry.compare("m", "m", suite="s", metrics=names, **more).rows
+        assert {(each.difference, each.low, each.high, each.p, each.verdict) for each in rows} == {
+            (0, 0, 0, 1, "equal")
+        }
+    other = registry.compare("m", "agreeing", suite="s", metrics=names)
+    for each in other.rows:
+        assert each.low is not None
+        assert each.low < 0, "they may differ on other samples"
+    measured = registry.measure("m", suite="s", metrics=names)
+    for one in measured.rows:
+        assert one.low is not None
+        assert one.high is not None
+        assert one.low < one.high, "a value is as uncertain as it was"
+
+
+def test_a_critical_part_of_one_class_regresses_by_evidence_alone(registry: Registry) -> None:
+    hens = dict.fromkeys(range(48), "hen")
+    others = {n: "abc"[n % 3] for n in range(48, 108)}
+    Suite("s", test_cases=[case("hens", hens), case("others", others)])
+    run("a", {**hens, **others}, "s")
+    run("b", {**hens, **others, 0: "b", 1: "c", 2: "b", 3: "c"}, "s")
+    comparison = registry.compare("a", "b", suite="s", metrics=["accuracy", "recall_macro", "balanced_accuracy"])
+    row = comparison.row("recall_macro", test_case="hens")
+    assert (row.a, row.broken) == (1, 4)
+    assert row.b == pytest.approx(44 / 48 / 3)
+    assert (row.p, row.low, row.verdict) == (None, None, "inconclusive")
+    assert "means over different classes do not compare" in str(row.reason)
+    assert comparison.gate(critical=["hens"]).passed
+    assert comparison.row("recall_macro").p is not None, "over the suite both say the same classes"
 
 
 def test_a_sample_of_overlapping_cases_counts_once_unless_its_truths_differ(registry: Registry) -> None:

@@ -285,3 +285,35 @@ def test_what_cannot_be_meant_is_refused(registry: Registry, arguments: dict[str
     record("m", [("y", 0.9), ("n", 0.8)])
     with pytest.raises(InvalidInputError, match=message):
         registry.compare("m", "m", suite="s", **arguments)
+
+
+def test_scores_of_the_other_label_are_said_to_be_so(registry: Registry) -> None:
+    labels = truths()
+    suite(labels)
+    scores = [min(0.99, max(0.01, each)) for each in probabilities("a", labels, 0.15)]
+    record("m", of_positive(scores))
+    found = registry.compare("m", "m", suite="s", metrics=["roc_auc", "brier_score"], positive="n")
+    told = "scores are of 'y', as far as can be told, and not of 'n'; say positive='y'"
+    assert [row.reason for row in found.rows if row.test_case is None] == [told, told]
+    with pytest.raises(InvalidInputError, match="scores are of 'y', as far as can be told"):
+        registry.predictions("m", suite="s").positive_scores("n")
+    wrong = {"suite": "s", "metrics": ["roc_auc", "brier_score"], "positive": "n", "score_of": "positive"}
+    insisted = registry.compare("m", "m", **wrong)  # type: ignore[arg-type]
+    auc = insisted.row("roc_auc")
+    assert auc.a == pytest.approx(1 - metrics.roc_auc_score([label == "y" for label in labels], scores))
+    assert auc.reason == "below 0.5: scores seem to be of the other label; positive='y'?"
+    assert insisted.row("brier_score").reason is None
+    assert registry.measure("m", **wrong).row("roc_auc").reason == auc.reason  # type: ignore[arg-type]
+    right = registry.compare("m", "m", suite="s", metrics=["roc_auc"], positive="y").row()
+    assert right.reason is None
+
+
+def test_one_model_that_ranks_the_wrong_way_round_is_just_bad(registry: Registry) -> None:
+    labels = truths()
+    suite(labels)
+    scores = probabilities("a", labels, 0.15)
+    record("good", of_positive(scores))
+    record("bad", of_positive([1 - each for each in scores]))
+    for names, is_noted in ((("good", "bad"), False), (("bad", "bad"), True)):
+        found = registry.compare(*names, suite="s", metrics=["roc_auc"], positive="y", score_of="positive").row()
+        assert ("below 0.5" in str(found.reason)) is is_noted

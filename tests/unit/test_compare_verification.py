@@ -490,3 +490,27 @@ def test_digits_are_told_apart_better_by_more_components(registry: Registry) -> 
 
 def _cosine(left: Any, right: Any) -> float:
     return float(left @ right / np.linalg.norm(left) / np.linalg.norm(right))
+
+
+def test_a_model_by_itself_is_told_of_as_one(compared: Registry) -> None:
+    found = compared.measure("a", suite="s", fmr=0.01)
+    for metric in ("fnmr_at_fmr", "equal_error_rate", "fmr"):
+        row = found.row(metric)
+        assert row.value is not None
+        assert row.low is not None, metric
+        assert row.high is not None, metric
+        assert 0 <= row.low < row.value < row.high, metric
+    assert found.row("equal_error_rate").reason is None
+    at = of(A).at_fmr(0.01).threshold
+    assert str(found.row("fnmr_at_fmr").reason).startswith(f"accepted from {at:.6g} on, at an FMR of 0.01")
+    itself = compared.compare("a", "a", suite="s", fmr=0.01)
+    assert {(row.difference, row.low, row.high, row.p, row.verdict) for row in itself.rows} == {(0, 0, 0, 1, "equal")}
+    agreeing = compared.compare("a", "same", suite="s", fmr=0.01).row("equal_error_rate")
+    assert (agreeing.low, agreeing.verdict) == (None, "equal")
+
+
+def test_no_accepted_impostor_is_no_proof_that_none_is(compared: Registry) -> None:
+    highest = max(said for n, said in A.items() if not genuine_of(n) and said is not None)
+    row = compared.measure("a", suite="s", score_threshold=highest + 0.1, metrics=["fmr"]).row()
+    assert (row.value, row.low) == (0, 0)
+    assert row.high == pytest.approx(3.8416 / (row.n + 3.8416), rel=1e-3)  # E. Wilson, 1927

@@ -155,17 +155,61 @@ def test_a_value_does_not_hang_on_the_other_model() -> None:
         assert both[f"{average}_macro"].b == pytest.approx(score(truth, astray, average="macro", zero_division=0))
 
 
-def test_a_class_that_was_said_once_by_mistake_is_no_certain_difference() -> None:
+def test_means_over_different_classes_are_told_and_are_no_evidence() -> None:
+    truth, astray = np.zeros(48, int), np.zeros(48, int)
+    astray[:4] = 1, 2, 1, 2
+    found = by_name(compare_counts(joint_counts(truth, truth, astray, classes=3)))
+    recall = found["recall_macro"]
+    assert (recall.a, recall.b, recall.difference) == pytest.approx((1, 44 / 48 / 3, 44 / 48 / 3 - 1))
+    assert (recall.low, recall.high, recall.p, recall.standard_error) == (None,) * 4
+    assert recall.a_low is not None, "a value stands by itself"
+    assert str(recall.reason).startswith("model b alone says 2 classes without ground truth: means over different")
+    assert found["accuracy"].p == 0.125
+    assert found["balanced_accuracy"].difference == pytest.approx(-4 / 48)
+    assert found["balanced_accuracy"].p is not None
+
+
+@pytest.mark.parametrize("times", [1, 30])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_only_means_that_a_class_without_truth_is_part_of_lose_their_interval(times: int, grouped: bool) -> None:
     truth = np.arange(900) % 3
-    for times, certain in ((1, False), (30, True)):
-        said = np.where((np.arange(900) % 3 == 0) & (np.arange(900) < 3 * times), 3, truth)
-        for groups in (None, np.arange(900) // 3):
-            found = by_name(compare_counts(joint_counts(truth, truth, said, classes=4, groups=groups)))
-            for metric in ("f1_macro", "recall_macro", "precision_macro"):
-                each = found[metric]
-                assert each.difference == pytest.approx(-0.25, abs=0.05), "one class of four is never right"
-                assert each.p is not None
-                assert (each.p < 0.01) is certain
+    said = np.where((truth == 0) & (np.arange(900) < 3 * times), 3, truth)
+    other = np.where((truth == 1) & (np.arange(900) < 3 * times), 3, truth)
+    groups = np.arange(900) // 3 if grouped else None
+    macro = {"f1_macro", "recall_macro", "precision_macro", "specificity_macro"}
+    for models, without in (((truth, said), macro), ((said, truth), macro), ((said, other), set())):
+        found = by_name(compare_counts(joint_counts(truth, *models, classes=4, groups=groups), metrics=AGGREGATES))
+        assert {metric for metric, each in found.items() if each.p is None} == without
+        assert all(each.a_low is not None and each.difference is not None for each in found.values())
+
+
+@pytest.mark.parametrize(("n", "true", "classes", "wrong"), [(18, 1, 3, 0.08), (48, 2, 10, 0.03), (18, 2, 5, 0.1)])
+def test_equal_models_seldom_pass_for_different_where_classes_are_absent(
+    n: int, true: int, classes: int, wrong: float
+) -> None:
+    generator = np.random.default_rng(7)
+    alarms = dict.fromkeys(AGGREGATES, 0)
+    for _ in range(250):
+        truth = generator.integers(0, true, n)
+        hard, shared = generator.random(n) < 0.5, generator.random(n) < wrong
+        said = []
+        for _ in range(2):
+            errs = np.where(hard, shared, generator.random(n) < wrong)
+            said.append(np.where(errs, (truth + generator.integers(1, classes, n)) % classes, truth))
+        for each in compare_counts(joint_counts(truth, *said, classes=classes), metrics=AGGREGATES):
+            alarms[each.metric] += each.p is not None and each.p < 0.05
+    assert max(alarms.values()) <= 0.06 * 250, alarms
+
+
+def test_precision_counts_the_samples_that_are_said_to_be_of_the_class() -> None:
+    truth, a, b = samples(300, 4, seed=4)
+    alone, both = (compare_counts(joint_counts(truth, a, each, classes=4)) for each in (a, b))
+    for label in range(4):
+        of_one, of_two = by_name(alone, label), by_name(both, label)
+        assert of_one["precision"].n == (a == label).sum(), "its denominator"
+        assert of_one["precision"].a == pytest.approx(((a == label) & (truth == label)).sum() / of_one["precision"].n)
+        assert of_two["precision"].n == ((a == label) | (b == label)).sum()
+        assert of_two["f1"].n == ((a == label) | (b == label) | (truth == label)).sum()
 
 
 def test_values_of_classes_are_those_of_scikit_learn() -> None:

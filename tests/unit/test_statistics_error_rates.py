@@ -10,6 +10,7 @@ from localreg.metrics.verification import comparisons
 from localreg.statistics import error_rates
 from localreg.statistics.error_rates import DRAWN_METRICS, PairScores, told_of_draws
 from localreg.statistics.paired import seed_of
+from localreg.statistics.proportions import wilson_interval
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -148,3 +149,40 @@ def test_what_is_told_of_draws() -> None:
 def test_what_cannot_be_told_has_a_reason(drawn: Floats, given: dict[str, int], reason: str) -> None:
     it = told_of_draws("x", (0.1, 0.1), drawn, n=9, **given)  # type: ignore[arg-type]
     assert (it.low, it.high, it.reason) == (None, None, reason)
+
+
+def test_a_rare_error_of_one_model_has_wilsons_interval() -> None:
+    dice = np.random.default_rng(3)
+    for errors, trials in ((0, 378), (1, 350)):
+        one = dice.binomial(trials, errors / trials, 2_000) / trials
+        it = told_of_draws(
+            "fmr", (errors / trials,) * 2, np.stack([one, one], axis=1), n=trials, trials=trials, itself=True
+        )
+        low, high = wilson_interval(np.array(float(errors)), np.array(float(trials)), 1.959964)
+        assert (it.a_low, it.a_high) == pytest.approx((float(low), float(high)), rel=0.05)
+        assert (it.low, it.high, it.p, it.standard_error, it.reason) == (0, 0, 1, 0, None)
+
+
+def test_a_rate_whose_threshold_varies_has_a_wider_interval_than_its_pairs_tell() -> None:
+    drawn = np.clip(0.1 + 0.04 * np.random.default_rng(4).normal(size=(800, 2)), 0, 1)
+    it = told_of_draws("fnmr", (0.1, 0.1), drawn, n=500, trials=500)
+    assert it.a_low is not None
+    assert it.a_high is not None
+    assert it.a_high - it.a_low == pytest.approx(2 * 1.96 * 0.04, rel=0.1)
+    assert it.a_high - 0.1 > 0.1 - it.a_low > 0, "it leans towards more"
+
+
+def test_values_vary_where_their_difference_does_not() -> None:
+    one = 0.1 + 0.01 * np.random.default_rng(5).normal(size=400)
+    drawn = np.stack([one, one], axis=1)
+    agreeing, itself = (told_of_draws("x", (0.1, 0.1), drawn, n=9, itself=same) for same in (False, True))
+    assert agreeing.low is None
+    assert "in no draw do the models differ" in str(agreeing.reason)
+    assert (itself.low, itself.high, itself.p, itself.reason) == (0, 0, 1, None)
+    for it in (agreeing, itself):
+        assert it.a_low == pytest.approx(0.1 - 1.959964 * one.std(ddof=1))
+    constant = told_of_draws("x", (0.0, 0.0), np.zeros((100, 2)), n=9, itself=True)
+    assert (constant.a_low, constant.reason) == (
+        None,
+        "in all draws it is the same: how far it may vary cannot be told",
+    )

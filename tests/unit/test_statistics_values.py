@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from localreg import InvalidInputError
+from localreg.statistics.scores import compare_losses
 from localreg.statistics.values import LOWER_IS_BETTER, VALUE_METRICS, compare_means, compare_values
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -189,3 +190,16 @@ def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="confidence is 95"):
         compare_values([1.0], [1.0], [1.0], confidence=95)
     assert set(LOWER_IS_BETTER) < set(VALUE_METRICS)
+
+
+@pytest.mark.parametrize(("metric", "most"), [("brier_score", 1.0), ("log_loss", np.inf)])
+@pytest.mark.parametrize("groups", [None, np.arange(8) // 2])
+def test_the_interval_of_a_loss_ends_where_the_loss_does(metric: str, most: float, groups: Any) -> None:
+    positive = np.arange(8) % 2 == 0
+    near, far = np.where(positive, 1.0, 0.0), np.where(positive, 0.0, 1.0)
+    near[0], far[0] = 0.55, 0.45
+    found = compare_losses(positive, near, far, metric, groups=groups)
+    assert found.a is not None
+    assert found.a_low == 0 < found.a
+    assert found.b_high is not None
+    assert found.b_high == 1 if most == 1 else found.b_high > 1
