@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from localreg.compare.coverage import Coverage
-from localreg.compare.rows import MetricRow, Verdict, as_table
+from localreg.compare.rows import MetricRow, Verdict, as_table, no_row
 from localreg.compare.task import OUTCOMES
-from localreg.compare.telling import summary, undefined
+from localreg.compare.telling import named_notes, summary
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import check_whole, did_you_mean, shown_value
 from localreg.query import Result
@@ -160,14 +160,13 @@ class Compared:
         Raises:
             NotFoundError: there is none such.
         """
+        wanted: dict[str, str | None]
         wanted = {"metric": metric or self.rows[0].metric, "candidate": candidate or self.candidate}
-        wanted |= {"test_case": test_case, "slice": slice, "label": label}  # type: ignore[dict-item]
+        wanted |= {"test_case": test_case, "slice": slice, "label": label}
         for row in self.rows:
             if all(getattr(row, name) == value for name, value in wanted.items()):
                 return row
-        told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
-        hint = did_you_mean(str(wanted["metric"]), {row.metric for row in self.rows})
-        raise NotFoundError(f"the comparison has no row of {told}; .metrics shows those that there are{hint}")
+        raise no_row("comparison", self.rows, wanted)
 
     @property
     def metrics(self) -> Result:
@@ -320,12 +319,13 @@ class Compared:
         paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"
         lines = [f"test suite {self.suite!r} version {self.suite_version}: {paired}", ""]
         for candidate in self.candidates:
-            rows = [row for row in self.rows if row.candidate == candidate and row.label is None and row.by is None]
-            whole = [row for row in rows if row.test_case is None]
+            rows = [row for row in self.rows if row.candidate == candidate and row.by is row.test_case is None]
+            whole = [row for row in rows if row.label is None] or rows
             if whole:
-                lines += [*summary(whole, self.baseline, self.confidence), *undefined(whole), ""]
-            if rows and rows[0].fixed is not None:
-                lines += [f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
+                lines += [*summary(whole, self.baseline, self.confidence), *named_notes(whole, self.baseline), ""]
+            counted = next((row for row in self.rows if row.candidate == candidate and row.label is None), None)
+            if counted is not None and counted.fixed is not None:
+                lines += [f"{counted.fixed:,} fixed, {counted.broken:,} broken", ""]
         return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
+
+from localreg.errors import NotFoundError
+from localreg.names import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MetricRow", "Verdict", "as_table"]
+__all__ = ["MeasuredRow", "MetricRow", "Verdict", "as_table", "no_row"]
 
 Verdict = Literal["improved", "regressed", "different", "inconclusive", "equal"]
 """`different` is said of a metric of which neither more nor less is better, or nobody said which."""
@@ -55,6 +58,30 @@ class MetricRow:
     """Why a number is None, or what it leaves out."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredRow:
+    """One metric of a model."""
+
+    metric: str
+    label: str | None
+    """The class that it is of; None = of all of them."""
+    test_case: str | None
+    """None = the whole suite, where a sample of several test cases counts once."""
+    by: str | None
+    """The expression that the slice was made by; None = no slice."""
+    slice: str | None
+    value: float | None
+    """None = not measurable, and `reason` says why."""
+    low: float | None
+    """Lower end of the confidence interval of the value; None = there is none, and `reason` says why."""
+    high: float | None
+    """Upper end."""
+    n: int
+    """Samples; one that has two different ground truths, in two test cases, counts as two."""
+    reason: str | None
+    """Why a number is None, or what to beware of."""
+
+
 def as_table(rows: Iterable[Any], kind: type[Any] = MetricRow) -> pa.Table:
     """Rows as a table, with the names of their fields as columns.
 
@@ -67,3 +94,24 @@ def as_table(rows: Iterable[Any], kind: type[Any] = MetricRow) -> pa.Table:
     kinds = {"float | None": pa.float64(), "int": pa.int64(), "int | None": pa.int64()}
     schema = pa.schema([(each.name, kinds.get(str(each.type), pa.string())) for each in fields(kind)])
     return pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema)
+
+
+def no_row(
+    where: str, rows: Sequence[MetricRow] | Sequence[MeasuredRow], wanted: Mapping[str, str | None]
+) -> NotFoundError:
+    """The error that there is no such row: it names what is nowhere, or that nothing has it all.
+
+    Args:
+        where: the comparison, or the measurement.
+        rows: those that there are.
+        wanted: fields of the row; None = it is of no single one.
+    """
+    for name, value in wanted.items():
+        there = list(dict.fromkeys(str(getattr(row, name)) for row in rows if getattr(row, name) is not None))
+        if value is not None and value not in there:
+            what = name.replace("_", " ")
+            hint = did_you_mean(str(value), there) or (f"; there are {', '.join(there[:10])}" if there else "")
+            told = f"{what} {value!r}{hint}"
+            return NotFoundError(f"the {where} has no row of {told}; .metrics shows those that there are")
+    told = ", ".join(f"{name.replace('_', ' ')} {value!r}" for name, value in wanted.items() if value is not None)
+    return NotFoundError(f"the {where} has no row of {told} together; .metrics shows those that there are")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from localreg.compare import Comparison
+    from localreg.compare import Comparison, MetricRow
     from localreg.models import Model, ModelVersion
     from localreg.registry import Registry
     from localreg.workflow import TestSuite
@@ -130,11 +130,21 @@ def _reasons(
         confidence=it.confidence,
         adjust=it.adjust,
     )
-    found = [f"{row.metric}: regressed, difference {row.difference:+.4f}" for row in worse]
+    found = _regressions(worse)
     if proven or critical:
         rules = {name: Gate(margin=margin) for name in proven}
         found += comparison.gate(rules, critical=critical).reasons
     return found
+
+
+def _regressions(worse: Sequence[MetricRow]) -> list[str]:
+    """The first in full; the others, which speak of the same samples, in a line."""
+    if not worse:
+        return []
+    first, *others = worse
+    interval = "" if first.low is None or first.high is None else f" ({first.low:+.4f} to {first.high:+.4f})"
+    told = f"{first.metric}: regressed, difference {first.difference:+.4f}{interval}, p = {first.p:.2g}"
+    return [told, *([f"regressed, too: {', '.join(row.metric for row in others)}"] if others else [])]
 
 
 def _told(comparison: Comparison, reasons: Sequence[str]) -> str:
@@ -147,5 +157,6 @@ def _told(comparison: Comparison, reasons: Sequence[str]) -> str:
     if len(broken):
         shown = Result(lambda: broken.slice(0, LISTED).drop_columns(["outcome"]))
         rest = len(broken) - LISTED
-        lines += ["", "broken:", str(shown), *([f"… and {rest:,} more: comparison.broken"] if rest > 0 else [])]
+        lines += ["", f"broken (a = {comparison.baseline}, b = {comparison.candidate}):", str(shown)]
+        lines += [f"… and {rest:,} more: comparison.broken"] if rest > 0 else []
     return "\n".join(lines)
