@@ -148,27 +148,48 @@ class Comparing:
         metric: str | None = None,
         strict: bool = True,
         confidence: float = 0.95,
+        group_by: str | None = None,
+        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None,
+        configuration: EvaluatorConfiguration | str | None = None,
+        better: Mapping[str, Literal["higher", "lower"]] | None = None,
+        positive: str | None = None,
+        score_of: Literal["predicted", "positive"] | None = None,
+        bootstrap: int | None = None,
+        score_threshold: float | Literal["f1_optimal"] | None = None,
+        iou: float | None = None,
+        iou_type: Literal["bbox", "segm"] | None = None,
         fmr: float | None = None,
     ) -> Result:
         """Models on test suites, best first: who leads on each, and who cannot be told from the leader.
 
-        Columns: `test_suite, rank, model, metric, value, n`, then how the model differs from the leader of that suite:
-        `difference, low, high, p_adjusted, verdict` ("regressed" = behind it, "inconclusive" = that may be luck), and
-        `reason` where there is no number. The leader is chosen by what is compared then, which flatters it a little:
-        Holm's adjustment covers that there are several others, and not the choice.
+        Columns: `test_suite, rank, model, metric, value, n, missing` (samples without an inference), then how the model
+        differs from the leader of that suite: `difference, low, high, p_adjusted, verdict` ("regressed" = behind it,
+        "inconclusive" = that may be luck), and `reason` where there is no number, or what to know of it. Where no model
+        has a value, nobody leads. The leader is chosen by what is compared then, which flatters it a little: Holm's
+        adjustment covers that there are several others, and not the choice.
 
         Args:
             models: models or versions; references as in `get_version`.
             suites: names of test suites, at their newest versions; or `TestSuite`s, at the versions that they show.
             metric: by which they are ranked; None = the first that is told for their kind of inferences.
             strict: count a sample without an inference as wrong, so that all are measured on the same samples. False =
-                leave it out; numbers have to be compared so where one is missing.
+                leave it out; numbers, and what an evaluator says, have to be compared so where one is missing.
             confidence: of the intervals.
-            fmr: which sets thresholds, in verification; see `compare`.
+            group_by: as for `compare`.
+            evaluator: as for `compare`.
+            configuration: as for `compare`.
+            better: as for `compare`; an evaluator's number of which nobody said it ranks nobody.
+            positive: as for `compare`.
+            score_of: as for `compare`.
+            bootstrap: as for `compare`.
+            score_threshold: as for `compare`.
+            iou: as for `compare`.
+            iou_type: as for `compare`.
+            fmr: as for `compare`.
 
         Raises:
             NotFoundError: a model or suite is not there.
-            InvalidInputError: see `compare`.
+            InvalidInputError: see `compare`; the metric is of single classes, or neither more nor less of it is better.
             WorkflowMismatchError: a model is of another workflow than a suite.
         """
         from localreg.compare import Asked
@@ -176,7 +197,22 @@ class Comparing:
         from localreg.query import Result
 
         versions = [get_version(self._session, each) for each in models]
-        asked = Asked(strict=strict, metrics=None if metric is None else [metric], confidence=confidence, fmr=fmr)
+        asked = Asked(
+            strict=strict,
+            metrics=None if metric is None else [metric],
+            confidence=confidence,
+            group_by=group_by,
+            evaluator=evaluator,
+            configuration=configuration,
+            better=better,
+            positive=positive,
+            score_of=score_of,
+            bootstrap=bootstrap,
+            score_threshold=score_threshold,
+            iou=iou,
+            iou_type=iou_type,
+            fmr=fmr,
+        )
         table = leaderboard(self._session, versions, suites, asked)
         return Result(lambda: table)
 

@@ -32,7 +32,8 @@ GROUPS = {
 """The module of each group, which is called there as on the command line."""
 ALONE = {
     **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql"), "questions"),
-    **dict.fromkeys(("compare", "leaderboard"), "comparing"),
+    "compare": "comparing",
+    "leaderboard": "ranking",
     "measure": "measuring",
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
     **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),

@@ -13,6 +13,7 @@ __all__ = [
     "By",
     "Bettered",
     "Configuration",
+    "Draws",
     "EvaluatorName",
     "Fmr",
     "GroupBy",
@@ -81,6 +82,9 @@ ScoreThreshold = Annotated[
 Iou = Annotated[float | None, typer.Option(metavar="SHARE", help="Overlap by which a shape finds an object; else 0.5.")]
 IouKind = Annotated[
     Overlaps | None, typer.Option(help="Overlap of boxes, or of pixels; else of boxes, where there are any.")
+]
+Draws = Annotated[
+    int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
 ]
 Fmr = Annotated[
     float | None,

@@ -1,6 +1,8 @@
 """Is the new model better? `compare`, with a gate for scripts, and `comparisons`: those that were saved."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -14,6 +16,7 @@ from localreg.cli.asking import (
     Bins,
     By,
     Configuration,
+    Draws,
     EvaluatorName,
     Fmr,
     GroupBy,
@@ -34,7 +37,6 @@ from localreg.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison, GateFile, GateResult
-    from localreg.compare.saved import SavedComparison
     from localreg.query import Result
     from localreg.registry import Registry
 
@@ -43,6 +45,14 @@ __all__ = ["app", "comparisons"]
 USUAL = ("name", "baseline", "candidates", "test_suite", "samples", "difference", "p", "verdict", "commit")
 
 app = typer.Typer(rich_markup_mode=None)
+
+GatePath = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Hold the candidates against the rules of a gate file (YAML).")
+]
+MarkdownPath = Annotated[str | None, typer.Option(metavar="FILE", help="Write a report for a pull request, too.")]
+HtmlPath = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write a report with plots and samples as one page, too.")
+]
 
 
 class Outcomes(StrEnum):
@@ -86,14 +96,29 @@ def list_comparisons(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Under which it was saved.")]
 
 
-@comparisons.command("show", epilog=examples("localreg comparisons show 'release 5'"))
+@comparisons.command(
+    "show",
+    epilog=examples(
+        "localreg comparisons show 'release 5'",
+        "localreg comparisons show 'release 5' --gate gate.yaml --html report.html",
+    ),
+)
 @reading()
-def show_comparison(registry: "Registry", name: Name) -> "Saved":
+def show_comparison(
+    registry: "Registry", name: Name, gate: GatePath = None, markdown: MarkdownPath = None, html: HtmlPath = None
+) -> "Compared":
     """Show a saved comparison as it was printed then.
 
-    csv holds the metrics; json holds everything.
+    csv holds the metrics; json holds everything. A gate is not kept with it, and can be asked again: exit code 1 if a
+    candidate does not pass.
     """
-    return Saved(registry.get_comparison(name))
+    saved = registry.get_comparison(name)
+    held = None
+    if gate is not None:
+        rules = _rules(gate)
+        with _of_gate():
+            held = _held(saved, rules)
+    return _documented(Compared(saved, (), held), markdown, html)
 
 
 @comparisons.command("delete", epilog=examples("localreg comparisons delete 'release 5'"))
@@ -155,22 +180,14 @@ def compare(
     iou: Iou = None,
     iou_type: IouKind = None,
     fmr: Fmr = None,
-    bootstrap: Annotated[
-        int | None, typer.Option(metavar="DRAWS", help="Make intervals by drawing samples again so many times.")
-    ] = None,
+    bootstrap: Draws = None,
     executor: Annotated[
         str | None,
         typer.Option(metavar="WHERE", help="Who counts labels: processes, processes:8 or dask://host:8786."),
     ] = None,
-    gate: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Hold the candidates against the rules of a gate file (YAML).")
-    ] = None,
-    markdown: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a report for a pull request, too.")
-    ] = None,
-    html: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a report with plots and samples as one page, too.")
-    ] = None,
+    gate: GatePath = None,
+    markdown: MarkdownPath = None,
+    html: HtmlPath = None,
     save: Annotated[
         str | None, typer.Option(metavar="NAME", help="Keep what was found in the registry, too, under this name.")
     ] = None,
@@ -180,8 +197,8 @@ def compare(
     All are compared with the baseline on one test suite, sample by sample, as their inferences stand in the registry.
     What is said here goes before what the gate file says of how to compare.
 
-    csv holds the metrics, or the listed samples in their stead; json holds everything. Exit code 1 if a candidate does
-    not pass the gate: every reason is told.
+    Of test cases and slices the first metric is printed. csv holds all metrics, or the listed samples in their stead;
+    json holds everything. Exit code 1 if a candidate does not pass the gate: every reason is told.
     """
     said = asked(
         by=by,
@@ -205,76 +222,58 @@ def compare(
     made = partial(registry.compare, baseline, *candidates, suite=suite)
     comparison, held = _compared(made, said, metric or [], None if gate is None else _rules(gate))
     listed = dict.fromkeys([*(["fixed"] if fixed else []), *(["broken"] if broken else []), *(outcome or [])])
-    told = Compared(comparison, [str(each) for each in listed], held, worst)
+    told = Compared(comparison, [str(each) for each in listed], held, worst, ("fixed", "broken"))
     told.check()
     if save is not None:
         comparison.save(save)
-    if markdown is not None:
-        comparison.to_markdown(markdown)
-    if html is not None:
-        comparison.to_html(html)
-    return told
-
-
-@app.command(
-    "leaderboard",
-    epilog=examples("localreg leaderboard meadow-4 meadow-5@1 meadow-5@2 --suite plates --suite glare"),
-)
-@reading()
-def leaderboard(
-    registry: "Registry",
-    models: Annotated[
-        list[str], typer.Argument(metavar="MODEL…", help="Models or versions, each as in localreg compare.")
-    ],
-    suite: Annotated[
-        list[str],
-        typer.Option(metavar="NAME", help="Name of a test suite. Repeatable.", autocompletion=completion.suites),
-    ],
-    metric: Annotated[
-        str | None, typer.Option(metavar="NAME", help="By which they are ranked; else the usual first one.")
-    ] = None,
-    lenient: Annotated[
-        bool,
-        typer.Option("--lenient", help="Leave out a sample without an inference, instead of counting it as wrong."),
-    ] = False,
-    fmr: Fmr = None,
-) -> Rows:
-    """Rank models on test suites, best first.
-
-    Beside each model stands how it differs from the leader of that suite: regressed = it is behind, inconclusive = that
-    may be luck.
-    """
-    return Rows.of(registry.leaderboard(*models, suites=suite, metric=metric, strict=not lenient, fmr=fmr))
+    return _documented(told, markdown, html)
 
 
 def _compared(
     compare: Callable[..., "Comparison"], said: dict[str, Any], metrics: Sequence[str], rules: "GateFile | None"
 ) -> tuple["Comparison", "GateResult | None"]:
     """Compare, and hold against a gate; what is said on the command line goes before what the gate file says."""
-    from localreg.cli.wording import for_shell
-
     if metrics:
         said["metrics"] = [*metrics, *(() if rules is None else rules.metrics)]
     if rules is None:
         return compare(**said), None
     made = partial(compare, **{**rules.asked(), **said})
     comparison = made()
-    try:
+    with _of_gate():
         comparison = _with_metrics_of(rules, comparison, made)
-        held = comparison.gate(rules.metrics, critical=rules.critical, require_improvement=rules.require_improvement)
-    except (InvalidInputError, NotFoundError) as error:
-        raise typer.BadParameter(for_shell(str(error)), param_hint="--gate") from error
-    return comparison, held
+        return comparison, _held(comparison, rules)
+
+
+def _held(comparison: "Comparison", rules: "GateFile") -> "GateResult":
+    return comparison.gate(rules.metrics, critical=rules.critical, require_improvement=rules.require_improvement)
 
 
 def _rules(path: str) -> "GateFile":
-    from localreg.cli.wording import for_shell
     from localreg.compare import read_gate
 
-    try:
+    with _of_gate():
         return read_gate(path)
+
+
+@contextmanager
+def _of_gate() -> Iterator[None]:
+    """A gate file that cannot be understood exits with 2, as 1 means that it is not passed. The usage was right."""
+    from localreg.cli.wording import for_shell
+
+    try:
+        yield
     except (InvalidInputError, NotFoundError) as error:
-        raise typer.BadParameter(for_shell(str(error)), param_hint="--gate") from error
+        print(f"localreg: --gate: {for_shell(' '.join(str(error).split()))}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+def _documented(told: "Compared", markdown: str | None, html: str | None) -> "Compared":
+    """The same, once it stands in the files that are asked for."""
+    if markdown is not None:
+        told.comparison.to_markdown(markdown)
+    if html is not None:
+        told.comparison.to_html(html)
+    return told
 
 
 def _with_metrics_of(rules: "GateFile", comparison: "Comparison", again: "Callable[..., Comparison]") -> "Comparison":
@@ -285,42 +284,30 @@ def _with_metrics_of(rules: "GateFile", comparison: "Comparison", again: "Callab
 
 
 @dataclass(frozen=True)
-class Saved:
-    """A comparison that was saved."""
-
-    comparison: "SavedComparison"
-    ok: bool = True
-
-    def lines(self) -> Iterator[str]:
-        """As it was printed."""
-        yield str(self.comparison)
-
-    def json(self) -> dict[str, object]:
-        """All of it."""
-        return {**self.comparison.to_dict()}
-
-    def csv(self) -> Rows:
-        """The metrics."""
-        return Rows.of(self.comparison.metrics)
-
-
-@dataclass(frozen=True)
 class Compared:
-    """A comparison, which samples of it to list, and whether it passes."""
+    """A comparison, live or saved, which samples of it to list, and whether it passes.
+
+    Attributes:
+        comparison: all of it.
+        outcomes: which samples to list.
+        gate: whether it passes; None = nobody asked.
+        worst: how many samples to list whose error grew most.
+        usual: outcomes that stand in json if no other ones are listed.
+    """
 
     comparison: "Comparison"
     outcomes: Sequence[str]
     gate: "GateResult | None" = None
     worst: int | None = None
+    usual: Sequence[str] = ()
 
     def check(self) -> None:
         """Whether there can be samples of the outcomes that are asked for."""
         if self.outcomes and not any(row.fixed is not None for row in self.comparison.rows):
             other = "; --worst 10 lists those whose error grew most" if self.comparison.task == "regression" else ""
-            raise typer.BadParameter(
+            raise InvalidInputError(
                 f"nothing is right or wrong in a comparison of {self.comparison.task}, and so no sample is "
-                f"{self.outcomes[0].replace('_', ' ')}{other}",
-                param_hint=f"--{self.outcomes[0]}" if self.outcomes[0] in ("fixed", "broken") else "--outcome",
+                f"{self.outcomes[0].replace('_', ' ')}{other}"
             )
         if self.worst is not None:
             self._worst(self.worst)
@@ -333,21 +320,24 @@ class Compared:
     def lines(self) -> Iterator[str]:
         """The summary; test cases and slices; the samples that were asked for; what the gate says."""
         from localreg.cli.wording import for_shell
+        from localreg.compare.telling import breakdowns, others_of_parts
 
-        yield for_shell(str(self.comparison))
-        of_parts = self._parts()
-        if of_parts.rows:
-            yield from ["", *of_parts.lines()]
+        it = self.comparison
+        yield for_shell(str(it))
+        yield from breakdowns(it.rows, it.baseline, it.confidence)
+        others = others_of_parts(it.rows)
+        if others:
+            yield f"{others} more {'metric' if others == 1 else 'metrics'} of these: --metric, --format csv or json"
         for outcome in self.outcomes:
             yield from ["", f"{outcome.replace('_', ' ')}:", *self._samples(outcome).lines()]
         if self.worst is not None:
             yield from ["", "worst:", *self._worst(self.worst).lines()]
         if self.gate is not None:
-            yield from ["", for_shell(str(self.gate))]
+            yield from ["", "gate:", for_shell(str(self.gate))]
 
     def json(self) -> dict[str, object]:
-        """The comparison, the samples of each outcome that is listed (else fixed and broken), and the gate."""
-        outcomes = self.outcomes or ("fixed", "broken")
+        """The comparison, the samples of each outcome that is listed, and the gate."""
+        outcomes = self.outcomes or self.usual
         listed = {outcome: self._samples(outcome).json() for outcome in outcomes}
         worst = {} if self.worst is None else {"worst": self._worst(self.worst).json()}
         gate = {} if self.gate is None else {"gate": self.gate.to_dict()}
@@ -360,26 +350,6 @@ class Compared:
         if self.worst is not None:
             return self._worst(self.worst)
         return self._samples(self.outcomes[0]) if self.outcomes else Rows.of(self.comparison.metrics)
-
-    def _parts(self) -> Rows:
-        from localreg.compare.telling import parts
-
-        names = [
-            "metric",
-            "test_case",
-            "by",
-            "slice",
-            "candidate",
-            "n",
-            "a",
-            "b",
-            "difference",
-            "p_adjusted",
-            "verdict",
-        ]
-        rows = parts(self.comparison.rows)
-        names = [name for name in names if any(getattr(row, name) is not None for row in rows)]
-        return Rows(names, [[getattr(row, name) for name in names] for row in rows])
 
     def _samples(self, outcome: Any) -> Rows:
         return self._of_candidates(lambda each: self.comparison.samples(outcome, candidate=each))

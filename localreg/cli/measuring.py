@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -65,7 +65,8 @@ def measure(
 ) -> "Measured":
     """Say what a model is worth: its metrics on a test suite, with their intervals.
 
-    They come from its inferences as they stand in the registry, and are those of localreg compare.
+    They come from its inferences as they stand in the registry, and are those of localreg compare. Of test cases and
+    slices the first metric is printed; csv and json hold all.
     """
     said = asked(
         by=by,
@@ -94,16 +95,31 @@ class Measured:
     ok: bool = True
 
     def lines(self) -> Iterator[str]:
-        """The suite; its test cases and slices; classes."""
-        yield str(self.measurement)
-        rows = self.measurement.rows
-        parts = [row for row in rows if not (row.test_case is row.by is None)]
-        if len({row.test_case for row in parts}) > 1 or any(row.by for row in parts):
-            # The only test case of a suite says the same as the suite.
-            yield from ["", *_table(parts).lines()]
-        classes = [row for row in rows if row.label is not None and row.test_case is None]
-        if classes:
-            yield from ["", *_table(classes).lines()]
+        """The suite and its classes; of test cases and slices the first metric."""
+        from localreg.cli.wording import for_shell
+        from localreg.compare.measurement import interval
+        from localreg.compare.telling import notes, number, others_of_parts, parts
+
+        it = self.measurement
+        yield for_shell(str(it))
+        heads = ["n", "value", f"{100 * it.confidence:g} % interval"]
+        cells = {row: [f"{row.n:,}", number(row.value), interval(row)] for row in it.rows}
+        of_suite = [row for row in it.rows if row.test_case is row.by is None]
+        classes = [row for row in of_suite if row.label is not None]
+        if 0 < len(classes) < len(of_suite):
+            yield ""
+            of_class = [[row.metric, row.label, *cells[row]] for row in classes]
+            yield from Rows(["metric", "class", *heads], of_class).lines()
+            yield from map(for_shell, notes(classes))
+        of_first = [row for row in parts(it.rows) if row.metric == it.rows[0].metric]
+        for by in dict.fromkeys(row.by for row in of_first):
+            rows = [row for row in of_first if row.by == by]
+            yield from ["", f"{it.rows[0].metric} by {'test case' if by is None else by}:"]
+            named = [[row.test_case if by is None else row.slice, *cells[row]] for row in rows]
+            yield from Rows(["test case" if by is None else "slice", *heads], named).lines()
+        others = others_of_parts(it.rows)
+        if others:
+            yield f"{others} more {'metric' if others == 1 else 'metrics'} of these: --metric, --format csv or json"
 
     def json(self) -> dict[str, object]:
         """All of it."""
@@ -112,9 +128,3 @@ class Measured:
     def csv(self) -> Rows:
         """The metrics."""
         return Rows.of(self.measurement.metrics)
-
-
-def _table(rows: list[Any]) -> Rows:
-    names = ["metric", "label", "test_case", "by", "slice", "n", "value", "low", "high", "reason"]
-    names = [name for name in names if any(getattr(row, name) is not None for row in rows)]
-    return Rows(names, [[getattr(row, name) for name in names] for row in rows])

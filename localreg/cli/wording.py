@@ -19,6 +19,8 @@ _STEPS = (
     (r"\bor compare registry\.at\(commit=(\d+)\)", r"or compare with --at \1"),
     (r"\bpass bootstrap=(\d+)", r"pass --bootstrap \1"),
     (r"\bscore_of='(\w+)'", r"--score-of \1"),
+    (r"\bask for another one by fmr=", "ask for another one by --fmr"),
+    (r"\bor say which by better=", "or say which by --better METRIC=lower"),
     (r"\bpositive= names another", "--positive names another"),
     (r"\bpositive=('[^']*')", r"--positive \1"),
     (r"\bsay which with better= when you compare", "say which by --better METRIC=lower"),

@@ -6,10 +6,10 @@ from localreg.compare.comparison import Comparison, Outcome, Side
 from localreg.compare.coverage import Coverage
 from localreg.compare.gate import Gate, GateResult
 from localreg.compare.gate_file import GateFile, read_gate
-from localreg.compare.measurement import MeasuredRow, Measurement
+from localreg.compare.measurement import Measurement
 from localreg.compare.measuring import measure
 from localreg.compare.predicted import Predictions
-from localreg.compare.rows import MetricRow, Verdict
+from localreg.compare.rows import MeasuredRow, MetricRow, Verdict
 
 __all__ = [
     "Asked",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table, one_row
 from localreg.compare.task import OUTCOMES
-from localreg.compare.telling import summary, undefined
+from localreg.compare.telling import named_notes, summary
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import check_whole, did_you_mean, shown_value
 from localreg.query import Result
@@ -317,12 +317,13 @@ class Compared:
         paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"
         lines = [f"test suite {self.suite!r} version {self.suite_version}: {paired}", ""]
         for candidate in self.candidates:
-            rows = [row for row in self.rows if row.candidate == candidate and row.label is None and row.by is None]
-            whole = [row for row in rows if row.test_case is None]
+            rows = [row for row in self.rows if row.candidate == candidate and row.by is row.test_case is None]
+            whole = [row for row in rows if row.label is None] or rows
             if whole:
-                lines += [*summary(whole, self.baseline, self.confidence), *undefined(whole), ""]
-            if rows and rows[0].fixed is not None:
-                lines += [f"{rows[0].fixed:,} fixed, {rows[0].broken:,} broken", ""]
+                lines += [*summary(whole, self.baseline, self.confidence), *named_notes(whole, self.baseline), ""]
+            counted = next((row for row in self.rows if row.candidate == candidate and row.label is None), None)
+            if counted is not None and counted.fixed is not None:
+                lines += [f"{counted.fixed:,} fixed, {counted.broken:,} broken", ""]
         return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])
 
 

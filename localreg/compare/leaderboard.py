@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from localreg.compare.asked import Asked
 from localreg.compare.comparing import compare, of_workflow, refuse_twice, suite_rows
 from localreg.compare.comparison import Comparison
-from localreg.compare.rows import MetricRow
+from localreg.compare.measuring import measure
+from localreg.compare.rows import MeasuredRow, MetricRow
 from localreg.compare.suite_rows import SuiteRows
+from localreg.compare.telling import naming
 from localreg.errors import InvalidInputError
 from localreg.models import ModelVersion
 from localreg.names import shown_value
 from localreg.session import Session
+from localreg.statistics import METRICS
 from localreg.workflow.inferences import MISSING, Inferences
 from localreg.workflow.test_suite import TestSuite
 
@@ -45,6 +48,7 @@ def leaderboard(
             ("metric", pa.string()),
             ("value", pa.float64()),
             ("n", pa.int64()),
+            ("missing", pa.int64()),
             ("difference", pa.float64()),
             ("low", pa.float64()),
             ("high", pa.float64()),
@@ -60,6 +64,8 @@ def leaderboard(
 def _of_suite(
     session: Session, versions: Sequence[ModelVersion], suite: str | TestSuite, asked: Asked
 ) -> Iterator[dict[str, Any]]:
+    import numpy as np
+
     held = suite_rows(session, session.state(), suite)
     refuse_twice(of_workflow(versions, held.suite))
     name = {"test_suite": held.suite.name}
@@ -67,10 +73,10 @@ def _of_suite(
     if len(there) > 1:
         yield from ({**name, **row} for row in _ranked(session, there, suite, asked))
     elif there:
-        yield {**name, "model": _named(there[0]), "reason": ALONE}
+        yield {**name, **_alone(session, there[0], suite, asked)}
     for each in versions:
         if each not in there:
-            yield {**name, "model": _named(each), "reason": NOT_RUN}
+            yield {**name, "model": _named(each), "missing": len(np.unique(held.indices)), "reason": NOT_RUN}
 
 
 def _has_any(session: Session, version: ModelVersion, held: SuiteRows) -> bool:
@@ -78,11 +84,23 @@ def _has_any(session: Session, version: ModelVersion, held: SuiteRows) -> bool:
     return bool((status[held.indices] != MISSING).any())
 
 
+def _alone(session: Session, version: ModelVersion, suite: str | TestSuite, asked: Asked) -> dict[str, Any]:
+    """The one model that has inferences: what it is worth, and nobody whom it leads."""
+    found = measure(session, version, suite=suite, asked=asked)
+    if found.rows[0].metric in found.undirected:
+        raise _undirected(found.rows[0].metric)
+    (row,) = _whole(found.rows)
+    told = {"model": found.model, "metric": row.metric, "value": row.value, "n": row.n, "missing": found.coverage.gaps}
+    return {**told, "reason": ALONE if row.value is not None else row.reason}
+
+
 def _ranked(
     session: Session, versions: Sequence[ModelVersion], suite: str | TestSuite, asked: Asked
 ) -> Iterator[dict[str, Any]]:
     """The models by their values, each compared with the first of them."""
     found = compare(session, versions, suite=suite, asked=asked)
+    if found.rows[0].metric in found.undirected:
+        raise _undirected(found.rows[0].metric)
     sign = -1 if found.rows[0].metric in found.lower_is_better else 1
     values = _values(found)
     order = sorted(range(len(versions)), key=lambda place: _key(values[place], sign))
@@ -90,31 +108,56 @@ def _ranked(
         versions = [versions[place] for place in order]
         found = compare(session, versions, suite=suite, asked=asked)
         values, order = _values(found), list(range(len(versions)))
-    whole = {row.candidate: row for row in found.rows if _is_whole(found, row)}
+    whole = {row.candidate: row for row in _whole(found.rows)}
+    nobody_leads = values[order[0]] is None
     rank = 0
     for number, place in enumerate(order):
-        side, value = found.sides[place].name, values[place]
+        side, value = found.sides[place], values[place]
         rank = number + 1 if number == 0 or value != values[order[number - 1]] else rank
-        told: dict[str, Any] = {"model": side, "metric": found.rows[0].metric, "value": value}
-        told["rank"] = None if value is None else rank
-        if place == 0:
-            yield {**told, "n": found.n, "verdict": "leads"}
+        told: dict[str, Any] = {"model": side.name, "metric": found.rows[0].metric, "value": value}
+        told |= {"rank": None if value is None else rank, "missing": side.coverage.gaps}
+        row = whole.get(side.name)
+        if row is None:
+            row = _whole(found.rows)[0]
+            lacking = row.reason if nobody_leads else None
+            yield {**told, "n": found.n, "verdict": None if nobody_leads else "leads", "reason": lacking}
             continue
-        row = whole[side]
         yield {**told, **{key: getattr(row, key) for key in ("n", "difference", "low", "high", "p_adjusted")}} | {
-            "verdict": row.verdict,
-            "reason": row.reason,
+            "verdict": None if nobody_leads else row.verdict,
+            "reason": row.reason and naming(row.reason, found.baseline, row.candidate),
         }
+
+
+def _undirected(metric: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"neither more nor less of {metric!r} is better, as far as was said, so that nobody leads by it; rank by "
+        "another metric, or say which by better="
+    )
 
 
 def _values(found: Comparison) -> list[float | None]:
     """Of the first metric over the whole suite, the baseline's first."""
-    whole = [row for row in found.rows if _is_whole(found, row)]
+    whole = _whole(found.rows)
     return [whole[0].a, *(row.b for row in whole)]
 
 
-def _is_whole(found: Comparison, row: MetricRow) -> bool:
-    return (row.metric, row.label, row.test_case, row.by) == (found.rows[0].metric, None, None, None)
+Row = TypeVar("Row", MetricRow, MeasuredRow)
+
+
+def _whole(rows: Sequence[Row]) -> list[Row]:
+    """Those of the first metric over the whole suite.
+
+    Raises:
+        InvalidInputError: there are none: it is told of single classes, or of test cases, alone.
+    """
+    metric = rows[0].metric
+    found = [row for row in rows if (row.metric, row.label, row.test_case, row.by) == (metric, None, None, None)]
+    if found:
+        return found
+    parts = "test cases" if rows[0].label is None else "classes"
+    over_all = f"{metric}_macro"
+    other = f"{over_all!r}" if over_all in METRICS else "a metric of the whole suite"
+    raise InvalidInputError(f"{metric!r} is told of single {parts}, which rank no models; rank by {other}")
 
 
 def _key(value: float | None, sign: int) -> tuple[bool, float]:

@@ -9,39 +9,12 @@ from typing import cast
 
 from localreg.canonical import JsonObject
 from localreg.compare.coverage import Coverage
-from localreg.compare.rows import as_table, one_row
-from localreg.compare.telling import json_text, number
+from localreg.compare.rows import MeasuredRow, as_table, one_row
+from localreg.compare.telling import json_text, notes, number
 from localreg.query import Result
 from localreg.query.text import aligned, plain
 
 __all__ = ["MeasuredRow", "Measurement"]
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredRow:
-    """One metric of a model."""
-
-    metric: str
-    label: str | None
-    """The class that it is of; None = of all of them."""
-    test_case: str | None
-    """None = the whole suite, where a sample of several test cases counts once."""
-    by: str | None
-    """The expression that the slice was made by; None = no slice."""
-    slice: str | None
-    value: float | None
-    """None = not measurable, and `reason` says why."""
-    low: float | None
-    """Lower end of the confidence interval of the value; None = there is none, and `reason` says why."""
-    high: float | None
-    """Upper end."""
-    n: int
-    """Samples that it is made of; one that has two different ground truths, in two test cases, counts as two.
-
-    Of a class: for recall those that have it, for precision those that the model says to have it (both are shares of
-    these), for F1 those of which truth or model says so, for specificity those that do not have it."""
-    reason: str | None
-    """Why a number is None, or what to beware of."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,6 +32,7 @@ class Measurement:
         coverage: what became of the suite's samples.
         warnings: what should be known before the numbers are believed.
         lower_is_better: metrics of which less is more.
+        undirected: metrics of which neither more nor less is better.
         commit: the registry was asked as of this commit.
     """
 
@@ -72,6 +46,7 @@ class Measurement:
     coverage: Coverage
     warnings: tuple[str, ...]
     lower_is_better: frozenset[str]
+    undirected: frozenset[str]
     commit: int
 
     @property
@@ -124,15 +99,14 @@ class Measurement:
     def _lines(self) -> Iterator[str]:
         samples = f"{self.n:,} {'sample' if self.n == 1 else 'samples'}"
         yield from [f"{self.model} on test suite {self.suite!r} version {self.suite_version}: {samples}", ""]
-        whole = [row for row in self.rows if row.test_case is row.by is row.label is None]
-        cells = [[row.metric, number(row.value), interval(row)] for row in whole]
+        of_suite = [row for row in self.rows if row.test_case is row.by is None]
+        whole = [row for row in of_suite if row.label is None] or of_suite
+        cells = [
+            [row.metric if row.label is None else f"{row.metric} of {row.label}", number(row.value), interval(row)]
+            for row in whole
+        ]
         yield from aligned(["metric", "value", f"{100 * self.confidence:g} % interval"], cells)
-        reasons: dict[tuple[str, str], list[str]] = {}
-        for row in whole:
-            if row.low is None and row.reason:
-                lacking = "none for" if row.value is None else "no interval of"
-                reasons.setdefault((lacking, row.reason), []).append(row.metric)
-        yield from (f"{lacking} {', '.join(names)}: {reason}" for (lacking, reason), names in reasons.items())
+        yield from notes(whole)
         if self.warnings:
             yield from ["", *(f"warning: {each}" for each in self.warnings)]
 

@@ -12,15 +12,18 @@ from collections.abc import Iterator, Sequence
 from localreg.compare.asked import Asked, checked
 from localreg.compare.caveats import FEW, LeftOut, about_samples
 from localreg.compare.comparing import find_suite, measured_units, metrics_of, of_workflow, refuse_nothing
-from localreg.compare.measurement import MeasuredRow, Measurement
+from localreg.compare.measurement import Measurement
 from localreg.compare.opened import Opened
+from localreg.compare.rows import MeasuredRow
 from localreg.compare.task import Measured, Pair, Task
+from localreg.compare.telling import NO_INTERVAL, apart
 from localreg.compare.units import WHOLE, Unit
 from localreg.errors import InvalidInputError
 from localreg.models import ModelVersion
 from localreg.session import Session
 from localreg.statistics import images
 from localreg.statistics.auc import RANKING_METRICS
+from localreg.statistics.scores import CALIBRATION
 from localreg.statistics.value_of import OF_ORDER
 from localreg.workflow.test_suite import TestSuite
 
@@ -31,9 +34,9 @@ ALONE = {images.ALIKE: "on all images it is the same: how far it may vary cannot
 BARE = {
     **dict.fromkeys(OF_ORDER, "a metric of the order of samples has no interval"),
     **dict.fromkeys(RANKING_METRICS, "at the end of its range, its standard error tells nothing"),
+    CALIBRATION: "it is a mean over bins, and biased by how many there are",
 }
 """Why there is no interval where nothing else is said: two equal models differ by nothing, for sure."""
-NO_INTERVAL = "there is no interval of it"
 
 
 def measure(session: Session, version: ModelVersion, *, suite: str | TestSuite, asked: Asked) -> Measurement:
@@ -69,6 +72,7 @@ def measure(session: Session, version: ModelVersion, *, suite: str | TestSuite, 
             *_small(found),
         ),
         lower_is_better=frozenset(task.lower_is_better),
+        undirected=frozenset(task.undirected),
         commit=state.head.commit,
     )
 
@@ -97,11 +101,13 @@ def _row(measured: Measured, unit: Unit) -> MeasuredRow:
 
 def _reason(reason: str | None, metric: str, *, has_interval: bool) -> str | None:
     """A reason that speaks of two models, as it is to be said of one; None if it spoke of their difference alone."""
-    text = reason or ""
+    text, note = apart(reason)
     for of_two, of_one in ALONE.items():
         text = text.replace(of_two, "" if has_interval else of_one)
+    text = re.sub(r"(\S+) \(a\) and \1 \(b\)", r"\1", text)
     text = re.sub(r"\bmodel a( and b)?\b", "the model", text.removeprefix("; "))
-    return text or (None if has_interval else BARE.get(metric, NO_INTERVAL))
+    why = text or ("" if has_interval else BARE.get(metric, NO_INTERVAL))
+    return "; ".join(each for each in (why, note) if each) or None
 
 
 def _left_out(task: Task, pair: Pair) -> LeftOut:

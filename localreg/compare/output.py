@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from html import escape
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localreg.canonical import JsonObject
 from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
-from localreg.compare.telling import number, p_heading, p_value, parts, signed, undefined
+from localreg.compare.telling import interval, named_notes, number, p_heading, p_value, parts, signed
 from localreg.errors import NotFoundError, StorageError
 from localreg.query.text import cell, plain
 
@@ -63,9 +63,8 @@ def written(text: str, path: str | PathLike[str] | None) -> str:
 
 
 def _cells(row: MetricRow) -> list[str]:
-    interval = "none" if row.low is None or row.high is None else f"{signed(row.low)} to {signed(row.high)}"
     mark = f"{MARKS[row.verdict]} {row.verdict}"
-    return [number(row.a), number(row.b), signed(row.difference), interval, p_value(row.p_adjusted), mark]
+    return [number(row.a), number(row.b), signed(row.difference), interval(row), p_value(row.p_adjusted), mark]
 
 
 def _metric(row: MetricRow) -> str:
@@ -80,12 +79,52 @@ def _part(row: MetricRow) -> str:
 # --- Markdown ---------------------------------------------------------------------------------------------------------
 
 
+MOST = 60_000
+"""Characters of a document: GitHub takes no comment of more than 65,536."""
+
+ROWS = (200, 50, 20, 10, 5, 2)
+"""Of one table that is folded away: the first of these with which all of it is short enough."""
+
+
 def as_markdown(it: Compared) -> str:
-    """For pull requests; GitHub's flavour."""
-    return "\n".join(_markdown(it)) + "\n"
+    """For pull requests; GitHub's flavour, and short enough for it."""
+    blocks = list(_markdown(it))
+    told = (_joined(blocks, rows) for rows in ROWS)
+    return next((text for text in told if len(text) <= MOST), None) or _joined(blocks, 0)
 
 
-def _markdown(it: Compared) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Folded:
+    """A table that is folded away, of which not every row need be shown.
+
+    Attributes:
+        title: what is seen of it.
+        head: of the table.
+        rows: of it.
+        rest: where the rows are that are left out.
+    """
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    rest: str = "comparison.metrics"
+
+    def lines(self, most: int) -> list[str]:
+        """Lines of Markdown; none if it is empty."""
+        if not self.rows:
+            return []
+        left_out = len(self.rows) - most
+        more = [f"{left_out:,} more: `{self.rest}` has them.", ""] if left_out > 0 else []
+        title = f"<details><summary>{self.title}</summary>"
+        return [title, "", *_table(self.head, self.rows[:most]), *more, "</details>", ""]
+
+
+def _joined(blocks: Sequence[str | _Folded], most: int) -> str:
+    lines = [each for block in blocks for each in ([block] if isinstance(block, str) else block.lines(most))]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown(it: Compared) -> Iterator[str | _Folded]:
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate]
         first = rows[0]
@@ -95,16 +134,22 @@ def _markdown(it: Compared) -> Iterator[str]:
         whole = [row for row in rows if row.test_case is row.by is None]
         of_all, of_classes = ([row for row in whole if (row.label is None) is wanted] for wanted in (True, False))
         yield from _table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])
-        yield from (line for each in undefined(of_all) for line in (_safe(each), ""))
-        yield from _folded("Classes", _head(of_classes), [[_metric(row), *_cells(row)] for row in of_classes])
-        of_parts = parts(rows)
-        head = ("test case or slice", *_head(of_parts), "n")
-        listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in of_parts]
-        yield from _folded("Test cases and slices", head, listed)
+        yield from (line for each in named_notes(of_all, it.baseline) for line in (_safe(each), ""))
+        yield _Folded("Classes", _head(of_classes), [[_metric(row), *_cells(row)] for row in of_classes])
+        yield from _of_parts(parts(rows), first.metric)
         if first.fixed is not None:
             yield from _samples(it, candidate, "broken", first.broken or 0)
             yield from _samples(it, candidate, "fixed", first.fixed)
     yield from (f"> warning: {_safe(each)}  " for each in it.warnings)
+
+
+def _of_parts(rows: Sequence[MetricRow], deciding: str) -> Iterator[_Folded]:
+    """Test cases and slices: of the metric that decides first, of the others apart."""
+    of_first, others = ([row for row in rows if (row.metric == deciding) is wanted] for wanted in (True, False))
+    titles = ("Test cases and slices", "Test cases and slices, other metrics")
+    for title, there in zip(titles, (of_first, others), strict=True):
+        listed = [[_part(row), _metric(row), *_cells(row), f"{row.n:,}"] for row in there]
+        yield _Folded(title, ("test case or slice", *_head(there), "n"), listed)
 
 
 def _head(rows: Sequence[MetricRow]) -> tuple[str, ...]:
@@ -118,23 +163,18 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "|" + "---|" * len(head), *lines[1:], ""]
 
 
-def _folded(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    if not rows:
-        return []
-    return [f"<details><summary>{title}</summary>", "", *_table(head, rows), "</details>", ""]
-
-
-def _samples(it: Compared, candidate: str, outcome: Any, count: int) -> list[str]:
+def _samples(it: Compared, candidate: str, outcome: Any, count: int) -> Iterator[str | _Folded]:
     if not count:
-        return []
+        return
     try:
         table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
     except NotFoundError as error:  # of a saved comparison, what it looked at may be gone
-        return [f"{count:,} {outcome}, not listed: {_safe(str(error))}", ""]
+        yield from [f"{count:,} {outcome}, not listed: {_safe(str(error))}", ""]
+        return
     names = [name for name in table.column_names if name != "outcome"]
     rows = [[cell(row[name]) for name in names] for row in table.to_pylist()]
     title = f"{count:,} {outcome}" + (f", the first {LISTED}" if count > LISTED else "")
-    return _folded(title, names, rows)
+    yield _Folded(title, names, rows, f"comparison.{outcome}")
 
 
 _MARKUP = re.compile(r"([\\`*\[\]|~#$]|(?<!\w)_|_(?!\w))")
@@ -166,7 +206,8 @@ def as_html(it: Compared) -> str:
 def _html(it: Compared) -> Iterator[str]:
     yield f'<div class="localreg">{STYLE}'
     for candidate in it.candidates:
-        rows = [row for row in it.rows if row.candidate == candidate and row.test_case is row.by is row.label is None]
+        of_suite = [row for row in it.rows if row.candidate == candidate and row.test_case is row.by is None]
+        rows = [row for row in of_suite if row.label is None] or of_suite
         verdict = rows[0].verdict
         told = escape(sentence(it, candidate))
         yield f'<p><b class="{verdict}">{MARKS[verdict]}</b> {told}</p><table><thead><tr>'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -12,9 +12,9 @@ from localreg.names import did_you_mean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MetricRow", "Verdict", "as_table", "one_row"]
+__all__ = ["MeasuredRow", "MetricRow", "Verdict", "as_table", "one_row"]
 
-RowT = TypeVar("RowT")
+RowT = TypeVar("RowT", bound="MetricRow | MeasuredRow")
 
 Verdict = Literal["improved", "regressed", "different", "inconclusive", "equal"]
 """`different` is said of a metric of which neither more nor less is better, or nobody said which."""
@@ -63,6 +63,33 @@ class MetricRow:
     """Why a number is None, or what it leaves out."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredRow:
+    """One metric of a model."""
+
+    metric: str
+    label: str | None
+    """The class that it is of; None = of all of them."""
+    test_case: str | None
+    """None = the whole suite, where a sample of several test cases counts once."""
+    by: str | None
+    """The expression that the slice was made by; None = no slice."""
+    slice: str | None
+    value: float | None
+    """None = not measurable, and `reason` says why."""
+    low: float | None
+    """Lower end of the confidence interval of the value; None = there is none, and `reason` says why."""
+    high: float | None
+    """Upper end."""
+    n: int
+    """Samples that it is made of; one that has two different ground truths, in two test cases, counts as two.
+
+    Of a class: for recall those that have it, for precision those that the model says to have it (both are shares of
+    these), for F1 those of which truth or model says so, for specificity those that do not have it."""
+    reason: str | None
+    """Why a number is None, or what to beware of."""
+
+
 def one_row(rows: Sequence[RowT], what: str, **wanted: str | None) -> RowT:
     """The row of a metric, test case, slice and class.
 
@@ -82,14 +109,7 @@ def one_row(rows: Sequence[RowT], what: str, **wanted: str | None) -> RowT:
         raise InvalidInputError(f"{told} have a slice of that name each; say which is meant, as by={expressions[0]!r}")
     if found:
         return found[0]
-    told = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
-    unknown = ((value, there) for name, value in wanted.items() if value and value not in (there := _there(rows, name)))
-    hints = (did_you_mean(value, there) for value, there in unknown)
-    raise NotFoundError(f"the {what} has no row of {told}{next(hints, '')}; .metrics shows those that there are")
-
-
-def _there(rows: Iterable[Any], name: str) -> list[str]:
-    return list(dict.fromkeys(value for row in rows if (value := getattr(row, name)) is not None))
+    raise _no_row(what, rows, wanted)
 
 
 def as_table(rows: Iterable[Any], kind: type[Any] = MetricRow) -> pa.Table:
@@ -104,3 +124,22 @@ def as_table(rows: Iterable[Any], kind: type[Any] = MetricRow) -> pa.Table:
     kinds = {"float | None": pa.float64(), "int": pa.int64(), "int | None": pa.int64()}
     schema = pa.schema([(each.name, kinds.get(str(each.type), pa.string())) for each in fields(kind)])
     return pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema)
+
+
+def _no_row(where: str, rows: Sequence[RowT], wanted: Mapping[str, str | None]) -> NotFoundError:
+    """The error that there is no such row: it names what is nowhere, or that nothing has it all.
+
+    Args:
+        where: the comparison, or the measurement.
+        rows: those that there are.
+        wanted: fields of the row; None = it is of no single one.
+    """
+    for name, value in wanted.items():
+        there = list(dict.fromkeys(str(getattr(row, name)) for row in rows if getattr(row, name) is not None))
+        if value is not None and value not in there:
+            what = name.replace("_", " ")
+            hint = did_you_mean(str(value), there) or (f"; there are {', '.join(there[:10])}" if there else "")
+            told = f"{what} {value!r}{hint}"
+            return NotFoundError(f"the {where} has no row of {told}; .metrics shows those that there are")
+    told = ", ".join(f"{name.replace('_', ' ')} {value!r}" for name, value in wanted.items() if value is not None)
+    return NotFoundError(f"the {where} has no row of {told} together; .metrics shows those that there are")

@@ -8,13 +8,13 @@ def test_the_new_model_is_no_worse(localreg_registry):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from localreg.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from localreg.compare import Comparison
+    from localreg.compare import Comparison, MetricRow
     from localreg.compare.asked import Options
     from localreg.models import Model, ModelVersion
     from localreg.registry import Registry
@@ -115,11 +115,20 @@ def _reasons(
     whole = [row for row in comparison.rows if row.metric not in proven and row.test_case is row.by is None]
     looked = [row for row in whole if row.label is None or metrics is not None]
     refuse_undirected(looked, comparison.undirected)
-    found = list(worse(comparison, looked).reasons.values())
+    found = _regressions(worse(comparison, looked).reasons)
     if proven or critical:
         rules = {name: Gate(margin=margin) for name in proven}
         found += comparison.gate(rules, critical=critical).reasons
     return found
+
+
+def _regressions(worse: Mapping[MetricRow, str]) -> list[str]:
+    """What regressed: the first in full, and the others, which speak of the same samples, in a line; then doubts."""
+    proven = [(row, reason) for row, reason in worse.items() if row.p is not None]
+    told = [f"{reason}, p = {row.p:.2g}" for row, reason in proven[:1]]
+    if proven[1:]:
+        told.append(f"regressed, too: {', '.join(reason.partition(':')[0] for _, reason in proven[1:])}")
+    return [*told, *(reason for row, reason in worse.items() if row.p is None)]
 
 
 def _told(comparison: Comparison, reasons: Sequence[str]) -> str:
@@ -132,5 +141,6 @@ def _told(comparison: Comparison, reasons: Sequence[str]) -> str:
     if len(broken):
         shown = Result(lambda: broken.slice(0, LISTED).drop_columns(["outcome"]))
         rest = len(broken) - LISTED
-        lines += ["", "broken:", str(shown), *([f"… and {rest:,} more: comparison.broken"] if rest > 0 else [])]
+        lines += ["", f"broken (a = {comparison.baseline}, b = {comparison.candidate}):", str(shown)]
+        lines += [f"… and {rest:,} more: comparison.broken"] if rest > 0 else []
     return "\n".join(lines)

@@ -835,7 +835,15 @@ def test_versions_and_aliases_are_the_librarys(cli: Cli, registry: localreg.Regi
 def test_compare_is_the_librarys_comparison(cli: Cli, registry: localreg.Registry) -> None:
     comparison = registry.compare("meadow-4", "meadow-5@production", suite="plates")
     ran = done(cli("compare", "meadow-4", "meadow-5@production", "--suite", "plates", "--fixed", "--broken"))
-    assert ran.out.startswith(f"{comparison}\n\nmetric ")
+    assert ran.out.startswith(f"{comparison}\n\naccuracy by test case:\ntest case  n ")
+    slices = ran.out.partition("accuracy by test case:\n")[2].partition("\n\n")[0].splitlines()
+    assert slices[0].split("  ")[2:] != []
+    assert all(name in slices[0] for name in ("meadow-4@1", "meadow-5@2", "95 % interval"))
+    assert [line.split()[0] for line in slices[2:-1]] == ["day", "night"]
+    row = comparison.row("accuracy", test_case="day")
+    assert f"{row.a:.4f}" in slices[2]
+    assert f"{row.low:+.4f} to {row.high:+.4f}" in slices[2]
+    assert re.fullmatch(r"\d+ more metrics of these: --metric, --format csv or json", slices[-1])
     assert ran.out.index("\nfixed:\n") < ran.out.index("\nbroken:\n")
     answer = done(cli("compare", "meadow-4", "meadow-5@production", "--suite", "plates", "-f", "json")).json
     listed = {name: native(getattr(comparison, name)) for name in ("fixed", "broken")}
@@ -869,7 +877,10 @@ def test_measure_is_the_librarys_measurement(cli: Cli, registry: localreg.Regist
     words = ["measure", "meadow-5", "--suite", "plates", "--by", "test_case", "--strict", "--confidence", "0.9"]
     expected = registry.measure("meadow-5", suite="plates", by="test_case", strict=True, confidence=0.9)
     ran = done(cli(*words))
-    assert ran.out.startswith(f"{expected}\n\nmetric ")
+    assert ran.out.startswith(f"{expected}\n\nmetric     class ")
+    assert ran.out.count("\naccuracy by test_case:\n") == ran.out.count("\naccuracy by test case:\n") == 1
+    row = expected.row("accuracy", test_case="day")
+    assert re.search(rf"^day +{row.n} +{row.value:.4f} +{row.low:.4f} to {row.high:.4f}$", ran.out, re.MULTILINE)
     assert done(cli(*words, "-f", "json")).json == expected.to_dict()
     lines = done(cli(*words, "--metric", "accuracy", "-f", "csv")).out.splitlines()
     assert lines[0] == "metric,label,test_case,by,slice,value,low,high,n,reason"
@@ -895,7 +906,7 @@ def test_numbers_are_not_right_or_wrong_but_near_or_far(cli: Cli, prices: localr
     words = ["compare", "near", "far", "--suite", "houses"]
     for option, name in ((["--broken"], "broken"), (["--outcome", "both_wrong"], "both wrong")):
         refused = cli(*words, *option)
-        assert (refused.code, refused.out) == (2, "")
+        assert (refused.code, refused.out) == (1, "")
         told = " ".join(refused.err.split())
         assert f"nothing is right or wrong in a comparison of regression, and so no sample is {name}" in told
         assert "--worst 10 lists those whose error grew most" in told
@@ -907,6 +918,7 @@ def test_numbers_are_not_right_or_wrong_but_near_or_far(cli: Cli, prices: localr
     none = cli(*words, "--worst", "0")
     assert (none.code, "--worst is 0; write how many samples, 1 or more" in none.err) == (1, True)
     labels = cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--worst", "3")
+    assert labels.code == 1, "as of --broken where numbers are compared"
     assert "there are no errors in a comparison of classification; --broken lists what got worse" in labels.err
 
 
@@ -977,7 +989,9 @@ def test_a_gate_that_cannot_be_understood_is_wrong_usage(cli: Cli, folder: Path,
     (folder.parent / "gate.yaml").write_text(rules)
     ran = cli(*GATED)
     assert (ran.code, ran.out) == (2, "")
-    assert told in " ".join(ran.err.split())
+    assert told in ran.err
+    assert ran.err.startswith("localreg: --gate: ")
+    assert len(ran.err.splitlines()) == 1, "the usage was right, and is not told"
     assert cli(*GATED[:-1], "gone.yaml").code == 2
 
 
@@ -1035,7 +1049,7 @@ def test_a_comparison_is_saved_and_told_again(cli: Cli, registry: localreg.Regis
     assert registry.commit == before + 1
     comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
     assert done(cli("comparisons", "show", "nightly", "-f", "json")).json == comparison.to_dict()
-    assert done(cli("comparisons", "show", "nightly")).out == f"{comparison}\n"
+    assert done(cli("comparisons", "show", "nightly")).out == done(cli(*words)).out
     listed = done(cli("comparisons", "list", "-f", "json")).json
     assert [(each["name"], each["created_by"]) for each in listed] == [("release 5", "ana"), ("nightly", "cy")]
     again = cli(*words, "--save", "nightly")
@@ -1043,6 +1057,53 @@ def test_a_comparison_is_saved_and_told_again(cli: Cli, registry: localreg.Regis
     assert cli(*words, "--actor", "cy").code == 2, "who only asks is not named"
     assert done(cli("comparisons", "delete", "nightly")).out == "deleted comparison 'nightly'\n"
     assert cli("comparisons", "show", "nightly").code == 1
+
+
+def test_a_saved_comparison_is_held_against_a_gate_and_written(
+    cli: Cli, folder: Path, registry: localreg.Registry
+) -> None:
+    here = folder.parent
+    live = registry.compare("meadow-4", "meadow-5", suite="plates")
+    live.save("nightly")
+    (here / "strict.yaml").write_text("{metrics: {accuracy: {min_value: 0.99}}}")
+    written = ["--markdown", "saved.md", "--html", "saved.html"]
+    ran = cli("comparisons", "show", "nightly", "--gate", "strict.yaml", *written)
+    assert ran.code == 1
+    assert ran.out.endswith(f"\n\ngate:\n{live.gate(here / 'strict.yaml')}\n")
+    assert (here / "saved.md").read_text(encoding="utf-8") == live.to_markdown()
+    assert (here / "saved.html").read_bytes() == live.to_html(here / "live.html").read_bytes()
+    asked = cli("comparisons", "show", "nightly", "--gate", "strict.yaml", "-f", "json")
+    assert (asked.code, asked.json["gate"]["passed"]) == (1, False)
+    assert cli("comparisons", "show", "nightly", "--gate", "gone.yaml").code == 2
+
+
+def test_metrics_of_classes_alone_are_printed(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["--suite", "plates", "--metric", "f1"]
+    for ran in (cli("compare", "meadow-4", "meadow-5", *words), cli("measure", "meadow-5", *words)):
+        assert len(re.findall(r"^f1 of \S+ +\S", done(ran).out, re.MULTILINE)) > 3
+        assert not re.search("^metric .*\n─.*\n\n", ran.out, re.MULTILINE), "no table is empty"
+    refused = cli("leaderboard", "meadow-4", "meadow-5", *words)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.endswith("rank by 'f1_macro'\n")
+
+
+def test_a_leaderboard_asks_as_the_library_does_and_tells_who_lacks_inferences(
+    cli: Cli, registry: localreg.Registry
+) -> None:
+    words = ["leaderboard", "meadow-4", "meadow-5@1", "meadow-5@2", "--suite", "plates"]
+    options = ["--group-by", "number%5", "--confidence", "0.9", "--score-of", "positive", "--bootstrap", "200"]
+    answer = done(cli(*words, *options, "-f", "json")).json
+    asked: dict[str, Any] = {"group_by": "number%5", "confidence": 0.9, "score_of": "positive", "bootstrap": 200}
+    models = ["meadow-4", "meadow-5@1", "meadow-5@2"]
+    board = registry.leaderboard(*models, suites="plates", **asked)
+    assert answer == native(board) != native(registry.leaderboard(*models, suites="plates"))
+    lacking = [row for row in board if row["missing"] and row["n"] is not None]
+    told = done(cli(*words)).out.partition("samples without an inference: ")[2]
+    assert bool(told) is bool(lacking)
+    for row in lacking:
+        assert f"{row['missing']} of {row['model']} on 'plates'" in told
+    refused = cli(*words, "--positive", "gold")
+    assert (refused.code, "'gold'" in refused.err) == (1, True)
 
 
 def test_the_help_of_sql_names_every_documented_table(cli: Cli) -> None:

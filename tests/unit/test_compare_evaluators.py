@@ -186,6 +186,17 @@ def test_the_direction_of_a_number_is_told_and_not_guessed(compared: Registry) -
     assert told == {"": "different", "higher": "improved", "lower": "regressed"}
 
 
+def test_models_are_ranked_by_what_an_evaluator_said_if_it_is_known_which_way(compared: Registry) -> None:
+    asked: dict[str, Any] = {"evaluator": "reading", "strict": False}
+    ways: list[tuple[Literal["higher", "lower"], Any]] = [("higher", max), ("lower", min)]
+    for way, better in ways:
+        board = compared.leaderboard("a", "b", suites="s", metric="overlap", better={"overlap": way}, **asked)
+        values = board.arrow()["value"].to_pylist()
+        assert values[0] == better(values) != values[1]
+    with pytest.raises(InvalidInputError, match=r"neither more nor less of 'overlap'.* which by better="):
+        compared.leaderboard("a", "b", suites="s", metric="overlap", **asked)
+
+
 def test_an_evaluator_is_kept_with_a_saved_comparison_by_its_name(compared: Registry) -> None:
     live = compared.compare("a", "b", suite="s", evaluator=reading, better={"timing.seconds": "lower"}, by="n % 2")
     found = live.save("release")

@@ -167,7 +167,7 @@ def test_an_assertion_of_no_regression_counts_its_metrics() -> None:
         return _reasons(compared(row(p=p, p_adjusted=p, verdict="regressed"), *by_luck), None, None, ())
 
     assert reasons_of(0.006) == [], "0.06 among ten"
-    assert reasons_of(0.004) == ["accuracy: regressed, difference -0.0100 (-0.0300 to +0.0100)"]
+    assert reasons_of(0.004) == ["accuracy: regressed, difference -0.0100 (-0.0300 to +0.0100), p = 0.004"]
 
 
 def test_what_is_worse_goes_by_the_direction_of_the_metric() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import asdict
 from html import escape
 from html.parser import HTMLParser
@@ -26,6 +27,7 @@ from localreg.compare.asked import Asked
 from localreg.compare.output import _safe
 from localreg.compare.question import KEPT
 from localreg.compare.report.wording import sentence
+from localreg.compare.telling import parts
 from tests.animals import animal_case, animal_suite, run_animals
 
 HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
@@ -107,7 +109,7 @@ def test_markdown_says_the_verdict_first(comparison: Comparison) -> None:
     assert rows[1][6] == "▼ regressed"
     assert f"{first.difference:+.4f}" == rows[1][3]
     assert [row[0] for row in rows].count("recall of x") == 1
-    assert text.count("<details>") == text.count("</details>") == 4
+    assert text.count("<details>") == text.count("</details>") == 5
     assert all(f"<summary>{each}" in text for each in ("Classes", "Test cases and slices", f"{first.broken} broken"))
 
 
@@ -132,6 +134,57 @@ def test_the_only_test_case_is_not_told_twice(registry: Registry) -> None:
     sliced = registry.compare("a", "b", suite="one", by="n % 2").to_markdown()
     told = [row[0] for row in cells(sliced.partition("Test cases and slices")[2].partition("</details>")[0])]
     assert set(told[1:]) == {"n % 2 = 0", "n % 2 = 1"}
+
+
+def test_markdown_shows_the_deciding_metric_of_slices_first_and_is_short_enough_for_github(registry: Registry) -> None:
+    truth = {n: f"class {n % 150} of those with a long name" for n in range(900)}
+    animal_suite("s", [animal_case("all", truth)])
+    run_animals("a", truth, "s")
+    run_animals("b", {n: label if n % 4 else "x" for n, label in truth.items()}, "s")
+    it = registry.compare("a", "b", suite="s", by=["n % 3", "ground_truth.label", "n % 40"])
+    text = it.to_markdown()
+    assert len(text) < 65_536
+    tables = [each.partition("</details>")[0] for each in text.split("<summary>Test cases and slices")[1:]]
+    deciding, others = ({row[1] for row in cells(each)} for each in tables)
+    assert deciding == {"metric", "accuracy"}
+    assert "accuracy" not in others
+    assert "f1_macro" in others
+    assert re.search(r"^[\d,]+ more: `comparison.metrics` has them\.$", text, re.MULTILINE)
+    small = registry.compare("a", "b", suite="s", by="n % 3").to_markdown()
+    assert "`comparison.metrics`" not in small.partition("Test cases and slices")[2]
+
+
+def test_metrics_of_single_classes_are_told_where_nothing_else_is_asked_for(comparison: Comparison) -> None:
+    registry = Registry(comparison._session)
+    told = registry.compare("old", "new|`<b>`", suite="s", metrics=["f1"])
+    for label in "xyz":
+        row = told.row("f1", label=label)
+        assert re.search(rf"^f1 of {label} +{row.a:.4f} +{row.b:.4f} ", str(told), re.MULTILINE)
+        assert f"<td>f1 of {label}</td>" in told._repr_html_()
+
+
+def test_a_row_that_is_not_there_is_named_by_what_is_nowhere(registry: Registry) -> None:
+    it = graded(registry)
+    for wanted, said in (
+        ({"slice": "9"}, r"no row of slice '9'; there are 0, 1, 2;"),
+        ({"test_case": "thrid"}, r"no row of test case 'thrid'; did you mean 'third'\?"),
+        ({"metric": "acuracy"}, r"no row of metric 'acuracy'; did you mean 'accuracy'\?"),
+        ({"label": "x"}, r"no row of metric 'accuracy', candidate 'new@1', label 'x' together"),
+    ):
+        with pytest.raises(NotFoundError, match=said):
+            it.row(**wanted)
+    one = registry.measure("old", suite="s", by="n % 3")
+    with pytest.raises(NotFoundError, match="the measurement has no row of slice '9'; there are 0, 1, 2;"):
+        one.row("accuracy", slice="9")
+
+
+def test_slices_of_nothing_are_left_out_of_what_is_shown(registry: Registry) -> None:
+    live = graded(registry)
+    it = registry.compare("old", "new", suite="s", by="metadata.lb")
+    assert {row.slice for row in it.rows if row.by} == {"null"}
+    assert not [row for row in parts(it.rows) if row.by]
+    assert "metadata.lb =" not in it.to_markdown()
+    assert len([row for row in parts(live.rows) if row.by and row.metric == "accuracy"]) == 3
 
 
 def test_names_are_no_markup(comparison: Comparison) -> None:

@@ -141,8 +141,11 @@ def test_the_positive_label_is_named_or_told(
     registry: Registry, compared: tuple[list[str], list[float], list[float]]
 ) -> None:
     labels, a, _ = compared
-    row = registry.compare("a", "b", suite="s").row("roc_auc")
+    it = registry.compare("a", "b", suite="s")
+    row = it.row("roc_auc")
     assert row.reason == "'y' is taken for positive; positive= names another"
+    (line,) = [line for line in str(it).splitlines() if "is taken for positive" in line]
+    assert line == f"roc_auc, average_precision, log_loss, brier_score: {row.reason}"
     other = registry.compare("pa", "pb", suite="s", positive="n").row("average_precision")
     assert other.a == pytest.approx(
         metrics.average_precision_score([label == "n" for label in labels], 1 - np.array(a))

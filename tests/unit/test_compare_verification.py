@@ -69,6 +69,11 @@ def test_metrics_are_those_of_the_columns(compared: Registry) -> None:
     assert (
         f"accepted from {at[0].threshold:.6g} (a) and {at[1].threshold:.6g} (b) on, at an FMR of 0.01" in first.reason
     )
+    told = f"accepted from {at[0].threshold:.6g} (a@1) and {at[1].threshold:.6g} (b@1) on, at an FMR of 0.01"
+    assert str(comparison).count(told) == 1, "in one line, with the models by their names"
+    assert f"accepted from {at[1].threshold:.6g} on, at an FMR of 0.01" in str(
+        compared.measure("b", suite="s", fmr=0.01)
+    )
     assert first.n == COUNT
     assert comparison.row("fmr").n == sum(not each for each in truth)
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from localreg import InvalidInputError, NotFoundError, Registry, WorkflowMismatchError
@@ -37,14 +38,22 @@ class Guessed(Inference):
     value: float
 
 
+@dataclass(frozen=True)
+class Same(GroundTruth):
+    genuine: bool
+
+
+@dataclass(frozen=True)
+class Alike(Inference):
+    similarity: float
+
+
 _, Case, Suite, Net = define_workflow("Shots", Shot, Animal, Guess)
 _, SizeCase, SizeSuite, SizeNet = define_workflow("Sizes", Shot, Size, Guessed)
 
 
 def record(name: str, right: int, asked: int, of: int = 200) -> None:
     """A model that is right on so many of the shots that it was asked, the first ones."""
-    import pyarrow as pa
-
     rows = [{"n": n, "label": {"label": "x" if n < right else "y", "score": 0.5}} for n in range(min(asked, of))]
     Net(name).record(pa.Table.from_pylist(rows), on="n")
 
@@ -105,8 +114,6 @@ def test_what_is_left_out_instead_of_wrong(shots: Registry) -> None:
 
 
 def test_less_of_an_error_leads(registry: Registry) -> None:
-    import pyarrow as pa
-
     SizeSuite("s", test_cases=[SizeCase("c", test_samples=[(Shot(n), Size(float(n))) for n in range(40)])])
     for name, off in (("near", 0.1), ("far", 2.0)):
         rows = [{"n": n, "value": n + off * (-1) ** n} for n in range(40)]
@@ -118,6 +125,56 @@ def test_less_of_an_error_leads(registry: Registry) -> None:
 def test_one_model_has_nobody_to_lead(shots: Registry) -> None:
     (row,) = shots.leaderboard("a", suites=["all"])
     assert (row["model"], row["reason"]) == ("a@1", "no other model has inferences on this test suite")
+    assert (row["rank"], row["metric"], row["value"], row["n"], row["missing"]) == (None, "accuracy", 0.5, 200, 0)
+    alone = shots.leaderboard("d", "e", suites=["all"])
+    assert told(alone, "model", "value", "missing") == [("d@1", 0.5, 100), ("e@1", None, 200)]
+    assert told(shots.leaderboard("d", suites="all", strict=False), "value", "n", "missing") == [(1.0, 100, 100)]
+
+
+def test_samples_without_an_inference_are_counted_beside_the_model(shots: Registry) -> None:
+    board = shots.leaderboard("a", "c", "d", "e", suites=["all"])
+    assert told(board, "model", "missing") == [("c@1", 0), ("a@1", 0), ("d@1", 100), ("e@1", 200)]
+
+
+def test_nobody_leads_where_nothing_can_be_measured(registry: Registry) -> None:
+    _, case, suite, net = define_workflow("Pairs", Shot, Same, Alike)
+    suite("pairs", test_cases=[case("pairs", test_samples=[(Shot(n), Same(n % 3 == 0)) for n in range(60)])])
+    for name, noise in (("lda", 3), ("pca", 5)):
+        net(name).record(
+            pa.Table.from_pylist([{"n": n, "similarity": (n % 3 == 0) + n % noise / 4} for n in range(60)]), on="n"
+        )
+    board = registry.leaderboard("lda", "pca", suites="pairs", fmr=1e-5)
+    for row in board:
+        assert (row["rank"], row["value"], row["verdict"]) == (None, None, None)
+        assert row["reason"].startswith("an FMR of 1e-05 cannot be measured with 40 impostor pairs")
+    (one,) = registry.leaderboard("lda", suites="pairs", fmr=1e-5)
+    assert one["reason"].startswith("an FMR of 1e-05 cannot be measured")
+    leading, behind = registry.leaderboard("lda", "pca", suites="pairs", fmr=0.1)
+    assert (leading["verdict"], leading["rank"]) == ("leads", 1)
+    assert f"({leading['model']})" in behind["reason"], "the models by their names"
+    assert f"({behind['model']})" in behind["reason"]
+    fixed = registry.leaderboard("lda", "pca", suites="pairs", metric="fnmr", score_threshold=0.75).dicts()
+    for row in fixed:
+        assert (
+            row["value"]
+            == registry.measure(row["model"], suite="pairs", metrics=["fnmr"], score_threshold=0.75).row().value
+        )
+
+
+@pytest.mark.parametrize(("metric", "other"), [("f1", "f1_macro"), ("precision", "precision_macro")])
+def test_a_metric_of_single_classes_ranks_nobody(shots: Registry, metric: str, other: str) -> None:
+    for models in (["a", "b"], ["a"]):
+        with pytest.raises(InvalidInputError, match=f"'{metric}' is told of single classes.* rank by '{other}'"):
+            shots.leaderboard(*models, suites=["all"], metric=metric)
+
+
+def test_a_metric_without_a_better_side_ranks_nobody(registry: Registry) -> None:
+    SizeSuite("s", test_cases=[SizeCase("c", test_samples=[(Shot(n), Size(float(n))) for n in range(40)])])
+    for name in ("near", "far"):
+        SizeNet(name).record(pa.Table.from_pylist([{"n": n, "value": n + len(name)} for n in range(40)]), on="n")
+    for models in (["near", "far"], ["near"]):
+        with pytest.raises(InvalidInputError, match="neither more nor less of 'mean_bias' is better"):
+            registry.leaderboard(*models, suites="s", metric="mean_bias")
 
 
 def test_what_cannot_be_ranked_is_refused(shots: Registry) -> None:

@@ -309,6 +309,13 @@ def test_perfect_scores_have_an_end_of_range_and_no_interval(registry: Registry)
     row = registry.measure("m", suite="s", metrics=["roc_auc"], positive="y", score_of="predicted").row()
     assert (row.value, row.low) == (1.0, None)
     assert row.reason == "at the end of its range, its standard error tells nothing"
+    usual = registry.measure("m", suite="s", score_of="predicted")
+    taken = "'y' is taken for positive; positive= names another"
+    assert usual.row("roc_auc").reason == f"{row.reason}; {taken}", "why there is no interval comes first"
+    lines = str(usual).splitlines()
+    assert [line.endswith(f": {taken}") for line in lines].count(True) == str(usual).count("is taken for") == 1
+    assert f"no interval of roc_auc, average_precision: {row.reason}" in lines
+    assert usual.row("expected_calibration_error").reason == "it is a mean over bins, and biased by how many there are"
 
 
 def test_a_cluster_counts_as_one(scans: Registry) -> None:
@@ -316,6 +323,8 @@ def test_a_cluster_counts_as_one(scans: Registry) -> None:
     assert clustered.row().value == alone.row().value
     assert clustered.row().low != alone.row().low
     assert clustered.row("recall", label="x").reason == "there is no interval of it"
+    of_classes = str(scans.measure("m", suite="s", group_by="metadata.patient", metrics=["recall"]))
+    assert of_classes.splitlines()[-1] == "no interval of recall of x, recall of y, recall of z"
 
 
 def test_a_measurement_is_told_as_text_json_and_in_a_notebook(scans: Registry) -> None:
