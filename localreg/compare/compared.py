@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table, one_row
 from localreg.compare.task import OUTCOMES
-from localreg.compare.telling import named_notes, summary
+from localreg.compare.telling import named_notes, overall, summary
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import check_whole, did_you_mean, shown_value
 from localreg.query import Result
@@ -318,7 +318,7 @@ class Compared:
         lines = [f"test suite {self.suite!r} version {self.suite_version}: {paired}", ""]
         for candidate in self.candidates:
             rows = [row for row in self.rows if row.candidate == candidate and row.by is row.test_case is None]
-            whole = [row for row in rows if row.label is None] or rows
+            whole = overall(rows)
             if whole:
                 lines += [*summary(whole, self.baseline, self.confidence), *named_notes(whole, self.baseline), ""]
             counted = next((row for row in self.rows if row.candidate == candidate and row.label is None), None)

@@ -16,7 +16,6 @@ from localreg.errors import InvalidInputError
 from localreg.models import ModelVersion
 from localreg.names import shown_value
 from localreg.session import Session
-from localreg.statistics import METRICS
 from localreg.workflow.inferences import MISSING, Inferences
 from localreg.workflow.test_suite import TestSuite
 
@@ -148,16 +147,13 @@ def _whole(rows: Sequence[Row]) -> list[Row]:
     """Those of the first metric over the whole suite.
 
     Raises:
-        InvalidInputError: there are none: it is told of single classes, or of test cases, alone.
+        InvalidInputError: there are none: it is told of test cases alone.
     """
     metric = rows[0].metric
     found = [row for row in rows if (row.metric, row.label, row.test_case, row.by) == (metric, None, None, None)]
     if found:
         return found
-    parts = "test cases" if rows[0].label is None else "classes"
-    over_all = f"{metric}_macro"
-    other = f"{over_all!r}" if over_all in METRICS else "a metric of the whole suite"
-    raise InvalidInputError(f"{metric!r} is told of single {parts}, which rank no models; rank by {other}")
+    raise InvalidInputError(f"{metric!r} is told of single test cases, which rank no models; rank by another metric")
 
 
 def _key(value: float | None, sign: int) -> tuple[bool, float]:

@@ -10,7 +10,7 @@ from typing import cast
 from localreg.canonical import JsonObject
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MeasuredRow, as_table, one_row
-from localreg.compare.telling import json_text, notes, number
+from localreg.compare.telling import json_text, notes, number, overall
 from localreg.query import Result
 from localreg.query.text import aligned, plain
 
@@ -100,7 +100,7 @@ class Measurement:
         samples = f"{self.n:,} {'sample' if self.n == 1 else 'samples'}"
         yield from [f"{self.model} on test suite {self.suite!r} version {self.suite_version}: {samples}", ""]
         of_suite = [row for row in self.rows if row.test_case is row.by is None]
-        whole = [row for row in of_suite if row.label is None] or of_suite
+        whole = overall(of_suite)
         cells = [
             [row.metric if row.label is None else f"{row.metric} of {row.label}", number(row.value), interval(row)]
             for row in whole

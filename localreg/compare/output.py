@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from localreg.canonical import JsonObject
 from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
-from localreg.compare.telling import interval, named_notes, number, p_heading, p_value, parts, signed
+from localreg.compare.telling import interval, named_notes, number, overall, p_heading, p_value, parts, signed
 from localreg.errors import NotFoundError, StorageError
 from localreg.query.text import cell, plain
 
@@ -207,7 +207,7 @@ def _html(it: Compared) -> Iterator[str]:
     yield f'<div class="localreg">{STYLE}'
     for candidate in it.candidates:
         of_suite = [row for row in it.rows if row.candidate == candidate and row.test_case is row.by is None]
-        rows = [row for row in of_suite if row.label is None] or of_suite
+        rows = overall(of_suite)
         verdict = rows[0].verdict
         told = escape(sentence(it, candidate))
         yield f'<p><b class="{verdict}">{MARKS[verdict]}</b> {told}</p><table><thead><tr>'

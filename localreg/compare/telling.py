@@ -22,6 +22,7 @@ __all__ = [
     "naming",
     "notes",
     "number",
+    "overall",
     "others_of_parts",
     "p_heading",
     "p_value",
@@ -88,6 +89,16 @@ def _cells(row: MetricRow) -> list[str]:
 def interval(row: MetricRow) -> str:
     """Of the difference."""
     return "none" if row.low is None or row.high is None else f"{signed(row.low)} to {signed(row.high)}"
+
+
+def overall(rows: Sequence[Row]) -> list[Row]:
+    """Of the rows of the suite those that a short text shows: without single classes, unless only these were asked for.
+
+    Then nothing else is there but their averages, which go before them.
+    """
+    of_all = [row for row in rows if row.label is None]
+    averages = {f"{row.metric}_macro" for row in rows if row.label is not None}
+    return list(rows) if all(row.metric in averages for row in of_all) else of_all
 
 
 def _named(row: MetricRow | MeasuredRow) -> str:

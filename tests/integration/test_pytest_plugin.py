@@ -216,7 +216,7 @@ def test_a_failure_shows_why_the_metrics_and_the_first_broken_samples(project: P
             '>   *assert_no_regression("m", "m@baseline", "s")',
             "E  *AssertionError: m@new is worse than m@old on 's':",
             "E  *accuracy: regressed, difference -0.3750 (-0.5* to -0.2*), p = 6.1e-05",
-            "E  *regressed, too: *f1_macro*",
+            "E  *regressed, too: balanced_accuracy, *",
             "E  *metric *m@old *m@new *",
             "E  *accuracy *1.0000 *0.6250 *regressed*",
             "E  *broken (a = m@old, b = m@new):",

@@ -192,7 +192,10 @@ def test_a_critical_part_of_one_class_regresses_by_evidence_alone(registry: Regi
     assert row.b == pytest.approx(44 / 48 / 3)
     assert (row.p, row.low, row.verdict) == (None, None, "inconclusive")
     assert "means over different classes do not compare" in str(row.reason)
-    assert comparison.gate(critical=["hens"]).passed
+    usual = registry.compare("a", "b", suite="s").gate(critical=["hens"])
+    assert usual.passed
+    assert any("recall_macro seems worse somewhere and has no p-value" in note for note in usual.notes)
+    assert not comparison.gate(critical=["hens"]).passed, "it was named, and cannot be told"
     assert comparison.row("recall_macro").p is not None, "over the suite both say the same classes"
 
 

@@ -324,7 +324,7 @@ def test_a_cluster_counts_as_one(scans: Registry) -> None:
     assert clustered.row().low != alone.row().low
     assert clustered.row("recall", label="x").reason == "there is no interval of it"
     of_classes = str(scans.measure("m", suite="s", group_by="metadata.patient", metrics=["recall"]))
-    assert of_classes.splitlines()[-1] == "no interval of recall of x, recall of y, recall of z"
+    assert "no interval of recall of x, recall of y, recall of z" in of_classes.splitlines()
 
 
 def test_a_measurement_is_told_as_text_json_and_in_a_notebook(scans: Registry) -> None:
