@@ -105,7 +105,7 @@ def _ranked(
     order = sorted(range(len(versions)), key=lambda place: _key(values[place], sign))
     if order[0] != 0:
         versions = [versions[place] for place in order]
-        found = compare(session, versions, suite=suite, asked=asked)
+        found = compare(session, versions, suite=suite, asked=asked._replace(metrics=[found.rows[0].metric]))
         values, order = _values(found), list(range(len(versions)))
     whole = {row.candidate: row for row in _whole(found.rows)}
     nobody_leads = values[order[0]] is None

@@ -211,7 +211,7 @@ def _html(it: Compared) -> Iterator[str]:
         verdict = rows[0].verdict
         told = escape(sentence(it, candidate))
         yield f'<p><b class="{verdict}">{MARKS[verdict]}</b> {told}</p><table><thead><tr>'
-        yield "".join(f"<th>{each}</th>" for each in HEAD) + "</tr></thead><tbody>"
+        yield "".join(f"<th>{each}</th>" for each in _head(rows)) + "</tr></thead><tbody>"
         for row in rows:
             *cells, mark = [escape(each) for each in (_metric(row), *_cells(row))]
             yield "<tr>" + "".join(f"<td>{each}</td>" for each in cells)

@@ -163,6 +163,14 @@ def test_metrics_of_single_classes_are_told_where_nothing_else_is_asked_for(comp
         assert f"<td>f1 of {label}</td>" in told._repr_html_()
 
 
+def test_a_notebook_says_which_p_it_shows(registry: Registry) -> None:
+    it = graded(registry)
+    assert "<th>p</th>" in it._repr_html_()
+    again = registry.compare("old", "new", "old", suite="s")
+    assert any(row.p != row.p_adjusted for row in again.rows)
+    assert "<th>p adjusted</th>" in again._repr_html_()
+
+
 def test_a_row_that_is_not_there_is_named_by_what_is_nowhere(registry: Registry) -> None:
     it = graded(registry)
     for wanted, said in (
