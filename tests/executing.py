@@ -81,11 +81,19 @@ def exits_in_batches(numbers: Sequence[Number]) -> list[Parity]:
     return [exits(number) for number in numbers]
 
 
+class Unreadable:
+    """What `pickle` writes, and cannot read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("not a number",)
+
+
 class OddError(Exception):
-    """An exception that `pickle` writes, and cannot read."""
+    """An exception that `pickle` writes, and cannot read: not even with the helpers that Dask brings along."""
 
     def __init__(self, number: int, why: str) -> None:
         super().__init__(f"{number}: {why}")
+        self.held = Unreadable()
 
 
 def raises(number: Number) -> Parity:
