@@ -171,7 +171,8 @@ class Comparing:
         Args:
             models: models or versions; references as in `get_version`.
             suites: names of test suites, at their newest versions; or `TestSuite`s, at the versions that they show.
-            metric: by which they are ranked; None = the first that is told for their kind of inferences.
+            metric: by which they are ranked; None = the first that is told for their kind of inferences. One of single
+                classes ranks by its average over them.
             strict: count a sample without an inference as wrong, so that all are measured on the same samples. False =
                 leave it out; numbers, and what an evaluator says, have to be compared so where one is missing.
             confidence: of the intervals.
@@ -189,7 +190,7 @@ class Comparing:
 
         Raises:
             NotFoundError: a model or suite is not there.
-            InvalidInputError: see `compare`; the metric is of single classes, or neither more nor less of it is better.
+            InvalidInputError: see `compare`; or neither more nor less of the metric is better.
             WorkflowMismatchError: a model is of another workflow than a suite.
         """
         from localreg.compare import Asked

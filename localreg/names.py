@@ -24,6 +24,7 @@ from typing import SupportsIndex, TypeGuard
 from localreg.errors import InvalidInputError
 
 __all__ = [
+    "amount",
     "check_alias",
     "check_flag",
     "check_id",
@@ -350,11 +351,17 @@ _COMPARED = 100  # characters compared, and candidates compared in full
 _NEAR = 0.6  # difflib's own threshold
 
 
+def amount(count: int, noun: str) -> str:
+    """`1 sample`, `1,200 samples`."""
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
+
+
 def did_you_mean(name: str, candidates: Iterable[str], n: int = 3) -> str:
     """The end of a "not found" message: `; did you mean 'yolor'?`, or nothing.
 
-    Letter case does not count, and a candidate that contains the name is near whatever its length. Of many candidates
-    5,000 are looked at, those first that begin as the name does or contain it, and their first 100 characters.
+    Letter case does not count, and a candidate that contains the name is near whatever its length; a name of
+    one or two letters has to be its beginning. Of many candidates 5,000 are looked at, those first that
+    begin as the name does or contain it, and their first 100 characters.
     """
     near = _near(name, candidates, n)
     if not near:
@@ -374,7 +381,7 @@ def _near(name: str, candidates: Iterable[str], n: int) -> list[str]:
 
     def likeness(candidate: str, *, exact: bool) -> float:
         folded = candidate.casefold()
-        if wanted in folded:
+        if wanted in folded and (len(wanted) > 2 or folded.startswith(wanted)):
             return 0.9 + 0.1 * len(wanted) / (len(folded) or 1)
         matcher.set_seq1(folded[:_COMPARED])
         if matcher.real_quick_ratio() < _NEAR:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from localreg import models
 from localreg.comparing import Comparing
 from localreg.exchange import Exchange
+from localreg.experimenting import Experimenting
 from localreg.models import Listings, Model, ModelVersion
 from localreg.names import check_whole
 from localreg.past import COMMIT_HINT, Past
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["AllNamespaces", "Registry"]
 
 
-class Registry(Listings, Exchange, Comparing, Past):
+class Registry(Listings, Exchange, Comparing, Experimenting, Past):
     """An open registry at one namespace. Make one with `localreg.open`.
 
     Reads show the newest commit of any process; each call that changes something is one commit, durable when it

@@ -21,8 +21,9 @@ settings.load_profile("localreg")
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads, or leaves, anything in the user's cache."""
+    """No test reads, or leaves, anything in the user's cache, or among what a machine must not lose."""
     monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("LOCALREG_STATE", str(tmp_path_factory.getbasetemp() / "state"))
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +62,11 @@ def _temporary_folders_that_others_may_enter(tmp_path_factory: pytest.TempPathFa
         for folder in (base, *base.parents):
             if folder.name.startswith(("pytest-", "popen-")):
                 folder.chmod(0o755)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _committed_code() -> Iterator[None]:
+    """Experiments of tests do not hang on what is changed in the working tree."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("localreg.experiments.opening.captured_code", lambda: None)
+        yield

@@ -12,9 +12,10 @@ from functools import cache
 from typing import NamedTuple
 
 from localreg.canonical import JsonObject, JsonValue, canonical
+from localreg.handles.words import Look, Named, in_names, names_in, one_line, parent_of, readable_bytes, told
 from localreg.log import Event, State
 from localreg.log.state import CONDEMNED
-from localreg.models.words import Look, Named, in_names, names_in, one_line, parent_of, readable_bytes, told
+from localreg.names import amount
 from localreg.records.base import is_known
 from localreg.records.differences import Difference, differences
 from localreg.session import Session
@@ -113,7 +114,7 @@ class Diff:
                 yield from (f"  {sign} {counted}" for counted in _counted(kind, records))
         set_aside = sum(record.kind in FILES for record in self.changed)
         if set_aside:
-            yield f"  ~ {set_aside:,} {'file' if set_aside == 1 else 'files'} set aside"
+            yield f"  ~ {amount(set_aside, 'file')} set aside"
         for record in self.changed:
             if record.kind in FILES:
                 continue

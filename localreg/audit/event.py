@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from localreg.canonical import JsonObject
+from localreg.handles.words import Look, one_line, parent_of, told, what_changed
 from localreg.log import Event
-from localreg.models.words import Look, one_line, parent_of, told, what_changed
 
 __all__ = ["AuditEvent", "Position"]
 

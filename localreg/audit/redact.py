@@ -20,13 +20,13 @@ from typing import NamedTuple
 from localreg.audit.event import Position
 from localreg.canonical import JsonObject, JsonValue, canonical
 from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
+from localreg.handles.handle import Handle
+from localreg.handles.words import noun
 from localreg.log import Change, Event, Row
 from localreg.log.features import FEATURE
 from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.redaction import REDACT, declared, finish
 from localreg.models import Model, ModelVersion
-from localreg.models.handle import Handle
-from localreg.models.words import noun
 from localreg.names import check_text, shown_value
 from localreg.records.base import is_known
 from localreg.records.models import NamespaceRecord, RegistryRecord

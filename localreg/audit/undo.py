@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError
+from localreg.handles.words import noun
 from localreg.log import Change, Event, Row, State
 from localreg.log.folding import restoring
 from localreg.log.state import CONDEMNED
 from localreg.models import refuse_shadowing
-from localreg.models.words import noun
 from localreg.records.base import is_known
 from localreg.records.differences import differences
 from localreg.records.models import AliasRecord, NamespaceRecord, RegistryRecord

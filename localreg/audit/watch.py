@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from localreg.audit.event import AuditEvent, Position
 from localreg.errors import InvalidInputError
+from localreg.handles.words import Look, Named, check_kind
 from localreg.log import Entry, Event, Head, State
-from localreg.models.words import Look, Named, check_kind
 from localreg.names import check_text, check_whole, shown_value
 from localreg.session import Session
 

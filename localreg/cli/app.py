@@ -28,6 +28,9 @@ GROUPS = {
     "inferences": "inferences",
     "coco": "coco",
     "comparisons": "comparing",
+    "experiments": "experiments",
+    "checkpoints": "experiments",
+    "artifacts": "artifacts",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

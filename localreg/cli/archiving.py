@@ -10,6 +10,7 @@ from localreg.cli.place import examples, writing
 if TYPE_CHECKING:
     from typer.models import ArgumentInfo
 
+    from localreg.experiments import Experiment
     from localreg.models import Model
     from localreg.registry import Registry
     from localreg.workflow.stored import StoredTestCase, StoredTestSuite
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["add_archiving"]
 
 
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 def add_archiving(
     group: typer.Typer,
     noun: str,
-    get: "Callable[[Registry, str], Model | StoredTestCase | StoredTestSuite]",
+    get: "Callable[[Registry, str], Experiment | Model | StoredTestCase | StoredTestSuite]",
     *,
     argument: "ArgumentInfo",
     example: str,
@@ -42,7 +47,7 @@ def add_archiving(
         return f"restored {noun} {get(registry, name).restore().name!r}"
 
     for function, does in (
-        (archive, f"Hide a {noun} from listings; it is not locked."),
+        (archive, f"Hide {_a(noun)} from listings; it is not locked."),
         (restore, f"Show an archived {noun} in listings again."),
     ):
         verb = function.__name__

@@ -34,6 +34,7 @@ from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search,
 from localreg.cli.output import Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import InvalidInputError, NotFoundError
+from localreg.names import amount
 
 if TYPE_CHECKING:
     from localreg.compare import Comparison, GateFile, GateResult
@@ -110,14 +111,13 @@ def show_comparison(
     """Show a saved comparison as it was printed then.
 
     csv holds the metrics; json holds everything. A gate is not kept with it, and can be asked again: exit code 1 if a
-    candidate does not pass.
+    candidate does not pass, 2 if the file asks for another comparison.
     """
     saved = registry.get_comparison(name)
     held = None
     if gate is not None:
-        rules = _rules(gate)
         with _of_gate():
-            held = _held(saved, rules)
+            held = saved.gate(gate)
     return _documented(Compared(saved, (), held), markdown, html)
 
 
@@ -320,14 +320,14 @@ class Compared:
     def lines(self) -> Iterator[str]:
         """The summary; test cases and slices; the samples that were asked for; what the gate says."""
         from localreg.cli.wording import for_shell
-        from localreg.compare.telling import breakdowns, others_of_parts
+        from localreg.compare.telling import others_of_parts
 
         it = self.comparison
         yield for_shell(str(it))
-        yield from breakdowns(it.rows, it.baseline, it.confidence)
         others = others_of_parts(it.rows)
         if others:
-            yield f"{others} more {'metric' if others == 1 else 'metrics'} of these: --metric, --format csv or json"
+            yield ""
+            yield f"{amount(others, 'more metric')} of test cases and slices: --metric NAME, or --format csv or json"
         for outcome in self.outcomes:
             yield from ["", f"{outcome.replace('_', ' ')}:", *self._samples(outcome).lines()]
         if self.worst is not None:

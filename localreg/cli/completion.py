@@ -15,7 +15,7 @@ from localreg.cli.values import storage_options
 if TYPE_CHECKING:
     from localreg.session import Session
 
-__all__ = ["aliases", "cases", "models", "namespaces", "suites", "tables", "versions", "workflows"]
+__all__ = ["aliases", "cases", "experiments", "models", "namespaces", "suites", "tables", "versions", "workflows"]
 
 MOST = 50
 """Offers, so that a tab in a large registry does not flood the terminal."""
@@ -24,6 +24,11 @@ MOST = 50
 def models(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of models."""
     return _offered(ctx, incomplete, lambda session: session.state().names("model"))
+
+
+def experiments(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of experiments."""
+    return _offered(ctx, incomplete, lambda session: session.state().names("experiment"))
 
 
 def suites(ctx: typer.Context, incomplete: str) -> list[str]:

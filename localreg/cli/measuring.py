@@ -26,6 +26,7 @@ from localreg.cli.asking import (
 )
 from localreg.cli.output import Rows
 from localreg.cli.place import examples, reading
+from localreg.names import amount
 
 if TYPE_CHECKING:
     from localreg.compare import Measurement
@@ -119,7 +120,7 @@ class Measured:
             yield from Rows(["test case" if by is None else "slice", *heads], named).lines()
         others = others_of_parts(it.rows)
         if others:
-            yield f"{others} more {'metric' if others == 1 else 'metrics'} of these: --metric, --format csv or json"
+            yield f"{amount(others, 'more metric')} of these: --metric, --format csv or json"
 
     def json(self) -> dict[str, object]:
         """All of it."""

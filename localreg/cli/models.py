@@ -23,7 +23,7 @@ from localreg.cli.place import examples, new_group, reading, writing
 from localreg.records.differences import Difference
 
 if TYPE_CHECKING:
-    from localreg.models.handle import Handle
+    from localreg.handles.handle import Handle
     from localreg.registry import Registry
 
 __all__ = ["Name", "Pairs", "models"]

@@ -11,13 +11,14 @@ from localreg.cli.listing import Columns, Limit, OrderBy, Search, Where, shown
 from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import InvalidInputError, NotFoundError
+from localreg.names import amount
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
     from localreg.workflow.evaluation_results import EvaluationView
     from localreg.workflow.stored import StoredTestRun
 
-__all__ = ["runs"]
+__all__ = ["code_in_words", "runs"]
 
 RUNS = ("id", "model", "version", "test_suite", "test_suite_version", "evaluator", "created_at")
 ERROR = ("type", "message", "traceback")
@@ -70,14 +71,14 @@ def show_run(registry: "Registry", run: Run, suite: Suite = None) -> Card:
     counts = found.counts()
     configurations = [name or "without any" for name in found.configurations()]
     told = {
-        "fingerprint": "; ".join(_code(row.json()[0]["fingerprint"])),
+        "fingerprint": "; ".join(code_in_words(row.json()[0]["fingerprint"])),
         "samples": ", ".join(f"{count:,} {status}" for status, count in counts.items() if count),
         "configurations": ", ".join(configurations),
     }
     return Card(row, told=told, more={"samples": counts, "configurations": found.configurations()})
 
 
-def _code(fingerprint: Any) -> Iterator[str]:
+def code_in_words(fingerprint: Any) -> Iterator[str]:
     """A fingerprint in words."""
     if not fingerprint:
         yield "unknown: the inferences were made elsewhere"
@@ -195,7 +196,7 @@ class Results:
             named = "" if view.configuration is None else f"configuration {view.configuration!r}, "
             if number:
                 yield ""
-            yield f"{named}{view.coverage.evaluated:,} samples{told}"
+            yield f"{named}{amount(view.coverage.evaluated, 'sample')}{told}"
             yield from _table([view]).lines()
 
     def json(self) -> list[dict[str, object]]:

@@ -8,9 +8,12 @@ __all__ = ["for_shell"]
 
 _STEPS = (
     (
-        r"\b(pass|without) (exist_ok|force|offline|overwrite|reset|strict)=True\b",
+        r"\b(pass|without) (exist_ok|force|offline|overwrite|replace|reset|strict)=True\b",
         lambda m: f"{m[1]} --{m[2].replace('_', '-')}",
     ),
+    (r"\bpass resume=True to go on with it", "go on with it in Python"),
+    (r"; registry\.experiment\(.*, resume=True\) goes on with it", ""),
+    (r"\bseconds since 1970, an aware datetime, or None", "seconds since 1970"),
     (r"\bpass strict=False\b", "leave out --strict, or rank with --lenient"),
     (r"\bslices only if by= made some", "slices only if --by made some"),
     (r", and look at \.coverage for how many there are", ""),

@@ -13,6 +13,7 @@ from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.cli.tables import Choice, Column, File, OnInvalid, mapping, told
 from localreg.cli.versioned import Versioned, add_versioned
+from localreg.names import amount
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -194,7 +195,7 @@ def stratify_suite(
     """
     suite = registry.get_test_suite(name).stratify(by, bins=bins, name=new_name)
     count = len(suite.members)
-    return f"made test suite {suite.name!r} of {count:,} test {'case' if count == 1 else 'cases'}"
+    return f"made test suite {suite.name!r} of {amount(count, 'test case')}"
 
 
 class Known(StrEnum):

@@ -11,6 +11,7 @@ from localreg.errors import InvalidInputError
 from localreg.models import SuiteVersion
 from localreg.names import check_flag
 from localreg.session import Session
+from localreg.storage.new_file import checked_target, new_file
 from localreg.workflow.export.coco_json import (
     FILE_NAME,
     Categories,
@@ -20,7 +21,6 @@ from localreg.workflow.export.coco_json import (
     image_ids,
     object_lines,
 )
-from localreg.workflow.export.new_file import checked_target, new_file
 from localreg.workflow.inferred import BATCH, Inferred, suite_rows
 from localreg.workflow.shape_lists import Items, ShapeList, box_list, items_of
 

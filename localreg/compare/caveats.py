@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from localreg.compare.clusters import Clusters
 from localreg.compare.compared import Side
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow
+from localreg.compare.task import Pair, Task
+from localreg.names import amount
 from localreg.records.determinism import is_as_good
 from localreg.statistics.counting import FEW_CLUSTERS
 
@@ -35,6 +37,11 @@ class LeftOut(NamedTuple):
     said_is: str
     strictly: str
 
+    @classmethod
+    def of(cls, task: Task, pair: Pair, silent: Sequence[int]) -> LeftOut:
+        """As a task and any of its pairs say it, beside how many inferences of each model are silent."""
+        return cls(task.truth_is, pair.unlabelled, silent, task.twice(), task.said_is, task.strictly)
+
 
 FEW = 30
 """Fewer pairs than that carry no interval that deserves its name."""
@@ -48,6 +55,7 @@ def caveats(
     strict: bool,
     clusters: Clusters | None,
     empty: Sequence[str],
+    remarks: Iterable[str],
 ) -> list[str]:
     """One line each.
 
@@ -58,20 +66,20 @@ def caveats(
         left_out: what was not compared, though it is there.
         clusters: of samples; None = each for itself.
         empty: expressions of slices that have no value for any sample.
+        remarks: of the pairs, with the names of the models; some may be there twice.
     """
     found = about_samples([(side.name, side.coverage) for side in sides], left_out, strict, clusters, empty)
     for side in sides:
         if side.changed_files:
-            found.append(
-                f"the local files of {_samples(side.changed_files)} changed between {sides[0].name} and {side.name}"
-            )
+            changed = amount(side.changed_files, "sample")
+            found.append(f"the local files of {changed} changed between {sides[0].name} and {side.name}")
         verdict = side.determinism
         if verdict is not None and not is_as_good(verdict.level, "decision-stable"):
             found.append(f"{side.name} is {verdict.level} ({verdict.broken_by}): some of this may come from chance")
     unknown = [side.name for side in sides if side.determinism is None]
     if 0 < len(unknown) < len(sides):  # if nobody was asked, `determinism` says it, and not each comparison
         found.append(f"not verified to be deterministic: {', '.join(unknown)}")
-    return [*found, *_small(rows, sides[1].paired or 0), *_reversals(rows)]
+    return [*found, *dict.fromkeys(remarks), *_small(rows, sides[1].paired or 0), *_reversals(rows)]
 
 
 def about_samples(
@@ -98,27 +106,18 @@ def about_samples(
     if clusters is not None and clusters.empty:
         found.append(f"{clusters.by} has no value for any sample, so each counts for itself; look at its spelling")
     if left_out.unlabelled:
-        found.append(f"{_samples(left_out.unlabelled)} without {left_out.truth_is} in the ground truth: left out")
+        unlabelled = amount(left_out.unlabelled, "sample")
+        found.append(f"{unlabelled} without {left_out.truth_is} in the ground truth: left out")
     for (name, _), count in zip(models, left_out.silent, strict=True):
         if count:
-            found.append(f"of {name}, {count:,} {_plural('inference', count)} without {left_out.said_is}: {treated}")
+            found.append(f"of {name}, {amount(count, 'inference')} without {left_out.said_is}: {treated}")
     if left_out.twice:
         found.append(
-            f"{_samples(left_out.twice)} with different ground truths in two test cases: counted once for each"
+            f"{amount(left_out.twice, 'sample')} with different ground truths in two test cases: counted once for each"
         )
     if clusters is not None and clusters.count < FEW_CLUSTERS:
-        found.append(
-            f"only {clusters.count} {_plural('cluster', clusters.count)} by {clusters.by}: intervals may be too narrow"
-        )
+        found.append(f"only {amount(clusters.count, 'cluster')} by {clusters.by}: intervals may be too narrow")
     return found
-
-
-def _samples(count: int) -> str:
-    return f"{count:,} {_plural('sample', count)}"
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"
 
 
 def _gaps(models: Sequence[tuple[str, Coverage]], treated: str) -> Iterator[str]:
@@ -131,7 +130,7 @@ def _gaps(models: Sequence[tuple[str, Coverage]], treated: str) -> Iterator[str]
 
 def _small(rows: Sequence[MetricRow], paired: int) -> Iterator[str]:
     if paired < FEW:
-        yield f"only {_samples(paired)} paired: intervals are rough, and nothing small can be seen"
+        yield f"only {amount(paired, 'sample')} paired: intervals are rough, and nothing small can be seen"
     parts = {(row.test_case, row.by, row.slice) for row in rows if 0 < row.n < FEW and row.label is None} - {
         (None, None, None)
     }

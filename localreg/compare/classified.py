@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -42,6 +42,8 @@ __all__ = ["Classification", "Counted", "CountedPair"]
 
 ALONE = Sampling()
 UNSAID = Scoring()
+NAMED = 5
+"""Labels that a remark names."""
 
 DEFAULT = (
     "accuracy",
@@ -104,6 +106,12 @@ class Classification:
     @cached_property
     def _truth(self) -> Codes:
         return self._rows.truths(self._true_path, self._vocabulary)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """What columns of `shown` may be called."""
+        labels = ("ground_truth", "a", "b")
+        return labels if self._path.score is None else (*labels, "score_a", "score_b")
 
     @cached_property
     def once(self) -> npt.NDArray[np.bool_] | None:
@@ -323,6 +331,24 @@ class CountedPair:
 
         return of(whole.a), of(whole.b)
 
+    def remarks(self) -> Sequence[str]:
+        """Labels that a model says and no sample has: another spelling, perhaps."""
+        import numpy as np
+
+        joint, found = self.joint(WHOLE), []
+        there = {self.labels[code] for code in np.unique(joint.truth).tolist()}
+        for name, codes in (("a", joint.a), ("b", joint.b)):
+            said = {self.labels[code] for code in np.unique(codes).tolist() if code < len(self.labels)}
+            astray = sorted(said - there)
+            if astray:
+                more = f" and {len(astray) - NAMED:,} more" if len(astray) > NAMED else ""
+                told = ", ".join(map(repr, astray[:NAMED])) + more
+                found.append(
+                    f"model {name} says {told}, which no sample is of{_spelt(astray, there)}: wrong, and in no macro "
+                    "average"
+                )
+        return [*found, *_twins(there)]
+
     def silent(self) -> tuple[int, int]:
         """None: an inference without a label is wrong."""
         return 0, 0
@@ -381,6 +407,30 @@ class CountedPair:
         if self._itself:
             found = [with_itself(each) for each in found]
         return [told(each) for each in found]
+
+
+def _spelt(labels: Sequence[str], there: Collection[str]) -> str:
+    """Of labels that are not there, those that are, but for letter case and blanks."""
+    plain = {_plain(label): label for label in there}
+    found = [f"{label!r} for {plain[_plain(label)]!r}" for label in labels if _plain(label) in plain]
+    return f" (another spelling: {', '.join(found[:NAMED])})" if found else ""
+
+
+def _twins(labels: Collection[str]) -> list[str]:
+    """Classes of the ground truth that letter case or blanks alone tell apart."""
+    spellings: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        spellings.setdefault(_plain(label), []).append(label)
+    return [
+        f"the ground truth holds {' and '.join(map(repr, each))}, which count as classes of their own: one, perhaps, "
+        "in two spellings"
+        for each in spellings.values()
+        if len(each) > 1
+    ]
+
+
+def _plain(label: str) -> str:
+    return " ".join(label.casefold().split())
 
 
 def _texts(labels: pa.Array, codes: Codes) -> pa.Array:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table, one_row
 from localreg.compare.task import OUTCOMES
-from localreg.compare.telling import named_notes, overall, summary
+from localreg.compare.telling import breakdowns, named_notes, overall, summary
 from localreg.errors import InvalidInputError, NotFoundError
-from localreg.names import check_whole, did_you_mean, shown_value
+from localreg.names import amount, check_whole, did_you_mean, shown_value
 from localreg.query import Result
 from localreg.records.determinism import Determinism
 
@@ -314,7 +314,7 @@ class Compared:
         return str(self)  # what a debugger shows
 
     def __str__(self) -> str:
-        paired = f"{self.n:,} {'sample' if self.n == 1 else 'samples'} paired"
+        paired = f"{amount(self.n, 'sample')} paired"
         lines = [f"test suite {self.suite!r} version {self.suite_version}: {paired}", ""]
         for candidate in self.candidates:
             rows = [row for row in self.rows if row.candidate == candidate and row.by is row.test_case is None]
@@ -324,7 +324,9 @@ class Compared:
             counted = next((row for row in self.rows if row.candidate == candidate and row.label is None), None)
             if counted is not None and counted.fixed is not None:
                 lines += [f"{counted.fixed:,} fixed, {counted.broken:,} broken", ""]
-        return "\n".join([*lines[:-1], *(f"warning: {each}" for each in self.warnings)])
+        _, *told = [*breakdowns(self.rows, self.baseline, self.confidence)] or [""]
+        warnings = [f"warning: {each}" for each in self.warnings]
+        return "\n".join([*lines[:-1], *([""] if told else []), *told, *([""] if told and warnings else []), *warnings])
 
 
 def _grown(samples: pa.Table, n: int) -> pa.Table:

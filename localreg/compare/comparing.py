@@ -15,6 +15,7 @@ from localreg.compare.opened import Opened
 from localreg.compare.question import Question
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.task import Measured, Pair, Task
+from localreg.compare.telling import naming
 from localreg.compare.units import WHOLE, Unit
 from localreg.compare.verdicts import Found, judged
 from localreg.errors import InvalidInputError, NotFoundError, WorkflowMismatchError
@@ -23,6 +24,8 @@ from localreg.models import ModelVersion
 from localreg.names import did_you_mean, shown_value
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Session
+from localreg.statistics import METRICS
+from localreg.statistics.scores import SCORE_METRICS
 from localreg.workflow.executors import opened
 from localreg.workflow.inferences import Inferences, keeps_files
 from localreg.workflow.test_suite import TestSuite
@@ -33,6 +36,7 @@ __all__ = [
     "find_suite",
     "measured_units",
     "metrics_of",
+    "named",
     "of_workflow",
     "refuse_nothing",
     "refuse_twice",
@@ -51,7 +55,7 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     with opened(settings.executor) as workers:
         task = held.task(workers)
         check_metrics(asked.metrics, task)
-        refuse_taken(settings.expressions, task, ids[1])
+        refuse_taken(settings.expressions, task)
         pairs = [task.pair(each, held.slices, strict=asked.strict) for each in ids[1:]]
     metrics = metrics_of(asked.metrics, task)
     _refuse_nothing(names, record.name, pairs)
@@ -78,6 +82,7 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
                 strict=asked.strict,
                 clusters=held.clusters,
                 empty=[each.by for each in held.slices if each.empty],
+                remarks=_remarks(names, pairs),
             )
         ),
         commit=state.head.commit,
@@ -112,13 +117,18 @@ def refuse_twice(names: Sequence[str]) -> None:
             raise InvalidInputError(f"{name!r} is named twice; name each model once")
 
 
+def named(version: ModelVersion) -> str:
+    """`name@version`."""
+    return f"{version.model.name}@{version.version}"
+
+
 def of_workflow(versions: Sequence[ModelVersion], suite: TestSuiteRecord) -> list[str]:
     """`name@version` of each, all of the suite's workflow; inferences of another one are of other samples.
 
     Raises:
         WorkflowMismatchError: one is of another workflow.
     """
-    names = [f"{each.model.name}@{each.version}" for each in versions]
+    names = [named(each) for each in versions]
     for name, each in zip(names, versions, strict=True):
         if each.model.info.workflow not in (None, suite.workflow):
             raise WorkflowMismatchError(
@@ -141,6 +151,10 @@ def metrics_of(asked: Sequence[str] | None, task: Task) -> Sequence[str]:
     return tuple(dict.fromkeys([*first, *asked]))
 
 
+OF_LABELS = {*METRICS, *SCORE_METRICS}
+"""Metrics of classification."""
+
+
 def check_metrics(asked: Sequence[str] | None, task: Task) -> None:
     """Whether there are such metrics.
 
@@ -150,6 +164,8 @@ def check_metrics(asked: Sequence[str] | None, task: Task) -> None:
     for name in asked or ():
         if name not in task.metrics:
             hint = did_you_mean(str(name), task.metrics) or f"; there are {', '.join(task.metrics)}"
+            if task.name == "regression" and name in OF_LABELS:
+                hint += "; it is one of labels: if the numbers are classes, keep them as text or an enum"
             raise InvalidInputError(f"{shown_value(name)} is no metric of {task.name}{hint}")
 
 
@@ -219,7 +235,12 @@ def _better(task: Task, metric: str) -> Literal["higher", "lower"] | None:
 
 def _left_out(task: Task, pairs: Sequence[Pair]) -> LeftOut:
     silent = [pairs[0].silent()[0], *(pair.silent()[1] for pair in pairs)]
-    return LeftOut(task.truth_is, pairs[0].unlabelled, silent, task.twice(), task.said_is, task.strictly)
+    return LeftOut.of(task, pairs[0], silent)
+
+
+def _remarks(names: Sequence[str], pairs: Sequence[Pair]) -> Iterator[str]:
+    for name, pair in zip(names[1:], pairs, strict=True):
+        yield from (naming(each, names[0], name) for each in pair.remarks())
 
 
 def _sides(

@@ -44,8 +44,8 @@ class Comparison(Compared):
         part. What cannot be measured fails. See `Gate` for what a rule says.
 
         Args:
-            rules: by the name of the metric, where that is no word of Python; or the path of a gate file, of which
-                what says how to compare (`by`, `strict`, `bootstrap`…) is not looked at here.
+            rules: by the name of the metric, where that is no word of Python; or the path of a gate file. What it says
+                of how to compare (`by`, `strict`, `bootstrap`…) must be what was asked for.
             critical: names of test cases or of values of slices (`night`, or `metadata.weather=night` where several
                 have that name), in which the same rules hold; a significant regression of any metric that was compared
                 there fails, whatever the rules say: p-values of all metrics in all critical parts are adjusted
@@ -55,12 +55,14 @@ class Comparison(Compared):
             metrics: more rules, by the name of the metric.
 
         Raises:
-            InvalidInputError: a rule of a metric that was not compared, or nothing is asked.
+            InvalidInputError: a rule of a metric that was not compared, or nothing is asked; or a gate file asks for
+                another comparison.
             NotFoundError: no such candidate, test case, slice or file.
         """
         given = rules or {}
         if isinstance(given, str | PathLike):
             file = read_gate(given)
+            file.refuse_other(self._question)
             given, critical = file.metrics, [*file.critical, *critical]
             require_improvement = require_improvement or file.require_improvement
         return gated(
@@ -142,7 +144,7 @@ class Comparison(Compared):
             StorageError: the file cannot be written.
         """
         from localreg.compare.report import page
-        from localreg.workflow.export.new_file import checked_target, new_file
+        from localreg.storage.new_file import checked_target, new_file
 
         count = check_whole(samples, what="samples")
         if title is not None and (not isinstance(title, str) or not title.strip()):

@@ -20,15 +20,15 @@ from localreg.compare.scores import Scoring
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.units import WHOLE, Unit
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import InvalidInputError
 from localreg.log import State
+from localreg.progress import tell
 from localreg.records.workflows import TestSuiteRecord
 from localreg.session import Elsewhere, Session
 from localreg.tables import Vocabulary
-from localreg.workflow.chunks import Raised, received, sent
+from localreg.workflow.chunks import answered, sent
 from localreg.workflow.executors import Workers
 from localreg.workflow.portable import loaded, portable
-from localreg.workflow.progress import tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,18 +152,8 @@ class ClassificationApart(Classification):
 
     def _result(self, call: Future[Any]) -> Counted:
         name = self._workers.name
-        try:
-            result = call.result()
-            said = loaded(result) if isinstance(result, bytes) else result
-        except LocalregError:
-            raise
-        except Exception as error:
-            raise InvalidInputError(
-                f"labels could not be counted on {name} ({type(error).__name__}: {error}); compare without executor",
-                code="executor_broken",
-            ) from error
-        if isinstance(said, Raised):
-            raise received(said, f"counting on {name}")
+        failed = f"labels could not be counted on {name}"
+        said = answered(call, f"counting on {name}", failed=failed, advice="compare without executor")
         assert isinstance(said, Counted)
         return said
 

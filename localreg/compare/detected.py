@@ -87,6 +87,10 @@ def _number(value: object) -> float | None:
     return number if number is not None and isfinite(number) else None
 
 
+COUNTED = ("tp", "fp", "fn")
+"""What is listed of the shapes of an image."""
+
+
 class Detection:
     """Reads shapes and matches them; see `localreg.compare.task.Task`.
 
@@ -108,6 +112,7 @@ class Detection:
     of_classes: Collection[str] = ()
     lower_is_better: Collection[str] = ()
     undirected: Collection[str] = ()
+    columns = ("ground_truth", "a", "b", *(f"{what}_{name}" for name in "ab" for what in COUNTED))
 
     def __init__(
         self,
@@ -192,7 +197,7 @@ class Detection:
             columns[name] = self._said_shapes(version, rows)
         for name, model, tallies in zip("ab", pair.models, pair.tallies, strict=True):
             counts, none = tallies[self._shapes.image[rows]], model.status[rows] != OK
-            for number, what in enumerate(("tp", "fp", "fn")):
+            for number, what in enumerate(COUNTED):
                 columns[f"{what}_{name}"] = pa.array(counts[:, number], pa.int64(), mask=none)
         return columns
 

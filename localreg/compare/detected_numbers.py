@@ -5,8 +5,8 @@ Sources are told in `localreg.metrics.coco.influence`, coverage by `tests/simula
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from localreg.metrics.coco import DetectionMatches
 from localreg.metrics.coco.influence import Changes
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
 
 __all__ = ["CLASS_METRIC", "Part", "class_numbers", "numbers"]
+
+T = TypeVar("T")
 
 CLASS_METRIC = "AP"
 """What is told of each class, too."""
@@ -45,6 +47,12 @@ class Part(NamedTuple):
         """How many images."""
         return len(self.images)
 
+    def of_both(self, found: Callable[[DetectionMatches], T]) -> tuple[T, T]:
+        """What is found of both models; once, of one that is measured by itself."""
+        a, b = self.matches
+        first = found(a)
+        return first, first if b is a else found(b)
+
     def unit_of_image(self) -> Indices:
         """Of each image there is, the number of what it is sampled with; 0 of others, in which nothing is."""
         import numpy as np
@@ -56,10 +64,10 @@ class Part(NamedTuple):
 
 def numbers(part: Part, names: Sequence[str], confidence: float) -> list[Estimate]:
     """Of all classes, in the order of the names."""
-    a, b = (each.numbers(names) for each in part.matches)
+    a, b = part.of_both(lambda each: each.numbers(names))
     units, found = part.unit_of_image(), []
     for name in names:
-        changes = [each.influence(name, units).on_mean(part.units) for each in part.matches]
+        changes = part.of_both(lambda each: each.influence(name, units).on_mean(part.units))  # noqa: B023 - called at once
         found.append(_estimate(name, (a[name], b[name]), changes, part, confidence))
     return found
 
@@ -67,8 +75,8 @@ def numbers(part: Part, names: Sequence[str], confidence: float) -> list[Estimat
 def class_numbers(part: Part, classes: Sequence[int], confidence: float) -> list[Estimate]:
     """`CLASS_METRIC` of each class, given by its code."""
     units = part.unit_of_image()
-    a, b = (each.average_precision_per_class() for each in part.matches)
-    models = [each.influence(CLASS_METRIC, units) for each in part.matches]
+    a, b = part.of_both(DetectionMatches.average_precision_per_class)
+    models = part.of_both(lambda each: each.influence(CLASS_METRIC, units))
     found = []
     for code in classes:
         places = [int(each.classes.searchsorted(code)) for each in part.matches]

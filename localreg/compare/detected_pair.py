@@ -139,6 +139,10 @@ class DetectedPair:
         )
         return a, b
 
+    def remarks(self) -> Sequence[str]:
+        """Nothing is hardly meant here."""
+        return ()
+
     def silent(self) -> tuple[int, int]:
         """Inferences of baseline and candidate without a list of shapes."""
         whole = self._rows(WHOLE)

@@ -185,6 +185,11 @@ class Evaluated:
         column = values[name] if name in values else np.full(len(self._rows), np.nan)
         return 1 - column if name in self.lower_is_better else column
 
+    @property
+    def columns(self) -> Sequence[str]:
+        """What columns of `shown` are called."""
+        return [f"{name}_{side}" for name in self._asked for side in "ab"]
+
     def shown(self, candidate: str, rows: Indices) -> dict[str, pa.Array]:
         """Metrics of some rows."""
         import pyarrow as pa

@@ -105,6 +105,10 @@ class EvaluatedPair:
 
         return of(self._models[0].status), of(self._models[1].status)
 
+    def remarks(self) -> Sequence[str]:
+        """Nothing is hardly meant here."""
+        return ()
+
     def silent(self) -> tuple[int, int]:
         """Samples that the evaluator said nothing of, beside those that it was given as skipped."""
         whole = self._of_units.rows(WHOLE)

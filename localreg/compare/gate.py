@@ -26,7 +26,7 @@ from localreg.compare.rows import MetricRow
 from localreg.compare.telling import json_text, number, signed
 from localreg.compare.verdicts import regressed, untold
 from localreg.errors import InvalidInputError, NotFoundError
-from localreg.names import check_flag, did_you_mean, shown_value
+from localreg.names import amount, check_flag, did_you_mean, shown_value
 from localreg.query.text import plain
 
 if TYPE_CHECKING:
@@ -249,9 +249,8 @@ def _left_out(side: Side) -> list[str]:
     gaps = side.coverage.gaps
     if not gaps:
         return []
-    return [
-        f"{gaps:,} samples of the suite without an inference of {side.name} were left out; strict counts them as wrong"
-    ]
+    left_out = f"{amount(gaps, 'sample')} of the suite without an inference of {side.name} left out"
+    return [f"{left_out}; strict counts that as wrong"]
 
 
 Place = tuple[str | None, str | None, str | None]
@@ -370,9 +369,8 @@ def _inferior(margin: float, row: MetricRow, gain: float, low: float) -> str:
         return f"{told}; what was observed is beyond the margin already"
     least = "" if row.least_detectable is None else f" (least detectable difference {number(row.least_detectable)})"
     needed = _needed(row.n, gain, low, margin)
-    return (
-        f"{told}; with {row.n:,} samples{least} that cannot be told, and would take about {needed:,} of the same kind"
-    )
+    of_these = f"with {amount(row.n, 'sample')}{least} that cannot be told"
+    return f"{told}; {of_these}, and would take about {needed:,} of the same kind"
 
 
 def _needed(n: int, gain: float, low: float, margin: float) -> int:

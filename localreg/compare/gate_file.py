@@ -21,14 +21,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, get_args
 
+from localreg.compare.asked import Asked
 from localreg.compare.detected import F1_OPTIMAL
 from localreg.compare.gate import Gate, check_critical
+from localreg.compare.question import Question
 from localreg.compare.scores import ScoreOf
 from localreg.compare.verdicts import Adjust
 from localreg.errors import InvalidInputError, NotFoundError, StorageError
 from localreg.names import did_you_mean, shown_value
+from localreg.query.text import plain
 from localreg.workflow.shape_lists import IouType
 
 if TYPE_CHECKING:
@@ -61,6 +64,34 @@ class GateFile:
     def asked(self) -> dict[str, Any]:
         """What it says of how to compare, as arguments of `Registry.compare`."""
         return dict(self.options)
+
+    def refuse_other(self, question: Question | None) -> None:
+        """Rules were written for a comparison of their kind: one that was asked otherwise might pass by that.
+
+        Args:
+            question: what the comparison was asked for; None = that was not kept.
+
+        Raises:
+            InvalidInputError: the file asks for something else; it may slice by less.
+        """
+        if question is None and self.options:
+            raise InvalidInputError(
+                f"the gate file says how to compare ({', '.join(self.options)}), and an earlier release did not keep "
+                "how this comparison was asked; compare anew, with the file"
+            )
+        asked = {} if question is None else cast("dict[str, Any]", question.to_json()["asked"])
+        for name, wanted in self.options.items():
+            found = asked.get(name, Asked._field_defaults[name])
+            is_so = set(wanted) <= set(_listed(found)) if name == "by" else plain(found) == plain(wanted)
+            if not is_so:
+                raise InvalidInputError(
+                    f"the gate file asks for {name}: {shown_value(wanted)}, and the comparison was made without; "
+                    "compare as the file says (localreg compare … --gate does), or take that out of it"
+                )
+
+
+def _listed(by: str | Sequence[str] | None) -> Sequence[str]:
+    return [by] if isinstance(by, str) else by or ()
 
 
 def read_gate(path: str | PathLike[str]) -> GateFile:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from localreg.compare.asked import Asked
-from localreg.compare.comparing import compare, of_workflow, refuse_twice, suite_rows
+from localreg.compare.comparing import compare, named, of_workflow, refuse_twice, suite_rows
 from localreg.compare.comparison import Comparison
 from localreg.compare.measuring import measure
-from localreg.compare.rows import MeasuredRow, MetricRow
+from localreg.compare.rows import RowT
 from localreg.compare.suite_rows import SuiteRows
 from localreg.compare.telling import naming
 from localreg.errors import InvalidInputError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["leaderboard"]
 
 NOT_RUN = "it has no inferences on this test suite"
+ANOTHER = "it belongs to another workflow than this test suite"
 ALONE = "no other model has inferences on this test suite"
 
 
@@ -34,10 +35,10 @@ def leaderboard(
     """The models on each suite, best first; see `Registry.leaderboard`."""
     import pyarrow as pa
 
-    named = [suites] if isinstance(suites, str | TestSuite) else suites
-    if not isinstance(named, Sequence):
+    asked_for = [suites] if isinstance(suites, str | TestSuite) else suites
+    if not isinstance(asked_for, Sequence):
         raise InvalidInputError(f"suites is {shown_value(suites)}; it must be a list of names of test suites")
-    if not versions or not named:
+    if not versions or not asked_for:
         raise InvalidInputError("a leaderboard is of some models on some test suites; name at least one of each")
     schema = pa.schema(
         [
@@ -56,26 +57,35 @@ def leaderboard(
             ("reason", pa.string()),
         ]
     )
-    rows = [row for suite in named for row in _of_suite(session, versions, suite, asked)]
+    held = [suite_rows(session, session.state(), suite) for suite in asked_for]
+    workflows = {each.model.info.workflow for each in versions}
+    if None not in workflows and not any(each.suite.workflow in workflows for each in held):
+        of_workflow(versions, held[0].suite)
+    rows = [
+        row
+        for suite, own in zip(asked_for, held, strict=True)
+        for row in _of_suite(session, versions, suite, own, asked)
+    ]
     return pa.Table.from_pylist([{**dict.fromkeys(schema.names), **row} for row in rows], schema)
 
 
 def _of_suite(
-    session: Session, versions: Sequence[ModelVersion], suite: str | TestSuite, asked: Asked
+    session: Session, versions: Sequence[ModelVersion], suite: str | TestSuite, held: SuiteRows, asked: Asked
 ) -> Iterator[dict[str, Any]]:
     import numpy as np
 
-    held = suite_rows(session, session.state(), suite)
-    refuse_twice(of_workflow(versions, held.suite))
+    refuse_twice([named(each) for each in versions])
+    of_suite = [each for each in versions if each.model.info.workflow in (None, held.suite.workflow)]
     name = {"test_suite": held.suite.name}
-    there = [each for each in versions if _has_any(session, each, held)]
+    there = [each for each in of_suite if _has_any(session, each, held)]
     if len(there) > 1:
         yield from ({**name, **row} for row in _ranked(session, there, suite, asked))
     elif there:
         yield {**name, **_alone(session, there[0], suite, asked)}
     for each in versions:
         if each not in there:
-            yield {**name, "model": _named(each), "missing": len(np.unique(held.indices)), "reason": NOT_RUN}
+            reason = NOT_RUN if each in of_suite else ANOTHER
+            yield {**name, "model": named(each), "missing": len(np.unique(held.indices)), "reason": reason}
 
 
 def _has_any(session: Session, version: ModelVersion, held: SuiteRows) -> bool:
@@ -140,10 +150,7 @@ def _values(found: Comparison) -> list[float | None]:
     return [whole[0].a, *(row.b for row in whole)]
 
 
-Row = TypeVar("Row", MetricRow, MeasuredRow)
-
-
-def _whole(rows: Sequence[Row]) -> list[Row]:
+def _whole(rows: Sequence[RowT]) -> list[RowT]:
     """Those of the first metric over the whole suite.
 
     Raises:
@@ -159,7 +166,3 @@ def _whole(rows: Sequence[Row]) -> list[Row]:
 def _key(value: float | None, sign: int) -> tuple[bool, float]:
     """Best first; what has no value comes last."""
     return value is None, 0.0 if value is None else -sign * value
-
-
-def _named(version: ModelVersion) -> str:
-    return f"{version.model.name}@{version.version}"

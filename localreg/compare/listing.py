@@ -28,7 +28,7 @@ OWN = ("test_case", "sample_idx", "sample", "outcome")
 """Columns of every list of samples; tasks add theirs."""
 
 
-def refuse_taken(expressions: Sequence[str], task: Task, candidate: str) -> None:
+def refuse_taken(expressions: Sequence[str], task: Task) -> None:
     """An expression of slices becomes a column of its own, and must not take the place of another one.
 
     `test_case` is fine: the column holds that.
@@ -36,19 +36,12 @@ def refuse_taken(expressions: Sequence[str], task: Task, candidate: str) -> None
     Args:
         expressions: of slices.
         task: the task whose columns are meant.
-        candidate: id of a model version.
 
     Raises:
         InvalidInputError: one is called as another column is.
     """
-    import numpy as np
-
-    words = [each for each in expressions if each.isidentifier() and each != "test_case"]
-    if not words:
-        return
-    taken = {*OWN, *task.shown(candidate, np.zeros(0, np.int64))}
-    for each in words:
-        if each in taken:
+    for each in expressions:
+        if each != "test_case" and each in {*OWN, *task.columns}:
             raise InvalidInputError(
                 f"by is {each!r}, and there is a column of that name already; a field of samples is sample.{each}"
             )
@@ -109,6 +102,7 @@ class SampleList:
             "sample": self._samples(indices),
             **task.shown(version, places),
         }
+        assert columns.keys() <= {*OWN, *task.columns}, "slices were held against these names"
         if outcomes is not None:
             columns["outcome"] = pa.array(OUTCOMES, pa.string()).take(pa.array(outcomes[places].astype(np.int64)))
         for slices in self._slices:

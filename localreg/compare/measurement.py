@@ -11,6 +11,7 @@ from localreg.canonical import JsonObject
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MeasuredRow, as_table, one_row
 from localreg.compare.telling import json_text, notes, number, overall
+from localreg.names import amount
 from localreg.query import Result
 from localreg.query.text import aligned, plain
 
@@ -97,7 +98,7 @@ class Measurement:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        samples = f"{self.n:,} {'sample' if self.n == 1 else 'samples'}"
+        samples = amount(self.n, "sample")
         yield from [f"{self.model} on test suite {self.suite!r} version {self.suite_version}: {samples}", ""]
         of_suite = [row for row in self.rows if row.test_case is row.by is None]
         whole = overall(of_suite)

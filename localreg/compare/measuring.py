@@ -16,10 +16,11 @@ from localreg.compare.measurement import Measurement
 from localreg.compare.opened import Opened
 from localreg.compare.rows import MeasuredRow
 from localreg.compare.task import Measured, Pair, Task
-from localreg.compare.telling import NO_INTERVAL, apart
+from localreg.compare.telling import NO_INTERVAL, apart, naming
 from localreg.compare.units import WHOLE, Unit
 from localreg.errors import InvalidInputError
 from localreg.models import ModelVersion
+from localreg.names import amount
 from localreg.session import Session
 from localreg.statistics import images
 from localreg.statistics.auc import RANKING_METRICS
@@ -58,6 +59,7 @@ def measure(session: Session, version: ModelVersion, *, suite: str | TestSuite, 
         )
     found = tuple(_found(task, pair, metrics, asked.confidence))
     empty = [each.by for each in held.slices if each.empty]
+    left_out = LeftOut.of(task, pair, pair.silent()[:1])
     return Measurement(
         model=name,
         suite=record.name,
@@ -68,7 +70,8 @@ def measure(session: Session, version: ModelVersion, *, suite: str | TestSuite, 
         rows=found,
         coverage=coverage,
         warnings=(
-            *about_samples([(name, coverage)], _left_out(task, pair), asked.strict, held.clusters, empty),
+            *about_samples([(name, coverage)], left_out, asked.strict, held.clusters, empty),
+            *dict.fromkeys(naming(each, name, name) for each in pair.remarks()),
             *_small(found),
         ),
         lower_is_better=frozenset(task.lower_is_better),
@@ -110,14 +113,10 @@ def _reason(reason: str | None, metric: str, *, has_interval: bool) -> str | Non
     return "; ".join(each for each in (why, note) if each) or None
 
 
-def _left_out(task: Task, pair: Pair) -> LeftOut:
-    return LeftOut(task.truth_is, pair.unlabelled, pair.silent()[:1], task.twice(), task.said_is, task.strictly)
-
-
 def _small(rows: Sequence[MeasuredRow]) -> Iterator[str]:
     n = rows[0].n
     if n < FEW:
-        yield f"only {n:,} {'sample' if n == 1 else 'samples'}: intervals are rough"
+        yield f"only {amount(n, 'sample')}: intervals are rough"
     parts = {(row.test_case, row.by, row.slice) for row in rows if 0 < row.n < FEW and row.label is None}
     parts.discard((None, None, None))
     if parts and n >= FEW:

@@ -17,6 +17,7 @@ from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
 from localreg.compare.telling import interval, named_notes, number, overall, p_heading, p_value, parts, signed
 from localreg.errors import NotFoundError, StorageError
+from localreg.names import amount
 from localreg.query.text import cell, plain
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def _markdown(it: Compared) -> Iterator[str | _Folded]:
         rows = [row for row in it.rows if row.candidate == candidate]
         first = rows[0]
         yield from [f"**{MARKS[first.verdict]} {_safe(sentence(it, candidate))}**", ""]
-        paired = it.side(candidate).paired
-        yield from [f"{paired:,} samples of {_safe(it.suite)}, version {it.suite_version}.", ""]
+        paired = it.side(candidate).paired or 0
+        yield from [f"{amount(paired, 'sample')} of {_safe(it.suite)}, version {it.suite_version}.", ""]
         whole = [row for row in rows if row.test_case is row.by is None]
         of_all, of_classes = ([row for row in whole if (row.label is None) is wanted] for wanted in (True, False))
         yield from _table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])

@@ -12,9 +12,9 @@ from localreg.names import did_you_mean
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MeasuredRow", "MetricRow", "Verdict", "as_table", "one_row"]
+__all__ = ["MeasuredRow", "MetricRow", "RowT", "Verdict", "as_table", "one_row"]
 
-RowT = TypeVar("RowT", bound="MetricRow | MeasuredRow")
+RowT = TypeVar("RowT", "MetricRow", "MeasuredRow")
 
 Verdict = Literal["improved", "regressed", "different", "inconclusive", "equal"]
 """`different` is said of a metric of which neither more nor less is better, or nobody said which."""

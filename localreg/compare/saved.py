@@ -25,7 +25,7 @@ from localreg.compare.question import Question
 from localreg.compare.rows import MetricRow, as_table
 from localreg.compare.verified_pair import Similarities
 from localreg.errors import AlreadyExistsError, LocalregError, NotFoundError
-from localreg.models.handle import Handle
+from localreg.handles.handle import Handle
 from localreg.names import check_name, did_you_mean, new_id
 from localreg.query.text import plain
 from localreg.records.comparisons import ComparisonRecord

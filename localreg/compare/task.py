@@ -59,6 +59,9 @@ class Pair(Protocol):
     def silent(self) -> tuple[int, int]:
         """How many inferences of baseline and candidate say nothing that could be compared, and are left out."""
 
+    def remarks(self) -> Sequence[str]:
+        """What the types allow and is hardly meant, one line each, of `model a` and `model b`."""
+
     def coverage(self) -> tuple[Coverage, Coverage]:
         """What became of the suite's rows under baseline and candidate."""
 
@@ -107,6 +110,10 @@ class Task(Protocol):
     @property
     def undirected(self) -> Collection[str]:
         """Those of which neither more nor less is better: they are told to be different, and no more."""
+
+    @property
+    def columns(self) -> Collection[str]:
+        """What columns of `shown` may be called."""
 
     @property
     def once(self) -> npt.NDArray[np.bool_] | None:

@@ -6,9 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
-from localreg.compare.rows import MeasuredRow, MetricRow
+from localreg.compare.rows import MeasuredRow, MetricRow, RowT
 from localreg.compare.slices import NO_VALUE
 from localreg.query.text import aligned
 
@@ -31,8 +30,8 @@ __all__ = [
     "summary",
 ]
 
-Row = TypeVar("Row", MetricRow, MeasuredRow)
-
+MOST = 50
+"""Test cases or slices of a breakdown that a text shows."""
 NO_INTERVAL = "there is no interval of it"
 """Why a measured value has no interval, if nothing better is known."""
 
@@ -91,7 +90,7 @@ def interval(row: MetricRow) -> str:
     return "none" if row.low is None or row.high is None else f"{signed(row.low)} to {signed(row.high)}"
 
 
-def overall(rows: Sequence[Row]) -> list[Row]:
+def overall(rows: Sequence[RowT]) -> list[RowT]:
     """Of the rows of the suite those that a short text shows: without single classes, unless only these were asked for.
 
     Then nothing else is there but their averages, which go before them.
@@ -114,16 +113,25 @@ def breakdowns(rows: Sequence[MetricRow], baseline: str, confidence: float) -> I
             there = [row for row in of_first if row.by == by]
             yield from ["", f"{own[0].metric} by {'test case' if by is None else by}:"]
             columns = ["test case" if by is None else "slice", "n", *_heads(there, baseline, confidence)]
-            cells = [[str(row.test_case if by is None else row.slice), f"{row.n:,}", *_cells(row)] for row in there]
+            cells = [[_part(row), f"{row.n:,}", *_cells(row)] for row in there[:MOST]]
             yield from aligned(columns, cells)
+            if len(there) > MOST:
+                yield f"… and {len(there) - MOST:,} more"
+            for each in notes([replace(row, metric=_part(row)) for row in there[:MOST]]):
+                yield naming(each, baseline, candidate)
 
 
-def others_of_parts(rows: Sequence[Row]) -> int:
+def _part(row: MetricRow) -> str:
+    """The test case or slice."""
+    return str(row.test_case if row.by is None else row.slice)
+
+
+def others_of_parts(rows: Sequence[RowT]) -> int:
     """How many metrics there are in test cases and slices beside the first one."""
     return len({row.metric for row in parts(rows)} - {rows[0].metric})
 
 
-def parts(rows: Sequence[Row]) -> list[Row]:
+def parts(rows: Sequence[RowT]) -> list[RowT]:
     """Rows of test cases and slices; not those of a suite's only test case that say what the suite's say already.
 
     An expression that has no value for any sample makes no slices: a warning tells that.

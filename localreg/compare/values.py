@@ -42,6 +42,10 @@ DEFAULT = (
 )
 
 
+MOST_CLASSES = 20
+"""Different whole numbers that may be classes."""
+
+
 class Values:
     """Reads numbers, row by row of the suite; see `localreg.compare.task.Task`.
 
@@ -64,6 +68,7 @@ class Values:
     of_classes: Collection[str] = ()
     lower_is_better: Collection[str] = LOWER_IS_BETTER
     undirected: Collection[str] = UNDIRECTED
+    columns = ("ground_truth", "a", "b", "error_a", "error_b")
 
     def __init__(
         self,
@@ -165,6 +170,21 @@ class ValuePair:
         whole = self._of_units.rows(WHOLE)
         return coverage_of(self._status[0][whole]), coverage_of(self._status[1][whole])
 
+    def remarks(self) -> Sequence[str]:
+        """Whether the numbers may be classes."""
+        import numpy as np
+
+        rows = self._compared(WHOLE)
+        if not all(_is_whole(each[rows]) for each in (self._truth, *self._said)):
+            return ()
+        numbers = np.unique(self._truth[rows])
+        if not 1 < len(numbers) <= MOST_CLASSES:
+            return ()
+        return [
+            f"all numbers are whole, and the ground truth holds {len(numbers)} different ones: if they are classes, "
+            "keep them as text or an enum, and they are compared as labels"
+        ]
+
     def silent(self) -> tuple[int, int]:
         """Inferences of baseline and candidate that hold no finite number."""
         import numpy as np
@@ -229,6 +249,10 @@ class RowsOfUnits:
 
         parts = self._found[unit]
         return parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
+
+
+def _is_whole(column: Floats) -> bool:
+    return bool((column == column.round()).all())
 
 
 def coverage_of(status: npt.NDArray[np.int8]) -> Coverage:

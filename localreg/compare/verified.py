@@ -93,6 +93,7 @@ class Verification:
     of_classes: Collection[str] = ()
     lower_is_better: Collection[str] = tuple(metric for metric in METRICS if metric != "roc_auc")
     undirected: Collection[str] = ()
+    columns = ("ground_truth", "a", "b", "accepted_a", "accepted_b")
 
     def __init__(
         self,

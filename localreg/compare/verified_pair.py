@@ -113,6 +113,10 @@ class VerifiedPair:
         whole = self._of_units.rows(WHOLE)
         return coverage_of(self._models[0].status[whole]), coverage_of(self._models[1].status[whole])
 
+    def remarks(self) -> Sequence[str]:
+        """Nothing is hardly meant here."""
+        return ()
+
     def silent(self) -> tuple[int, int]:
         """Inferences of baseline and candidate without a similarity: an image failed to enrol."""
         import numpy as np

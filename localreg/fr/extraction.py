@@ -15,9 +15,9 @@ from localreg.errors import InvalidInputError
 from localreg.fr.embeddings import SPLIT, TABLE, embedding_rows, stored_embeddings, vectors_of
 from localreg.log import State
 from localreg.names import shown_value
+from localreg.progress import progress
 from localreg.session import Session
 from localreg.workflow.open_parts import OpenParts
-from localreg.workflow.progress import progress
 from localreg.workflow.running import FLUSHED_S, Stretches
 from localreg.workflow.sharing import Claims, claim_next
 

@@ -1,7 +1,8 @@
 """Metrics of predicted numbers.
 
 Columns of finite numbers (n,), truth and predicted; NaN, infinite and missing ones are refused, the row named. All is
-computed in double precision. Undefined is None: there is no sample, or what the docstring says.
+computed in double precision. Undefined is None: there is no sample, the value is beyond what a double holds, or what
+the docstring says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Models, their versions and aliases."""
 
-from localreg.models.deletion import delete
-from localreg.models.differences import Differences
+from localreg.handles.deletion import delete
+from localreg.handles.differences import Differences
+from localreg.handles.handle import UNCHANGED, Unchanged, warn_of_differences
 from localreg.models.finding import (
     create_model,
     ensure_version,
@@ -9,7 +10,6 @@ from localreg.models.finding import (
     get_model,
     get_version,
 )
-from localreg.models.handle import UNCHANGED, Unchanged, warn_of_differences
 from localreg.models.inferred import HasInferences, InferenceReader, SuiteVersion, serve_inferences
 from localreg.models.listings import Listings
 from localreg.models.model import Model, ModelVersion, refuse_shadowing

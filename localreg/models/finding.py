@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from localreg.canonical import checked_object, quoted
 from localreg.errors import AlreadyExistsError, NotFoundError
+from localreg.handles.handle import checked_texts, warn_of_differences
 from localreg.log import Row
-from localreg.models.handle import checked_texts, warn_of_differences
 from localreg.models.model import Model, ModelVersion, refuse_shadowing
 from localreg.names import check_name, check_tags, check_text, did_you_mean, new_id, split_reference
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord

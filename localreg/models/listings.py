@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from localreg.models.words import check_kind
+from localreg.handles.words import check_kind
 from localreg.names import check_text, check_whole
 from localreg.times import utc
 
@@ -129,6 +129,50 @@ class Listings:
         `difference`, `p` and `verdict` are those of the first metric and the first candidate over the whole suite.
         """
         return self._listed("comparisons", where, search, order_by, limit)
+
+    def experiments(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        archived: bool | None = False,
+    ) -> Result:
+        """The experiments. Arguments as in `models`, paths into `params`, too: `"params.lr < 0.1"`.
+
+        `search` looks in name, description, tags, params and metadata. `status` is what was last committed: of a
+        process that is gone it is `running` until somebody recovers or resumes it.
+        """
+        return self._listed("experiments", where, search, order_by, limit, archived)
+
+    def checkpoints(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The checkpoints of all experiments, and the versions made of them. Arguments as in `models`.
+
+        `search` looks in name and metadata.
+        """
+        return self._listed("checkpoints", where, search, order_by, limit)
+
+    def artifacts(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The artifacts of models, versions, experiments and checkpoints. Arguments as in `models`.
+
+        `search` looks in name, uri and metadata.
+        """
+        return self._listed("artifacts", where, search, order_by, limit)
 
     def facets(
         self,

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger, warn_of_differences
+from localreg.handles.words import listed
 from localreg.log import Row, State
-from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts, metadata_merger, warn_of_differences
 from localreg.models.inferred import HasInferences
-from localreg.models.words import listed
 from localreg.names import (
     check_alias,
     check_name,
@@ -28,10 +29,10 @@ from localreg.records.determinism import Determinism
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes
 
-__all__ = ["Model", "ModelVersion", "refuse_shadowing"]
+__all__ = ["Model", "ModelVersion", "add_version", "refuse_shadowing"]
 
 
-class ModelVersion(HasInferences, Handle[ModelVersionRecord]):
+class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
     """One deterministic, trained thing."""
 
     _record_class = ModelVersionRecord
@@ -104,7 +105,7 @@ class ModelVersion(HasInferences, Handle[ModelVersionRecord]):
         return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
-class Model(HasInferences, Handle[ModelRecord]):
+class Model(HasInferences, HasArtifacts[ModelRecord]):
     """A model of a namespace: a name, and what people say about it."""
 
     _record_class = ModelRecord
@@ -250,16 +251,8 @@ class Model(HasInferences, Handle[ModelRecord]):
         )
 
         def operation(changes: Changes) -> None:
-            model = self._row(changes.draft)
-            if changes.draft.find(record.kind, record.name, record.parent) is not None:
-                if exist_ok:
-                    return
-                raise AlreadyExistsError(
-                    f"model {model.name!r} has a version {record.name!r} already; choose another, or pass exist_ok=True"
-                )
-            if changes.draft.find("alias", record.name, record.parent) is not None:
-                raise AlreadyExistsError(f"model {model.name!r} has an alias {record.name!r}; choose another version")
-            changes.create(record)
+            if not exist_ok or changes.draft.find(record.kind, record.name, record.parent) is None:
+                add_version(changes, self._row(changes.draft), record)
 
         row = self._session.change(operation).find(record.kind, record.name, record.parent)
         assert row is not None, "the operation made it, or found it"
@@ -378,6 +371,28 @@ class Model(HasInferences, Handle[ModelRecord]):
             hint = did_you_mean(alias, [row.name for row in state.outlines("alias", self._id)])
             raise NotFoundError(f"model {self._row(state).name!r} has no alias {alias!r}{hint}")
         return row
+
+
+def add_version(
+    changes: Changes,
+    model: Row,
+    record: ModelVersionRecord,
+    *,
+    action: str = "create",
+    details: JsonObject | None = None,
+) -> None:
+    """Put a version that was not there.
+
+    Raises:
+        AlreadyExistsError: the name is a version or an alias of the model.
+    """
+    if changes.draft.find(record.kind, record.name, record.parent) is not None:
+        raise AlreadyExistsError(
+            f"model {model.name!r} has a version {record.name!r} already; choose another, or pass exist_ok=True"
+        )
+    if changes.draft.find("alias", record.name, record.parent) is not None:
+        raise AlreadyExistsError(f"model {model.name!r} has an alias {record.name!r}; choose another version")
+    changes.create(record, action=action, details=details)
 
 
 def refuse_shadowing(state: State, name: str) -> None:

@@ -229,8 +229,8 @@ class Source:
             "table": fields["table"],
             "owner": fields["owner"],
             "namespace": self.namespace,
-            "workflow_id": details["workflow"],
-            "workflow": name_of("workflow", details["workflow"]),
+            "workflow_id": details.get("workflow", ""),  # of rows that no workflow types
+            "workflow": name_of("workflow", details.get("workflow", "")),
             "first": details.get("first", 0),  # not of tables whose rows go by other keys than `sample_idx`
             "staged_first": details.get("staged_first", 0),
             "columns": details.get("columns", ["metadata"] if fields["table"] == "test_samples" else []),
@@ -248,6 +248,8 @@ class Source:
             part["version_id"] = owner.parent if is_run else owner.id
             part["replaces"] = details.get("replaces", False)
             part["model"] = name_of("model", version.parent if version else "")
+        elif owner.kind == "experiment":
+            part["experiment"] = owner.name
         elif owner.kind == "evaluation":
             part |= self._of_evaluation(owner, details, look)
         return part

@@ -112,14 +112,14 @@ def _refuse_unknown(connection: DuckDBPyConnection, facet: Facet, by: str, table
         hint = [name for name in names if name.casefold() in near] or names[:10]
         told = ", ".join(path_text(key.parent, name) for name in hint)
         after = f"; did you mean {told}?" if near else f"; there are {told or 'no keys'}"
-        raise InvalidInputError(f"cannot use by {quote(by)}: no sample has {path_text(key.parent, key.name)}{after}")
+        raise InvalidInputError(f"cannot go by {quote(by)}: no sample has {path_text(key.parent, key.name)}{after}")
 
 
 def _few(made: list[Stratum], by: str) -> list[Stratum]:
     """The strata, unless they are too many."""
     if len(made) > MOST:
         raise InvalidInputError(
-            f"cannot use by {quote(by)}: it has {len(made):,} different values, and each would be a stratum; group "
+            f"cannot go by {quote(by)}: it has {len(made):,} different values, and each would be a stratum; group "
             f"them to {MOST:,} at most, as with left(…, 1)"
         )
     return made
@@ -129,7 +129,7 @@ def _explained(error: Exception, by: str, columns: Mapping[str, str], field_name
     unknown = re.search(r'[Cc]ould not find key "([^"]+)" in struct', str(error))
     if unknown:
         hint = did_you_mean(unknown[1], list(field_names)) or f"; there are {', '.join(field_names)}"
-        return InvalidInputError(f"cannot use by {quote(by)}: no field {unknown[1]!r}{hint}")
+        return InvalidInputError(f"cannot go by {quote(by)}: no field {unknown[1]!r}{hint}")
     return explain_error(error, {"by": by}, columns)
 
 
@@ -178,14 +178,14 @@ def _reading_of_json(connection: DuckDBPyConnection, by: str) -> tuple[str, str]
     if kinds.keys() & {"ARRAY", "OBJECT"}:
         raise _of_another_type(by, "a JSON list or object")
     raise InvalidInputError(
-        f"cannot use by {quote(by)}: its values are of several types ({', '.join(sorted(kinds))}); say which you mean, "
+        f"cannot go by {quote(by)}: its values are of several types ({', '.join(sorted(kinds))}); say which you mean, "
         f"such as {by.strip()}::VARCHAR"
     )
 
 
 def _of_another_type(by: str, type_name: str) -> InvalidInputError:
     return InvalidInputError(
-        f"cannot use by {quote(by)}: it gives {type_name}; strata are of texts, numbers, dates or booleans, so make "
+        f"cannot go by {quote(by)}: it gives {type_name}; strata are of texts, numbers, dates or booleans, so make "
         "one of it, such as len(…) or a path to a field"
     )
 

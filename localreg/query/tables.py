@@ -153,6 +153,46 @@ SELECT r.id, r.namespace, r.name, (r.record->'content'->>'suite') AS test_suite,
 FROM localreg_internal.records r WHERE r.kind = 'comparison'
 """
 
+_ARTIFACTS = f"""
+SELECT r.id, r.namespace, r.name, (r.record->>'owner_kind') AS owner_kind,
+    CASE o.kind WHEN 'model_version' THEN m.name || '@' || o.name WHEN 'checkpoint' THEN m.name || ': ' || o.name
+        ELSE o.name END AS owner, r.parent AS owner_id,
+    (r.record->>'media_type') AS media_type, (r.record->>'sha256') AS sha256,
+    CAST((r.record->'bytes') AS BIGINT) AS bytes, CAST((r.record->'files') AS BIGINT) AS files,
+    coalesce(CAST((r.record->'folder') AS BOOLEAN), false) AS folder, (r.record->>'uri') AS uri,
+    (r.record->>'etag') AS etag, coalesce(r.metadata, '{{}}') AS metadata, {_MADE}, {_OWN_RECORD}
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records o ON o.kind = (r.record->>'owner_kind') AND o.id = r.parent
+LEFT JOIN localreg_internal.records m ON m.kind IN ('model', 'experiment') AND m.id = o.parent
+WHERE r.kind = 'artifact'
+"""
+
+_CHECKPOINTS = f"""
+SELECT r.id, r.namespace, e.name AS experiment, r.name, CAST((r.record->'step') AS BIGINT) AS step,
+    CAST((r.record->'epoch') AS BIGINT) AS epoch, (r.record->'metrics') AS metrics,
+    coalesce(r.metadata, '{{}}') AS metadata, coalesce(v.versions, []) AS versions, {_MADE}, {_OWN_RECORD}
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records e ON e.kind = 'experiment' AND e.id = r.parent
+LEFT JOIN (
+    SELECT (v.record->>'checkpoint') AS checkpoint,
+        list(m.name || '@' || v.name ORDER BY v.created_commit, v.created_event) AS versions
+    FROM localreg_internal.records v JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = v.parent
+    WHERE v.kind = 'model_version' AND (v.record->>'checkpoint') IS NOT NULL GROUP BY ALL
+) v ON v.checkpoint = r.id
+WHERE r.kind = 'checkpoint'
+"""
+
+_EXPERIMENTS = f"""
+SELECT r.id, r.namespace, r.name, (r.record->>'description') AS description, (r.record->>'owner') AS owner,
+    (r.record->>'framework') AS framework, (r.record->>'task') AS task,
+    coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags, (r.record->'params') AS params,
+    coalesce(r.metadata, '{{}}') AS metadata, (r.record->>'external_id') AS external_id,
+    (r.record->>'status') AS status, CAST((r.record->>'ended_at') AS TIMESTAMPTZ) AS ended_at,
+    CASE WHEN (r.record->>'error') IS NOT NULL THEN (r.record->'error') END AS error,
+    (r.record->'environment') AS environment, {_ARCHIVED}, {_MADE}, {_OWN_RECORD}
+FROM localreg_internal.records r WHERE r.kind = 'experiment'
+"""
+
 _AUDIT_EVENTS = """
 SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
     e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.details AS JSON) AS details,
@@ -274,6 +314,66 @@ TABLES: dict[str, Table] = {
         },
         _COMPARISONS,
         searched=("name",),
+    ),
+    "checkpoints": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "experiment": TEXT,
+            "name": TEXT,
+            "step": WHOLE,
+            "epoch": WHOLE,
+            "metrics": "JSON",
+            "metadata": "JSON",
+            "versions": "VARCHAR[]",
+            **_MADE_COLUMNS,
+        },
+        _CHECKPOINTS,
+        searched=("name", "metadata"),
+    ),
+    "artifacts": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "owner_kind": TEXT,
+            "owner": TEXT,
+            "owner_id": TEXT,
+            "media_type": TEXT,
+            "sha256": TEXT,
+            "bytes": WHOLE,
+            "files": WHOLE,
+            "folder": "BOOLEAN",
+            "uri": TEXT,
+            "etag": TEXT,
+            "metadata": "JSON",
+            **_MADE_COLUMNS,
+        },
+        _ARTIFACTS,
+        searched=("name", "uri", "metadata"),
+    ),
+    "experiments": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "description": TEXT,
+            "owner": TEXT,
+            "framework": TEXT,
+            "task": TEXT,
+            "tags": "VARCHAR[]",
+            "params": "JSON",
+            "metadata": "JSON",
+            "external_id": TEXT,
+            "status": TEXT,
+            "ended_at": TIME,
+            "error": "JSON",
+            "environment": "JSON",
+            "archived": "BOOLEAN",
+            **_MADE_COLUMNS,
+        },
+        _EXPERIMENTS,
+        searched=("name", "description", "tags", "params", "metadata"),
     ),
     "audit_events": Table(
         {
@@ -433,6 +533,23 @@ BULK: dict[str, BulkTable] = {
         },
         {},
         {"extra": "CAST(NULL AS VARCHAR)"},
+    ),
+    "metric_points": BulkTable(
+        ("experiment",),
+        None,
+        {
+            "namespace": (TEXT, "p.namespace"),
+            "experiment": (TEXT, "p.experiment"),
+            "key": (TEXT, "d.key"),
+            "step": (WHOLE, "d.step"),
+            "wallclock": (TIME, "d.wallclock"),
+            "value": ("DOUBLE", "d.value"),
+            "text": (TEXT, "d.text"),
+            "bytes": ("BLOB", "d.bytes"),
+            "tensor": ('STRUCT(dtype VARCHAR, shape BIGINT[], "data" BLOB)', "d.tensor"),
+        },
+        {},
+        {},
     ),
     "plots": BulkTable(
         ("evaluation",),

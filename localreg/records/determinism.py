@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
 from localreg.canonical import JsonObject, JsonValue
+from localreg.names import amount
 
 __all__ = ["LEVELS", "VARIATIONS", "Determinism", "Deviation", "Level", "Variation", "is_as_good", "weakest"]
 
@@ -126,7 +127,7 @@ class Determinism:
     def in_words(self) -> str:
         """On one line, such as `within tolerance (order), 32 samples, 2026-03-31`."""
         by = "" if self.broken_by is None else f" ({self.broken_by})"
-        return f"{self.level}{by}, {self.samples:,} {'sample' if self.samples == 1 else 'samples'}, {self.time[:10]}"
+        return f"{self.level}{by}, {amount(self.samples, 'sample')}, {self.time[:10]}"
 
     @property
     def first_deviation(self) -> str:

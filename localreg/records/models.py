@@ -82,6 +82,9 @@ class ModelVersionRecord(Record):
     determinism: dict[str, Any] | None = None
     """What trying it again has shown, as `Determinism.to_json` says it; None = not verified."""
 
+    checkpoint: str | None = None
+    """Id of the checkpoint that it was made of; None = of none."""
+
     @property
     def parent(self) -> str:
         """Version strings are unique within a model."""

@@ -73,8 +73,8 @@ def compare_rankings(
         confidence: level of the intervals.
 
     Returns:
-        ROC AUC and average precision; without a positive or without a negative both are undefined, and the reason says
-        so.
+        ROC AUC and average precision; without a positive or without a negative there are no intervals, and the reason
+        says so. Undefined are both then, but average precision without a negative, which is 1.
 
     Raises:
         InvalidInputError: shapes differ, truth is not binary, or a score is not finite: the message names the row.
@@ -86,9 +86,7 @@ def compare_rankings(
     positive, scores, members = _checked(truth, {"a": a, "b": b}, groups)
     n, positives = len(positive), int(positive.sum())
     if positives in (0, n):
-        reason = "there is no sample" if n == 0 else f"there is no {'negative' if positives else 'positive'}"
-        nothing = (None,) * 6
-        return [Estimate(metric, None, *nothing, n, reason=reason) for metric in RANKING_METRICS]
+        return [_of_one_kind(metric, n, positives) for metric in RANKING_METRICS]
     in_bins = n > EXACT_UPTO if binned is None else binned
     with ThreadPoolExecutor(2) as pool:  # sorting and searching let go of the interpreter
         alone = scores[:1] if scores[0] is scores[1] else scores  # one model, measured by itself
@@ -113,6 +111,14 @@ def compare_rankings(
     if np.array_equal(scores[0], scores[1]):  # no other samples would tell the models apart
         return [replace(each, low=0.0, high=0.0, p=1.0, standard_error=0.0, reason=None) for each in found]
     return found
+
+
+def _of_one_kind(metric: str, n: int, positives: int) -> Estimate:
+    """Of positives alone, or of negatives."""
+    reason = "there is no sample" if n == 0 else f"there is no {'negative' if positives else 'positive'}"
+    if metric == "average_precision" and positives:
+        return Estimate(metric, None, 1.0, 1.0, 0.0, None, None, None, n, reason=f"{reason}: 1 whatever the scores")
+    return Estimate(metric, None, *(None,) * 6, n, reason=reason)
 
 
 @dataclass(frozen=True, eq=False)

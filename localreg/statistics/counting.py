@@ -17,7 +17,6 @@ the edge p may be above 1 - confidence while the interval leaves out 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from math import sqrt
@@ -40,20 +39,19 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["FEW_CLUSTERS", "METRICS", "compare_counts"]
+__all__ = ["FEW_CLUSTERS", "METRICS", "SIGNED", "compare_counts"]
 
 METRICS = (*AGGREGATES, *PER_CLASS)
 FEW_CLUSTERS = 20
 """Clusters below which the reason says that there are few (A. Cameron and D. Miller, Journal of Human Resources 50
 (2015)
 317, section VI: fewer than 20 to 50)."""
-SIGNED = {"matthews_corrcoef", "cohen_kappa"}
+SIGNED = ("matthews_corrcoef", "cohen_kappa")
+"""From -1 to 1; others from 0."""
 OF_TRUTH = {"accuracy", "balanced_accuracy", "recall_macro", "recall_micro", "recall_weighted", "precision_micro"} | {
     "f1_micro"
 }
 """What can be estimated from a ground truth of one class only: no false positive can occur in it."""
-OVER_CLASSES = {"precision_macro", "recall_macro", "f1_macro", "specificity_macro"}
-"""Means over the classes of ground truth and predictions."""
 _mcnemar = lru_cache(maxsize=65_536)(mcnemar_exact)
 
 
@@ -62,18 +60,10 @@ def compare_counts(joint: JointCounts, *, metrics: Sequence[str] = METRICS, conf
 
     Args:
         joint: counts of (truth, a, b), see `joint_counts`; with groups, clusters are taken as a whole.
-        metrics: any of `METRICS`. Those over all classes are averaged, for each model, over the classes that occur in
-            the ground truth or in its own predictions; a class that is never predicted has precision 0, and one without
-            ground truth recall and F1 0 (as scikit-learn without `labels=`, and `zero_division=0`). Of single classes
-            the first holds, too, and the reason says so; recall without ground truth is undefined.
+        metrics: any of `METRICS`. Macro averages are over the classes of the ground truth, as scikit-learn's with
+            `labels=` of these; a class that is never predicted has precision 0 (`zero_division=0` there). Of single
+            classes that holds, too, and the reason says so; recall without ground truth is undefined.
         confidence: level of all intervals.
-
-    Where the models do not say the same classes without ground truth, their macro averages are over different classes,
-    and the difference, though told, has no interval and no p-value. It would say how many classes were divided by, and
-    hardly who is right: 4 errors of 48 samples of one class bring recall_macro from 1 to 0.31 if they name two other
-    classes, and to 0.46 if they name one. Such a class has no truth that could tell how often it is recalled, and one
-    sample can bring it in, so that no number of samples settles it. Balanced accuracy is the mean of recall over the
-    ground truth's classes, and the weighted averages count a class by its ground truth: these compare there.
 
     Returns:
         Estimates over all classes in the order of `metrics`, then those of each class that occurs, class by class.
@@ -137,25 +127,8 @@ def _overall(joint: JointCounts, metrics: Sequence[str], confidence: float) -> l
             difference = None if a is None or b is None else b - a
             found.append(Estimate(metric, None, a, b, difference, None, None, None, n, reason=reason))
             continue
-        estimate = _estimate(pair, metric, a, b, errors, confidence, _caution(clusters))
-        others = _over_others(pair) if metric in OVER_CLASSES else None
-        if others is not None:  # each value stands by itself
-            estimate = replace(estimate, low=None, high=None, p=None, standard_error=None, reason=others)
-        found.append(estimate)
+        found.append(_estimate(pair, metric, a, b, errors, confidence, _caution(clusters)))
     return found
-
-
-def _over_others(pair: Pair) -> str | None:
-    """Why means over classes do not compare; None = both models' are over the same classes."""
-    lone = [int((one.present & ~other.present).sum()) for one, other in ((pair.a, pair.b), (pair.b, pair.a))]
-    if not any(lone):
-        return None
-    told = [
-        f"model {name} alone says {count} {'class' if count == 1 else 'classes'} without ground truth"
-        for name, count in zip("ab", lone, strict=True)
-        if count
-    ]
-    return f"{', '.join(told)}: means over different classes do not compare; balanced_accuracy is over those with truth"
 
 
 def _estimate(
@@ -191,7 +164,7 @@ def _why_undefined(pair: Pair, metric: str) -> tuple[str | None, str | None]:
     for name, model in (("a", pair.a), ("b", pair.b)):
         n, total = float(model.n), float(model.predicted.sum())
         said = int((model.predicted > 0).sum()) + (total < n)
-        if metric == "specificity_macro" and not model.with_negatives.any():
+        if metric == "specificity_macro" and classes == 1:
             reasons.append("there is one class only, which has no negative")
         elif metric == "matthews_corrcoef" and (classes == 1 or said == 1):
             reasons.append(

@@ -28,6 +28,7 @@ from dataclasses import replace
 from math import hypot, inf, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
+from localreg.statistics.counting import FEW_CLUSTERS
 from localreg.statistics.distributions import t_quantile, t_sf
 from localreg.statistics.estimate import Estimate, with_itself
 from localreg.statistics.paired import seed_of
@@ -49,7 +50,6 @@ DRAWS = 500
 FEW_ABOVE = 20
 """Impostors that may be accepted at the target FMR; with fewer the threshold is one of the highest scores, and what it
 accepts elsewhere may be far from the target: it is told how few there are."""
-FEW_CLUSTERS = 20
 DEFINED = 0.9
 """Share of the draws that must give a value."""
 WIDE = 6.0

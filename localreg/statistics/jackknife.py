@@ -50,7 +50,7 @@ TINY = 1e-15
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """The marginals of two models on the same samples, each with the classes that occur for it."""
+    """The marginals of two models on the same samples."""
 
     joint: JointCounts
     a: Marginals
@@ -65,7 +65,7 @@ class Pair:
         support = counted(joint.truth, weights, width)
         said = [counted(each, weights, width + 1)[:width] for each in (joint.a, joint.b)]
         hits = [counted(joint.truth, weights * (joint.truth == each), width) for each in (joint.a, joint.b)]
-        a, b = (Marginals(hits[n], support, said[n], support + said[n] > 0, support > 0) for n in (0, 1))
+        a, b = (Marginals(hits[n], support, said[n], support > 0) for n in (0, 1))
         return cls(joint, a, b)
 
 
@@ -115,7 +115,7 @@ def _freedom(squares: Floats, variance: float, pair: Pair) -> float:
 
     support = pair.a.support
     parts = counted(pair.joint.truth, squares, len(support))
-    unknown = 1 - 1 / max(1, int(pair.a.in_truth.sum()))
+    unknown = 1 - 1 / pair.a.classes
     uncertain = float((parts * parts / np.maximum(support - 1, LEAST_FREEDOM)).sum()) * unknown
     most = pair.joint.n - 1.0
     if uncertain == 0 or variance * variance >= most * uncertain:
@@ -187,7 +187,7 @@ def _unseen(pair: Pair) -> tuple[Ints, Ints]:
     order = true[np.argsort(-model.support[true], kind="stable")]
     if len(order) > 1:
         return order, np.roll(order, -1)
-    others = np.flatnonzero((model.present | pair.b.present) & ~model.in_truth)[: len(order)]
+    others = np.flatnonzero((model.predicted + pair.b.predicted > 0) & ~model.in_truth)[: len(order)]
     return order, others if len(others) == len(order) else np.full(len(order), len(model.hits))
 
 
@@ -253,16 +253,17 @@ def _never_said(pair: Pair, errors: Errors) -> None:
     never = in_truth & (pair.a.predicted == 0), in_truth & (pair.b.predicted == 0)
     if not (never[0].any() or never[1].any()):
         return
-    means = [in_truth / max(1, int(model.present.sum())) for model in (pair.a, pair.b)]
-    weights = {"precision_macro": means, "precision_weighted": [support / max(1.0, float(support.sum()))] * 2}
+    weights = {
+        "precision_macro": in_truth / pair.a.classes,
+        "precision_weighted": support / max(1.0, float(support.sum())),
+    }
     values = pair.a.values(), pair.b.values()
     for metric in weights.keys() & errors.difference.keys():
         a, b = (float(each[metric]) for each in values)
-        squares = [each * each for each in weights[metric]]
-        alone = [float(each[own & ~other].sum()) for each, own, other in zip(squares, never, never[::-1], strict=True)]
-        errors.difference[metric] += max(a, b) ** 2 * sum(alone)
-        errors.a[metric] += a**2 * float(squares[0][never[0]].sum())
-        errors.b[metric] += b**2 * float(squares[1][never[1]].sum())
+        squares = weights[metric] ** 2
+        errors.difference[metric] += max(a, b) ** 2 * float(squares[never[0] ^ never[1]].sum())
+        errors.a[metric] += a**2 * float(squares[never[0]].sum())
+        errors.b[metric] += b**2 * float(squares[never[1]].sum())
 
 
 def design_effect(between: Floats, within: Floats, size: float) -> Floats:
@@ -290,7 +291,5 @@ def _without(model: Marginals, joint: JointCounts, said: Ints, rows: Ints, group
         model.hits - by_cluster(truth, weights * (truth == said)),
         model.support - by_cluster(truth, weights),
         model.predicted - by_cluster(said, weights),
-        model.present,
         model.in_truth,
-        model.predicted,
     )

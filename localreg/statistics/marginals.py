@@ -4,21 +4,15 @@ All metrics here depend on the matrix only through hits, support and predictions
 after one sample of the cell (truth, predicted) is taken away, or added, in closed form: leave-one-out values of all
 samples cost a few operations for each cell that occurs.
 
-Classes: those that occur in the ground truth or in the model's own predictions, which is what scikit-learn takes if no
-`labels=` are named (`sklearn.utils.multiclass.unique_labels(y_true, y_pred)` in `precision_recall_fscore_support`). So
-the value of a model does not hang on what it is compared with. A class that a model never predicts has precision 0, and
-one without ground truth recall and F1 0, as there; balanced accuracy leaves the latter out, as there. No prediction is
-a miss, and for MCC and kappa a category of its own.
+Means over classes are over those of the ground truth, as scikit-learn's with `labels=` of these: both models, and the
+test cases of a class each, are then averaged over the same classes, whatever is said. A class that a model never
+predicts has precision 0; one that it says and that no sample has takes a hit away from the class that is true, and no
+more. (Without `labels=` scikit-learn divides by such classes, too: one stray answer among 1,000 brings a macro F1 of 10
+classes from 0.9 to 0.82, and whether it is given no number of samples can settle.) No prediction is a miss, and for MCC
+and kappa a category of its own.
 
-Two models may be averaged over different classes then: who says a class that is not there is averaged over one class
-more. Such a difference is one of sets, and has no interval (`counting`). How sure a value is, and a difference over the
-same classes, has to count that the classes could have been others:
-
-- The set of classes with ground truth is fixed when a sample is left out: a class that vanishes with its only sample
-  counts 0 then. So the sample's whole weight counts as uncertain; leaving the class out instead would pass off a class
-  of one sample as certain.
-- A class without ground truth is in the mean because of its predictions alone. Each of them that is left out takes its
-  share of the class with it (`Marginals.weights`): a class that was said once by mistake is no certain difference.
+The classes are fixed when a sample is left out: a class that vanishes with its only sample counts 0 then. So the whole
+weight of the sample counts as uncertain; leaving the class out instead would pass off a class of one sample as certain.
 """
 
 from __future__ import annotations
@@ -77,27 +71,13 @@ class Marginals:
         hits: float64 (…, classes), samples of a class that the model calls so.
         support: float64 (…, classes), samples of a class.
         predicted: float64 (…, classes), samples that the model calls so.
-        present: bool (classes,), classes that count: with ground truth, or with predictions of the model.
-        in_truth: bool (classes,), classes with ground truth.
-        said: float64 (classes,), predictions of the model before anything was left out; None = nothing was.
+        in_truth: bool (classes,), classes with ground truth, before anything was left out: means are over these.
     """
 
     hits: Floats
     support: Floats
     predicted: Floats
-    present: Bools
     in_truth: Bools
-    said: Floats | None = None
-
-    @property
-    def weights(self) -> Floats:
-        """By how much of it a class counts in means over classes, (…, classes): without ground truth, what is left."""
-        import numpy as np
-
-        if self.said is None:
-            return self.present.astype(np.float64)
-        left = np.minimum(1.0, ratio(self.predicted, self.said))
-        return np.where(self.in_truth, 1.0, left * self.present)
 
     @property
     def n(self) -> Floats:
@@ -107,14 +87,12 @@ class Marginals:
         return np.asarray(self.support.sum(axis=-1))
 
     @property
-    def with_negatives(self) -> Bools:
-        """Bool (classes,): classes that count, and have a specificity: not one that all samples are of."""
-        return self.present if self.in_truth.sum() > 1 else self.present & ~self.in_truth
+    def classes(self) -> int:
+        """How many classes means are over; 1 if there is none."""
+        return max(1, int(self.in_truth.sum()))
 
     def values(self) -> dict[str, Floats]:
         """Each of `AGGREGATES`, (…,), where a quotient of nothing counts 0."""
-        import numpy as np
-
         n, hits = self.n, self.hits.sum(axis=-1)
         total = self.predicted.sum(axis=-1)
         recall, precision = ratio(self.hits, self.support), ratio(self.hits, self.predicted)
@@ -123,16 +101,15 @@ class Marginals:
         specificity = ratio(negatives - self.predicted + self.hits, negatives)
         chance = (self.support * self.predicted).sum(axis=-1)
         squares = (self.support**2).sum(axis=-1), (self.predicted**2).sum(axis=-1) + (n - total) ** 2
-        weights, true = self.weights, max(1, int(self.in_truth.sum()))
-        there, rejecting = np.maximum(1.0, weights.sum(axis=-1)), weights * self.with_negatives
-        accuracy = ratio(hits, n)
+        classes, accuracy = self.classes, ratio(hits, n)
+        macro_recall = recall.sum(axis=-1) / classes
         return {
             "accuracy": accuracy,
-            "balanced_accuracy": recall.sum(axis=-1) / true,
-            "precision_macro": precision.sum(axis=-1) / there,
-            "recall_macro": recall.sum(axis=-1) / there,
-            "f1_macro": f1.sum(axis=-1) / there,
-            "specificity_macro": ratio((specificity * rejecting).sum(axis=-1), rejecting.sum(axis=-1)),
+            "balanced_accuracy": macro_recall,
+            "precision_macro": precision.sum(axis=-1) / classes,
+            "recall_macro": macro_recall,
+            "f1_macro": f1.sum(axis=-1) / classes,
+            "specificity_macro": (specificity * self.in_truth).sum(axis=-1) / classes,
             "precision_micro": ratio(hits, total),
             "recall_micro": accuracy,
             "f1_micro": ratio(2 * hits, n + total),
@@ -153,11 +130,10 @@ class Marginals:
         """
         cells = _Cells.of(self, truth, predicted, step, tempered)
         n, hits, total = float(self.n), float(self.hits.sum()), float(self.predicted.sum())
-        there, true = cells.there, max(1, int(self.in_truth.sum()))
-        size, more = n + step, cells.more
+        classes, size, more = self.classes, n + step, cells.more
         accuracy, said = ratio(hits + more, size), total + step * cells.is_said
         precisions, f1s = ratio(self.hits, self.predicted), ratio(2 * self.hits, self.support + self.predicted)
-        recalls = _sum(ratio(self.hits, self.support)) + cells.change(cells.recall)
+        recall = (_sum(ratio(self.hits, self.support)) + cells.change(cells.recall)) / classes
         precision = cells.change(cells.precision), cells.change(cells.other_precision)
         f1 = cells.change(cells.f1), cells.change(cells.other_f1)
 
@@ -167,10 +143,10 @@ class Marginals:
 
         return {
             "accuracy": accuracy,
-            "balanced_accuracy": recalls / true,
-            "precision_macro": (_sum(precisions) + precision[0] + precision[1]) / there,
-            "recall_macro": recalls / there,
-            "f1_macro": (_sum(f1s) + f1[0] + f1[1]) / there,
+            "balanced_accuracy": recall,
+            "precision_macro": (_sum(precisions) + precision[0] + precision[1]) / classes,
+            "recall_macro": recall,
+            "f1_macro": (_sum(f1s) + f1[0] + f1[1]) / classes,
             "specificity_macro": self._shifted_specificity(cells),
             "precision_micro": ratio(hits + more, said),
             "recall_micro": accuracy,
@@ -185,18 +161,17 @@ class Marginals:
         """Mean over classes: a sample is no negative of its own class, and a false positive of the predicted one."""
         import numpy as np
 
-        counting, negatives = self.with_negatives, self.n - self.support
+        negatives = self.n - self.support
         rejected = negatives - self.predicted + self.hits
         total, astray = np.empty_like(cells.step), np.empty_like(cells.step)
-        before = np.where(counting, ratio(rejected, negatives), 0.0)
+        before = np.where(self.in_truth, ratio(rejected, negatives), 0.0)
         for step in (-1.0, 1.0):
             here = cells.step == step
-            after = np.where(counting, ratio(rejected + step, negatives + step), 0.0)
-            wrongly = np.append(np.where(counting, ratio(rejected, negatives + step), 0.0) - after, 0.0)
+            after = np.where(self.in_truth, ratio(rejected + step, negatives + step), 0.0)
+            wrongly = np.append(np.where(self.in_truth, ratio(rejected, negatives + step), 0.0) - after, 0.0)
             total[here] = _sum(after) + (before - after)[cells.truth[here]]
             astray[here] = wrongly[cells.predicted[here]]
-        others = np.append(rejected, 0.0)[cells.predicted], np.append(negatives, 0.0)[cells.predicted] + cells.step
-        return ratio(total + cells.is_astray * astray - cells.gone * ratio(*others), counting.sum() - cells.gone)
+        return (total + cells.is_astray * astray) / self.classes
 
     def _shifted_agreement(self, cells: _Cells, size: Floats, hits: Floats) -> dict[str, Floats]:
         import numpy as np
@@ -231,10 +206,6 @@ class _Cells:
     is_hit: Bools
     is_said: Bools
     is_astray: Bools
-    gone: Floats
-    """The share of a class without ground truth that goes with the sample."""
-    there: Floats
-    """How many classes means are over, then."""
     more: Floats
     support: Floats
     own: Floats
@@ -253,9 +224,6 @@ class _Cells:
         n, hits, total = float(model.n), float(model.hits.sum()), float(model.predicted.sum())
         is_hit, is_said = truth == predicted, predicted < len(model.hits)
         is_astray = ~is_hit & is_said  # a false positive of another class
-        shares = ratio((model.present & ~model.in_truth).astype(np.float64), model.predicted)
-        gone = np.where(step < 0, np.append(shares, 0.0)[predicted], 0.0)
-        there = np.maximum(1.0, float(model.present.sum()) - gone)
         more = np.where(is_hit, step, 0.0)
         tp, support, own = model.hits[truth], model.support[truth], model.predicted[truth]
         other_tp, other_support = np.append(model.hits, 0.0)[predicted], np.append(model.support, 0.0)[predicted]
@@ -263,7 +231,7 @@ class _Cells:
         accuracy, precision, f1 = hits / max(1.0, n), hits / max(1.0, total), 2 * hits / max(1.0, n + total)
         both, other, is_other = support + own, other_support + other_own, is_astray & (other_support > 0)
         return cls(
-            truth, predicted, step, tempered, is_hit, is_said, is_astray, gone, there, more,
+            truth, predicted, step, tempered, is_hit, is_said, is_astray, more,
             support, own, other_support, other_own,
             recall=_Quotient(ratio(tp, support), ratio(tp + more, support + step), support, accuracy),
             precision=_Quotient(ratio(tp, own), ratio(tp + more, own + more), own, precision, is_hit),

@@ -83,9 +83,8 @@ def why_undefined(columns: Columns, metric: str) -> str | None:
     if metric in ("r2", "pearson", "spearman") and is_constant(columns.truth):
         return "the ground truth is one value throughout" if columns.n > 1 else "there is one sample only"
     if metric in ("pearson", "spearman"):
-        for name, said in (("a", columns.a), ("b", columns.b)):
-            if is_constant(said):
-                return f"model {name} says one value throughout"
+        constant = " and ".join(name for name, said in (("a", columns.a), ("b", columns.b)) if is_constant(said))
+        return f"model {constant} says one value throughout" if constant else None
     return None
 
 

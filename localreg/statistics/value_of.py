@@ -6,7 +6,7 @@ Computed here for everybody: `localreg.metrics.regression` reads columns for it,
 
 from __future__ import annotations
 
-from math import sqrt
+from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from localreg.statistics.ranks import spearman
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 __all__ = [
+    "LARGEST",
     "MEANS",
     "OF_ORDER",
     "OF_SUMS",
     "VALUE_METRICS",
     "correlation",
     "is_constant",
+    "is_too_large",
     "of_samples",
     "value_of",
 ]
@@ -32,10 +34,12 @@ MEANS = ("mean_absolute_error", "mean_squared_error", "mean_absolute_percentage_
 OF_SUMS = ("root_mean_squared_error", "r2", "pearson")
 OF_ORDER = ("median_absolute_error", "spearman")
 VALUE_METRICS = (*MEANS, *OF_SUMS, *OF_ORDER)
+LARGEST = 1e140
+"""A number up to which a sum of squares stays within what a double holds, 1.8e308."""
 
 
 def value_of(metric: str, truth: Floats, said: Floats) -> float | None:
-    """A metric of predicted numbers; None where it is undefined.
+    """A metric of predicted numbers; None where it is undefined, or beyond what a double holds.
 
     Args:
         metric: one of `VALUE_METRICS`.
@@ -46,6 +50,14 @@ def value_of(metric: str, truth: Floats, said: Floats) -> float | None:
 
     if not len(truth) or (metric == "mean_absolute_percentage_error" and not truth.all()):
         return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _value_of(metric, truth, said)
+    return found if found is not None and isfinite(found) else None
+
+
+def _value_of(metric: str, truth: Floats, said: Floats) -> float | None:
+    import numpy as np
+
     if metric in MEANS:
         return float(of_samples(metric, truth, said).mean())
     if metric == "median_absolute_error":
@@ -88,6 +100,13 @@ def correlation(a: Floats, b: Floats) -> float | None:
     a, b = a - a.mean(), b - b.mean()
     a, b = a / np.abs(a).max(), b / np.abs(b).max()  # so that no square over- or underflows
     return float(np.clip((a @ b) / (np.sqrt(a @ a) * np.sqrt(b @ b)), -1.0, 1.0))
+
+
+def is_too_large(column: Floats) -> bool:
+    """Whether there is a number that cannot be squared and added up."""
+    import numpy as np
+
+    return bool(len(column) and np.abs(column).max() > LARGEST)
 
 
 def is_constant(column: Floats) -> bool:

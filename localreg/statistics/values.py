@@ -30,7 +30,7 @@ from localreg.statistics.value_columns import (
     why_no_interval,
     why_undefined,
 )
-from localreg.statistics.value_of import MEANS, OF_SUMS, VALUE_METRICS, of_samples, value_of
+from localreg.statistics.value_of import LARGEST, MEANS, OF_SUMS, VALUE_METRICS, is_too_large, of_samples, value_of
 from localreg.statistics.value_sums import Adding, Spread, left_out, total_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ UNDIRECTED = ("mean_bias",)
 RANGES = {"r2": (-inf, 1.0), "pearson": (-1.0, 1.0), "spearman": (-1.0, 1.0), "mean_bias": (-inf, inf)}
 """Between which a metric lies; others are 0 or more."""
 NO_INTERVAL = "a metric of the order of samples has no interval but by bootstrap; pass bootstrap=2000"
+TOO_LARGE = f"there are numbers beyond {LARGEST:g}, of which no interval can be computed"
 
 
 def compare_values(
@@ -73,7 +74,7 @@ def compare_values(
 
     Returns:
         Estimates in the order of `metrics`. R², Pearson and Spearman are undefined where all truth is one value,
-        the latter two where a model always says the same, MAPE where a truth is 0.
+        the latter two where a model always says the same, MAPE where a truth is 0, and all that a double does not hold.
 
     Raises:
         InvalidInputError: shapes differ, a number is not finite, a metric is not known, or confidence is out of range.
@@ -82,6 +83,8 @@ def compare_values(
     if unknown:
         raise InvalidInputError(f"no metric of values {unknown[0]!r}; there are {', '.join(VALUE_METRICS)}")
     columns = checked({"truth": truth, "a": a, "b": b}, groups, confidence)
+    if any(map(is_too_large, (columns.truth, columns.a, columns.b))):
+        return [undefined(metric, columns, _values(columns, metric), TOO_LARGE) for metric in metrics]
     found = {}
     if draws is None:
         of_means = MEANS if columns.groups is None else ()
@@ -117,6 +120,8 @@ def compare_means(
     columns = checked({"a": a, "b": b}, groups, confidence)
     if columns.n == 0:
         return undefined(metric, columns, (None, None), "there is no sample")
+    if is_too_large(columns.a) or is_too_large(columns.b):
+        return undefined(metric, columns, (float(columns.a.mean()), float(columns.b.mean())), TOO_LARGE)
     if draws is not None:
         return _bootstrapped(columns, metric, lambda truth, said: float(said.mean()), confidence, draws)
     if columns.groups is None:
@@ -137,7 +142,7 @@ def _mean(columns: Columns, metric: str, confidence: float) -> Estimate:
     """By paired t."""
     reason = why_undefined(columns, metric)
     if reason is not None:
-        return undefined(metric, columns, (None, None), reason)
+        return undefined(metric, columns, _values(columns, metric), reason)
     a, b = (of_samples(metric, columns.truth, each) for each in (columns.a, columns.b))
     return _by_t(columns, metric, a, b, _range(metric), confidence)
 
@@ -171,7 +176,9 @@ def _range(metric: str) -> tuple[float, float]:
 def _of_sums(columns: Columns, metrics: Sequence[str], confidence: float) -> dict[str, Estimate]:
     """By the jackknife."""
     reasons = {metric: why_undefined(columns, metric) for metric in metrics}
-    found = {metric: undefined(metric, columns, (None, None), why) for metric, why in reasons.items() if why}
+    found = {
+        metric: undefined(metric, columns, _values(columns, metric), why) for metric, why in reasons.items() if why
+    }
     rest = [metric for metric in metrics if metric not in found]
     if not rest:
         return found
@@ -182,7 +189,7 @@ def _of_sums(columns: Columns, metrics: Sequence[str], confidence: float) -> dic
         for said in (columns.a, columns.b)
     ]
     wholes = [total_of(model, columns.n) for model in models]
-    pairs = {metric: _values(columns, metric) for metric in rest}
+    pairs = {metric: _defined(columns, metric) for metric in rest}
     why_none = why_no_interval(columns)
     if why_none is not None:
         return found | {metric: undefined(metric, columns, pair, why_none) for metric, pair in pairs.items()}
@@ -226,21 +233,27 @@ def _plain(columns: Columns, metric: str, confidence: float, draws: int | None) 
 
     reason = why_undefined(columns, metric)
     if reason is not None:
-        return undefined(metric, columns, (None, None), reason)
+        return undefined(metric, columns, _values(columns, metric), reason)
     if draws is not None:
         return _bootstrapped(columns, metric, partial(value_of, metric), confidence, draws)
     if metric == "spearman":  # the ranks of the truth are the same for both
         a, b = spearman(columns.truth, (columns.a, columns.b))
     else:
-        a, b = _values(columns, metric)
+        a, b = _defined(columns, metric)
     if a is not None and columns.n > 1 and np.array_equal(columns.a, columns.b):
         return told(metric, columns, (a, a), Told(0.0, 0.0, 1.0, 0.0), _range(metric))
     return undefined(metric, columns, (a, b), NO_INTERVAL)
 
 
-def _values(columns: Columns, metric: str) -> tuple[float, float]:
-    """A metric of both models, of which `why_undefined` finds nothing to say."""
+def _values(columns: Columns, metric: str) -> tuple[float | None, float | None]:
+    """A metric of both models; None where it is undefined, so of none of which `why_undefined` finds nothing to say."""
     a, b = (value_of(metric, columns.truth, said) for said in (columns.a, columns.b))
+    return a, b
+
+
+def _defined(columns: Columns, metric: str) -> tuple[float, float]:
+    """A metric of both models, of which `why_undefined` finds nothing to say."""
+    a, b = _values(columns, metric)
     assert a is not None, "it is defined"
     assert b is not None, "it is defined"
     return a, b

@@ -86,7 +86,8 @@ class FileCache:
             limit: bytes of the whole cache, about.
         """
         self._top = folder
-        self._base = folder / sha256(place.encode()).hexdigest()[:32]
+        self.id = sha256(place.encode()).hexdigest()[:32]
+        self._base = folder / self.id
         self._limit = limit
         self._seen: dict[str, _Signature] = {}
 

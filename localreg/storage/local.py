@@ -214,6 +214,10 @@ class LocalStore(NearStore):
         """See `Store.local_file`; the file itself, nothing is copied."""
         return Path(self._existing(path))
 
+    def spool_folder(self) -> Path:
+        """See `Store.spool_folder`; beside what is staged."""
+        return Path(self._base, STAGING, "spool")
+
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""
         scope = LocalStore(

@@ -146,6 +146,9 @@ class MemoryStore(NearStore):
                 raise self._missing(path)
             return self._shelf.copy(key, data)
 
+    def spool_folder(self) -> None:
+        """See `Store.spool_folder`."""
+
     def scope(self, folder: str) -> MemoryStore:
         """See `Store.scope`; shares the files."""
         scope = MemoryStore()

@@ -25,6 +25,7 @@ from localreg.storage.cache import FileCache, cache_folder, cache_limit, is_immu
 from localreg.storage.link import Link, joined
 from localreg.storage.queue import LockQueue
 from localreg.storage.staged import StagedFile
+from localreg.storage.state import state_folder
 from localreg.storage.store import STAGING, FileSize, check_path
 
 if TYPE_CHECKING:
@@ -249,6 +250,10 @@ class RemoteStore:
         self._refuse_if_unwritable(path)
         self._asking.ask("delete", path, lambda: self._link.delete(key), absent=None)
         self._cache.forget(key)
+
+    def spool_folder(self) -> Path:
+        """See `Store.spool_folder`; in the state folder, which unlike the cache may not be deleted."""
+        return state_folder() / "spool" / self._cache.id / self._base
 
     def scope(self, folder: str) -> RemoteStore:
         """See `Store.scope`; shares connection and cache."""

@@ -232,6 +232,13 @@ class Store(Protocol):
         """Keep a small note for `recall`, as long as it lasts: it may be lost at any time, or not be kept at all."""
         ...
 
+    def spool_folder(self) -> Path | None:
+        """A folder of this machine for what is appended to line by line, and not yet published: of this scope alone.
+
+        It need not exist. None = the bytes live no longer than this process, so that nothing outlives it.
+        """
+        ...
+
     def scope(self, folder: str) -> Store:
         """The same store seen from a folder below, as from a root of its own: a namespace.
 

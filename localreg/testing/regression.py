@@ -78,7 +78,7 @@ def assert_no_regression(
     """
     __tracebackhide__ = True
     place = registry if registry is not None else _in_use()
-    version = place.get_version(candidate)
+    version = _found(place, candidate)
     is_own = baseline == f"{version.model.name}@{BASELINE}"
     if is_own and BASELINE not in version.model.aliases():
         if not update_baseline:
@@ -95,6 +95,18 @@ def assert_no_regression(
     elif reasons:
         raise AssertionError(_told(comparison, reasons))
     return comparison
+
+
+def _found(registry: Registry, candidate: str | Model | ModelVersion) -> ModelVersion:
+    """The candidate; a message names the registry, which pytest may have put in the place of another one."""
+    try:
+        return registry.get_version(candidate)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{error}. That is in the registry {registry.uri}: pass registry=, or --localreg-uri to pytest, if it is "
+            "another one",
+            code=error.code,
+        ) from error
 
 
 def _in_use() -> Registry:

@@ -114,6 +114,10 @@ class FaultyStore:
         with self._call("put_if_absent", path):
             return self._store.put_if_absent(path, data, make=make, visible=visible)
 
+    def spool_folder(self) -> Path | None:
+        """See `Store.spool_folder`; not counted."""
+        return self._store.spool_folder()
+
     def queue(self) -> LockQueue | None:
         """See `Store.queue`; not counted, since nothing hangs on it."""
         return self._store.queue()

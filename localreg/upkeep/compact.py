@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localreg.errors import ConflictError, InvalidInputError
+from localreg.handles.words import readable_bytes, told
 from localreg.log import Row
-from localreg.models.words import readable_bytes, told
+from localreg.progress import progress
 from localreg.upkeep.merges import TABLES, Merge, MovedError, candidates
-from localreg.workflow.progress import progress
 
 if TYPE_CHECKING:
     from localreg.session import Session

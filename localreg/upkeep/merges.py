@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from localreg.workflow.progress import Progress
+    from localreg.progress import Progress
 
     Indices = npt.NDArray[np.int64]
 

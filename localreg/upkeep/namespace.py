@@ -8,10 +8,13 @@ from functools import cached_property
 from itertools import count
 
 from localreg.errors import LocalregError
+from localreg.experiments.closing import alive
+from localreg.experiments.recorder import POINTS
 from localreg.log import Log, State, snapshot
 from localreg.log.entry import entry_path
 from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_OVERDUE
+from localreg.names import amount
 from localreg.session import Session
 from localreg.storage import Store
 from localreg.storage.lease import describe
@@ -181,7 +184,8 @@ def check_lease(namespace: Namespace) -> Iterator[Finding]:
 
 def check_leftovers(namespace: Namespace) -> Iterator[Finding]:
     """What a killed process may have left on its way."""
-    left = [path for path in namespace.files if kind_of(path) == "tmp" and path != QUEUE_LOCK]
+    others = (QUEUE_LOCK, "tmp/spool/", "tmp/experiments/")  # see `check_experiments`
+    left = [path for path in namespace.files if kind_of(path) == "tmp" and not path.startswith(others)]
     if left:
         size = readable_bytes(sum(namespace.files[path] for path in left))
         message = (
@@ -191,11 +195,26 @@ def check_leftovers(namespace: Namespace) -> Iterator[Finding]:
         yield namespace.finding("note", "leftovers", message)
 
 
+def check_experiments(namespace: Namespace) -> Iterator[Finding]:
+    """Whether those that should be running are."""
+    rows = [row for row in namespace.state.rows("experiment") if row.fields.get("status") == "running"]
+    killed = [row.name for row in rows if not alive(namespace.store, row.id)]
+    if len(rows) > len(killed):
+        yield namespace.finding("ok", "experiments", f"{amount(len(rows) - len(killed), 'experiment')} running")
+    for name in killed:
+        message = (
+            f"{name!r} was killed; what it logged is kept: `localreg experiments recover` closes it with all of it"
+        )
+        yield namespace.finding("note", "experiments", message)
+
+
 def check_bulk_files(namespace: Namespace) -> Iterator[Finding]:
     """Bulk files that the log does not name, and files that it names and that are not there, or not as long."""
-    there = {path for path in namespace.files if kind_of(path).startswith("data/")}
+    there = {path for path in namespace.files if kind_of(path).startswith("data/") or kind_of(path) == "artifacts"}
     named = {row.name: row.fields["bytes"] for row in namespace.state.rows("file")}
-    orphans = sorted(there - named.keys())
+    running = {row.id for row in namespace.state.rows("experiment") if row.fields.get("status") == "running"}
+    points = tuple(f"data/{POINTS}/{id}/open-" for id in running)  # which an experiment names when it ends
+    orphans = sorted(path for path in there - named.keys() if not path.startswith(points))
     if orphans:
         size = readable_bytes(sum(namespace.files[path] for path in orphans))
         message = (
@@ -227,6 +246,7 @@ NAMESPACE_CHECKS = (
     check_history,
     check_lease,
     check_leftovers,
+    check_experiments,
     check_bulk_files,
     check_use,
 )

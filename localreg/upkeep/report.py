@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from localreg.models.words import readable_bytes
+from localreg.handles.words import readable_bytes
 
 __all__ = ["DoctorReport", "Finding", "Level", "readable_bytes", "shown_path"]
 

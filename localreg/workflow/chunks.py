@@ -12,12 +12,13 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.canonical import sha256_hex
-from localreg.errors import InvalidInputError
+from localreg.errors import InvalidInputError, LocalregError
 from localreg.tables.hints import hints_of, is_dataclass_type
 from localreg.workflow.inferences import inference_rows
 from localreg.workflow.local_files import LocalFiles
@@ -38,6 +39,7 @@ __all__ = [
     "Packed",
     "Raised",
     "Reply",
+    "answered",
     "bytes_of",
     "infer_chunk",
     "infer_packed",
@@ -275,6 +277,33 @@ def received(raised: Raised, what: str) -> BaseException:
         error = InvalidInputError(f"{what} raised {raised.summary}", code="raised_in_worker")
     error.add_note(f"localreg: it was raised in a worker:\n{raised.text}")
     return error
+
+
+def answered(call: Future[Any], what: str, *, failed: str, advice: str) -> Any:
+    """What a worker gave back: as bytes, or, from the same memory, as it is.
+
+    Args:
+        call: under way, or done.
+        what: was called, for what it raised.
+        failed: what could not be done, if the executor itself fails.
+        advice: what is left then, and the next step.
+
+    Raises:
+        BaseException: what was raised in the worker, as far as it can be made again.
+        InvalidInputError: the executor failed.
+    """
+    try:
+        result = call.result()
+        said = loaded(result) if isinstance(result, bytes) else result
+    except LocalregError:
+        raise
+    except Exception as error:
+        raise InvalidInputError(
+            f"{failed} ({type(error).__name__}: {error}); {advice}", code="executor_broken"
+        ) from error
+    if isinstance(said, Raised):
+        raise received(said, what)
+    return said
 
 
 def bytes_of(table: pa.Table) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from localreg.errors import InvalidInputError
 from localreg.metrics.confusion import Metric
-from localreg.metrics.tallying import averaged, coded_pair, defined, marginals_of
+from localreg.metrics.tallying import coded_pair, defined, marginals_of
 from localreg.metrics.thresholds import f1_optimal_threshold
 from localreg.names import shown_value
 from localreg.tables import schema_of
@@ -20,11 +20,9 @@ from localreg.workflow.evaluator import (
     MetricsTestSuite,
 )
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
+from localreg.workflow.gathered_metrics import results_of
 from localreg.workflow.meaning import meaning
-from localreg.workflow.right import LabelPath, evaluating, label_path
-
-if TYPE_CHECKING:
-    from localreg.workflow.test_case import TestCase
+from localreg.workflow.right import LabelPath, evaluating, label_path, value_at
 
 __all__ = [
     "ClassificationOfCase",
@@ -90,7 +88,11 @@ class ClassificationOfClass(MetricsTestCase):
 
 @dataclass(frozen=True)
 class ClassificationOfCase(MetricsTestCase):
-    """Of the samples that have a label and an inference; None where undefined, as in `localreg.metrics`."""
+    """Of the samples that have a label and an inference; None where undefined, as in `localreg.metrics`.
+
+    Macro averages are over the classes that the samples have, so that a test case of one class is not averaged over
+    what else is said of it; in `localreg.metrics` that is `labels=` of these.
+    """
 
     n: int = field(metadata=ASIDE)
     left_out: int = field(metadata=ASIDE)
@@ -127,12 +129,12 @@ def classification(
     metrics, threshold = _of_samples(ground_truths, inferences), None
     if configuration is not None:
         metrics, threshold = _cut(metrics, configuration)
-    of_cases: list[tuple[TestCase[Any, Any], MetricsTestCase]] = [
-        (case, ClassificationOfCase(**_of_all(own, threshold)))
-        for case, *_, own in test_cases.iter(test_samples, ground_truths, inferences, metrics)
-    ]
-    pairs = list(zip(test_samples, metrics, strict=True))
-    return EvaluationResults(pairs, of_cases, (), ClassificationOfSuite(**_of_all(metrics, threshold)))
+
+    def summed(places: Sequence[int]) -> dict[str, Any]:
+        return _of_all([metrics[place] for place in places], threshold)
+
+    given = (test_samples, ground_truths, inferences, test_cases)
+    return results_of(given, metrics, of_case=ClassificationOfCase, of_suite=ClassificationOfSuite, summed=summed)
 
 
 def _of_samples(truths: Sequence[Any], inferences: Sequence[Any]) -> list[ClassificationOfSample]:
@@ -144,18 +146,12 @@ def _of_samples(truths: Sequence[Any], inferences: Sequence[Any]) -> list[Classi
     of_said = LabelPath((), None) if said is None else label_path(said_node, "inference", advice)
     metrics = []
     for truth, inference in zip(truths, inferences, strict=True):
-        label = _at(truth, of_truth.label)
-        predicted = None if inference is None else _at(inference, of_said.label)
-        score = None if inference is None or of_said.score is None else _at(inference, of_said.score)
+        label = value_at(truth, of_truth.label)
+        predicted = None if inference is None else value_at(inference, of_said.label)
+        score = None if inference is None or of_said.score is None else value_at(inference, of_said.score)
         right = None if label is None or inference is None else label == predicted
         metrics.append(ClassificationOfSample(_text(label), _text(predicted), right, score))
     return metrics
-
-
-def _at(value: Any, path: Sequence[str]) -> Any:
-    for name in path:
-        value = None if value is None else getattr(value, name)
-    return value
 
 
 def _text(label: Any) -> str | None:
@@ -223,13 +219,13 @@ def _of_all(metrics: Sequence[ClassificationOfSample], threshold: float | None) 
     codes = coded_pair([each.truth for each in known], [each.predicted for each in known])
     counts = marginals_of(codes)
     of_classes = [[defined(value) for value in counts.per_class(name)] for name in OF_CLASSES]
-    rows = zip(codes.labels, counts.support.tolist(), *of_classes, strict=True)
+    rows, true = zip(codes.labels, counts.support.tolist(), *of_classes, strict=True), counts.support > 0
     return {
         "n": len(known),
         "left_out": len(metrics) - len(known),
         "accuracy": defined(counts.accuracy()),
         "balanced_accuracy": defined(counts.balanced_accuracy()),
-        **{f"{name}_macro": averaged(counts, name, "macro", named=False) for name in OF_CLASSES},
+        **{f"{name}_macro": defined(counts.averaged(name, "macro", over=true)) for name in OF_CLASSES},
         "matthews_corrcoef": defined(counts.mcc()),
         "cohen_kappa": defined(counts.kappa()),
         "threshold": threshold,

@@ -19,6 +19,7 @@ from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import State
 from localreg.models import ensure_version
 from localreg.names import check_whole, shown_value
+from localreg.progress import Progress, progress
 from localreg.records.determinism import (
     LEVELS,
     VARIATIONS,
@@ -38,7 +39,6 @@ from localreg.workflow.chunks import Job
 from localreg.workflow.fingerprint import fingerprint
 from localreg.workflow.fresh_process import INSIDE, THREADS, Pass, Work, infer_elsewhere
 from localreg.workflow.inferences import OK, SKIPPED, STATUSES, Inferences
-from localreg.workflow.progress import Progress, progress
 from localreg.workflow.run_content import unique
 from localreg.workflow.run_record import RunRecord
 from localreg.workflow.samples import sample_count, samples_at

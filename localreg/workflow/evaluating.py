@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject
 from localreg.log import Row, State
+from localreg.names import amount
+from localreg.progress import tell
 from localreg.records.workflows import EvaluationRecord
 from localreg.session import Changes, Session
 from localreg.workflow.evaluating_apart import evaluated_apart
@@ -18,7 +20,6 @@ from localreg.workflow.evaluator import EvaluatorConfiguration
 from localreg.workflow.evaluator_function import EvaluatorForm
 from localreg.workflow.executors import Workers
 from localreg.workflow.metric_rows import settings
-from localreg.workflow.progress import tell
 from localreg.workflow.test_suite import TestSuite
 
 if TYPE_CHECKING:
@@ -103,9 +104,7 @@ class Evaluating:
 
     def _tell_left_out(self, coverage: Coverage) -> None:
         counts = {"infer failed on": coverage.failed, "infer was not called on": coverage.missing}
-        told = " and ".join(
-            f"{count:,} {'sample' if count == 1 else 'samples'} that {what}" for what, count in counts.items() if count
-        )
+        told = " and ".join(f"{amount(count, 'sample')} that {what}" for what, count in counts.items() if count)
         if told:
             tell(f"evaluator {self._form.display_name!r} leaves out {told}, of test suite {self._suite.name!r}")
 

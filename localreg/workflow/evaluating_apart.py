@@ -12,10 +12,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import InvalidInputError
 from localreg.log import State
+from localreg.progress import tell
 from localreg.session import Elsewhere, Session
-from localreg.workflow.chunks import Raised, received, sent
+from localreg.workflow.chunks import answered, sent
 from localreg.workflow.define_workflow import bound_classes
 from localreg.workflow.evaluation import Measured, measured
 from localreg.workflow.evaluation_inputs import Given, Member
@@ -23,7 +24,6 @@ from localreg.workflow.evaluator import EvaluatorConfiguration
 from localreg.workflow.evaluator_function import EvaluatorForm
 from localreg.workflow.executors import Workers
 from localreg.workflow.portable import loaded, portable
-from localreg.workflow.progress import tell
 from localreg.workflow.test_case import TestCase
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.workflow import Workflow
@@ -137,18 +137,9 @@ def evaluated_apart(
 
 
 def _result(call: Future[bytes], name: str, workers: Workers) -> Measured:
-    try:
-        said = loaded(call.result())
-    except LocalregError:
-        raise
-    except Exception as error:
-        raise InvalidInputError(
-            f"{name} could not be asked on {workers.name} ({type(error).__name__}: {error}); nothing of it "
-            "is kept, inferences are: evaluate without executor",
-            code="executor_broken",
-        ) from error
-    if isinstance(said, Raised):
-        raise received(said, name)
+    failed = f"{name} could not be asked on {workers.name}"
+    advice = "nothing of it is kept, inferences are: evaluate without executor"
+    said = answered(call, name, failed=failed, advice=advice)
     assert isinstance(said, Measured)
     return said
 

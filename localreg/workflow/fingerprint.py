@@ -15,7 +15,7 @@ from typing import Any
 
 from localreg.canonical import JsonObject, sha256_hex
 
-__all__ = ["changes_since", "code_digest", "fingerprint"]
+__all__ = ["changes_since", "code_digest", "fingerprint", "surroundings"]
 
 WEIGHTS_BYTES = 2**30
 """Files of weights up to this length are hashed."""
@@ -32,17 +32,28 @@ def fingerprint(infer: Callable[..., Any] | None, metadata: Mapping[str, object]
         A JSON object; what cannot be known is null.
     """
     told: JsonObject = {
-        "python": platform.python_version(),
-        "platform": sys.platform,
-        "machine": platform.machine(),
-        "packages": _packages(),
-        "git": _git(_folder(infer)),
+        **surroundings(_folder(infer)),
         "infer": code_digest(infer),
         "weights": _weights(metadata.get("weights")),
     }
     if isinstance(seed := metadata.get("seed"), int | str):
         told["seed"] = seed
     return told
+
+
+def surroundings(folder: Path | None = None) -> JsonObject:
+    """What this process runs in: Python, platform, packages that it has loaded, git commit.
+
+    Args:
+        folder: where the code lies; None = where the process was started.
+    """
+    return {
+        "python": platform.python_version(),
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "packages": _packages(),
+        "git": _git(folder or Path.cwd()),
+    }
 
 
 def code_digest(infer: Callable[..., Any] | None) -> str | None:

@@ -136,6 +136,7 @@ class MultilabelOfCase(MetricsTestCase):
         metadata=meaning(better="higher", ratio=Ratio(of={"hits": 2}, to={"labels": 1, "said": 1}, most=1))
     )
     f1_macro: float | None = field(metadata=HIGHER)
+    """Mean over the labels that samples have."""
     f1_weighted: float | None = field(metadata=HIGHER)
     label_ranking_average_precision: float | None = field(
         metadata=meaning(better="higher", mean_of="ranking_average_precision")
@@ -246,7 +247,7 @@ class _Metrics:
             "precision_micro": _share(hits.sum(), said.sum()),
             "recall_micro": _share(hits.sum(), true.sum()),
             "f1_micro": multilabel_f1_score(true, said, average="micro"),
-            "f1_macro": multilabel_f1_score(true, said, average="macro"),
+            "f1_macro": defined(marginals.averaged("f1", "macro", over=marginals.support > 0)),
             "f1_weighted": multilabel_f1_score(true, said, average="weighted"),
             "label_ranking_average_precision": self._ranking(rows),
             "threshold": self.threshold,

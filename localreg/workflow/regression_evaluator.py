@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from math import isfinite
 from typing import Any
 
 from localreg.metrics import regression as numbers
 from localreg.tables import schema_of
 from localreg.workflow.evaluator import MetricsTestCase, MetricsTestSample, MetricsTestSuite
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
+from localreg.workflow.gathered_metrics import results_of
 from localreg.workflow.meaning import meaning
-from localreg.workflow.right import evaluating, number_path
+from localreg.workflow.right import evaluating, number_at, number_path
 
 __all__ = ["RegressionOfCase", "RegressionOfSample", "RegressionOfSuite", "regression"]
 
@@ -73,34 +73,26 @@ def regression(
     Raises:
         InvalidInputError: the types have not one number each; the message names those that they have.
     """
-    truth_path, said_path = _paths(ground_truths, inferences)
-    metrics = [
-        _of_sample(_at(truth, truth_path), _at(said, said_path))
-        for truth, said in zip(ground_truths, inferences, strict=True)
-    ]
-    of_cases = [
-        (case, RegressionOfCase(**_of_all(own)))
-        for case, *_, own in test_cases.iter(test_samples, ground_truths, inferences, metrics)
-    ]
-    pairs = list(zip(test_samples, metrics, strict=True))
-    return EvaluationResults(pairs, of_cases, (), RegressionOfSuite(**_of_all(metrics)))
+    metrics = [_of_sample(truth, said) for truth, said in _numbers(ground_truths, inferences)]
+
+    def summed(places: Sequence[int]) -> dict[str, Any]:
+        return _of_all([metrics[place] for place in places])
+
+    given = (test_samples, ground_truths, inferences, test_cases)
+    return results_of(given, metrics, of_case=RegressionOfCase, of_suite=RegressionOfSuite, summed=summed)
 
 
-def _paths(truths: Sequence[Any], inferences: Sequence[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where the numbers stand; of inferences that are all None nothing is asked."""
-    said = next((each for each in inferences if each is not None), None)
-    if said is None:
-        return (), ()
-    truth, inference = schema_of(type(truths[0])), schema_of(type(said))
+def _numbers(truths: Sequence[Any], inferences: Sequence[Any]) -> list[tuple[float | None, float | None]]:
+    """True and predicted ones; of inferences that are all None nothing is asked."""
+    one = next((each for each in inferences if each is not None), None)
+    if one is None:
+        return [(None, None)] * len(truths)
+    truth, inference = schema_of(type(truths[0])), schema_of(type(one))
     advice = evaluating("regression", truth, inference)
-    return number_path(truth, inference, "ground truth", advice), number_path(inference, truth, "inference", advice)
-
-
-def _at(value: Any, path: Sequence[str]) -> float | None:
-    """The number at a path; None if there is none that is finite."""
-    for name in path:
-        value = None if value is None else getattr(value, name)
-    return float(value) if path and value is not None and isfinite(value) else None
+    of_truth = number_path(truth, inference, "ground truth", advice)
+    of_said = number_path(inference, truth, "inference", advice)
+    pairs = zip(truths, inferences, strict=True)
+    return [(number_at(true, of_truth), number_at(said, of_said)) for true, said in pairs]
 
 
 def _of_sample(truth: float | None, said: float | None) -> RegressionOfSample:

@@ -6,7 +6,8 @@ Or, of pairs, whether they belong together, and how alike a model finds them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from math import isfinite
+from typing import Any, NamedTuple
 
 from localreg.errors import InvalidInputError
 from localreg.tables import Node
@@ -20,10 +21,12 @@ __all__ = [
     "has_pairs",
     "label_path",
     "label_paths",
+    "number_at",
     "number_path",
     "number_paths",
     "similarity_path",
     "undecided",
+    "value_at",
 ]
 
 TEXTS = ("str", "enum")
@@ -148,7 +151,21 @@ def evaluating(evaluator: str, truth: Node, inference: Node) -> str:
             return f"evaluator {evaluator!r} takes one; name another evaluator, or write one"
     if fitting == evaluator:
         return f"evaluator {evaluator!r} cannot choose; write an evaluator that looks at the right one"
-    return f"name the evaluator {fitting!r}, which fits these types, or write one"
+    classes = "; if the numbers are classes, keep them as text or an enum" if evaluator == "classification" else ""
+    return f"name the evaluator {fitting!r}, which fits these types, or write one{classes}"
+
+
+def value_at(value: Any, path: Sequence[str]) -> Any:
+    """What stands at a path within an object; None where there is nothing on the way."""
+    for name in path:
+        value = None if value is None else getattr(value, name)
+    return value
+
+
+def number_at(value: Any, path: Sequence[str]) -> float | None:
+    """The number at a path; None if there is none that is finite."""
+    found = value_at(value, path)
+    return None if found is None or not isfinite(found) else float(found)
 
 
 def undecided(node: Node, what: str, found: Sequence[str], needed: str, advice: str = COMPARING) -> InvalidInputError:

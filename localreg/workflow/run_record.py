@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.canonical import JsonObject
 from localreg.errors import ConflictError
+from localreg.handles.words import listed
 from localreg.log import Row, State
 from localreg.models import ensure_version
-from localreg.models.words import listed
+from localreg.names import amount
+from localreg.progress import tell
 from localreg.records.models import ModelRecord
 from localreg.records.workflows import TestRunRecord, TestSuiteVersionRecord
 from localreg.session import Changes
 from localreg.workflow.fingerprint import changes_since, fingerprint
 from localreg.workflow.model import Model, check_binding
-from localreg.workflow.progress import tell
 from localreg.workflow.run_content import ChangedFile
 from localreg.workflow.samples import case_indices, concatenated
 from localreg.workflow.test_suite import TestSuite
@@ -123,7 +124,7 @@ class RunRecord:
             files = listed([repr(locator) for locator in dict.fromkeys(each.locator for each in changed)], 3)
             samples = len({id(each.sample) for each in changed})
             tell(
-                f"files of {samples:,} {'sample' if samples == 1 else 'samples'} changed since model "
+                f"files of {amount(samples, 'sample')} changed since model "
                 f"{self._model_name!r} inferred them ({files}), and what is stored is used again; to infer the suite "
                 "anew, run with reset=True. run.changed_files() lists them"
             )

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from localreg.log import State
+from localreg.progress import Progress, progress
 from localreg.session import Session
 from localreg.workflow.inferences import failed
 from localreg.workflow.open_parts import OpenParts
-from localreg.workflow.progress import Progress, progress
 from localreg.workflow.running import Source
 from localreg.workflow.sharing import Claims, claim_next
 

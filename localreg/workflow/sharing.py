@@ -2,24 +2,21 @@
 
 Claims are numbered files that are created exclusively, so who makes number n has seen all before it. They lie in the
 staging folder, decide nothing about what is stored, and are removed when the run is complete. A claim counts as long
-as its writer lives: on this machine the system tells; of another one a file that it renews does.
+as its writer lives (`session/presence.py`).
 """
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import LocalregError
 from localreg.names import new_id
-from localreg.session.session import host
+from localreg.session.presence import Presence
 from localreg.storage import Store
 
 if TYPE_CHECKING:
@@ -30,9 +27,6 @@ __all__ = ["Claim", "Claims", "claim_next"]
 
 WAITED_S = 0.05
 """Between looks at the last samples that another process is inferring."""
-RENEWED_S = 5.0
-STALE_S = 30.0
-"""A writer elsewhere whose file was not renewed for so long, by this machine's clock, is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +56,18 @@ class Claims:
         self._store = store
         self._folder = f"tmp/test_runs/{run_id}"
         self._claims: list[Claim] = []
-        self._stop = threading.Event()
-        self._looks: dict[str, tuple[int, float]] = {}
+        self._presence = Presence(store, f"{self._folder}/writers", self.writer)
 
     @contextmanager
     def taking_part(self) -> Iterator[Claims]:
         """Be alive in the eyes of others; what was claimed and not made is free for them afterwards."""
-        self._renew(0)
-        renewing = threading.Thread(target=self._keep_renewing, name="localreg test run", daemon=True)
-        renewing.start()
-        try:
+        with self._presence.shown():
             yield self
-        finally:
-            self._stop.set()
-            renewing.join()
-            with suppress(LocalregError):
-                self._store.delete(self._file(self.writer))
-
-    def _file(self, writer: str) -> str:
-        return f"{self._folder}/writers/{writer}.json"
-
-    def _keep_renewing(self) -> None:
-        count = 0
-        while not self._stop.wait(RENEWED_S):
-            count += 1
-            with suppress(LocalregError):  # others wait for half a minute before they believe in a death
-                self._renew(count)
-
-    def _renew(self, count: int) -> None:
-        self._store.put(self._file(self.writer), canonical({**_process(), "renewed": count}).encode())
 
     def others(self) -> list[Claim]:
         """The claims of other writers that are alive."""
         self._read()
-        alive = {writer: self._is_alive(writer) for writer in {claim.writer for claim in self._claims}}
+        alive = {writer: self._presence.is_alive(writer) for writer in {claim.writer for claim in self._claims}}
         return [claim for claim in self._claims if claim.writer != self.writer and alive[claim.writer]]
 
     def _read(self) -> None:
@@ -119,20 +91,6 @@ class Claims:
         with suppress(LocalregError):
             for path in list(self._store.list(self._folder)):
                 self._store.delete(path)
-
-    def _is_alive(self, writer: str) -> bool:
-        data = self._store.get(self._file(writer), fresh=True)
-        if data is None:
-            return False  # it ended, well or not
-        told = cast(JsonObject, parse(data))
-        if _is_here(told):
-            return _runs(cast(int, told["pid"]), cast(int, told["started"]))
-        renewed, now = cast(int, told["renewed"]), time.monotonic()
-        seen = self._looks.get(writer)
-        if seen is None or seen[0] != renewed:
-            self._looks[writer] = renewed, now
-            return True
-        return now - seen[1] < STALE_S
 
 
 def claim_next(
@@ -173,42 +131,3 @@ def claim_next(
             return places
         else:
             time.sleep(WAITED_S)  # for what others are at, or until they are found dead
-
-
-def _process() -> JsonObject:
-    """Which process this is, told apart from all others of all machines and of all times."""
-    pid = os.getpid()
-    return {"host": host(), "boot": _boot(), "pid": pid, "started": _started(pid) or 0}
-
-
-def _is_here(told: JsonObject) -> bool:
-    """Whether a process is one that this one can see."""
-    # On Windows the question whether a process runs, `os.kill(pid, 0)`, would interrupt it.
-    return os.name == "posix" and (told["host"], told["boot"]) == (host(), _boot())
-
-
-def _boot() -> str:
-    """Which start of the machine, and which of its process tables, this is; "" where the system does not tell."""
-    with suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    return ""
-
-
-def _started(pid: int) -> int | None:
-    """When a process began, in the system's ticks; None if it is not there, or the system does not tell."""
-    with suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    return None
-
-
-def _runs(pid: int, started: int) -> bool:
-    if started:
-        return _started(pid) == started
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

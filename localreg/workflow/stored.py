@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from localreg.canonical import JsonObject
 from localreg.errors import NotFoundError
+from localreg.handles.handle import UNCHANGED, Handle, Unchanged, checked_texts
 from localreg.log import State
-from localreg.models.handle import UNCHANGED, Handle, Unchanged, checked_texts
 from localreg.names import check_id, check_name, check_tags, did_you_mean
 from localreg.records.base import Record
 from localreg.records.workflows import (

@@ -19,8 +19,9 @@ from localreg.workflow.evaluator import (
     MetricsTestSuite,
 )
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
+from localreg.workflow.gathered_metrics import results_of
 from localreg.workflow.meaning import meaning
-from localreg.workflow.right import evaluating, flag_path, similarity_path
+from localreg.workflow.right import evaluating, flag_path, number_at, similarity_path, value_at
 
 __all__ = [
     "FMR",
@@ -131,13 +132,15 @@ def verification(
     """
     asked = configuration or Acceptance()
     pairs = _pairs(ground_truths, inferences)
-    places = list(range(len(pairs)))
-    cases = [(case, own) for case, *_, own in test_cases.iter(test_samples, ground_truths, inferences, places)]
-    at = _threshold(asked, pairs, [(case.name, own) for case, own in cases])
+    given = (test_samples, ground_truths, inferences, test_cases)
+    cases = [(case.name, own) for case, *_, own in test_cases.iter(*given[:3], range(len(pairs)))]
+    at = _threshold(asked, pairs, cases)
     metrics = [_of_sample(each, at.threshold) for each in pairs]
-    of_cases = [(case, VerificationOfCase(**_of_all([pairs[place] for place in own], at))) for case, own in cases]
-    samples = list(zip(test_samples, metrics, strict=True))
-    return EvaluationResults(samples, of_cases, (), VerificationOfSuite(**_of_all(pairs, at)))
+
+    def summed(places: Sequence[int]) -> dict[str, Any]:
+        return _of_all([pairs[place] for place in places], at)
+
+    return results_of(given, metrics, of_case=VerificationOfCase, of_suite=VerificationOfSuite, summed=summed)
 
 
 @dataclass(frozen=True)
@@ -162,19 +165,9 @@ def _pairs(truths: Sequence[Any], inferences: Sequence[Any]) -> list[_Pair]:
     of_truth = flag_path(truth, "ground truth", advice)
     of_said = similarity_path(inference, "inference", advice)
     return [
-        _Pair(_at(true, of_truth), one is not None, _number(_at(one, of_said)))
+        _Pair(value_at(true, of_truth), one is not None, number_at(one, of_said))
         for true, one in zip(truths, inferences, strict=True)
     ]
-
-
-def _at(value: Any, path: Sequence[str]) -> Any:
-    for name in path:
-        value = None if value is None else getattr(value, name)
-    return value
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or not isfinite(value) else float(value)
 
 
 def _threshold(asked: Acceptance, pairs: Sequence[_Pair], cases: Sequence[tuple[str, Sequence[int]]]) -> AtFmr:

@@ -14,6 +14,7 @@ from tests.benchmarks import (
     bulk_out,
     compare,
     detection,
+    experiments,
     ground,
     metrics,
     remote,
@@ -37,6 +38,7 @@ GROUPS = {
     "metrics": metrics,
     "detection": detection,
     "statistics": statistics,
+    "experiments": experiments,
 }
 
 

@@ -63,17 +63,16 @@ class Tally:
 
 
 def true_values(population: Population, model: int, pair: Pair) -> dict[str, float]:
-    """Of a model in the population, averaged over the classes that a sample shows."""
+    """Of a model in the population, averaged over the classes with ground truth that a sample shows."""
     confusion = population.confusion(model)
     hits, support, predicted = np.diag(confusion).copy(), confusion.sum(axis=1), confusion.sum(axis=0)
-    there, true = (pair.a, pair.b)[model].present, pair.a.in_truth
-    whole = Marginals(hits, support, predicted, there, true)
-    values = {metric: float(value) for metric, value in whole.values().items()}
-    per_class = {metric: above / below for metric, (above, below) in quotients(hits, support, predicted, 1.0).items()}
-    values["balanced_accuracy"] = float(per_class["recall"][true].mean())
-    for metric in ("precision", "recall", "f1"):
-        values[f"{metric}_macro"] = float(per_class[metric][true].sum() / there.sum())
-    values["specificity_macro"] = float(per_class["specificity"][there].mean())
+    true = pair.a.in_truth
+    values = {metric: float(value) for metric, value in Marginals(hits, support, predicted, true).values().items()}
+    of_classes = quotients(hits, support, predicted, 1.0)
+    for metric in ("precision", "recall", "f1", "specificity"):
+        above, below = of_classes[metric]
+        values[f"{metric}_macro"] = float((above / below)[true].mean())
+    values["balanced_accuracy"] = values["recall_macro"]
     return values
 
 

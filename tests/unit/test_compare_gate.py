@@ -232,7 +232,7 @@ def test_every_candidate_has_to_pass_unless_one_is_named() -> None:
 
 
 def test_samples_that_the_candidate_left_out_are_told_unless_they_counted_as_wrong() -> None:
-    told = "30 samples of the suite without an inference of b@1 were left out; strict counts them as wrong"
+    told = "30 samples of the suite without an inference of b@1 left out; strict counts that as wrong"
     assert compared(row(), missing=30).gate(accuracy=Gate(min_value=0)).notes == [told]
     assert compared(row(), missing=30, strict=True).gate(accuracy=Gate(min_value=0)).notes == []
 
@@ -427,3 +427,30 @@ def test_a_comparison_of_a_registry_is_held_against_rules(registry: Registry) ->
     result = comparison.gate(accuracy=Gate(max_drop=0.1), critical=["night"])
     assert "critical accuracy in test case 'night': regressed, difference" in result.reasons[0]
     assert result.reasons[-1].endswith("is worse than max_drop 0.1 allows")
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("strict: true", "asks for strict: True"),
+        ("bootstrap: 300", "asks for bootstrap: 300"),
+        ("confidence: 0.9", "asks for confidence: 0.9"),
+        ("by: [metadata.gone]", r"asks for by: \['metadata.gone'\]"),
+        ("confidence: 0.95", ""),
+    ],
+)
+def test_a_file_that_asks_for_another_comparison_is_refused(
+    registry: Registry, tmp_path: Path, said: str, refused: str
+) -> None:
+    animal_suite("s", [animal_case("all", dict.fromkeys(range(60), "x"))])
+    for name in ("a", "b"):
+        run_animals(name, dict.fromkeys(range(60), "x"), "s")
+    path = tmp_path / "gate.yaml"
+    path.write_text(f"metrics: {{accuracy: {{min_value: 0.5}}}}\n{said}\n")
+    live = registry.compare("a", "b", suite="s")
+    for comparison in (live, live.save("kept")):
+        if refused:
+            with pytest.raises(InvalidInputError, match=refused):
+                comparison.gate(path)
+        else:
+            assert comparison.gate(path).passed

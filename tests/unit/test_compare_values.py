@@ -14,6 +14,7 @@ import pytest
 from localreg import InvalidInputError, Registry
 from localreg.compare.report import theme
 from localreg.compare.report.rendering import rendered
+from localreg.compare.report.wording import how
 from localreg.statistics.values import VALUE_METRICS, compare_values
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.reports import Page
@@ -307,3 +308,31 @@ def test_the_page_draws_the_errors_of_both_models(compared: Registry, tmp_path: 
     assert kept.plots()["errors"] == spec
     page = kept.to_html(tmp_path / "kept.html").read_bytes()
     assert b"Larger errors" in page
+
+
+def test_whole_numbers_that_may_be_classes_are_told(registry: Registry) -> None:
+    Suite("digits", test_cases=[Case("all", test_samples=houses({n: float(n % 10) for n in range(60)}))])
+    for name, shift in (("a", 0), ("b", 1)):
+        run(name, {n: float((n + (shift if n % 5 == 0 else 0)) % 10) for n in range(60)}, "digits")
+    told = "all numbers are whole, and the ground truth holds 10 different ones: if they are classes, keep them as text"
+    for warnings in (
+        registry.compare("a", "b", suite="digits").warnings,
+        registry.measure("a", suite="digits").warnings,
+    ):
+        assert len([each for each in warnings if each.startswith(told)]) == 1
+    run("half", {n: n % 10 + 0.5 for n in range(60)}, "digits")
+    assert not any("whole" in each for each in registry.compare("a", "half", suite="digits").warnings)
+
+
+def test_numbers_of_many_values_are_no_classes(compared: Registry) -> None:
+    assert not any("whole" in each for each in compared.compare("a", "b", suite="s").warnings)
+
+
+def test_a_report_says_how_intervals_were_made(compared: Registry) -> None:
+    plain = how(compared.compare("a", "b", suite="s"))
+    assert plain[-1].startswith("Tests and intervals: MAE, MSE, MAPE and bias: paired t")
+    drawn = how(compared.compare("a", "b", suite="s", group_by="metadata.street", bootstrap=200))
+    assert drawn[len(plain) :] == [
+        "Samples of one metadata.street are left out, or drawn, together, and none of the tests is exact",
+        "200 draws of samples took the place of that",
+    ]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from localreg import Diff, Registry
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import InvalidInputError
+from localreg.handles.words import readable_bytes
 from localreg.log import Row, State
 from localreg.log.entry import entry_path
 from localreg.log.parquet import decode, encode
-from localreg.models.words import readable_bytes
 from localreg.records.differences import differences
 from localreg.session import Session
 from localreg.session.location import open_or_make

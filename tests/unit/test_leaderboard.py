@@ -193,7 +193,30 @@ def test_what_cannot_be_ranked_is_refused(shots: Registry) -> None:
         shots.leaderboard("a", "b", suites=["all"], metric="acuracy")
 
 
+def test_models_of_several_workflows_are_ranked_on_suites_of_their_own(shots: Registry) -> None:
+    SizeSuite("sizes", test_cases=[SizeCase("sizes", test_samples=[(Shot(n), Size(float(n))) for n in range(40)])])
+    for name, off in (("near", 1.0), ("far", 3.0)):
+        rows = [{"n": n, "value": n + off + n % 2} for n in range(40)]
+        SizeNet(name).record(pa.Table.from_pylist(rows), on="n")
+    board = shots.leaderboard("far", "a", "near", "b", suites=["all", "sizes"]).dicts()
+    ranked = [(row["test_suite"], row["model"]) for row in board if row["rank"]]
+    assert ranked[2:] == [("sizes", "near@1"), ("sizes", "far@1")]
+    assert {model for suite, model in ranked[:2] if suite == "all"} == {"a@1", "b@1"}
+    others = [(row["test_suite"], row["model"]) for row in board if not row["rank"]]
+    assert others == [("all", "far@1"), ("all", "near@1"), ("sizes", "a@1"), ("sizes", "b@1")]
+    assert {row["reason"] for row in board if not row["rank"]} == {
+        "it belongs to another workflow than this test suite"
+    }
+
+
 def test_a_suite_of_another_workflow_is_refused(shots: Registry) -> None:
     SizeSuite("sizes", test_cases=[SizeCase("sizes", test_samples=[(Shot(n), Size(1.0)) for n in range(3)])])
     with pytest.raises(WorkflowMismatchError, match="'a@1' belongs to another workflow than test suite 'sizes'"):
-        shots.leaderboard("a", "b", suites=["all", "sizes"])
+        shots.leaderboard("a", "b", suites="sizes")
+    board = shots.leaderboard("a", "b", suites=["all", "sizes"]).dicts()
+    assert [(row["test_suite"], row["rank"] is None) for row in board] == [
+        ("all", False),
+        ("all", False),
+        ("sizes", True),
+        ("sizes", True),
+    ]

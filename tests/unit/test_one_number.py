@@ -25,7 +25,7 @@ PAIRS = st.lists(st.tuples(CODES, st.integers(-1, 3)), max_size=12)
 SCORES = st.sampled_from([0.0, 0.2, 1 / 3, 0.5, 0.62, 2 / 3, 0.69, 1.0])
 """Two of them share one of ten bins, and none of fifteen."""
 SCORED = st.lists(st.tuples(st.booleans(), SCORES), max_size=12)
-NUMBERS = st.sampled_from([0.0, 1.0, -2.5, 3.25, 1e6, 1e-3])
+NUMBERS = st.sampled_from([0.0, 1.0, -2.5, 3.25, 1e6, 1e-3, 1e170])
 VALUES = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=8)
 
 OVERALL: dict[str, Any] = {
@@ -51,14 +51,15 @@ def same(found: float | None, expected: float | None, what: object) -> None:
 @given(PAIRS)
 def test_counting_metrics_of_a_comparison_are_those_of_columns(pairs: list[tuple[int, int]]) -> None:
     truth, said = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    predicted = [None if each < 0 else each for each in said]
+    predicted, true = [None if each < 0 else each for each in said], sorted(set(truth))
     found = {(each.metric, each.label): each for each in compare_counts(joint_counts(truth, said, said, classes=4))}
     for (metric, label), each in found.items():
         if label is None and metric in OVERALL:
             expected = OVERALL[metric](truth, predicted)
         elif label is None:
             name, _, average = metric.rpartition("_")
-            expected = OF_CLASSES[name](truth, predicted, average=average)
+            over = {"labels": true} if average == "macro" and true else {}
+            expected = OF_CLASSES[name](truth, predicted, average=average, **over)
         else:
             expected = OF_CLASSES[metric](truth, predicted, average=None)[label]
         same(each.a, expected, (metric, label))
@@ -79,7 +80,8 @@ def test_a_named_evaluator_says_the_numbers_of_columns(pairs: list[tuple[int, in
     same(found["matthews_corrcoef"], report.mcc, "mcc")
     same(found["cohen_kappa"], report.kappa, "kappa")
     for name in ("precision", "recall", "f1"):
-        same(found[f"{name}_macro"], getattr(report.macro, name), name)
+        expected = OF_CLASSES[name](truth, predicted, average="macro", labels=sorted(set(truth))) if truth else None
+        same(found[f"{name}_macro"], expected, name)
     assert [(each.label, each.support) for each in found["by_class"]] == [
         (each.label, each.support) for each in report.classes
     ]
@@ -93,9 +95,8 @@ def test_a_named_evaluator_says_the_numbers_of_columns(pairs: list[tuple[int, in
 def test_rankings_and_losses_of_a_comparison_are_those_of_columns(rows: list[tuple[bool, float]], binned: bool) -> None:
     truth, scores = np.array([row[0] for row in rows], bool), np.array([row[1] for row in rows])
     found = {each.metric: each.a for each in compare_rankings(truth, scores, scores, binned=binned)}
-    if 0 < truth.sum() < len(truth):
-        same(found["roc_auc"], metrics.roc_auc_score(truth, scores), "roc_auc")
-        same(found["average_precision"], metrics.average_precision_score(truth, scores), "average_precision")
+    same(found["roc_auc"], metrics.roc_auc_score(truth, scores), "roc_auc")
+    same(found["average_precision"], metrics.average_precision_score(truth, scores), "average_precision")
     for name, function in zip(LOSSES, (metrics.log_loss, metrics.brier_score_loss), strict=True):
         same(compare_losses(truth, scores, scores, name).a, function(truth, scores), name)
     same(calibration_error(truth, scores), metrics.expected_calibration_error(truth, scores), "ECE")
@@ -120,8 +121,10 @@ def test_numbers_of_a_comparison_are_those_of_columns(pairs: list[tuple[float, f
     clusters = list(range(len(pairs)))
     clustered = {each.metric: each for each in compare_values(truth, said, said, groups=clusters)}
     assert set(OF_EVALUATOR) == set(VALUE_METRICS)
+    beside = {each.metric: each for each in compare_values(truth, said, [7.5] * len(pairs))}
     for name, function in OF_EVALUATOR.items():
         expected = function(truth, said)
+        same(beside[name].a, expected, f"{name} beside a model that says one number")
         same(alone[name].a, expected, name)
         same(clustered[name].a, expected, name)
         assert expected is not None or alone[name].reason

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from localreg.workflow import progress as module
-from localreg.workflow.progress import Progress, line, progress
+from localreg import progress as module
+from localreg.progress import Progress, line, progress
 
 
 class Clock:

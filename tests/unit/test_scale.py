@@ -200,7 +200,7 @@ def with_suites(registry: Registry, count: int) -> None:
 def test_what_refers_to_a_record_is_found_without_reading_all_that_might(
     registry: Registry, work: Counter[str], kind: str, name: str, message: str
 ) -> None:
-    from localreg.models.deletion import delete
+    from localreg.handles.deletion import delete
 
     with_suites(registry, MANY)
     again = reopened(registry, work)
@@ -213,7 +213,7 @@ def test_what_refers_to_a_record_is_found_without_reading_all_that_might(
 
 
 def test_a_workflow_is_deleted_with_one_look_at_each_suite_and_run(registry: Registry, work: Counter[str]) -> None:
-    from localreg.models.deletion import delete
+    from localreg.handles.deletion import delete
 
     with_suites(registry, MANY)
     again = reopened(registry, work)

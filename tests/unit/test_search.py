@@ -227,6 +227,11 @@ def tested(registry: Registry) -> Registry:
     registry.compare("yolor", "yolor", suite=suite).save("yolor against itself")
     registry.get_model("yolor").create_version("2", metadata={"note": "for the NIGHT"}, description="second")
     registry.create_model("other", metadata={"framework": "jax"}).create_version("rc")
+    for name in ("first try", "second try"):
+        with registry.experiment(name) as experiment:
+            experiment.log({"loss": 0.5})
+            experiment.upload(b"", name="weights")
+            experiment.checkpoint(b"", step=1)
     return registry
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from localreg.canonical import JsonObject, canonical, parse
+from localreg.session.presence import STALE_S
 from localreg.storage import MemoryStore, Store
-from localreg.workflow.sharing import STALE_S, Claim, Claims, claim_next
+from localreg.workflow.sharing import Claim, Claims, claim_next
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_process_elsewhere_is_dead_once_its_file_is_not_renewed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 50.0
-    monkeypatch.setattr("localreg.workflow.sharing.time.monotonic", lambda: now)
+    monkeypatch.setattr("localreg.session.presence.time.monotonic", lambda: now)
     one, other = Claims(store, "run"), Claims(store, "run")
     with one.taking_part(), other.taking_part():
         one.claim(0, 10)

@@ -129,9 +129,11 @@ def test_rows_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         ([1], [2], [4], "root_mean_squared_error", (1.0, 3.0), "there is one sample only"),
         ([1], [2], [4], "r2", (None, None), "there is one sample only"),
         ([2, 2, 2], [1, 2, 3], [3, 2, 2], "r2", (None, None), "the ground truth is one value throughout"),
-        ([1, 2, 3], [5, 5, 5], [1, 2, 2], "pearson", (None, None), "model a says one value throughout"),
-        ([1, 2, 3], [1, 2, 2], [5, 5, 5], "spearman", (None, None), "model b says one value throughout"),
+        ([1, 2, 3], [5, 5, 5], [1, 2, 2], "pearson", (None, 0.75**0.5), "model a says one value throughout"),
+        ([1, 2, 3], [1, 2, 2], [5, 5, 5], "spearman", (0.75**0.5, None), "model b says one value throughout"),
         ([0, 2], [1, 2], [3, 2], "mean_absolute_percentage_error", (None, None), "a ground truth is 0, of"),
+        ([1, 2, 3], [5, 5, 5], [7, 7, 7], "pearson", (None, None), "model a and b says one value throughout"),
+        ([0, 2], [0, 1], [0, 1e170], "mean_squared_error", (0.5, None), "there are numbers beyond 1e+140, of which"),
         ([1, 1, 2], [1, 1, 2], [1, 2, 2], "r2", (1.0, -0.5), "without one of the samples it is undefined"),
     ],
 )  # fmt: skip

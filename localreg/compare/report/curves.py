@@ -24,6 +24,7 @@ from localreg.metrics import (
     roc_auc_score,
     threshold_table,
 )
+from localreg.names import amount
 from localreg.statistics.scores import BINS
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def curves_of(scored: Scored, baseline: str, candidate: str) -> Curves:
     used = len(scored.right[0])
     if not used:
         return Curves({}, ["there is no sample for which both models gave a score"])
-    notes = [f"{scored.of:,} samples that both models scored."] if scored.of < scored.compared else []
+    notes = [f"{amount(scored.of, 'sample')} that both models scored."] if scored.of < scored.compared else []
     if used < scored.of:
         notes.append(f"{used:,} of {scored.of:,} samples, evenly spread.")
     sides = _Sides((baseline, candidate), notes)

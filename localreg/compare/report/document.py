@@ -27,6 +27,7 @@ from localreg.compare.report.tables import SIGNS, confusion_table, coverage_tabl
 from localreg.compare.report.theme import Spec
 from localreg.compare.report.wording import how, named, p_text, power, readable, sentence
 from localreg.compare.rows import MetricRow
+from localreg.names import amount
 
 __all__ = ["page", "plots"]
 
@@ -141,7 +142,7 @@ class _Part:
         if row.verdict == "inconclusive" and row.least_detectable is not None:
             told.append(power(row))
         if row.p is not None and row.verdict != "equal":
-            told.append(f"p = {p_text(row.p)}, adjusted {p_text(row.p_adjusted)}; {row.n:,} samples paired.")
+            told.append(f"p = {p_text(row.p)}, adjusted {p_text(row.p_adjusted)}; {amount(row.n, 'sample')} paired.")
         sign = tag("span", SIGNS[row.verdict], class_="sign", aria_hidden="true")
         note = tag("span", " ".join(told), class_="note") if told else None
         return tag(

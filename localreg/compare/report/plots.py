@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from localreg.compare.report.theme import (
 )
 from localreg.compare.report.wording import MINUS, change, is_share, points, readable, whole_numbers
 from localreg.compare.rows import MetricRow
+from localreg.compare.slices import NO_VALUE
 
 __all__ = ["MOST_CLASSES", "WIDE", "breakdown_name", "confusion_plot", "forest_plot"]
 
@@ -52,9 +54,11 @@ def forest_plot(rows: Sequence[MetricRow], whole: MetricRow, baseline: str, *, w
         baseline: name of the baseline.
         width: pixels.
     """
-    drawn = sorted((row for row in rows if row.difference is not None), key=lambda row: -(row.difference or 0.0))
+    drawn = [row for row in rows if row.difference is not None]
     if not drawn:
         return None
+    if len(drawn) > MOST_ROWS or not all(_is_of_numbers(row) for row in rows):
+        drawn.sort(key=lambda row: -(row.difference or 0.0))
     notes = ["Interval around each difference; the dashed line is the whole suite.", *_left_out(rows, drawn)]
     if len(drawn) > MOST_ROWS:
         drawn = [*drawn[: MOST_ROWS // 2], *drawn[-MOST_ROWS // 2 :]]
@@ -74,6 +78,14 @@ def forest_plot(rows: Sequence[MetricRow], whole: MetricRow, baseline: str, *, w
     }
     head = f"{whole.candidate} against {baseline}, by {breakdown_name(rows[0])}"
     return framed(cut(head, width // 8), [line for note in notes for line in lines(note, width)], frame)
+
+
+def _is_of_numbers(row: MetricRow) -> bool:
+    """Whether a slice is a number, a bin or null: in their order they show a trend."""
+    name = row.slice or ""
+    return row.by is not None and (
+        name == NO_VALUE or re.search(r"^-?[\d.]+(e[+-]?\d+)?$| [≤>] -?[\d.]", name) is not None
+    )
 
 
 def _domain(rows: Sequence[MetricRow], values: Sequence[dict[str, Any]]) -> tuple[float, float]:

@@ -72,7 +72,7 @@ def _still_open(rows: Sequence[tuple[str, MetricRow]]) -> Iterator[Markup]:
     if found:
         more = f" and {len(found) - MOST_OPEN:,} more" if len(found) > MOST_OPEN else ""
         told = f"Inconclusive though the interval leaves out zero: {', '.join(found[:MOST_OPEN])}{more}. "
-        told += "An interval is of its row alone; the verdict goes by the p-value, adjusted for how many there are."
+        told += "The verdict goes by the p-value, of an exact test where there is one, adjusted for how many there are."
         yield tag("p", isolated(told, LONGEST), class_="note")
 
 

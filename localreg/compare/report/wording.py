@@ -9,7 +9,9 @@ from math import ceil, floor, log10
 from localreg.compare.compared import Compared
 from localreg.compare.rows import MetricRow
 from localreg.compare.verified_pair import METRICS as VERIFICATION
+from localreg.names import amount
 from localreg.statistics import METRICS
+from localreg.statistics.counting import SIGNED
 from localreg.workflow.verification_evaluator import FMR
 
 __all__ = [
@@ -34,12 +36,10 @@ __all__ = [
 
 MINUS = "\N{MINUS SIGN}"
 
-SIGNED = ("matthews_corrcoef", "cohen_kappa")
-"""From -1 to 1: their hundredths are no percentage points."""
-
 SIGNIFICANT = 3
 """Digits of a value without a range."""
 
+# Of what may be below 0 hundredths are no percentage points.
 SHARES = {*METRICS, *VERIFICATION, "roc_auc", "average_precision"} - set(SIGNED)
 
 NAMES = {
@@ -54,9 +54,18 @@ NAMES = {
     "failure_to_enrol_rate": "failure-to-enrol rate",
 }
 
+OF_IMAGES = (
+    "average precision and recall: what each image does to them, in closed form (infinitesimal jackknife); precision, "
+    "recall and F1: jackknife over images; all with Student's t"
+)
 TESTS = {
     "classification": "accuracy, and recall of a class: McNemar's exact test; other metrics over all classes: "
     "jackknife over joint counts with Student's t; precision and F1 of a class: smoothed delta method",
+    "regression": "MAE, MSE, MAPE and bias: paired t; RMSE, R² and Pearson: jackknife with Student's t",
+    "detection": OF_IMAGES,
+    "segmentation": OF_IMAGES,
+    "evaluator": "numbers of samples: paired t; yes and no: McNemar's exact test; ratios of sums over samples: "
+    "jackknife with Student's t; what is said of test cases and the suite alone has none",
     "verification": "rates at thresholds that the pairs set, and equal error rate: pairs, or clusters, drawn again, "
     "with the thresholds set anew in each draw; ROC AUC: DeLong; at a fixed threshold, and failures to enrol: "
     "McNemar's exact test",
@@ -213,10 +222,15 @@ def how(comparison: Compared) -> list[str]:
     missing = "counted as wrong" if comparison.strict else "left out"
     told = [
         f"Test suite {comparison.suite}, version {comparison.suite_version}, as of commit {comparison.commit:,}",
-        f"Task: {comparison.task}; {comparison.n:,} samples paired; samples without an inference are {missing}",
+        f"Task: {comparison.task}; {amount(comparison.n, 'sample')} paired; samples without an inference are {missing}",
         f"A difference is told as real where its adjusted p-value is below {1 - comparison.confidence:.3g}; "
         f"{ADJUSTED[comparison.adjust]}",
     ]
-    if comparison.task in TESTS:
-        told.append(f"Tests and intervals: {TESTS[comparison.task]}")
+    told.append(f"Tests and intervals: {TESTS[comparison.task.split()[0]]}")
+    asked = None if comparison._question is None else comparison._question.asked
+    if asked is not None and asked.group_by is not None:
+        told.append(f"Samples of one {asked.group_by} are left out, or drawn, together, and none of the tests is exact")
+    if asked is not None and asked.bootstrap is not None:
+        kept = ", but for single classes, ROC AUC and average precision" if comparison.task == "classification" else ""
+        told.append(f"{asked.bootstrap:,} draws of samples took the place of that{kept}")
     return told

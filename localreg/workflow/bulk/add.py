@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from localreg.errors import AlreadyExistsError, InvalidInputError
 from localreg.log import State
 from localreg.names import check_name
+from localreg.progress import progress
 from localreg.records.workflows import TestCaseRecord
 from localreg.session import Changes
 from localreg.tables import Fault, Fitting
@@ -21,7 +22,6 @@ from localreg.workflow.bulk.spool import Spool
 from localreg.workflow.case_changes import CaseChange, CaseRequest
 from localreg.workflow.case_content import CaseContent, different_rows, taken, version_rows
 from localreg.workflow.look_up import LookUp, look_up
-from localreg.workflow.progress import progress
 from localreg.workflow.samples import SAID, as_rows, complete_samples
 from localreg.workflow.suite_change import SuiteChange
 from localreg.workflow.test_suite import TestSuite

@@ -11,6 +11,7 @@ import localreg.workflow.bulk.staged as staged
 from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import State
 from localreg.names import check_flag, shown_value
+from localreg.progress import progress
 from localreg.tables import Fault, Fitting
 from localreg.threads import in_threads
 from localreg.workflow.bulk.columns import PartColumns, matched
@@ -21,7 +22,6 @@ from localreg.workflow.bulk.sample_keys import Key, key_of
 from localreg.workflow.bulk.source import Source, opened
 from localreg.workflow.bulk.statuses import STATUS, is_status, told_of
 from localreg.workflow.inferences import MISSING, OK, SKIPPED, Inferences
-from localreg.workflow.progress import progress
 from localreg.workflow.run_content import unique
 from localreg.workflow.run_record import RunRecord
 from localreg.workflow.samples import sample_count

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from localreg.errors import InvalidInputError
+from localreg.names import amount
 from localreg.tables import Fault
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class BulkReport:
             )
             if count
         ]
-        text = f"{self.rows:,} {'row' if self.rows == 1 else 'rows'}: {', '.join(counts) or 'nothing to store'}"
+        text = f"{amount(self.rows, 'row')}: {', '.join(counts) or 'nothing to store'}"
         if self.unused_columns:
             text += f"; columns not used: {', '.join(self.unused_columns)}"
         return text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from localreg.errors import InvalidInputError
 from localreg.names import check_flag, shown_value
-from localreg.workflow.export.new_file import checked_target, new_file
+from localreg.storage.new_file import checked_target, new_file
 
 if TYPE_CHECKING:
     from localreg.workflow.inferred import Inferred

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import InvalidInputError, NotFoundError
+from localreg.handles.deletion import delete
+from localreg.handles.differences import Differences
+from localreg.handles.history import with_changes
+from localreg.handles.words import noun
 from localreg.log import Row, State
-from localreg.models.deletion import delete
-from localreg.models.differences import Differences
-from localreg.models.history import with_changes
-from localreg.models.words import noun
 from localreg.names import check_text, shown_value
 from localreg.records.base import Record
 from localreg.records.differences import differences

@@ -1,10 +1,9 @@
 """Deleting a record of any kind: what goes with it, what stands in the way, and what is left.
 
 A record's own parts go with it without a word: the numbered versions of a test case or suite, the evaluations of a test
-run. What others made of it
-are its dependants: they stand in the way, and are named, unless the deletion is forced; then they are deleted first,
-and their dependants before them, each by an event of its own, all in one commit. So every event of the log says what
-became of one record, and undoing them from last to first brings all of it back.
+run, artifacts. What others made of it are its dependants: they stand in the way, and are named, unless the deletion is
+forced; then they are deleted first, and their dependants before them, each by an event of its own, all in one commit.
+So every event of the log says what became of one record, and undoing them from last to first brings all of it back.
 
 Files are not touched. Their rows belong to a record that is no longer there, so that no reader shows them; the bytes,
 which earlier commits still show, are garbage collection's to condemn.
@@ -15,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from localreg.errors import ConflictError
+from localreg.handles.words import listed, told
 from localreg.log import Row, State
-from localreg.models.words import listed, told
 from localreg.names import check_flag
 from localreg.records.models import ModelRecord
 from localreg.session import Changes
@@ -56,13 +55,22 @@ def _delete(changes: Changes, row: Row, dependants: _Dependants) -> None:
             _unbind(changes, newest)
         else:
             _delete(changes, newest, dependants)
-    for part in changes.draft.children(PARTS[row.kind], row.id) if row.kind in PARTS else ():
-        changes.delete(part)
+    for kind in PARTS.get(row.kind, ()):
+        for part in changes.draft.children(kind, row.id):
+            _delete(changes, part, dependants)
     changes.delete(row)
 
 
-PARTS = {"test_case": "test_case_version", "test_suite": "test_suite_version", "test_run": "evaluation"}
-"""Kinds that have parts, and the kind of these."""
+PARTS = {
+    "test_case": ("test_case_version",),
+    "test_suite": ("test_suite_version",),
+    "test_run": ("evaluation",),
+    "model": ("artifact",),
+    "model_version": ("artifact",),
+    "experiment": ("artifact",),
+    "checkpoint": ("artifact",),
+}
+"""Kinds that have parts, and the kinds of these."""
 
 
 class _Dependants:
@@ -84,6 +92,10 @@ class _Dependants:
             case "model_version":
                 aliases = self._index("alias", "version", within=row.parent).get(row.id, [])
                 return [*aliases, *self._state.outlines("test_run", row.id)]
+            case "experiment":
+                return self._state.outlines("checkpoint", row.id)
+            case "checkpoint":
+                return self._referring("model_version", "checkpoint", [row.id])
             case "test_case":
                 holding = self._referring("test_suite_version", "test_cases", self._parts(row))
                 suites = (self._state.outline("test_suite", id) for id in {version.parent for version in holding})
@@ -97,7 +109,7 @@ class _Dependants:
                 return []
 
     def _parts(self, row: Row) -> list[str]:
-        return [part.id for part in self._state.outlines(PARTS[row.kind], row.id)]
+        return [part.id for kind in PARTS[row.kind] for part in self._state.outlines(kind, row.id)]
 
     def _referring(self, kind: str, field: str, ids: Iterable[str]) -> list[Row]:
         index = self._index(kind, field)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localreg.arrow import array
+from localreg.handles.words import what_changed
 from localreg.log import State
-from localreg.models.words import what_changed
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -31,6 +31,7 @@ __all__ = [
 
 PARENTS = {
     "alias": "model",
+    "checkpoint": "experiment",
     "evaluation": "test_run",
     "model_version": "model",
     "test_run": "model_version",
@@ -39,11 +40,22 @@ PARENTS = {
 }
 """Kinds of records whose names are unique only within a record of another kind."""
 
-KINDS = (*PARENTS, *PARENTS.values(), "comparison", "feature", "namespace", "registry", "workflow")
+KINDS = (
+    *PARENTS,
+    *PARENTS.values(),
+    "artifact",
+    "comparison",
+    "experiment",
+    "feature",
+    "namespace",
+    "registry",
+    "workflow",
+)
 """Kinds of records that events are of, as far as this release knows."""
 
 REFERENCES = {
     ("alias", "version"): "model_version",
+    ("model_version", "checkpoint"): "checkpoint",
     ("model", "workflow"): "workflow",
     ("test_case", "workflow"): "workflow",
     ("test_suite", "workflow"): "workflow",

@@ -12,10 +12,34 @@ from localreg.errors import AlreadyExistsError, InvalidInputError, StorageError
 from localreg.names import new_id, shown_value
 from localreg.storage.publishing import PUBLISH, UNSUPPORTED
 
-__all__ = ["checked_target", "new_file"]
+__all__ = ["checked_local", "checked_target", "new_file"]
 
 LONGEST = 4096
 """Characters of a path: what Linux takes."""
+LONGEST_PART = 255
+"""Of a file's name: likewise."""
+
+
+def checked_local(path: object, *, what: str) -> Path:
+    """A path of this machine.
+
+    Raises:
+        InvalidInputError: it is none that a file or folder can have.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or not isinstance(os.fspath(path), str):
+        raise InvalidInputError(f"{what} is {shown_value(path)}; give a local path")
+    text = os.fspath(path)
+    if not _is_possible(text) or not _is_text(text) or any(len(part) > LONGEST_PART for part in Path(text).parts):
+        raise InvalidInputError(f"{what} is {shown_value(text)}, which is no path that a file can have")
+    return Path(text)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def checked_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:

@@ -1,0 +1,133 @@
+"""Artifacts that go: copied out, checked, and never beyond the folder that was named."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from localreg.artifacts.artifact import Artifact, stored
+from localreg.artifacts.content import CHUNK, chunks, digest_of, file_of
+from localreg.artifacts.manifest import Entry, checked_path, parsed
+from localreg.artifacts.tracked import opened_uri
+from localreg.errors import AlreadyExistsError, IntegrityError, LocalregError, NotFoundError, StorageError
+from localreg.names import check_flag
+from localreg.progress import Progress, progress
+from localreg.storage.new_file import new_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["download", "entries_of", "files_of_artifact"]
+
+
+def entries_of(artifact: Artifact) -> list[Entry]:
+    """The files of a stored artifact; a file is called as the artifact is."""
+    content, record = stored(artifact), artifact.info
+    if not record.folder:
+        return [Entry(record.name, content, record.bytes or 0)]
+    with _opened(artifact, content) as file:
+        data = file.read()
+    if sha256(data).hexdigest() != content:
+        raise _altered(artifact, "its manifest")
+    return parsed(data)
+
+
+def files_of_artifact(artifact: Artifact) -> pa.Table:
+    """See `Artifact.files`."""
+    import pyarrow as pa
+
+    schema = pa.schema([("path", pa.string()), ("sha256", pa.string()), ("bytes", pa.int64())])
+    return pa.Table.from_pylist([each._asdict() for each in entries_of(artifact)], schema)
+
+
+def download(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: Mapping[str, object]) -> Path:
+    """See `Artifact.download`."""
+    check_flag(overwrite, what="overwrite")
+    record = artifact.info
+    entries = [Entry(record.name, record.sha256 or "", record.bytes or 0)] if record.uri else entries_of(artifact)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {to}: {error.strerror or error}") from error
+    total = sum(-(-each.bytes // CHUNK) for each in entries)
+    with progress(f"copying {record.name} (MiB)", total) as shown:
+        for each in entries:
+            target = _target(to, each.path)
+            if record.uri is None:
+                with _opened(artifact, each.sha256) as file:
+                    _copy(artifact, file, each, target, overwrite, shown)
+            else:
+                with opened_uri(record.uri, storage_options) as file:
+                    _copy(artifact, file, each, target, overwrite, shown)
+    _note(artifact)
+    return to if record.folder else _target(to, entries[0].path)
+
+
+def _target(to: Path, path: str) -> Path:
+    """Where a file goes: within the folder, also where links are in the way."""
+    target = to / checked_path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(to.resolve()):
+            raise IntegrityError(f"{path!r} leads out of {to}, by a link; take another folder", code="bad_path")
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {target.parent}: {error.strerror or error}") from error
+    return target
+
+
+def _copy(artifact: Artifact, file: BinaryIO, entry: Entry, target: Path, overwrite: bool, shown: Progress) -> None:
+    if target.is_file() and not target.is_symlink() and _is_same(target, entry):
+        shown.advance(-(-entry.bytes // CHUNK))
+        return
+    if not overwrite and (target.exists() or target.is_symlink()):
+        raise AlreadyExistsError(f"{target} is there, and holds something else; pass overwrite=True to replace it")
+    digest = sha256()
+    with new_file(target, overwrite=overwrite) as copy:
+        for chunk in chunks(file, shown.advance):
+            digest.update(chunk)
+            copy.write(chunk)
+        if entry.sha256 and digest.hexdigest() != entry.sha256:
+            raise _altered(artifact, repr(entry.path))
+
+
+def _is_same(target: Path, entry: Entry) -> bool:
+    if not entry.sha256 or target.stat().st_size != entry.bytes:
+        return False
+    with target.open("rb") as file:
+        return digest_of(file, lambda _: None).sha256 == entry.sha256
+
+
+@contextmanager
+def _opened(artifact: Artifact, content: str) -> Iterator[BinaryIO]:
+    """A stored content."""
+    session = artifact._session
+    pointer = file_of(session.state(), content)
+    try:
+        if pointer is None:
+            raise NotFoundError("nobody holds it any more")
+        with session.store.local_file(pointer.path).open("rb") as file:
+            yield file
+    except (NotFoundError, FileNotFoundError) as error:
+        raise IntegrityError(
+            f"a file of {artifact!r} is missing ({content}); restore it from a copy", code="file_missing"
+        ) from error
+
+
+def _altered(artifact: Artifact, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{what} of {artifact!r} has been altered: its sha256 is not the one that was stored; restore it from a copy",
+        code="file_altered",
+    )
+
+
+def _note(artifact: Artifact) -> None:
+    """Who took it, as far as the registry can be told."""
+    session = artifact._session
+    try:
+        session.change(lambda changes: changes.note(artifact._row(changes.draft), action="download"))
+    except LocalregError as error:
+        warnings.warn(f"that {artifact!r} was downloaded is not in the audit log: {error}", stacklevel=4)

@@ -1,0 +1,6 @@
+"""Experiments: what was tried to make a model, point by point."""
+
+from localreg.experiments.checkpoints import Checkpoint
+from localreg.experiments.experiment import Experiment, Point
+
+__all__ = ["Checkpoint", "Experiment", "Point"]

@@ -1,0 +1,517 @@
+"""Experiments: the handle that a training program holds, and that others look at."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+from localreg.artifacts.attached import HasArtifacts
+from localreg.canonical import JsonObject, checked_object
+from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
+from localreg.experiments.closing import alive, close
+from localreg.experiments.companions import Companion
+from localreg.experiments.points import Loggable, tensor_of
+from localreg.experiments.recorder import NOW, Now, Recorder
+from localreg.experiments.series import in_order, points_at
+from localreg.experiments.watching import DirWatch, last_number
+from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger
+from localreg.names import check_flag, check_tags, check_text, did_you_mean, shown_value
+from localreg.records.experiments import ExperimentRecord, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from localreg.artifacts import Artifact
+    from localreg.experiments.checkpoints import Checkpoint
+    from localreg.query import Result
+
+__all__ = ["Experiment", "Point"]
+
+LOGGER = logging.getLogger("localreg")
+LONGEST = 1_000_000
+"""Characters of a message that is kept: its end."""
+
+
+class Point(NamedTuple):
+    """One value of a series.
+
+    Attributes:
+        key: name of the series.
+        step: None = none was given.
+        wallclock: UTC; None = none was given.
+        value: a float, a numpy array, bytes or a text.
+    """
+
+    key: str
+    step: int | None
+    wallclock: datetime | None
+    value: Any
+
+
+class Experiment(HasArtifacts[ExperimentRecord]):
+    """One training effort: parameters, and points that are logged while it runs. Made by `Registry.experiment`.
+
+    As a context manager it ends with the block: finished, or failed with the exception. A process that is killed in
+    between loses no point; `registry.experiment(name, resume=True)` goes on.
+    """
+
+    _record_class = ExperimentRecord
+    _recorder: Recorder | None = None
+    _strict = False
+    _companions: list[Companion] = []  # noqa: RUF012 - replaced, never changed
+    refused = 0
+    """How many calls of `log` were refused, and told in the log of Python alone."""
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def params(self) -> JsonObject:
+        """Hyperparameters."""
+        return self.info.params
+
+    @property
+    def metadata(self) -> JsonObject:
+        """Any JSON object."""
+        return self.info.metadata
+
+    @property
+    def tags(self) -> list[str]:
+        """Sorted."""
+        return self.info.tags
+
+    @property
+    def status(self) -> Status:
+        """`running`, `finished`, `failed`, or `killed`: it should be running, and no process of it is alive.
+
+        Of processes on other machines a dead one is believed to be alive for half a minute.
+        """
+        status = self.info.status
+        return "killed" if status == "running" and not alive(self._session.store, self._id) else status
+
+    @property
+    def error(self) -> JsonObject | None:
+        """Of one that failed: `type`, `message` and `traceback`."""
+        return self.info.error
+
+    def update(
+        self,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        unset: Iterable[str] = (),
+        tags: Iterable[str] | None = None,
+        description: str | Unchanged | None = UNCHANGED,
+        owner: str | Unchanged | None = UNCHANGED,
+        framework: str | Unchanged | None = UNCHANGED,
+        task: str | Unchanged | None = UNCHANGED,
+        external_id: str | Unchanged | None = UNCHANGED,
+    ) -> Self:
+        """Merge metadata by top-level key, remove the keys in `unset`, replace tags and texts; one audited act.
+
+        Args:
+            metadata: keys that come or are replaced.
+            unset: keys that go.
+            tags: all of them; None = as they are.
+            description: free text; None = none. So are the others.
+            owner: whom to ask.
+            framework: what it trains with.
+            task: what the model is for.
+            external_id: what another system calls it.
+        """
+        said: dict[str, Any] = checked_texts(
+            description=description, owner=owner, framework=framework, task=task, external_id=external_id
+        )
+        merge = metadata_merger(metadata, unset)
+        if tags is not None:
+            said["tags"] = check_tags(tags)
+        return self._change(lambda record, _: record.replaced(metadata=merge(record.metadata), **said))
+
+    def log_params(self, params: Mapping[str, object]) -> Self:
+        """Add hyperparameters, or replace them by top-level key; one audited act.
+
+        Raises:
+            InvalidInputError: they are no JSON object; the key is named.
+        """
+        added = checked_object(params, what="params")
+        return self._change(lambda record, _: record.replaced(params={**record.params, **added}))
+
+    def archive(self) -> Self:
+        """Hide it from listings."""
+        return self._change(lambda record, _: record.replaced(archived=True), action="archive")
+
+    def restore(self) -> Self:
+        """Show it in listings again."""
+        return self._change(lambda record, _: record.replaced(archived=False), action="restore")
+
+    def delete(self, *, force: bool = False) -> None:
+        """Delete it, and its checkpoints with it if forced. Its history stays in the audit log.
+
+        Raises:
+            ConflictError: it runs, or something was made of it.
+        """
+        if self.info.status == "running" and alive(self._session.store, self._id):
+            raise ConflictError(f"{self!r} is running; finish it first")
+        self._delete(force=force)
+
+    def _stated(self) -> JsonObject:
+        fields = self.info.to_json()
+        return {key: fields[key] for key in ("params", "metadata", "tags", "status", *sorted(FIELDS))}
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, *, every_s: float, strict: bool) -> Self:
+        self._recorder, self._strict, self._companions = Recorder(self._session, self._id, every_s=every_s), strict, []
+        return self
+
+    def _accompany(self, companion: Companion) -> None:
+        """Stop it when the experiment ends."""
+        self._companions = [*self._companions, companion]
+
+    def resume(self, *, flush_every: float = 5.0, strict: bool = False) -> Self:
+        """Go on with it in this process, whatever became of it: `latest_checkpoint()` has what to begin with.
+
+        The same as `registry.experiment(name, resume=True)`.
+
+        Raises:
+            ConflictError: this handle runs it already.
+        """
+        from localreg.experiments.opening import go_on
+
+        if self._recorder is not None:
+            raise ConflictError(f"{self!r} runs here already; log to it", code="running")
+        go_on(self)
+        return self._begin(every_s=flush_every, strict=strict)
+
+    def watch_dir(
+        self,
+        pattern: str | os.PathLike[str],
+        *,
+        every: float = 2.0,
+        step: Callable[[Path], int | None] = last_number,
+    ) -> Self:
+        """Save the files that a framework writes as checkpoints, until the experiment ends.
+
+        A file is saved once it looks the same at two looks in a row; one that is written anew is saved again, as
+        `name (2)`. At the end all that are there are saved.
+
+        Args:
+            pattern: of paths, such as `ckpts/*.pt`; `**` for any folders.
+            every: seconds between two looks.
+            step: tells the step of a file; by default the last number in its name.
+
+        Raises:
+            ConflictError: it does not run in this process.
+        """
+        self._running("watched for")
+        watch = DirWatch(self, os.fspath(pattern), step)
+        self._accompany(Companion("checkpoints", watch.look, every, last=lambda: watch.look(last=True)))
+        return self
+
+    def log_model_summary(self, summary: str | Mapping[str, object], *, name: str = "model summary") -> Artifact:
+        """Keep the structure of a model, layer by layer, as an artifact.
+
+        Args:
+            summary: a text, such as `str(model)` or what `torchinfo` prints; or a JSON object, such as names of layers
+                with shapes and numbers of parameters.
+            name: of the artifact, which is replaced if it is there.
+
+        Raises:
+            InvalidInputError: it is neither.
+        """
+        if isinstance(summary, str):
+            return self.upload(_printable(summary).encode(), name=name, media_type="text/plain", replace=True)
+        told = json.dumps(checked_object(summary, what="summary"), ensure_ascii=False, indent=2)
+        return self.upload(told.encode(), name=name, media_type="application/json", replace=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._recorder is None:
+            return
+        if value is None:
+            self.finish()
+            return
+        try:
+            self.fail(value)
+        except LocalregError as error:  # the exception of the block is the one to be seen
+            LOGGER.warning("that experiment %r failed could not be committed: %s", self._id, error)
+
+    def finish(self) -> Self:
+        """End it: all points are committed. If other processes log to it, too, it runs until the last one ends.
+
+        Raises:
+            StorageError: the store does not answer; points wait where they are, and another call tries again.
+        """
+        return self._end("finished", None)
+
+    def fail(self, error: BaseException | str) -> Self:
+        """End it as failed, with an exception or a reason; see `finish`."""
+        if isinstance(error, BaseException):
+            told = _printable("".join(traceback.format_exception(error)))
+            message = _printable(str(error))
+            return self._end("failed", {"type": type(error).__name__, "message": message, "traceback": told})
+        if not isinstance(error, str):
+            raise InvalidInputError(f"error is {shown_value(error)}; give an exception, or a text")
+        return self._end("failed", {"type": None, "message": _printable(error), "traceback": None})
+
+    def _end(self, status: Status, error: JsonObject | None) -> Self:
+        recorder = self._running("ended")
+        for companion in self._companions:
+            companion.stop()
+        self._companions = []
+        recorder.close()
+        close(self._session, self._id, status, error=error, find=lambda changes: self._row(changes.draft))
+        self._recorder = None
+        return self
+
+    def _running(self, what: str) -> Recorder:
+        if self._recorder is None:
+            raise ConflictError(
+                f"{self!r} cannot be {what} here: this process does not run it; "
+                f"registry.experiment({shown_value(self.name)}, resume=True) goes on with it",
+                code="not_running",
+            )
+        return self._recorder
+
+    # --- points -------------------------------------------------------------------------------------------------------
+
+    def log(
+        self,
+        metrics: Mapping[str, Loggable],
+        *,
+        step: int | None = None,
+        wallclock: float | datetime | str | Now | None = NOW,
+    ) -> None:
+        """Take points, and return at once; others see them within the interval in which points are flushed.
+
+        What was taken outlives this process, however it ends; of what a power cut leaves, the last interval may be
+        lost. What cannot be logged is told in the log of Python (`localreg`) and counted in `refused`, and nothing of
+        the call is logged: training goes on. With `strict=True` it raises.
+
+        Args:
+            metrics: names with values: numbers (NaN and infinite ones, too), numpy arrays or nested lists of numbers,
+                texts, bytes; or groups of these: `{"train": {"loss": 0.3}}` is `train/loss`.
+            step: a whole number; None = none.
+            wallclock: seconds since 1970, or an aware datetime; None = none. By default now.
+
+        Raises:
+            InvalidInputError: (strict) a value, step or wall clock that cannot be logged.
+            ConflictError: (strict) it does not run in this process.
+            StorageError: (strict) there is no room on this machine.
+        """
+        try:
+            self._running("logged to").log(metrics, step, wallclock)
+        except Exception as error:
+            if self._strict:
+                raise
+            self.refused += 1
+            LOGGER.warning("nothing was logged: %s", error)
+
+    def log_table(self, points: object) -> int:
+        """Take many points at once, durable and to be read by others when this returns.
+
+        Args:
+            points: a table: Arrow, pandas, Polars, a DuckDB relation, a list of dicts, or the path of a CSV or Parquet
+                file. Each column of numbers is a series, but for `step` and `wallclock` (seconds since 1970, or time
+                stamps with a zone), which are of the whole row; or columns `key` and `value` have one point a row. A
+                null is no point.
+
+        Returns:
+            How many points were taken.
+
+        Raises:
+            InvalidInputError: there are no series, or a column cannot be read as one; nothing was taken.
+            ConflictError: the experiment does not run in this process.
+            StorageError: the store does not answer.
+        """
+        return self._running("logged to").log_table(points)
+
+    def flush(self) -> None:
+        """Let others read now all that was logged so far.
+
+        Raises:
+            StorageError: the store does not answer.
+        """
+        self._running("flushed").flush()
+
+    def points(self, key: str | None = None, *, live: bool = True) -> Result:
+        """The points: `key`, `step`, `wallclock`, `value`, `text`, `bytes`, `tensor`; by key, step, wall clock, call.
+
+        Args:
+            key: of one series; `train/` for all that begin so; None = all.
+            live: also those that no commit names yet, of running processes and of killed ones.
+        """
+        from localreg.query import Result
+
+        check_flag(live, what="live")
+        _check_key(key)
+        return Result(lambda: self._points(key, live).drop_columns(["sequence"]))
+
+    def _points(self, key: str | None, live: bool) -> pa.Table:
+        import pyarrow.compute as pc
+
+        found = points_at(self._session, self._session.state(), self._id, live=live and not self._session.is_pinned)
+        if key is not None:
+            within = pc.starts_with(found["key"], key) if key.endswith("/") else pc.equal(found["key"], key)
+            found = found.filter(within)
+        return in_order(found)
+
+    def keys(self, *, live: bool = True) -> list[str]:
+        """The names of all series, sorted."""
+        check_flag(live, what="live")
+        return sorted(set(self._points(None, live)["key"].to_pylist()))
+
+    def latest(self, key: str) -> Point:
+        """The last point of a series: of the highest step, else of the latest wall clock.
+
+        Raises:
+            NotFoundError: nothing was logged under that name.
+        """
+        _check_key(key, required=True)
+        return _point(self._series(key), -1)
+
+    def best(self, key: str, *, mode: Literal["min", "max"]) -> Point:
+        """The point with the lowest or highest number, the first of equal ones; NaN is never the best.
+
+        Raises:
+            NotFoundError: no number was logged under that name.
+        """
+        import pyarrow.compute as pc
+
+        if mode not in ("min", "max"):
+            raise InvalidInputError(f"mode is {shown_value(mode)}; write 'min' or 'max'")
+        _check_key(key, required=True)
+        series = self._series(key)
+        numbers = series.filter(pc.fill_null(pc.invert(pc.is_nan(series["value"])), False))
+        if not len(numbers):
+            raise NotFoundError(f"no number was logged as {key!r} in {self!r}")
+        best = getattr(pc, mode)(numbers["value"])
+        return _point(numbers, pc.index(numbers["value"], best).as_py())
+
+    def _series(self, key: str) -> pa.Table:
+        series = self._points(key, live=True)
+        if not len(series):
+            raise NotFoundError(f"nothing was logged as {key!r} in {self!r}{did_you_mean(key, self.keys())}")
+        return series
+
+    def summary(self, *, live: bool = True) -> Result:
+        """Each series of numbers: `key`, `points`, `last_step`, `last`, `min`, `max`, `mean`; NaN is left out of these.
+
+        Series of anything else have nulls there.
+        """
+        from localreg.query import Result
+
+        check_flag(live, what="live")
+        return Result(lambda: _summary(self._points(None, live)))
+
+    # --- checkpoints --------------------------------------------------------------------------------------------------
+
+    def checkpoint(
+        self,
+        content: object,
+        *,
+        step: int | None = None,
+        epoch: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Checkpoint:
+        """Save weights: their bytes, once for each content, and one commit that names them.
+
+        Args:
+            content: the path of a file or folder, bytes, or a binary file object.
+            step: how far training has come.
+            epoch: likewise.
+            metrics: what they are worth, for `best_checkpoint`; what was logged at the same step need not be said.
+            name: unique in the experiment; None = `epoch 3, step 1200`, as far as these are said.
+            metadata: any JSON object.
+
+        Raises:
+            AlreadyExistsError: there is a checkpoint of that name.
+            InvalidInputError: it has no name, or see `upload`.
+            LocalregError: see `upload`.
+        """
+        from localreg.experiments.checkpoints import save
+
+        return save(self, content, step=step, epoch=epoch, metrics=metrics, name=name, metadata=metadata)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All of them, by step, else epoch, else as they were saved."""
+        from localreg.experiments.checkpoints import checkpoints
+
+        return checkpoints(self)
+
+    def get_checkpoint(self, name: str) -> Checkpoint:
+        """The checkpoint of that name, such as `step 30`.
+
+        Raises:
+            NotFoundError: there is none; near names are suggested.
+        """
+        from localreg.experiments.checkpoints import named
+
+        return named(self, name)
+
+    def latest_checkpoint(self) -> Checkpoint | None:
+        """The last of `checkpoints`; None if there is none yet."""
+        from localreg.experiments.checkpoints import latest
+
+        return latest(self)
+
+    def best_checkpoint(self, key: str, *, mode: Literal["min", "max"]) -> Checkpoint:
+        """The checkpoint with the lowest or highest value of a metric, the first of equal ones.
+
+        Args:
+            key: as it was said with the checkpoints, or logged at their steps.
+            mode: whether less or more is better.
+
+        Raises:
+            NotFoundError: it is known of none.
+        """
+        from localreg.experiments.checkpoints import best
+
+        return best(self, key, mode)
+
+
+FIELDS = {"description", "owner", "framework", "task", "external_id"}
+
+
+def _check_key(key: object, *, required: bool = False) -> None:
+    if key is not None or required:
+        check_text(key, what="key")
+
+
+def _printable(text: str) -> str:
+    """A message as the log can hold it, whatever a program put into it."""
+    return text.encode("utf-8", "backslashreplace").decode()[-LONGEST:]
+
+
+def _point(series: pa.Table, place: int) -> Point:
+    row = series.slice(place % len(series), 1).to_pylist()[0]
+    tensor = row["tensor"]
+    values = (row["value"], row["text"], row["bytes"], None if tensor is None else tensor_of(tensor))
+    value = next((each for each in values if each is not None), None)
+    return Point(row["key"], row["step"], row["wallclock"], value)
+
+
+def _summary(points: pa.Table) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = pc.if_else(pc.fill_null(pc.is_nan(points["value"]), False), None, points["value"])
+    table = points.select(["key", "step", "value"]).append_column("number", numbers)
+    found = table.group_by("key", use_threads=False).aggregate(
+        [([], "count_all"), ("step", "last"), ("value", "last"), *(("number", each) for each in ("min", "max", "mean"))]
+    )
+    names = {"key": "key", "count_all": "points", "step_last": "last_step", "value_last": "last"}
+    names |= {f"number_{each}": each for each in ("min", "max", "mean")}
+    return pa.table({names[name]: found[name] for name in names})
