@@ -14,6 +14,7 @@ from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.experiments.recorder import checked_step
 from localreg.log import Row, State
+from localreg.models.metrics import checked_metrics
 from localreg.models.model import Model, ModelVersion, add_version
 from localreg.names import check_name, check_text, check_version, did_you_mean, new_id, shown_value
 from localreg.records.experiments import CheckpointRecord, ExperimentRecord
@@ -143,7 +144,7 @@ def save(
     session = experiment._session
     session.refuse_if_read_only()
     at, of_epoch = checked_step(step), checked_step(epoch, what="epoch")
-    said: dict[str, Any] = {"step": at, "epoch": of_epoch, "metrics": _checked_metrics(metrics or {})}
+    said: dict[str, Any] = {"step": at, "epoch": of_epoch, "metrics": checked_metrics(metrics or {})}
     said["metadata"] = checked_object(metadata or {}, what="metadata")
     given = name if name is not None else _called(at, of_epoch)
     if given is None:
@@ -172,19 +173,6 @@ def _refuse_taken(state: State, experiment: Experiment, name: str) -> None:
 def _called(step: int | None, epoch: int | None) -> str | None:
     told = [f"{what} {number}" for what, number in (("epoch", epoch), ("step", step)) if number is not None]
     return ", ".join(told) or None
-
-
-def _checked_metrics(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    if not isinstance(metrics, Mapping):
-        raise InvalidInputError(f"metrics are {shown_value(metrics)}; write names with numbers")
-    for name, value in metrics.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise InvalidInputError(f"metric {name!r} is {shown_value(value)}; write a number") from error
-        found[str(name)] = number if math.isfinite(number) else None
-    return found
 
 
 def _rows(experiment: Experiment) -> Iterator[Row]:

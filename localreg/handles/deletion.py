@@ -65,8 +65,8 @@ PARTS = {
     "test_case": ("test_case_version",),
     "test_suite": ("test_suite_version",),
     "test_run": ("evaluation",),
-    "model": ("artifact",),
-    "model_version": ("artifact",),
+    "model": ("artifact", "metrics"),
+    "model_version": ("artifact", "metrics"),
     "experiment": ("artifact",),
     "checkpoint": ("artifact",),
 }

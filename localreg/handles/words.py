@@ -47,6 +47,7 @@ KINDS = (
     "comparison",
     "experiment",
     "feature",
+    "metrics",
     "namespace",
     "registry",
     "workflow",
@@ -55,6 +56,8 @@ KINDS = (
 
 REFERENCES = {
     ("alias", "version"): "model_version",
+    ("metrics", "dataset"): "dataset",
+    ("metrics", "test_suite"): "test_suite",
     ("model_version", "checkpoint"): "checkpoint",
     ("model", "workflow"): "workflow",
     ("test_case", "workflow"): "workflow",
@@ -84,6 +87,8 @@ Look = Callable[[str, str], Named | None]
 
 def told(kind: str, name: str, parent: str, look: Look) -> str:
     """A record with whose it is: `alias 'm@production'`, `version 'm@1'`, `test run 'bc@1' of 'm@1'`."""
+    if kind == "metrics":  # which have the name of what they are on
+        return "metrics"
     of = look(PARENTS[kind], parent) if kind in PARENTS else None
     if of is None:
         return f"{noun(kind)} {name!r}"

@@ -60,9 +60,20 @@ class Listings:
     ) -> Result:
         """The versions of all models; their metadata is the model's, overlaid by their own. Arguments as in `models`.
 
-        `search` looks in model, version, description and metadata.
+        `search` looks in model, version, description, tags and metadata. Numbers that were said of versions and models
+        are paths into `metrics`: `"metrics.accuracy > 0.9"`.
         """
         return self._listed("model_versions", where, search, order_by, limit)
+
+    def model_metrics(
+        self, where: str | None = None, *, order_by: str | Sequence[str] | None = None, limit: int | None = None
+    ) -> Result:
+        """The numbers that were said of models and versions, a row each. Arguments as in `models`.
+
+        `version` is null where it was said of the model; `dataset` and `test_suite`, where it is of none. `value` is
+        null where it was not a number.
+        """
+        return self._listed("model_metrics", where, None, order_by, limit)
 
     def workflows(
         self,

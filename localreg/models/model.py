@@ -6,7 +6,7 @@ A handle is an identity: it knows its session and its record's id, and every att
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import Self, cast
 
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
@@ -15,6 +15,7 @@ from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadat
 from localreg.handles.words import listed
 from localreg.log import Row, State
 from localreg.models.inferred import HasInferences
+from localreg.models.metrics import HasMetrics
 from localreg.names import (
     check_alias,
     check_name,
@@ -32,7 +33,7 @@ from localreg.session import Changes
 __all__ = ["Model", "ModelVersion", "add_version", "refuse_shadowing"]
 
 
-class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
+class ModelVersion(HasInferences, HasMetrics[ModelVersionRecord], HasArtifacts[ModelVersionRecord]):
     """One deterministic, trained thing."""
 
     _record_class = ModelVersionRecord
@@ -51,6 +52,11 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
     def description(self) -> str | None:
         """Free text."""
         return self.info.description
+
+    @property
+    def tags(self) -> list[str]:
+        """Of the version alone, sorted."""
+        return self.info.tags
 
     @property
     def metadata(self) -> JsonObject:
@@ -73,12 +79,25 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
         *,
         metadata: Mapping[str, object] | None = None,
         unset: Iterable[str] = (),
+        tags: Iterable[str] | Unchanged = UNCHANGED,
         description: str | Unchanged | None = UNCHANGED,
     ) -> Self:
-        """Merge metadata by top-level key, remove the keys in `unset`, set the description; one audited act."""
+        """Merge metadata by top-level key, remove the keys in `unset`, set tags and description; one audited act."""
         fields = checked_texts(description=description)
+        if not isinstance(tags, Unchanged):
+            fields["tags"] = check_tags(tags)
         merge = metadata_merger(metadata, unset)
         return self._change(lambda record, _: record.replaced(metadata=merge(record.metadata), **fields))
+
+    def tag(self, *tags: str) -> Self:
+        """Add tags to this version; those already there are fine."""
+        added = set(check_tags(tags))
+        return self._change(lambda record, _: record.replaced(tags=sorted(added.union(record.tags))), action="tag")
+
+    def untag(self, *tags: str) -> Self:
+        """Remove tags; absent ones are fine."""
+        removed = set(check_tags(tags))
+        return self._change(lambda record, _: record.replaced(tags=sorted(set(record.tags) - removed)), action="untag")
 
     def delete(self, *, force: bool = False) -> None:
         """Delete this version.
@@ -95,7 +114,13 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
         return self._id
 
     def _stated(self) -> JsonObject:
-        return {"description": self.description, "metadata": self.metadata}
+        said = {
+            "description": self.description,
+            "tags": self.tags,
+            "metadata": self.metadata,
+            "metrics": self.metrics(),
+        }
+        return cast(JsonObject, said)
 
     def _label(self) -> str:
         return f"{self.model.name}@{self.name}"
@@ -105,7 +130,7 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
         return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
-class Model(HasInferences, HasArtifacts[ModelRecord]):
+class Model(HasInferences, HasMetrics[ModelRecord], HasArtifacts[ModelRecord]):
     """A model of a namespace: a name, and what people say about it."""
 
     _record_class = ModelRecord
@@ -353,8 +378,8 @@ class Model(HasInferences, HasArtifacts[ModelRecord]):
     def _stated(self) -> JsonObject:
         record, state = self.info, self._session.state()
         workflow = None if record.workflow is None else state.get("workflow", record.workflow)
-        said: JsonObject = record.model_dump(include={"description", "owner", "task", "tags", "metadata", "archived"})
-        return {**said, "workflow": None if workflow is None else workflow.name}
+        said = record.model_dump(include={"description", "owner", "task", "tags", "metadata", "archived"})
+        return {**said, "metrics": self.metrics(), "workflow": None if workflow is None else workflow.name}
 
     def _find_version(self, state: State, version: str) -> Row:
         row = state.find("model_version", version, self._id)

@@ -83,16 +83,37 @@ SELECT r.id, r.namespace, m.name AS model, r.name AS version, (r.record->>'descr
         CAST(coalesce(m.metadata, '{{}}') AS MAP(VARCHAR, JSON)),
         CAST(coalesce(r.metadata, '{{}}') AS MAP(VARCHAR, JSON))
     )) AS metadata,
-    coalesce(a.aliases, []) AS aliases,
+    coalesce(CAST((r.record->'tags') AS VARCHAR[]), []) AS tags, coalesce(a.aliases, []) AS aliases,
+    to_json(map_concat(
+        CAST(coalesce((mm.record->'values'), '{{}}') AS MAP(VARCHAR, JSON)),
+        CAST(coalesce((mv.record->'values'), '{{}}') AS MAP(VARCHAR, JSON))
+    )) AS metrics,
     CASE WHEN (r.record->>'determinism') IS NOT NULL THEN (r.record->'determinism') END AS determinism,
     {_MADE}, {_RECORD.format("r")} || {_RECORD.format("m")} AS _record
 FROM localreg_internal.records r
 LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = r.parent
+LEFT JOIN localreg_internal.records mm ON mm.kind = 'metrics' AND mm.name = 'metrics' AND mm.parent = r.parent
+LEFT JOIN localreg_internal.records mv ON mv.kind = 'metrics' AND mv.name = 'metrics' AND mv.parent = r.id
 LEFT JOIN (
     SELECT (record->>'version') AS version, list(name ORDER BY name) AS aliases
     FROM localreg_internal.records WHERE kind = 'alias' GROUP BY ALL
 ) a ON a.version = r.id
 WHERE r.kind = 'model_version'
+"""
+
+_MODEL_METRICS = """
+SELECT r.namespace, m.name AS model, v.name AS version, r.metric,
+    CAST((r.record->'values'->r.metric) AS DOUBLE) AS value,
+    CASE WHEN (r.record->>'dataset') IS NOT NULL THEN coalesce(d.name, '(deleted)') END AS dataset,
+    CASE WHEN (r.record->>'test_suite') IS NOT NULL THEN coalesce(s.name, '(deleted)') END AS test_suite,
+    r.updated_at, (r.created_commit, r.created_event, r.metric) AS _order
+FROM (
+    SELECT *, unnest(json_keys(record, '$.values')) AS metric FROM localreg_internal.records WHERE kind = 'metrics'
+) r
+LEFT JOIN localreg_internal.records v ON v.kind = 'model_version' AND v.id = r.parent
+LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = coalesce(v.parent, r.parent)
+LEFT JOIN localreg_internal.records d ON d.kind = 'dataset' AND d.id = (r.record->>'dataset')
+LEFT JOIN localreg_internal.records s ON s.kind = 'test_suite' AND s.id = (r.record->>'test_suite')
 """
 
 _WORKFLOWS = f"""
@@ -228,13 +249,29 @@ TABLES: dict[str, Table] = {
             "version": TEXT,
             "description": TEXT,
             "metadata": "JSON",
+            "tags": "VARCHAR[]",
             "aliases": "VARCHAR[]",
+            "metrics": "JSON",
             "determinism": "JSON",
             **_MADE_COLUMNS,
         },
         _MODEL_VERSIONS,
-        searched=("model", "version", "description", "metadata"),
+        searched=("model", "version", "description", "tags", "metadata"),
         is_own=False,
+    ),
+    "model_metrics": Table(
+        {
+            "namespace": TEXT,
+            "model": TEXT,
+            "version": TEXT,
+            "metric": TEXT,
+            "value": "DOUBLE",
+            "dataset": TEXT,
+            "test_suite": TEXT,
+            "updated_at": TIME,
+        },
+        _MODEL_METRICS,
+        has_ids=False,
     ),
     "workflows": Table(
         {

@@ -8,7 +8,14 @@ from pydantic import Field
 
 from localreg.records.base import Record
 
-__all__ = ["AliasRecord", "ModelRecord", "ModelVersionRecord", "NamespaceRecord", "RegistryRecord"]
+__all__ = [
+    "AliasRecord",
+    "MetricsRecord",
+    "ModelRecord",
+    "ModelVersionRecord",
+    "NamespaceRecord",
+    "RegistryRecord",
+]
 
 
 class RegistryRecord(Record):
@@ -76,6 +83,9 @@ class ModelVersionRecord(Record):
     description: str | None = None
     """Free text."""
 
+    tags: list[str] = Field(default_factory=list)
+    """Sorted, unique; beside the model's."""
+
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Laid over the model's."""
 
@@ -106,3 +116,32 @@ class AliasRecord(Record):
     def parent(self) -> str:
         """Aliases are unique within a model."""
         return self.model
+
+
+class MetricsRecord(Record):
+    """Numbers that somebody said a model or a version is worth: all together, on a data set, or on a test suite.
+
+    There is one for each of these, and `name` is the id of that data set or suite, or `metrics`.
+    """
+
+    kind: ClassVar[str] = "metrics"
+
+    owner: str
+    """Id of the model or version."""
+
+    owner_kind: str
+    """`model` or `model_version`."""
+
+    dataset: str | None = None
+    """Id of the data set that they were measured on."""
+
+    test_suite: str | None = None
+    """Id of the test suite that they were measured on."""
+
+    values: dict[str, float | None] = Field(default_factory=dict)
+    """By name; None = not a number."""
+
+    @property
+    def parent(self) -> str:
+        """Names are unique within what they are of."""
+        return self.owner

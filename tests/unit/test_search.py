@@ -226,7 +226,7 @@ def tested(registry: Registry) -> Registry:
     test(model_class("yolor", lambda photo: Guess("cat") if photo.file < "3" else None), suite)
     registry.compare("yolor", "yolor", suite=suite).save("yolor against itself")
     registry.get_model("yolor").create_version("2", metadata={"note": "for the NIGHT"}, description="second")
-    registry.create_model("other", metadata={"framework": "jax"}).create_version("rc")
+    registry.create_model("other", metadata={"framework": "jax"}).create_version("rc").set_metrics({"loss": 1})
     for name in ("first try", "second try"):
         with registry.experiment(name) as experiment:
             experiment.log({"loss": 0.5})
@@ -236,7 +236,7 @@ def tested(registry: Registry) -> Registry:
 
 
 def test_every_table_of_records_has_a_listing_with_the_same_arguments(tested: Registry) -> None:
-    for table in set(TABLES) - {"audit_events"}:
+    for table in set(TABLES) - {"audit_events", "model_metrics"}:
         listing = getattr(tested, table)
         every = listing().dicts()
         assert len(every) == len(tested.sql(f"FROM {table}")) > 0
