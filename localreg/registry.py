@@ -15,6 +15,7 @@ from localreg.experimenting import Experimenting
 from localreg.models import Listings, Model, ModelVersion
 from localreg.names import check_whole
 from localreg.past import COMMIT_HINT, Past
+from localreg.policing import Policing
 from localreg.session import Session, Transaction
 from localreg.times import utc
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["AllNamespaces", "Registry"]
 
 
-class Registry(Listings, Exchange, Comparing, Experimenting, Past):
+class Registry(Listings, Exchange, Comparing, Experimenting, Policing, Past):
     """An open registry at one namespace. Make one with `localreg.open`.
 
     Reads show the newest commit of any process; each call that changes something is one commit, durable when it

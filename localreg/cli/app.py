@@ -27,10 +27,12 @@ GROUPS = {
     "runs": "runs",
     "inferences": "inferences",
     "coco": "coco",
+    "metrics": "metrics",
     "comparisons": "comparing",
     "experiments": "experiments",
     "checkpoints": "experiments",
     "artifacts": "artifacts",
+    "policies": "policies",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

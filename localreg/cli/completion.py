@@ -31,6 +31,11 @@ def experiments(ctx: typer.Context, incomplete: str) -> list[str]:
     return _offered(ctx, incomplete, lambda session: session.state().names("experiment"))
 
 
+def policies(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of policies."""
+    return _offered(ctx, incomplete, lambda session: session.state().names("policy"))
+
+
 def suites(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of test suites."""
     return _offered(ctx, incomplete, lambda session: session.state().names("test_suite"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["aliases", "versions"]
 
-LISTED = ("version", "aliases", "description", "metadata", "created_at", "created_by")
+LISTED = ("version", "aliases", "tags", "description", "metadata", "metrics", "created_at", "created_by")
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model.", autocompletion=completion.models)]
 Version = Annotated[
@@ -99,6 +99,25 @@ def unset_version(
         raise typer.BadParameter("nothing to unset: give KEY or --description")
     made = registry.get_model(model).version(version).update(unset=keys or (), **removed)
     return f"updated version {made.version!r} of model {made.model.name!r}"
+
+
+Tags = Annotated[list[str], typer.Argument(metavar="TAG")]
+
+
+@versions.command("tag", epilog=examples("localreg versions tag meadow-5 2 checked"))
+@writing
+def tag_version(registry: "Registry", model: Model, version: Version, tags: Tags) -> str:
+    """Add tags to a version; those that it has are fine."""
+    made = registry.get_model(model).version(version).tag(*tags)
+    return f"tagged version {made.version!r} of model {made.model.name!r}"
+
+
+@versions.command("untag", epilog=examples("localreg versions untag meadow-5 2 checked"))
+@writing
+def untag_version(registry: "Registry", model: Model, version: Version, tags: Tags) -> str:
+    """Remove tags from a version; absent ones are fine."""
+    made = registry.get_model(model).version(version).untag(*tags)
+    return f"untagged version {made.version!r} of model {made.model.name!r}"
 
 
 @versions.command("history", epilog=examples("localreg versions history meadow-5 2"))

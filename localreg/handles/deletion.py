@@ -20,7 +20,12 @@ from localreg.names import check_flag
 from localreg.records.models import ModelRecord
 from localreg.session import Changes
 
-__all__ = ["delete"]
+__all__ = ["delete", "dependants"]
+
+
+def dependants(state: State, row: Row) -> list[str]:
+    """What was made of a record, and stands in the way of its deletion, in words."""
+    return [_told(each, state) for each in _Dependants(state).of(row)]
 
 
 def delete(changes: Changes, row: Row, *, force: bool) -> None:
@@ -31,8 +36,8 @@ def delete(changes: Changes, row: Row, *, force: bool) -> None:
         InvalidInputError: `force` is neither True nor False.
     """
     check_flag(force, what="force")
-    dependants = _Dependants(changes.draft)
-    blocking = dependants.of(row)
+    looked_for = _Dependants(changes.draft)
+    blocking = looked_for.of(row)
     if blocking and not force:
         names = listed([_told(each, changes.draft) for each in blocking])
         depend, those, them = ("depends", "that", "it") if len(blocking) == 1 else ("depend", "those", "them")
@@ -41,11 +46,11 @@ def delete(changes: Changes, row: Row, *, force: bool) -> None:
             f"force=True to delete {them}, too",
             code="has_dependants",
         )
-    _delete(changes, row, dependants)
+    _delete(changes, row, looked_for)
 
 
-def _delete(changes: Changes, row: Row, dependants: _Dependants) -> None:
-    blocking = dependants.of(row)
+def _delete(changes: Changes, row: Row, looked_for: _Dependants) -> None:
+    blocking = looked_for.of(row)
     changes.draft.prefetch((each.kind, each.id) for each in blocking)
     for each in blocking:
         newest = changes.draft.get(each.kind, each.id)  # gone already if it depended on another one of these, too
@@ -54,10 +59,13 @@ def _delete(changes: Changes, row: Row, dependants: _Dependants) -> None:
         if row.kind == "workflow" and each.kind == "model":
             _unbind(changes, newest)
         else:
-            _delete(changes, newest, dependants)
+            _delete(changes, newest, looked_for)
     for kind in PARTS.get(row.kind, ()):
         for part in changes.draft.children(kind, row.id):
-            _delete(changes, part, dependants)
+            _delete(changes, part, looked_for)
+    for policy in looked_for.policies(row):
+        if changes.draft.get(policy.kind, policy.id) is not None:
+            changes.delete(policy)
     changes.delete(row)
 
 
@@ -107,6 +115,10 @@ class _Dependants:
                 return [each for kind in kinds for each in self._referring(kind, "workflow", [row.id])]
             case _:
                 return []
+
+    def policies(self, row: Row) -> list[Row]:
+        """Those of a model, which go with it."""
+        return self._referring("policy", "model", [row.id]) if row.kind == "model" else []
 
     def _parts(self, row: Row) -> list[str]:
         return [part.id for kind in PARTS[row.kind] for part in self._state.outlines(kind, row.id)]

@@ -49,6 +49,8 @@ KINDS = (
     "feature",
     "metrics",
     "namespace",
+    "pending_action",
+    "policy",
     "registry",
     "workflow",
 )
@@ -60,6 +62,7 @@ REFERENCES = {
     ("metrics", "test_suite"): "test_suite",
     ("model_version", "checkpoint"): "checkpoint",
     ("model", "workflow"): "workflow",
+    ("policy", "model"): "model",
     ("test_case", "workflow"): "workflow",
     ("test_suite", "workflow"): "workflow",
 }

@@ -185,6 +185,34 @@ class Listings:
         """
         return self._listed("artifacts", where, search, order_by, limit)
 
+    def policies(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The policies of models and of the namespace (`model` is null). Arguments as in `models`.
+
+        `search` looks in name, description and rule.
+        """
+        return self._listed("policies", where, search, order_by, limit)
+
+    def pending_actions(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """What action policies asked to be called, by `status`: pending, running, finished, failed. As in `models`.
+
+        `search` looks in policy, run and event.
+        """
+        return self._listed("pending_actions", where, search, order_by, limit)
+
     def facets(
         self,
         table: str,

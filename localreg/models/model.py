@@ -30,7 +30,7 @@ from localreg.records.determinism import Determinism
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes
 
-__all__ = ["Model", "ModelVersion", "add_version", "refuse_shadowing"]
+__all__ = ["Model", "ModelVersion", "add_version", "move_alias", "refuse_shadowing"]
 
 
 class ModelVersion(HasInferences, HasMetrics[ModelVersionRecord], HasArtifacts[ModelVersionRecord]):
@@ -324,16 +324,7 @@ class Model(HasInferences, HasMetrics[ModelRecord], HasArtifacts[ModelRecord]):
             # `model@name` must mean one thing.
             if changes.draft.find("model_version", alias, self._id) is not None:
                 raise AlreadyExistsError(f"model {self.name!r} has a version {alias!r}; choose another alias")
-            row = changes.draft.find("alias", alias, self._id)
-            if row is None:
-                record = AliasRecord(id=changes.new_id("alias", alias), name=alias, model=self._id, version=target.id)
-                changes.create(record, action="set_alias", details={"version": target.name})
-                return
-            old = row.load(AliasRecord)
-            moved_from = changes.draft.get("model_version", old.version)
-            # In words, too: who moved it from what to what is what people ask the log.
-            details: JsonObject = {"version": target.name, "from": moved_from.name if moved_from else None}
-            changes.update(row, old.replaced(version=target.id), action="set_alias", details=details)
+            move_alias(changes, self._id, alias, target)
 
         self._session.change(operation)
         return self
@@ -418,6 +409,20 @@ def add_version(
     if changes.draft.find("alias", record.name, record.parent) is not None:
         raise AlreadyExistsError(f"model {model.name!r} has an alias {record.name!r}; choose another version")
     changes.create(record, action=action, details=details)
+
+
+def move_alias(changes: Changes, model: str, alias: str, target: Row) -> None:
+    """Point an alias of a model at one of its versions, wherever it pointed before."""
+    row = changes.draft.find("alias", alias, model)
+    if row is None:
+        record = AliasRecord(id=changes.new_id("alias", f"{model} {alias}"), name=alias, model=model, version=target.id)
+        changes.create(record, action="set_alias", details={"version": target.name})
+        return
+    old = row.load(AliasRecord)
+    moved_from = changes.draft.get("model_version", old.version)
+    # In words, too: who moved it from what to what is what people ask the log.
+    details: JsonObject = {"version": target.name, "from": moved_from.name if moved_from else None}
+    changes.update(row, old.replaced(version=target.id), action="set_alias", details=details)
 
 
 def refuse_shadowing(state: State, name: str) -> None:

@@ -38,20 +38,24 @@ from localreg.query.scope import Scope
 from localreg.query.syntax import Node, SyntaxFault, check_text, parse, unparse_expression, walk
 from localreg.query.user_text import HasKey, UserText, no_key
 
-__all__ = ["Facet", "rewrite_facet", "rewrite_order_by", "rewrite_where"]
+__all__ = ["Facet", "paths_in", "rewrite_facet", "rewrite_order_by", "rewrite_where"]
 
 BuiltT = TypeVar("BuiltT")
 
 _CONDITION = ("SELECT * FROM t WHERE CASE WHEN ", "\nTHEN 0 END")
 _ORDER = ("SELECT * FROM t ORDER BY ", "\n")
+_CONDITIONAL = "write one condition, without ;, SELECT, ORDER BY or LIMIT"
 _ONE = {
-    "where": "write one condition, without ;, SELECT, ORDER BY or LIMIT",
+    "where": _CONDITIONAL,
+    "condition": _CONDITIONAL,
     "order_by": "write columns with ASC or DESC, without ; or LIMIT",
     "by": "write one column or path, such as tags or metadata.framework",
 }
 
 
-def rewrite_where(text: str, columns: Mapping[str, str], *, table: str, has_key: HasKey = no_key) -> str:
+def rewrite_where(
+    text: str, columns: Mapping[str, str], *, table: str, has_key: HasKey = no_key, label: str = "where"
+) -> str:
     """The SQL of a boolean expression over the documented columns of `table`.
 
     Args:
@@ -59,12 +63,40 @@ def rewrite_where(text: str, columns: Mapping[str, str], *, table: str, has_key:
         columns: documented name → DuckDB type, such as `VARCHAR[]`; paths are for columns of type JSON.
         table: the view's name, for messages and for `models.name`.
         has_key: whether some row's metadata has a key, for messages.
+        label: what the argument is called in messages: `where` or `condition`.
 
     Raises:
         InvalidInputError: it does not parse, is more than one expression, or uses what a `where` may not.
     """
-    written = UserText("where", text, columns, table, has_key)
+    written = UserText(label, text, columns, table, has_key)
     return _guarded(written, lambda: unparse_expression(Rewriter(written).condition(_parse_condition(written))))
+
+
+def paths_in(text: str, columns: Mapping[str, str], *, table: str) -> list[Path]:
+    """The columns, and the paths into JSON, that a condition speaks of, each once and as far as it goes.
+
+    Raises:
+        InvalidInputError: as in `rewrite_where`.
+    """
+    written = UserText("condition", text, columns, table)
+
+    def build() -> list[Path]:
+        scope, found = Scope(written), []
+        for node in walk(_parse_condition(written)):
+            path = scope.path(node) if node.get("class") in ("COLUMN_REF", "OPERATOR") else None
+            if path is None and node.get("class") == "COLUMN_REF":
+                names = scope.resolve(node["column_names"])
+                path = None if names is None else Path(names[0])
+            if path is not None and path not in found:
+                found.append(path)
+        return [path for path in found if not any(_goes_on(path, other) for other in found)]
+
+    return _guarded(written, build)
+
+
+def _goes_on(path: Path, other: Path) -> bool:
+    begin = (other.column, other.steps[: len(path.steps)])
+    return path != other and begin == (path.column, path.steps)
 
 
 def rewrite_order_by(
@@ -181,7 +213,7 @@ def _explain(written: UserText, fault: SyntaxFault) -> str:
         return f"it holds another statement; {_ONE[written.label]}"
     if fault.kind == "text":
         return str(fault)
-    before = _CONDITION[0] if written.label == "where" else _ORDER[0]
+    before = _CONDITION[0] if _ONE[written.label] is _CONDITIONAL else _ORDER[0]
     reason = str(fault)
     if fault.position is not None and fault.position >= len(before) + len(written.text):
         reason = "it ends too early"

@@ -214,6 +214,27 @@ SELECT r.id, r.namespace, r.name, (r.record->>'description') AS description, (r.
 FROM localreg_internal.records r WHERE r.kind = 'experiment'
 """
 
+_POLICIES = f"""
+SELECT r.id, r.namespace, r.name, (r.record->>'rule_kind') AS kind, m.name AS model,
+    (r.record->>'description') AS description, (r.record->'rule') AS rule, {_MADE}, {_OWN_RECORD}
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = (r.record->>'model')
+WHERE r.kind = 'policy'
+"""
+
+_PENDING_ACTIONS = f"""
+SELECT r.id, r.namespace, (r.record->>'policy') AS policy, (r.record->>'run') AS run, (r.record->>'event') AS event,
+    (r.record->>'subject_kind') AS subject_kind,
+    CASE s.kind WHEN 'model_version' THEN o.name || '@' || s.name WHEN 'checkpoint' THEN o.name || ': ' || s.name
+        ELSE s.name END AS subject,
+    (r.record->>'status') AS status, CAST((r.record->'attempts') AS BIGINT) AS attempts,
+    (r.record->>'error') AS error, {_MADE}, {_OWN_RECORD}
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records s ON s.kind = (r.record->>'subject_kind') AND s.id = (r.record->>'subject')
+LEFT JOIN localreg_internal.records o ON o.kind IN ('model', 'experiment') AND o.id = s.parent
+WHERE r.kind = 'pending_action'
+"""
+
 _AUDIT_EVENTS = """
 SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
     e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.details AS JSON) AS details,
@@ -411,6 +432,37 @@ TABLES: dict[str, Table] = {
         },
         _EXPERIMENTS,
         searched=("name", "description", "tags", "params", "metadata"),
+    ),
+    "policies": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "kind": TEXT,
+            "model": TEXT,
+            "description": TEXT,
+            "rule": "JSON",
+            **_MADE_COLUMNS,
+        },
+        _POLICIES,
+        searched=("name", "description", "rule"),
+    ),
+    "pending_actions": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "policy": TEXT,
+            "run": TEXT,
+            "event": TEXT,
+            "subject_kind": TEXT,
+            "subject": TEXT,
+            "status": TEXT,
+            "attempts": WHOLE,
+            "error": TEXT,
+            **_MADE_COLUMNS,
+        },
+        _PENDING_ACTIONS,
+        searched=("policy", "run", "event"),
     ),
     "audit_events": Table(
         {

@@ -24,6 +24,8 @@ class Changes:
         outcome: which records they touch and how, but for those that nobody holds.
         operation: number of the operation at work, from 1.
         ids: what `new_id` gave out.
+        time: of the commit, by this machine's clock, ISO 8601 UTC.
+        followed: whether what follows from them has been done.
     """
 
     def __init__(self, before: State, *, actor: str, time: str, ids: dict[tuple[int, str, str], str]) -> None:
@@ -33,8 +35,9 @@ class Changes:
         self.outcome: list[Outcome] = []
         self.operation = 0
         self._actor = actor
-        self._time = time
+        self.time = time
         self.ids = ids
+        self.followed = False
 
     def run(self, operation: Operation) -> None:
         """Let the next operation make its changes."""
@@ -116,7 +119,7 @@ class Changes:
     def _add(self, change: Change) -> None:
         self.made.append(change)
         self.outcome.append(Outcome(change.kind, change.action, change.id, change.name))
-        self.draft.apply(change, Pending(self.before.head.commit + 1, len(self.made), self._time, self._actor))
+        self.draft.apply(change, Pending(self.before.head.commit + 1, len(self.made), self.time, self._actor))
 
 
 def _is_same(row: Row, record: Record, after: JsonObject) -> bool:

@@ -23,7 +23,7 @@ from localreg.names import check_id, check_namespace, check_text, namespace_fold
 from localreg.session.changes import Changes, Operation
 from localreg.session.founding import founding
 from localreg.session.location import SINGLE_WRITER, RegistryFile
-from localreg.session.preconditions import preconditions
+from localreg.session.preconditions import consequences, preconditions
 from localreg.session.proof import Proof
 from localreg.session.siblings import Siblings
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
@@ -293,6 +293,10 @@ class Session:
             raise InvalidInputError("message stands with the whole commit: give it to registry.transaction() instead")
         return transaction.run(operation)
 
+    def rehearse(self, operation: Operation) -> Changes:
+        """What an operation would change, without changing it."""
+        return self._run([operation], self._new_changes(self.state(), {}))
+
     def refuse_if_read_only(self) -> None:
         """Raise `ReadOnlyError` if nothing may be written here."""
         if self.read_only:
@@ -383,6 +387,10 @@ class Session:
                 refuse_other_outcome(prepared, changes)
         if not changes.made:
             return []
+        if not changes.followed:
+            changes.followed = True
+            for consequence in consequences:
+                consequence(self, changes)
         made = [*self._founding(state), *changes.made]
         for precondition in preconditions:
             precondition(state, changes.draft, made)

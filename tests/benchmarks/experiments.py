@@ -18,12 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import localreg
+from localreg.session.preconditions import consequences
 from tests.benchmarks.harness import Bench, Figure, seconds, sync_folder
 
 CALLS = 10_000
 POINTS = 1_000_000
 PROCESSES = 8
 UPLOADED_MIB = 1_024
+COMMITS = 400
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
@@ -65,6 +67,32 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield _series(bench)
     yield _killed(bench)
     yield _uploaded(bench)
+    yield _without_policies(bench)
+
+
+def _without_policies(bench: Bench) -> Figure:
+    """Commits in turn, with what follows from commits and without, on two registries of the same content."""
+    models = []
+    for _ in range(2):
+        registry = localreg.open(bench.fresh())
+        with registry.transaction():
+            for number in range(1_000):
+                registry.create_model(f"model {number}")
+        registry.snapshot()
+        models.append(registry.get_model("model 500"))
+    hooks = list(consequences)
+    times: list[list[float]] = [[], []]
+    try:
+        for number in range(COMMITS):
+            for which in (0, 1) if number % 2 else (1, 0):
+                consequences[:] = hooks if which == 0 else []
+                times[which].append(seconds(lambda: models[which].update(metadata={"n": number})))  # noqa: B023
+    finally:
+        consequences[:] = hooks
+    ours, theirs = map(statistics.median, times)
+    return Figure(
+        "a commit on a model without policies ÷ the same with the hooks removed", ours / theirs, 1.05, ours, theirs
+    )
 
 
 def _uploaded(bench: Bench) -> Figure:

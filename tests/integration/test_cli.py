@@ -31,6 +31,7 @@ import localreg
 from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
 from localreg.cli.app import command as root
 from localreg.cli.output import Rows
+from localreg.policies import Action, Label
 from localreg.query.tables import BULK, TABLES
 from localreg.query.text import aligned, cell
 from localreg.workflow import (
@@ -178,6 +179,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         experiment.log({"train": {"loss": 0.25}}, step=30)
         experiment.checkpoint(b"w", step=30)
     registry.get_version("meadow-5@2").upload(b"w", name="weights")
+    registry.get_version("meadow-5@2").set_metrics({"accuracy": 0.93, "size": 12})
+    registry.add_policy("good ones", Label(when="metrics.accuracy > 0.95", tag="good"))
+    registry.add_policy("release", Action(run="os:fspath", on="promote", attempts=1), model="meadow-5")
     return folder
 
 
@@ -290,6 +294,13 @@ VERBS: dict[type, dict[str, str]] = {
         "measure": "measure",
         "predictions": "inferences list",
         "comparisons": "comparisons list",
+        "add_policy": "policies gate",
+        "apply_policies": "policies apply",
+        "get_policy": "policies show",
+        "model_metrics": "metrics list",
+        "pending_actions": "policies actions",
+        "policies": "policies list",
+        "run_pending": "policies run",
         "artifacts": "artifacts list",
         "checkpoints": "checkpoints list",
         "experiments": "experiments list",
@@ -337,6 +348,9 @@ VERBS: dict[type, dict[str, str]] = {
         "get_artifact": "artifacts show",
         "track": "artifacts track",
         "upload": "artifacts upload",
+        "metrics": "metrics list",
+        "set_metrics": "metrics set",
+        "unset_metrics": "metrics unset",
         "differences": "models diff",
         "history": "models history",
         "inferences": "inferences list",
@@ -357,6 +371,11 @@ VERBS: dict[type, dict[str, str]] = {
         "get_artifact": "artifacts show",
         "track": "artifacts track",
         "upload": "artifacts upload",
+        "metrics": "metrics list",
+        "set_metrics": "metrics set",
+        "unset_metrics": "metrics unset",
+        "tag": "versions tag",
+        "untag": "versions untag",
         "delete": "versions delete",
         "differences": "models diff",
         "history": "versions history",
@@ -462,6 +481,11 @@ READS = [
     "checkpoints list",
     "artifacts list",
     "artifacts show meadow-5@2 weights",
+    "metrics list",
+    "policies list",
+    "policies show 'good ones'",
+    "policies plan",
+    "policies actions",
 ]
 EXPORTS = ("inferences export", "coco export", "artifacts download")
 WRITES = [
@@ -472,6 +496,15 @@ WRITES = [
     "artifacts upload meadow-5 weights.pt",
     "artifacts track meadow-5 s3://bucket/x",
     "artifacts delete meadow-5@2 weights",
+    "metrics set meadow-5 cost=3",
+    "metrics unset meadow-5@2 size",
+    "versions tag meadow-5 2 checked",
+    "policies retention few --keep-last 5",
+    "policies label better --when true --tag x",
+    "policies promotion best --best accuracy --model meadow-5",
+    "policies gate quality --alias staging --require true",
+    "policies action onnx --run os:fspath --on promote",
+    "policies delete 'good ones'",
     "models create x",
     "models set meadow-5 a=1",
     "models unset meadow-5 lr",

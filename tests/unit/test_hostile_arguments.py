@@ -21,6 +21,7 @@ from localreg import InvalidInputError, LocalregError, Registry, Result
 from localreg.artifacts import Artifact
 from localreg.experiments import Checkpoint, Experiment
 from localreg.models import Model, ModelVersion
+from localreg.policies import Label
 
 NOBODY = object()
 
@@ -109,6 +110,19 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_coco": {"path": "out.json", "suite": "m", "overwrite": True},
         "models": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
         "model_versions": {"where": "model = 'm'", "search": "m", "order_by": "id", "limit": 1},
+        "model_metrics": {"where": "model = 'm'", "order_by": "metric", "limit": 1},
+        "policies": {"where": "name = 'p'", "search": "p", "order_by": "id", "limit": 1},
+        "pending_actions": {"where": "policy = 'p'", "search": "p", "order_by": "id", "limit": 1},
+        "add_policy": {
+            "name": "p",
+            "rule": Label(when="true", tag="x"),
+            "model": "m",
+            "description": "",
+            "replace": True,
+        },
+        "get_policy": {"name": "p"},
+        "apply_policies": {"dry_run": True},
+        "run_pending": {},
         "workflows": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1},
         "test_cases": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
         "test_suites": {"where": "name = 'm'", "search": "m", "order_by": "id", "limit": 1, "archived": None},
@@ -238,6 +252,9 @@ CALLS: dict[type, dict[str, Arguments]] = {
         },
         "upload": {"content": b"x", "name": "x", "media_type": "text/plain", "metadata": {}, "replace": True},
         "update": {"metadata": {}, "unset": [], "tags": [], "owner": None, "description": None, "task": None},
+        "metrics": {"dataset": None, "suite": None},
+        "set_metrics": {"values": {"a": 1}, "dataset": None, "suite": None},
+        "unset_metrics": {"names": "a", "dataset": None, "suite": None},
         "tag": {"tags": "x"},
         "untag": {"tags": "x"},
         "rename": {"name": "other"},
@@ -269,7 +286,12 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "replace": True,
         },
         "upload": {"content": b"x", "name": "x", "media_type": "text/plain", "metadata": {}, "replace": True},
-        "update": {"metadata": {}, "unset": [], "description": None},
+        "update": {"metadata": {}, "unset": [], "tags": [], "description": None},
+        "metrics": {"dataset": None, "suite": None},
+        "set_metrics": {"values": {"a": 1}, "dataset": None, "suite": None},
+        "unset_metrics": {"names": "a", "dataset": None, "suite": None},
+        "tag": {"tags": "x"},
+        "untag": {"tags": "x"},
         "delete": {"force": True},
         "differences": {"other": None},
         "history": {},
@@ -485,7 +507,7 @@ def test_every_public_method_and_argument_stands_in_the_table(owner: type) -> No
 NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 """What an experiment that has ended does not take."""
 NOT_THERE = (
-    *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison"),
+    *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison", "get_policy"),
     *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
 )
 """What the registry of these tests holds none of."""

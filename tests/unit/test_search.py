@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import localreg
 from localreg import InvalidInputError, Registry
+from localreg.policies import Action, Label
 from localreg.query.search import Term, terms
 from localreg.query.tables import BULK, TABLES
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
@@ -227,6 +228,9 @@ def tested(registry: Registry) -> Registry:
     registry.compare("yolor", "yolor", suite=suite).save("yolor against itself")
     registry.get_model("yolor").create_version("2", metadata={"note": "for the NIGHT"}, description="second")
     registry.create_model("other", metadata={"framework": "jax"}).create_version("rc").set_metrics({"loss": 1})
+    registry.add_policy("convert", Action(run="os:getcwd", on="tag"))
+    registry.add_policy("good ones", Label(when="metrics.loss < 1", tag="good"))
+    registry.get_model("yolor").version("2").tag("once").tag("twice")
     for name in ("first try", "second try"):
         with registry.experiment(name) as experiment:
             experiment.log({"loss": 0.5})

@@ -1,0 +1,97 @@
+"""Actions: what is to be called since an event came, noted in the commit of that event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
+
+from localreg.log import Change, Row, State
+from localreg.policies.effects import Effect, Plan
+from localreg.policies.rules import Action
+from localreg.policies.stored import StoredPolicy
+from localreg.policies.subjects import Subjects
+from localreg.records.policies import PendingActionRecord
+from localreg.session import Changes
+
+__all__ = ["REPORTED", "plans"]
+
+REPORTED = "event:"
+"""Before the name of an event that a program reported."""
+
+KINDS = ("model", "model_version", "checkpoint")
+"""What a function can be given."""
+
+
+class _Came(NamedTuple):
+    """An event, and what it is of."""
+
+    event: str
+    subject: Row
+    number: int
+
+
+def plans(policy: StoredPolicy, action: Action, subjects: Subjects, changes: Iterable[Change]) -> Iterable[Plan]:
+    """What is to be called."""
+    for came in _events(changes, subjects.state):
+        model = _model(came.subject)
+        if action.on != came.event or not policy.counts_for(model):
+            continue
+        subject = _told(came.subject, subjects.state)
+        reason = f"{came.event} came"
+        if action.when is not None:
+            if came.subject.kind != "model_version":
+                continue
+            ((found,),) = subjects.judge_versions([came.subject], [action.when])
+            if not found.holds:
+                yield Plan(policy.name, "action", None, subject, None, found.reason)
+                continue
+            reason = f"{reason}; {found.reason}"
+        yield Plan(policy.name, "action", None, subject, f"call {action.run}", reason, _noting(policy, action, came))
+
+
+def _events(changes: Iterable[Change], state: State) -> Iterable[_Came]:
+    for number, change in enumerate(changes):
+        kind, id = change.kind, change.id
+        if kind == "alias" and isinstance(change.after, dict):
+            kind, id = "model_version", str(change.after["version"])
+        subject = state.get(kind, id) if kind in KINDS else None
+        if subject is None:
+            continue
+        yield _Came(change.action, subject, number)
+        if change.kind == "alias":
+            yield _Came(f"{change.action}:{change.name}", subject, number)
+        reported = (change.details or {}).get("events")
+        for name in cast("dict[str, Any]", reported) if isinstance(reported, dict) else ():
+            yield _Came(f"{REPORTED}{name}", subject, number)
+
+
+def _model(row: Row) -> str:
+    """Id of the model that something belongs to; "" = to none."""
+    return row.id if row.kind == "model" else row.parent if row.kind == "model_version" else ""
+
+
+def _told(row: Row, state: State) -> str:
+    of = state.get({"model_version": "model", "checkpoint": "experiment"}.get(row.kind, ""), row.parent)
+    if of is None:
+        return row.name
+    return f"{of.name}@{row.name}" if row.kind == "model_version" else f"{of.name}: {row.name}"
+
+
+def _noting(policy: StoredPolicy, action: Action, came: _Came) -> Effect:
+    def act(changes: Changes) -> None:
+        id = changes.new_id(
+            PendingActionRecord.kind, f"{policy.record.id} {came.event} {came.subject.id} {came.number}"
+        )
+        record = PendingActionRecord(
+            id=id,
+            name=id,
+            policy=policy.name,
+            run=action.run,
+            subject_kind=came.subject.kind,
+            subject=came.subject.id,
+            event=came.event,
+            most_attempts=action.attempts,
+        )
+        changes.create(record, action="ask")
+
+    return act
