@@ -72,7 +72,7 @@ def add_policy(
     check_flag(replace, what="replace")
     if not isinstance(rule, tuple(RULES.values())):
         kinds = ", ".join(each.__name__ for each in RULES.values())
-        raise InvalidInputError(f"rule is {shown_value(rule)}; give one of localreg.policies: {kinds}")
+        raise InvalidInputError(f"rule is {shown_value(rule)}; give one of these: {kinds}")
     said = None if description is None else check_text(description, what="description")
     for text, columns, of in _conditions(rule):
         check_condition(text, columns, of=of)
