@@ -65,7 +65,7 @@ _STEPS = (
     (r"\btake Model\.create\b", "take `localreg models create`"),
     (r"\bor create_version\(\)", "or `localreg versions create`"),
     (r"\buse update\(\) to change them", "`localreg models set` changes a model"),
-    (r"\bmake one with registry\.compare\(…\)\.save\(\)", "save one in Python, with `registry.compare`"),
+    (r"\bmake one with registry\.compare\(…\)\.save\(\)", "save one in Python, where compare() gives it"),
     (r"\badd it to the namespace, model=None", "leave out --model"),
     (r"\bstorage_options (is|are|has)\b", r"--storage-option \1"),
     (r"\b(in|the same|correct the address or) storage_options\b", r"\1 --storage-option"),
