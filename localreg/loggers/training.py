@@ -178,14 +178,14 @@ class Training:
             _RUNNING.discard(self)
 
     @contextmanager
-    def spared(self, what: str) -> Iterator[None]:
+    def spared(self, what: str, *, of: str = "") -> Iterator[None]:
         """Whatever a block raises is told, once for each kind, and training goes on; if strict, it is raised."""
         try:
             yield
         except Exception as error:
             if self._strict:
                 raise
-            kind = f"{what} {type(error).__name__}"
+            kind = f"{what} {of} {type(error).__name__}"
             if kind not in self._told:
                 self._told.add(kind)
                 LOGGER.warning("experiment %r: %s: %s", self.name, what, error)
@@ -194,11 +194,11 @@ class Training:
 
     def log(self, metrics: Mapping[str, Any], *, step: int | None) -> None:
         """Points of a step; a value that cannot be logged keeps no other from it."""
-        with self.spared("what is logged"):
+        with self.spared("points"):
             self.begin()
             taken = {}
             for name, value in metrics.items():
-                with self.spared(f"metric {name!r}"):
+                with self.spared("a point", of=name):
                     points_of({name: value})
                     taken[name] = value
             self.experiment.log(taken, step=step)
