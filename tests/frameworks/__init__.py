@@ -32,7 +32,7 @@ def adapter(name: str, stand_ins: Mapping[str, Any], patch: pytest.MonkeyPatch) 
         module = None if names is None else ModuleType(path)
         if module is not None:
             vars(module).update(names)
-        patch.setitem(sys.modules, path, module)  # type: ignore[arg-type]
+        patch.setitem(sys.modules, path, module)
     path = f"localreg.loggers.{name}"
     spec = spec_from_file_location(path, Path(localreg.__file__).parent / "loggers" / f"{name}.py")
     assert spec is not None
@@ -62,7 +62,7 @@ def watched(logger: Any, hooks: Iterable[str]) -> list[Call]:
     return calls
 
 
-def _told(value: object) -> object:
+def _told(value: Any) -> object:
     if isinstance(value, Mapping):
         return tuple(sorted(value)) or None
     if hasattr(value, "log_history"):  # the state of a trainer of Transformers

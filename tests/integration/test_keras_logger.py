@@ -64,7 +64,7 @@ def test_training_and_evaluation_are_kept(registry: Registry, tmp_path: Path, pa
 def test_an_exception_fails_the_experiment_that_is_handed_over(registry: Registry, package: Any) -> None:
     from localreg.loggers.keras import LocalregCallback
 
-    class Fails(package.callbacks.Callback):  # type: ignore[name-defined]
+    class Fails(package.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             raise MemoryError("no room on the card")
 
@@ -76,11 +76,11 @@ def test_an_exception_fails_the_experiment_that_is_handed_over(registry: Registr
 def test_what_stands_for_keras_calls_the_same(
     registry: Registry, package: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = adapter("keras", {}, monkeypatch).LocalregCallback(registry, "real")
+    real = adapter("keras", {}, monkeypatch).LocalregCallback(registry, "real", batches=1)
     called = watched(real, KERAS_HOOKS)
     fit(package, [real])
     with monkeypatch.context() as patch:
-        stand_in = adapter("keras", keras(), patch).LocalregCallback(registry, "stand-in")
+        stand_in = adapter("keras", keras(), patch).LocalregCallback(registry, "stand-in", batches=1)
         expected = watched(stand_in, KERAS_HOOKS)
         Model().fit([stand_in])
     assert expected == called

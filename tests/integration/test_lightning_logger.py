@@ -24,7 +24,7 @@ def package(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         pytest.importorskip(each)
     for each in PACKAGES:
         if each != request.param:
-            monkeypatch.setitem(sys.modules, f"{each}.loggers", None)  # type: ignore[arg-type]
+            monkeypatch.setitem(sys.modules, f"{each}.loggers", None)
     return import_module(request.param)
 
 
@@ -38,7 +38,7 @@ def trainer(package: Any, logger: Any, folder: Path, **options: Any) -> Any:
 def net(package: Any, *, fails_in: int = EPOCHS) -> Any:
     import torch
 
-    class Net(package.LightningModule):  # type: ignore[name-defined]
+    class Net(package.LightningModule):  # type: ignore[misc]
         def __init__(self, lr: float = LR) -> None:
             super().__init__()
             self.save_hyperparameters()

@@ -72,7 +72,7 @@ def test_an_exception_fails_the_experiment_that_is_handed_over(
 ) -> None:
     from localreg.loggers.transformers import LocalregCallback
 
-    class Fails(package.TrainerCallback):  # type: ignore[name-defined]
+    class Fails(package.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
             raise MemoryError("no room on the card")
 
