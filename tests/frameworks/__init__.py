@@ -6,6 +6,7 @@ these are installed. Each trains two epochs of two batches, with a validation an
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
@@ -68,6 +69,15 @@ def _told(value: Any) -> object:
     if hasattr(value, "log_history"):  # the state of a trainer of Transformers
         return value.global_step
     return value if isinstance(value, int | str) else None
+
+
+def shown(framework: str) -> str:
+    """The example of the README for a framework."""
+    text = Path(localreg.__file__).parents[1].joinpath("README.md").read_text("utf-8")
+    (block,) = [
+        each for each in re.findall(r"^```py\n(.*?)^```$", text, re.M | re.S) if f"loggers.{framework} " in each
+    ]
+    return block
 
 
 def values(experiment: Experiment, key: str) -> list[tuple[int | None, float]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localreg import Registry
-from tests.frameworks import BATCHES, EPOCHS, LR, adapter, values, watched
+from tests.frameworks import BATCHES, EPOCHS, LR, adapter, shown, values, watched
 from tests.frameworks.keras import KERAS_HOOKS, Model, check_keras, keras
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Keras are no concern of ours
@@ -71,6 +71,14 @@ def test_an_exception_fails_the_experiment_that_is_handed_over(registry: Registr
     with pytest.raises(MemoryError), registry.experiment("e") as experiment:
         fit(package, [LocalregCallback(experiment), Fails()])
     assert (experiment.status, (experiment.error or {})["message"]) == ("failed", "no room on the card")
+
+
+def test_the_example_of_the_readme(package: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    inputs, targets = data()
+    names: dict[str, Any] = {"model": net(package), "inputs": inputs, "targets": targets}
+    exec(shown("keras"), names)
+    assert names["best"].metrics.keys() >= {"val_loss", "loss"}
 
 
 def test_what_stands_for_keras_calls_the_same(

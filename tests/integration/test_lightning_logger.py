@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localreg import Registry
-from tests.frameworks import BATCHES, EPOCHS, LR, adapter, values, watched
+from tests.frameworks import BATCHES, EPOCHS, LR, adapter, shown, values, watched
 from tests.frameworks.lightning import LIGHTNING_HOOKS, Trainer, check_lightning, lightning
 
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
@@ -94,6 +94,14 @@ def test_training_and_testing_are_kept(registry: Registry, tmp_path: Path, packa
     with pytest.raises(MemoryError):
         trainer(package, logger, tmp_path / "other").fit(net(package, fails_in=1), batches(), batches())
     assert (logger.experiment.status, (logger.experiment.error or {})["message"]) == ("failed", "no room on the card")
+
+
+def test_the_example_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = pytest.importorskip("lightning.pytorch")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"model": net(package), "batches": batches()}
+    exec(shown("lightning"), names)
+    assert names["best"].metrics.keys() >= {"val_loss", "train_loss"}
 
 
 def test_what_stands_for_lightning_calls_the_same(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localreg import Registry
-from tests.frameworks import BATCHES, EPOCHS, LR, adapter, values, watched
+from tests.frameworks import BATCHES, EPOCHS, LR, adapter, shown, values, watched
 from tests.frameworks.transformers import TRANSFORMERS_HOOKS, HuggingFaceTrainer, check_transformers, transformers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Transformers are no concern of ours
@@ -86,6 +86,15 @@ def test_an_exception_fails_the_experiment_that_is_handed_over(
     with pytest.raises(MemoryError):
         train()
     assert (experiment.status, (experiment.error or {})["message"]) == ("failed", "no room on the card")
+
+
+def test_the_example_of_the_readme(package: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    like = trainer(package, package.TrainerCallback(), tmp_path / "out")
+    names: dict[str, Any] = {"model": like.model, "arguments": like.args, "data": like.train_dataset}
+    exec(shown("transformers"), names)
+    assert names["experiment"].status == "finished"
+    assert names["best"].metrics.keys() >= {"eval/loss", "train/loss"}
 
 
 def test_what_stands_for_transformers_calls_the_same(
