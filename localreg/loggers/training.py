@@ -206,11 +206,8 @@ class Training:
     def log_params(self, params: Mapping[str, Any] | Namespace) -> None:
         """Hyperparameters, but for those that the options say otherwise."""
         with self.spared("hyperparameters"):
-            known = self.experiment.params
             said = self._options.get("params") or {}
-            new = {name: value for name, value in params_of(params).items() if name not in said}
-            if any(name not in known or known[name] != value for name, value in new.items()):
-                self.experiment.log_params(new)
+            self.experiment.log_params({name: value for name, value in params_of(params).items() if name not in said})
 
     def checkpoint(
         self, path: str, *, name: str, step: int | None, epoch: int | None = None, metrics: Mapping[str, Any]

@@ -70,6 +70,7 @@ class LocalregCallback(TrainerCallback):
         self._keeps_summary = check_flag(summary, what="summary")
         self._training = Training(registry, name, options, framework="transformers", strict=strict, unended=UNENDED)
         self._trains = False
+        self._kept_step: int | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -85,7 +86,7 @@ class LocalregCallback(TrainerCallback):
         if not state.is_world_process_zero:
             return
         self._training.begin()
-        self._trains = True
+        self._trains, self._kept_step = True, None
         with self._training.spared("hyperparameters"):
             self._training.log_params(_params(args, state, model))
         if self._keeps_summary and model is not None:
@@ -113,7 +114,9 @@ class LocalregCallback(TrainerCallback):
         if not state.is_world_process_zero or not self._keeps_checkpoints:
             return
         step = state.global_step
-        name = f"checkpoint-{step}"
+        if step == self._kept_step:
+            return  # the last step may be saved as such, and as the end of its epoch
+        self._kept_step, name = step, f"checkpoint-{step}"
         with self._training.spared("checkpoints"):
             logged = [each for each in state.log_history if each.get("step") == step]
             metrics = {key: value for each in logged for key, value in _grouped(each).items()}

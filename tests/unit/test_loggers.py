@@ -126,13 +126,18 @@ def test_transformers_are_kept(registry: Registry, folder: Path, monkeypatch: py
     module = adapter("transformers", transformers(), monkeypatch)
     callback = module.LocalregCallback(registry, "e")
     trainer = HuggingFaceTrainer(callback, folder)
+    trainer.state.log_history.append({"earlier": 1.0, "step": 0})
     trainer.train()
+    callback.on_save(trainer.args, trainer.state, None)
     check_transformers(callback.experiment)
+    assert "train/earlier" not in callback.experiment.get_checkpoint("checkpoint-2").metrics
     assert callback.experiment.get_checkpoint("checkpoint-2").content.info.files == 1
     trainer.evaluate()
     assert callback.experiment.status == "finished"
     trainer.predict()
     assert (callback.experiment.status, values(callback.experiment, "test/loss")) == ("finished", [(4, 0.5)])
+    actions = [each["action"] for each in registry.audit(kind="experiment").dicts()]
+    assert actions == ["create", "update", "finish", *["resume", "finish"] * 2]
 
 
 def test_the_last_file_is_kept_unless_the_same_weights_are(
