@@ -6,7 +6,8 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from localreg.errors import AlreadyExistsError, LocalregError
 if TYPE_CHECKING:
     from localreg.experiments.experiment import Experiment
 
-__all__ = ["DirWatch", "last_number"]
+__all__ = ["DirWatch", "last_number", "save_beside"]
 
 LOGGER = logging.getLogger("localreg")
 
@@ -64,15 +65,32 @@ class DirWatch:
             self._seen[path] = now
 
     def _save(self, path: Path, seen: _Seen) -> None:
-        """A file that was written anew, under a name that is saved, is saved beside it."""
-        step, name = self._step(path), path.name
-        for number in range(1, 1_000):
-            try:
-                self._experiment.checkpoint(path, step=step, name=name if number == 1 else f"{name} ({number})")
-                break
-            except AlreadyExistsError:
-                continue
-            except LocalregError as error:  # it may have begun to grow again
-                LOGGER.warning("%s is not saved yet: %s", path, error)
-                return
+        try:
+            save_beside(self._experiment, path, path.name, step=self._step(path))
+        except LocalregError as error:  # it may have begun to grow again
+            LOGGER.warning("%s is not saved yet: %s", path, error)
+            return
         self._done[str(path)] = seen
+
+
+def save_beside(
+    experiment: Experiment,
+    path: Path,
+    name: str,
+    *,
+    step: int | None,
+    epoch: int | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> None:
+    """Save a checkpoint; if the name is taken, as `name (2)` and so on: files are written anew.
+
+    Raises:
+        LocalregError: see `Experiment.checkpoint`.
+    """
+    for number in count(1):
+        called = name if number == 1 else f"{name} ({number})"
+        try:
+            experiment.checkpoint(path, step=step, epoch=epoch, metrics=metrics, name=called)
+            return
+        except AlreadyExistsError:
+            continue

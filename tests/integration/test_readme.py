@@ -209,7 +209,8 @@ def test_the_readme_names_each_extra_that_there_is() -> None:
     assert project["name"] in told
     assert set(re.findall(r"`(\w+)`", told.partition("Extras")[2])) == extras.keys()
     (everything,) = extras["all"]
-    assert set(re.findall(r"\w+", everything.partition("[")[2])) == extras.keys() - {"all", "test"}
+    frameworks = {"lightning", "keras", "transformers"}  # gigabytes, of which nobody wants all
+    assert set(re.findall(r"\w+", everything.partition("[")[2])) == extras.keys() - {"all", "test"} - frameworks
 
 
 @pytest.mark.parametrize("block", TESTS, ids=lambda block: f"line {block.line}")
