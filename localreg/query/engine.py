@@ -216,10 +216,12 @@ class Engine:
 
         paths = [path for each in files for path in each.paths()]
         try:
-            return Database(locked_connection(paths, setup=create), paths, layers)
+            database = Database(locked_connection(paths, setup=create), paths, layers)
         except StorageError as error:
             self._refuse_moved(layers, paths, error)
             raise
+        database.shown = [source.state for source in self.sources]
+        return database
 
     def _create_documented(self, connection: DuckDBPyConnection, name: str, alone: bool) -> None:
         """The view that users name; of several namespaces, all their rows, in order of namespace."""

@@ -92,7 +92,7 @@ class Source:
     def create(
         self, connection: DuckDBPyConnection, tables: set[str], files: Files, schemas: Mapping[str, str]
     ) -> None:
-        """Make the schema with a view for each of the documented tables.
+        """Make the schema with a view for each of the documented tables, which shows the state.
 
         Args:
             connection: not locked yet.
@@ -102,7 +102,8 @@ class Source:
         """
         connection.execute(f"CREATE SCHEMA {self.schema}")
         self._create_records(connection, files.layers)
-        self._create_events(connection, files.events)
+        if "audit_events" in tables:
+            self._create_events(connection, files.events)
         for name in tables & TABLES.keys():
             connection.execute(f"CREATE VIEW {self.schema}.{name} AS {TABLES[name].select(self.schema)}")
         for name in tables & BULK.keys():
@@ -116,7 +117,7 @@ class Source:
 
         Of each layer it shows what no newer one says anew. Only rows that replace older ones are looked at for that.
         """
-        self._swap(connection, (), ())
+        self.show(connection, layers, None)
         sources = [f"read_parquet({literal(str(file))})" for file in layers]
         connection.execute(f"CREATE TABLE {self.schema}.shadows (kind VARCHAR, id VARCHAR, layer INTEGER)")
         for number, layer in enumerate(sources[1:], 1):

@@ -11,11 +11,12 @@ The connection behind this is in memory, holds no table, has one thread and no a
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from localreg.query.shared import Shared
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,38 +64,19 @@ class SyntaxFault(ValueError):
         self.position = position
 
 
-@dataclass(slots=True)
-class _Parser:
-    """The parsing connection of this process; forks make their own and never touch the parent's."""
-
-    pid: int | None = None
-    connection: DuckDBPyConnection | None = None
-    left_behind: list[DuckDBPyConnection] = field(default_factory=list)
-
-
-_parser = _Parser()
+_parser = Shared(
+    {
+        "threads": 1,
+        "enable_external_access": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+)
 
 
 def parse_cursor() -> DuckDBPyConnection:
-    """A cursor of its own for this call: cursors, unlike connections, may be used by threads side by side.
-
-    Two threads that come first at the same instant both make a connection, and one is dropped: cheaper than a lock,
-    which a fork could inherit locked.
-    """
-    if _parser.pid != os.getpid() or _parser.connection is None:
-        import duckdb
-
-        if _parser.connection is not None:  # closing what the parent still uses may block: keep it, unused
-            _parser.left_behind.append(_parser.connection)
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": 1,
-            "enable_external_access": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-        _parser.connection = duckdb.connect(":memory:", config=config)
-        _parser.pid = os.getpid()
-    return _parser.connection.cursor()
+    """A cursor of its own for this call, to parse with."""
+    return _parser.cursor()
 
 
 def check_text(text: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.names import shown_value
+from localreg.query.shared import scratch
 from localreg.session import Session
 from localreg.tables import unpacked
 from localreg.workflow.look_up import LookUp
@@ -123,14 +124,13 @@ def first_difference(one: pa.Table, other: pa.Table) -> int | None:
 
 def different_rows(one: pa.Table, other: pa.Table) -> Indices:
     """The rows that differ between two tables of one type and length, NaN like NaN."""
-    import duckdb
     import numpy as np
     import pyarrow as pa
 
     if not one.num_rows or _combined(one).equals(_combined(other)):
         return np.empty(0, np.int64)
     one, other = (pa.table({name: unpacked(each[name]) for name in each.column_names}) for each in (one, other))
-    with duckdb.connect(":memory:") as connection:  # Arrow takes each NaN for another
+    with scratch() as connection:  # Arrow takes each NaN for another
         connection.register("one", one.append_column("row", pa.array(np.arange(one.num_rows))))
         connection.register("other", other)
         differs = " OR ".join(f'one."{name}" IS DISTINCT FROM other."{name}"' for name in one.column_names)

@@ -20,6 +20,7 @@ from localreg.log import State
 from localreg.models import ensure_version
 from localreg.names import check_whole, shown_value
 from localreg.progress import Progress, progress
+from localreg.query.shared import scratch
 from localreg.records.determinism import (
     LEVELS,
     VARIATIONS,
@@ -180,11 +181,10 @@ class _Chosen:
 
 def _by_content(samples: pa.ChunkedArray, n: int) -> Indices:
     """The places of the first samples in the order of a digest of theirs; of equal digests, as they stand."""
-    import duckdb
     import numpy as np
     import pyarrow as pa
 
-    with duckdb.connect(":memory:") as connection:
+    with scratch() as connection:
         places = pa.array(np.arange(len(samples)))
         connection.register("samples", pa.table({"place": places, "sample": unpacked(samples)}))
         ordered = f"SELECT place FROM samples ORDER BY md5(CAST(sample AS VARCHAR)), place LIMIT {n}"

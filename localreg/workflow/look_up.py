@@ -18,6 +18,7 @@ from localreg.errors import IntegrityError, StorageError
 from localreg.hashing import HashIndex
 from localreg.log import State
 from localreg.query.quoting import literal
+from localreg.query.shared import scratch
 from localreg.query.typed_columns import grown
 from localreg.records.files import FilePointer
 from localreg.tables import EMPTY, part_file, read_part, unpacked
@@ -97,10 +98,9 @@ def look_up(session: Session, state: State, workflow_id: str, rows: pa.Table) ->
     Raises:
         IntegrityError: known samples cannot be read.
     """
-    import duckdb
     import numpy as np
 
-    with _told(session), duckdb.connect(":memory:") as connection:
+    with _told(session), scratch() as connection:
         incoming = _Incoming(connection, rows)
         known = np.full(rows.num_rows, -1, np.int64)
         if rows.num_rows:

@@ -31,6 +31,14 @@ def filled(act: str) -> MemoryStore:
     return root
 
 
+def twin(root: MemoryStore) -> MemoryStore:
+    """Another root with the same files."""
+    copy = MemoryStore()
+    for path in root.list(""):
+        copy.put(path, root.get(path) or b"")
+    return copy
+
+
 def files(root: MemoryStore) -> set[str]:
     return {path for path in root.list("") if "/data/" in path}
 
@@ -48,8 +56,9 @@ def count(root: MemoryStore, act: str) -> int:
 def test_a_fault_at_any_storage_call_leaves_nothing_or_all(
     act: str, when: Literal["before", "after"], dead: bool
 ) -> None:
+    template = filled(act)
     for k in itertools.count(1):
-        root = filled(act)
+        root = twin(template)
         before, error = files(root), None
         store = FaultyStore(root, fail_at=k, when=when, then_dead=dead)
         try:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
@@ -185,6 +185,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
+def coco_files() -> dict[str, str]:
+    """Annotations and results as JSON, by file name."""
+    annotations = annotations_file(1)
+    results = results_file(2, annotations, masks=False)
+    return {"annotations.json": json.dumps(annotations), "results.json": json.dumps(results)}
+
+
 @pytest.fixture
 def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, and the one that the commands find."""
@@ -193,9 +201,8 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOCALREG_URI", str(copy))
     monkeypatch.setenv("LOCALREG_ACTOR", "ben")
     monkeypatch.chdir(tmp_path)
-    annotations = annotations_file(1)
-    (tmp_path / "annotations.json").write_text(json.dumps(annotations))
-    (tmp_path / "results.json").write_text(json.dumps(results_file(2, annotations, masks=False)))
+    for name, text in coco_files().items():
+        (tmp_path / name).write_text(text)
     rows = {"number": list(range(SAMPLES)), "text": list(map(str, range(SAMPLES)))}
     pq.write_table(pa.table(rows), tmp_path / "predictions.parquet")
     pq.write_table(pa.table({"number": [200, 201], "text": ["200", "201"]}), tmp_path / "truth.parquet")

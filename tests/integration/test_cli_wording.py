@@ -51,24 +51,22 @@ def _filled(part: ast.expr) -> str:
     return "'single-writer'" if isinstance(part, ast.FormattedValue) and part.conversion == ord("r") else "12"
 
 
-HINTS = sorted(
-    {
+def hints() -> set[tuple[str, str]]:
+    """Module and text of each hint."""
+    return {
         (str(path.relative_to(PACKAGE)), text)
         for path in PACKAGE.rglob("*.py")
         if path.relative_to(PACKAGE).parts[0] not in {"cli", "testing", "__init__.py", "pytest_plugin.py"}
         for text in texts(ast.parse(path.read_text(encoding="utf-8")))
         if " " in text and PYTHON.search(text)
     }
-)
 
 
-@pytest.mark.parametrize(("module", "text"), [hint for hint in HINTS if not hint[0].startswith(tuple(FOR_PROGRAMS))])
-def test_a_hint_for_programs_is_told_as_a_shell_takes_it(module: str, text: str) -> None:
-    assert not PYTHON.search(for_shell(text))
-
-
-def test_the_hints_are_found() -> None:
-    assert len(HINTS) > 20
+def test_hints_for_programs_are_told_as_a_shell_takes_them() -> None:
+    found = hints()
+    assert len(found) > 20
+    told = {(module, for_shell(text)) for module, text in found if not module.startswith(tuple(FOR_PROGRAMS))}
+    assert [each for each in sorted(told) if PYTHON.search(each[1])] == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -430,14 +431,15 @@ def parameters(function: Callable[..., object]) -> set[str]:
 
 @pytest.fixture
 def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
-    """What the methods are called on; each time a registry of its own, since calls change it."""
+    """What the methods are called on; a registry of its own for each call, unless the one before changed nothing."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("localreg.experiments.opening._environment", dict)  # which asks git each time
-    made: list[None] = []
+    names = count()
+    kept: dict[type, Any] = {}
+    commit = 0
 
     def make() -> dict[type, Any]:
-        made.append(None)
-        registry = localreg.open(f"memory://{tmp_path}/{len(made)}")
+        registry = localreg.open(f"memory://{tmp_path}/{next(names)}")
         model = registry.create_model("m", metadata={"a": 1})
         version = model.create_version("1")
         model.create_version("2")
@@ -460,7 +462,14 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
             Result: registry.models(),
         }
 
-    return make
+    def unchanged() -> dict[type, Any]:
+        nonlocal commit
+        if not kept or kept[Registry].commit != commit:
+            kept.update(make())
+            commit = kept[Registry].commit
+        return {**kept, Result: kept[Registry].models()}
+
+    return unchanged
 
 
 def called(function: Callable[..., Any], arguments: Arguments) -> object:

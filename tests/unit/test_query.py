@@ -236,9 +236,10 @@ def test_snapshot_and_tail_together_answer_as_a_fresh_replay(registry: Registry,
     snapshots = list(Path(registry.uri).glob("namespaces/default/snapshots/*.parquet"))
     assert snapshots
     fresh = replayed(registry, tmp_path / "replayed")
+    expected = {name: fresh.sql(f"FROM {name}").dicts() for name in (*TABLES, *BULK)}
     for handle in (registry, localreg.open(registry.uri)):
-        for name in (*TABLES, *BULK):
-            assert handle.sql(f"FROM {name}").dicts() == fresh.sql(f"FROM {name}").dicts(), name
+        for name, rows in expected.items():
+            assert handle.sql(f"FROM {name}").dicts() == rows, name
     assert [row["name"] for row in registry.models("metadata.n = 'overridden' OR name = 'm1000'")] == ["m1", "m1000"]
 
 

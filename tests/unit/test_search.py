@@ -134,6 +134,14 @@ def test_a_search_finds_the_models_that_hold_every_word(shelf: Registry, search:
     assert found(shelf, search, limit=2) == names[:2]
 
 
+def test_a_word_of_any_length_is_looked_for_to_its_end(registry: Registry) -> None:
+    registry.create_model("ü" * 200 + "x")
+    registry.create_model("U" * 200 + "x y")
+    assert found(registry, "u" * 200 + "X") == ["ü" * 200 + "x", "U" * 200 + "x y"]
+    assert found(registry, "u" * 200 + "y") == []
+    assert found(registry, '"' + "u" * 200 + 'x y"') == ["U" * 200 + "x y"]
+
+
 def test_a_search_goes_with_where_order_and_limit(shelf: Registry) -> None:
     assert found(shelf, "night", where="metadata.optim.lr < 0.1") == ["yolor-D6"]
     assert found(shelf, "night", where="name = 'Zoë' OR true") == ["Night Owl", "yolor-D6"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import InvalidInputError
 from localreg.log import State
 from localreg.names import did_you_mean, shown_value
+from localreg.query.shared import scratch
 from localreg.session import Session
 from localreg.tables import Node, arrow_type, read_part
 from localreg.workflow.bulk.keys import SampleKeys
@@ -86,12 +87,11 @@ class Key:
 
 
 def _as_json(samples: pa.Array) -> pa.Array:
-    import duckdb
     import pyarrow as pa
 
     from localreg.tables import unpacked
 
-    with duckdb.connect(":memory:") as connection:
+    with scratch() as connection:
         connection.register("given", pa.table({"sample": unpacked(pa.chunked_array([_without_sign(samples)]))}))
         found = connection.execute("SELECT CAST(to_json(sample) AS VARCHAR) AS key FROM given").to_arrow_table()
     return found["key"].combine_chunks().cast(pa.string())
