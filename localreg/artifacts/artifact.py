@@ -119,9 +119,16 @@ class Artifact(Handle[ArtifactRecord]):
 
         return self._change(edit, action="rename")
 
-    def delete(self) -> None:
-        """Delete it. Its bytes stay for the past, until garbage collection."""
-        self._delete(force=False)
+    def delete(self, *, force: bool = False) -> None:
+        """Delete it. Its bytes stay for the past, until garbage collection.
+
+        Args:
+            force: delete the data sets that stand on it, too; one commit.
+
+        Raises:
+            ConflictError: data sets stand on it; they are named.
+        """
+        self._delete(force=force)
 
     def _stated(self) -> JsonObject:
         return {

@@ -10,6 +10,7 @@ from typing import Self
 
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
+from localreg.datasets.attached import HasDatasets
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger, warn_of_differences
 from localreg.handles.words import listed
@@ -32,7 +33,7 @@ from localreg.session import Changes
 __all__ = ["Model", "ModelVersion", "add_version", "refuse_shadowing"]
 
 
-class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
+class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord], HasDatasets[ModelVersionRecord]):
     """One deterministic, trained thing."""
 
     _record_class = ModelVersionRecord
@@ -95,7 +96,7 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
         return self._id
 
     def _stated(self) -> JsonObject:
-        return {"description": self.description, "metadata": self.metadata}
+        return {"description": self.description, "metadata": self.metadata, **self._stated_datasets()}
 
     def _label(self) -> str:
         return f"{self.model.name}@{self.name}"
@@ -105,7 +106,7 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
         return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
-class Model(HasInferences, HasArtifacts[ModelRecord]):
+class Model(HasInferences, HasArtifacts[ModelRecord], HasDatasets[ModelRecord]):
     """A model of a namespace: a name, and what people say about it."""
 
     _record_class = ModelRecord
@@ -354,7 +355,7 @@ class Model(HasInferences, HasArtifacts[ModelRecord]):
         record, state = self.info, self._session.state()
         workflow = None if record.workflow is None else state.get("workflow", record.workflow)
         said: JsonObject = record.model_dump(include={"description", "owner", "task", "tags", "metadata", "archived"})
-        return {**said, "workflow": None if workflow is None else workflow.name}
+        return {**said, "workflow": None if workflow is None else workflow.name, **self._stated_datasets()}
 
     def _find_version(self, state: State, version: str) -> Row:
         row = state.find("model_version", version, self._id)

@@ -178,6 +178,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         experiment.log({"train": {"loss": 0.25}}, step=30)
         experiment.checkpoint(b"w", step=30)
     registry.get_version("meadow-5@2").upload(b"w", name="weights")
+    registry.get_model("meadow-5").add_dataset("s3://bucket/plates", role="train")
     return folder
 
 
@@ -291,6 +292,7 @@ VERBS: dict[type, dict[str, str]] = {
         "predictions": "inferences list",
         "comparisons": "comparisons list",
         "artifacts": "artifacts list",
+        "datasets": "datasets list",
         "checkpoints": "checkpoints list",
         "experiments": "experiments list",
         "get_experiment": "experiments show",
@@ -329,6 +331,9 @@ VERBS: dict[type, dict[str, str]] = {
         "workflows": "workflows list",
     },
     localreg.Model: {
+        "add_dataset": "datasets add",
+        "datasets": "datasets list",
+        "get_dataset": "datasets show",
         "aliases": "aliases list",
         "archive": "models archive",
         "artifacts": "artifacts list",
@@ -353,6 +358,9 @@ VERBS: dict[type, dict[str, str]] = {
         "versions": "versions list",
     },
     localreg.ModelVersion: {
+        "add_dataset": "datasets add",
+        "datasets": "datasets list",
+        "get_dataset": "datasets show",
         "artifacts": "artifacts list",
         "get_artifact": "artifacts show",
         "track": "artifacts track",
@@ -462,6 +470,8 @@ READS = [
     "checkpoints list",
     "artifacts list",
     "artifacts show meadow-5@2 weights",
+    "datasets list",
+    "datasets show meadow-5@2 plates",
 ]
 EXPORTS = ("inferences export", "coco export", "artifacts download")
 WRITES = [
@@ -472,6 +482,9 @@ WRITES = [
     "artifacts upload meadow-5 weights.pt",
     "artifacts track meadow-5 s3://bucket/x",
     "artifacts delete meadow-5@2 weights",
+    "datasets add meadow-5 s3://bucket/x --role eval",
+    "datasets set meadow-5 plates --role eval",
+    "datasets delete meadow-5 plates",
     "models create x",
     "models set meadow-5 a=1",
     "models unset meadow-5 lr",
@@ -682,6 +695,8 @@ def test_the_readme_has_a_row_for_each_command_with_what_its_help_says() -> None
         ("aliases set meadow-5 pro", ["production"]),
         ("aliases set meadow-4 pro", []),
         ("versions show meadow-5 ", ["1", "2"]),
+        ("datasets show meadow-5@2 pl", ["plates"]),
+        ("datasets show meadow-4 pl", []),
         ("compare meadow-4 meadow-5 --suite pla", ["plates"]),
         ("facets test_c", ["test_cases"]),
         ("models list --namespace de", ["default"]),
@@ -850,7 +865,9 @@ def test_sql_is_the_librarys_sql(cli: Cli, registry: localreg.Registry) -> None:
 
 
 def test_show_is_one_object_and_verify_is_the_report(cli: Cli, registry: localreg.Registry) -> None:
-    assert done(cli("models", "show", "meadow-5", "-f", "json")).json == native(registry.models("name = 'meadow-5'"))[0]
+    model = registry.get_model("meadow-5")
+    (row,) = native(registry.models("name = 'meadow-5'"))
+    assert done(cli("models", "show", "meadow-5", "-f", "json")).json == {**row, "datasets": native(model.datasets())}
     assert done(cli("verify", "-f", "json")).json == {"ok": True, **asdict(registry.verify())}
 
 

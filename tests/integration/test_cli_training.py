@@ -103,3 +103,33 @@ def test_artifacts_go_in_and_come_out(cli: Cli, registry: Registry, tmp_path: Pa
     ]
     cli("artifacts", "delete", "m@1", "weights")
     assert "has no artifact 'weights'" in cli("artifacts", "show", "m@1", "weights", code=1)
+
+
+def test_data_sets_are_added_shown_changed_and_deleted(cli: Cli, registry: Registry) -> None:
+    assert cli("datasets", "add", "m", "s3://a/plates", "--role", "train", "--metadata", "n=3") == (
+        "added data set 'plates' to 'm'\n"
+    )
+    registry.get_version("m@1").upload(b"rows", name="rows")
+    cli("datasets", "add", "m@1", "rows", "--artifact", "--role", "eval")
+    cli("datasets", "add", "lr 0.1", "rows", "--artifact-of", "m@1", "--role", "train", "--experiment")
+    assert [(row["owner"], row["artifact"]) for row in registry.datasets(order_by="owner")] == [
+        ("lr 0.1", "rows"),
+        ("m", None),
+        ("m@1", "rows"),
+    ]
+    for words in (["versions", "show", "m", "1"], ["models", "show", "m"]):
+        assert re.search(r"^plates +train +m +s3://a/plates$", cli(*words), re.MULTILINE), words
+    assert re.search(r"^rows +train +lr 0.1 +rows$", cli("experiments", "show", "lr 0.1"), re.MULTILINE)
+    assert re.search(r"^  n +3$", cli("datasets", "show", "m@1", "plates"), re.MULTILINE)
+    assert cli("datasets", "set", "m@1", "plates", "n=4", "--role", "eval") == "updated data set 'plates'\n"
+    assert registry.datasets("role = 'eval' AND metadata.n = 4")[0]["owner"] == "m"
+    assert "pass --replace" in cli("datasets", "add", "m", "s3://b/plates", "--role", "train", code=1)
+    assert "did you mean 'plates'" in cli("datasets", "show", "m", "plate", code=1)
+    assert "nothing to set" in cli("datasets", "set", "m", "plates", code=2)
+    refused = cli("artifacts", "delete", "m@1", "rows", code=1)
+    assert "data set 'rows' of version 'm@1', data set 'rows' of experiment 'lr 0.1' depend on it" in refused
+    assert "pass --force" in refused
+    cli("artifacts", "delete", "m@1", "rows", "--force")
+    cli("datasets", "delete", "m", "plates")
+    assert "0 rows" in cli("datasets", "list")
+    assert "data" not in cli("models", "show", "m"), "nothing is told of none"

@@ -19,6 +19,7 @@ import pytest
 import localreg
 from localreg import InvalidInputError, LocalregError, Registry, Result
 from localreg.artifacts import Artifact
+from localreg.datasets import Dataset
 from localreg.experiments import Checkpoint, Experiment
 from localreg.models import Model, ModelVersion
 
@@ -205,6 +206,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "experiments": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1, "archived": None},
         "checkpoints": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1},
         "artifacts": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1},
+        "datasets": {"where": "name = 'd'", "search": "d", "order_by": "id", "limit": 1},
         "comparisons": {"where": "name = 'm'", "search": "m", "order_by": "name", "limit": 1},
         "get_comparison": {"name": "c"},
         "at": {"commit": 1, "time": None},
@@ -225,6 +227,16 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "close": {},
     },
     Model: {
+        "add_dataset": {
+            "artifact_or_uri": "s3://bucket/x",
+            "role": "train",
+            "name": "d",
+            "description": "",
+            "metadata": {},
+            "replace": True,
+        },
+        "datasets": {},
+        "get_dataset": {"name": "d"},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -257,6 +269,16 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     ModelVersion: {
+        "add_dataset": {
+            "artifact_or_uri": "s3://bucket/x",
+            "role": "train",
+            "name": "d",
+            "description": "",
+            "metadata": {},
+            "replace": True,
+        },
+        "datasets": {},
+        "get_dataset": {"name": "d"},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -277,6 +299,16 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     Experiment: {
+        "add_dataset": {
+            "artifact_or_uri": "s3://bucket/x",
+            "role": "train",
+            "name": "d",
+            "description": "",
+            "metadata": {},
+            "replace": True,
+        },
+        "datasets": {},
+        "get_dataset": {"name": "d"},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -355,6 +387,12 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "download": {"to": "out", "overwrite": True, "storage_options": None},
         "update": {"metadata": {}, "unset": [], "media_type": None},
         "rename": {"name": "other"},
+        "delete": {"force": True},
+        "differences": {"other": None},
+        "history": {},
+    },
+    Dataset: {
+        "update": {"metadata": {}, "unset": [], "role": "eval", "description": None},
         "delete": {},
         "differences": {"other": None},
         "history": {},
@@ -423,9 +461,11 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
         model.update(metadata={"b": 2}, unset=["a"])
         for each in (model, version):
             each.upload(b"w", name="w")
+            dataset = each.add_dataset("s3://bucket/d", role="train")
         with registry.experiment("e", strict=True) as experiment:
             experiment.log({"x": 1.0}, step=1)
             artifact = experiment.upload(b"w", name="w")
+            experiment.add_dataset(artifact, role="train", name="d")
             checkpoint = experiment.checkpoint(b"w", step=1)
             checkpoint.upload(b"w", name="w")
         return {
@@ -435,6 +475,7 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
             Experiment: experiment,
             Checkpoint: checkpoint,
             Artifact: artifact,
+            Dataset: dataset,
             Result: registry.models(),
         }
 
