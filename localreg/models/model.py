@@ -15,7 +15,9 @@ from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger, warn_of_differences
 from localreg.handles.words import listed
 from localreg.log import Row, State
+from localreg.models.consumption import HasConsumers, tell_consumed
 from localreg.models.inferred import HasInferences
+from localreg.models.origin import SavedWeights, checkpoint_of
 from localreg.names import (
     check_alias,
     check_name,
@@ -33,7 +35,12 @@ from localreg.session import Changes
 __all__ = ["Model", "ModelVersion", "add_version", "refuse_shadowing"]
 
 
-class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord], HasDatasets[ModelVersionRecord]):
+class ModelVersion(
+    HasInferences,
+    HasArtifacts[ModelVersionRecord],
+    HasDatasets[ModelVersionRecord],
+    HasConsumers[ModelVersionRecord],
+):
     """One deterministic, trained thing."""
 
     _record_class = ModelVersionRecord
@@ -68,6 +75,23 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord], HasDatasets[
         """What trying it again has shown; None = not verified. See `localreg.workflow.Model.verify_determinism`."""
         told = self.info.determinism
         return None if told is None else Determinism.from_json(told)
+
+    @property
+    def checkpoint(self) -> SavedWeights | None:
+        """The checkpoint that it was made of; None = of none."""
+        return checkpoint_of(self._session, self.info.checkpoint)
+
+    def consume(self) -> Self:
+        """Say that this process uses it, such as before its model is loaded: an event of the audit log.
+
+        There is one at most for each process (a forked one is another) and version. If nothing can be written to the
+        registry, there is a warning instead. `consumers` lists them.
+
+        Raises:
+            NotFoundError: it has been deleted.
+        """
+        tell_consumed(self, via=None, stacklevel=2)
+        return self
 
     def update(
         self,
@@ -106,7 +130,7 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord], HasDatasets[
         return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
-class Model(HasInferences, HasArtifacts[ModelRecord], HasDatasets[ModelRecord]):
+class Model(HasInferences, HasArtifacts[ModelRecord], HasDatasets[ModelRecord], HasConsumers[ModelRecord]):
     """A model of a namespace: a name, and what people say about it."""
 
     _record_class = ModelRecord

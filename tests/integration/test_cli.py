@@ -309,6 +309,7 @@ VERBS: dict[type, dict[str, str]] = {
         "get_test_run": "runs show",
         "get_test_suite": "suites show",
         "get_version": "versions show",
+        "consume": "versions consume",
         "get_workflow": "workflows show",
         "model_versions": "versions list",
         "models": "models list",
@@ -331,6 +332,7 @@ VERBS: dict[type, dict[str, str]] = {
         "workflows": "workflows list",
     },
     localreg.Model: {
+        "consumers": "versions consumers",
         "add_dataset": "datasets add",
         "datasets": "datasets list",
         "get_dataset": "datasets show",
@@ -358,6 +360,8 @@ VERBS: dict[type, dict[str, str]] = {
         "versions": "versions list",
     },
     localreg.ModelVersion: {
+        "consume": "versions consume",
+        "consumers": "versions consumers",
         "add_dataset": "datasets add",
         "datasets": "datasets list",
         "get_dataset": "datasets show",
@@ -442,6 +446,7 @@ READS = [
     "models diff meadow-4 meadow-5",
     "versions show meadow-5 1",
     "versions history meadow-5 1",
+    "versions consumers meadow-5",
     "workflows list",
     "workflows show Plates",
     "cases list",

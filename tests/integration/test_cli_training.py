@@ -133,3 +133,15 @@ def test_data_sets_are_added_shown_changed_and_deleted(cli: Cli, registry: Regis
     cli("datasets", "delete", "m", "plates")
     assert "0 rows" in cli("datasets", "list")
     assert "data" not in cli("models", "show", "m"), "nothing is told of none"
+
+
+def test_who_uses_a_version_is_told_and_asked(cli: Cli, registry: Registry) -> None:
+    registry.get_model("m").set_alias("production", "1")
+    assert "0 rows" in cli("versions", "consumers", "m")
+    for _ in range(2):
+        assert cli("versions", "consume", "m@production", "--actor", "zoe") == "m@1\n"
+    header, _, row = cli("versions", "consumers", "m").splitlines()
+    assert header.split() == ["time", "actor", "host", "process", "version", "via"]
+    assert re.search(r"Z +zoe +.* +\d+ +1 +production$", row)
+    assert cli("versions", "consumers", "m", "1").splitlines()[2] == row
+    assert "has neither a version nor an alias 'prod'" in cli("versions", "consume", "m@prod", code=1)

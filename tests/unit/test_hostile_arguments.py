@@ -74,6 +74,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "get_model": {"name": "m"},
         "find_model": {"name": "m"},
         "get_version": {"reference": "m@1"},
+        "consume": {"reference": "m@1"},
         "get_workflow": {"name": "m"},
         "get_test_case": {"name": "m"},
         "get_test_suite": {"name": "m"},
@@ -227,6 +228,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "close": {},
     },
     Model: {
+        "consumers": {},
         "add_dataset": {
             "artifact_or_uri": "s3://bucket/x",
             "role": "train",
@@ -269,6 +271,8 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     ModelVersion: {
+        "consume": {},
+        "consumers": {},
         "add_dataset": {
             "artifact_or_uri": "s3://bucket/x",
             "role": "train",
