@@ -39,6 +39,7 @@ ALONE = {
     "compare": "comparing",
     "leaderboard": "ranking",
     "measure": "measuring",
+    "lineage": "lineage",
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
     **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),
 }

@@ -9,6 +9,7 @@ from localreg.artifacts.artifact import Artifact
 from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.handles.handle import UNCHANGED, Handle, Unchanged, checked_texts, metadata_merger
+from localreg.handles.lineage import HasLineage
 from localreg.handles.words import told
 from localreg.log import Row, State
 from localreg.names import check_name, did_you_mean, shown_value
@@ -17,7 +18,7 @@ from localreg.records.datasets import DatasetRecord, Role
 __all__ = ["Dataset", "checked_role", "find_dataset", "holding", "stated"]
 
 
-class Dataset(Handle[DatasetRecord]):
+class Dataset(HasLineage[DatasetRecord]):
     """What something was trained or evaluated on. Made by `add_dataset`."""
 
     _record_class = DatasetRecord

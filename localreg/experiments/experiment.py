@@ -22,6 +22,7 @@ from localreg.experiments.recorder import NOW, Now, Recorder
 from localreg.experiments.series import in_order, points_at
 from localreg.experiments.watching import DirWatch, last_number
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger
+from localreg.handles.lineage import HasLineage
 from localreg.names import check_flag, check_tags, check_text, did_you_mean, shown_value
 from localreg.records.experiments import ExperimentRecord, Status
 
@@ -57,7 +58,7 @@ class Point(NamedTuple):
     value: Any
 
 
-class Experiment(HasArtifacts[ExperimentRecord], HasDatasets[ExperimentRecord]):
+class Experiment(HasArtifacts[ExperimentRecord], HasDatasets[ExperimentRecord], HasLineage[ExperimentRecord]):
     """One training effort: parameters, and points that are logged while it runs. Made by `Registry.experiment`.
 
     As a context manager it ends with the block: finished, or failed with the exception. A process that is killed in

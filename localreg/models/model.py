@@ -13,6 +13,7 @@ from localreg.canonical import JsonObject, checked_object
 from localreg.datasets.attached import HasDatasets
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger, warn_of_differences
+from localreg.handles.lineage import HasLineage
 from localreg.handles.words import listed
 from localreg.log import Row, State
 from localreg.models.consumption import HasConsumers, tell_consumed
@@ -40,6 +41,7 @@ class ModelVersion(
     HasArtifacts[ModelVersionRecord],
     HasDatasets[ModelVersionRecord],
     HasConsumers[ModelVersionRecord],
+    HasLineage[ModelVersionRecord],
 ):
     """One deterministic, trained thing."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localreg.query.lineage import ANCESTORS, LINEAGE
+
 __all__ = ["BULK", "INTERNAL", "TABLES", "Table"]
 
 INTERNAL = "localreg_internal"
@@ -408,6 +410,38 @@ TABLES: dict[str, Table] = {
         },
         _EXPERIMENTS,
         searched=("name", "description", "tags", "params", "metadata"),
+    ),
+    "lineage": Table(
+        {
+            "namespace": TEXT,
+            "source_kind": TEXT,
+            "source_id": TEXT,
+            "source": TEXT,
+            "relation": TEXT,
+            "target_kind": TEXT,
+            "target_id": TEXT,
+            "target": TEXT,
+        },
+        LINEAGE,
+        searched=("source", "target"),
+        is_own=False,
+        has_ids=False,
+    ),
+    "ancestors": Table(
+        {
+            "namespace": TEXT,
+            "kind": TEXT,
+            "id": TEXT,
+            "name": TEXT,
+            "ancestor_kind": TEXT,
+            "ancestor_id": TEXT,
+            "ancestor": TEXT,
+            "depth": WHOLE,
+        },
+        ANCESTORS,
+        searched=("name", "ancestor"),
+        is_own=False,
+        has_ids=False,
     ),
     "audit_events": Table(
         {

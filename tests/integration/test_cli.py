@@ -360,6 +360,7 @@ VERBS: dict[type, dict[str, str]] = {
         "versions": "versions list",
     },
     localreg.ModelVersion: {
+        "lineage": "lineage",
         "consume": "versions consume",
         "consumers": "versions consumers",
         "add_dataset": "datasets add",
@@ -393,6 +394,7 @@ VERBS: dict[type, dict[str, str]] = {
         "update": "suites set",
     },
     StoredTestRun: {
+        "lineage": "lineage",
         "configurations": "runs show",
         "counts": "runs show",
         "delete": "runs delete",
@@ -477,6 +479,7 @@ READS = [
     "artifacts show meadow-5@2 weights",
     "datasets list",
     "datasets show meadow-5@2 plates",
+    "lineage meadow-5@2",
 ]
 EXPORTS = ("inferences export", "coco export", "artifacts download")
 WRITES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -145,3 +146,49 @@ def test_who_uses_a_version_is_told_and_asked(cli: Cli, registry: Registry) -> N
     assert re.search(r"Z +zoe +.* +\d+ +1 +production$", row)
     assert cli("versions", "consumers", "m", "1").splitlines()[2] == row
     assert "has neither a version nor an alias 'prod'" in cli("versions", "consume", "m@prod", code=1)
+
+
+def test_lineage_is_a_tree_that_reads_well(cli: Cli, registry: Registry) -> None:
+    model, experiment = registry.get_model("m"), registry.get_experiment("lr 0.1")
+    model.add_dataset("s3://a/night", role="eval")
+    rows = experiment.upload(b"rows", name="rows.csv")
+    experiment.add_dataset(rows, role="train", name="plates")
+    version = experiment.get_checkpoint("step 2").promote(model, "2")
+    version.add_dataset(rows, role="train", name="plates")
+    version.upload(b"c", name="card.md")
+    assert cli("lineage", "m@2") == (
+        "version 'm@2'\n"
+        "  comes from\n"
+        "    checkpoint 'lr 0.1: step 2'\n"
+        "      experiment 'lr 0.1'\n"
+        "        data set 'plates' (train)\n"
+        "          artifact 'rows.csv'\n"
+        "    data set 'night' (eval)\n"
+        "    data set 'plates' (train)\n"
+        "      artifact 'rows.csv'\n"
+        "  leads to\n"
+        "    artifact 'card.md'\n"
+    )
+    assert cli("lineage", "m@2", "--dataset", "night").splitlines() == [
+        "data set 'night'",
+        "  leads to",
+        "    version 'm@1' (eval)",
+        "    version 'm@2' (eval)",
+        "      artifact 'card.md'",
+    ]
+    assert cli("lineage", "lr 0.1", "--experiment", "--artifact", "rows.csv").splitlines()[:6] == [
+        "artifact 'rows.csv'",
+        "  leads to",
+        "    data set 'plates'",
+        "      experiment 'lr 0.1' (train)",
+        *("        checkpoint 'lr 0.1: step 0'", "          artifact 'checkpoint'"),
+    ]
+    told = cli("lineage", "lr 0.1", "--checkpoint", "step 0")
+    assert told.startswith("checkpoint 'lr 0.1: step 0'\n  comes from\n    experiment 'lr 0.1'\n")
+    registry.get_model("m").get_dataset("night").delete()
+    assert "nothing is known of what it comes from" in cli("lineage", "m@1")
+    assert json.loads(cli("lineage", "m@2", "--format", "json")) == version.lineage().dicts()
+    assert cli("lineage", "m@2", "--format", "csv").splitlines()[0].startswith("depth,source_kind,")
+    assert "leave out the other options" in cli("lineage", "0" * 32, "--run", "--experiment", code=2)
+    assert "no test run" in cli("lineage", "0" * 32, "--run", code=1)
+    assert "a data set is one of" in cli("lineage", "lr 0.1", "--checkpoint", "step 0", "--dataset", "x", code=2)

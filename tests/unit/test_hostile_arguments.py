@@ -271,6 +271,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     ModelVersion: {
+        "lineage": {},
         "consume": {},
         "consumers": {},
         "add_dataset": {
@@ -303,6 +304,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     Experiment: {
+        "lineage": {},
         "add_dataset": {
             "artifact_or_uri": "s3://bucket/x",
             "role": "train",
@@ -368,6 +370,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "history": {},
     },
     Checkpoint: {
+        "lineage": {},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -387,6 +390,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "history": {},
     },
     Artifact: {
+        "lineage": {},
         "files": {},
         "download": {"to": "out", "overwrite": True, "storage_options": None},
         "update": {"metadata": {}, "unset": [], "media_type": None},
@@ -396,6 +400,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "history": {},
     },
     Dataset: {
+        "lineage": {},
         "update": {"metadata": {}, "unset": [], "role": "eval", "description": None},
         "delete": {},
         "differences": {"other": None},
