@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from localreg import models
 from localreg.session import Session
 
 if TYPE_CHECKING:
-    from localreg.experiments import Experiment
+    from localreg.experiments import Checkpoint, Experiment
 
 __all__ = ["Experimenting"]
+
+
+def _checkpoint(session: Session, id: str) -> Checkpoint:
+    from localreg.experiments import Checkpoint
+
+    return Checkpoint(session, id)
+
+
+models.serve_checkpoints(_checkpoint)  # models stand below experiments, whose checkpoints they are made of
 
 
 class Experimenting:

@@ -147,6 +147,16 @@ class Registry(Listings, Exchange, Comparing, Experimenting, Policing, Past):
         """
         return models.get_version(self._session, reference)
 
+    def consume(self, reference: str | Model | ModelVersion) -> ModelVersion:
+        """The version to serve: as `get_version`, and the audit log says that this process uses it, and by which alias.
+
+        See `ModelVersion.consume`: one event at most for each process and version, and a warning if there can be none.
+
+        Raises:
+            NotFoundError: no such model, version or alias.
+        """
+        return models.consume(self._session, reference, stacklevel=2)
+
     # --- workflows, without their Python types ----------------------------------------------------------------------
 
     def get_workflow(self, name: str) -> StoredWorkflow:

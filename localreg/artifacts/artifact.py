@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from localreg.canonical import JsonObject
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.handles.handle import UNCHANGED, Handle, Unchanged, checked_texts, metadata_merger
+from localreg.handles.lineage import HasLineage
 from localreg.names import check_name, did_you_mean
 from localreg.records.artifacts import ArtifactRecord
 from localreg.session import Changes
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Artifact", "artifact_of", "stored"]
 
 
-class Artifact(Handle[ArtifactRecord]):
+class Artifact(HasLineage[ArtifactRecord]):
     """A file or a folder that belongs to something, stored by content, or tracked where it is."""
 
     _record_class = ArtifactRecord
@@ -119,9 +120,16 @@ class Artifact(Handle[ArtifactRecord]):
 
         return self._change(edit, action="rename")
 
-    def delete(self) -> None:
-        """Delete it. Its bytes stay for the past, until garbage collection."""
-        self._delete(force=False)
+    def delete(self, *, force: bool = False) -> None:
+        """Delete it. Its bytes stay for the past, until garbage collection.
+
+        Args:
+            force: delete the data sets that stand on it, too; one commit.
+
+        Raises:
+            ConflictError: data sets stand on it; they are named.
+        """
+        self._delete(force=force)
 
     def _stated(self) -> JsonObject:
         return {

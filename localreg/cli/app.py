@@ -33,6 +33,7 @@ GROUPS = {
     "checkpoints": "experiments",
     "artifacts": "artifacts",
     "policies": "policies",
+    "datasets": "datasets",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {
@@ -40,6 +41,7 @@ ALONE = {
     "compare": "comparing",
     "leaderboard": "ranking",
     "measure": "measuring",
+    "lineage": "lineage",
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
     **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),
 }

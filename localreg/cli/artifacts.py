@@ -150,11 +150,12 @@ def delete_artifact(
     registry: "Registry",
     owner: Owner,
     name: Artifact,
+    force: Annotated[bool, typer.Option("--force", help="With the data sets that stand on it.")] = False,
     experiment: OfExperiment = False,
     checkpoint: OfCheckpoint = None,
 ) -> str:
     """Delete an artifact; earlier commits still show it."""
-    _owner(registry, owner, experiment, checkpoint).get_artifact(name).delete()
+    _owner(registry, owner, experiment, checkpoint).get_artifact(name).delete(force=force)
     return f"deleted artifact {name!r}"
 
 

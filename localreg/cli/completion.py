@@ -15,7 +15,18 @@ from localreg.cli.values import storage_options
 if TYPE_CHECKING:
     from localreg.session import Session
 
-__all__ = ["aliases", "cases", "experiments", "models", "namespaces", "suites", "tables", "versions", "workflows"]
+__all__ = [
+    "aliases",
+    "cases",
+    "datasets",
+    "experiments",
+    "models",
+    "namespaces",
+    "suites",
+    "tables",
+    "versions",
+    "workflows",
+]
 
 MOST = 50
 """Offers, so that a tab in a large registry does not flood the terminal."""
@@ -66,6 +77,11 @@ def versions(ctx: typer.Context, incomplete: str) -> list[str]:
     return _offered(ctx, incomplete, lambda session: _of_model(ctx, session, "model_version"))
 
 
+def datasets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Data sets of what stands before on the line: a model, a version, or an experiment."""
+    return _offered(ctx, incomplete, lambda session: _datasets_of(ctx, session))
+
+
 def tables(incomplete: str) -> list[str]:
     """Documented tables."""
     from localreg.query.tables import BULK, TABLES
@@ -97,6 +113,17 @@ def _of_model(ctx: typer.Context, session: "Session", kind: str) -> Iterable[str
     state = session.state()
     model = state.find("model", str(ctx.params.get("model")))
     return () if model is None else state.names(kind, model.id)
+
+
+def _datasets_of(ctx: typer.Context, session: "Session") -> Iterable[str]:
+    from localreg.datasets.dataset import holding
+    from localreg.models import find_model, get_version
+
+    state, owner = session.state(), str(ctx.params.get("owner"))
+    if ctx.params.get("experiment"):
+        row = state.find("experiment", owner)
+        return () if row is None else holding(state, row)
+    return holding(state, (find_model(session, owner) or get_version(session, owner))._row(state))
 
 
 def _given(ctx: Any, option: str) -> str | None:

@@ -6,6 +6,7 @@ import typer
 
 from localreg.cli import completion
 from localreg.cli.archiving import add_archiving
+from localreg.cli.beside import datasets_of
 from localreg.cli.listing import All, Archived, Columns, Limit, OrderBy, Search, Where, archived_or_not, shown
 from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
@@ -67,7 +68,7 @@ def show_experiment(registry: "Registry", experiment: Experiment) -> Card:
     row = Rows.of(registry.experiments(f"id = '{found.id}'", archived=None))
     environment = row.json()[0]["environment"]
     told = {"status": found.status, "environment": "; ".join(code_in_words(environment))}
-    return Card(row, told=told, more={"series": Rows.of(found.summary())})
+    return Card(row, told=told, more={"datasets": datasets_of(found), "series": Rows.of(found.summary())})
 
 
 @experiments.command(

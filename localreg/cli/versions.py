@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion, values
+from localreg.cli.beside import datasets_of
 from localreg.cli.listing import Columns, shown
 from localreg.cli.models import CHANGES, VALUES, WELL_KNOWN, Description, Json, Pairs
 from localreg.cli.output import Card, Listing, Rows
-from localreg.cli.place import examples, new_group, reading, writing
+from localreg.cli.place import Account, examples, new_group, reading, writing
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -55,6 +56,7 @@ def show_version(registry: "Registry", model: Model, version: Version) -> Card:
         Rows.of(registry.model_versions(f"id = '{handle.id}'")),
         first=WELL_KNOWN,
         told={} if verdict is None else {"determinism": verdict.in_words, "first deviation": verdict.first_deviation},
+        more={"datasets": datasets_of(handle)},
     )
 
 
@@ -125,6 +127,44 @@ def untag_version(registry: "Registry", model: Model, version: Version, tags: Ta
 def version_history(registry: "Registry", model: Model, version: Version, columns: Columns = None) -> Listing:
     """Show what was done to a version and its test runs, in order of commit."""
     return shown(registry.get_model(model).version(version).history(), columns, CHANGES)
+
+
+@versions.command("consume", epilog=examples("localreg versions consume meadow-5@production"))
+@writing
+def consume_version(
+    registry: "Registry",
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="REFERENCE",
+            help="MODEL (its newest version), MODEL@VERSION or MODEL@ALIAS.",
+            autocompletion=completion.models,
+        ),
+    ],
+) -> str:
+    """Say that a version is used here, as a program does that loads it, and print which one it is.
+
+    It is an event of the audit log, unless nothing can be written to the registry: then there is a warning.
+    """
+    version = registry.consume(reference)
+    return Account(f"{version.model.name}@{version.version}")
+
+
+@versions.command(
+    "consumers",
+    epilog=examples("localreg versions consumers meadow-5", "localreg versions consumers meadow-5 2 --format json"),
+)
+@reading()
+def list_consumers(
+    registry: "Registry",
+    model: Model,
+    version: Annotated[
+        str | None, typer.Argument(metavar="VERSION", help="Else all.", autocompletion=completion.versions)
+    ] = None,
+) -> Rows:
+    """List who used a model's versions, when, where, and by which alias: once for each process and version."""
+    handle = registry.get_model(model)
+    return Rows.of((handle if version is None else handle.version(version)).consumers())
 
 
 @versions.command("delete", epilog=examples("localreg versions delete meadow-5 2 --force"))

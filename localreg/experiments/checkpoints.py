@@ -13,6 +13,7 @@ from localreg.artifacts.upload import described, store
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.experiments.recorder import checked_step
+from localreg.handles.lineage import HasLineage
 from localreg.log import Row, State
 from localreg.models.metrics import checked_metrics
 from localreg.models.model import Model, ModelVersion, add_version
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "best", "checkpoints", "latest", "named", "save"]
 
 
-class Checkpoint(HasArtifacts[CheckpointRecord]):
+class Checkpoint(HasArtifacts[CheckpointRecord], HasLineage[CheckpointRecord]):
     """Saved weights of an experiment. Made by `Experiment.checkpoint`."""
 
     _record_class = CheckpointRecord

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
+from localreg.datasets.attached import HasDatasets
 from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
 from localreg.experiments.closing import alive, close
 from localreg.experiments.companions import Companion
@@ -21,6 +22,7 @@ from localreg.experiments.recorder import NOW, Now, Recorder
 from localreg.experiments.series import in_order, points_at
 from localreg.experiments.watching import DirWatch, last_number
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger
+from localreg.handles.lineage import HasLineage
 from localreg.names import check_flag, check_tags, check_text, did_you_mean, shown_value
 from localreg.records.experiments import ExperimentRecord, Status
 
@@ -56,7 +58,7 @@ class Point(NamedTuple):
     value: Any
 
 
-class Experiment(HasArtifacts[ExperimentRecord]):
+class Experiment(HasArtifacts[ExperimentRecord], HasDatasets[ExperimentRecord], HasLineage[ExperimentRecord]):
     """One training effort: parameters, and points that are logged while it runs. Made by `Registry.experiment`.
 
     As a context manager it ends with the block: finished, or failed with the exception. A process that is killed in
@@ -162,7 +164,8 @@ class Experiment(HasArtifacts[ExperimentRecord]):
 
     def _stated(self) -> JsonObject:
         fields = self.info.to_json()
-        return {key: fields[key] for key in ("params", "metadata", "tags", "status", *sorted(FIELDS))}
+        said = {key: fields[key] for key in ("params", "metadata", "tags", "status", *sorted(FIELDS))}
+        return {**said, **self._stated_datasets()}
 
     # --- its life -----------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
 """Deleting a record of any kind: what goes with it, what stands in the way, and what is left.
 
 A record's own parts go with it without a word: the numbered versions of a test case or suite, the evaluations of a test
-run, artifacts. What others made of it are its dependants: they stand in the way, and are named, unless the deletion is
-forced; then they are deleted first, and their dependants before them, each by an event of its own, all in one commit.
-So every event of the log says what became of one record, and undoing them from last to first brings all of it back.
+run, data sets, artifacts. What others made of it, or of its artifacts, are its dependants: they stand in the way, and
+are named, unless the deletion is forced; then they are deleted first, and their dependants before them, each by an
+event of its own, all in one commit. So every event of the log says what became of one record, and undoing them from
+last to first brings all of it back.
 
 Files are not touched. Their rows belong to a record that is no longer there, so that no reader shows them; the bytes,
 which earlier commits still show, are garbage collection's to condemn.
@@ -73,12 +74,12 @@ PARTS = {
     "test_case": ("test_case_version",),
     "test_suite": ("test_suite_version",),
     "test_run": ("evaluation",),
-    "model": ("artifact", "metrics"),
-    "model_version": ("artifact", "metrics"),
-    "experiment": ("artifact",),
+    "model": ("metrics", "dataset", "artifact"),
+    "model_version": ("metrics", "dataset", "artifact"),
+    "experiment": ("dataset", "artifact"),
     "checkpoint": ("artifact",),
 }
-"""Kinds that have parts, and the kinds of these."""
+"""Kinds that have parts, and the kinds of these: those first that may stand on others."""
 
 
 class _Dependants:
@@ -96,14 +97,16 @@ class _Dependants:
         """Outlines of what was made of a record, the latest last."""
         match row.kind:
             case "model":
-                return self._state.outlines("model_version", row.id)
+                return [*self._state.outlines("model_version", row.id), *self._elsewhere(row)]
             case "model_version":
                 aliases = self._index("alias", "version", within=row.parent).get(row.id, [])
-                return [*aliases, *self._state.outlines("test_run", row.id)]
+                return [*aliases, *self._state.outlines("test_run", row.id), *self._elsewhere(row)]
             case "experiment":
-                return self._state.outlines("checkpoint", row.id)
+                return [*self._state.outlines("checkpoint", row.id), *self._elsewhere(row)]
             case "checkpoint":
-                return self._referring("model_version", "checkpoint", [row.id])
+                return [*self._referring("model_version", "checkpoint", [row.id]), *self._elsewhere(row)]
+            case "artifact":
+                return self._referring("dataset", "artifact", [row.id])
             case "test_case":
                 holding = self._referring("test_suite_version", "test_cases", self._parts(row))
                 suites = (self._state.outline("test_suite", id) for id in {version.parent for version in holding})
@@ -119,6 +122,12 @@ class _Dependants:
     def policies(self, row: Row) -> list[Row]:
         """Those of a model, which go with it."""
         return self._referring("policy", "model", [row.id]) if row.kind == "model" else []
+
+    def _elsewhere(self, row: Row) -> list[Row]:
+        """Data sets of others that stand on artifacts of a record."""
+        artifacts = [part.id for part in self._state.outlines("artifact", row.id)]
+        standing = self._referring("dataset", "artifact", artifacts) if artifacts else []
+        return [each for each in standing if each.parent != row.id]
 
     def _parts(self, row: Row) -> list[str]:
         return [part.id for kind in PARTS[row.kind] for part in self._state.outlines(kind, row.id)]

@@ -105,6 +105,8 @@ class Handle(Generic[RecordT]):
     def differences(self, other: Self) -> Differences:
         """What differs between this one (`before`) and another (`after`) of its kind: metadata by path, and each field.
 
+        Of what has data sets those, too, as `datasets.<name>.<field>`.
+
         The other may be the same one at another commit, `registry.at(commit=5).get_model("m")`, or of another registry.
 
         Raises:

@@ -40,11 +40,15 @@ PARENTS = {
 }
 """Kinds of records whose names are unique only within a record of another kind."""
 
+OWNERS = {"dataset": ("model", "model_version", "experiment")}
+"""The same, where it may be of one kind or another."""
+
 KINDS = (
     *PARENTS,
     *PARENTS.values(),
     "artifact",
     "comparison",
+    "dataset",
     "experiment",
     "feature",
     "metrics",
@@ -60,6 +64,7 @@ REFERENCES = {
     ("alias", "version"): "model_version",
     ("metrics", "dataset"): "dataset",
     ("metrics", "test_suite"): "test_suite",
+    ("dataset", "artifact"): "artifact",
     ("model_version", "checkpoint"): "checkpoint",
     ("model", "workflow"): "workflow",
     ("policy", "model"): "model",
@@ -92,6 +97,10 @@ def told(kind: str, name: str, parent: str, look: Look) -> str:
     """A record with whose it is: `alias 'm@production'`, `version 'm@1'`, `test run 'bc@1' of 'm@1'`."""
     if kind == "metrics":  # which have the name of what they are on
         return "metrics"
+    for owner_kind in OWNERS.get(kind, ()):
+        owner = look(owner_kind, parent)
+        if owner is not None:
+            return f"{noun(kind)} {name!r} of {told(owner_kind, owner.name, owner.parent, look)}"
     of = look(PARENTS[kind], parent) if kind in PARENTS else None
     if of is None:
         return f"{noun(kind)} {name!r}"
@@ -106,13 +115,14 @@ def told(kind: str, name: str, parent: str, look: Look) -> str:
 
 def parent_of(kind: str, parent: str, look: Look) -> str | None:
     """The name of the record within which another lies; None if it lies in none, or in one that is not there."""
-    of = look(PARENTS[kind], parent) if kind in PARENTS else None
-    return None if of is None else of.name
+    kinds = OWNERS.get(kind) or ((PARENTS[kind],) if kind in PARENTS else ())
+    found = (look(each, parent) for each in kinds)
+    return next((of.name for of in found if of is not None), None)
 
 
 def noun(kind: str) -> str:
     """A kind of record, as people say it."""
-    return kind.replace("_", " ")
+    return "data set" if kind == "dataset" else kind.replace("_", " ")
 
 
 def listed(things: list[str], most: int = 5) -> str:

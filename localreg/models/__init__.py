@@ -4,6 +4,7 @@ from localreg.handles.deletion import delete
 from localreg.handles.differences import Differences
 from localreg.handles.handle import UNCHANGED, Unchanged, warn_of_differences
 from localreg.models.finding import (
+    consume,
     create_model,
     ensure_version,
     find_model,
@@ -13,6 +14,7 @@ from localreg.models.finding import (
 from localreg.models.inferred import HasInferences, InferenceReader, SuiteVersion, serve_inferences
 from localreg.models.listings import Listings
 from localreg.models.model import Model, ModelVersion, refuse_shadowing
+from localreg.models.origin import SavedWeights, serve_checkpoints
 
 __all__ = [
     "UNCHANGED",
@@ -22,8 +24,10 @@ __all__ = [
     "Listings",
     "Model",
     "ModelVersion",
+    "SavedWeights",
     "SuiteVersion",
     "Unchanged",
+    "consume",
     "create_model",
     "delete",
     "ensure_version",
@@ -31,6 +35,7 @@ __all__ = [
     "get_model",
     "get_version",
     "refuse_shadowing",
+    "serve_checkpoints",
     "serve_inferences",
     "warn_of_differences",
 ]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from localreg.canonical import checked_object, quoted
 from localreg.errors import AlreadyExistsError, NotFoundError
 from localreg.handles.handle import checked_texts, warn_of_differences
 from localreg.log import Row
+from localreg.models.consumption import tell_consumed
 from localreg.models.model import Model, ModelVersion, refuse_shadowing
 from localreg.names import check_name, check_tags, check_text, did_you_mean, new_id, split_reference
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes, Session
 
 __all__ = [
+    "consume",
     "create_model",
     "ensure_version",
     "find_model",
@@ -81,15 +84,38 @@ def get_model(session: Session, name: str) -> Model:
     return model
 
 
+class _Meant(NamedTuple):
+    """What a reference means.
+
+    Attributes:
+        version: which one.
+        alias: the alias by which it was named, if it was.
+    """
+
+    version: ModelVersion
+    alias: str | None = None
+
+
 def get_version(session: Session, reference: str | Model | ModelVersion) -> ModelVersion:
     """The model version that a reference means; see `Registry.get_version`."""
+    return _meant(session, reference).version
+
+
+def consume(session: Session, reference: str | Model | ModelVersion, *, stacklevel: int) -> ModelVersion:
+    """The model version that a reference means, which this process uses; see `Registry.consume`."""
+    meant = _meant(session, reference)
+    tell_consumed(meant.version, via=meant.alias, stacklevel=stacklevel + 1)
+    return meant.version
+
+
+def _meant(session: Session, reference: str | Model | ModelVersion) -> _Meant:
     if isinstance(reference, Model | ModelVersion):
         # Looked up again: the handle may come from another commit, and must not come from another registry.
         found = type(reference)(session, reference.id)
         if isinstance(found, Model):
-            return _newest(found)
+            return _Meant(_newest(found))
         found._row(session.state())  # raises if it is not here
-        return found
+        return _Meant(found)
     state = session.state()
     for name, what in split_reference(check_text(reference, what="reference", limit=_LONGEST_REFERENCE)):
         row = state.find("model", name)
@@ -97,13 +123,13 @@ def get_version(session: Session, reference: str | Model | ModelVersion) -> Mode
             continue
         model = Model(session, row.id)
         if what is None:
-            return _newest(model)
+            return _Meant(_newest(model))
         version = state.find("model_version", what, row.id)
         if version is not None:
-            return ModelVersion(session, version.id)
+            return _Meant(ModelVersion(session, version.id))
         alias = state.find("alias", what, row.id)
         if alias is not None:
-            return ModelVersion(session, alias.load(AliasRecord).version)
+            return _Meant(ModelVersion(session, alias.load(AliasRecord).version), what)
         raise NotFoundError(f"model {name!r} has neither a version nor an alias {what!r}")
     raise _no_model(session, reference)
 

@@ -213,6 +213,21 @@ class Listings:
         """
         return self._listed("pending_actions", where, search, order_by, limit)
 
+    def datasets(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The data sets of models, versions and experiments, each with whose it is. Arguments as in `models`.
+
+        `search` looks in name, artifact, uri, description and metadata. What belongs to a model stands here once;
+        `version.datasets()` has what holds for one version.
+        """
+        return self._listed("datasets", where, search, order_by, limit)
+
     def facets(
         self,
         table: str,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from localreg.canonical import JsonObject
+from localreg.datasets import find_dataset
 from localreg.errors import InvalidInputError, NotFoundError
 from localreg.handles.handle import Handle, RecordT
-from localreg.handles.words import told
 from localreg.log import Row, State
 from localreg.names import check_name, check_text, did_you_mean, shown_value
 from localreg.records.models import MetricsRecord
@@ -140,16 +140,8 @@ def _subject(state: State, row: Row, dataset: str | None, suite: str | None) -> 
             raise NotFoundError(f"no test suite {suite!r}{did_you_mean(suite, state.names('test_suite'))}")
         return _Subject(found.id, {"test_suite": found.name})
     if dataset is not None:
-        owners = _owners(row)
-        for owner in owners:
-            found = state.find("dataset", dataset.strip(), owner)
-            if found is not None:
-                return _Subject(found.id, {"dataset": found.name})
-        names = [name for owner in owners for name in state.names("dataset", owner)]
-        raise NotFoundError(
-            f"{told(row.kind, row.name, row.parent, state.outline)} has no data set {dataset!r}"
-            f"{did_you_mean(dataset, names)}; name it with add_dataset() first"
-        )
+        found = find_dataset(state, row, dataset)
+        return _Subject(found.id, {"dataset": found.name})
     return _Subject(ALL, None)
 
 

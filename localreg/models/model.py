@@ -10,12 +10,16 @@ from typing import Self, cast
 
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
+from localreg.datasets.attached import HasDatasets
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger, warn_of_differences
+from localreg.handles.lineage import HasLineage
 from localreg.handles.words import listed
 from localreg.log import Row, State
+from localreg.models.consumption import HasConsumers, tell_consumed
 from localreg.models.inferred import HasInferences
 from localreg.models.metrics import HasMetrics
+from localreg.models.origin import SavedWeights, checkpoint_of
 from localreg.names import (
     check_alias,
     check_name,
@@ -33,7 +37,14 @@ from localreg.session import Changes
 __all__ = ["Model", "ModelVersion", "add_version", "move_alias", "refuse_shadowing"]
 
 
-class ModelVersion(HasInferences, HasMetrics[ModelVersionRecord], HasArtifacts[ModelVersionRecord]):
+class ModelVersion(
+    HasInferences,
+    HasMetrics[ModelVersionRecord],
+    HasArtifacts[ModelVersionRecord],
+    HasDatasets[ModelVersionRecord],
+    HasConsumers[ModelVersionRecord],
+    HasLineage[ModelVersionRecord],
+):
     """One deterministic, trained thing."""
 
     _record_class = ModelVersionRecord
@@ -73,6 +84,23 @@ class ModelVersion(HasInferences, HasMetrics[ModelVersionRecord], HasArtifacts[M
         """What trying it again has shown; None = not verified. See `localreg.workflow.Model.verify_determinism`."""
         told = self.info.determinism
         return None if told is None else Determinism.from_json(told)
+
+    @property
+    def checkpoint(self) -> SavedWeights | None:
+        """The checkpoint that it was made of; None = of none."""
+        return checkpoint_of(self._session, self.info.checkpoint)
+
+    def consume(self) -> Self:
+        """Say that this process uses it, such as before its model is loaded: an event of the audit log.
+
+        There is one at most for each process (a forked one is another) and version. If nothing can be written to the
+        registry, there is a warning instead. `consumers` lists them.
+
+        Raises:
+            NotFoundError: it has been deleted.
+        """
+        tell_consumed(self, via=None, stacklevel=2)
+        return self
 
     def update(
         self,
@@ -119,6 +147,7 @@ class ModelVersion(HasInferences, HasMetrics[ModelVersionRecord], HasArtifacts[M
             "tags": self.tags,
             "metadata": self.metadata,
             "metrics": self.metrics(),
+            **self._stated_datasets(),
         }
         return cast(JsonObject, said)
 
@@ -130,7 +159,13 @@ class ModelVersion(HasInferences, HasMetrics[ModelVersionRecord], HasArtifacts[M
         return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
-class Model(HasInferences, HasMetrics[ModelRecord], HasArtifacts[ModelRecord]):
+class Model(
+    HasInferences,
+    HasMetrics[ModelRecord],
+    HasArtifacts[ModelRecord],
+    HasDatasets[ModelRecord],
+    HasConsumers[ModelRecord],
+):
     """A model of a namespace: a name, and what people say about it."""
 
     _record_class = ModelRecord
@@ -370,7 +405,8 @@ class Model(HasInferences, HasMetrics[ModelRecord], HasArtifacts[ModelRecord]):
         record, state = self.info, self._session.state()
         workflow = None if record.workflow is None else state.get("workflow", record.workflow)
         said = record.model_dump(include={"description", "owner", "task", "tags", "metadata", "archived"})
-        return {**said, "metrics": self.metrics(), "workflow": None if workflow is None else workflow.name}
+        named = None if workflow is None else workflow.name
+        return {**said, "metrics": self.metrics(), "workflow": named, **self._stated_datasets()}
 
     def _find_version(self, state: State, version: str) -> Row:
         row = state.find("model_version", version, self._id)

@@ -19,6 +19,7 @@ from localreg.query.database import FILE_GONE, Database, Databases, file_gone, l
 from localreg.query.facets import facets_sql
 from localreg.query.failures import translate_error
 from localreg.query.guard import check_select, locked_connection, referenced_tables
+from localreg.query.lineage import AROUND
 from localreg.query.result import JSON_FIELD, Result
 from localreg.query.rows import Rows
 from localreg.query.source import Source, schema_names
@@ -91,6 +92,14 @@ class Engine:
             among = TABLES[table].among(f"{INTERNAL}.found")
             documented = f"SELECT {rows.documented()} FROM ({among}) ORDER BY {order}"
             return self._fetch(documented, (), {table}, rows.told, found=found)
+
+        return self._result(fetch)
+
+    def around(self, id: str) -> Result:
+        """What a thing comes from and what it leads to; see `HasLineage.lineage`. Of one namespace."""
+
+        def fetch() -> pa.Table:
+            return self._fetch(AROUND, [id, id], {"lineage"}, _sql_error(AROUND))
 
         return self._result(fetch)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localreg.query.lineage import ANCESTORS, LINEAGE
+
 __all__ = ["BULK", "INTERNAL", "TABLES", "Table"]
 
 INTERNAL = "localreg_internal"
@@ -174,18 +176,31 @@ SELECT r.id, r.namespace, r.name, (r.record->'content'->>'suite') AS test_suite,
 FROM localreg_internal.records r WHERE r.kind = 'comparison'
 """
 
+_OWNER = """CASE o.kind WHEN 'model_version' THEN m.name || '@' || o.name
+        WHEN 'checkpoint' THEN m.name || ': ' || o.name ELSE o.name END AS owner, r.parent AS owner_id"""
+_OWNING = """LEFT JOIN localreg_internal.records o ON o.kind = (r.record->>'owner_kind') AND o.id = r.parent
+LEFT JOIN localreg_internal.records m ON m.kind IN ('model', 'experiment') AND m.id = o.parent"""
+
 _ARTIFACTS = f"""
-SELECT r.id, r.namespace, r.name, (r.record->>'owner_kind') AS owner_kind,
-    CASE o.kind WHEN 'model_version' THEN m.name || '@' || o.name WHEN 'checkpoint' THEN m.name || ': ' || o.name
-        ELSE o.name END AS owner, r.parent AS owner_id,
+SELECT r.id, r.namespace, r.name, (r.record->>'owner_kind') AS owner_kind, {_OWNER},
     (r.record->>'media_type') AS media_type, (r.record->>'sha256') AS sha256,
     CAST((r.record->'bytes') AS BIGINT) AS bytes, CAST((r.record->'files') AS BIGINT) AS files,
     coalesce(CAST((r.record->'folder') AS BOOLEAN), false) AS folder, (r.record->>'uri') AS uri,
     (r.record->>'etag') AS etag, coalesce(r.metadata, '{{}}') AS metadata, {_MADE}, {_OWN_RECORD}
 FROM localreg_internal.records r
-LEFT JOIN localreg_internal.records o ON o.kind = (r.record->>'owner_kind') AND o.id = r.parent
-LEFT JOIN localreg_internal.records m ON m.kind IN ('model', 'experiment') AND m.id = o.parent
+{_OWNING}
 WHERE r.kind = 'artifact'
+"""
+
+_DATASETS = f"""
+SELECT r.id, r.namespace, r.name, (r.record->>'role') AS role, (r.record->>'owner_kind') AS owner_kind, {_OWNER},
+    a.name AS artifact, (r.record->>'artifact') AS artifact_id, (r.record->>'sha256') AS sha256,
+    coalesce((r.record->>'uri'), (a.record->>'uri')) AS uri, (r.record->>'description') AS description,
+    coalesce(r.metadata, '{{}}') AS metadata, {_MADE}, {_RECORD.format("r")} || {_RECORD.format("a")} AS _record
+FROM localreg_internal.records r
+{_OWNING}
+LEFT JOIN localreg_internal.records a ON a.kind = 'artifact' AND a.id = (r.record->>'artifact')
+WHERE r.kind = 'dataset'
 """
 
 _CHECKPOINTS = f"""
@@ -410,6 +425,27 @@ TABLES: dict[str, Table] = {
         _ARTIFACTS,
         searched=("name", "uri", "metadata"),
     ),
+    "datasets": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "role": TEXT,
+            "owner_kind": TEXT,
+            "owner": TEXT,
+            "owner_id": TEXT,
+            "artifact": TEXT,
+            "artifact_id": TEXT,
+            "sha256": TEXT,
+            "uri": TEXT,
+            "description": TEXT,
+            "metadata": "JSON",
+            **_MADE_COLUMNS,
+        },
+        _DATASETS,
+        searched=("name", "artifact", "uri", "description", "metadata"),
+        is_own=False,
+    ),
     "experiments": Table(
         {
             "id": TEXT,
@@ -463,6 +499,38 @@ TABLES: dict[str, Table] = {
         },
         _PENDING_ACTIONS,
         searched=("policy", "run", "event"),
+    ),
+    "lineage": Table(
+        {
+            "namespace": TEXT,
+            "source_kind": TEXT,
+            "source_id": TEXT,
+            "source": TEXT,
+            "relation": TEXT,
+            "target_kind": TEXT,
+            "target_id": TEXT,
+            "target": TEXT,
+        },
+        LINEAGE,
+        searched=("source", "target"),
+        is_own=False,
+        has_ids=False,
+    ),
+    "ancestors": Table(
+        {
+            "namespace": TEXT,
+            "kind": TEXT,
+            "id": TEXT,
+            "name": TEXT,
+            "ancestor_kind": TEXT,
+            "ancestor_id": TEXT,
+            "ancestor": TEXT,
+            "depth": WHOLE,
+        },
+        ANCESTORS,
+        searched=("name", "ancestor"),
+        is_own=False,
+        has_ids=False,
     ),
     "audit_events": Table(
         {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from localreg.canonical import JsonObject
 from localreg.errors import NotFoundError
 from localreg.handles.handle import UNCHANGED, Handle, Unchanged, checked_texts
+from localreg.handles.lineage import HasLineage
 from localreg.log import State
 from localreg.names import check_id, check_name, check_tags, did_you_mean
 from localreg.records.base import Record
@@ -209,7 +210,7 @@ class StoredTestSuite(_Archivable[TestSuiteRecord]):
         return recorded_suite(self._session, self._session.state(), self._id)
 
 
-class StoredTestRun(_Stored[TestRunRecord]):
+class StoredTestRun(_Stored[TestRunRecord], HasLineage[TestRunRecord]):
     """A test run by its id. To delete it deletes the inferences that it made: the next run makes them again."""
 
     _record_class = TestRunRecord

@@ -182,6 +182,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.get_version("meadow-5@2").set_metrics({"accuracy": 0.93, "size": 12})
     registry.add_policy("good ones", Label(when="metrics.accuracy > 0.95", tag="good"))
     registry.add_policy("release", Action(run="os:fspath", on="promote", attempts=1), model="meadow-5")
+    registry.get_model("meadow-5").add_dataset("s3://bucket/plates", role="train")
     return folder
 
 
@@ -309,6 +310,7 @@ VERBS: dict[type, dict[str, str]] = {
         "policies": "policies list",
         "run_pending": "policies run",
         "artifacts": "artifacts list",
+        "datasets": "datasets list",
         "checkpoints": "checkpoints list",
         "experiments": "experiments list",
         "get_experiment": "experiments show",
@@ -325,6 +327,7 @@ VERBS: dict[type, dict[str, str]] = {
         "get_test_run": "runs show",
         "get_test_suite": "suites show",
         "get_version": "versions show",
+        "consume": "versions consume",
         "get_workflow": "workflows show",
         "model_versions": "versions list",
         "models": "models list",
@@ -347,6 +350,10 @@ VERBS: dict[type, dict[str, str]] = {
         "workflows": "workflows list",
     },
     localreg.Model: {
+        "consumers": "versions consumers",
+        "add_dataset": "datasets add",
+        "datasets": "datasets list",
+        "get_dataset": "datasets show",
         "aliases": "aliases list",
         "archive": "models archive",
         "artifacts": "artifacts list",
@@ -374,6 +381,12 @@ VERBS: dict[type, dict[str, str]] = {
         "versions": "versions list",
     },
     localreg.ModelVersion: {
+        "lineage": "lineage",
+        "consume": "versions consume",
+        "consumers": "versions consumers",
+        "add_dataset": "datasets add",
+        "datasets": "datasets list",
+        "get_dataset": "datasets show",
         "artifacts": "artifacts list",
         "get_artifact": "artifacts show",
         "track": "artifacts track",
@@ -407,6 +420,7 @@ VERBS: dict[type, dict[str, str]] = {
         "update": "suites set",
     },
     StoredTestRun: {
+        "lineage": "lineage",
         "configurations": "runs show",
         "counts": "runs show",
         "delete": "runs delete",
@@ -460,6 +474,7 @@ READS = [
     "models diff meadow-4 meadow-5",
     "versions show meadow-5 1",
     "versions history meadow-5 1",
+    "versions consumers meadow-5",
     "workflows list",
     "workflows show Plates",
     "cases list",
@@ -493,6 +508,9 @@ READS = [
     "policies show 'good ones'",
     "policies plan",
     "policies actions",
+    "datasets list",
+    "datasets show meadow-5@2 plates",
+    "lineage meadow-5@2",
 ]
 EXPORTS = ("inferences export", "coco export", "artifacts download")
 WRITES = [
@@ -512,6 +530,9 @@ WRITES = [
     "policies gate quality --alias staging --require true",
     "policies action onnx --run os:fspath --on promote",
     "policies delete 'good ones'",
+    "datasets add meadow-5 s3://bucket/x --role eval",
+    "datasets set meadow-5 plates --role eval",
+    "datasets delete meadow-5 plates",
     "models create x",
     "models set meadow-5 a=1",
     "models unset meadow-5 lr",
@@ -722,6 +743,8 @@ def test_the_readme_has_a_row_for_each_command_with_what_its_help_says() -> None
         ("aliases set meadow-5 pro", ["production"]),
         ("aliases set meadow-4 pro", []),
         ("versions show meadow-5 ", ["1", "2"]),
+        ("datasets show meadow-5@2 pl", ["plates"]),
+        ("datasets show meadow-4 pl", []),
         ("compare meadow-4 meadow-5 --suite pla", ["plates"]),
         ("facets test_c", ["test_cases"]),
         ("models list --namespace de", ["default"]),
@@ -890,7 +913,9 @@ def test_sql_is_the_librarys_sql(cli: Cli, registry: localreg.Registry) -> None:
 
 
 def test_show_is_one_object_and_verify_is_the_report(cli: Cli, registry: localreg.Registry) -> None:
-    assert done(cli("models", "show", "meadow-5", "-f", "json")).json == native(registry.models("name = 'meadow-5'"))[0]
+    model = registry.get_model("meadow-5")
+    (row,) = native(registry.models("name = 'meadow-5'"))
+    assert done(cli("models", "show", "meadow-5", "-f", "json")).json == {**row, "datasets": native(model.datasets())}
     assert done(cli("verify", "-f", "json")).json == {"ok": True, **asdict(registry.verify())}
 
 

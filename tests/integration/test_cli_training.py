@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -103,3 +104,91 @@ def test_artifacts_go_in_and_come_out(cli: Cli, registry: Registry, tmp_path: Pa
     ]
     cli("artifacts", "delete", "m@1", "weights")
     assert "has no artifact 'weights'" in cli("artifacts", "show", "m@1", "weights", code=1)
+
+
+def test_data_sets_are_added_shown_changed_and_deleted(cli: Cli, registry: Registry) -> None:
+    assert cli("datasets", "add", "m", "s3://a/plates", "--role", "train", "--metadata", "n=3") == (
+        "added data set 'plates' to 'm'\n"
+    )
+    registry.get_version("m@1").upload(b"rows", name="rows")
+    cli("datasets", "add", "m@1", "rows", "--artifact", "--role", "eval")
+    cli("datasets", "add", "lr 0.1", "rows", "--artifact-of", "m@1", "--role", "train", "--experiment")
+    assert [(row["owner"], row["artifact"]) for row in registry.datasets(order_by="owner")] == [
+        ("lr 0.1", "rows"),
+        ("m", None),
+        ("m@1", "rows"),
+    ]
+    for words in (["versions", "show", "m", "1"], ["models", "show", "m"]):
+        assert re.search(r"^plates +train +m +s3://a/plates$", cli(*words), re.MULTILINE), words
+    assert re.search(r"^rows +train +lr 0.1 +rows$", cli("experiments", "show", "lr 0.1"), re.MULTILINE)
+    assert re.search(r"^  n +3$", cli("datasets", "show", "m@1", "plates"), re.MULTILINE)
+    assert cli("datasets", "set", "m@1", "plates", "n=4", "--role", "eval") == "updated data set 'plates'\n"
+    assert registry.datasets("role = 'eval' AND metadata.n = 4")[0]["owner"] == "m"
+    assert "pass --replace" in cli("datasets", "add", "m", "s3://b/plates", "--role", "train", code=1)
+    assert "did you mean 'plates'" in cli("datasets", "show", "m", "plate", code=1)
+    assert "nothing to set" in cli("datasets", "set", "m", "plates", code=2)
+    refused = cli("artifacts", "delete", "m@1", "rows", code=1)
+    assert "data set 'rows' of version 'm@1', data set 'rows' of experiment 'lr 0.1' depend on it" in refused
+    assert "pass --force" in refused
+    cli("artifacts", "delete", "m@1", "rows", "--force")
+    cli("datasets", "delete", "m", "plates")
+    assert "0 rows" in cli("datasets", "list")
+    assert "data" not in cli("models", "show", "m"), "nothing is told of none"
+
+
+def test_who_uses_a_version_is_told_and_asked(cli: Cli, registry: Registry) -> None:
+    registry.get_model("m").set_alias("production", "1")
+    assert "0 rows" in cli("versions", "consumers", "m")
+    for _ in range(2):
+        assert cli("versions", "consume", "m@production", "--actor", "zoe") == "m@1\n"
+    header, _, row = cli("versions", "consumers", "m").splitlines()
+    assert header.split() == ["time", "actor", "host", "process", "version", "via"]
+    assert re.search(r"Z +zoe +.* +\d+ +1 +production$", row)
+    assert cli("versions", "consumers", "m", "1").splitlines()[2] == row
+    assert "has neither a version nor an alias 'prod'" in cli("versions", "consume", "m@prod", code=1)
+
+
+def test_lineage_is_a_tree_that_reads_well(cli: Cli, registry: Registry) -> None:
+    model, experiment = registry.get_model("m"), registry.get_experiment("lr 0.1")
+    model.add_dataset("s3://a/night", role="eval")
+    rows = experiment.upload(b"rows", name="rows.csv")
+    experiment.add_dataset(rows, role="train", name="plates")
+    version = experiment.get_checkpoint("step 2").promote(model, "2")
+    version.add_dataset(rows, role="train", name="plates")
+    version.upload(b"c", name="card.md")
+    assert cli("lineage", "m@2") == (
+        "version 'm@2'\n"
+        "  comes from\n"
+        "    checkpoint 'lr 0.1: step 2'\n"
+        "      experiment 'lr 0.1'\n"
+        "        data set 'plates' (train)\n"
+        "          artifact 'rows.csv'\n"
+        "    data set 'night' (eval)\n"
+        "    data set 'plates' (train)\n"
+        "      artifact 'rows.csv'\n"
+        "  leads to\n"
+        "    artifact 'card.md'\n"
+    )
+    assert cli("lineage", "m@2", "--dataset", "night").splitlines() == [
+        "data set 'night'",
+        "  leads to",
+        "    version 'm@1' (eval)",
+        "    version 'm@2' (eval)",
+        "      artifact 'card.md'",
+    ]
+    assert cli("lineage", "lr 0.1", "--experiment", "--artifact", "rows.csv").splitlines()[:6] == [
+        "artifact 'rows.csv'",
+        "  leads to",
+        "    data set 'plates'",
+        "      experiment 'lr 0.1' (train)",
+        *("        checkpoint 'lr 0.1: step 0'", "          artifact 'checkpoint'"),
+    ]
+    told = cli("lineage", "lr 0.1", "--checkpoint", "step 0")
+    assert told.startswith("checkpoint 'lr 0.1: step 0'\n  comes from\n    experiment 'lr 0.1'\n")
+    registry.get_model("m").get_dataset("night").delete()
+    assert "nothing is known of what it comes from" in cli("lineage", "m@1")
+    assert json.loads(cli("lineage", "m@2", "--format", "json")) == version.lineage().dicts()
+    assert cli("lineage", "m@2", "--format", "csv").splitlines()[0].startswith("depth,source_kind,")
+    assert "leave out the other options" in cli("lineage", "0" * 32, "--run", "--experiment", code=2)
+    assert "no test run" in cli("lineage", "0" * 32, "--run", code=1)
+    assert "a data set is one of" in cli("lineage", "lr 0.1", "--checkpoint", "step 0", "--dataset", "x", code=2)

@@ -61,7 +61,10 @@ def counts(registry: Registry) -> dict[str, int]:
     others = (
         "audit_events",
         "artifacts",
+        "ancestors",
         "checkpoints",
+        "datasets",
+        "lineage",
         "experiments",
         "metric_points",
         "model_metrics",

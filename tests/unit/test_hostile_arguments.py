@@ -20,6 +20,7 @@ import pytest
 import localreg
 from localreg import InvalidInputError, LocalregError, Registry, Result
 from localreg.artifacts import Artifact
+from localreg.datasets import Dataset
 from localreg.experiments import Checkpoint, Experiment
 from localreg.models import Model, ModelVersion
 from localreg.policies import Label
@@ -75,6 +76,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "get_model": {"name": "m"},
         "find_model": {"name": "m"},
         "get_version": {"reference": "m@1"},
+        "consume": {"reference": "m@1"},
         "get_workflow": {"name": "m"},
         "get_test_case": {"name": "m"},
         "get_test_suite": {"name": "m"},
@@ -220,6 +222,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "experiments": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1, "archived": None},
         "checkpoints": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1},
         "artifacts": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1},
+        "datasets": {"where": "name = 'd'", "search": "d", "order_by": "id", "limit": 1},
         "comparisons": {"where": "name = 'm'", "search": "m", "order_by": "name", "limit": 1},
         "get_comparison": {"name": "c"},
         "at": {"commit": 1, "time": None},
@@ -240,6 +243,17 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "close": {},
     },
     Model: {
+        "consumers": {},
+        "add_dataset": {
+            "artifact_or_uri": "s3://bucket/x",
+            "role": "train",
+            "name": "d",
+            "description": "",
+            "metadata": {},
+            "replace": True,
+        },
+        "datasets": {},
+        "get_dataset": {"name": "d"},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -275,6 +289,19 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     ModelVersion: {
+        "lineage": {},
+        "consume": {},
+        "consumers": {},
+        "add_dataset": {
+            "artifact_or_uri": "s3://bucket/x",
+            "role": "train",
+            "name": "d",
+            "description": "",
+            "metadata": {},
+            "replace": True,
+        },
+        "datasets": {},
+        "get_dataset": {"name": "d"},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -300,6 +327,17 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
     },
     Experiment: {
+        "lineage": {},
+        "add_dataset": {
+            "artifact_or_uri": "s3://bucket/x",
+            "role": "train",
+            "name": "d",
+            "description": "",
+            "metadata": {},
+            "replace": True,
+        },
+        "datasets": {},
+        "get_dataset": {"name": "d"},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -355,6 +393,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "history": {},
     },
     Checkpoint: {
+        "lineage": {},
         "artifacts": {},
         "get_artifact": {"name": "w"},
         "track": {
@@ -374,10 +413,18 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "history": {},
     },
     Artifact: {
+        "lineage": {},
         "files": {},
         "download": {"to": "out", "overwrite": True, "storage_options": None},
         "update": {"metadata": {}, "unset": [], "media_type": None},
         "rename": {"name": "other"},
+        "delete": {"force": True},
+        "differences": {"other": None},
+        "history": {},
+    },
+    Dataset: {
+        "lineage": {},
+        "update": {"metadata": {}, "unset": [], "role": "eval", "description": None},
         "delete": {},
         "differences": {"other": None},
         "history": {},
@@ -447,9 +494,11 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
         model.update(metadata={"b": 2}, unset=["a"])
         for each in (model, version):
             each.upload(b"w", name="w")
+            dataset = each.add_dataset("s3://bucket/d", role="train")
         with registry.experiment("e", strict=True) as experiment:
             experiment.log({"x": 1.0}, step=1)
             artifact = experiment.upload(b"w", name="w")
+            experiment.add_dataset(artifact, role="train", name="d")
             checkpoint = experiment.checkpoint(b"w", step=1)
             checkpoint.upload(b"w", name="w")
         return {
@@ -459,6 +508,7 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
             Experiment: experiment,
             Checkpoint: checkpoint,
             Artifact: artifact,
+            Dataset: dataset,
             Result: registry.models(),
         }
 
