@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from localreg.events import serve_event_tables
 from localreg.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
     from localreg.experiments import Experiment
 
 __all__ = ["Experimenting"]
+
+
+def _event_tables(given: object) -> Iterator[pa.Table]:
+    from localreg.experiments.event_tables import tables_of_events
+
+    return tables_of_events(given)
+
+
+serve_event_tables(_event_tables)  # models stand below the reader of tables
 
 
 class Experimenting:

@@ -31,6 +31,7 @@ GROUPS = {
     "experiments": "experiments",
     "checkpoints": "experiments",
     "artifacts": "artifacts",
+    "events": "events",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

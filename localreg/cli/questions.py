@@ -107,7 +107,7 @@ def sql(
     """Ask with SQL: it can only read, and only this registry.
 
     Tables: models, model_versions, workflows, test_cases, test_suites, test_runs, comparisons, experiments,
-    checkpoints, metric_points, artifacts, test_samples, ground_truths, inferences, embeddings, metric_values,
+    checkpoints, metric_points, artifacts, events, test_samples, ground_truths, inferences, embeddings, metric_values,
     sample_metrics, plots, audit_events. DESCRIBE models tells the columns of one. "plates".inferences is the table of a
     workflow of that name, with a column for each of its own fields.
     """

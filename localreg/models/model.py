@@ -11,6 +11,7 @@ from typing import Self
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.events.attached import HasEvents
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger, warn_of_differences
 from localreg.handles.words import listed
 from localreg.log import Row, State
@@ -32,7 +33,7 @@ from localreg.session import Changes
 __all__ = ["Model", "ModelVersion", "add_version", "refuse_shadowing"]
 
 
-class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
+class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord], HasEvents[ModelVersionRecord]):
     """One deterministic, trained thing."""
 
     _record_class = ModelVersionRecord
@@ -105,7 +106,7 @@ class ModelVersion(HasInferences, HasArtifacts[ModelVersionRecord]):
         return f"{self.model.name!r} {self.name!r}{'' if verdict is None else f', {verdict.level}'}"
 
 
-class Model(HasInferences, HasArtifacts[ModelRecord]):
+class Model(HasInferences, HasArtifacts[ModelRecord], HasEvents[ModelRecord]):
     """A model of a namespace: a name, and what people say about it."""
 
     _record_class = ModelRecord

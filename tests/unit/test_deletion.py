@@ -58,7 +58,7 @@ def told(registry: Registry, since: int) -> list[str]:
 
 
 def counts(registry: Registry) -> dict[str, int]:
-    others = ("audit_events", "artifacts", "checkpoints", "experiments", "metric_points")
+    others = ("audit_events", "artifacts", "checkpoints", "events", "experiments", "metric_points")
     every = [name for name in (*TABLES, *BULK) if name not in others]
     return {name: registry.sql(f"SELECT count(*) AS n FROM {name}")[0]["n"] for name in every}
 
