@@ -9,6 +9,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         times=3,
     )
     running.finish()
+    yield _events(bench)
     table = pa.table({"step": np.arange(CALLS), "loss": np.linspace(1, 0, CALLS)})
     bulk = registry.experiment("bulk", strict=True)
     yield bench.compare(
@@ -65,6 +67,28 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield _series(bench)
     yield _killed(bench)
     yield _uploaded(bench)
+
+
+def _events(bench: Bench) -> Figure:
+    folder, beside = bench.fresh(), bench.fresh()
+    beside.mkdir()
+    running = localreg.open(folder).experiment("events", strict=True)
+
+    def report() -> None:
+        for step in range(CALLS):
+            running.event("step_end", source="trainer", metadata={"step": step})
+
+    def append() -> None:
+        with (beside / "events.jsonl").open("w") as file:
+            for step in range(CALLS):
+                told = {"name": "step_end", "source": "trainer", "wallclock": time.time(), "metadata": {"step": step}}
+                file.write(json.dumps(told) + "\n")
+                file.flush()
+
+    what = f"{CALLS:,} event() calls one by one ÷ appending the same as JSON lines with flush"
+    figure = bench.compare(what, report, append, at_most=3, times=3)
+    running.finish()
+    return figure
 
 
 def _uploaded(bench: Bench) -> Figure:
