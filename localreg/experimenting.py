@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from localreg import models
+from localreg.events import serve_event_tables
 from localreg.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
     from localreg.experiments import Checkpoint, Experiment
 
 __all__ = ["Experimenting"]
@@ -21,6 +26,15 @@ def _checkpoint(session: Session, id: str) -> Checkpoint:
 
 
 models.serve_checkpoints(_checkpoint)  # models stand below experiments, whose checkpoints they are made of
+
+
+def _event_tables(given: object) -> Iterator[pa.Table]:
+    from localreg.experiments.event_tables import tables_of_events
+
+    return tables_of_events(given)
+
+
+serve_event_tables(_event_tables)  # models stand below the reader of tables
 
 
 class Experimenting:

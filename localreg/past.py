@@ -211,11 +211,12 @@ class Past:
     def compact(self, *, dry_run: bool = False, message: str | None = None) -> CompactReport:
         """Merge many small parts of one owner into few, where readers have to open them all.
 
-        Of a test run or model version the inferences, of a workflow the test samples and what was said of them since:
-        wherever there are 8 parts or more of less than 100,000 rows (and 32 MiB) that can be merged, they become parts
-        of a million rows. Each owner's table is a commit of its own. Who reads sees the same rows before and after, and
-        as of earlier commits the earlier parts, whose files stay; others may write meanwhile. Inferences that another
-        test run of the version has replaced stay where they are, with the part that they stand in.
+        Of a test run or model version the inferences, of a workflow the test samples and what was said of them since,
+        of anything the events that were reported of it: wherever there are 8 parts or more of less than 100,000 rows
+        (and 32 MiB) that can be merged, they become parts of a million rows. Each owner's table is a commit of its own.
+        Who reads sees the same rows before and after, and as of earlier commits the earlier parts, whose files stay;
+        others may write meanwhile. Inferences that another test run of the version has replaced stay where they are,
+        with the part that they stand in.
 
         Memory is bounded by one part. Called twice at once, one merges, and the other finds nothing to do. It cannot be
         undone, and does not need to be. An evaluation is made anew by the next `test` after its inferences were merged.

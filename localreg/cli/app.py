@@ -34,6 +34,7 @@ GROUPS = {
     "artifacts": "artifacts",
     "policies": "policies",
     "datasets": "datasets",
+    "events": "events",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

@@ -1,7 +1,7 @@
 """`localreg artifacts`: files and folders of models, versions, experiments and checkpoints."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +11,11 @@ from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import Account, examples, new_group, reading, writing
 
 if TYPE_CHECKING:
-    from localreg.artifacts import HasArtifacts
+    from localreg.experiments import Checkpoint, Experiment
+    from localreg.models import Model, ModelVersion
     from localreg.registry import Registry
 
-__all__ = ["artifacts"]
+__all__ = ["Metadata", "OfCheckpoint", "OfExperiment", "Owner", "artifacts", "owner_of"]
 
 USUAL = ("owner_kind", "owner", "name", "media_type", "bytes", "files", "uri", "created_at")
 
@@ -68,7 +69,7 @@ def show_artifact(
     checkpoint: OfCheckpoint = None,
 ) -> Card:
     """Show an artifact, and the files of a folder."""
-    found = _owner(registry, owner, experiment, checkpoint).get_artifact(name)
+    found = owner_of(registry, owner, experiment, checkpoint).get_artifact(name)
     row = Rows.of(registry.artifacts(f"id = '{found.id}'"))
     return Card(row, more={"content": Rows.of(found.files())} if found.info.folder else {})
 
@@ -93,7 +94,7 @@ def upload_artifact(
     checkpoint: OfCheckpoint = None,
 ) -> str:
     """Store a file or a folder; equal content is stored once."""
-    stored = _owner(registry, owner, experiment, checkpoint).upload(
+    stored = owner_of(registry, owner, experiment, checkpoint).upload(
         path, name=name, media_type=media_type, metadata=values.metadata(metadata or (), None), replace=replace
     )
     return f"stored {stored.name!r}, {stored.bytes:,} bytes, sha256 {stored.sha256}"
@@ -114,7 +115,7 @@ def track_artifact(
     checkpoint: OfCheckpoint = None,
 ) -> str:
     """Say where something is, and leave it there; it is not opened."""
-    tracked = _owner(registry, owner, experiment, checkpoint).track(
+    tracked = owner_of(registry, owner, experiment, checkpoint).track(
         uri,
         name=name,
         media_type=media_type,
@@ -140,7 +141,7 @@ def download_artifact(
 
     That is an event of the audit log, unless nothing can be written to the registry.
     """
-    artifact = _owner(registry, owner, experiment, checkpoint).get_artifact(name)
+    artifact = owner_of(registry, owner, experiment, checkpoint).get_artifact(name)
     return Account(f"wrote {artifact.download(to, overwrite=overwrite)}")
 
 
@@ -155,12 +156,14 @@ def delete_artifact(
     checkpoint: OfCheckpoint = None,
 ) -> str:
     """Delete an artifact; earlier commits still show it."""
-    _owner(registry, owner, experiment, checkpoint).get_artifact(name).delete(force=force)
+    owner_of(registry, owner, experiment, checkpoint).get_artifact(name).delete(force=force)
     return f"deleted artifact {name!r}"
 
 
-def _owner(registry: "Registry", name: str, experiment: bool, checkpoint: str | None) -> "HasArtifacts[Any]":
-    """Whose artifacts are meant."""
+def owner_of(
+    registry: "Registry", name: str, experiment: bool, checkpoint: str | None
+) -> "Model | ModelVersion | Experiment | Checkpoint":
+    """What is meant by OWNER."""
     if checkpoint is not None:
         return registry.get_experiment(name).get_checkpoint(checkpoint)
     if experiment:

@@ -41,7 +41,7 @@ def _compact(
         typer.Option("--message", "-m", metavar="TEXT", help="Why; stands with the events in the audit log."),
     ] = None,
 ) -> None:
-    """Merge many small parts of one test run, model version or workflow into few, so that reading opens fewer files.
+    """Merge many small parts of a test run, model, workflow or experiment into few, so that reading opens fewer files.
 
     Others may read and write meanwhile. Nobody sees other rows than before; the files that were merged stay, for looks
     into the past.

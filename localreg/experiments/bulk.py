@@ -16,17 +16,16 @@ from localreg.workflow.bulk.source import opened
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["tables_of_points"]
+__all__ = ["tables_of_points", "wallclocks"]
 
 BESIDE = ("step", "wallclock")
 
 
-def tables_of_points(given: object, begin: int) -> Iterator[pa.Table]:
-    """Points as rows of a part, batch by batch.
+def tables_of_points(given: object) -> Iterator[pa.Table]:
+    """Points as rows of a part, batch by batch; `sequence` is the number of the row that they stand in, from 0.
 
     Args:
         given: a table of any kind, see `localreg.workflow.bulk.source`.
-        begin: number of the first row in the order of logging.
 
     Raises:
         InvalidInputError: a column of series holds no numbers, or there is none; a step is no whole number.
@@ -42,10 +41,11 @@ def tables_of_points(given: object, begin: int) -> Iterator[pa.Table]:
             f"there is no series among the columns {', '.join(names) or '(none)'}; each but step and wallclock is one, "
             "or there are columns key and value"
         )
+    begin = 0
     for batch in source.batches([*series, *(name for name in BESIDE if name in names)]):
         beside = {
             "step": _steps(batch),
-            "wallclock": _wallclocks(batch),
+            "wallclock": wallclocks(batch),
             "sequence": pa.array(range(begin, begin + len(batch)), pa.int64()),
         }
         begin += len(batch)
@@ -106,7 +106,12 @@ def _steps(batch: pa.Table) -> pa.Array:
         raise InvalidInputError(f"column step cannot be read as whole numbers: {error}") from error
 
 
-def _wallclocks(batch: pa.Table) -> pa.Array:
+def wallclocks(batch: pa.Table) -> pa.Array:
+    """The column `wallclock`; null where there is none.
+
+    Raises:
+        InvalidInputError: it holds no times.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 

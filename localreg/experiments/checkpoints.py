@@ -12,6 +12,7 @@ from localreg.artifacts.attached import HasArtifacts
 from localreg.artifacts.upload import described, store
 from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.events.attached import HasEvents
 from localreg.experiments.recorder import checked_step
 from localreg.handles.lineage import HasLineage
 from localreg.log import Row, State
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "best", "checkpoints", "latest", "named", "save"]
 
 
-class Checkpoint(HasArtifacts[CheckpointRecord], HasLineage[CheckpointRecord]):
+class Checkpoint(HasArtifacts[CheckpointRecord], HasEvents[CheckpointRecord], HasLineage[CheckpointRecord]):
     """Saved weights of an experiment. Made by `Experiment.checkpoint`."""
 
     _record_class = CheckpointRecord

@@ -15,16 +15,19 @@ from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
 from localreg.datasets.attached import HasDatasets
 from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
+from localreg.events.attached import HasEvents, event_tables
+from localreg.events.rows import checked_event
 from localreg.experiments.closing import alive, close
 from localreg.experiments.companions import Companion
 from localreg.experiments.points import Loggable, tensor_of
-from localreg.experiments.recorder import NOW, Now, Recorder
-from localreg.experiments.series import in_order, points_at
+from localreg.experiments.recorder import Recorder
+from localreg.experiments.series import points_at
 from localreg.experiments.watching import DirWatch, last_number
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger
 from localreg.handles.lineage import HasLineage
 from localreg.names import check_flag, check_tags, check_text, did_you_mean, shown_value
 from localreg.records.experiments import ExperimentRecord, Status
+from localreg.times import NOW, Now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +61,12 @@ class Point(NamedTuple):
     value: Any
 
 
-class Experiment(HasArtifacts[ExperimentRecord], HasDatasets[ExperimentRecord], HasLineage[ExperimentRecord]):
+class Experiment(
+    HasArtifacts[ExperimentRecord],
+    HasDatasets[ExperimentRecord],
+    HasEvents[ExperimentRecord],
+    HasLineage[ExperimentRecord],
+):
     """One training effort: parameters, and points that are logged while it runs. Made by `Registry.experiment`.
 
     As a context manager it ends with the block: finished, or failed with the exception. A process that is killed in
@@ -70,7 +78,7 @@ class Experiment(HasArtifacts[ExperimentRecord], HasDatasets[ExperimentRecord], 
     _strict = False
     _companions: list[Companion] = []  # noqa: RUF012 - replaced, never changed
     refused = 0
-    """How many calls of `log` were refused, and told in the log of Python alone."""
+    """How many calls of `log` and `event` were refused, and told in the log of Python alone."""
 
     # --- what it is ---------------------------------------------------------------------------------------------------
 
@@ -312,13 +320,47 @@ class Experiment(HasArtifacts[ExperimentRecord], HasDatasets[ExperimentRecord], 
             ConflictError: (strict) it does not run in this process.
             StorageError: (strict) there is no room on this machine.
         """
+        self._kept_going(lambda: self._running("logged to").log(metrics, step, wallclock))
+
+    def _kept_going(self, take: Callable[[], None]) -> None:
+        """Training goes on, whatever becomes of what it reports."""
         try:
-            self._running("logged to").log(metrics, step, wallclock)
+            take()
         except Exception as error:
             if self._strict:
                 raise
             self.refused += 1
             LOGGER.warning("nothing was logged: %s", error)
+
+    def event(
+        self,
+        name: str,
+        *,
+        source: str | None = None,
+        wallclock: float | datetime | str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> None:
+        """Report that something happened; see `HasEvents.event`.
+
+        While the experiment runs in this process an event goes the way of points: it is taken at once, outlives the
+        process, and is committed at the end. What cannot be taken is told and counted, as in `log`. Elsewhere it is a
+        commit.
+        """
+        recorder = self._recorder
+        if recorder is None:
+            super().event(name, source=source, wallclock=wallclock, metadata=metadata)
+        else:
+            self._kept_going(lambda: recorder.report(checked_event(name, source, wallclock, metadata)))
+
+    def log_events(self, events: object) -> int:
+        """Report many events at once; see `HasEvents.log_events`.
+
+        While the experiment runs in this process they are durable and can be read when this returns, and are committed
+        at the end.
+        """
+        if self._recorder is None:
+            return super().log_events(events)
+        return self._recorder.report_tables(event_tables(events))
 
     def log_table(self, points: object) -> int:
         """Take many points at once, durable and to be read by others when this returns.
@@ -367,7 +409,7 @@ class Experiment(HasArtifacts[ExperimentRecord], HasDatasets[ExperimentRecord], 
         if key is not None:
             within = pc.starts_with(found["key"], key) if key.endswith("/") else pc.equal(found["key"], key)
             found = found.filter(within)
-        return in_order(found)
+        return found
 
     def keys(self, *, live: bool = True) -> list[str]:
         """The names of all series, sorted."""

@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
+from localreg.tables.streamed import Streamed
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-__all__ = ["Loggable", "check_key", "line_of", "point_schema", "points_of", "rows_of", "tensor_of"]
+__all__ = ["POINTS", "Loggable", "check_key", "line_of", "point_schema", "points_of", "rows_of", "tensor_of"]
 
 Loggable: TypeAlias = Any
 """A number, a numpy array or nested lists of numbers, bytes, or a text."""
@@ -166,6 +167,10 @@ def _columns(told: Any) -> dict[str, Any]:
         return {"bytes": b64decode(told[BYTES])}
     dtype, shape, data = told[TENSOR]
     return {"tensor": {"dtype": dtype, "shape": shape, "data": b64decode(data)}}
+
+
+POINTS = Streamed("metric_points", point_schema, rows_of, ("key", "step", "wallclock", "sequence"))
+"""The bulk table."""
 
 
 def tensor_of(told: Mapping[str, Any]) -> np.ndarray:

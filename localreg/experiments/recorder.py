@@ -1,62 +1,69 @@
-"""What one process logs to a running experiment: points, as they come, through a spool and open parts."""
+"""What one process reports of a running experiment: points and events, as they come, by spools and open parts."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
-from time import time
+from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError, LocalregError
+from localreg.events.rows import EVENTS, Reported, line_of_event
 from localreg.experiments.bulk import tables_of_points
-from localreg.experiments.points import Loggable, line_of, points_of, rows_of
+from localreg.experiments.points import POINTS, Loggable, line_of, points_of
 from localreg.names import shown_value
 from localreg.session import Session
 from localreg.session.presence import Presence
 from localreg.storage import Store
+from localreg.tables.streamed import Streamed, numbered
 from localreg.tables.streams import Stream
-from localreg.times import utc
+from localreg.times import Now, checked_wallclock
 
-__all__ = ["POINTS", "Now", "NOW", "Recorder", "checked_step", "checked_wallclock", "presence_of"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-POINTS = "metric_points"
-"""The bulk table."""
+__all__ = ["STREAMED", "Recorder", "checked_step", "presence_of"]
+
+STREAMED = (POINTS, EVENTS)
+"""The bulk tables whose rows come while an experiment runs."""
 
 LOGGER = logging.getLogger("localreg")
 
 
-class Now:
-    """Stands for a wall clock that was not given, where None means "none"."""
-
-    def __repr__(self) -> str:
-        return "NOW"
-
-
-NOW = Now()
-
-
 class Recorder:
-    """A process that logs to an experiment. Threads may share it.
+    """A process that reports of an experiment. Threads may share it; a fork goes on as a process of its own.
 
     Args:
         session: where the experiment is.
         experiment: its id.
-        every_s: how long a point waits at most until others can read it.
+        every_s: how long a row waits at most until others can read it.
     """
 
     def __init__(self, session: Session, experiment: str, *, every_s: float) -> None:
+        self._session = session
         self._experiment = experiment
+        self._every_s = every_s
         self._sequence, self._counting = 0, threading.Lock()
         self._stack = ExitStack()
-        self._stream = Stream(session.store, POINTS, experiment, rows_of, every_s=every_s, failed=_tell)
-        self._stack.enter_context(presence_of(session.store, experiment, self._stream.writer).shown())
+        self._streams: dict[str, Stream] = {}
+        self._seen: set[str] = set()
+        self._stream(POINTS)
 
-    @property
-    def writer(self) -> str:
-        """Id of this process among those that log."""
-        return self._stream.writer
+    def _stream(self, table: Streamed) -> Stream:
+        """The stream of a table, whose writer is alive in the eyes of others."""
+        stream = self._streams.get(table.name)
+        if stream is None:
+            made = Stream(
+                self._session.store, table.name, self._experiment, table.rows_of, every_s=self._every_s, failed=_tell
+            )
+            stream = self._streams.setdefault(table.name, made)
+        if stream.writer not in self._seen:  # new, or that of a fork, which is a writer of its own
+            self._seen.add(stream.writer)
+            presence = presence_of(self._session.store, self._experiment, stream.writer)
+            self._stack.enter_context(presence.shown())
+        return stream
 
     def log(
         self, metrics: Mapping[str, Loggable], step: int | None, wallclock: float | datetime | str | Now | None
@@ -69,10 +76,15 @@ class Recorder:
         """
         points, at, number = points_of(metrics), checked_wallclock(wallclock), checked_step(step)
         if points:
-            with self._counting:
-                self._sequence += 1
-                sequence = self._sequence
-            self._stream.append(line_of(sequence, number, at, points))
+            self._stream(POINTS).append(line_of(self._numbers(1), number, at, points))
+
+    def report(self, event: Reported) -> None:
+        """Take an event: it outlives this process once this returns.
+
+        Raises:
+            StorageError: there is no room for it on this machine.
+        """
+        self._stream(EVENTS).append(line_of_event(self._numbers(1), event))
 
     def log_table(self, given: object) -> int:
         """Take many points at once, which are durable when this returns; how many they are.
@@ -81,36 +93,49 @@ class Recorder:
             InvalidInputError: see `tables_of_points`; nothing was taken.
             StorageError: the store does not answer.
         """
-        import pyarrow as pa
+        return self._write(POINTS, tables_of_points(given))
 
-        with self._counting:
-            begin = self._sequence + 1
-            tables = list(tables_of_points(given, begin))
-            self._sequence += sum(map(len, tables))
-        rows = pa.concat_tables(tables) if tables else None
-        if rows is None or not len(rows):
-            return 0
-        self._stream.write(rows)
+    def report_tables(self, tables: Iterable[pa.Table]) -> int:
+        """Take many events at once, which are durable when this returns; how many they are.
+
+        Raises:
+            InvalidInputError: one of them is none; nothing was taken.
+            StorageError: the store does not answer.
+        """
+        return self._write(EVENTS, tables)
+
+    def _write(self, table: Streamed, tables: Iterable[pa.Table]) -> int:
+        """Take rows that are numbered from 0."""
+        rows = table.joined([*tables])
+        if len(rows):
+            self._stream(table).write(numbered(rows, self._numbers(len(rows))))
         return len(rows)
 
+    def _numbers(self, count: int) -> int:
+        """The first of so many numbers in the order of reporting."""
+        with self._counting:
+            first = self._sequence + 1
+            self._sequence += count
+        return first
+
     def flush(self) -> None:
-        """Let others read all that was logged so far."""
-        self._stream.flush()
+        """Let others read all that was reported so far."""
+        for stream in list(self._streams.values()):
+            stream.flush()
 
     def close(self) -> None:
         """Flush, and be gone in the eyes of others.
 
         Raises:
-            StorageError: the store does not answer; what was logged waits in the spool.
+            StorageError: the store does not answer; what was reported waits in the spool.
         """
-        try:
-            self._stream.close()
-        finally:
-            self._stack.close()
+        with self._stack, ExitStack() as closing:
+            for stream in self._streams.values():
+                closing.callback(stream.close)
 
 
 def presence_of(store: Store, experiment: str, writer: str) -> Presence:
-    """Who logs to an experiment."""
+    """Who reports of an experiment."""
     return Presence(store, f"tmp/experiments/{experiment}/writers", writer)
 
 
@@ -131,28 +156,5 @@ def checked_step(step: object, *, what: str = "step") -> int | None:
     return int(number)
 
 
-def checked_wallclock(wallclock: object) -> int | None:
-    """A wall clock in microseconds since 1970, UTC.
-
-    Raises:
-        InvalidInputError: it is no time.
-    """
-    if wallclock is None:
-        return None
-    if isinstance(wallclock, Now):
-        return round(time() * 1e6)
-    if isinstance(wallclock, datetime | str):
-        return round(datetime.fromisoformat(utc(wallclock, what="wallclock")).timestamp() * 1e6)
-    try:
-        micros = round(float(wallclock) * 1e6)  # type: ignore[arg-type]
-        if isinstance(wallclock, bool) or not -(2**63) <= micros < 2**63:
-            raise ValueError
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidInputError(
-            f"wallclock is {shown_value(wallclock)}; write seconds since 1970, an aware datetime, or None"
-        ) from error
-    return micros
-
-
 def _tell(error: LocalregError) -> None:
-    LOGGER.warning("points wait to be written: %s", error)
+    LOGGER.warning("what was reported waits to be written: %s", error)

@@ -228,6 +228,20 @@ class Listings:
         """
         return self._listed("datasets", where, search, order_by, limit)
 
+    def events(
+        self,
+        where: str | None = None,
+        *,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The events that programs reported of models, versions, experiments and checkpoints, by wall clock.
+
+        Arguments as in `models`: `"owner = 'sgd' AND metadata.epoch > 3"`. What a running experiment reported comes
+        with its end; `experiment.events()` shows it before.
+        """
+        return self._listed("events", where, None, order_by, limit)
+
     def facets(
         self,
         table: str,

@@ -12,6 +12,7 @@ from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
 from localreg.datasets.attached import HasDatasets
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from localreg.events.attached import HasEvents
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger, warn_of_differences
 from localreg.handles.lineage import HasLineage
 from localreg.handles.words import listed
@@ -42,6 +43,7 @@ class ModelVersion(
     HasMetrics[ModelVersionRecord],
     HasArtifacts[ModelVersionRecord],
     HasDatasets[ModelVersionRecord],
+    HasEvents[ModelVersionRecord],
     HasConsumers[ModelVersionRecord],
     HasLineage[ModelVersionRecord],
 ):
@@ -164,6 +166,7 @@ class Model(
     HasMetrics[ModelRecord],
     HasArtifacts[ModelRecord],
     HasDatasets[ModelRecord],
+    HasEvents[ModelRecord],
     HasConsumers[ModelRecord],
 ):
     """A model of a namespace: a name, and what people say about it."""

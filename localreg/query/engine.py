@@ -70,7 +70,7 @@ class Engine:
         order_by: str | Sequence[str] | None = None,
         limit: int | None = None,
     ) -> Result:
-        """Rows of one documented table; see `Registry.models` for the arguments.
+        """Rows of one documented table, of bulk rows one that has an order; see `Registry.models` for the arguments.
 
         Raises:
             InvalidInputError: an expression does not parse or names an unknown column; the limit is no whole number.
@@ -81,7 +81,7 @@ class Engine:
         bound = "" if most is None else f" LIMIT {most}"
         where_and_order = f"WHERE {condition} ORDER BY {order}{bound}"
         chooses = (where, search, limit) != (None, None, None) or archived is True
-        if len(self.sources) > 1 or not TABLES[table].has_ids or not chooses:
+        if len(self.sources) > 1 or table in BULK or not TABLES[table].has_ids or not chooses:
             sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
             return self._result(lambda: self._rows(rows, sql))
 

@@ -87,10 +87,11 @@ class Rows:
         return "archived" if self.archived else "NOT archived"
 
     def order(self) -> str:
-        """What stands after ORDER BY: what the user says, then the order of creation."""
+        """What stands after ORDER BY: what the user says, then the order of creation, or that of the bulk table."""
+        usual = "_order" if self.table in TABLES else BULK[self.table].order
         if self.order_by is None:
-            return "_order"
-        return f"{rewrite_order_by(self.order_by, self.columns, table=self.table, has_key=self.has_key)}, _order"
+            return usual
+        return f"{rewrite_order_by(self.order_by, self.columns, table=self.table, has_key=self.has_key)}, {usual}"
 
     def facet(self) -> Facet:
         """The expression to count by."""

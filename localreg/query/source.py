@@ -194,7 +194,7 @@ class Source:
             files = ", ".join(literal(str(file)) for file in events.files)
             union += f" UNION ALL FROM read_parquet([{files}]) WHERE commit <= {events.upto}"
         connection.execute(
-            f"CREATE VIEW {self.schema}.events AS SELECT {literal(self.namespace)} AS namespace, * FROM ({union})"
+            f"CREATE VIEW {self.schema}.log AS SELECT {literal(self.namespace)} AS namespace, * FROM ({union})"
         )
 
     # --- bulk rows --------------------------------------------------------------------------------------------------
@@ -249,11 +249,23 @@ class Source:
             part["version_id"] = owner.parent if is_run else owner.id
             part["replaces"] = details.get("replaces", False)
             part["model"] = name_of("model", version.parent if version else "")
+        elif fields["table"] == "events":
+            part |= {"owner_kind": owner.kind, "owner_name": self._owner_name(owner, look), "commit": row.created[0]}
         elif owner.kind == "experiment":
             part["experiment"] = owner.name
         elif owner.kind == "evaluation":
             part |= self._of_evaluation(owner, details, look)
         return part
+
+    def _owner_name(self, owner: Row, look: Callable[[str, str], Row | None]) -> str:
+        """As the column `owner` of artifacts has it."""
+        if owner.kind == "model_version":
+            model = look("model", owner.parent)
+            return owner.name if model is None else f"{model.name}@{owner.name}"
+        if owner.kind == "checkpoint":
+            experiment = look("experiment", owner.parent)
+            return owner.name if experiment is None else f"{experiment.name}: {owner.name}"
+        return owner.name
 
     def _of_evaluation(
         self, evaluation: Row, details: JsonObject, look: Callable[[str, str], Row | None]

@@ -1,7 +1,7 @@
 """The documented tables: the same names and columns in `sql`, in `where`, and for outside tools.
 
 Each is a view over relations that the engine makes of a state in a schema of their own, so that `SHOW TABLES` lists the
-documented ones alone: `records` (every record, its JSON and where it comes from), `events` (the audit log) and the
+documented ones alone: `records` (every record, its JSON and where it comes from), `log` (the audit log) and the
 parts (bulk files and where their rows belong).
 """
 
@@ -254,7 +254,7 @@ _AUDIT_EVENTS = """
 SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
     e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.details AS JSON) AS details,
     CAST(e.before AS JSON) AS before, CAST(e.after AS JSON) AS after, e.digest, (e.commit, e.event) AS _order
-FROM localreg_internal.events e LEFT JOIN localreg_internal.records p ON p.id = e.parent
+FROM localreg_internal.log e LEFT JOIN localreg_internal.records p ON p.id = e.parent
 """
 
 TABLES: dict[str, Table] = {
@@ -572,6 +572,7 @@ class BulkTable:
         optional: columns that a part may lack: what stands for them.
         key: SQL over `d` and `p` of what a row is about: of those of one model version with the same key, the last
             counts.
+        order: columns by which a listing is sorted when nothing is said; "" = there is no listing.
     """
 
     owners: tuple[str, ...]
@@ -580,6 +581,7 @@ class BulkTable:
     beside: dict[str, tuple[str, str]]
     optional: dict[str, str]
     key: str = ""
+    order: str = ""
 
 
 SAMPLE_INDEX = (
@@ -707,6 +709,25 @@ BULK: dict[str, BulkTable] = {
         },
         {},
         {},
+    ),
+    "events": BulkTable(
+        ("model", "model_version", "experiment", "checkpoint"),
+        None,
+        {
+            "namespace": (TEXT, "p.namespace"),
+            "owner_kind": (TEXT, "p.owner_kind"),
+            "owner": (TEXT, "p.owner_name"),
+            "owner_id": (TEXT, "p.owner"),
+            "name": (TEXT, "d.name"),
+            "source": (TEXT, "d.source"),
+            "wallclock": (TIME, "d.wallclock"),
+            "metadata": ("JSON", "CAST(coalesce(d.metadata, '{}') AS JSON)"),
+            "commit": (WHOLE, "coalesce(d.commit, p.commit)"),
+            "sequence": (WHOLE, "d.sequence"),
+        },
+        {},
+        {"commit": "CAST(NULL AS BIGINT)"},
+        order="wallclock, commit, sequence",
     ),
     "plots": BulkTable(
         ("evaluation",),

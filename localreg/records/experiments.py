@@ -14,7 +14,7 @@ Status: TypeAlias = Literal["running", "finished", "failed", "killed"]
 
 
 class ExperimentRecord(Record):
-    """One training effort. It owns the files of table `metric_points`."""
+    """One training effort. It owns files of the tables `metric_points` and `events`."""
 
     kind: ClassVar[str] = "experiment"
 

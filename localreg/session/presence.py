@@ -44,17 +44,19 @@ class Presence:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Be alive in the eyes of others."""
+        """Be alive in the eyes of others; what a fork has of this is its parent's to end."""
+        pid = os.getpid()
         self._renew(0)
         renewing = threading.Thread(target=self._keep_renewing, name="localreg presence", daemon=True)
         renewing.start()
         try:
             yield
         finally:
-            self._stop.set()
-            renewing.join()
-            with suppress(LocalregError):
-                self.forget(self._writer)
+            if os.getpid() == pid:
+                self._stop.set()
+                renewing.join()
+                with suppress(LocalregError):
+                    self.forget(self._writer)
 
     def writers(self) -> list[str]:
         """All that are at work, or were and could not say that they end."""

@@ -30,7 +30,7 @@ class Compacted:
     """Parts of one table and owner that were merged, or would be."""
 
     table: str
-    """Of bulk rows: `inferences`, `test_samples`, `sample_metadata`."""
+    """Of bulk rows: `inferences`, `test_samples`, `sample_metadata`, `events`."""
 
     owner: str
     """What they belong to, in words, such as `test run 'plates@1' of 'yolor@1'`."""

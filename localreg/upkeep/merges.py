@@ -6,6 +6,8 @@ A part that is written anew comes last in the order of creation. Two things make
   that counts, or has been replaced by its own owner, who has said it anew; of the latter nothing is written. So no row
   that comes last had lost to another, and what shows when another owner is deleted is what would have shown.
 - **Rows that go by place** (test samples): all parts from some place to the end are written anew, in their order.
+- **Rows that stand for themselves** (events): none replaces another. Beside each is kept which commit brought it, by
+  which it is ordered, and the new part says which segments of streams went into it, so that none counts twice.
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from typing import TYPE_CHECKING, cast
 
 from localreg.canonical import JsonObject
 from localreg.errors import LocalregError
+from localreg.events.rows import COMMIT, EVENTS
 from localreg.log import Row, State
 from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.session import Changes, Session
 from localreg.tables import read_part, write_part, write_rows
-from localreg.upkeep.merging import PART_ROWS, Piece, joined
+from localreg.tables.streamed import named_segments, segment_details
+from localreg.upkeep.merging import PART_ROWS, EventsPiece, Piece, joined
 from localreg.workflow.inferences import inference_pointers, write_inferences
 from localreg.workflow.samples import DIGEST, SAID, absolute_indices, files_of, sample_count, vectors_beside
 
@@ -288,6 +292,26 @@ class _TestSamples(Merge):
         return placed
 
 
+class _Events(Merge):
+    """Events of one record: each that was reported by itself is a part of one row."""
+
+    table = EVENTS.name
+
+    def __init__(self, session: Session, state: State, owner: Row) -> None:
+        super().__init__(session, state, owner)
+        rows = ((row, FilePointer.from_json(row.fields)) for row in state.children("file", owner.id))
+        mine = [(row, part) for row, part in rows if part.table == self.table and _is_small(part)]
+        self.pieces = [EventsPiece(part, None, commit=row.created[0]) for row, part in mine]
+
+    def _written(self, table: pa.Table, pieces: Sequence[Piece]) -> list[FilePointer]:
+        segments = () if self.made else named_segments(piece.part for piece in pieces)
+        details: JsonObject = {"columns": [COMMIT], **(segment_details(segments) if segments else {})}
+        return [write_part(self._session.store, self.table, self.owner.id, table, details)]
+
+    def _placed(self, state: State) -> list[FilePointer]:
+        return self.made
+
+
 def _worthy_end(are_small: Sequence[bool]) -> int:
     """Where the longest end of the parts begins that is worth to be written anew."""
     begin, small, large = len(are_small), 0, 0
@@ -301,8 +325,12 @@ def _worthy_end(are_small: Sequence[bool]) -> int:
     return begin
 
 
-TABLES: dict[str, type[Merge]] = {each.table: each for each in (_Inferences, _SampleMetadata, _TestSamples)}
+TABLES: dict[str, type[Merge]] = {each.table: each for each in (_Inferences, _SampleMetadata, _TestSamples, _Events)}
 """The tables of which many small parts come together. The others get all their rows at once, in one commit."""
+
+
+OWNERS = ("test_run", "model_version", "workflow", "model", "experiment", "checkpoint")
+"""Kinds of records that have parts of these tables."""
 
 
 def candidates(state: State) -> Iterator[tuple[Row, str]]:
@@ -319,5 +347,5 @@ def candidates(state: State) -> Iterator[tuple[Row, str]]:
 
 
 def _owner(state: State, id: str) -> Row | None:
-    rows = (state.get(kind, id) for kind in ("test_run", "model_version", "workflow"))
+    rows = (state.get(kind, id) for kind in OWNERS)
     return next((row for row in rows if row is not None), None)

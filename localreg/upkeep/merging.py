@@ -12,6 +12,7 @@ from hashlib import file_digest
 from typing import TYPE_CHECKING
 
 from localreg.errors import IntegrityError
+from localreg.events.rows import COMMIT
 from localreg.records.files import FilePointer
 from localreg.storage import Store
 from localreg.tables import VECTORS, part_file, read_part, unpacked_type
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Indices = npt.NDArray[np.int64]
 
-__all__ = ["PART_BYTES", "PART_ROWS", "Piece", "joined"]
+__all__ = ["PART_BYTES", "PART_ROWS", "EventsPiece", "Piece", "joined"]
 
 PART_ROWS = 1_000_000
 PART_BYTES = 256 * 2**20
@@ -82,6 +83,25 @@ class Piece:
             place = table.column_names.index("sample_idx")
             table = table.set_column(place, "sample_idx", pa.array(self.indices, pa.int64()))
         return conformed(table, types)
+
+
+@dataclass(frozen=True, eq=False)
+class EventsPiece(Piece):
+    """Events, of which it is kept what brought them.
+
+    Attributes:
+        commit: that brought the part; rows that an earlier merge has written say it themselves.
+    """
+
+    commit: int = 0
+
+    def table(self, store: Store, types: dict[str, pa.DataType]) -> pa.Table:
+        """See `Piece.table`."""
+        import pyarrow as pa
+
+        table = super().table(store, {**types, COMMIT: pa.int64()})
+        place = table.column_names.index(COMMIT)
+        return table.set_column(place, COMMIT, table[COMMIT].fill_null(self.commit))
 
 
 def joined(store: Store, pieces: Sequence[Piece]) -> Iterator[pa.Table]:

@@ -9,7 +9,7 @@ from itertools import count
 
 from localreg.errors import LocalregError
 from localreg.experiments.closing import alive
-from localreg.experiments.recorder import POINTS
+from localreg.experiments.recorder import STREAMED
 from localreg.log import Log, State, snapshot
 from localreg.log.entry import entry_path
 from localreg.log.layer import layer_commit
@@ -213,8 +213,8 @@ def check_bulk_files(namespace: Namespace) -> Iterator[Finding]:
     there = {path for path in namespace.files if kind_of(path).startswith("data/") or kind_of(path) == "artifacts"}
     named = {row.name: row.fields["bytes"] for row in namespace.state.rows("file")}
     running = {row.id for row in namespace.state.rows("experiment") if row.fields.get("status") == "running"}
-    points = tuple(f"data/{POINTS}/{id}/open-" for id in running)  # which an experiment names when it ends
-    orphans = sorted(path for path in there - named.keys() if not path.startswith(points))
+    coming = tuple(f"data/{each.name}/{id}/open-" for each in STREAMED for id in running)  # named at their end
+    orphans = sorted(path for path in there - named.keys() if not path.startswith(coming))
     if orphans:
         size = readable_bytes(sum(namespace.files[path] for path in orphans))
         message = (

@@ -9,6 +9,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         times=3,
     )
     running.finish()
+    yield _events(bench)
     table = pa.table({"step": np.arange(CALLS), "loss": np.linspace(1, 0, CALLS)})
     bulk = registry.experiment("bulk", strict=True)
     yield bench.compare(
@@ -93,6 +95,28 @@ def _without_policies(bench: Bench) -> Figure:
     return Figure(
         "a commit on a model without policies ÷ the same with the hooks removed", ours / theirs, 1.05, ours, theirs
     )
+
+
+def _events(bench: Bench) -> Figure:
+    folder, beside = bench.fresh(), bench.fresh()
+    beside.mkdir()
+    running = localreg.open(folder).experiment("events", strict=True)
+
+    def report() -> None:
+        for step in range(CALLS):
+            running.event("step_end", source="trainer", metadata={"step": step})
+
+    def append() -> None:
+        with (beside / "events.jsonl").open("w") as file:
+            for step in range(CALLS):
+                told = {"name": "step_end", "source": "trainer", "wallclock": time.time(), "metadata": {"step": step}}
+                file.write(json.dumps(told) + "\n")
+                file.flush()
+
+    what = f"{CALLS:,} event() calls one by one ÷ appending the same as JSON lines with flush"
+    figure = bench.compare(what, report, append, at_most=3, times=3)
+    running.finish()
+    return figure
 
 
 def _uploaded(bench: Bench) -> Figure:

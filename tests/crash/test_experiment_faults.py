@@ -1,4 +1,4 @@
-"""A fault before and after every storage call while an experiment runs and ends: what was logged is there, once."""
+"""A fault before and after every storage call while an experiment runs and ends: what was reported is there, once."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ POINTS = 4
 
 
 def train(registry: Registry, done: list[int]) -> None:
-    """Log points, half of which are flushed, and end."""
+    """Log points and events, half of which are flushed, and end."""
     experiment = registry.experiment("e", strict=True, flush_every=LATE)
     try:
         for step in range(POINTS):
             experiment.log({"x": float(step)}, step=step)
+            done.append(step)
+            experiment.event("x", metadata={"n": step})
             done.append(step)
             if step == 1:
                 experiment.flush()
@@ -39,12 +41,15 @@ def train(registry: Registry, done: list[int]) -> None:
 
 
 def values(experiment: Experiment, *, live: bool) -> list[float]:
-    return [row["value"] for row in experiment.points("x", live=live)]
+    """Of points and events, sorted."""
+    points = [row["value"] for row in experiment.points("x", live=live)]
+    events = [row["metadata"]["n"] for row in experiment.events(live=live)]
+    return sorted(points + events)
 
 
 @pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_fault_at_any_storage_call_loses_and_doubles_no_point(
+def test_a_fault_at_any_storage_call_loses_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: Literal["before", "after"], dead: bool
 ) -> None:
     for k in itertools.count(1):
@@ -71,11 +76,12 @@ def test_a_fault_at_any_storage_call_loses_and_doubles_no_point(
 
 
 @pytest.mark.parametrize("error", [UnknownOutcomeError("nobody answers"), KeyboardInterrupt()], ids=["unknown", "key"])
-def test_points_stay_where_an_entry_may_name_them(
+def test_rows_stay_where_an_entry_may_name_them(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     experiment = registry.experiment("e")
     experiment.log({"x": 1.0})
+    experiment.event("x", metadata={"n": 1})
     change = Session.change
 
     def lost(session: Session, *arguments: Any, **named: Any) -> Any:
@@ -86,6 +92,6 @@ def test_points_stay_where_an_entry_may_name_them(
         patched.setattr(Session, "change", lost)
         with pytest.raises(type(error)):
             experiment.finish()
-    assert (experiment.info.status, values(experiment, live=False)) == ("finished", [1.0])
-    assert values(experiment, live=True) == [1.0]
+    assert (experiment.info.status, values(experiment, live=False)) == ("finished", [1.0, 1.0])
+    assert values(experiment, live=True) == [1.0, 1.0]
     assert registry.verify().ok

@@ -176,13 +176,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.compare("meadow-4", "meadow-5", suite="plates").save("release 5")
     registry.import_coco(annotations_file(1), suite="val2017")
     with registry.experiment("lr 0.1", params={"lr": 0.1}) as experiment:
+        experiment.event("epoch_start", source="trainer")
         experiment.log({"train": {"loss": 0.25}}, step=30)
         experiment.checkpoint(b"w", step=30)
+        experiment.event("epoch_end", source="trainer")
     registry.get_version("meadow-5@2").upload(b"w", name="weights")
     registry.get_version("meadow-5@2").set_metrics({"accuracy": 0.93, "size": 12})
     registry.add_policy("good ones", Label(when="metrics.accuracy > 0.95", tag="good"))
     registry.add_policy("release", Action(run="os:fspath", on="promote", attempts=1), model="meadow-5")
     registry.get_model("meadow-5").add_dataset("s3://bucket/plates", role="train")
+    registry.get_version("meadow-5@2").event("deployed", source="server-3", metadata={"port": 80})
     return folder
 
 
@@ -209,6 +212,7 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pq.write_table(pa.table({"number": [200, 201], "text": ["200", "201"]}), tmp_path / "truth.parquet")
     (tmp_path / "weights.pt").write_bytes(b"weights")
     (tmp_path / "notes.md").write_text("slow")
+    (tmp_path / "events.csv").write_text("name,source,wallclock\nwrite_begin,saver,1.5\nwrite_end,saver,2.5\n")
     (tmp_path / "gate.yaml").write_text("metrics: {accuracy: {min_value: 0.8, max_drop: 0}}\ncritical: [night]\n")
     (tmp_path / "predictions.csv").write_text("number,plate\n1,1\n0,?\n")
     (tmp_path / "truth.csv").write_text("number,plate,weather\n300,300,rain\n301,301,\n")
@@ -292,6 +296,13 @@ EXAMPLES = [
 ]
 
 
+EVENTS = {
+    "durations": "events durations",
+    "event": "events add",
+    "events": "events show",
+    "log_events": "events import",
+    "timeline": "events timeline",
+}
 VERBS: dict[type, dict[str, str]] = {
     localreg.Registry: {
         "all": "models list",
@@ -312,6 +323,7 @@ VERBS: dict[type, dict[str, str]] = {
         "artifacts": "artifacts list",
         "datasets": "datasets list",
         "checkpoints": "checkpoints list",
+        "events": "events list",
         "experiments": "experiments list",
         "get_experiment": "experiments show",
         "recover_experiments": "experiments recover",
@@ -365,6 +377,7 @@ VERBS: dict[type, dict[str, str]] = {
         "metrics": "metrics list",
         "set_metrics": "metrics set",
         "unset_metrics": "metrics unset",
+        **EVENTS,
         "differences": "models diff",
         "history": "models history",
         "inferences": "inferences list",
@@ -400,6 +413,7 @@ VERBS: dict[type, dict[str, str]] = {
         "differences": "models diff",
         "history": "versions history",
         "inferences": "inferences list",
+        **EVENTS,
         "export_inferences": "inferences export",
         "update": "versions set",
     },
@@ -511,6 +525,10 @@ READS = [
     "datasets list",
     "datasets show meadow-5@2 plates",
     "lineage meadow-5@2",
+    "events list",
+    "events show meadow-5@2",
+    "events durations 'lr 0.1' --experiment --start epoch_start --end epoch_end",
+    "events timeline meadow-5",
 ]
 EXPORTS = ("inferences export", "coco export", "artifacts download")
 WRITES = [
@@ -533,6 +551,8 @@ WRITES = [
     "datasets add meadow-5 s3://bucket/x --role eval",
     "datasets set meadow-5 plates --role eval",
     "datasets delete meadow-5 plates",
+    "events add meadow-5@2 deployed",
+    "events import meadow-5 events.csv",
     "models create x",
     "models set meadow-5 a=1",
     "models unset meadow-5 lr",

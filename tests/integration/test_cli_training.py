@@ -192,3 +192,28 @@ def test_lineage_is_a_tree_that_reads_well(cli: Cli, registry: Registry) -> None
     assert "leave out the other options" in cli("lineage", "0" * 32, "--run", "--experiment", code=2)
     assert "no test run" in cli("lineage", "0" * 32, "--run", code=1)
     assert "a data set is one of" in cli("lineage", "lr 0.1", "--checkpoint", "step 0", "--dataset", "x", code=2)
+
+
+def test_events_are_added_shown_paired_and_told_in_time(cli: Cli, registry: Registry, tmp_path: Path) -> None:
+    told = cli("events", "add", "m@1", "deployed", "--source", "ops", "--wallclock", "5", "--metadata", "port=80")
+    assert told == "reported 'deployed' of 'm@1'\n"
+    (tmp_path / "events.csv").write_text("name,wallclock,metadata\nbegin,1.5,{}\nend,2.25,{}\n")
+    assert cli("events", "import", "lr 0.1", "events.csv", "--experiment") == "reported 2 events of 'lr 0.1'\n"
+    cli("events", "add", "lr 0.1", "saved", "--experiment", "--checkpoint", "step 1")
+    listed = cli("events", "list", "--order-by", "name", "--format", "csv").splitlines()
+    assert [line.split(",")[2:5:2] for line in listed[1:]] == [
+        ["lr 0.1", "begin"],
+        ["m@1", "deployed"],
+        ["lr 0.1", "end"],
+        ["lr 0.1: step 1", "saved"],
+    ]
+    shown = cli("events", "show", "lr 0.1", "--experiment", "--since", "1970-01-01T00:00:02Z")
+    assert re.search(r"^end +1970-01-01 00:00:02Z", shown, re.MULTILINE)
+    assert "begin" not in shown
+    lasted = cli("events", "durations", "lr 0.1", "--experiment", "--start", "begin", "--end", "end", "-f", "json")
+    assert '"seconds": 0.75' in lasted
+    timeline = cli("events", "timeline", "m")
+    assert re.search(r"^1970-01-01 00:00:05Z +event +deployed +version 'm@1' +ops", timeline, re.MULTILINE)
+    assert re.search(r"audit +create +version 'm@1'", timeline)
+    assert "wallclock is 'soon'" in cli("events", "add", "m", "x", "--wallclock", "soon", code=1)
+    assert "start and end are both 'a'" in cli("events", "durations", "m", "--start", "a", "--end", "a", code=1)

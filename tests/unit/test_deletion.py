@@ -64,6 +64,7 @@ def counts(registry: Registry) -> dict[str, int]:
         "ancestors",
         "checkpoints",
         "datasets",
+        "events",
         "lineage",
         "experiments",
         "metric_points",

@@ -21,7 +21,9 @@ import localreg
 from localreg import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError, Registry, StorageError
 from localreg.experiments import Experiment
 from localreg.experiments.capture import captured_code
+from localreg.storage import Store
 from localreg.tables.spool import Spool
+from localreg.tables.streamed import Left, Streamed
 from tests.crash.pipes import read_line
 
 LATE = 3_600.0
@@ -40,6 +42,10 @@ def disk(folder: Path) -> Registry:
 
 def values(experiment: Experiment, key: str, *, live: bool = True) -> list[float]:
     return [row["value"] for row in experiment.points(key, live=live)]
+
+
+def events(experiment: Experiment, *, live: bool = True) -> list[int]:
+    return [row["metadata"]["n"] for row in experiment.events(live=live)]
 
 
 def test_points_are_read_live_and_as_of_commits(disk: Registry) -> None:
@@ -227,6 +233,7 @@ import sys, localreg
 experiment = localreg.open({folder!r}).experiment("e", resume=True, flush_every={every})
 for step in range({begin}, {end}):
     experiment.log({{"loss": float(step)}}, step=step)
+    experiment.event("step", source="trainer", metadata={{"n": step}})
 print("there", flush=True)
 sys.stdin.read()
 """
@@ -249,16 +256,18 @@ def _statuses(experiment: Experiment) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("every", [0.005, LATE])
-def test_kill_9_loses_no_point(disk: Registry, folder: Path, every: float) -> None:
+def test_kill_9_loses_nothing(disk: Registry, folder: Path, every: float) -> None:
     with train(folder, 0, 300, every) as process:
         experiment = disk.get_experiment("e")
         assert _statuses(experiment) == ("running", "running")
         process.send_signal(signal.SIGKILL)
     assert _statuses(experiment) == ("killed", "running"), "nobody has said so yet"
-    assert values(experiment, "loss") == list(range(300))
+    assert values(experiment, "loss") == events(experiment) == list(range(300))
+    assert not [each for each in disk.doctor().findings if "leftovers" in each.what or "orphans" in each.what]
     with disk.experiment("e", resume=True, flush_every=LATE) as again:
         again.log({"loss": 300.0}, step=300)
-    assert values(again, "loss", live=False) == list(range(301))
+        again.event("step", metadata={"n": 300})
+    assert values(again, "loss", live=False) == events(again, live=False) == list(range(301))
     assert [row["action"] for row in disk.audit(kind="experiment")] == ["create", "kill", "resume", "finish"]
     assert [path.name for path in (folder / "namespaces/default/tmp").rglob("*") if path.is_file()] == []
     assert not list(folder.rglob("open-*.parquet"))
@@ -282,42 +291,44 @@ def test_several_processes_log_to_one_experiment(disk: Registry, folder: Path) -
     with train(folder, 0, 50, LATE) as process:
         with disk.experiment("e", resume=True, flush_every=LATE) as own:
             own.log({"loss": -1.0}, step=-1)
+            own.event("step", metadata={"n": -1})
         assert (own.status, values(own, "loss", live=False)) == ("running", [-1]), "the other one goes on"
-        assert values(own, "loss") == list(range(-1, 50))
+        assert events(own, live=False) == [-1]
+        assert values(own, "loss") == sorted(events(own)) == list(range(-1, 50))
         process.kill()
     assert disk.recover_experiments() == [own]
-    assert values(own, "loss", live=False) == list(range(-1, 50))
+    assert values(own, "loss", live=False) == sorted(events(own, live=False)) == list(range(-1, 50))
 
 
-def test_who_looks_while_it_ends_sees_each_point_once(disk: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_looks_while_it_ends_sees_each_row_once(disk: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its look at open parts and its look at the log, all is committed."""
-    from localreg.experiments import series
+    look = Streamed.left
+    for name, seen in (("points", lambda each: values(each, "x")), ("events", events)):
+        experiment = disk.experiment(name, flush_every=LATE)
+        for step in range(10):
+            experiment.log({"x": step}, step=step)
+            experiment.event("x", metadata={"n": step})
 
-    experiment = disk.experiment("e", flush_every=LATE)
-    for step in range(10):
-        experiment.log({"x": step}, step=step)
-    look = series.left_by
+        def late(table: Streamed, store: Store, owner: str, running: Experiment = experiment) -> Left:
+            found = look(table, store, owner)
+            if running._recorder is not None:
+                with monkeypatch.context() as patch:
+                    patch.setattr(Streamed, "left", look)
+                    running.finish()
+            return found
 
-    def late(*arguments: Any) -> Any:
-        found = look(*arguments)
-        if experiment._recorder is not None:
-            with monkeypatch.context() as patch:
-                patch.setattr("localreg.experiments.closing.left_by", look)
-                experiment.finish()
-        return found
-
-    monkeypatch.setattr(series, "left_by", late)
-    assert values(disk.get_experiment("e"), "x") == list(range(10))
+        with monkeypatch.context() as patched:
+            patched.setattr(Streamed, "left", late)
+            assert seen(disk.get_experiment(name)) == list(range(10))
+        assert experiment.status == "finished"
 
 
-def test_two_that_recover_at_once_bring_each_point_once(
+def test_two_that_recover_at_once_bring_each_row_once(
     disk: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with train(folder, 0, 30, LATE) as process:
         process.kill()
-    from localreg.experiments import closing
-
-    merge, first = closing._merged, [True]
+    merge, first = Streamed.merged, [True]
 
     def slow(*arguments: Any) -> Any:
         if first:
@@ -325,12 +336,13 @@ def test_two_that_recover_at_once_bring_each_point_once(
             assert localreg.open(folder).recover_experiments() != []
         return merge(*arguments)
 
-    monkeypatch.setattr(closing, "_merged", slow)
+    monkeypatch.setattr(Streamed, "merged", slow)
     disk.recover_experiments()
-    assert values(disk.get_experiment("e"), "loss", live=False) == list(range(30))
-    files = [row["n"] for row in disk.sql("SELECT count(*) AS n FROM metric_points")]
-    assert files == [30]
-    assert len(list(folder.rglob("data/metric_points/*/*.parquet"))) == 1
+    recovered = disk.get_experiment("e")
+    assert values(recovered, "loss", live=False) == events(recovered, live=False) == list(range(30))
+    for table in ("metric_points", "events"):
+        assert disk.sql(f"SELECT count(*) AS n FROM {table}").dicts() == [{"n": 30}]
+        assert len(list(folder.rglob(f"data/{table}/*/*.parquet"))) == 1
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

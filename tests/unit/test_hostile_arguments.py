@@ -61,6 +61,14 @@ HOSTILE: dict[str, object] = {
 }
 
 Arguments = Mapping[str, object]
+EVENTS: dict[str, Arguments] = {
+    "event": {"name": "x", "source": "s", "wallclock": 1.0, "metadata": {}},
+    "log_events": {"events": [{"name": "x", "source": "s", "wallclock": 1.0, "metadata": {}}]},
+    "events": {"name": "x", "source": "s", "since": 0.0, "until": 9.0, "where": "name = 'x'", "live": True},
+    "durations": {"start": "x", "end": "y", "source": "s", "by": "k", "live": True},
+    "timeline": {"live": True},
+}
+"""Of all that events are reported of."""
 CALLS: dict[type, dict[str, Arguments]] = {
     Registry: {
         "namespace": {"name": "other"},
@@ -223,6 +231,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "checkpoints": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1},
         "artifacts": {"where": "name = 'e'", "search": "e", "order_by": "id", "limit": 1},
         "datasets": {"where": "name = 'd'", "search": "d", "order_by": "id", "limit": 1},
+        "events": {"where": "name = 'x'", "order_by": "name", "limit": 1},
         "comparisons": {"where": "name = 'm'", "search": "m", "order_by": "name", "limit": 1},
         "get_comparison": {"name": "c"},
         "at": {"commit": 1, "time": None},
@@ -287,6 +296,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "history": {},
         "inferences": {"suite": None},
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
+        **EVENTS,
     },
     ModelVersion: {
         "lineage": {},
@@ -325,6 +335,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "history": {},
         "inferences": {"suite": None},
         "export_inferences": {"path": "out.csv", "suite": None, "format": "csv", "overwrite": True},
+        **EVENTS,
     },
     Experiment: {
         "lineage": {},
@@ -361,6 +372,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "external_id": None,
         },
         "log": {"metrics": {"x": 1.0}, "step": 1, "wallclock": 1.0},
+        **EVENTS,
         "log_params": {"params": {}},
         "log_table": {"points": [{"x": 1.0}]},
         "log_model_summary": {"summary": "text", "name": "s"},
@@ -408,6 +420,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "upload": {"content": b"x", "name": "x", "media_type": "text/plain", "metadata": {}, "replace": True},
         "download": {"to": "out", "overwrite": True},
         "promote": {"model": "m", "version": "9", "description": "", "metadata": {}},
+        **EVENTS,
         "delete": {"force": True},
         "differences": {"other": None},
         "history": {},
@@ -501,6 +514,8 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
             experiment.add_dataset(artifact, role="train", name="d")
             checkpoint = experiment.checkpoint(b"w", step=1)
             checkpoint.upload(b"w", name="w")
+        for owner in (model, version, experiment, checkpoint):
+            owner.log_events([{"name": "x", "metadata": {"k": 1}}, {"name": "y", "metadata": {"k": 1}}])
         return {
             Registry: registry,
             Model: model,

@@ -242,6 +242,7 @@ def tested(registry: Registry) -> Registry:
     for name in ("first try", "second try"):
         with registry.experiment(name) as experiment:
             experiment.log({"loss": 0.5})
+            experiment.event("begin")
             experiment.upload(b"", name="weights")
             experiment.checkpoint(b"", step=1)
             experiment.add_dataset("s3://plates/night", role="train")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, LocalregError, NotFoundError
+from localreg.names import shown_value
 from localreg.workflow.bulk.csv_kinds import ALL_KINDS, Kinds, narrowed
 from localreg.workflow.bulk.source import BATCH_BYTES, BATCH_ROWS, Source, told
 
@@ -35,7 +37,7 @@ def opened_file(given: str | Path) -> Source:
     """
     path = Path(given)
     kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
-    if not path.is_file():
+    if not os.path.isfile(path):  # False also where there can be none of that name
         raise _not_found(path)
     with _told(path):
         if kind in ("parquet", "pq"):
@@ -57,10 +59,10 @@ def opened_file(given: str | Path) -> Source:
 
 
 def _not_found(path: Path) -> LocalregError:
-    if path.is_dir():
+    if os.path.isdir(path):
         return InvalidInputError(f"{str(path)!r} is a folder; give the files in it, as a list of their paths")
     pattern = "; a pattern is no path: give a list of paths" if any(each in path.name for each in "*?[") else ""
-    return NotFoundError(f"there is no file {str(path)!r}{pattern}")
+    return NotFoundError(f"there is no file {shown_value(str(path))}{pattern}")
 
 
 def _told(path: Path) -> AbstractContextManager[None]:
