@@ -77,7 +77,7 @@ def shown(framework: str) -> str:
     (block,) = [
         each for each in re.findall(r"^```py\n(.*?)^```$", text, re.M | re.S) if f"loggers.{framework} " in each
     ]
-    return block
+    return str(block)
 
 
 def values(experiment: Experiment, key: str) -> list[tuple[int | None, float]]:
