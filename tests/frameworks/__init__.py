@@ -74,9 +74,10 @@ def _told(value: Any) -> object:
 def shown(framework: str) -> str:
     """The example of the README for a framework."""
     text = Path(localreg.__file__).parents[1].joinpath("README.md").read_text("utf-8")
-    blocks = (each[1] for each in re.finditer(r"^```py\n(.*?)^```$", text, re.M | re.S))
-    (block,) = [each for each in blocks if f"loggers.{framework} " in each]
-    return block
+    (block,) = [
+        each for each in re.findall(r"^```py\n(.*?)^```$", text, re.M | re.S) if f"loggers.{framework} " in each
+    ]
+    return str(block)
 
 
 def values(experiment: Experiment, key: str) -> list[tuple[int | None, float]]:

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # those of Keras are no conce
 
 
 @pytest.fixture
-def package() -> Any:
+def package(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Keras, with a backend that is there."""
     there = [name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)]
     if not there:
         pytest.skip("there is no backend that Keras can train with")
-    os.environ.setdefault("KERAS_BACKEND", there[0])
+    monkeypatch.setenv("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", there[0]))
     return pytest.importorskip("keras")
 
 
@@ -39,16 +39,20 @@ def data() -> tuple[Any, Any]:
     return inputs, inputs.sum(axis=1, keepdims=True)
 
 
+@pytest.fixture
+def module(package: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Ours, upon it."""
+    return adapter("keras", {}, monkeypatch)
+
+
 def fit(package: Any, callbacks: list[Any]) -> Any:
     model = net(package)
     model.fit(*data(), epochs=EPOCHS, batch_size=2, validation_data=data(), verbose=0, callbacks=callbacks)
     return model
 
 
-def test_training_and_evaluation_are_kept(registry: Registry, tmp_path: Path, package: Any) -> None:
-    from localreg.loggers.keras import LocalregCallback
-
-    callback = LocalregCallback(registry, "e", batches=1, checkpoints=tmp_path / "*.keras")
+def test_training_and_evaluation_are_kept(registry: Registry, tmp_path: Path, package: Any, module: Any) -> None:
+    callback = module.LocalregCallback(registry, "e", batches=1, checkpoints=tmp_path / "*.keras")
     model = fit(package, [callback, package.callbacks.ModelCheckpoint(tmp_path / "{epoch:02d}.keras")])
     check_keras(callback.experiment)
     summary = callback.experiment.get_artifact("model summary").download(tmp_path / "out").read_text("utf-8")
@@ -61,18 +65,17 @@ def test_training_and_evaluation_are_kept(registry: Registry, tmp_path: Path, pa
     assert len(values(callback.experiment, "test/loss")) == 1
 
 
-def test_an_exception_fails_the_experiment_that_is_handed_over(registry: Registry, package: Any) -> None:
-    from localreg.loggers.keras import LocalregCallback
-
+def test_an_exception_fails_the_experiment_that_is_handed_over(registry: Registry, package: Any, module: Any) -> None:
     class Fails(package.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             raise MemoryError("no room on the card")
 
     with pytest.raises(MemoryError), registry.experiment("e") as experiment:
-        fit(package, [LocalregCallback(experiment), Fails()])
+        fit(package, [module.LocalregCallback(experiment), Fails()])
     assert (experiment.status, (experiment.error or {})["message"]) == ("failed", "no room on the card")
 
 
+@pytest.mark.usefixtures("module")
 def test_the_example_of_the_readme(package: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     inputs, targets = data()
@@ -82,9 +85,9 @@ def test_the_example_of_the_readme(package: Any, tmp_path: Path, monkeypatch: py
 
 
 def test_what_stands_for_keras_calls_the_same(
-    registry: Registry, package: Any, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, package: Any, module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = adapter("keras", {}, monkeypatch).LocalregCallback(registry, "real", batches=1)
+    real = module.LocalregCallback(registry, "real", batches=1)
     called = watched(real, KERAS_HOOKS)
     fit(package, [real])
     with monkeypatch.context() as patch:

@@ -74,13 +74,12 @@ def batches() -> Any:
     return torch.utils.data.DataLoader(data, batch_size=2)
 
 
-def test_training_and_testing_are_kept(registry: Registry, tmp_path: Path, package: Any) -> None:
-    from localreg.loggers.lightning import LocalregLogger
-
-    module = adapter("lightning", {}, pytest.MonkeyPatch())
+def test_training_and_testing_are_kept(
+    registry: Registry, tmp_path: Path, package: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = adapter("lightning", {}, monkeypatch)
     logger = module.LocalregLogger(registry, "e")
     assert isinstance(logger, package.loggers.Logger)
-    assert LocalregLogger.__name__ == "LocalregLogger"
     running = trainer(package, logger, tmp_path / "ckpts")
     model = net(package)
     running.fit(model, batches(), batches())
@@ -99,6 +98,7 @@ def test_training_and_testing_are_kept(registry: Registry, tmp_path: Path, packa
 def test_the_example_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = pytest.importorskip("lightning.pytorch")
     monkeypatch.chdir(tmp_path)
+    adapter("lightning", {}, monkeypatch)
     names: dict[str, Any] = {"model": net(package), "batches": batches()}
     exec(shown("lightning"), names)
     assert names["best"].metrics.keys() >= {"val_loss", "train_loss"}

@@ -21,6 +21,12 @@ def package() -> Any:
     return pytest.importorskip("transformers")
 
 
+@pytest.fixture
+def module(package: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Ours, upon it."""
+    return adapter("transformers", {}, monkeypatch)
+
+
 def trainer(package: Any, callback: Any, folder: Path, **options: Any) -> Any:
     import torch
 
@@ -47,10 +53,10 @@ def trainer(package: Any, callback: Any, folder: Path, **options: Any) -> Any:
     return package.Trainer(model, args, train_dataset=data, eval_dataset=data, callbacks=[callback])
 
 
-def test_training_evaluation_and_prediction_are_kept(registry: Registry, tmp_path: Path, package: Any) -> None:
-    from localreg.loggers.transformers import LocalregCallback
-
-    callback = LocalregCallback(registry, "e")
+def test_training_evaluation_and_prediction_are_kept(
+    registry: Registry, tmp_path: Path, package: Any, module: Any
+) -> None:
+    callback = module.LocalregCallback(registry, "e")
     running = trainer(package, callback, tmp_path / "out")
     running.train()
     check_transformers(callback.experiment)
@@ -61,24 +67,22 @@ def test_training_evaluation_and_prediction_are_kept(registry: Registry, tmp_pat
     assert callback.experiment.status == "finished"
     assert len(values(callback.experiment, "eval/loss")) == EPOCHS + 1
     assert len(values(callback.experiment, "test/loss")) == 1
-    resumed = LocalregCallback(registry, "e", resume=True)
+    resumed = module.LocalregCallback(registry, "e", resume=True)
     trainer(package, resumed, tmp_path / "out", max_steps=6).train(resume_from_checkpoint=True)
     assert [step for step, _ in values(resumed.experiment, "train/loss")] == [1, 2, 3, 4, 5, 6]
     assert [each.name for each in resumed.experiment.checkpoints()][-1] == "checkpoint-6"
 
 
 def test_an_exception_fails_the_experiment_that_is_handed_over(
-    registry: Registry, tmp_path: Path, package: Any
+    registry: Registry, tmp_path: Path, package: Any, module: Any
 ) -> None:
-    from localreg.loggers.transformers import LocalregCallback
-
     class Fails(package.TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
             raise MemoryError("no room on the card")
 
     def train() -> None:
         with experiment:
-            running = trainer(package, LocalregCallback(experiment), tmp_path / "out")
+            running = trainer(package, module.LocalregCallback(experiment), tmp_path / "out")
             running.add_callback(Fails())
             running.train()
 
@@ -88,6 +92,7 @@ def test_an_exception_fails_the_experiment_that_is_handed_over(
     assert (experiment.status, (experiment.error or {})["message"]) == ("failed", "no room on the card")
 
 
+@pytest.mark.usefixtures("module")
 def test_the_example_of_the_readme(package: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     like = trainer(package, package.TrainerCallback(), tmp_path / "out")
@@ -98,9 +103,9 @@ def test_the_example_of_the_readme(package: Any, tmp_path: Path, monkeypatch: py
 
 
 def test_what_stands_for_transformers_calls_the_same(
-    registry: Registry, tmp_path: Path, package: Any, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, tmp_path: Path, package: Any, module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = adapter("transformers", {}, monkeypatch).LocalregCallback(registry, "real")
+    real = module.LocalregCallback(registry, "real")
     called = watched(real, TRANSFORMERS_HOOKS)
     running = trainer(package, real, tmp_path / "real")
     running.train()
