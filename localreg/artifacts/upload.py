@@ -22,6 +22,7 @@ from localreg.handles.handle import Handle
 from localreg.log import Row
 from localreg.names import check_flag, check_name, check_text, shown_value
 from localreg.progress import progress
+from localreg.records.access import WRITER
 from localreg.records.artifacts import ArtifactRecord
 from localreg.records.files import FilePointer
 from localreg.session import Changes, Session
@@ -65,7 +66,7 @@ def upload(
 ) -> Artifact:
     """Store a file, a folder, bytes or what a file object gives; see `HasArtifacts.upload`."""
     session = owner._session
-    session.refuse_if_read_only()
+    session.refuse_without(WRITER)
     said = described(content, name=name, media_type=media_type, metadata=metadata)
     _refuse_taken(session, owner, said["name"], replace=replace)
     return _named(owner, store(session, content, said), action="upload", replace=replace)
@@ -84,7 +85,7 @@ def track(
 ) -> Artifact:
     """Say where something is; see `HasArtifacts.track`."""
     session = owner._session
-    session.refuse_if_read_only()
+    session.refuse_without(WRITER)
     check_flag(stat, what="stat")
     place = check_text(os.fspath(uri) if isinstance(uri, os.PathLike) else uri, what="uri")
     said = _said(name if name is not None else place.rstrip("/").rpartition("/")[2], media_type, metadata)

@@ -47,6 +47,7 @@ KINDS = (
     "comparison",
     "experiment",
     "feature",
+    "grant",
     "namespace",
     "registry",
     "workflow",

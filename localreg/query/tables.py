@@ -153,6 +153,11 @@ SELECT r.id, r.namespace, r.name, (r.record->'content'->>'suite') AS test_suite,
 FROM localreg_internal.records r WHERE r.kind = 'comparison'
 """
 
+_GRANTS = f"""
+SELECT r.id, r.namespace, r.name AS principal, (r.record->>'role') AS role, {_MADE}, {_RECORD.format("r")} AS _record
+FROM localreg_internal.records r WHERE r.kind = 'grant'
+"""
+
 _ARTIFACTS = f"""
 SELECT r.id, r.namespace, r.name, (r.record->>'owner_kind') AS owner_kind,
     CASE o.kind WHEN 'model_version' THEN m.name || '@' || o.name WHEN 'checkpoint' THEN m.name || ': ' || o.name
@@ -314,6 +319,12 @@ TABLES: dict[str, Table] = {
         },
         _COMPARISONS,
         searched=("name",),
+    ),
+    "grants": Table(
+        {"id": TEXT, "namespace": TEXT, "principal": TEXT, "role": TEXT, **_MADE_COLUMNS},
+        _GRANTS,
+        searched=("principal", "role"),
+        is_own=False,
     ),
     "checkpoints": Table(
         {
