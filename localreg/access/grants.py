@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localreg.errors import InvalidInputError, NotFoundError, PolicyError
 from localreg.names import check_name, did_you_mean, shown_value
-from localreg.records.access import OWNER, ROLES, GrantRecord
+from localreg.records.access import EVERYBODY, OWNER, ROLES, GrantRecord
 from localreg.session import Changes, Session
 from localreg.session.access import grants_in
 
@@ -48,7 +48,9 @@ def revoke(session: Session, principal: str) -> None:
         if row is None:
             hint = did_you_mean(name, grants) if grants else "; nothing is granted there, so that it is open to all"
             raise NotFoundError(f"{name!r} has no grant in namespace {session.namespace!r}{hint}")
-        if len(grants) == 1:  # to undo the commit that closed the namespace opens it again; this would by mistake
+        if (
+            len(grants) == 1 and name != EVERYBODY
+        ):  # to undo the commit that closed the namespace opens it again; this would by mistake
             raise PolicyError(
                 f"{name!r} is the last owner of namespace {session.namespace!r}, and without a grant it would be open "
                 "to all; grant '*' the role 'owner' first, if that is meant, or another principal",

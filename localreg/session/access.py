@@ -151,8 +151,8 @@ class Guard:
             return
         owners = [name for name in sorted(grants) if grants[name] == OWNER]
         named = ", ".join(map(repr, owners[:3])) + (" …" if len(owners) > 3 else "")
-        has = "has no role" if role is None else f"is {role}"
-        needs = "" if role is None else f", and {what} takes a {needed}"
+        has = "has no role" if role is None else f"has the role {role!r}"
+        needs = "" if role is None else f", and {what} takes {needed!r}"
         raise AccessDeniedError(
             f"{self._actor!r} {has} in namespace {self._namespace!r}{needs}; ask an owner of it for one: {named}"
         )

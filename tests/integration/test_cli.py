@@ -310,7 +310,10 @@ VERBS: dict[type, dict[str, str]] = {
         "get_workflow": "workflows show",
         "model_versions": "versions list",
         "models": "models list",
-        "namespaces": "namespaces",
+        "namespaces": "namespaces list",
+        "grant": "namespaces grant",
+        "grants": "namespaces grants",
+        "revoke": "namespaces revoke",
         "redact": "redact",
         "resolve": "resolve",
         "snapshot": "snapshot",
@@ -415,6 +418,8 @@ def test_every_help_says_what_the_command_does_and_shows_an_example_of_it(cli: C
 def test_every_example_runs(cli: Cli, registry: localreg.Registry, name: str, example: str) -> None:
     if name == "redact":  # which is refused where nothing was taken out before
         registry.get_model("meadow-5").update(metadata={"key": "AKIA"}).update(unset=["key"])
+    if name == "namespaces revoke":
+        registry.grant("eve", "reader")
     program, *arguments = shlex.split(example)
     assert program == "localreg"
     assert done(cli(*arguments)).out
@@ -447,7 +452,8 @@ READS = [
     "runs errors meadow-4 plates --traceback",
     "runs results meadow-5 plates",
     "inferences list meadow-5@1 --suite plates",
-    "namespaces",
+    "namespaces list",
+    "namespaces grants",
     "facets models --by tags",
     "diff 1",
     f"resolve {'0' * 32}",
@@ -504,6 +510,7 @@ WRITES = [
     "undo 3",
     "aliases set meadow-5 a 1",
     "aliases remove meadow-5 production",
+    "namespaces grant eve reader",
 ]
 
 
@@ -530,6 +537,7 @@ def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
     others = {"init", "watch", "redact", "snapshot", "compact", "experiments restore", "experiments recover"}
+    others |= {"namespaces revoke"}
     assert known == leaves - {*EXPORTS, *others}, "these have tests of their own"
 
 
