@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 from localreg.session import Session
+
+if TYPE_CHECKING:
+    from localreg.access import ProtectionReport
 
 __all__ = ["Granting"]
 
@@ -55,3 +60,37 @@ class Granting:
         from localreg.access import revoke
 
         revoke(self._session, principal)
+
+    def protect(
+        self,
+        group: str | int | None = None,
+        *,
+        members: Literal["read", "write"] | None = None,
+        others: Literal["none", "read"] | None = None,
+        dry_run: bool = False,
+    ) -> ProtectionReport:
+        """Have the operating system keep others out of this namespace's folder.
+
+        Gives all its files and folders to a group, with the permissions that are asked for and the setgid bit, and
+        looks at all of them again. From then on new ones get the same, whatever the umask of who writes them says.
+        Owners of files keep their own rights, and root is bound by nothing.
+
+        Args:
+            group: a group of the operating system, by name or number; None = as it is protected already.
+            members: what its members may do; None = as it is already, else `"write"`.
+            others: what everybody else may do; None = as it is already, else `"none"`.
+            dry_run: only tell what deviates.
+
+        Returns:
+            A report: `.ok`, and in `.deviations` what is not so, such as files of other users, which only they or root
+            may change, and folders above that the group cannot pass.
+
+        Raises:
+            AccessDeniedError: the actor is no owner.
+            InvalidInputError: a place without such permissions, such as a bucket; no such group; none was ever named.
+            NotFoundError: nothing was committed in the namespace yet.
+            ReadOnlyError: this user may not give the folder to that group. Nothing was changed.
+        """
+        from localreg.access import protect
+
+        return protect(self._session, group=group, members=members, others=others, dry_run=dry_run)

@@ -48,9 +48,7 @@ def revoke(session: Session, principal: str) -> None:
         if row is None:
             hint = did_you_mean(name, grants) if grants else "; nothing is granted there, so that it is open to all"
             raise NotFoundError(f"{name!r} has no grant in namespace {session.namespace!r}{hint}")
-        if (
-            len(grants) == 1 and name != EVERYBODY
-        ):  # to undo the commit that closed the namespace opens it again; this would by mistake
+        if len(grants) == 1 and name != EVERYBODY:  # undoing the first grant opens the namespace; this does not
             raise PolicyError(
                 f"{name!r} is the last owner of namespace {session.namespace!r}, and without a grant it would be open "
                 "to all; grant '*' the role 'owner' first, if that is meant, or another principal",

@@ -1,12 +1,14 @@
 """`localreg namespaces`: which there are, who may do what in them, and what the operating system enforces of it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localreg.cli import completion
 from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, one_or_all, shown
 from localreg.cli.output import Listing, Rows
-from localreg.cli.place import examples, new_group, reading, writing
+from localreg.cli.place import Place, examples, new_group, placed, reading, writing
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -78,3 +80,50 @@ def list_grants(
     place = one_or_all(registry, all_namespaces)
     found = place.grants(where, search=search, order_by=order_by or None, limit=limit)
     return shown(found, columns, ("namespace", *USUAL) if all_namespaces else USUAL)
+
+
+def _protect(
+    place: Place,
+    namespace: Annotated[
+        str | None,
+        typer.Argument(metavar="NAMESPACE", help="Else that of --namespace.", autocompletion=completion.namespaces),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="GROUP", help="Of the operating system, by name or number; else as it was.")
+    ] = None,
+    members: Annotated[
+        str | None, typer.Option(metavar="read|write", help="What its members may do; else as it was, else write.")
+    ] = None,
+    others: Annotated[
+        str | None, typer.Option(metavar="none|read", help="What everybody else may do; else as it was, else none.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what deviates.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="The same, with exit code 1 if anything does.")] = False,
+) -> None:
+    """Have the operating system keep others out of a namespace's folder: set its permissions, and verify them.
+
+    New files get the same, whatever the umask of who writes them says. What could not be set is named, and the exit
+    code is 1.
+    """
+    if namespace is not None:
+        place = replace(place, namespace=namespace)
+    only_looks = dry_run or verify
+    registry = place.read() if only_looks else place.write()
+    report = registry.protect(
+        group,
+        members=members,  # type: ignore[arg-type]  # checked there
+        others=others,  # type: ignore[arg-type]
+        dry_run=only_looks,
+    )
+    print(report)
+    if not report.ok and (verify or not dry_run):
+        raise typer.Exit(1)
+
+
+namespaces.command(
+    "protect",
+    epilog=examples(
+        "localreg namespaces protect default --group 0 --dry-run",
+        "localreg namespaces protect default --group 0 --members write --others none --dry-run",
+    ),
+)(placed(_protect, hidden={"at"}))
