@@ -123,7 +123,7 @@ def _protect(
 namespaces.command(
     "protect",
     epilog=examples(
-        "localreg namespaces protect default --group 0 --dry-run",
-        "localreg namespaces protect default --group 0 --members write --others none --dry-run",
+        "localreg namespaces protect default --group vision --dry-run",
+        "localreg namespaces protect default --group vision --members read --others none --dry-run",
     ),
 )(placed(_protect, hidden={"at"}))

@@ -202,7 +202,7 @@ class Session:
         for name in self._folders():
             with found.closed_if_refused(name):
                 if self._has_commits(name):
-                    self._live(name).refuse_stranger()
+                    self.live(name).refuse_stranger()
                     found.append(name)
         return found
 
@@ -229,7 +229,7 @@ class Session:
             return True
         return bool(self.root.size(f"namespaces/{namespace_folder(name)}/{entry_path(1)}"))
 
-    def _live(self, name: str) -> Session:
+    def live(self, name: str) -> Session:
         """Another namespace as it is now, also of a look into the past."""
         if not self.is_pinned:
             return self.at_namespace(name)
