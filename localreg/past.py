@@ -187,7 +187,8 @@ class Past:
 
         Columns: `namespace` (null for what belongs to none), `what` (`log`, `snapshots`, `history`, `data/<table>`,
         `artifacts`, `tmp` for what is on its way, `other`; `inaccessible` for a namespace whose folder this user may
-        not list), `files`, `bytes` (their lengths, not what the disk rounds them up to; null where that is not known). It is the place as it is now, also for a look into the past.
+        not list), `files`, `bytes` (their lengths, not what the disk rounds them up to; null where that is not known).
+        It is the place as it is now, also for a look into the past.
 
         Raises:
             StorageError: (when the rows are looked at) the place cannot be listed; code `"offline"`: it is not asked.

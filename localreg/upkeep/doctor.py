@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from localreg.errors import LocalregError
 from localreg.names import namespace_folder
 from localreg.session import Session
+from localreg.session.namespaces import is_refusal
 from localreg.upkeep import place
 from localreg.upkeep.namespace import NAMESPACE_CHECKS, Namespace
 from localreg.upkeep.report import DoctorReport, Finding
@@ -56,7 +57,7 @@ def _closed(session: Session, name: str) -> Finding | None:
     try:
         session.live(name).refuse_stranger()
     except LocalregError as error:
-        return Finding("note", f"{name}: inaccessible", error.message)
+        return Finding("note", f"{name}: inaccessible", error.message) if is_refusal(error) else None
     return None
 
 

@@ -222,6 +222,10 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "disk_usage": {},
         "doctor": {},
         "compact": {"dry_run": False, "message": "why"},
+        "grant": {"principal": "eve", "role": "reader"},
+        "revoke": {"principal": "eve"},
+        "grants": {"where": "role = 'owner'", "search": "eve", "order_by": "id", "limit": 1},
+        "protect": {"group": "staff", "members": "read", "others": "none", "dry_run": True},
         "close": {},
     },
     Model: {
