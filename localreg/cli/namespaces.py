@@ -84,7 +84,7 @@ def list_grants(
 
 def _protect(
     place: Place,
-    namespace: Annotated[
+    name: Annotated[
         str | None,
         typer.Argument(metavar="NAMESPACE", help="Else that of --namespace.", autocompletion=completion.namespaces),
     ] = None,
@@ -105,8 +105,8 @@ def _protect(
     New files get the same, whatever the umask of who writes them says. What could not be set is named, and the exit
     code is 1.
     """
-    if namespace is not None:
-        place = replace(place, namespace=namespace)
+    if name is not None:
+        place = replace(place, namespace=name)
     only_looks = dry_run or verify
     registry = place.read() if only_looks else place.write()
     report = registry.protect(

@@ -31,6 +31,7 @@ from localreg.errors import (
 from localreg.storage.bulk import BulkFile
 from localreg.storage.disk import (
     POSIX,
+    SPOOL,
     Gone,
     discard,
     grant,
@@ -219,6 +220,10 @@ class LocalStore(NearStore):
         """See `Store.spool_folder`; beside what is staged."""
         return Path(self._base, STAGING, "spool")
 
+    def new_spool(self, path: Path) -> int:
+        """See `Store.new_spool`."""
+        return self._create(str(path), str(path), flags=SPOOL)
+
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""
         scope = LocalStore(
@@ -291,12 +296,12 @@ class LocalStore(NearStore):
             discard(where)
             raise
 
-    def _create(self, where: str, final: str, *, make: bool = True) -> int:
+    def _create(self, where: str, final: str, *, make: bool = True, flags: int = _NEW_FILE) -> int:
         """Open a new file with its final permissions: nobody is to meet it with others.
 
         Where its folder is missing, so mostly is that of `final`: both are made at once.
         """
-        descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where, final, make=make)
+        descriptor = self._with_folder(lambda: os.open(where, flags, 0o666), where, final, make=make)
         try:
             imposed = imposed_mode(self._root) if self._top else None
             if imposed is None:
