@@ -153,7 +153,8 @@ def check_permissions(session: Session) -> Iterator[Finding]:
 
 def _tops(root: LocalStore) -> list[str]:
     """The folders of all namespaces."""
-    return [os.path.join(root.uri, "namespaces", name) for name in root.folders("namespaces")]
+    top, names, _ = next(os.walk(os.path.join(root.uri, "namespaces")), ("", [], []))
+    return [os.path.join(top, name) for name in sorted(names)]
 
 
 def _shared_folders(top: str) -> Iterator[str]:

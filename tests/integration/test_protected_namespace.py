@@ -68,7 +68,7 @@ def _rehearsed(tmp_path_factory: pytest.TempPathFactory) -> None:
         with queue.take(0, lambda: None):
             pass
         run(["namespaces", "list", "--registry", registry.uri])
-        run(["du", "--registry", registry.uri])
+        run(["models", "list", "-A", "--registry", registry.uri])
         registry.protect(0)
 
 
