@@ -15,6 +15,7 @@ from typing import Final
 
 from localreg.errors import AccessDeniedError, PolicyError
 from localreg.log import Change, Draft, State
+from localreg.log.base import Base
 from localreg.records.access import EVERYBODY, OWNER, READER, ROLES, RUNNER, WRITER, GrantRecord
 
 __all__ = ["NEEDED", "Guard", "grants_in", "needed_role", "role_in"]
@@ -99,6 +100,7 @@ class Guard:
         self._namespace = namespace
         self._actor = actor
         self._seen: tuple[State, dict[str, str]] | None = None
+        self._base: tuple[Base, bool] | None = None
 
     def role(self, state: State) -> str | None:
         """The actor's role in a state; None if there is none."""
@@ -140,7 +142,10 @@ class Guard:
     def _grants(self, state: State) -> dict[str, str]:
         if self._seen is not None and self._seen[0] is state:
             return self._seen[1]
-        grants = grants_in(state)
+        if self._base is None or self._base[0] is not state.base:
+            self._base = state.base, any(True for _ in state.base.outlines(GrantRecord.kind, ""))
+        # Where nothing is granted, that costs no more than a look into a dictionary.
+        grants = grants_in(state) if self._base[1] or state.has_new(GrantRecord.kind) else {}
         if not isinstance(state, Draft):  # which goes on changing
             self._seen = state, grants
         return grants
