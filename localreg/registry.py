@@ -73,9 +73,10 @@ class Registry(Listings, Exchange, Comparing, Experimenting, Granting, Past):
         """The same registry at another namespace, which is made by its first use.
 
         Raises:
+            AccessDeniedError: the actor has no role there. Of a remote registry the first look tells.
             InvalidInputError: not a namespace's name.
         """
-        return Registry(self._session.at_namespace(name))
+        return Registry(self._session.at_namespace(name).admit())
 
     def namespaces(self) -> Namespaces:
         """Names of the namespaces that may be read: those in which something was committed.

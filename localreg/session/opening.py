@@ -66,7 +66,8 @@ def open_session(
         session = session_of(known, made=False)
         if session.log.is_as_seen():  # what it chains on is the registry's id: one request tells what two would
             return session
-    return session_of(*open_or_make(place, make=not read_only, shared=shared, commit_mode=commit_mode, offline=offline))
+    found = open_or_make(place, make=not read_only, shared=shared, commit_mode=commit_mode, offline=offline)
+    return session_of(*found).admit()
 
 
 def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:

@@ -91,6 +91,7 @@ class Session:
         self.place = Place(self.siblings, namespace)
         self.proof = proof or Proof(root, shown=False)
         self._state: State | None = None
+        self._seen_at_opening: State | None = None
         self._engine: Engine | None = None
         self._databases: Databases | None = None
         self._as_of: AsOf | None = None
@@ -124,7 +125,7 @@ class Session:
         """
         with self._lock:
             if self._state is None:
-                loaded = self.log.load()
+                loaded = self._loaded()
                 # Who has just read a long tail spares the next one from it.
                 self._state = loaded if self.read_only else self.log.with_snapshot(loaded)
             elif self._as_of is None:
@@ -132,6 +133,31 @@ class Session:
             if self._as_of is None:  # who was let in to look at the past stays
                 self.guard.refuse_stranger(self._state)
             return self._state
+
+    def _loaded(self) -> State:
+        """The newest state: the one that was seen at the opening, if nothing was committed since."""
+        seen, self._seen_at_opening = self._seen_at_opening, None
+        if seen is not None and self.log.refresh(seen) is seen:
+            return seen
+        return self.log.load()
+
+    def admit(self) -> Session:
+        """This session, if the actor has a role; asked only where a look costs no request. Nothing is written.
+
+        Damage, and a place that does not answer, are told by the first look, as they are where nobody asks.
+
+        Raises:
+            AccessDeniedError: the actor has none.
+        """
+        if self.store.remote or self._state is not None or self._as_of is not None:
+            return self
+        try:
+            state = self.log.load()
+        except LocalregError:
+            return self
+        self.guard.refuse_stranger(state)
+        self._seen_at_opening = state
+        return self
 
     def at(self, *, commit: int | None = None, time: str | None = None) -> Session:
         """This namespace as it was, read-only.
@@ -289,7 +315,7 @@ class Session:
         with self._committing, self._lock:
             self._engine = self._databases = None
             if self._as_of is None:
-                self._state = None
+                self._state = self._seen_at_opening = None
                 self.guard = Guard(self.namespace, self.actor)
             if self._lease is not None:
                 with suppress(LocalregError):  # it costs others the rest of the lease's time

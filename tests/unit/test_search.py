@@ -232,6 +232,8 @@ def tested(registry: Registry) -> Registry:
             experiment.log({"loss": 0.5})
             experiment.upload(b"", name="weights")
             experiment.checkpoint(b"", step=1)
+    registry.grant("ana", "owner")
+    registry.grant("*", "owner")
     return registry
 
 
