@@ -20,9 +20,9 @@ from localreg.records.models import NamespaceRecord
 from localreg.session import Changes, Session
 from localreg.storage import LocalStore
 from localreg.storage.disk import POSIX
-from localreg.storage.protection import MARK, Deviation, Protection, deviations, protection_of
+from localreg.storage.protection import MARK, PathFault, Protection, deviations, protection_of
 
-__all__ = ["ProtectionReport", "protect"]
+__all__ = ["PathFault", "ProtectionReport", "protect"]
 
 MEMBERS = ("read", "write")
 OTHERS = ("none", "read")
@@ -47,7 +47,7 @@ class ProtectionReport:
     dry_run: bool
     """Whether nothing was changed."""
 
-    deviations: tuple[Deviation, ...]
+    deviations: tuple[PathFault, ...]
     """What is not as it should be, each with `path` and `fault`: now, or after what could be set was set."""
 
     @property
@@ -60,13 +60,18 @@ class ProtectionReport:
         head = f"namespace {self.namespace!r}: members of {self.group!r} may {self.members}, {others}"
         if self.ok:
             return f"{head}; all of it is so"
-        lines = "".join(f"\n  {each.path} {each.fault}" for each in self.deviations)
+        lines = "".join(f"\n  {_shown(each.path)} {each.fault}" for each in self.deviations)
         return f"{head}; not so, or not enforced, at {amount(len(self.deviations), 'place')}:{lines}"
 
     def __repr__(self) -> str:
         return (
             f"<ProtectionReport of {self.namespace!r}: {len(self.deviations)} deviations{', dry run' * self.dry_run}>"
         )
+
+
+def _shown(path: str) -> str:
+    """A whole path; others' files may have names that would break a line."""
+    return path if path.isprintable() else ascii(path)
 
 
 def protect(
@@ -81,7 +86,7 @@ def protect(
         _set(session, root, wanted)
     found = [*deviations(root, wanted, mend=not dry_run), *_barriers(root, wanted)]
     if protection_of(root) != wanted and not any(each.path == root for each in found):
-        found.insert(0, Deviation(root, "is not marked as protected so: new files get what the umask says"))
+        found.insert(0, PathFault(root, "is not marked as protected so: new files get what the umask says"))
     return ProtectionReport(session.namespace, wanted.group, wanted.members, wanted.others, dry_run, tuple(found))
 
 
@@ -166,14 +171,14 @@ def _refuse_powerless(root: str, wanted: Protection) -> None:
         )
 
 
-def _barriers(root: str, wanted: Protection) -> Iterator[Deviation]:
+def _barriers(root: str, wanted: Protection) -> Iterator[PathFault]:
     """Folders above which keep the group from reaching the namespace, and a registry's file that it may not read."""
     registry = Path(root).parents[1]
     for folder in Path(root).parents:
         if not _permits(folder, wanted, 0o1):
-            yield Deviation(str(folder), f"does not let the group {wanted.group!r} pass; chmod g+x or o+x it")
+            yield PathFault(str(folder), f"does not let the group {wanted.group!r} pass; chmod g+x or o+x it")
     if not _permits(registry / "localreg.json", wanted, 0o4):
-        yield Deviation(str(registry / "localreg.json"), f"cannot be read by the group {wanted.group!r}")
+        yield PathFault(str(registry / "localreg.json"), f"cannot be read by the group {wanted.group!r}")
 
 
 def _permits(path: Path, wanted: Protection, bit: int) -> bool:

@@ -9,6 +9,7 @@ from localreg.cli import completion
 from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, one_or_all, shown
 from localreg.cli.output import Listing, Rows
 from localreg.cli.place import Place, examples, new_group, placed, reading, writing
+from localreg.errors import LocalregError
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -33,9 +34,17 @@ def list_namespaces(registry: "Registry") -> Rows:
     json and csv hold the reason, too.
     """
     found = registry.namespaces()
-    rows = [(name, registry.namespace(name).role, None) for name in found]
+    rows: list[tuple[str, str | None, str | None]] = [(name, *_role(registry, name)) for name in found]
     closed = [(name, "inaccessible", why) for name, why in found.inaccessible.items()]
     return Rows(("namespace", "role", "reason"), sorted([*rows, *closed]), ("namespace", "role"))
+
+
+def _role(registry: "Registry", name: str) -> tuple[str | None, str | None]:
+    """The role in a namespace, and why there is none to tell, such as damage, which is no reason to list nothing."""
+    try:
+        return registry.namespace(name).role, None
+    except LocalregError as error:
+        return "unknown", error.message
 
 
 @namespaces.command(

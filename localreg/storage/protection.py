@@ -18,7 +18,7 @@ from localreg.storage.disk import POSIX
 
 __all__ = [
     "MARK",
-    "Deviation",
+    "PathFault",
     "Members",
     "Others",
     "Protection",
@@ -73,7 +73,7 @@ class Protection:
         return f"{json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)}\n".encode()
 
 
-class Deviation(NamedTuple):
+class PathFault(NamedTuple):
     """A file or folder that is not as it should be."""
 
     path: str
@@ -119,7 +119,7 @@ def impose(descriptor: int, mode: int) -> None:
     os.fchmod(descriptor, mode & _FILE)
 
 
-def deviations(root: str, protection: Protection, *, mend: bool) -> Iterator[Deviation]:
+def deviations(root: str, protection: Protection, *, mend: bool) -> Iterator[PathFault]:
     """What is not as the protection says; with `mend` it is set first, and then what could not be.
 
     Links are passed over, and what goes meanwhile.
@@ -131,14 +131,14 @@ def deviations(root: str, protection: Protection, *, mend: bool) -> Iterator[Dev
     """
     gid = protection.gid
     if gid is None:
-        yield Deviation(root, f"should be of the group {protection.group!r}, which this machine does not know")
+        yield PathFault(root, f"should be of the group {protection.group!r}, which this machine does not know")
         return
     for path, is_folder in _paths(root):
         mode = protection.mode if is_folder else protection.mode & _FILE
         refusal = _mended(path, gid, mode) if mend else ""
         fault = _fault(path, gid, mode)
         if fault:
-            yield Deviation(path, f"{fault}{refusal}")
+            yield PathFault(path, f"{fault}{refusal}")
 
 
 def _paths(root: str) -> Iterator[tuple[str, bool]]:

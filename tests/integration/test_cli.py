@@ -1892,3 +1892,72 @@ def test_samples_are_imported_into_a_test_case(cli: Cli, registry: localreg.Regi
     assert registry.get_test_suite("plates").info.version == 2
     unknown = cli("suites", "import", "truth.csv", "--suite", "plats", "--column", "text=plate")
     assert (unknown.code, "did you mean 'plates'" in unknown.err) == (1, True)
+
+
+# --- who may do what --------------------------------------------------------------------------------------------------
+
+
+def test_roles_are_given_listed_and_taken(cli: Cli, registry: localreg.Registry) -> None:
+    assert done(cli("namespaces", "grant", "eve", "reader", "-m", "an audit")).out == (
+        "granted reader to 'eve' in namespace 'default'\n"
+    )
+    assert done(cli("namespaces", "grant", "eve", "reader")).out == "nothing to change\n"
+    rows = done(cli("namespaces", "grants", "--format", "json")).json
+    assert [(row["principal"], row["role"]) for row in rows] == [("eve", "reader"), ("ben", "owner")]
+    assert cli("namespaces", "grants").out.splitlines()[0].split() == ["principal", "role", "created_by", "updated_at"]
+    assert [row["namespace"] for row in done(cli("namespaces", "grants", "-A", "--format", "json")).json] == [
+        "default"
+    ] * 2
+    assert registry.audit(kind="grant")[0]["message"] == "an audit"
+    refused = cli("models", "tag", "meadow-4", "x", "--actor", "eve")
+    assert (refused.code, refused.out) == (1, "")
+    assert "'eve' has the role 'reader' in namespace 'default', and to tag a model takes 'writer'" in refused.err
+    assert done(cli("models", "list", "--actor", "eve")).out, "a reader reads"
+    assert done(cli("namespaces", "revoke", "eve")).out == "revoked the grant of 'eve' in namespace 'default'\n"
+    for words in (
+        ["models", "list", "--actor", "eve"],
+        ["namespaces", "revoke", "eve"],
+        ["namespaces", "revoke", "ben"],
+    ):
+        assert cli(*words).code == 1
+
+
+def test_namespaces_are_listed_with_the_role_and_those_that_are_closed(
+    cli: Cli, registry: localreg.Registry, folder: Path
+) -> None:
+    secret = localreg.open(folder, namespace="secret", actor="ana")
+    secret.create_model("hidden")
+    secret.grant("ana", "owner")
+    rows = done(cli("namespaces", "list", "--format", "json")).json
+    assert [(row["namespace"], row["role"]) for row in rows] == [("default", "owner"), ("secret", "inaccessible")]
+    assert "'ben' has no role" in rows[1]["reason"]
+    assert rows[0]["reason"] is None
+    ran = cli("models", "list", "-A")
+    assert ran.code == 0
+    assert "left out, since they may not be read: secret" in ran.err
+    assert "hidden" not in ran.out
+    (folder / "namespaces/default/log" / f"{1:020d}.parquet").write_bytes(b"torn")
+    for snapshot in (folder / "namespaces/default/snapshots").glob("*"):
+        snapshot.unlink()
+    rows = done(cli("namespaces", "list", "--format", "json")).json
+    assert [row["role"] for row in rows] == ["unknown", "inaccessible"], "damage is no reason to list nothing"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
+def test_a_namespace_is_protected_and_verified(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = str(os.getegid())
+    assert cli("namespaces", "protect", "default", "--verify").code == 1, "it is not yet"
+    told = cli("namespaces", "protect", "default", "--group", group, "--dry-run")
+    assert told.code == 0
+    assert "should" not in told.err
+    assert (
+        "has mode 0755, not 2750" in cli("namespaces", "protect", "--group", group, "--members", "read", "--verify").out
+    )
+    monkeypatch.setattr("localreg.access.protection._barriers", lambda *_: [])  # pytest's own folders
+    done(cli("namespaces", "protect", "default", "--group", group, "--others", "read"))
+    assert (folder / "namespaces/default").stat().st_mode & 0o7777 == 0o2775
+    assert done(cli("namespaces", "protect", "default", "--verify")).out.endswith("all of it is so\n")
+    (folder / "namespaces/default/log").chmod(0o700)
+    ran = cli("namespaces", "protect", "default", "--verify")
+    assert ran.code == 1
+    assert "has mode 0700, not 2775" in ran.out

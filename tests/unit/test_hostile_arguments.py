@@ -491,8 +491,9 @@ NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison"),
     *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
+    *("revoke", "protect"),
 )
-"""What the registry of these tests holds none of."""
+"""What the registry of these tests holds none of, nor its place: folders with permissions."""
 
 
 @pytest.mark.parametrize("owner", CALLS)
