@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from localreg.version import __version__
 
 if TYPE_CHECKING:
+    from localreg.access import PathFault, ProtectionReport
     from localreg.api import open_registry as open
     from localreg.api import use
     from localreg.audit import AuditEvent, Diff, Position, RecordDiff
@@ -70,6 +71,8 @@ __all__ = [
     "Compacted",
     "DoctorReport",
     "Finding",
+    "ProtectionReport",
+    "PathFault",
     "LocalregError",
     "NotFoundError",
     "AlreadyExistsError",
@@ -112,6 +115,8 @@ _HOMES = {
     "Compacted": "localreg.upkeep:Compacted",
     "DoctorReport": "localreg.upkeep:DoctorReport",
     "Finding": "localreg.upkeep:Finding",
+    "ProtectionReport": "localreg.access:ProtectionReport",
+    "PathFault": "localreg.access:PathFault",
 }
 
 

@@ -47,6 +47,7 @@ def open_registry(
             last commit that was read here, not the newest.
 
     Raises:
+        AccessDeniedError: the actor has no role in the namespace. Of a remote registry the first look tells.
         NotFoundError: read-only, and there is no registry.
         InvalidInputError: no place where a registry can lie, a malformed namespace, or a package that is missing.
         FormatError: the folder holds something else, or a registry of a newer format.

@@ -183,11 +183,12 @@ class Past:
     # --- upkeep -----------------------------------------------------------------------------------------------------
 
     def disk_usage(self) -> Result:
-        """What takes how much room, from listings: a row for each namespace that may be read and each kind of file.
+        """What takes how much room, from listings: a row for each namespace and each kind of file.
 
         Columns: `namespace` (null for what belongs to none), `what` (`log`, `snapshots`, `history`, `data/<table>`,
-        `artifacts`, `tmp` for what is on its way, `other`), `files`, `bytes` (their lengths, not what the disk rounds
-        them up to). It is the place as it is now, also for a look into the past.
+        `artifacts`, `tmp` for what is on its way, `other`; `inaccessible` for a namespace whose folder this user may
+        not list), `files`, `bytes` (their lengths, not what the disk rounds them up to; null where that is not known).
+        It is the place as it is now, also for a look into the past.
 
         Raises:
             StorageError: (when the rows are looked at) the place cannot be listed; code `"offline"`: it is not asked.

@@ -12,11 +12,13 @@ from localreg import models
 from localreg.comparing import Comparing
 from localreg.exchange import Exchange
 from localreg.experimenting import Experimenting
+from localreg.granting import Granting
 from localreg.models import Listings, Model, ModelVersion
 from localreg.names import check_whole
 from localreg.past import COMMIT_HINT, Past
 from localreg.policing import Policing
 from localreg.session import Session, Transaction
+from localreg.session.namespaces import Namespaces
 from localreg.times import utc
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["AllNamespaces", "Registry"]
 
 
-class Registry(Listings, Exchange, Comparing, Experimenting, Policing, Past):
+class Registry(Listings, Exchange, Comparing, Experimenting, Policing, Granting, Past):
     """An open registry at one namespace. Make one with `localreg.open`.
 
     Reads show the newest commit of any process; each call that changes something is one commit, durable when it
@@ -72,12 +74,16 @@ class Registry(Listings, Exchange, Comparing, Experimenting, Policing, Past):
         """The same registry at another namespace, which is made by its first use.
 
         Raises:
+            AccessDeniedError: the actor has no role there. Of a remote registry the first look tells.
             InvalidInputError: not a namespace's name.
         """
-        return Registry(self._session.at_namespace(name))
+        return Registry(self._session.at_namespace(name).admit())
 
-    def namespaces(self) -> list[str]:
-        """Names of the namespaces that there are: those in which something was committed."""
+    def namespaces(self) -> Namespaces:
+        """Names of the namespaces that may be read: those in which something was committed.
+
+        A list, and in its attribute `inaccessible` those that may not be read: by name, why.
+        """
         return self._session.namespaces()
 
     def all(self) -> AllNamespaces:
@@ -263,8 +269,8 @@ class AllNamespaces(Listings):
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def namespaces(self) -> list[str]:
-        """Names of the namespaces that there are."""
+    def namespaces(self) -> Namespaces:
+        """Names of the namespaces that are asked; in its attribute `inaccessible` those that are left out, and why."""
         return self._session.namespaces()
 
     def _asked(self) -> Engine:

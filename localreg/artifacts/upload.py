@@ -16,12 +16,13 @@ from localreg.artifacts.artifact import Artifact
 from localreg.artifacts.content import CHUNK, keep
 from localreg.artifacts.manifest import Entry, manifest_bytes, walked
 from localreg.artifacts.tracked import looked_at
-from localreg.canonical import checked_object
+from localreg.canonical import JsonObject, checked_object
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StorageError
 from localreg.handles.handle import Handle
 from localreg.log import Row
 from localreg.names import check_flag, check_name, check_text, shown_value
 from localreg.progress import progress
+from localreg.records.access import WRITER
 from localreg.records.artifacts import ArtifactRecord
 from localreg.records.files import FilePointer
 from localreg.session import Changes, Session
@@ -42,15 +43,22 @@ class Stored(NamedTuple):
     files: tuple[FilePointer, ...]
 
     def name_in(
-        self, changes: Changes, owner: str, owner_kind: str, *, action: str = "upload", old: Row | None = None
+        self,
+        changes: Changes,
+        owner: str,
+        owner_kind: str,
+        *,
+        action: str = "upload",
+        old: Row | None = None,
+        details: JsonObject | None = None,
     ) -> str:
         """Put the artifact, or replace one; its id."""
         id = changes.new_id(ArtifactRecord.kind, f"{owner} {self.said['name']}") if old is None else old.id
         record = ArtifactRecord(id=id, owner=owner, owner_kind=owner_kind, **self.said)
         if old is None:
-            changes.create(record, action=action, files=self.files)
+            changes.create(record, action=action, files=self.files, details=details)
         else:
-            changes.update(old, record, action=action, files=self.files)
+            changes.update(old, record, action=action, files=self.files, details=details)
         return id
 
 
@@ -65,7 +73,7 @@ def upload(
 ) -> Artifact:
     """Store a file, a folder, bytes or what a file object gives; see `HasArtifacts.upload`."""
     session = owner._session
-    session.refuse_if_read_only()
+    session.refuse_without(WRITER)
     said = described(content, name=name, media_type=media_type, metadata=metadata)
     _refuse_taken(session, owner, said["name"], replace=replace)
     return _named(owner, store(session, content, said), action="upload", replace=replace)
@@ -84,7 +92,7 @@ def track(
 ) -> Artifact:
     """Say where something is; see `HasArtifacts.track`."""
     session = owner._session
-    session.refuse_if_read_only()
+    session.refuse_without(WRITER)
     check_flag(stat, what="stat")
     place = check_text(os.fspath(uri) if isinstance(uri, os.PathLike) else uri, what="uri")
     said = _said(name if name is not None else place.rstrip("/").rpartition("/")[2], media_type, metadata)

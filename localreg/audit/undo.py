@@ -18,6 +18,7 @@ from localreg.log import Change, Event, Row, State
 from localreg.log.folding import restoring
 from localreg.log.state import CONDEMNED
 from localreg.models import refuse_shadowing
+from localreg.records.access import GrantRecord
 from localreg.records.base import is_known
 from localreg.records.differences import differences
 from localreg.records.models import AliasRecord, NamespaceRecord, RegistryRecord
@@ -191,6 +192,8 @@ def _inverse(draft: State, event: Event, removed: Row | None) -> Change:
         action = "remove_alias" if after is None else "set_alias"
         if after is not None:
             details |= {"version": _version(draft, after), "from": _version(draft, before or {})}
+    elif event.kind == GrantRecord.kind:
+        action = "revoke" if after is None else "grant"
     elif after is None:
         action = "delete"
     elif before is None:

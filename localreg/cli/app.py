@@ -35,10 +35,11 @@ GROUPS = {
     "policies": "policies",
     "datasets": "datasets",
     "events": "events",
+    "namespaces": "namespaces",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {
-    **dict.fromkeys(("audit", "namespaces", "facets", "verify", "sql"), "questions"),
+    **dict.fromkeys(("audit", "facets", "verify", "sql"), "questions"),
     "compare": "comparing",
     "leaderboard": "ranking",
     "measure": "measuring",

@@ -30,7 +30,7 @@ from localreg.cli.asking import (
     Suite,
     asked,
 )
-from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, shown
+from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, one_or_all, shown
 from localreg.cli.output import Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
 from localreg.errors import InvalidInputError, NotFoundError
@@ -89,9 +89,9 @@ def list_comparisons(
     all_namespaces: AllNamespaces = False,
 ) -> Listing:
     """List the comparisons that were saved."""
-    asked = registry.all() if all_namespaces else registry
+    place = one_or_all(registry, all_namespaces)
     usual = ("namespace", *USUAL) if all_namespaces else USUAL
-    return shown(asked.comparisons(where, search=search, order_by=order_by, limit=limit), columns, usual)
+    return shown(place.comparisons(where, search=search, order_by=order_by, limit=limit), columns, usual)
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Under which it was saved.")]

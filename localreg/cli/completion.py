@@ -64,7 +64,7 @@ def workflows(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def namespaces(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of namespaces."""
-    return _offered(ctx, incomplete, lambda session: session.namespaces())
+    return _offered(ctx, incomplete, lambda session: session.namespaces_there())
 
 
 def aliases(ctx: typer.Context, incomplete: str) -> list[str]:

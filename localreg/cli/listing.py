@@ -9,6 +9,8 @@ from localreg.cli.output import Listing
 
 if TYPE_CHECKING:
     from localreg.query import Result
+    from localreg.registry import AllNamespaces as Together
+    from localreg.registry import Registry
 
 __all__ = [
     "All",
@@ -20,6 +22,7 @@ __all__ = [
     "Search",
     "Where",
     "archived_or_not",
+    "one_or_all",
     "shown",
 ]
 
@@ -39,6 +42,18 @@ Columns = Annotated[
     str | None, typer.Option(metavar="A,B,…", help="Columns of the table; json and csv hold all of them.")
 ]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces that may be read.")]
+
+
+def one_or_all(registry: "Registry", all_namespaces: bool) -> "Registry | Together":
+    """What a listing asks; of all namespaces, those that are closed to the user are named in a warning."""
+    if not all_namespaces:
+        return registry
+    closed = registry.namespaces().inaccessible
+    if closed:
+        import warnings
+
+        warnings.warn(f"left out, since they may not be read: {', '.join(closed)}", stacklevel=2)
+    return registry.all()
 
 
 def archived_or_not(archived: bool, all: bool) -> bool | None:

@@ -17,6 +17,7 @@ from localreg.cli.listing import (
     Search,
     Where,
     archived_or_not,
+    one_or_all,
     shown,
 )
 from localreg.cli.output import Card, Listing, Rows
@@ -80,8 +81,8 @@ def list_models(
     all_namespaces: AllNamespaces = False,
 ) -> Listing:
     """List the models, in order of creation."""
-    asked = registry.all() if all_namespaces else registry
-    found = asked.models(
+    place = one_or_all(registry, all_namespaces)
+    found = place.models(
         where, search=search, order_by=order_by or None, limit=limit, archived=archived_or_not(archived, all)
     )
     return shown(found, columns, ("namespace", *LISTED) if all_namespaces else LISTED)

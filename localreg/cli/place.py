@@ -44,7 +44,9 @@ _GENERAL: dict[str, Any] = {
         autocompletion=completion.namespaces,
     ),
     "actor": typer.Option(
-        "--actor", metavar="NAME", help="Who is named in the audit log; else $LOCALREG_ACTOR, else the login name."
+        "--actor",
+        metavar="NAME",
+        help="Who you are, in the audit log and in grants; else $LOCALREG_ACTOR, else the login name.",
     ),
     "storage_option": typer.Option(
         "--storage-option",
@@ -141,8 +143,6 @@ def reading(
             if place.at is not None and not past:
                 raise typer.BadParameter("this command looks at the whole log, not at one commit", param_hint="--at")
             keeps = writes is not None and kwargs.get(writes) is not None
-            if place.actor is not None and not keeps:
-                raise typer.BadParameter("it names who writes, and this only reads", param_hint="--actor")
             answer = function(place.write() if as_writer or keeps else place.read(), *args, **kwargs)
             show(answer, wanted)
             if not answer.ok:

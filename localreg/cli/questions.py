@@ -1,11 +1,11 @@
-"""Questions to the whole registry: `audit`, `namespaces`, `facets`, `verify`, `sql`."""
+"""Questions to the whole registry: `audit`, `facets`, `verify`, `sql`."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from localreg.cli import completion, values
-from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, shown
+from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, one_or_all, shown
 from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
 
@@ -47,16 +47,9 @@ def audit(
     json and csv hold the records before and after each event, too.
     """
     start = None if since is None else values.commit_or_text(since)
-    asked = registry.all() if all_namespaces else registry
+    place = one_or_all(registry, all_namespaces)
     usual = ("namespace", *HISTORY) if all_namespaces else HISTORY
-    return shown(asked.audit(kind=kind, name=name, actor=by, since=start), columns, usual)
-
-
-@app.command("namespaces", epilog=examples("localreg namespaces"))
-@reading(past=False)
-def namespaces(registry: "Registry") -> Rows:
-    """List the namespaces in which something was committed."""
-    return Rows(("namespace",), [(name,) for name in registry.namespaces()])
+    return shown(place.audit(kind=kind, name=name, actor=by, since=start), columns, usual)
 
 
 @app.command(
@@ -79,8 +72,8 @@ def facets(
     all_namespaces: AllNamespaces = False,
 ) -> Rows:
     """Count the rows by a value: which values there are, the most frequent first."""
-    asked = registry.all() if all_namespaces else registry
-    return Rows.of(asked.facets(table, by=by, where=where, search=search, limit=limit))
+    place = one_or_all(registry, all_namespaces)
+    return Rows.of(place.facets(table, by=by, where=where, search=search, limit=limit))
 
 
 @app.command("verify", epilog=examples("localreg verify", "localreg verify --namespace default --format json"))
@@ -108,8 +101,8 @@ def sql(
 
     Tables: models, model_versions, model_metrics, workflows, test_cases, test_suites, test_runs, comparisons,
     experiments, checkpoints, metric_points, artifacts, datasets, lineage, ancestors, events, policies, pending_actions,
-    test_samples, ground_truths, inferences, embeddings, metric_values, sample_metrics, plots, audit_events. DESCRIBE
-    models tells the columns of one. "plates".inferences is the table of a workflow of that name, with a column for each
-    of its own fields.
+    grants, test_samples, ground_truths, inferences, embeddings, metric_values, sample_metrics, plots, audit_events.
+    DESCRIBE models tells the columns of one. "plates".inferences is the table of a workflow of that name, with a column
+    for each of its own fields.
     """
-    return Rows.of((registry.all() if all_namespaces else registry).sql(query))
+    return Rows.of(one_or_all(registry, all_namespaces).sql(query))

@@ -28,6 +28,7 @@ from localreg.errors import AlreadyExistsError, LocalregError, NotFoundError
 from localreg.handles.handle import Handle
 from localreg.names import check_name, did_you_mean, new_id
 from localreg.query.text import plain
+from localreg.records.access import RUNNER
 from localreg.records.comparisons import ComparisonRecord
 from localreg.records.determinism import Determinism
 from localreg.records.workflows import TestSuiteRecord
@@ -212,7 +213,7 @@ def _side(side: dict[str, Any], content: dict[str, Any]) -> Side:
 
 def save(session: Session, comparison: Compared, name: str | None) -> SavedComparison:
     """Keep a comparison; see `Comparison.save`."""
-    session.refuse_if_read_only()
+    session.refuse_without(RUNNER)
     if name is None:
         against = f"{', '.join(comparison.candidates)} against {comparison.baseline}"
         name = f"{against} on {comparison.suite}@{comparison.suite_version}"[:LONGEST]

@@ -19,6 +19,7 @@ from localreg.log import Row, State
 from localreg.models.metrics import checked_metrics
 from localreg.models.model import Model, ModelVersion, add_version
 from localreg.names import check_name, check_text, check_version, did_you_mean, new_id, shown_value
+from localreg.records.access import WRITER
 from localreg.records.experiments import CheckpointRecord, ExperimentRecord
 from localreg.records.models import ModelVersionRecord
 from localreg.session import Changes
@@ -144,7 +145,7 @@ def save(
 ) -> Checkpoint:
     """See `Experiment.checkpoint`."""
     session = experiment._session
-    session.refuse_if_read_only()
+    session.refuse_without(WRITER)
     at, of_epoch = checked_step(step), checked_step(epoch, what="epoch")
     said: dict[str, Any] = {"step": at, "epoch": of_epoch, "metrics": checked_metrics(metrics or {})}
     said["metadata"] = checked_object(metadata or {}, what="metadata")

@@ -18,6 +18,7 @@ from localreg.experiments.system import system_metrics
 from localreg.handles.handle import checked_texts
 from localreg.log import State
 from localreg.names import check_flag, check_name, check_tags, did_you_mean, shown_value
+from localreg.records.access import WRITER
 from localreg.records.experiments import ExperimentRecord
 from localreg.session import Changes, Session
 
@@ -42,7 +43,7 @@ def experiment(
     code: bool,
 ) -> Experiment:
     """Begin an experiment, or go on with it; see `Registry.experiment`."""
-    session.refuse_if_read_only()
+    session.refuse_without(WRITER)
     name = check_name(name, what="name of the experiment")
     check_flag(resume, what="resume")
     check_flag(strict, what="strict")
@@ -134,7 +135,7 @@ def recover(handle: Experiment) -> bool:
 
 def recover_all(session: Session) -> list[Experiment]:
     """See `Registry.recover_experiments`."""
-    session.refuse_if_read_only()
+    session.refuse_without(WRITER)
     rows = [row for row in session.state().rows(ExperimentRecord.kind) if row.fields.get("status") == "running"]
     return [handle for row in rows if recover(handle := Experiment(session, row.id))]
 

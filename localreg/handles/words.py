@@ -51,6 +51,7 @@ KINDS = (
     "dataset",
     "experiment",
     "feature",
+    "grant",
     "metrics",
     "namespace",
     "pending_action",

@@ -70,6 +70,10 @@ class State:
         """All of one kind within one parent, in order of creation."""
         return self._in_order(self.base.children(kind, parent), kind, parent)
 
+    def has_new(self, kind: str, parent: str = "") -> bool:
+        """Whether any record of one kind within one parent was put since the base, and is there; a look-up."""
+        return bool(self._names.get((kind, parent)))
+
     def outlines(self, kind: str, parent: str = "") -> list[Row]:
         """The same, perhaps with None for what they say: a fraction of the reading."""
         return self._in_order(self.base.outlines(kind, parent), kind, parent)

@@ -242,6 +242,20 @@ class Listings:
         """
         return self._listed("events", where, None, order_by, limit)
 
+    def grants(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The roles of principals; none = open to all. Arguments as in `models`.
+
+        `search` looks in principal and role.
+        """
+        return self._listed("grants", where, search, order_by, limit)
+
     def facets(
         self,
         table: str,

@@ -10,12 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from localreg.artifacts.upload import described, store
+from localreg.canonical import JsonObject
 from localreg.errors import ConflictError, InvalidInputError, LocalregError
 from localreg.experiments.checkpoints import Checkpoint
 from localreg.handles.handle import Handle
 from localreg.log import Row
 from localreg.models.model import Model, ModelVersion
 from localreg.names import new_id, shown_value
+from localreg.records.access import RUNNER
 from localreg.records.artifacts import ArtifactRecord
 from localreg.records.policies import PendingActionRecord
 from localreg.session import Changes, Session
@@ -38,7 +40,7 @@ LONGEST = 10_000
 
 def run_pending(session: Session) -> list[str]:
     """See `Registry.run_pending`."""
-    session.refuse_if_read_only()
+    session.refuse_without(RUNNER)
     writer, finished = new_id(), []
     presence = Presence(session.store, "tmp/actions", writer)
     with presence.shown():
@@ -148,7 +150,8 @@ def _finish(session: Session, id: str, writer: str, made: list[Stored]) -> None:
         ids = []
         for each in made:
             old = changes.draft.find(ArtifactRecord.kind, each.said["name"], record.subject)
-            ids.append(each.name_in(changes, record.subject, record.subject_kind, old=old))
+            details: JsonObject = {"pending_action": id, "policy": record.policy}
+            ids.append(each.name_in(changes, record.subject, record.subject_kind, old=old, details=details))
         changes.update(row, record.replaced(status="finished", error=None, artifacts=ids), action="finish")
 
     session.change(operation)

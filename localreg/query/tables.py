@@ -181,6 +181,11 @@ _OWNER = """CASE o.kind WHEN 'model_version' THEN m.name || '@' || o.name
 _OWNING = """LEFT JOIN localreg_internal.records o ON o.kind = (r.record->>'owner_kind') AND o.id = r.parent
 LEFT JOIN localreg_internal.records m ON m.kind IN ('model', 'experiment') AND m.id = o.parent"""
 
+_GRANTS = f"""
+SELECT r.id, r.namespace, r.name AS principal, (r.record->>'role') AS role, {_MADE}, {_RECORD.format("r")} AS _record
+FROM localreg_internal.records r WHERE r.kind = 'grant'
+"""
+
 _ARTIFACTS = f"""
 SELECT r.id, r.namespace, r.name, (r.record->>'owner_kind') AS owner_kind, {_OWNER},
     (r.record->>'media_type') AS media_type, (r.record->>'sha256') AS sha256,
@@ -387,6 +392,12 @@ TABLES: dict[str, Table] = {
         },
         _COMPARISONS,
         searched=("name",),
+    ),
+    "grants": Table(
+        {"id": TEXT, "namespace": TEXT, "principal": TEXT, "role": TEXT, **_MADE_COLUMNS},
+        _GRANTS,
+        searched=("principal", "role"),
+        is_own=False,
     ),
     "checkpoints": Table(
         {

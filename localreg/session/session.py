@@ -15,14 +15,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from localreg.errors import InvalidInputError, LocalregError, ReadOnlyError, StorageError
+from localreg.errors import AccessDeniedError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
 from localreg.names import check_id, check_namespace, check_text, namespace_folder, new_id
+from localreg.records.access import RUNNER
+from localreg.session.access import Guard
 from localreg.session.changes import Changes, Operation
 from localreg.session.founding import founding
 from localreg.session.location import SINGLE_WRITER, RegistryFile
+from localreg.session.namespaces import Namespaces, is_refusal, left_out_if_closed
 from localreg.session.preconditions import consequences, preconditions
 from localreg.session.proof import Proof
 from localreg.session.siblings import Siblings
@@ -38,6 +41,7 @@ __all__ = ["Session"]
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _abandoned: list[Databases | None] = []
+_NOT_WRITABLE = "this process may not write there; check the folder's permissions"
 
 
 class AsOf(NamedTuple):
@@ -57,6 +61,7 @@ class Session:
         namespace: the namespace's name.
         actor: who is named in the audit log.
         read_only: why nothing may be written, or "" if it may.
+        guard: what keeps the actor to the role that the namespace gives.
         siblings: what was opened together with it.
         place: what a transaction on this namespace is on.
         proof: that the place is one to commit to.
@@ -77,13 +82,16 @@ class Session:
         self.file = file
         self.namespace = namespace
         self.actor = actor
-        self.read_only = read_only
+        self.guard = Guard(namespace, actor)
         self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
+        self._asked_read_only = read_only
+        self.read_only = read_only or ("" if self.store.writable() else _NOT_WRITABLE)
         self.log = Log(self.store, file.registry, namespace)
         self.siblings = siblings or Siblings(self)
         self.place = Place(self.siblings, namespace)
         self.proof = proof or Proof(root, shown=False)
         self._state: State | None = None
+        self._seen_at_opening: State | None = None
         self._engine: Engine | None = None
         self._databases: Databases | None = None
         self._as_of: AsOf | None = None
@@ -110,15 +118,46 @@ class Session:
         return self.committed()
 
     def committed(self) -> State:
-        """The state to answer from, without what a transaction that is open here has not committed yet."""
+        """The state to answer from, without what a transaction that is open here has not committed yet.
+
+        Raises:
+            AccessDeniedError: the actor has no role in the namespace.
+        """
         with self._lock:
             if self._state is None:
-                loaded = self.log.load()
+                loaded = self._loaded()
                 # Who has just read a long tail spares the next one from it.
                 self._state = loaded if self.read_only else self.log.with_snapshot(loaded)
             elif self._as_of is None:
                 self._state = self.log.refresh(self._state)
+            if self._as_of is None:  # who was let in to look at the past stays
+                self.guard.refuse_stranger(self._state)
             return self._state
+
+    def _loaded(self) -> State:
+        """The newest state: the one that was seen at the opening, if nothing was committed since."""
+        seen, self._seen_at_opening = self._seen_at_opening, None
+        if seen is not None and self.log.refresh(seen) is seen:
+            return seen
+        return self.log.load()
+
+    def admit(self) -> Session:
+        """This session, if the actor has a role; asked only where a look costs no request. Nothing is written.
+
+        Damage, and a place that does not answer, are told by the first look, as they are where nobody asks.
+
+        Raises:
+            AccessDeniedError: the actor has none.
+        """
+        if self.store.remote or self._state is not None or self._as_of is not None:
+            return self
+        try:
+            state = self.log.load()
+        except LocalregError:
+            return self
+        self.guard.refuse_stranger(state)
+        self._seen_at_opening = state
+        return self
 
     def at(self, *, commit: int | None = None, time: str | None = None) -> Session:
         """This namespace as it was, read-only.
@@ -183,22 +222,44 @@ class Session:
 
         return Source(state, self.namespace, self.store, lambda: self.log.past_events(state.head.commit), **place)
 
-    def namespaces(self) -> list[str]:
-        """Names of the namespaces that hold a commit and may be read, in order."""
+    def namespaces(self) -> Namespaces:
+        """Names of the namespaces that hold a commit and may be read, in order; and of those that may not be."""
+        found = Namespaces()
+        for name in self._folders():
+            with found.closed_if_refused(name):
+                if self._has_commits(name):
+                    self.live(name).refuse_stranger()
+                    found.append(name)
+        return found
+
+    def namespaces_there(self) -> list[str]:
+        """Names of those whose folders show a commit, in order; nobody is asked for a role. Cheaper."""
         names = []
-        for folder in self.root.folders("namespaces"):
-            name = folder.replace(".", "/")
-            # A folder may be all that a writer left who died before its first commit; or not be ours to look into.
-            with _left_out_if_forbidden():
-                if self._has_commits(name) or self.root.size(f"namespaces/{folder}/{entry_path(1)}"):
+        for name in self._folders():
+            with left_out_if_closed():
+                if self._has_commits(name):
                     names.append(name)
-        return sorted(names)
+        return names
+
+    def _folders(self) -> list[str]:
+        return sorted(folder.replace(".", "/") for folder in self.root.folders("namespaces"))
 
     def _has_commits(self, name: str) -> bool:
-        """Whether a commit was seen in a namespace; what is true of it once stays true."""
+        """Whether there is a commit in a namespace: a folder may be all that a writer left who died before its first.
+
+        What was true once stays true.
+        """
         known = self.siblings.get(name)
         state = None if known is None else known._state
-        return state is not None and state.head.commit > 0
+        if state is not None and state.head.commit > 0:
+            return True
+        return bool(self.root.size(f"namespaces/{namespace_folder(name)}/{entry_path(1)}"))
+
+    def live(self, name: str) -> Session:
+        """Another namespace as it is now, also of a look into the past."""
+        if not self.is_pinned:
+            return self.at_namespace(name)
+        return Session(self.root, self.file, name, actor=self.actor, read_only=self.read_only)
 
     def engine_of_all(self) -> Engine:
         """Queries about all namespaces that may be read, each at its newest commit.
@@ -209,10 +270,10 @@ class Session:
         """
         from localreg.query import INTERNAL
 
-        sessions = [self.at_namespace(name) for name in self.namespaces() or [self.namespace]]
+        sessions = [self.at_namespace(name) for name in self.namespaces_there() or [self.namespace]]
         readable: list[tuple[Session, State]] = []
         for session in sessions:
-            with _left_out_if_forbidden():
+            with left_out_if_closed():
                 readable.append((session, session._state_for_query()))
         sources = [
             session.source(state, **({"schema": f"{INTERNAL}_{number}"} if len(readable) > 1 else {}))
@@ -220,7 +281,8 @@ class Session:
         ]
         if not sources:
             raise StorageError(
-                f"may not read any namespace of {self.root.uri}: have the permissions changed", code="forbidden"
+                f"may not read any namespace of {self.root.uri}: have the permissions changed, or ask for a role",
+                code="forbidden",
             )
         return self._new_engine(sources)
 
@@ -232,7 +294,11 @@ class Session:
 
     def _sibling(self, name: str) -> Session:
         if self._as_of is None:
-            rest: dict[str, Any] = {"read_only": self.read_only, "siblings": self.siblings, "proof": self.proof}
+            rest: dict[str, Any] = {
+                "read_only": self._asked_read_only,
+                "siblings": self.siblings,
+                "proof": self.proof,
+            }
             return Session(self.root, self.file, name, actor=self.actor, **rest)
         if self._as_of.time is None:
             raise InvalidInputError(
@@ -249,7 +315,8 @@ class Session:
         with self._committing, self._lock:
             self._engine = self._databases = None
             if self._as_of is None:
-                self._state = None
+                self._state = self._seen_at_opening = None
+                self.guard = Guard(self.namespace, self.actor)
             if self._lease is not None:
                 with suppress(LocalregError):  # it costs others the rest of the lease's time
                     self._lease.release()
@@ -271,6 +338,7 @@ class Session:
         """Check every digest and file of the namespace."""
         from localreg.log.verify import verify
 
+        self.refuse_stranger()
         return verify(self.log, self.namespace)
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -302,6 +370,30 @@ class Session:
         if self.read_only:
             raise ReadOnlyError(f"cannot change {self.root.uri}: {self.read_only}")
 
+    def role(self) -> str | None:
+        """The actor's role in the state that is shown; None if there is none."""
+        with suppress(AccessDeniedError):
+            return self.guard.role(self.state())
+        return None
+
+    def refuse_without(self, role: str) -> None:
+        """Raise before work that would be in vain: nothing may be written here, or not by one of the actor's role.
+
+        Raises:
+            ReadOnlyError: nothing may be written.
+            AccessDeniedError: the role is less than the one that is needed.
+        """
+        self.refuse_if_read_only()
+        self.guard.refuse_without(role, self.state())
+
+    def refuse_stranger(self) -> None:
+        """Raise what a look at the namespace raises if it is closed to the actor or the user; damage is for others."""
+        try:
+            self.committed()
+        except LocalregError as error:
+            if is_refusal(error):
+                raise
+
     def transaction_here(self) -> Transaction | None:
         """The transaction that calls on this session join at this moment."""
         if self._as_of is not None:
@@ -316,7 +408,7 @@ class Session:
             InvalidInputError: a transaction is open already.
             ConflictError: another writer changed a record in between that this transaction changes, too.
         """
-        self.refuse_if_read_only()
+        self.refuse_without(RUNNER)
         if self.transaction_here() is not None:
             raise InvalidInputError("a transaction is open already, and transactions do not nest; use the open one")
         checked = None if message is None else check_text(message, what="message")
@@ -387,11 +479,13 @@ class Session:
                 refuse_other_outcome(prepared, changes)
         if not changes.made:
             return []
-        if not changes.followed:
+        founding = self._founding(state)
+        self.guard.check(state, changes.draft, [*founding, *changes.made])
+        if not changes.followed:  # what follows was not asked for by the actor, whose role does not count for it
             changes.followed = True
             for consequence in consequences:
                 consequence(self, changes)
-        made = [*self._founding(state), *changes.made]
+        made = [*founding, *changes.made]
         for precondition in preconditions:
             precondition(state, changes.draft, made)
         return made
@@ -400,7 +494,7 @@ class Session:
         """What is said first of all, by the first commit of a namespace."""
         if state.head.commit:
             return []
-        return founding(self.file, self.namespace, is_first=not set(self.namespaces()) - {self.namespace})
+        return founding(self.file, self.namespace, is_first=not set(self.namespaces_there()) - {self.namespace})
 
     def _run(self, operations: Sequence[Operation], changes: Changes) -> Changes:
         for operation in operations:
@@ -414,16 +508,6 @@ class Session:
 def host() -> str:
     """The machine's name, as the audit log gives it."""
     return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "unknown")
-
-
-@contextmanager
-def _left_out_if_forbidden() -> Iterator[None]:
-    """What this user may not read is not there, where all that may be read is asked for."""
-    try:
-        yield
-    except StorageError as error:
-        if error.code != "forbidden":
-            raise
 
 
 def _after_fork() -> None:

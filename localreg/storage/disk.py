@@ -6,16 +6,19 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from localreg.errors import LocalregError, ReadOnlyError, StorageError
 
 __all__ = [
     "POSIX",
+    "SPOOL",
     "Gone",
     "discard",
     "doubtful",
     "grant",
+    "new_spool",
     "settle",
     "sync_folder",
     "unpublished",
@@ -26,6 +29,9 @@ __all__ = [
 
 POSIX: Final = os.name == "posix"
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+
+SPOOL: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+"""How a file is opened that is appended to by one process."""
 
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -40,6 +46,12 @@ class Gone(FileNotFoundError):
 
     def __init__(self, missing: str) -> None:
         super().__init__(errno.ENOENT, f"{missing} is not there any more")
+
+
+def new_spool(path: Path) -> int:
+    """A descriptor of a new file to append to, with the permissions that the umask leaves; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, SPOOL, 0o666)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

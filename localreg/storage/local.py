@@ -31,6 +31,7 @@ from localreg.errors import (
 from localreg.storage.bulk import BulkFile
 from localreg.storage.disk import (
     POSIX,
+    SPOOL,
     Gone,
     discard,
     grant,
@@ -43,6 +44,7 @@ from localreg.storage.disk import (
 )
 from localreg.storage.listing import Listing
 from localreg.storage.near import NearStore
+from localreg.storage.protection import impose, imposed_mode
 from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
 from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, FileSize, check_path
@@ -218,6 +220,10 @@ class LocalStore(NearStore):
         """See `Store.spool_folder`; beside what is staged."""
         return Path(self._base, STAGING, "spool")
 
+    def new_spool(self, path: Path) -> int:
+        """See `Store.new_spool`."""
+        return self._create(str(path), str(path), flags=SPOOL)
+
     def scope(self, folder: str) -> LocalStore:
         """See `Store.scope`."""
         scope = LocalStore(
@@ -290,14 +296,18 @@ class LocalStore(NearStore):
             discard(where)
             raise
 
-    def _create(self, where: str, final: str, *, make: bool = True) -> int:
+    def _create(self, where: str, final: str, *, make: bool = True, flags: int = _NEW_FILE) -> int:
         """Open a new file with its final permissions: nobody is to meet it with others.
 
         Where its folder is missing, so mostly is that of `final`: both are made at once.
         """
-        descriptor = self._with_folder(lambda: os.open(where, _NEW_FILE, 0o666), where, final, make=make)
+        descriptor = self._with_folder(lambda: os.open(where, flags, 0o666), where, final, make=make)
         try:
-            grant(descriptor, _FILE_BITS[self._shared])
+            imposed = imposed_mode(self._root) if self._top else None
+            if imposed is None:
+                grant(descriptor, _FILE_BITS[self._shared])
+            else:
+                impose(descriptor, imposed)
         except BaseException:
             os.close(descriptor)
             discard(where)
@@ -366,15 +376,18 @@ class LocalStore(NearStore):
 
     def _make_folder(self, new: str) -> None:
         """Make one folder; a shared one appears with its permissions, lest the group be shut out for a moment."""
-        bits = FOLDER_BITS[self._shared]
-        if not (bits and POSIX):
+        bits, imposed = FOLDER_BITS[self._shared], imposed_mode(self._root) if self._top else None
+        if not (bits and POSIX) and imposed is None:
             os.mkdir(new)
             return
         parent, _, name = new.rpartition("/")
         staged = f"{parent}/.{name}.{os.urandom(8).hex()}.tmp"
         os.mkdir(staged)
         try:
-            grant(staged, bits)
+            if imposed is None:
+                grant(staged, bits)
+            else:
+                os.chmod(staged, imposed)
             rename_folder(staged, new)
         except BaseException:
             with suppress(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from localreg.storage.disk import new_spool
 from localreg.storage.store import check_path
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class NearStore(ABC):
     def local_files(self, paths: Sequence[str]) -> list[Path]:
         """See `Store.local_files`."""
         return [self.local_file(path) for path in paths]
+
+    def new_spool(self, path: Path) -> int:
+        """See `Store.new_spool`."""
+        return new_spool(path)
 
     def forget(self, path: str) -> None:
         """See `Store.forget`; nothing is kept."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from localreg.errors import ReadOnlyError, StorageError
 from localreg.storage.asking import ATTEMPTS, Asking
 from localreg.storage.cache import FileCache, cache_folder, cache_limit, is_immutable
+from localreg.storage.disk import new_spool
 from localreg.storage.link import Link, joined
 from localreg.storage.queue import LockQueue
 from localreg.storage.staged import StagedFile
@@ -250,6 +251,10 @@ class RemoteStore:
         self._refuse_if_unwritable(path)
         self._asking.ask("delete", path, lambda: self._link.delete(key), absent=None)
         self._cache.forget(key)
+
+    def new_spool(self, path: Path) -> int:
+        """See `Store.new_spool`."""
+        return new_spool(path)
 
     def spool_folder(self) -> Path:
         """See `Store.spool_folder`; in the state folder, which unlike the cache may not be deleted."""

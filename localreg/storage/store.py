@@ -239,6 +239,14 @@ class Store(Protocol):
         """
         ...
 
+    def new_spool(self, path: Path) -> int:
+        """A descriptor of a new file within the spool folder, to append to; with the permissions of other files here.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        ...
+
     def scope(self, folder: str) -> Store:
         """The same store seen from a folder below, as from a root of its own: a namespace.
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from localreg.errors import StorageError
+from localreg.storage.disk import new_spool
 
 __all__ = ["Spool", "spooled"]
-
-FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 class Spool:
@@ -24,16 +23,16 @@ class Spool:
 
     Args:
         path: of the file, which is made; nobody else's.
+        open_new: gives a descriptor of it, to append to: `Store.new_spool`.
 
     Raises:
         StorageError: it cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, open_new: Callable[[Path], int] = new_spool) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, FLAGS, 0o666)
+            self._file = open_new(path)
         except OSError as error:
             raise StorageError(f"{path} cannot be made ({error}); free the place or make it writable") from error
         self._length = 0

@@ -148,7 +148,7 @@ class Stream:
         self._numbers += 1
         path = None if self._folder is None else self._folder / self._owner / self._table
         name = f"{self.writer}-{self._numbers:08}.jsonl"
-        self._now = _Waiting(self._numbers, None if path is None else Spool(path / name))
+        self._now = _Waiting(self._numbers, None if path is None else Spool(path / name, self._store.new_spool))
         return self._now
 
     def write(self, rows: pa.Table) -> None:

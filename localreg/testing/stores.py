@@ -114,6 +114,10 @@ class FaultyStore:
         with self._call("put_if_absent", path):
             return self._store.put_if_absent(path, data, make=make, visible=visible)
 
+    def new_spool(self, path: Path) -> int:
+        """See `Store.new_spool`; not counted."""
+        return self._store.new_spool(path)
+
     def spool_folder(self) -> Path | None:
         """See `Store.spool_folder`; not counted."""
         return self._store.spool_folder()

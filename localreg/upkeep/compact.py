@@ -14,6 +14,7 @@ from localreg.errors import ConflictError, InvalidInputError
 from localreg.handles.words import readable_bytes, told
 from localreg.log import Row
 from localreg.progress import progress
+from localreg.records.access import WRITER
 from localreg.upkeep.merges import TABLES, Merge, MovedError, candidates
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def compact(session: Session, *, dry_run: bool, message: str | None) -> CompactR
     if session.transaction_here() is not None:
         raise InvalidInputError("compact() commits by itself, and a transaction is open; call it after the block")
     if not dry_run:
-        session.refuse_if_read_only()
+        session.refuse_without(WRITER)
     done = [
         merged
         for owner, table in candidates(session.committed())

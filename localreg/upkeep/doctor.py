@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from localreg.errors import LocalregError
 from localreg.names import namespace_folder
 from localreg.session import Session
+from localreg.session.namespaces import is_refusal
 from localreg.upkeep import place
 from localreg.upkeep.namespace import NAMESPACE_CHECKS, Namespace
 from localreg.upkeep.report import DoctorReport, Finding
@@ -35,7 +36,9 @@ def examine(session: Session) -> DoctorReport:
     for check in PLACE_CHECKS:
         findings += _told(lambda check=check: check(session), _title(check))  # type: ignore[misc]
     for folder in _folders(session, findings):
-        findings += _of_namespace(Namespace.of(session, folder))
+        namespace = Namespace.of(session, folder)
+        closed = _closed(session, namespace.name)
+        findings += [closed] if closed is not None else _of_namespace(namespace)
     return DoctorReport(findings)
 
 
@@ -47,6 +50,15 @@ def _folders(session: Session, findings: list[Finding]) -> list[str]:
     except LocalregError as error:
         findings.append(_finding_of(error, "namespaces"))
         return [own]
+
+
+def _closed(session: Session, name: str) -> Finding | None:
+    """That a namespace is closed to this user or actor, which disturbs nobody; None = it is not."""
+    try:
+        session.live(name).refuse_stranger()
+    except LocalregError as error:
+        return Finding("note", f"{name}: inaccessible", error.message) if is_refusal(error) else None
+    return None
 
 
 def _of_namespace(namespace: Namespace) -> Iterator[Finding]:

@@ -16,8 +16,9 @@ from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_OVERDUE
 from localreg.names import amount
 from localreg.session import Session
-from localreg.storage import Store
+from localreg.storage import LocalStore, Store
 from localreg.storage.lease import describe
+from localreg.storage.protection import deviations, protection_of
 from localreg.upkeep.report import Finding, readable_bytes, shown_path
 from localreg.upkeep.usage import kind_of
 
@@ -231,6 +232,25 @@ def check_bulk_files(namespace: Namespace) -> Iterator[Finding]:
             yield namespace.finding("problem", "data", message)
 
 
+def check_protection(namespace: Namespace) -> Iterator[Finding]:
+    """Whether a protected namespace has the permissions that it is said to have."""
+    root = namespace.store.uri
+    protection = protection_of(root) if isinstance(namespace.store, LocalStore) else None
+    if protection is None:
+        return
+    found = list(deviations(root, protection, mend=False))
+    if found:
+        more = f", and {len(found) - 1:,} more deviate" if len(found) > 1 else ""
+        message = (
+            f"{shown_path(found[0].path)} {found[0].fault}{more}; "
+            f"`localreg namespaces protect {namespace.name}` sets what it can, and names the rest"
+        )
+        yield namespace.finding("problem", "protection", message)
+    else:
+        told = f"members of {protection.group!r} may {protection.members}, others {protection.others}: all files are so"
+        yield namespace.finding("ok", "protection", told)
+
+
 def check_use(namespace: Namespace) -> Iterator[Finding]:
     """What it all takes."""
     files = namespace.files
@@ -248,6 +268,7 @@ NAMESPACE_CHECKS = (
     check_leftovers,
     check_experiments,
     check_bulk_files,
+    check_protection,
     check_use,
 )
 

@@ -16,6 +16,7 @@ from localreg.session import Session
 from localreg.session.location import EXCLUSIVE, FORMAT, SINGLE_WRITER
 from localreg.storage import LocalStore
 from localreg.storage.local import FOLDER_BITS
+from localreg.storage.protection import protection_of
 from localreg.upkeep.report import Finding, readable_bytes, shown_path
 from localreg.version import __version__
 
@@ -115,6 +116,7 @@ def _fault_of_place(session: Session) -> str:
         from localreg.storage.probe import probe
 
         return probe(root)
+    root = root if root.writable() else session.store
     name = f".localreg-probe.{new_id()}"  # at the root, so that no folder has to be made, and stay
     try:
         twice = root.put_if_absent(name, b"first") and root.put_if_absent(name, b"second")
@@ -138,13 +140,27 @@ def check_permissions(session: Session) -> Iterator[Finding]:
         yield Finding("ok", what, "can be read and written")
     if not isinstance(root, LocalStore):
         return
-    wanted = os.R_OK | os.X_OK | (0 if session.read_only else os.W_OK)
-    folders = list(_folders(os.path.join(root.uri, "namespaces")))
-    closed = [folder for folder in folders if not os.access(folder, wanted)]
-    if closed:
-        may = "read" if session.read_only else "read or write"
-        yield Finding("problem", what, f"may not {may} in {_some(closed)}; have the owner change its permissions")
-    yield from _check_shared(session.file.shared, folders)
+    for top in _tops(root):
+        if not os.access(top, os.R_OK | os.X_OK):
+            continue  # which is told of the namespace itself
+        writes = not session.read_only and os.access(top, os.W_OK)
+        closed = [each for each in _folders(top) if not os.access(each, os.R_OK | os.X_OK | os.W_OK * writes)]
+        if closed:
+            may = "read or write" if writes else "read"
+            yield Finding("problem", what, f"may not {may} in {_some(closed)}; have the owner change its permissions")
+    yield from _check_shared(session.file.shared, [each for top in _tops(root) for each in _shared_folders(top)])
+
+
+def _tops(root: LocalStore) -> list[str]:
+    """The folders of all namespaces."""
+    top, names, _ = next(os.walk(os.path.join(root.uri, "namespaces")), ("", [], []))
+    return [os.path.join(top, name) for name in sorted(names)]
+
+
+def _shared_folders(top: str) -> Iterator[str]:
+    """A namespace's folders, unless it is protected, which overrides what the registry says."""
+    if protection_of(top) is None:
+        yield from _folders(top)
 
 
 def _check_shared(shared: str, folders: list[str]) -> Iterator[Finding]:

@@ -25,8 +25,12 @@ class Usage(NamedTuple):
 
     namespace: str | None
     what: str
-    files: int
-    bytes: int
+    files: int | None
+    bytes: int | None
+
+
+INACCESSIBLE = "inaccessible"
+"""Stands for the kinds of files of a namespace that may not be listed."""
 
 
 def disk_usage(root: Store) -> Result:
@@ -52,7 +56,8 @@ def _rows(root: Store) -> Iterator[Usage]:
         except StorageError as error:
             if error.code != "forbidden":
                 raise
-            continue  # as in all questions to all namespaces, what may not be read is not there
+            yield Usage(folder.replace(".", "/"), INACCESSIBLE, None, None)
+            continue
         start = len(f"{NAMESPACES}/{folder}/")
         yield from _summed(folder.replace(".", "/"), (FileSize(path[start:], size) for path, size in files))
 

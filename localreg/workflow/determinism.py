@@ -21,6 +21,7 @@ from localreg.models import ensure_version
 from localreg.names import check_whole, shown_value
 from localreg.progress import Progress, progress
 from localreg.query.shared import scratch
+from localreg.records.access import RUNNER
 from localreg.records.determinism import (
     LEVELS,
     VARIATIONS,
@@ -132,7 +133,7 @@ def _refuse(model: Model[Any, Any, Any], suite: TestSuite | None) -> None:
         )
     if suite is not None and not model.session.is_same_namespace(suite.session):
         raise InvalidInputError(f"{model!r} and {suite!r} lie in different registries or namespaces")
-    model.session.refuse_if_read_only()
+    model.session.refuse_without(RUNNER)
 
 
 # --- which samples ----------------------------------------------------------------------------------------------------

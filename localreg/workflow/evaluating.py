@@ -9,6 +9,7 @@ from localreg.canonical import JsonObject
 from localreg.log import Row, State
 from localreg.names import amount
 from localreg.progress import tell
+from localreg.records.access import RUNNER
 from localreg.records.workflows import EvaluationRecord
 from localreg.session import Changes, Session
 from localreg.workflow.evaluating_apart import evaluated_apart
@@ -79,6 +80,8 @@ class Evaluating:
         self._tell_left_out(inputs.coverage)
         # All keys before the first evaluation: an evaluator may keep what it computes.
         due = [each for each in self._planned(state, inputs.digest(), run) if refresh or not each.is_stored]
+        if due:
+            self._session.refuse_without(RUNNER)
         made = self._made(due, state, inputs, workers) if due else []
         if made:
             self._session.change(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, StorageError
 from localreg.log import State
+from localreg.records.access import RUNNER
 from localreg.session import Changes
 from localreg.session.changes import Operation
 from localreg.workflow.chunks import Job
@@ -180,6 +181,8 @@ class Inferring:
         return count
 
     def _require_infer(self, due: int) -> None:
+        if due:
+            self._session.refuse_without(RUNNER)
         if self._model.infer is None and due:
             raise InvalidInputError(
                 f"model {self._model_name!r} was made without infer, and {due} samples lack an inference; pass infer="

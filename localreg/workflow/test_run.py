@@ -16,6 +16,7 @@ from localreg.errors import (
 from localreg.log import State
 from localreg.models import delete
 from localreg.names import check_flag, shown_value
+from localreg.records.access import RUNNER
 from localreg.session import Changes
 from localreg.session.changes import Operation
 from localreg.workflow.evaluating import Evaluating
@@ -261,6 +262,7 @@ class TestRun:
         """
         from localreg.workflow.given import given_rows
 
+        self._session.refuse_without(RUNNER)
         state = self._session.state()
         suite = unique(self._record.suite_indices(state))
         rows = given_rows(self._session, state, self.model.workflow, suite, inferences)

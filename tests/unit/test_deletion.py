@@ -188,6 +188,7 @@ ROWS = {
     "plots": 0,
     "comparisons": 0,
     "embeddings": 0,
+    "grants": 0,
 }
 
 

@@ -443,9 +443,12 @@ def test_disk_usage_opens_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(registry.disk_usage()) == 5
 
 
-def test_what_may_not_be_read_does_not_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_may_not_be_read_is_named_and_does_not_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_to_list(monkeypatch, "team.x")
-    assert {row["namespace"] for row in localreg.open(folder).disk_usage()} == {None, "default"}
+    rows = localreg.open(folder).disk_usage().dicts()
+    assert {row["namespace"] for row in rows} == {None, "default", "team/x"}
+    (closed,) = [row for row in rows if row["namespace"] == "team/x"]
+    assert closed == {"namespace": "team/x", "what": "inaccessible", "files": None, "bytes": None}
 
 
 def test_a_failing_place_is_told_when_the_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,6 +249,10 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "disk_usage": {},
         "doctor": {},
         "compact": {"dry_run": False, "message": "why"},
+        "grant": {"principal": "eve", "role": "reader"},
+        "revoke": {"principal": "eve"},
+        "grants": {"where": "role = 'owner'", "search": "eve", "order_by": "id", "limit": 1},
+        "protect": {"group": "staff", "members": "read", "others": "none", "dry_run": True},
         "close": {},
     },
     Model: {
@@ -583,8 +587,9 @@ NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison", "get_policy"),
     *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
+    *("revoke", "protect"),
 )
-"""What the registry of these tests holds none of."""
+"""What the registry of these tests holds none of, nor its place: folders with permissions."""
 
 
 @pytest.mark.parametrize("owner", CALLS)

@@ -10,6 +10,7 @@ from localreg.errors import AlreadyExistsError, InvalidInputError
 from localreg.log import State
 from localreg.names import check_name
 from localreg.progress import progress
+from localreg.records.access import WRITER
 from localreg.records.workflows import TestCaseRecord
 from localreg.session import Changes
 from localreg.tables import Fault, Fitting
@@ -54,7 +55,7 @@ def add(
     on_known: OnKnown,
 ) -> tuple[BulkReport, State]:
     """See `TestSuite.add`; and the state that it led to."""
-    suite.session.refuse_if_read_only()  # before anything is read
+    suite.session.refuse_without(WRITER)  # before anything is read
     check_on_invalid(on_invalid)
     if on_known not in ("raise", "skip", "replace"):
         raise InvalidInputError(f"on_known is {on_known!r}; it must be 'raise', 'skip' or 'replace'")

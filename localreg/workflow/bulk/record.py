@@ -12,6 +12,7 @@ from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import State
 from localreg.names import check_flag, shown_value
 from localreg.progress import progress
+from localreg.records.access import RUNNER
 from localreg.tables import Fault, Fitting
 from localreg.threads import in_threads
 from localreg.workflow.bulk.columns import PartColumns, matched
@@ -98,7 +99,7 @@ def _numbered(batches: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _check(model: Model[Any, Any, Any], suite: object, on_invalid: object, on_unknown: object, reset: object) -> None:
-    model.session.refuse_if_read_only()  # before anything is read
+    model.session.refuse_without(RUNNER)  # before anything is read
     check_on_invalid(on_invalid)
     check_flag(reset, what="reset")
     if on_unknown not in ("raise", "skip"):
