@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -144,3 +145,82 @@ def test_the_readme_names_each_example_and_each_is_run_by_a_test() -> None:
         assert f"`examples/{name}`" in readme
         assert f'"{name}"' in tests
         assert ast.get_docstring(ast.parse((EXAMPLES / name).read_text(encoding="utf-8")))
+
+
+def trained(folder: Path, *, killed_at: int | None = None) -> str:
+    """Run the example of training as a user would; killed, if so wished, as it begins to save its n-th checkpoint."""
+    pytest.importorskip("sklearn", reason="the examples need the extra `demo`")
+    if killed_at is None:
+        return shown("train_and_promote.py", folder)
+    code = f"""
+import os, runpy, signal, sys
+from localreg.experiments import Experiment
+
+saved, count = Experiment.checkpoint, 0
+
+def checkpoint(self, *arguments, **options):
+    global count
+    count += 1
+    if count == {killed_at}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return saved(self, *arguments, **options)
+
+Experiment.checkpoint = checkpoint
+sys.argv = ["train_and_promote.py", "registry"]
+runpy.run_path({str(EXAMPLES / "train_and_promote.py")!r}, run_name="__main__")
+"""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("LOCALREG")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env={**kept, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == -signal.SIGKILL
+    return ""
+
+
+def curve(registry: localreg.Registry) -> list[tuple[int, float]]:
+    """The accuracies, each epoch once; one that was logged twice must say the same."""
+    rows = registry.get_experiment("sgd").points("accuracy").dicts()
+    return sorted({(row["step"], row["value"]) for row in rows})
+
+
+def test_training_goes_from_points_to_production(tmp_path: Path) -> None:
+    told = trained(tmp_path)
+    registry = localreg.open(tmp_path / "registry", read_only=True)
+    assert registry.verify().ok
+    assert "refused: alias 'production' may not point to version 'digit-reader@epoch" in told
+    assert "'report.md' IN artifacts does not hold" in told
+    assert "30 epochs, 30 checkpoints, 30 writes timed" in told
+    experiment = registry.get_experiment("sgd")
+    assert experiment.status == "finished"
+    assert [step for step, _ in curve(registry)] == list(range(1, 31))
+    assert len(registry.events("name = 'write_end'")) == 30
+    version = registry.get_version("digit-reader@production")
+    best = experiment.best_checkpoint("accuracy", mode="max")
+    assert version.checkpoint is not None
+    assert version.checkpoint.metrics == best.metrics
+    lineage = {(row["source"], row["target"]) for row in version.lineage()}
+    assert {
+        ("train", "sgd"),
+        ("sgd", f"sgd: {version.checkpoint.name}"),
+        ("day", f"digit-reader@{version.name}"),
+    } <= lineage
+    moved, used = registry.sql(
+        "SELECT action, kind, actor FROM audit_events WHERE action IN ('set_alias', 'consume') ORDER BY commit, event"
+    ).dicts()
+    assert [moved["action"], used["action"]] == ["set_alias", "consume"]
+
+
+def test_training_that_is_killed_half_way_goes_on_and_loses_nothing(tmp_path: Path) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    whole.mkdir()
+    halves.mkdir()
+    trained(whole)
+    trained(halves, killed_at=15)
+    half = localreg.open(halves / "registry", read_only=True)
+    assert half.get_experiment("sgd").status == "killed"
+    assert len(half.checkpoints()) == 14
+    assert [step for step, _ in curve(half)] == list(range(1, 16)), "what was logged before the kill is there"
+    told = trained(halves)
+    assert "30 epochs, 30 checkpoints" in told or "31 epochs, 30 checkpoints" in told
+    resumed, straight = (localreg.open(folder / "registry", read_only=True) for folder in (halves, whole))
+    assert curve(resumed) == curve(straight)
+    assert [row["version"] for row in resumed.model_versions()] == [row["version"] for row in straight.model_versions()]
+    assert resumed.verify().ok
