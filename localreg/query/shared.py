@@ -45,11 +45,15 @@ class Shared:
 
 
 _scratch = Shared()
+_serial = Shared({"threads": 1})
 
 
-def scratch() -> DuckDBPyConnection:
+def scratch(*, serial: bool = False) -> DuckDBPyConnection:
     """A cursor for queries about Arrow tables that are registered with it, and seen by no other cursor.
 
     A context manager. Make no tables and change no settings: the next one would meet them.
+
+    Args:
+        serial: whether queries run in the calling thread alone, where there are many already.
     """
-    return _scratch.cursor()
+    return (_serial if serial else _scratch).cursor()

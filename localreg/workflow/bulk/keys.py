@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from localreg.hashing import HashIndex
+from localreg.query.shared import scratch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +30,7 @@ class _Hasher(threading.local):
     """DuckDB's hash, by a connection of each thread: to make one takes longer than to hash a batch."""
 
     def __init__(self) -> None:
-        import duckdb
-
-        self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        self._connection = scratch(serial=True)
 
     def of(self, column: pa.Array) -> Hashes:
         """The hash of each value."""
