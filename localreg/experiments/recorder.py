@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -48,21 +48,29 @@ class Recorder:
         self._sequence, self._counting = 0, threading.Lock()
         self._stack = ExitStack()
         self._streams: dict[str, Stream] = {}
-        self._seen: set[str] = set()
-        self._stream(POINTS)
+        points = self._stream(POINTS)
+        self._stack.enter_context(presence_of(session.store, experiment, points.writer).shown())
+        self._seen = {points.writer}
 
-    def _stream(self, table: Streamed) -> Stream:
-        """The stream of a table, whose writer is alive in the eyes of others."""
+    def _stream(self, table: Streamed, writer: str | None = None) -> Stream:
+        """The stream of a table; it is made at its first use."""
         stream = self._streams.get(table.name)
         if stream is None:
+            store, every_s = self._session.store, self._every_s
             made = Stream(
-                self._session.store, table.name, self._experiment, table.rows_of, every_s=self._every_s, failed=_tell
+                store, table.name, self._experiment, table.rows_of, every_s=every_s, failed=_tell, writer=writer
             )
             stream = self._streams.setdefault(table.name, made)
-        if stream.writer not in self._seen:  # new, or that of a fork, which is a writer of its own
-            self._seen.add(stream.writer)
-            presence = presence_of(self._session.store, self._experiment, stream.writer)
-            self._stack.enter_context(presence.shown())
+        return stream
+
+    def _seen_stream(self, table: Streamed) -> Stream:
+        """The stream of a table, whose writer is alive in the eyes of others: of a fork it is a new one."""
+        stream = self._stream(table, self._streams[POINTS.name].writer)
+        if stream.writer not in self._seen:
+            with suppress(LocalregError):  # what was reported counts more, and this is tried again
+                presence = presence_of(self._session.store, self._experiment, stream.writer)
+                self._stack.enter_context(presence.shown())
+                self._seen.add(stream.writer)
         return stream
 
     def log(
@@ -76,7 +84,7 @@ class Recorder:
         """
         points, at, number = points_of(metrics), checked_wallclock(wallclock), checked_step(step)
         if points:
-            self._stream(POINTS).append(line_of(self._numbers(1), number, at, points))
+            self._seen_stream(POINTS).append(line_of(self._numbers(1), number, at, points))
 
     def report(self, event: Reported) -> None:
         """Take an event: it outlives this process once this returns.
@@ -84,7 +92,7 @@ class Recorder:
         Raises:
             StorageError: there is no room for it on this machine.
         """
-        self._stream(EVENTS).append(line_of_event(self._numbers(1), event))
+        self._seen_stream(EVENTS).append(line_of_event(self._numbers(1), event))
 
     def log_table(self, given: object) -> int:
         """Take many points at once, which are durable when this returns; how many they are.
@@ -108,7 +116,7 @@ class Recorder:
         """Take rows that are numbered from 0."""
         rows = table.joined([*tables])
         if len(rows):
-            self._stream(table).write(numbered(rows, self._numbers(len(rows))))
+            self._seen_stream(table).write(numbered(rows, self._numbers(len(rows))))
         return len(rows)
 
     def _numbers(self, count: int) -> int:

@@ -90,6 +90,7 @@ class Stream:
         to_rows: makes rows of lines.
         every_s: how long a line waits at most to become part of what others can read.
         failed: is told what kept lines from becoming a part; they wait, and are tried again.
+        writer: id of this process among writers, if it has one already; of a fork it is another one.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Stream:
         *,
         every_s: float,
         failed: Callable[[LocalregError], None],
+        writer: str | None = None,
     ) -> None:
         self._store = store
         self._table = table
@@ -110,6 +112,8 @@ class Stream:
         self._failed = failed
         self._folder = store.spool_folder()
         self._begin()
+        if writer is not None:
+            self.writer = writer
         _STREAMS.add(self)
 
     def _begin(self) -> None:
