@@ -384,7 +384,10 @@ class Session:
             AccessDeniedError: the role is less than the one that is needed.
         """
         self.refuse_if_read_only()
-        self.guard.refuse_without(role, self.state())
+        if self._state is not None:
+            with suppress(AccessDeniedError):  # it may have been granted since
+                return self.guard.refuse_without(role, self._state)
+        return self.guard.refuse_without(role, self.state())
 
     def refuse_stranger(self) -> None:
         """Raise what a look at the namespace raises if it is closed to the actor or the user; damage is for others."""
@@ -408,11 +411,13 @@ class Session:
             InvalidInputError: a transaction is open already.
             ConflictError: another writer changed a record in between that this transaction changes, too.
         """
-        self.refuse_without(RUNNER)
+        self.refuse_if_read_only()
         if self.transaction_here() is not None:
             raise InvalidInputError("a transaction is open already, and transactions do not nest; use the open one")
         checked = None if message is None else check_text(message, what="message")
-        transaction = Transaction(self.place, checked, self._new_changes(self.state(), {}), self._rerun)
+        state = self.state()
+        self.guard.refuse_without(RUNNER, state)
+        transaction = Transaction(self.place, checked, self._new_changes(state, {}), self._rerun)
         token = transactions.set((*transactions.get(), transaction))
         try:
             yield transaction

@@ -6,6 +6,7 @@ import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def _rehearsed(tmp_path_factory: pytest.TempPathFactory) -> None:
     with localreg.open(tmp_path_factory.mktemp("rehearsal") / "registry", actor="root") as registry:
         work(registry, "root")
         look(registry)
+        import_module("localreg.cli.wording")
         queue = registry._session.store.queue()
         assert queue is not None
         with queue.take(0, lambda: None):
