@@ -84,7 +84,8 @@ def datasets(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def tables(incomplete: str) -> list[str]:
     """Documented tables."""
-    from localreg.query.tables import BULK, TABLES
+    from localreg.query.bulk_tables import BULK
+    from localreg.query.tables import TABLES
 
     return [name for name in (*TABLES, *BULK) if name.startswith(incomplete)]
 

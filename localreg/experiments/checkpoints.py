@@ -17,7 +17,8 @@ from localreg.experiments.recorder import checked_step
 from localreg.handles.lineage import HasLineage
 from localreg.log import Row, State
 from localreg.models.metrics import checked_metrics
-from localreg.models.model import Model, ModelVersion, add_version
+from localreg.models.model import Model, ModelVersion
+from localreg.models.version_names import add_version
 from localreg.names import check_name, check_text, check_version, did_you_mean, new_id, shown_value
 from localreg.records.access import WRITER
 from localreg.records.experiments import CheckpointRecord, ExperimentRecord
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from localreg.experiments.experiment import Experiment
+    from localreg.experiments.saving import HasCheckpoints
 
 __all__ = ["Checkpoint", "best", "checkpoints", "latest", "named", "save"]
 
@@ -134,7 +136,7 @@ class Checkpoint(HasArtifacts[CheckpointRecord], HasEvents[CheckpointRecord], Ha
 
 
 def save(
-    experiment: Experiment,
+    experiment: HasCheckpoints,
     content: object,
     *,
     step: int | None,
@@ -168,7 +170,7 @@ def save(
     return Checkpoint(session, ids[0])
 
 
-def _refuse_taken(state: State, experiment: Experiment, name: str) -> None:
+def _refuse_taken(state: State, experiment: HasCheckpoints, name: str) -> None:
     if state.find(CheckpointRecord.kind, name, experiment.id) is not None:
         raise AlreadyExistsError(f"{experiment!r} has a checkpoint {name!r} already; say another step, epoch or name")
 
@@ -178,7 +180,7 @@ def _called(step: int | None, epoch: int | None) -> str | None:
     return ", ".join(told) or None
 
 
-def _rows(experiment: Experiment) -> Iterator[Row]:
+def _rows(experiment: HasCheckpoints) -> Iterator[Row]:
     """Those of an experiment by step, else by when they were saved."""
     rows = experiment._session.state().children(CheckpointRecord.kind, experiment.id)
     return iter(sorted(rows, key=lambda row: (_order(row), row.created)))
@@ -190,12 +192,12 @@ def _order(row: Row) -> int:
     return -1 if number is None else number
 
 
-def checkpoints(experiment: Experiment) -> list[Checkpoint]:
+def checkpoints(experiment: HasCheckpoints) -> list[Checkpoint]:
     """See `Experiment.checkpoints`."""
     return [Checkpoint(experiment._session, row.id) for row in _rows(experiment)]
 
 
-def named(experiment: Experiment, name: str) -> Checkpoint:
+def named(experiment: HasCheckpoints, name: str) -> Checkpoint:
     """See `Experiment.get_checkpoint`."""
     state = experiment._session.state()
     row = state.find(CheckpointRecord.kind, check_name(name, what="name of the checkpoint"), experiment.id)
@@ -205,13 +207,13 @@ def named(experiment: Experiment, name: str) -> Checkpoint:
     return Checkpoint(experiment._session, row.id)
 
 
-def latest(experiment: Experiment) -> Checkpoint | None:
+def latest(experiment: HasCheckpoints) -> Checkpoint | None:
     """See `Experiment.latest_checkpoint`."""
     found = checkpoints(experiment)
     return found[-1] if found else None
 
 
-def best(experiment: Experiment, key: str, mode: Literal["min", "max"]) -> Checkpoint:
+def best(experiment: HasCheckpoints, key: str, mode: Literal["min", "max"]) -> Checkpoint:
     """See `Experiment.best_checkpoint`."""
     check_text(key, what="key")
     if mode not in ("min", "max"):
@@ -228,7 +230,7 @@ def best(experiment: Experiment, key: str, mode: Literal["min", "max"]) -> Check
     return Checkpoint(experiment._session, min(known, key=lambda each: (sign * each[0], each[1]))[2])
 
 
-def _logged(experiment: Experiment, key: str) -> dict[int | None, float]:
+def _logged(experiment: HasCheckpoints, key: str) -> dict[int | None, float]:
     """The numbers of a series by step; of several the last."""
     rows = experiment.points(key).dicts()
     told = {row["step"]: row["value"] for row in rows if row["step"] is not None and row["value"] is not None}

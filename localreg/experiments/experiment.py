@@ -9,59 +9,40 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject, checked_object
 from localreg.datasets.attached import HasDatasets
-from localreg.errors import ConflictError, InvalidInputError, LocalregError, NotFoundError
+from localreg.errors import ConflictError, InvalidInputError, LocalregError
 from localreg.events.attached import HasEvents, event_tables
 from localreg.events.rows import checked_event
 from localreg.experiments.closing import alive, close
 from localreg.experiments.companions import Companion
-from localreg.experiments.points import Loggable, tensor_of
+from localreg.experiments.points import Loggable
 from localreg.experiments.recorder import Recorder
-from localreg.experiments.series import points_at
+from localreg.experiments.saving import HasCheckpoints
 from localreg.experiments.watching import DirWatch, last_number
 from localreg.handles.handle import UNCHANGED, Unchanged, checked_texts, metadata_merger
 from localreg.handles.lineage import HasLineage
-from localreg.names import check_flag, check_tags, check_text, did_you_mean, shown_value
+from localreg.names import check_tags, shown_value
 from localreg.records.experiments import ExperimentRecord, Status
 from localreg.times import NOW, Now
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pyarrow as pa
-
     from localreg.artifacts import Artifact
-    from localreg.experiments.checkpoints import Checkpoint
-    from localreg.query import Result
 
-__all__ = ["Experiment", "Point"]
+__all__ = ["Experiment"]
 
 LOGGER = logging.getLogger("localreg")
 LONGEST = 1_000_000
 """Characters of a message that is kept: its end."""
 
 
-class Point(NamedTuple):
-    """One value of a series.
-
-    Attributes:
-        key: name of the series.
-        step: None = none was given.
-        wallclock: UTC; None = none was given.
-        value: a float, a numpy array, bytes or a text.
-    """
-
-    key: str
-    step: int | None
-    wallclock: datetime | None
-    value: Any
-
-
 class Experiment(
+    HasCheckpoints,
     HasArtifacts[ExperimentRecord],
     HasDatasets[ExperimentRecord],
     HasEvents[ExperimentRecord],
@@ -389,174 +370,10 @@ class Experiment(
         """
         self._running("flushed").flush()
 
-    def points(self, key: str | None = None, *, live: bool = True) -> Result:
-        """The points: `key`, `step`, `wallclock`, `value`, `text`, `bytes`, `tensor`; by key, step, wall clock, call.
-
-        Args:
-            key: of one series; `train/` for all that begin so; None = all.
-            live: also those that no commit names yet, of running processes and of killed ones.
-        """
-        from localreg.query import Result
-
-        check_flag(live, what="live")
-        _check_key(key)
-        return Result(lambda: self._points(key, live).drop_columns(["sequence"]))
-
-    def _points(self, key: str | None, live: bool) -> pa.Table:
-        import pyarrow.compute as pc
-
-        found = points_at(self._session, self._session.state(), self._id, live=live and not self._session.is_pinned)
-        if key is not None:
-            within = pc.starts_with(found["key"], key) if key.endswith("/") else pc.equal(found["key"], key)
-            found = found.filter(within)
-        return found
-
-    def keys(self, *, live: bool = True) -> list[str]:
-        """The names of all series, sorted."""
-        check_flag(live, what="live")
-        return sorted(set(self._points(None, live)["key"].to_pylist()))
-
-    def latest(self, key: str) -> Point:
-        """The last point of a series: of the highest step, else of the latest wall clock.
-
-        Raises:
-            NotFoundError: nothing was logged under that name.
-        """
-        _check_key(key, required=True)
-        return _point(self._series(key), -1)
-
-    def best(self, key: str, *, mode: Literal["min", "max"]) -> Point:
-        """The point with the lowest or highest number, the first of equal ones; NaN is never the best.
-
-        Raises:
-            NotFoundError: no number was logged under that name.
-        """
-        import pyarrow.compute as pc
-
-        if mode not in ("min", "max"):
-            raise InvalidInputError(f"mode is {shown_value(mode)}; write 'min' or 'max'")
-        _check_key(key, required=True)
-        series = self._series(key)
-        numbers = series.filter(pc.fill_null(pc.invert(pc.is_nan(series["value"])), False))
-        if not len(numbers):
-            raise NotFoundError(f"no number was logged as {key!r} in {self!r}")
-        best = getattr(pc, mode)(numbers["value"])
-        return _point(numbers, pc.index(numbers["value"], best).as_py())
-
-    def _series(self, key: str) -> pa.Table:
-        series = self._points(key, live=True)
-        if not len(series):
-            raise NotFoundError(f"nothing was logged as {key!r} in {self!r}{did_you_mean(key, self.keys())}")
-        return series
-
-    def summary(self, *, live: bool = True) -> Result:
-        """Each series of numbers: `key`, `points`, `last_step`, `last`, `min`, `max`, `mean`; NaN is left out of these.
-
-        Series of anything else have nulls there.
-        """
-        from localreg.query import Result
-
-        check_flag(live, what="live")
-        return Result(lambda: _summary(self._points(None, live)))
-
-    # --- checkpoints --------------------------------------------------------------------------------------------------
-
-    def checkpoint(
-        self,
-        content: object,
-        *,
-        step: int | None = None,
-        epoch: int | None = None,
-        metrics: Mapping[str, float] | None = None,
-        name: str | None = None,
-        metadata: Mapping[str, object] | None = None,
-    ) -> Checkpoint:
-        """Save weights: their bytes, once for each content, and one commit that names them.
-
-        Args:
-            content: the path of a file or folder, bytes, or a binary file object.
-            step: how far training has come.
-            epoch: likewise.
-            metrics: what they are worth, for `best_checkpoint`; what was logged at the same step need not be said.
-            name: unique in the experiment; None = `epoch 3, step 1200`, as far as these are said.
-            metadata: any JSON object.
-
-        Raises:
-            AlreadyExistsError: there is a checkpoint of that name.
-            InvalidInputError: it has no name, or see `upload`.
-            LocalregError: see `upload`.
-        """
-        from localreg.experiments.checkpoints import save
-
-        return save(self, content, step=step, epoch=epoch, metrics=metrics, name=name, metadata=metadata)
-
-    def checkpoints(self) -> list[Checkpoint]:
-        """All of them, by step, else epoch, else as they were saved."""
-        from localreg.experiments.checkpoints import checkpoints
-
-        return checkpoints(self)
-
-    def get_checkpoint(self, name: str) -> Checkpoint:
-        """The checkpoint of that name, such as `step 30`.
-
-        Raises:
-            NotFoundError: there is none; near names are suggested.
-        """
-        from localreg.experiments.checkpoints import named
-
-        return named(self, name)
-
-    def latest_checkpoint(self) -> Checkpoint | None:
-        """The last of `checkpoints`; None if there is none yet."""
-        from localreg.experiments.checkpoints import latest
-
-        return latest(self)
-
-    def best_checkpoint(self, key: str, *, mode: Literal["min", "max"]) -> Checkpoint:
-        """The checkpoint with the lowest or highest value of a metric, the first of equal ones.
-
-        Args:
-            key: as it was said with the checkpoints, or logged at their steps.
-            mode: whether less or more is better.
-
-        Raises:
-            NotFoundError: it is known of none.
-        """
-        from localreg.experiments.checkpoints import best
-
-        return best(self, key, mode)
-
 
 FIELDS = {"description", "owner", "framework", "task", "external_id"}
-
-
-def _check_key(key: object, *, required: bool = False) -> None:
-    if key is not None or required:
-        check_text(key, what="key")
 
 
 def _printable(text: str) -> str:
     """A message as the log can hold it, whatever a program put into it."""
     return text.encode("utf-8", "backslashreplace").decode()[-LONGEST:]
-
-
-def _point(series: pa.Table, place: int) -> Point:
-    row = series.slice(place % len(series), 1).to_pylist()[0]
-    tensor = row["tensor"]
-    values = (row["value"], row["text"], row["bytes"], None if tensor is None else tensor_of(tensor))
-    value = next((each for each in values if each is not None), None)
-    return Point(row["key"], row["step"], row["wallclock"], value)
-
-
-def _summary(points: pa.Table) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    numbers = pc.if_else(pc.fill_null(pc.is_nan(points["value"]), False), None, points["value"])
-    table = points.select(["key", "step", "value"]).append_column("number", numbers)
-    found = table.group_by("key", use_threads=False).aggregate(
-        [([], "count_all"), ("step", "last"), ("value", "last"), *(("number", each) for each in ("min", "max", "mean"))]
-    )
-    names = {"key": "key", "count_all": "points", "step_last": "last_step", "value_last": "last"}
-    names |= {f"number_{each}": each for each in ("min", "max", "mean")}
-    return pa.table({names[name]: found[name] for name in names})

@@ -13,8 +13,9 @@ from localreg.models.finding import (
 )
 from localreg.models.inferred import HasInferences, InferenceReader, SuiteVersion, serve_inferences
 from localreg.models.listings import Listings
-from localreg.models.model import Model, ModelVersion, refuse_shadowing
+from localreg.models.model import Model, ModelVersion
 from localreg.models.origin import SavedWeights, serve_checkpoints
+from localreg.models.version_names import refuse_shadowing
 
 __all__ = [
     "UNCHANGED",

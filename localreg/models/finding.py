@@ -10,7 +10,8 @@ from localreg.errors import AlreadyExistsError, NotFoundError
 from localreg.handles.handle import checked_texts, warn_of_differences
 from localreg.log import Row
 from localreg.models.consumption import tell_consumed
-from localreg.models.model import Model, ModelVersion, refuse_shadowing
+from localreg.models.model import Model, ModelVersion
+from localreg.models.version_names import refuse_shadowing
 from localreg.names import check_name, check_tags, check_text, did_you_mean, new_id, split_reference
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes, Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from localreg.log import Row
-from localreg.models.model import move_alias
+from localreg.models.version_names import move_alias
 from localreg.policies.effects import Effect, Plan
 from localreg.policies.gates import refusal
 from localreg.policies.rules import Label

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from localreg.canonical import JsonObject
 from localreg.log import Row, State
-from localreg.models.model import add_version, move_alias
+from localreg.models.version_names import add_version, move_alias
 from localreg.policies.effects import Effect, Plan
 from localreg.policies.gates import refusal
 from localreg.policies.rules import Promotion

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from localreg.query.bulk_tables import BULK, SAMPLE_INDEX, BulkTable
 from localreg.query.database import load
 from localreg.query.quoting import identifier, literal
-from localreg.query.tables import BULK, SAMPLE_INDEX, BulkTable
 from localreg.query.typed_columns import grown, sql_type, typed_columns
 from localreg.tables import Node, vector_fields, without_vectors
 

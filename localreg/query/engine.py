@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import InvalidInputError, LocalregError, StorageError
 from localreg.log import State
 from localreg.names import check_whole
+from localreg.query.bulk_tables import BULK
 from localreg.query.database import FILE_GONE, Database, Databases, file_gone, load
 from localreg.query.facets import facets_sql
 from localreg.query.failures import translate_error
@@ -24,7 +25,7 @@ from localreg.query.result import JSON_FIELD, Result
 from localreg.query.rows import Rows
 from localreg.query.source import Source, schema_names
 from localreg.query.syntax import clean_message
-from localreg.query.tables import BULK, INTERNAL, TABLES
+from localreg.query.tables import INTERNAL, TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.names import did_you_mean, shown_value
+from localreg.query.bulk_tables import BULK
 from localreg.query.expressions import Facet, rewrite_facet, rewrite_order_by, rewrite_where
 from localreg.query.failures import explain_error, is_of_storage, translate_error
 from localreg.query.quoting import identifier
 from localreg.query.search import search_condition
-from localreg.query.tables import BULK, INTERNAL, TABLES
+from localreg.query.tables import INTERNAL, TABLES
 from localreg.query.user_text import HasKey, no_key
 
 __all__ = ["Rows"]

@@ -18,9 +18,10 @@ from localreg.log import PastEvents, Row, State
 from localreg.log.history import HISTORY_DAMAGED, events_table
 from localreg.log.layer_rows import as_json, rows_table
 from localreg.query.bulk import create_bulk
+from localreg.query.bulk_tables import BULK, SAID, BulkTable
 from localreg.query.database import file_gone, load
 from localreg.query.quoting import literal
-from localreg.query.tables import BULK, INTERNAL, SAID, TABLES, BulkTable
+from localreg.query.tables import INTERNAL, TABLES
 from localreg.storage import Store
 from localreg.tables import EMPTY, VECTORS, Node
 

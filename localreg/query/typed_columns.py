@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+from localreg.query.bulk_tables import BulkTable
 from localreg.query.quoting import identifier, literal
-from localreg.query.tables import BulkTable
 from localreg.tables import Node, vector_fields, without_vectors
 from localreg.tables.schema import TAG
 

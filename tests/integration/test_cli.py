@@ -32,7 +32,8 @@ from localreg.cli import INTERRUPTED, PIPE_CLOSED, main, run
 from localreg.cli.app import command as root
 from localreg.cli.output import Rows
 from localreg.policies import Action, Label
-from localreg.query.tables import BULK, TABLES
+from localreg.query.bulk_tables import BULK
+from localreg.query.tables import TABLES
 from localreg.query.text import aligned, cell
 from localreg.workflow import (
     EvaluationResults,

@@ -12,7 +12,8 @@ import pytest
 import localreg
 from localreg import ConflictError, InvalidInputError, NotFoundError, Registry
 from localreg.log import Change
-from localreg.query.tables import BULK, TABLES
+from localreg.query.bulk_tables import BULK
+from localreg.query.tables import TABLES
 from localreg.session.preconditions import preconditions
 from localreg.workflow import GroundTruth, Inference, TestRun, TestSample, define_workflow, test
 from tests.compat.independent_reader import Namespace

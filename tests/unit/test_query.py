@@ -14,7 +14,8 @@ import pytest
 
 import localreg
 from localreg import IntegrityError, InvalidInputError, Registry, Result, StorageError
-from localreg.query.tables import BULK, INTERNAL, TABLES
+from localreg.query.bulk_tables import BULK
+from localreg.query.tables import INTERNAL, TABLES
 from localreg.workflow import (
     GroundTruth,
     Inference,

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 import localreg
 from localreg import InvalidInputError, Registry
 from localreg.policies import Action, Label
+from localreg.query.bulk_tables import BULK
 from localreg.query.search import Term, terms
-from localreg.query.tables import BULK, TABLES
+from localreg.query.tables import TABLES
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 
 
