@@ -182,7 +182,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         experiment.checkpoint(b"w", step=30)
         experiment.event("epoch_end", source="trainer")
     registry.get_version("meadow-5@2").upload(b"w", name="weights")
-    registry.get_version("meadow-5@2").set_metrics({"accuracy": 0.93, "size": 12})
+    registry.get_version("meadow-5@2").set_metrics({"accuracy": 0.93, "size": 12}).tag("old")
     registry.add_policy("good ones", Label(when="metrics.accuracy > 0.95", tag="good"))
     registry.add_policy("release", Action(run="os:fspath", on="promote", attempts=1), model="meadow-5")
     registry.get_model("meadow-5").add_dataset("s3://bucket/plates", role="train")
@@ -553,6 +553,7 @@ WRITES = [
     "metrics set meadow-5 cost=3",
     "metrics unset meadow-5@2 size",
     "versions tag meadow-5 2 checked",
+    "versions untag meadow-5 2 old",
     "policies retention few --keep-last 5",
     "policies label better --when true --tag x",
     "policies promotion best --best accuracy --model meadow-5",
@@ -623,7 +624,7 @@ def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
     others = {"init", "watch", "redact", "snapshot", "compact", "experiments restore", "experiments recover"}
-    others |= {"namespaces revoke", "namespaces protect"}
+    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run"}
     assert known == leaves - {*EXPORTS, *others}, "these have tests of their own"
 
 

@@ -217,3 +217,34 @@ def test_events_are_added_shown_paired_and_told_in_time(cli: Cli, registry: Regi
     assert re.search(r"audit +create +version 'm@1'", timeline)
     assert "wallclock is 'soon'" in cli("events", "add", "m", "x", "--wallclock", "soon", code=1)
     assert "start and end are both 'a'" in cli("events", "durations", "m", "--start", "a", "--end", "a", code=1)
+
+
+def test_policies_are_declared_planned_applied_and_their_actions_run(
+    cli: Cli, registry: Registry, tmp_path: Path
+) -> None:
+    told = cli("policies", "promotion", "best", "--model", "m", "--best", "acc", "--version", "step {step}")
+    assert told == "added promotion policy 'best' of model 'm'\n"
+    cli("policies", "gate", "release", "--alias", "production", "--require", "metrics.size < 10")
+    (tmp_path / "converters.py").write_text("def to_onnx(version):\n    return {'model.onnx': b'converted'}\n")
+    cli("policies", "action", "onnx", "--run", "converters:to_onnx", "--on", "set_alias:production")
+    planned = cli("policies", "plan", "--format", "csv").splitlines()
+    assert "best,promotion,m,lr 0.1: step 2,promote to 'm'" in planned[3]
+    assert cli("policies", "apply").splitlines() == [
+        "lr 0.1: step 0: promote to 'm' (best: acc = 0, the first)",
+        "lr 0.1: step 1: promote to 'm' (best: acc = 0.1, and the best before it 0)",
+        "lr 0.1: step 2: promote to 'm' (best: acc = 0.2, and the best before it 0.1)",
+        "3 effects of policies",
+    ]
+    assert cli("policies", "apply") == "0 effects of policies\n"
+    refused = cli("aliases", "set", "m", "production", "step 2", code=1)
+    assert "gate 'release': metrics.size < 10 does not hold: metrics.size is not known" in refused
+    assert cli("metrics", "set", "m@step 2", "size=3") == "set size of 'm@step 2'\n"
+    cli("aliases", "set", "m", "production", "step 2")
+    assert re.search(
+        r"^onnx +m@step 2 +set_alias:production +converters:to_onnx +pending", cli("policies", "actions"), re.M
+    )
+    assert cli("policies", "run") == "finished 1 of 1 action\n"
+    assert cli("policies", "run") == "finished 0 of 0 actions\n"
+    assert registry.get_version("m@step 2").get_artifact("model.onnx").bytes == len(b"converted")
+    assert "acc = 0.1, and the best before it 0" in cli("policies", "show", "best")
+    assert "nothing" not in cli("policies", "list")
