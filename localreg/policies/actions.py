@@ -18,7 +18,7 @@ __all__ = ["REPORTED", "plans"]
 REPORTED = "event:"
 """Before the name of an event that a program reported."""
 
-KINDS = ("model", "model_version", "checkpoint")
+KINDS = ("model", "model_version", "checkpoint", "experiment")
 """What a function can be given."""
 
 

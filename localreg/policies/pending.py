@@ -13,6 +13,7 @@ from localreg.artifacts.upload import described, store
 from localreg.canonical import JsonObject
 from localreg.errors import ConflictError, InvalidInputError, LocalregError
 from localreg.experiments.checkpoints import Checkpoint
+from localreg.experiments.experiment import Experiment
 from localreg.handles.handle import Handle
 from localreg.log import Row
 from localreg.models.model import Model, ModelVersion
@@ -33,7 +34,12 @@ __all__ = ["run_pending"]
 
 LOGGER = logging.getLogger("localreg")
 
-HANDLES: Mapping[str, type[Handle[Any]]] = {"model": Model, "model_version": ModelVersion, "checkpoint": Checkpoint}
+HANDLES: Mapping[str, type[Handle[Any]]] = {
+    "model": Model,
+    "model_version": ModelVersion,
+    "checkpoint": Checkpoint,
+    "experiment": Experiment,
+}
 LONGEST = 10_000
 """Characters of an error that are kept: its end."""
 

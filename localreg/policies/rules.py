@@ -201,8 +201,8 @@ class AliasGate:
 class Action:
     """A function of yours that is called when an event comes, by `registry.run_pending()`, at least once for each.
 
-    It gets the model version, model or checkpoint that the event is of, and returns None, the path of a file or folder,
-    bytes, or a dict of names with these: they become artifacts of it.
+    It gets the version, model, checkpoint or experiment that the event is of, and returns None, the path of a file or
+    folder, bytes, or a dict of names with these: they become artifacts of it.
 
     Attributes:
         run: `module:function`.

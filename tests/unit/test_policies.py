@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 import localreg
-from localreg import AlreadyExistsError, InvalidInputError, Model, NotFoundError, PolicyError, Registry
-from localreg.policies import Action, AliasGate, Label, Promotion, Retention, Rule
+from localreg import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    InvalidInputError,
+    Model,
+    NotFoundError,
+    PolicyError,
+    Registry,
+)
+from localreg.policies import Action, AliasGate, Label, Promotion, Retention, Rule, pending
+from localreg.session.presence import Presence
 from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow, test
 
 
@@ -424,6 +433,35 @@ def test_a_function_is_called_for_an_event_and_its_output_kept(
     assert (row["status"], row["attempts"]) == ("finished", 1)
 
 
+def test_what_programs_report_asks_for_actions_too(registry: Registry, model: Model, calls: list[str]) -> None:
+    registry.add_policy("onnx", Action(run=f"{__name__}:convert", on="event:exported"))
+    versions(model, 0.9)
+    model.version(1).event("deployed")
+    with registry.experiment("e", code=False) as experiment:
+        experiment.event("exported")
+    model.version(1).log_events([{"name": "exported"}, {"name": "exported"}, {"name": "other"}])
+    assert [row["subject"] for row in registry.pending_actions()] == ["e", "m@1"], "once for a commit, however many"
+    assert len(registry.run_pending()) == 2
+    assert calls == ["e", "1"]
+    assert experiment.get_artifact("model.onnx").bytes == len(b"converted")
+
+
+def test_who_may_only_run_runs_actions_and_sets_off_policies(
+    registry: Registry, model: Model, calls: list[str]
+) -> None:
+    registry.add_policy("onnx", Action(run=f"{__name__}:convert", on="create"), model=model)
+    registry.add_policy("any", Label(when="len(artifacts) > 0", tag="has artifacts"))
+    model.create_version(1)
+    registry.grant("rob", "runner")
+    runner = localreg.open(registry.uri, actor="rob")
+    assert len(runner.run_pending()) == 1
+    assert model.version(1).tags == ["has artifacts"]
+    with pytest.raises(AccessDeniedError):
+        runner.get_model("m").version(1).tag("x")
+    with pytest.raises(AccessDeniedError):
+        runner.get_policy("any").delete()
+
+
 def test_a_failing_one_is_tried_again_and_given_up(registry: Registry, model: Model, calls: list[str]) -> None:
     registry.add_policy("bad", Action(run=f"{__name__}:fail", on="create", attempts=2))
     model.create_version(1)
@@ -445,17 +483,16 @@ def test_a_condition_decides_whether_it_is_called(registry: Registry, model: Mod
 
 
 def test_one_whose_runner_died_is_called_again(registry: Registry, model: Model, calls: list[str]) -> None:
-    from localreg.policies import pending
-
     registry.add_policy("onnx", Action(run=f"{__name__}:convert", on="create"), model=model)
     model.create_version(1)
-    session = registry._session
+    session, writer = registry._session, "0" * 32
     (row,) = session.state().children("pending_action")
-    from localreg.session.presence import Presence
-
-    gone = "0" * 32
-    assert pending._claimed(session, Presence(session.store, "tmp/actions", gone), row.id, gone)
+    presence = Presence(session.store, "tmp/actions", writer)
+    with presence.shown():
+        assert pending._claimed(session, presence, row.id, writer)
+        assert registry.run_pending() == [], "somebody is at it"
     assert registry.run_pending() == [row.id]
+    assert calls == ["1"]
     (told,) = registry.pending_actions().dicts()
     assert (told["status"], told["attempts"]) == ("finished", 2)
 
