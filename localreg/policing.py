@@ -36,7 +36,7 @@ class Policing:
         Args:
             name: unique in the namespace.
             rule: an object of `localreg.policies`: `Retention`, `Label`, `Promotion`, `AliasGate` or `Action`.
-            model: that it is of, or its name; None = all models of the namespace.
+            model: that it is of, or its name; None = all models of the namespace. A promotion needs one.
             description: free text.
             replace: a policy of that name is replaced.
 

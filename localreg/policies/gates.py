@@ -75,7 +75,7 @@ def _regressions(subjects: Subjects, gate: AliasGate, version: Row, holder: str)
 
 def plans(policy: StoredPolicy, gate: AliasGate, subjects: Subjects) -> Iterable[Plan]:
     """Whether the newest version that does not have the alias might get it."""
-    for model in subjects.models(policy.models(subjects.state)):
+    for model in subjects.models(policy):
         alias = subjects.state.find("alias", gate.alias, model.id)
         holder = None if alias is None else str(alias.fields["version"])
         versions = [row for row in subjects.state.children("model_version", model.id) if row.id != holder]

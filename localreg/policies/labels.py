@@ -19,7 +19,7 @@ __all__ = ["alias_effect", "plans"]
 
 def plans(policy: StoredPolicy, label: Label, subjects: Subjects, policies: Sequence[StoredPolicy]) -> Iterable[Plan]:
     """What versions get."""
-    for model in subjects.models(policy.models(subjects.state)):
+    for model in subjects.models(policy):
         versions = subjects.versions(model)
         found = [each for (each,) in subjects.judge_versions(versions, [label.when])]
         fitting = [row for row, each in zip(versions, found, strict=True) if each.holds]

@@ -84,6 +84,9 @@ def add_policy(
             "checkpoints belong to experiments, and to no model; add it to the namespace, model=None"
         )
 
+    if of_model is None and isinstance(rule, Promotion):
+        raise InvalidInputError("a promotion makes versions of one model; say which by model=")
+
     def operation(changes: Changes) -> None:
         scope = None if of_model is None else of_model._row(changes.draft).id
         row = changes.draft.find(PolicyRecord.kind, called)

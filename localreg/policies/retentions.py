@@ -27,7 +27,7 @@ def plans(policy: StoredPolicy, retention: Retention, subjects: Subjects, now: s
     """
     state = subjects.state
     if retention.of == "versions":
-        for model in subjects.models(policy.models(state)):
+        for model in subjects.models(policy):
             rows = state.children("model_version", model.id)
             yield from _plans(policy, retention, subjects, rows, model.name, f"{model.name}@", now)
     else:

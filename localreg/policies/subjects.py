@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from localreg.log import Row, State
 from localreg.policies.columns import CHECKPOINT_COLUMNS, VERSION_COLUMNS, CheckpointColumns, VersionColumns
 from localreg.policies.conditions import Judgement, judged
+from localreg.policies.stored import StoredPolicy
 from localreg.policies.touched import Touched
 from localreg.session import Session
 
@@ -30,16 +31,14 @@ class Subjects:
 
     # --- versions -----------------------------------------------------------------------------------------------------
 
-    def models(self, rows: Iterable[Row]) -> list[Row]:
-        """Those of the models that something changed about."""
-        return [row for row in rows if self._touched is None or self._has_touched(row.id)]
-
-    def _has_touched(self, model: str) -> bool:
-        assert self._touched is not None
-        return model in self._touched.models or any(
-            row is not None and row.parent == model
-            for row in (self.state.get("model_version", id) for id in self._touched.versions)
-        )
+    def models(self, policy: StoredPolicy) -> list[Row]:
+        """Those of the models of a policy that something changed about."""
+        if self._touched is None:
+            return policy.models(self.state)
+        versions = self.state.get_many({("model_version", id) for id in self._touched.versions})
+        ids = sorted({*self._touched.models, *(row.parent for row in versions)})
+        rows = (self.state.get("model", id) for id in ids if policy.counts_for(id))
+        return [row for row in rows if row is not None]
 
     def versions(self, model: Row) -> list[Row]:
         """Versions of a model to look at, in order of creation."""

@@ -143,7 +143,9 @@ def test_bad_arguments_are_refused(registry: Registry, model: Model) -> None:
         registry.add_policy("p", Retention(keep_last=1, of="checkpoints"), model=model)
     registry.add_policy("p", Label(when=GOOD, alias="best"), model=model)
     with pytest.raises(InvalidInputError, match="policy 'p' sets the alias 'best' already"):
-        registry.add_policy("q", Promotion(best="accuracy", alias="best"))
+        registry.add_policy("q", Promotion(best="accuracy", alias="best"), model=model)
+    with pytest.raises(InvalidInputError, match="versions of one model; say which by model="):
+        registry.add_policy("q", Promotion(best="accuracy"))
 
 
 # --- labels -----------------------------------------------------------------------------------------------------------
