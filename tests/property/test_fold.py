@@ -190,7 +190,7 @@ def cut(history: History, at: int) -> tuple[list[Entry], list[Entry]]:
 EMPTY = State(genesis(REGISTRY, "default"))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(histories(), st.integers(0, 8))
 def test_folding_two_parts_is_folding_the_whole(history: History, at: int) -> None:
     first, second = cut(history, at)
@@ -201,7 +201,7 @@ def test_folding_two_parts_is_folding_the_whole(history: History, at: int) -> No
     assert everything(EMPTY) == (genesis(REGISTRY, "default"), {})
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(histories())
 def test_every_look_up_agrees_with_a_plain_dict(history: History) -> None:
     state = EMPTY
@@ -210,7 +210,7 @@ def test_every_look_up_agrees_with_a_plain_dict(history: History) -> None:
         assert_agrees(state, book)
 
 
-@settings(max_examples=75, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(histories(), st.integers(0, 8))
 def test_a_snapshot_and_its_tail_are_the_full_replay(history: History, at: int) -> None:
     first, second = cut(history, at)
@@ -261,13 +261,13 @@ def _many_small_layers() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(histories(), st.lists(st.integers(1, 8), max_size=6, unique=True))
 def test_layers_upon_layers_show_what_the_whole_log_says(history: History, at: list[int]) -> None:
     assert_layers_agree(history, at)
 
 
-@settings(max_examples=75, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(histories(), st.lists(st.integers(1, 8), max_size=6, unique=True))
 def test_hashes_that_collide_mislead_nobody(history: History, at: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:

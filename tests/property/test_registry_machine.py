@@ -512,5 +512,5 @@ class RegistryMachine(RuleBasedStateMachine):
         }
 
 
-RegistryMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=25, deadline=None, derandomize=True)
+RegistryMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None, derandomize=True)
 TestRegistry = RegistryMachine.TestCase

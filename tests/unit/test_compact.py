@@ -228,7 +228,7 @@ class Twins(RuleBasedStateMachine):
         self._patch.undo()
 
 
-Twins.TestCase.settings = settings(max_examples=10, stateful_step_count=20)
+Twins.TestCase.settings = settings(max_examples=5, stateful_step_count=20)
 TestTwins = Twins.TestCase
 
 

@@ -49,7 +49,7 @@ def as_codes(*parts: list[Any]) -> list[Any]:
     return [[every.index(label) for label in part] for part in parts]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(columns())
 def test_averages_are_those_of_scikit_learn(drawn: tuple[list[Any], list[Any], list[Any]]) -> None:
     truth, predicted, asked = drawn

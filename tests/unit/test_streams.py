@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,8 +41,9 @@ def parted(store: Store) -> list[int]:
     numbers = []
     for part in open_parts(store, "points", OWNER):
         if part.segment not in seen:
-            seen.add(part.segment)
-            numbers += pq.read_table(store.local_file(part.path))["n"].to_pylist()
+            with suppress(pa.ArrowInvalid):  # it is being written at this moment
+                numbers += pq.read_table(store.local_file(part.path))["n"].to_pylist()
+                seen.add(part.segment)
     return sorted(numbers)
 
 
