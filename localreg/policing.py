@@ -73,7 +73,7 @@ class Policing:
             whether the newest version that does not have the alias might get it.
 
         Raises:
-            ConflictError: (not dry) another commit came in between, in a transaction.
+            InvalidInputError: (not dry) within a transaction.
         """
         from localreg.policies.applying import apply_policies
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from localreg.errors import FormatError
+from localreg.errors import FormatError, InvalidInputError
 from localreg.log import Change
 from localreg.policies import actions, gates, labels, promotions, retentions
 from localreg.policies.effects import Plan, apply
@@ -51,6 +51,10 @@ def apply_policies(session: Session, *, dry_run: bool) -> Result:
     """See `Registry.apply_policies`."""
     from localreg.query import Result
 
+    if not dry_run and session.transaction_here() is not None:
+        raise InvalidInputError(
+            "apply_policies() is a commit of its own, and a transaction is open; call it after the block"
+        )
     plans: list[Plan] = []
 
     def operation(changes: Changes) -> None:

@@ -6,10 +6,12 @@ results of evaluators and rows of comparisons, is read only if a condition asks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from localreg.errors import LocalregError
 from localreg.log import Row, State
 from localreg.records.files import FilePointer
 from localreg.session import Session
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["CHECKPOINT_COLUMNS", "VERSION_COLUMNS", "CheckpointColumns", "VersionColumns"]
+
+FoundT = TypeVar("FoundT")
+LOGGER = logging.getLogger("localreg")
 
 TEXT, TEXTS, JSON, WHOLE, TIME = "VARCHAR", "VARCHAR[]", "JSON", "BIGINT", "TIMESTAMP WITH TIME ZONE"
 
@@ -167,7 +172,7 @@ class VersionColumns(Mapping[str, Any]):
         for run in self._state.children("test_run", self._row.id):
             suite = self._suite_of(run)
             for evaluation in self._state.children("evaluation", run.id):
-                values = _values(self._session, self._state, evaluation)
+                values = _known(lambda: _values(self._session, self._state, evaluation)) or {}  # noqa: B023
                 if suite is not None and values:
                     yield suite, values
 
@@ -203,7 +208,7 @@ class VersionColumns(Mapping[str, Any]):
     def _comparison(self) -> dict[str, Any] | None:
         from localreg.policies.comparisons import newest_comparison
 
-        return newest_comparison(self._session, self._state, self._row.id, baseline=self._baseline)
+        return _known(lambda: newest_comparison(self._session, self._state, self._row.id, baseline=self._baseline))
 
 
 _OWN = {name for name in VERSION_COLUMNS if isinstance(getattr(VersionColumns, f"_{name}", None), property)}
@@ -258,6 +263,15 @@ class CheckpointColumns(Mapping[str, Any]):
 def _object(row: Row, field: str) -> dict[str, Any]:
     found = row.fields.get(field)
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _known(read: Callable[[], FoundT]) -> FoundT | None:
+    """What stands in files; None where they cannot be read: that must not keep a commit of something else."""
+    try:
+        return read()
+    except LocalregError as error:
+        LOGGER.warning("a policy cannot look at what it speaks of: %s", error)
+        return None
 
 
 def _values(session: Session, state: State, evaluation: Row) -> dict[str, float]:

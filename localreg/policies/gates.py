@@ -20,9 +20,11 @@ def check_moves(changes: Iterable[Change], policies: Sequence[StoredPolicy], sub
     """Look at each alias that a commit moves.
 
     Raises:
-        PolicyError: criteria of a gate do not hold; all of them are named.
+        PolicyError: criteria of a gate do not hold; all of them are named. Or an alias is removed that must not be.
     """
     for change in changes:
+        if change.kind == "alias" and change.action == "remove_alias":
+            _refuse_removal(change, policies)
         if change.kind != "alias" or not isinstance(change.after, dict):
             continue
         version, before = str(change.after["version"]), change.before
@@ -34,6 +36,19 @@ def check_moves(changes: Iterable[Change], policies: Sequence[StoredPolicy], sub
             name = told("model_version", *_named(subjects.state, version), subjects.state.outline)
             raise PolicyError(
                 f"alias {change.name!r} may not point to {name}: {'; '.join(reasons)}", code="gate_closed"
+            )
+
+
+def _refuse_removal(change: Change, policies: Sequence[StoredPolicy]) -> None:
+    """Where nobody has the alias there is nobody to be compared with: to remove it first would lead around the gate."""
+    for policy in policies:
+        rule = policy.rule
+        guards = isinstance(rule, AliasGate) and rule.alias == change.name and rule.no_regression is not False
+        if guards and policy.counts_for(change.parent):
+            raise PolicyError(
+                f"alias {change.name!r} may be moved, but not removed: gate {policy.name!r} asks that each version is "
+                "compared with the one before; delete the policy first",
+                code="gate_closed",
             )
 
 

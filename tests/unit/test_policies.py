@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,6 +311,25 @@ def test_a_gate_asks_for_a_comparison_with_the_version_that_has_the_alias(regist
     model.set_alias("production", 3)
     with pytest.raises(PolicyError, match=r"no comparison with version 'net@3'"):
         model.set_alias("production", 1)
+    with pytest.raises(PolicyError, match="'production' may be moved, but not removed: gate 'no worse'"):
+        model.remove_alias("production")
+    model.delete(force=True)
+
+
+def test_what_cannot_be_read_keeps_no_commit_but_closes_gates(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = run(registry, "net", 38, 1)
+    condition = "suite_metrics.scans.accuracy > 0.5"
+    registry.add_policy("tested", Label(when=condition, tag="tested"))
+    registry.add_policy("release", AliasGate(alias="production", require=(condition,)))
+    (part,) = Path(registry.uri).glob("namespaces/default/data/metric_values/*/*.parquet")
+    part.write_bytes(b"altered")
+    model.version(1).update(description="changed all the same")
+    assert "a policy cannot look at what it speaks of" in caplog.text
+    assert (model.version(1).description, model.version(1).tags) == ("changed all the same", [])
+    with pytest.raises(PolicyError, match=r"suite_metrics\.scans\.accuracy is not known"):
+        model.set_alias("production", 1)
 
 
 def test_a_condition_sees_the_comparison(registry: Registry) -> None:
@@ -521,6 +541,15 @@ def test_the_plan_is_what_is_done_and_is_done_once(registry: Registry, model: Mo
     assert registry.commit == before + 1
     registry.apply_policies()
     assert registry.commit == before + 1
+
+
+def test_to_apply_them_is_a_commit_of_its_own(registry: Registry, model: Model) -> None:
+    registry.add_policy("quality", AliasGate(alias="production", require=(GOOD,)))
+    model.create_version(1)
+    with pytest.raises(InvalidInputError, match="call it after the block"), registry.transaction():
+        registry.apply_policies()
+    with registry.transaction():
+        assert registry.apply_policies(dry_run=True).dicts()[0]["effect"] == "refuse"
 
 
 def test_policies_go_with_their_model(registry: Registry, model: Model) -> None:
