@@ -6,7 +6,7 @@ import typer
 
 from localreg.cli import completion, values
 from localreg.cli.archiving import add_archiving
-from localreg.cli.beside import datasets_of
+from localreg.cli.beside import datasets_of, measured
 from localreg.cli.listing import (
     All,
     AllNamespaces,
@@ -103,7 +103,7 @@ def show_model(registry: "Registry", name: Name) -> Card:
         Rows.of(registry.models(f"id = '{model.id}'", archived=None)),
         first=WELL_KNOWN,
         told={"aliases": aliases, **told},
-        more={"datasets": datasets_of(model)},
+        more={"measured": measured(registry, model.name), "datasets": datasets_of(model)},
     )
 
 

@@ -158,7 +158,7 @@ class Card:
         """What is not empty; metadata indented, a line each."""
         fields = {**self.row.json()[0], **self.told}
         metadata = fields.pop("metadata", None)
-        lines = [(name, value) for name, value in fields.items() if value not in (None, [], "")]
+        lines = [(name, value) for name, value in fields.items() if value not in (None, [], {}, "")]
         if isinstance(metadata, Mapping) and metadata:
             keys = sorted(
                 metadata, key=lambda key: (key not in self.first, self.first.index(key) if key in self.first else 0)

@@ -237,11 +237,15 @@ def apply_policies(registry: "Registry") -> str:
     return Account("\n".join([*lines, f"{amount(len(done), 'effect')} of policies"]))
 
 
-@policies.command("plan", epilog=examples("localreg policies plan", "localreg policies plan --format json"))
+@policies.command("plan", epilog=examples("localreg policies plan", "localreg policies plan --all --format json"))
 @reading()
-def plan_policies(registry: "Registry") -> Rows:
-    """Show what policies apply would do, and why; of gates, whether the newest version might pass."""
-    return Rows.of(registry.apply_policies(dry_run=True))
+def plan_policies(
+    registry: "Registry",
+    all: Annotated[bool, typer.Option("--all", help="Also of what nothing would become, and why.")] = False,
+) -> Rows:
+    """Show what policies apply would do, and why; of gates, whether the newest version would be refused."""
+    plan = registry.apply_policies(dry_run=True)
+    return Rows(plan.columns, [list(row.values()) for row in plan if all or row["effect"] is not None])
 
 
 @policies.command("actions", epilog=examples("localreg policies actions --where \"status = 'failed'\""))

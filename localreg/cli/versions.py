@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localreg.cli import completion, values
-from localreg.cli.beside import datasets_of
+from localreg.cli.beside import datasets_of, measured
 from localreg.cli.listing import Columns, shown
 from localreg.cli.models import CHANGES, VALUES, WELL_KNOWN, Description, Json, Pairs
 from localreg.cli.output import Card, Listing, Rows
@@ -56,7 +56,7 @@ def show_version(registry: "Registry", model: Model, version: Version) -> Card:
         Rows.of(registry.model_versions(f"id = '{handle.id}'")),
         first=WELL_KNOWN,
         told={} if verdict is None else {"determinism": verdict.in_words, "first deviation": verdict.first_deviation},
-        more={"datasets": datasets_of(handle)},
+        more={"measured": measured(registry, handle.model.name, handle.name), "datasets": datasets_of(handle)},
     )
 
 

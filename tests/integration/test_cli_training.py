@@ -236,8 +236,14 @@ def test_policies_are_declared_planned_applied_and_their_actions_run(
         "3 effects of policies",
     ]
     assert cli("policies", "apply") == "0 effects of policies\n"
+    assert "it has been promoted" not in cli("policies", "plan")
+    assert "it has been promoted" in cli("policies", "plan", "--all")
     refused = cli("aliases", "set", "m", "production", "step 2", code=1)
     assert "gate 'release': metrics.size < 10 does not hold: metrics.size is not known" in refused
+    suited = registry.get_version("m@step 2").set_metrics({"acc": 0.5})
+    suited.add_dataset("s3://bucket/night", role="eval")
+    suited.set_metrics({"acc": 0.25}, dataset="night")
+    assert re.search(r"^acc +0.25 +night$", cli("versions", "show", "m", "step 2"), re.MULTILINE)
     assert cli("metrics", "set", "m@step 2", "size=3") == "set size of 'm@step 2'\n"
     cli("aliases", "set", "m", "production", "step 2")
     assert re.search(
