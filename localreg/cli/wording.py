@@ -68,6 +68,7 @@ _STEPS = (
     (r"\bmake one with registry\.compare\(…\)\.save\(\)", "save one in Python, where compare() gives it"),
     (r"\badd it to the namespace, model=None", "leave out --model"),
     (r"\bsay which by model=", "say which by --model"),
+    (r"\(strict=True counts them\)", "(--strict counts them)"),
     (r"\bstorage_options (is|are|has)\b", r"--storage-option \1"),
     (r"\b(in|the same|correct the address or) storage_options\b", r"\1 --storage-option"),
 )

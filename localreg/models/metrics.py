@@ -118,7 +118,7 @@ def checked_metrics(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     for name, value in metrics.items():
         try:
             number = float(value)
-        except (TypeError, ValueError, OverflowError) as error:
+        except Exception as error:  # whatever a library raises of what is no single number
             raise InvalidInputError(f"metric {shown_value(name)} is {shown_value(value)}; write a number") from error
         found[check_name(name, what="name of a metric")] = number if math.isfinite(number) else None
     return found

@@ -359,9 +359,6 @@ class Model(
             target = self._find_version(changes.draft, wanted)
             if isinstance(version, ModelVersion) and target.id != version.id:
                 raise InvalidInputError(f"{version!r} is no version of model {self.name!r}")
-            # `model@name` must mean one thing.
-            if changes.draft.find("model_version", alias, self._id) is not None:
-                raise AlreadyExistsError(f"model {self.name!r} has a version {alias!r}; choose another alias")
             move_alias(changes, self._id, alias, target)
 
         self._session.change(operation)

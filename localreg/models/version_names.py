@@ -35,7 +35,16 @@ def add_version(
 
 
 def move_alias(changes: Changes, model: str, alias: str, target: Row) -> None:
-    """Point an alias of a model at one of its versions, wherever it pointed before."""
+    """Point an alias of a model at one of its versions, wherever it pointed before.
+
+    Raises:
+        AlreadyExistsError: a version is called so: `model@name` must mean one thing.
+    """
+    if changes.draft.find("model_version", alias, model) is not None:
+        named = changes.draft.outline("model", model)
+        raise AlreadyExistsError(
+            f"model {'' if named is None else named.name!r} has a version {alias!r}; choose another alias"
+        )
     row = changes.draft.find("alias", alias, model)
     if row is None:
         record = AliasRecord(id=changes.new_id("alias", f"{model} {alias}"), name=alias, model=model, version=target.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from localreg.log import Change, Row, State
 from localreg.policies.effects import Effect, Plan
@@ -11,7 +11,7 @@ from localreg.policies.rules import Action
 from localreg.policies.stored import StoredPolicy
 from localreg.policies.subjects import Subjects
 from localreg.records.policies import PendingActionRecord
-from localreg.session import Changes
+from localreg.session import Changes, Session
 
 __all__ = ["REPORTED", "plans"]
 
@@ -32,7 +32,7 @@ class _Came(NamedTuple):
 
 def plans(policy: StoredPolicy, action: Action, subjects: Subjects, changes: Iterable[Change]) -> Iterable[Plan]:
     """What is to be called."""
-    for came in _events(changes, subjects.state):
+    for came in _events(subjects.session, changes, subjects.state):
         model = _model(came.subject)
         if action.on != came.event or not policy.counts_for(model):
             continue
@@ -49,20 +49,33 @@ def plans(policy: StoredPolicy, action: Action, subjects: Subjects, changes: Ite
         yield Plan(policy.name, "action", None, subject, f"call {action.run}", reason, _noting(policy, action, came))
 
 
-def _events(changes: Iterable[Change], state: State) -> Iterable[_Came]:
+def _events(session: Session, changes: Iterable[Change], state: State) -> Iterable[_Came]:
     for number, change in enumerate(changes):
         kind, id = change.kind, change.id
-        if kind == "alias" and isinstance(change.after, dict):
-            kind, id = "model_version", str(change.after["version"])
+        said = change.after or change.before
+        if kind == "alias" and isinstance(said, dict) and "version" in said:
+            kind, id = "model_version", str(said["version"])
         subject = state.get(kind, id) if kind in KINDS else None
         if subject is None:
             continue
         yield _Came(change.action, subject, number)
         if change.kind == "alias":
             yield _Came(f"{change.action}:{change.name}", subject, number)
-        reported = (change.details or {}).get("events")
-        for name in cast("dict[str, Any]", reported) if isinstance(reported, dict) else ():
+        for name in _reported(session, change):
             yield _Came(f"{REPORTED}{name}", subject, number)
+
+
+def _reported(session: Session, change: Change) -> set[str]:
+    """Names of the events that programs reported; where there are too many for the details, from the files."""
+    from localreg.tables.parts import read_part
+
+    details = change.details or {}
+    told = details.get("events")
+    names = set(told) if isinstance(told, dict) else set()
+    if "more_events" in details:
+        parts = (pointer for pointer in change.files if pointer.table == "events")
+        names |= {name for part in parts for name in read_part(session.store, part)["name"].unique().to_pylist()}
+    return names
 
 
 def _model(row: Row) -> str:

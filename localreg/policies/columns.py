@@ -7,10 +7,12 @@ results of evaluators and rows of comparisons, is read only if a condition asks 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from localreg.datasets.dataset import holding
 from localreg.errors import LocalregError
 from localreg.log import Row, State
 from localreg.records.files import FilePointer
@@ -138,6 +140,11 @@ class VersionColumns(Mapping[str, Any]):
         rows = self._state.children("alias", self._row.parent)
         return sorted(row.name for row in rows if row.fields.get("version") == self._row.id)
 
+    @cached_property
+    def _holding(self) -> dict[str, str]:
+        """Ids of its data sets by name: its own stands for one of its model that is called alike."""
+        return {name: row.id for name, row in holding(self._state, self._row).items()}
+
     def _said(self, field: str | None) -> dict[str, dict[str, Any]]:
         """What was said with `set_metrics`, by the name of what it is of; under "" of nothing in particular."""
         found: dict[str, dict[str, Any]] = {}
@@ -148,7 +155,7 @@ class VersionColumns(Mapping[str, Any]):
                     found.setdefault("", {}).update(_object(row, "values"))
                 elif field is not None and isinstance(of[field], str):
                     named = self._state.get(field, str(of[field]))
-                    if named is not None:
+                    if named is not None and (field != "dataset" or self._holding.get(named.name) == named.id):
                         found.setdefault(named.name, {}).update(_object(row, "values"))
         return found
 
@@ -192,7 +199,7 @@ class VersionColumns(Mapping[str, Any]):
 
     @property
     def _datasets(self) -> list[str]:
-        return sorted({name for owner in self._owners for name in self._state.names("dataset", owner)})
+        return sorted(self._holding)
 
     @property
     def _checkpoint(self) -> dict[str, Any] | None:
@@ -285,6 +292,6 @@ def _values(session: Session, state: State, evaluation: Row) -> dict[str, float]
             columns = ["test_case", "class", "metric", "path", "value"]
             rows: pa.Table = read_part(session.store, pointer).select(columns)
             for row in rows.to_pylist():
-                if row["test_case"] is None and row["value"] is not None:
+                if row["test_case"] is None and row["value"] is not None and math.isfinite(row["value"]):
                     found[row["path"] if row["class"] is not None else row["metric"]] = row["value"]
     return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject
 from localreg.log import Row, State
+from localreg.names import amount
 from localreg.session import Session
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def newest_comparison(
 
     Returns:
         `name`, `baseline`, `test_suite`, `verdict`, `difference`, `p`, `samples`, `regressed`, `improved`; see
-        `VersionColumns`.
+        `VersionColumns`. `leaves_out`: what it did not look at, in words.
     """
     fitting = [row for row in state.children("comparison") if _fits(row, candidate, baseline, suite)]
     if not fitting:
@@ -49,7 +50,22 @@ def newest_comparison(
         "samples": first.n,
         "regressed": [_told(each) for each in rows if each.verdict == "regressed"],
         "improved": [_told(each) for each in rows if each.verdict == "improved"],
+        "leaves_out": _left_out(state, row, name),
     }
+
+
+def _left_out(state: State, row: Row, candidate: str) -> str | None:
+    """What a comparison did not look at, and could have; None = nothing."""
+    content, question = cast("dict[str, Any]", row.fields["content"]), cast("dict[str, Any]", row.fields["question"])
+    if question.get("asked", {}).get("metrics"):
+        return "is of chosen metrics alone"
+    suite = state.find("test_suite", content["suite"])
+    newest = None if suite is None else suite.fields.get("version")
+    if newest is not None and newest != content.get("suite_version"):
+        return f"is on version {content.get('suite_version')} of {content['suite']!r}, which is at {newest}"
+    coverage = next(side["coverage"] for side in content["sides"] if side["name"] == candidate)
+    gaps = sum(coverage[each] for each in ("skipped", "error", "missing"))
+    return f"leaves out {amount(gaps, 'sample')} (strict=True counts them)" if gaps and not content["strict"] else None
 
 
 def _fits(row: Row, candidate: str, baseline: str | None, suite: str | None) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.canonical import canonical
+from localreg.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,10 +30,12 @@ class Judgement(NamedTuple):
     Attributes:
         holds: whether it does; of what is not known it does not.
         reason: it, and what the columns hold that it speaks of.
+        known: whether that could be told at all.
     """
 
     holds: bool
     reason: str
+    known: bool
 
 
 class _Connection:
@@ -87,7 +90,10 @@ def judged(
 
     if not rows or not conditions:
         return [[] for _ in rows]
-    sql = [check_condition(text, columns, of=of) for text in conditions]
+    try:
+        sql = [check_condition(text, columns, of=of) for text in conditions]
+    except InvalidInputError as error:  # a later release knew more columns
+        return [[Judgement(False, str(error), False) for _ in conditions] for _ in rows]
     paths = [paths_in(text, columns, table=of) for text in conditions]
     needed = sorted({path.column for each in paths for path in each})
     with _CONNECTION.lock:
@@ -174,9 +180,10 @@ def _answers(connection: DuckDBPyConnection, sql: str, count: int) -> list[bool 
 
 def _judgement(text: str, answer: bool | str | None, paths: Sequence[Path], row: Mapping[str, Any]) -> Judgement:
     if isinstance(answer, str):
-        return Judgement(False, f"{text} cannot be computed: {answer}")
+        return Judgement(False, f"{text} cannot be computed: {answer}", False)
     met = ", ".join(dict.fromkeys(_met(path, row) for path in paths))
-    return Judgement(bool(answer), f"{text} {'holds' if answer else 'does not hold'}{f': {met}' if met else ''}")
+    told = f"{text} {'holds' if answer else 'does not hold'}{f': {met}' if met else ''}"
+    return Judgement(bool(answer), told, answer is not None)
 
 
 def _met(path: Path, row: Mapping[str, Any]) -> str:

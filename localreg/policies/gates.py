@@ -23,8 +23,10 @@ def check_moves(changes: Iterable[Change], policies: Sequence[StoredPolicy], sub
         PolicyError: criteria of a gate do not hold; all of them are named. Or an alias is removed that must not be.
     """
     for change in changes:
-        if change.kind == "alias" and change.action == "remove_alias":
+        if change.kind == "alias" and change.after is None and subjects.state.get("model", change.parent) is not None:
             _refuse_removal(change, policies)
+        if change.kind == "model_version" and change.before is None and change.effect == "put":
+            _refuse_shadow(change, policies)
         if change.kind != "alias" or not isinstance(change.after, dict):
             continue
         version, before = str(change.after["version"]), change.before
@@ -48,6 +50,18 @@ def _refuse_removal(change: Change, policies: Sequence[StoredPolicy]) -> None:
             raise PolicyError(
                 f"alias {change.name!r} may be moved, but not removed: gate {policy.name!r} asks that each version is "
                 "compared with the one before; delete the policy first",
+                code="gate_closed",
+            )
+
+
+def _refuse_shadow(change: Change, policies: Sequence[StoredPolicy]) -> None:
+    """A version that is called like a guarded alias would be served in its stead."""
+    for policy in policies:
+        rule = policy.rule
+        if isinstance(rule, AliasGate) and rule.alias == change.name and policy.counts_for(change.parent):
+            raise PolicyError(
+                f"no version may be called {change.name!r}: gate {policy.name!r} guards an alias of that name; choose "
+                "another version",
                 code="gate_closed",
             )
 
@@ -83,6 +97,8 @@ def _regressions(subjects: Subjects, gate: AliasGate, version: Row, holder: str)
     found = newest_comparison(subjects.session, subjects.state, version.id, baseline=holder, suite=suite)
     if found is None:
         return [f"no comparison with {against}{on} is saved; make one with registry.compare(…).save()"]
+    if found["leaves_out"]:
+        return [f"comparison {found['name']!r} {found['leaves_out']}, and says too little; make another one"]
     if found["regressed"]:
         return [f"it regressed against {against} in comparison {found['name']!r}: {', '.join(found['regressed'])}"]
     return []

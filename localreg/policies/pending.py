@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.artifacts.upload import described, store
 from localreg.canonical import JsonObject
-from localreg.errors import ConflictError, InvalidInputError, LocalregError
+from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError, LocalregError, NotFoundError
 from localreg.experiments.checkpoints import Checkpoint
 from localreg.experiments.experiment import Experiment
 from localreg.handles.handle import Handle
@@ -153,9 +153,13 @@ def _finish(session: Session, id: str, writer: str, made: list[Stored]) -> None:
 
     def operation(changes: Changes) -> None:
         row, record = _mine(changes, id, writer)
+        if changes.draft.get(record.subject_kind, record.subject) is None:
+            raise NotFoundError(f"what {record.run} was called for was deleted meanwhile")
         ids = []
         for each in made:
             old = changes.draft.find(ArtifactRecord.kind, each.said["name"], record.subject)
+            if old is not None and old.load(ArtifactRecord).metadata != each.said["metadata"]:
+                raise AlreadyExistsError(f"artifact {old.name!r} is there, and somebody else's; give another name")
             details: JsonObject = {"pending_action": id, "policy": record.policy}
             ids.append(each.name_in(changes, record.subject, record.subject_kind, old=old, details=details))
         changes.update(row, record.replaced(status="finished", error=None, artifacts=ids), action="finish")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from localreg.canonical import JsonObject
+from localreg.errors import InvalidInputError
 from localreg.log import Row, State
 from localreg.models.version_names import add_version, move_alias
+from localreg.names import check_version
 from localreg.policies.effects import Effect, Plan
 from localreg.policies.gates import refusal
-from localreg.policies.rules import Promotion
+from localreg.policies.rules import AliasGate, Promotion
 from localreg.policies.stored import StoredPolicy
 from localreg.policies.subjects import Subjects
 from localreg.records.experiments import CheckpointRecord
@@ -39,6 +41,10 @@ def plans(
                 holds = holds and is_best
             if row.id in made_of:
                 reasons, holds = ["it has been promoted"], False
+            try:
+                holds and _named(promotion, policies, state, model.id, row)
+            except InvalidInputError as error:
+                reasons, holds = [*reasons, str(error)], False
             reason = "; ".join(reasons)
             effect = f"promote to {model.name!r}" if holds else None
             act = _promoting(policy, promotion, subjects, policies, model, row) if holds else None
@@ -85,8 +91,7 @@ def _promoting(
     def act(changes: Changes) -> None:
         experiment = _experiment(checkpoint, changes.draft)
         record = checkpoint.load(CheckpointRecord)
-        said = {"step": record.step, "epoch": record.epoch}
-        name = _free(promotion, changes.draft, model.id, experiment=experiment.name, checkpoint=record.name, **said)
+        name = _named(promotion, policies, changes.draft, model.id, checkpoint)
         version = ModelVersionRecord(
             id=changes.new_id("model_version", f"{model.id} {policy.record.id} {checkpoint.id}"),
             name=name,
@@ -96,7 +101,9 @@ def _promoting(
         details: JsonObject = {"experiment": experiment.name, "checkpoint": record.name}
         add_version(changes, model, version, action="promote", details=details)
         made = changes.draft.get("model_version", version.id)
-        if promotion.alias is None or made is None or name == promotion.alias:
+        if promotion.alias is None or made is None:
+            return
+        if changes.draft.find("model_version", promotion.alias, model.id) is not None:
             return
         alias = changes.draft.find("alias", promotion.alias, model.id)
         holder = None if alias is None else str(alias.fields["version"])
@@ -107,13 +114,20 @@ def _promoting(
     return act
 
 
-def _free(promotion: Promotion, state: State, model: str, **said: object) -> str:
-    """A version string that is neither a version nor an alias of the model yet."""
-    taken = {*state.names("model_version", model), *state.names("alias", model)}
+def _named(promotion: Promotion, policies: Sequence[StoredPolicy], state: State, model: str, checkpoint: Row) -> str:
+    """A version string that is neither a version nor an alias of the model yet, nor guarded by a gate.
+
+    Raises:
+        InvalidInputError: what is put into the pattern makes no version string.
+    """
+    gates = {policy.rule.alias for policy in policies if isinstance(policy.rule, AliasGate)}
+    taken = {*state.names("model_version", model), *state.names("alias", model), *gates}
     if promotion.version is None:
         numbers = [int(name) for name in taken if name.isdecimal() and name.isascii()]
         return str(max(numbers, default=0) + 1)
-    name, number = promotion.called(**said), 1
-    while (called := name if number == 1 else f"{name} ({number})") in taken:
+    record = checkpoint.load(CheckpointRecord)
+    said = {"checkpoint": record.name, "step": record.step, "epoch": record.epoch}
+    name, number = promotion.called(experiment=_experiment(checkpoint, state).name, **said), 1
+    while (called := name if number == 1 else check_version(f"{name} ({number})")) in taken:
         number += 1
     return called

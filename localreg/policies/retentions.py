@@ -48,6 +48,8 @@ def _plans(
     kept = _kept(retention, subjects, rows, now)
     for row in rows:
         reason = kept.get(row.id) or _needed(subjects, row)
+        if not reason and subjects.is_touched(row):
+            reason = "made or changed by this commit; the next one looks again"
         effect, act = (None, None) if reason else ("delete", _deleting(row))
         why = f"kept: {reason}" if reason else f"not {_told(retention)}, and nothing depends on it"
         yield Plan(policy.name, "retention", model, f"{prefix}{row.name}", effect, why, act)
@@ -58,7 +60,7 @@ def _kept(retention: Retention, subjects: Subjects, rows: Sequence[Row], now: st
     kept: dict[str, str] = {}
     if retention.keep_when is not None:
         for row, (found,) in zip(rows, subjects.judge(rows, [retention.keep_when]), strict=True):
-            if found.holds:
+            if found.holds or not found.known:
                 kept[row.id] = found.reason
     if retention.younger_than is not None:
         at, limit = datetime.fromisoformat(now), seconds_of(retention.younger_than)
@@ -66,7 +68,10 @@ def _kept(retention: Retention, subjects: Subjects, rows: Sequence[Row], now: st
             if (at - datetime.fromisoformat(row.created_at)).total_seconds() < limit:
                 kept[row.id] = f"younger than {retention.younger_than}"
     if retention.keep_best is not None and retention.metric is not None:
-        for row in _best(retention, retention.metric, subjects, rows):
+        values = [(subjects.metric(row, retention.metric), row) for row in rows]
+        kept |= {row.id: f"its {retention.metric} is not known" for value, row in values if value is None}
+        known = [(value, row) for value, row in values if value is not None]
+        for row in _best(retention, known):
             kept[row.id] = f"among the {retention.keep_best} best by {retention.metric}"
     if retention.keep_last is not None:
         for row in rows[-retention.keep_last :]:
@@ -74,12 +79,11 @@ def _kept(retention: Retention, subjects: Subjects, rows: Sequence[Row], now: st
     return kept
 
 
-def _best(retention: Retention, metric: str, subjects: Subjects, rows: Sequence[Row]) -> list[Row]:
-    """Those with the best values; of equal ones the newer. One whose value is not known is none of them."""
+def _best(retention: Retention, values: Sequence[tuple[float, Row]]) -> list[Row]:
+    """Those with the best values; of equal ones the newer."""
     sign = 1 if retention.mode == "max" else -1
-    values = [(subjects.metric(row, metric), row) for row in rows]
-    known = [(sign * value, row.created, row) for value, row in values if value is not None]
-    return [row for _, _, row in sorted(known, key=lambda each: each[:2], reverse=True)[: retention.keep_best]]
+    ordered = sorted(values, key=lambda each: (sign * each[0], each[1].created), reverse=True)
+    return [row for _, row in ordered[: retention.keep_best]]
 
 
 def _needed(subjects: Subjects, row: Row) -> str | None:

@@ -36,7 +36,8 @@ class Retention:
     """Which versions, or checkpoints, are kept: what fits one of these. Others are deleted.
 
     Whatever an alias points to, and whatever something was made of or depends on, such as test runs, is kept in any
-    case. What is deleted stays in the audit log, and comes back with `undo` until its bytes are cleaned up.
+    case; so is what a commit itself made or changed, until the next one, and that of which a metric or condition is not
+    known. What is deleted stays in the audit log, and comes back with `undo` until its bytes are cleaned up.
 
     Attributes:
         keep_last: so many that were made last.
@@ -201,6 +202,8 @@ class AliasGate:
 class Action:
     """A function of yours that is called when an event comes, by `registry.run_pending()`, at least once for each.
 
+    Once for each commit that brings the event, however often it does. What policies do sets off none.
+
     It gets the version, model, checkpoint or experiment that the event is of, and returns None, the path of a file or
     folder, bytes, or a dict of names with these: they become artifacts of it.
 
@@ -254,7 +257,10 @@ def rule_from(kind: str, said: Mapping[str, Any]) -> Rule:
     known = RULES.get(kind)
     if known is None or said.keys() - {field.name for field in fields(known)}:
         raise FormatError(f"a later release made this {kind} policy; upgrade localreg")
-    return known(**said)
+    try:
+        return known(**said)
+    except InvalidInputError as error:
+        raise FormatError(f"a later release made this {kind} policy; upgrade localreg: {error}") from error
 
 
 def seconds_of(age: timedelta | str) -> float:
@@ -275,7 +281,7 @@ def _age_text(age: timedelta | str) -> str:
     seconds = seconds_of(age)
     if not seconds > 0:
         raise InvalidInputError(f"an age of {shown_value(age)} is none; write such as 30d")
-    return age.strip() if isinstance(age, str) else f"{seconds:.0f}s"
+    return age.strip() if isinstance(age, str) else f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def _check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:

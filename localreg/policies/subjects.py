@@ -59,6 +59,10 @@ class Subjects:
             return VersionColumns(self.session, self.state, row, baseline=baseline)
         return self._columns.setdefault(row.id, VersionColumns(self.session, self.state, row))
 
+    def is_touched(self, row: Row) -> bool:
+        """Whether the commit itself makes or changes it, or says something of it: its caller holds it."""
+        return self._touched is not None and row.id in self._touched.versions | self._touched.checkpoints
+
     def metric(self, row: Row, name: str) -> float | None:
         """A number that was said of a version all together, or with a checkpoint."""
         columns = (
@@ -78,14 +82,13 @@ class Subjects:
         """Checkpoints to look at, in order of creation."""
         if self._touched is None:
             return _in_order(self.state.rows("checkpoint"))
-        rows = {row.id: row for row in self.state.get_many({("checkpoint", id) for id in self._touched.checkpoints})}
-        for experiment in self._touched.experiments:
-            rows |= {row.id: row for row in self.state.children("checkpoint", experiment)}
-        return _in_order(rows.values())
+        return _in_order(self.state.get_many({("checkpoint", id) for id in self._touched.checkpoints}))
 
     def experiments(self) -> list[Row]:
         """The experiments that have some of them."""
         ids = dict.fromkeys(row.parent for row in self.checkpoints())
+        if self._touched is not None:
+            ids |= dict.fromkeys(sorted(self._touched.experiments))
         return [row for row in (self.state.get("experiment", id) for id in ids) if row is not None]
 
     def judge_checkpoints(self, rows: Sequence[Row], conditions: Sequence[str]) -> list[list[Judgement]]:

@@ -44,6 +44,8 @@ def touched(changes: Iterable[Change], state: State) -> Touched:
     """What changes touch, in the state after them."""
     found = Touched()
     for change in changes:
+        if change.effect == "none":  # a note, such as a download: nothing is otherwise than before
+            continue
         said = cast("dict[str, Any]", change.after or change.before or {})
         match change.kind:
             case "model" | "model_version" | "checkpoint" | "experiment":

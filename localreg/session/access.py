@@ -20,24 +20,25 @@ from localreg.records.access import EVERYBODY, OWNER, READER, ROLES, RUNNER, WRI
 
 __all__ = ["NEEDED", "Guard", "grants_in", "needed_role", "role_in"]
 
-Need = str | Callable[[Change], str]
-"""The role that a change needs; or what tells it by more than kind and action."""
+Need = str | Callable[[Change, State], str]
+"""The role that a change needs; or what tells it by more than kind and action, from the state before."""
 
 
-def _of_first_version(change: Change) -> str:
+def _of_first_version(change: Change, before: State) -> str:
     """Version `1` comes by itself with the first run; any other would change what the bare name of the model means."""
     said = {key: value for key, value in (change.after or {}).items() if value not in (None, {}, [])}
-    return RUNNER if change.name == "1" and said.keys() == {"id", "name", "model"} else WRITER
+    is_first = next(before.names(change.kind, change.parent), None) is None
+    return RUNNER if is_first and change.name == "1" and said.keys() == {"id", "name", "model"} else WRITER
 
 
-def _of_binding(change: Change) -> str:
+def _of_binding(change: Change, _: State) -> str:
     """A model is bound to a workflow by its first typed use; whatever else people say of it is not for runners."""
     before, after = change.before or {}, change.after or {}
     is_bound = before.get("workflow") is None and {**before, "workflow": after.get("workflow")} == after
     return RUNNER if is_bound else WRITER
 
 
-def _of_action(change: Change) -> str:
+def _of_action(change: Change, _: State) -> str:
     """What a declared action makes is kept by whoever runs it."""
     return RUNNER if "pending_action" in (change.details or {}) else WRITER
 
@@ -75,11 +76,11 @@ NEEDED: Final[Mapping[str, Mapping[str, Need]]] = {
 """By kind and action, the least role for a change; `*` = any other. A kind that does not stand here needs a writer."""
 
 
-def needed_role(change: Change) -> str:
+def needed_role(change: Change, before: State) -> str:
     """The least role for a change."""
     of_kind = NEEDED.get(change.kind, {})
     need = NEEDED["*"].get(change.action) or of_kind.get(change.action) or of_kind.get("*", WRITER)
-    return need if isinstance(need, str) else need(change)
+    return need if isinstance(need, str) else need(change, before)
 
 
 def grants_in(state: State) -> dict[str, str]:
@@ -136,7 +137,7 @@ class Guard:
         if grants:
             for change in changes:
                 what = f"to {change.action.replace('_', ' ')} a {change.kind.replace('_', ' ')}"
-                self._refuse_without(needed_role(change), grants, what)
+                self._refuse_without(needed_role(change, before), grants, what)
         if any(change.kind == GrantRecord.kind for change in changes):
             self._refuse_ownerless(grants_in(after))
 

@@ -14,7 +14,7 @@ import localreg
 from localreg import Registry
 from localreg.errors import AccessDeniedError, InvalidInputError, NotFoundError, PolicyError, StorageError
 from localreg.handles.words import KINDS
-from localreg.log import Change, State
+from localreg.log import Change, Head, State
 from localreg.records.access import OWNER, READER, ROLES, RUNNER, WRITER, GrantRecord
 from localreg.session import Changes, access
 from localreg.session.access import NEEDED, Guard, needed_role
@@ -86,7 +86,7 @@ def test_each_event_of_a_registry_with_something_of_everything_is_of_a_kind_that
 
 def test_an_unknown_kind_needs_a_writer_and_an_act_on_any_kind_comes_first() -> None:
     def need(kind: str, action: str) -> str:
-        return needed_role(Change(kind, action, "0" * 32, "x", after={}))
+        return needed_role(Change(kind, action, "0" * 32, "x", after={}), State(Head(0, "", "")))
 
     assert need("dream", "create") == WRITER
     assert (need("dream", "download"), need("model", "consume")) == (RUNNER, RUNNER)

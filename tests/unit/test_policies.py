@@ -80,6 +80,11 @@ def test_a_policy_is_stored_as_it_was_said(registry: Registry, model: Model) -> 
         registry.get_policy("r")
 
 
+def test_an_age_is_kept_to_the_microsecond() -> None:
+    assert Retention(younger_than=timedelta(milliseconds=300)).younger_than == "0.3s"
+    assert Retention(younger_than=timedelta(days=30)).younger_than == "2592000s"
+
+
 def test_one_is_replaced_on_request_alone(registry: Registry) -> None:
     registry.add_policy("l", Label(when=GOOD, tag="good"))
     with pytest.raises(AlreadyExistsError, match="pass replace=True"):
@@ -316,6 +321,55 @@ def test_a_gate_asks_for_a_comparison_with_the_version_that_has_the_alias(regist
     model.delete(force=True)
 
 
+def test_a_version_that_has_a_guarded_alias_is_not_deleted_around_the_gate(registry: Registry) -> None:
+    for version, right in ((1, 30), (2, 5)):
+        model = run(registry, "net", right, version)
+    registry.add_policy("no worse", AliasGate(alias="production", no_regression=True))
+    model.set_alias("production", 1)
+    with pytest.raises(PolicyError, match="may be moved, but not removed"):
+        model.version(1).delete(force=True)
+
+
+def test_a_comparison_that_left_something_out_opens_no_gate(registry: Registry) -> None:
+    for version, right in ((1, 30), (2, 30)):
+        model = run(registry, "net", right, version)
+    registry.add_policy("no worse", AliasGate(alias="production", no_regression="scans"))
+    model.set_alias("production", 1)
+    registry.compare("net@1", "net@2", suite="scans", metrics=["accuracy"]).save("chosen")
+    with pytest.raises(PolicyError, match="comparison 'chosen' is of chosen metrics alone, and says too little"):
+        model.set_alias("production", 2)
+    registry.compare("net@1", "net@2", suite="scans").save("whole")
+    model.set_alias("production", 2)
+    with localreg.use(registry):
+        suite = Suite("scans")
+        with suite.edit() as editor:
+            editor.add(Case("more", test_samples=[(Scan(99), Finding("y"))]))
+    registry.compare("net@2", "net@1", suite="scans").save("now")
+    with pytest.raises(PolicyError, match=r"leaves out 1 sample \(strict=True counts them\)"):
+        model.set_alias("production", 1)
+
+
+def test_no_version_is_called_like_a_guarded_alias(registry: Registry, model: Model) -> None:
+    registry.add_policy("quality", AliasGate(alias="production", require=(GOOD,)))
+    with pytest.raises(PolicyError, match="no version may be called 'production': gate 'quality' guards an alias"):
+        model.create_version("production")
+    assert names(model) == []
+
+
+def test_numbers_of_another_data_set_of_the_same_name_do_not_count(registry: Registry, model: Model) -> None:
+    model.add_dataset("s3://a", name="ev", role="eval")
+    model.set_metrics({"acc": 0.9}, dataset="ev")
+    registry.add_policy("quality", Label(when="dataset_metrics.ev.acc > 0.8", tag="good"))
+    version = model.create_version(1)
+    assert version.tags == ["good"]
+    other = model.create_version(2, description="x")
+    other.untag("good").add_dataset("s3://b", name="ev", role="eval")
+    other.set_metrics({"f1": 0.5}, dataset="ev")
+    registry.add_policy("quality", Label(when="dataset_metrics.ev.acc > 0.8", tag="still good"), replace=True)
+    other.update(description="y")
+    assert "still good" not in other.tags
+
+
 def test_what_cannot_be_read_keeps_no_commit_but_closes_gates(
     registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -368,6 +422,24 @@ def test_the_best_checkpoints_become_versions(registry: Registry, model: Model) 
     }
 
 
+def test_a_checkpoint_that_cannot_be_called_as_wished_is_saved_all_the_same(registry: Registry, model: Model) -> None:
+    registry.add_policy("best", Promotion(best="accuracy", version="{experiment}"), model=model)
+    trained(registry, "a" * 130, 0.5)
+    assert len(registry.checkpoints()) == 1
+    assert names(model) == []
+    (row,) = registry.apply_policies(dry_run=True).dicts()
+    assert row["effect"] is None
+    assert "128" in row["reason"]
+
+
+def test_an_alias_that_is_a_version_is_left_alone(registry: Registry, model: Model) -> None:
+    model.create_version("prod")
+    registry.add_policy("best", Promotion(best="accuracy", alias="prod"), model=model)
+    trained(registry, "e", 0.5)
+    assert names(model) == ["prod", "1"]
+    assert model.aliases() == {}
+
+
 def test_those_over_a_threshold_become_versions_once(registry: Registry, model: Model) -> None:
     registry.add_policy("enough", Promotion(when="metrics.accuracy > 0.6 AND experiment = 'e'"), model=model)
     trained(registry, "e", 0.5, 0.65, 0.7)
@@ -413,6 +485,38 @@ def test_checkpoints_of_which_a_version_was_made_are_kept(registry: Registry, mo
             if step == 1:
                 saved.promote("m", 1)
     assert [row["name"] for row in registry.checkpoints()] == ["step 1", "step 3", "step 4"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Retention(keep_best=1, metric="accuracy"), Retention(keep_when="'keep' IN tags"), Retention(younger_than="1s")],
+)
+def test_what_a_commit_makes_or_speaks_of_is_not_deleted_by_it(registry: Registry, model: Model, rule: Rule) -> None:
+    versions(model, 0.9)
+    registry.add_policy("few", rule)
+    made = model.create_version(2, description="x").set_metrics({"accuracy": 0.5})
+    assert made.name == "2"
+
+
+def test_a_note_sets_off_no_policy(registry: Registry, model: Model) -> None:
+    versions(model, 0.9, 0.1)
+    registry.add_policy("few", Retention(keep_last=1))
+    registry.consume("m@1")
+    model.version(1).event("deployed")
+    assert names(model) == ["1", "2"]
+
+
+def test_what_is_not_known_or_cannot_be_computed_is_kept(registry: Registry, model: Model) -> None:
+    for number, score in enumerate(("n/a", "5", "1"), 1):
+        model.create_version(number, metadata={"score": score})
+    model.create_version(4)
+    registry.add_policy("scored", Retention(keep_when="CAST(metadata.score AS INTEGER) > 3"))
+    registry.add_policy("best", Retention(keep_best=1, metric="accuracy"))
+    plan = [row for row in registry.apply_policies(dry_run=True) if row["policy"] == "scored"]
+    assert [row["effect"] for row in plan if row["subject"] != "m@1"] == [None, "delete", None]
+    assert {row["reason"] for row in registry.apply_policies(dry_run=True) if row["policy"] == "best"} == {
+        "kept: its accuracy is not known"
+    }
 
 
 # --- actions ----------------------------------------------------------------------------------------------------------
@@ -482,6 +586,37 @@ def test_who_may_only_run_runs_actions_and_sets_off_policies(
         runner.get_model("m").version(1).tag("x")
     with pytest.raises(AccessDeniedError):
         runner.get_policy("any").delete()
+
+
+def test_none_of_many_events_is_passed_over(registry: Registry, model: Model) -> None:
+    registry.add_policy("onnx", Action(run=f"{__name__}:convert", on="event:zzz"))
+    model.create_version(1).log_events([{"name": f"a{number}"} for number in range(150)] + [{"name": "zzz"}])
+    assert [row["subject"] for row in registry.pending_actions()] == ["m@1"]
+
+
+def test_what_people_uploaded_is_not_replaced(registry: Registry, model: Model) -> None:
+    registry.add_policy("onnx", Action(run=f"{__name__}:convert", on="tag", attempts=1))
+    model.create_version(1).upload(b"mine", name="model.onnx")
+    model.version(1).tag("a")
+    assert registry.run_pending() == []
+    assert "'model.onnx' is there, and somebody else's" in registry.pending_actions().dicts()[0]["error"]
+    assert model.version(1).get_artifact("model.onnx").bytes == len(b"mine")
+    model.version(1).get_artifact("model.onnx").delete()
+    for tag in ("b", "c"):
+        model.version(1).tag(tag)
+    assert len(registry.run_pending()) == 2, "its own is replaced"
+
+
+def delete_it(subject: Any) -> bytes:
+    subject.delete(force=True)
+    return b"too late"
+
+
+def test_nothing_is_attached_to_what_was_deleted_meanwhile(registry: Registry, model: Model) -> None:
+    registry.add_policy("odd", Action(run=f"{__name__}:delete_it", on="create", attempts=1), model=model)
+    model.create_version(1)
+    assert registry.run_pending() == []
+    assert len(registry.artifacts()) == 0
 
 
 def test_a_failing_one_is_tried_again_and_given_up(registry: Registry, model: Model, calls: list[str]) -> None:
