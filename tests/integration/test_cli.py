@@ -949,7 +949,11 @@ def test_sql_is_the_librarys_sql(cli: Cli, registry: localreg.Registry) -> None:
 def test_show_is_one_object_and_verify_is_the_report(cli: Cli, registry: localreg.Registry) -> None:
     model = registry.get_model("meadow-5")
     (row,) = native(registry.models("name = 'meadow-5'"))
-    assert done(cli("models", "show", "meadow-5", "-f", "json")).json == {**row, "datasets": native(model.datasets())}
+    assert done(cli("models", "show", "meadow-5", "-f", "json")).json == {
+        **row,
+        "measured": [],
+        "datasets": native(model.datasets()),
+    }
     assert done(cli("verify", "-f", "json")).json == {"ok": True, **asdict(registry.verify())}
 
 
