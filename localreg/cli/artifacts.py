@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from localreg.models import Model, ModelVersion
     from localreg.registry import Registry
 
-__all__ = ["Metadata", "OfCheckpoint", "OfExperiment", "Owner", "artifacts", "owner_of"]
+__all__ = ["Metadata", "OfCheckpoint", "OfExperiment", "Owner", "artifacts", "owner_of", "model_or_version"]
 
 USUAL = ("owner_kind", "owner", "name", "media_type", "bytes", "files", "uri", "created_at")
 
@@ -168,4 +168,9 @@ def owner_of(
         return registry.get_experiment(name).get_checkpoint(checkpoint)
     if experiment:
         return registry.get_experiment(name)
-    return registry.find_model(name) or registry.get_version(name)
+    return model_or_version(registry, name)
+
+
+def model_or_version(registry: "Registry", reference: str) -> "Model | ModelVersion":
+    """The model of exactly that name, else the version that is meant."""
+    return registry.find_model(reference) or registry.get_version(reference)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from localreg.cli import completion, values
+from localreg.cli.artifacts import model_or_version
 from localreg.cli.listing import Columns, Limit, OrderBy, Search, Where, shown
 from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
@@ -141,4 +142,4 @@ def _owner(registry: "Registry", name: str, experiment: bool) -> "Model | ModelV
     """Whose data sets are meant."""
     if experiment:
         return registry.get_experiment(name)
-    return registry.find_model(name) or registry.get_version(name)
+    return model_or_version(registry, name)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localreg.cli import completion, values
+from localreg.cli.artifacts import model_or_version
 from localreg.cli.listing import Columns, Limit, OrderBy, Where, shown
 from localreg.cli.output import Listing
 from localreg.cli.place import examples, new_group, reading, writing
 
 if TYPE_CHECKING:
-    from localreg.models import Model, ModelVersion
     from localreg.registry import Registry
 
 __all__ = ["metrics"]
@@ -62,7 +62,7 @@ def set_metrics(
 ) -> str:
     """Say what a model or a version is worth; numbers of the same names are replaced."""
     said = values.metadata(pairs)
-    _owner(registry, owner).set_metrics(said, dataset=dataset, suite=suite)  # type: ignore[arg-type]
+    model_or_version(registry, owner).set_metrics(said, dataset=dataset, suite=suite)  # type: ignore[arg-type]
     return f"set {', '.join(said)} of {owner!r}"
 
 
@@ -76,9 +76,5 @@ def unset_metrics(
     suite: Suite = None,
 ) -> str:
     """Take metrics back; absent ones are fine."""
-    _owner(registry, owner).unset_metrics(*names, dataset=dataset, suite=suite)
+    model_or_version(registry, owner).unset_metrics(*names, dataset=dataset, suite=suite)
     return f"took back {', '.join(names)} of {owner!r}"
-
-
-def _owner(registry: "Registry", reference: str) -> "Model | ModelVersion":
-    return registry.find_model(reference) or registry.get_version(reference)

@@ -12,7 +12,7 @@ which earlier commits still show, are garbage collection's to condemn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from localreg.errors import ConflictError
 from localreg.handles.words import listed, told
@@ -21,12 +21,16 @@ from localreg.names import check_flag
 from localreg.records.models import ModelRecord
 from localreg.session import Changes
 
-__all__ = ["delete", "dependants"]
+__all__ = ["delete", "dependants_in"]
 
 
-def dependants(state: State, row: Row) -> list[str]:
-    """What was made of a record, and stands in the way of its deletion, in words."""
-    return [_told(each, state) for each in _Dependants(state).of(row)]
+def dependants_in(state: State) -> Callable[[Row], list[str]]:
+    """What tells of a record, in words, what was made of it and stands in the way of its deletion.
+
+    To ask one for many records costs one look through those that refer to them.
+    """
+    looked_for = _Dependants(state)
+    return lambda row: [_told(each, state) for each in looked_for.of(row)]
 
 
 def delete(changes: Changes, row: Row, *, force: bool) -> None:

@@ -36,7 +36,7 @@ def plans(policy: StoredPolicy, action: Action, subjects: Subjects, changes: Ite
         model = _model(came.subject)
         if action.on != came.event or not policy.counts_for(model):
             continue
-        subject = _told(came.subject, subjects.state)
+        subject = subjects.called(came.subject)
         reason = f"{came.event} came"
         if action.when is not None:
             if came.subject.kind != "model_version":
@@ -81,13 +81,6 @@ def _reported(session: Session, change: Change) -> set[str]:
 def _model(row: Row) -> str:
     """Id of the model that something belongs to; "" = to none."""
     return row.id if row.kind == "model" else row.parent if row.kind == "model_version" else ""
-
-
-def _told(row: Row, state: State) -> str:
-    of = state.get({"model_version": "model", "checkpoint": "experiment"}.get(row.kind, ""), row.parent)
-    if of is None:
-        return row.name
-    return f"{of.name}@{row.name}" if row.kind == "model_version" else f"{of.name}: {row.name}"
 
 
 def _noting(policy: StoredPolicy, action: Action, came: _Came) -> Effect:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from localreg.errors import FormatError, InvalidInputError
 from localreg.log import Change
 from localreg.policies import actions, gates, labels, promotions, retentions
-from localreg.policies.effects import Plan, apply
+from localreg.policies.effects import SHOWN, Plan, apply
 from localreg.policies.rules import Action, AliasGate, Label, Promotion, Retention
 from localreg.policies.stored import StoredPolicy, policies_of
 from localreg.policies.subjects import Subjects
@@ -112,5 +112,4 @@ def _plans_of(
 def _table(plans: Sequence[Plan]) -> object:
     import pyarrow as pa
 
-    names = ("policy", "kind", "model", "subject", "effect", "reason")
-    return pa.Table.from_pylist([plan.to_row() for plan in plans], pa.schema([(name, pa.string()) for name in names]))
+    return pa.Table.from_pylist([plan.to_row() for plan in plans], pa.schema([(name, pa.string()) for name in SHOWN]))

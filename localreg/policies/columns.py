@@ -10,16 +10,12 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from localreg.datasets.dataset import holding
 from localreg.errors import LocalregError
 from localreg.log import Row, State
-from localreg.records.files import FilePointer
 from localreg.session import Session
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["CHECKPOINT_COLUMNS", "VERSION_COLUMNS", "CheckpointColumns", "VersionColumns"]
 
@@ -284,14 +280,12 @@ def _known(read: Callable[[], FoundT]) -> FoundT | None:
 def _values(session: Session, state: State, evaluation: Row) -> dict[str, float]:
     """Numbers that an evaluator said of the whole suite, by path, and by name where no class tells them apart."""
     from localreg.tables.parts import read_part
+    from localreg.workflow.samples import files_of
 
-    pointers = (FilePointer.from_json(row.fields) for row in state.children("file", evaluation.id))
-    found: dict[str, float] = {}
-    for pointer in pointers:
-        if pointer.table == "metric_values":
-            columns = ["test_case", "class", "metric", "path", "value"]
-            rows: pa.Table = read_part(session.store, pointer).select(columns)
-            for row in rows.to_pylist():
-                if row["test_case"] is None and row["value"] is not None and math.isfinite(row["value"]):
-                    found[row["path"] if row["class"] is not None else row["metric"]] = row["value"]
-    return found
+    columns = ["test_case", "class", "metric", "path", "value"]
+    return {
+        row["path"] if row["class"] is not None else row["metric"]: row["value"]
+        for pointer in files_of(state, evaluation.id, "metric_values")
+        for row in read_part(session.store, pointer).select(columns).to_pylist()
+        if row["test_case"] is None and row["value"] is not None and math.isfinite(row["value"])
+    }

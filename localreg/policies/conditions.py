@@ -15,6 +15,7 @@ from localreg.canonical import canonical
 from localreg.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from localreg.query.json_paths import Path
@@ -121,37 +122,17 @@ def _load(
         values = [row[name] for row in rows]
         if columns[name] == "JSON":
             values = [None if value is None else canonical(value) for value in values]
-        arrays[name] = pa.array(values, _ARROW[columns[name]]())
+        arrays[name] = pa.array(values, _arrow_type(columns[name]))
     load(connection, "loaded", pa.table(arrays))
     cast = ", ".join(f'CAST("{name}" AS {columns[name]}) AS "{name}"' for name in names)
     connection.execute(f"CREATE OR REPLACE TABLE subjects AS SELECT _place, {cast or '1'} FROM loaded")
 
 
-def _text() -> Any:
+def _arrow_type(kind: str) -> pa.DataType:
+    """What a column is handed over as; DuckDB makes the rest of it."""
     import pyarrow as pa
 
-    return pa.string()
-
-
-def _texts() -> Any:
-    import pyarrow as pa
-
-    return pa.list_(pa.string())
-
-
-def _whole() -> Any:
-    import pyarrow as pa
-
-    return pa.int64()
-
-
-_ARROW = {
-    "VARCHAR": _text,
-    "VARCHAR[]": _texts,
-    "JSON": _text,
-    "BIGINT": _whole,
-    "TIMESTAMP WITH TIME ZONE": _text,
-}
+    return {"VARCHAR[]": pa.list_(pa.string()), "BIGINT": pa.int64()}.get(kind, pa.string())
 
 
 def _answers(connection: DuckDBPyConnection, sql: str, count: int) -> list[bool | str | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from localreg.canonical import JsonObject
 from localreg.session import Changes
 
-__all__ = ["Effect", "Plan", "apply"]
+__all__ = ["SHOWN", "Effect", "Plan", "apply"]
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,13 @@ class Plan:
 
     def to_row(self) -> JsonObject:
         """As a row of what is shown."""
-        return {
-            "policy": self.policy,
-            "kind": self.kind,
-            "model": self.model,
-            "subject": self.subject,
-            "effect": self.effect,
-            "reason": self.reason,
-        }
+        return {name: getattr(self, name) for name in SHOWN}
 
 
 Effect = Callable[[Changes], None]
+
+SHOWN = ("policy", "kind", "model", "subject", "effect", "reason")
+"""Attributes of plans that are columns of what is shown, all of them texts or null."""
 
 
 def apply(plan: Plan, changes: Changes) -> None:

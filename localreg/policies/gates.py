@@ -113,8 +113,8 @@ def plans(policy: StoredPolicy, gate: AliasGate, subjects: Subjects) -> Iterable
         if versions:
             reasons = failures(subjects, gate, versions[-1], holder)
             told_reason = "; ".join(reasons) or f"all criteria hold: {gate.alias!r} may move here"
-            subject = f"{model.name}@{versions[-1].name}"
-            yield Plan(policy.name, "gate", model.name, subject, "refuse" if reasons else None, told_reason)
+            effect = "refuse" if reasons else None
+            yield Plan(policy.name, "gate", model.name, subjects.called(versions[-1]), effect, told_reason)
 
 
 def _named(state: State, version: str) -> tuple[str, str]:

@@ -24,7 +24,6 @@ def plans(policy: StoredPolicy, label: Label, subjects: Subjects, policies: Sequ
         found = [each for (each,) in subjects.judge_versions(versions, [label.when])]
         fitting = [row for row, each in zip(versions, found, strict=True) if each.holds]
         for row, each in zip(versions, found, strict=True):
-            subject = f"{model.name}@{row.name}"
             effect: str | None = None
             act: Effect | None = None
             reason = each.reason
@@ -32,7 +31,7 @@ def plans(policy: StoredPolicy, label: Label, subjects: Subjects, policies: Sequ
                 effect, act = f"tag {label.tag!r}", _tagging(row, label.tag)
             elif label.alias is not None and fitting and row is fitting[-1]:
                 effect, act, reason = alias_effect(subjects, policies, model, row, label.alias, reason, newer=True)
-            yield Plan(policy.name, "label", model.name, subject, effect, reason, act)
+            yield Plan(policy.name, "label", model.name, subjects.called(row), effect, reason, act)
 
 
 def alias_effect(

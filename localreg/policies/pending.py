@@ -78,21 +78,19 @@ def _claimed(session: Session, presence: Presence, id: str, writer: str) -> bool
 
     def operation(changes: Changes) -> None:
         nonlocal claimed
+        claimed = False
         row = changes.draft.get(PendingActionRecord.kind, id)
         record = None if row is None else row.load(PendingActionRecord)
-        claimed = row is not None and record is not None and _may_run(record, presence)
-        if not claimed or row is None or record is None:
+        if row is None or record is None or not _may_run(record, presence):
             return
         if record.attempts >= record.most_attempts:  # its runners died, each time
-            changes.update(
-                row, record.replaced(status="failed", error=record.error or "its process ended"), action="fail"
-            )
-            claimed = False
+            error = record.error or "its process ended"
+            changes.update(row, record.replaced(status="failed", error=error), action="fail")
             return
+        claimed = True
         runner = {"writer": writer, "host": host(), "actor": session.actor}
-        changes.update(
-            row, record.replaced(status="running", attempts=record.attempts + 1, runner=runner), action="begin"
-        )
+        begun = record.replaced(status="running", attempts=record.attempts + 1, runner=runner)
+        changes.update(row, begun, action="begin")
 
     session.change(operation)
     return claimed
@@ -173,10 +171,10 @@ def _failed(session: Session, id: str, writer: str, told: str) -> bool:
 
     def operation(changes: Changes) -> None:
         nonlocal again
+        again = False
         try:
             row, record = _mine(changes, id, writer)
         except ConflictError:
-            again = False
             return
         again = record.attempts < record.most_attempts
         said = {"attempts": record.attempts + 1} if again else {"status": "failed"}

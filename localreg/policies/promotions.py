@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from localreg.canonical import JsonObject
 from localreg.errors import InvalidInputError
 from localreg.log import Row, State
-from localreg.models.version_names import add_version, move_alias
+from localreg.models.version_names import add_version
 from localreg.names import check_version
 from localreg.policies.effects import Effect, Plan
-from localreg.policies.gates import refusal
+from localreg.policies.labels import alias_effect
 from localreg.policies.rules import AliasGate, Promotion
 from localreg.policies.stored import StoredPolicy
 from localreg.policies.subjects import Subjects
@@ -32,7 +32,6 @@ def plans(
     for model in policy.models(state):
         made_of = {row.fields.get("checkpoint") for row in state.children("model_version", model.id)}
         for row, found in zip(checkpoints, judgements, strict=True):
-            subject = f"{_experiment(row, state).name}: {row.name}"
             reasons = [each.reason for each in found]
             holds = all(each.holds for each in found)
             if promotion.best is not None:
@@ -48,7 +47,7 @@ def plans(
             reason = "; ".join(reasons)
             effect = f"promote to {model.name!r}" if holds else None
             act = _promoting(policy, promotion, subjects, policies, model, row) if holds else None
-            yield Plan(policy.name, "promotion", model.name, subject, effect, reason, act)
+            yield Plan(policy.name, "promotion", model.name, subjects.called(row), effect, reason, act)
 
 
 def _is_of(promotion: Promotion, row: Row, state: State) -> bool:
@@ -101,15 +100,11 @@ def _promoting(
         details: JsonObject = {"experiment": experiment.name, "checkpoint": record.name}
         add_version(changes, model, version, action="promote", details=details)
         made = changes.draft.get("model_version", version.id)
-        if promotion.alias is None or made is None:
-            return
-        if changes.draft.find("model_version", promotion.alias, model.id) is not None:
-            return
-        alias = changes.draft.find("alias", promotion.alias, model.id)
-        holder = None if alias is None else str(alias.fields["version"])
-        after = Subjects(subjects.session, changes.draft, None)
-        if not refusal(after, policies, promotion.alias, made.id, holder):
-            move_alias(changes, model.id, promotion.alias, made)
+        if promotion.alias is not None and made is not None:
+            after = Subjects(subjects.session, changes.draft, None)
+            _, move, _ = alias_effect(after, policies, model, made, promotion.alias, "", newer=False)
+            if move is not None:
+                move(changes)
 
     return act
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from localreg.handles.deletion import delete, dependants
+from localreg.handles.deletion import delete, dependants_in
 from localreg.log import Row
 from localreg.policies.effects import Effect, Plan
 from localreg.policies.rules import Retention, seconds_of
@@ -29,11 +29,11 @@ def plans(policy: StoredPolicy, retention: Retention, subjects: Subjects, now: s
     if retention.of == "versions":
         for model in subjects.models(policy):
             rows = state.children("model_version", model.id)
-            yield from _plans(policy, retention, subjects, rows, model.name, f"{model.name}@", now)
+            yield from _plans(policy, retention, subjects, rows, model.name, now)
     else:
         for experiment in subjects.experiments():
             rows = state.children("checkpoint", experiment.id)
-            yield from _plans(policy, retention, subjects, rows, None, f"{experiment.name}: ", now)
+            yield from _plans(policy, retention, subjects, rows, None, now)
 
 
 def _plans(
@@ -42,17 +42,16 @@ def _plans(
     subjects: Subjects,
     rows: Sequence[Row],
     model: str | None,
-    prefix: str,
     now: str,
 ) -> Iterable[Plan]:
-    kept = _kept(retention, subjects, rows, now)
+    kept, dependants = _kept(retention, subjects, rows, now), dependants_in(subjects.state)
     for row in rows:
-        reason = kept.get(row.id) or _needed(subjects, row)
+        reason = kept.get(row.id) or _needed(dependants(row))
         if not reason and subjects.is_touched(row):
             reason = "made or changed by this commit; the next one looks again"
         effect, act = (None, None) if reason else ("delete", _deleting(row))
         why = f"kept: {reason}" if reason else f"not {_told(retention)}, and nothing depends on it"
-        yield Plan(policy.name, "retention", model, f"{prefix}{row.name}", effect, why, act)
+        yield Plan(policy.name, "retention", model, subjects.called(row), effect, why, act)
 
 
 def _kept(retention: Retention, subjects: Subjects, rows: Sequence[Row], now: str) -> dict[str, str]:
@@ -86,16 +85,17 @@ def _best(retention: Retention, values: Sequence[tuple[float, Row]]) -> list[Row
     return [row for _, row in ordered[: retention.keep_best]]
 
 
-def _needed(subjects: Subjects, row: Row) -> str | None:
+def _needed(dependants: list[str]) -> str | None:
     """What stands in the way of a deletion."""
-    found = dependants(subjects.state, row)
-    return f"{', '.join(found[:3])} {'depends' if len(found) == 1 else 'depend'} on it" if found else None
+    if not dependants:
+        return None
+    return f"{', '.join(dependants[:3])} {'depends' if len(dependants) == 1 else 'depend'} on it"
 
 
 def _deleting(row: Row) -> Effect:
     def act(changes: Changes) -> None:
         newest = changes.draft.get(row.kind, row.id)
-        if newest is not None and not dependants(changes.draft, newest):  # an effect before this one may need it
+        if newest is not None and not dependants_in(changes.draft)(newest):  # an effect before this one may need it
             delete(changes, newest, force=False)
 
     return act

@@ -29,6 +29,18 @@ class Subjects:
         self._touched = touched
         self._columns: dict[str, VersionColumns] = {}
 
+    def called(self, row: Row) -> str:
+        """What people call a subject: `model@version`, `experiment: checkpoint`, else its name."""
+        of = self.state.get({"model_version": "model", "checkpoint": "experiment"}.get(row.kind, ""), row.parent)
+        if of is None:
+            return row.name
+        return f"{of.name}@{row.name}" if row.kind == "model_version" else f"{of.name}: {row.name}"
+
+    def is_touched(self, row: Row) -> bool:
+        """Whether the commit itself makes or changes it, or says something of it: its caller holds it."""
+        touched = self._touched
+        return touched is not None and (row.id in touched.versions or row.id in touched.checkpoints)
+
     # --- versions -----------------------------------------------------------------------------------------------------
 
     def models(self, policy: StoredPolicy) -> list[Row]:
@@ -58,10 +70,6 @@ class Subjects:
         if baseline is not None:
             return VersionColumns(self.session, self.state, row, baseline=baseline)
         return self._columns.setdefault(row.id, VersionColumns(self.session, self.state, row))
-
-    def is_touched(self, row: Row) -> bool:
-        """Whether the commit itself makes or changes it, or says something of it: its caller holds it."""
-        return self._touched is not None and row.id in self._touched.versions | self._touched.checkpoints
 
     def metric(self, row: Row, name: str) -> float | None:
         """A number that was said of a version all together, or with a checkpoint."""
