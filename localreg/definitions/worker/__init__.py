@@ -1,1 +1,1 @@
-"""Running the code of a model: in a process of its own, or in this one."""
+"""Workers: what runs a model's code, in a process of its own or in a thread of this one."""

@@ -1,0 +1,89 @@
+"""Exceptions on their way from the process of a model: as they are where that can be, else in words.
+
+An exception is made again where its class, and all else that it needs, comes from modules that this process has loaded
+or would load lightly: no code of a model is ever imported by who only asked for its predictions.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import traceback
+from contextlib import suppress
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, NamedTuple
+
+from localreg.definitions.worker.sources import Code
+from localreg.errors import InvalidInputError, LocalregError
+
+__all__ = ["Raised", "received", "sent"]
+
+LIGHT = sys.stdlib_module_names | {"localreg", "numpy"}
+
+
+class Raised(NamedTuple):
+    """An exception on its way.
+
+    Attributes:
+        data: it, as bytes; None if it cannot be made again from any.
+        summary: its type and message.
+        text: its traceback, from where the model's code was entered.
+        is_ours: it says what is wrong already: nothing needs to be added.
+    """
+
+    data: bytes | None
+    summary: str
+    text: str
+    is_ours: bool
+
+
+class _Pickler(pickle.Pickler):
+    """Refuses what only the model's code knows."""
+
+    def __init__(self, file: io.BytesIO, code: Code) -> None:
+        super().__init__(file, protocol=5)
+        self._code = code
+
+    def reducer_override(self, value: object) -> Any:
+        """Let all be written as ever that other processes know."""
+        if isinstance(value, type | FunctionType | BuiltinFunctionType):
+            module = sys.modules.get(value.__module__ or "")
+            if value.__module__ == "__main__" or self._code.within(getattr(module, "__file__", None) or ""):
+                raise pickle.PicklingError(f"{value!r} is of the model's code")
+        return NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Look up a class without importing much."""
+        if module not in sys.modules and module.partition(".")[0] not in LIGHT:
+            raise pickle.UnpicklingError(f"{module} is not loaded here")
+        return super().find_class(module, name)
+
+
+def sent(error: BaseException, code: Code) -> Raised:
+    """An exception, to be `received` in another process."""
+    summary = f"{type(error).__qualname__}: {error}"
+    text = "".join(traceback.format_exception(type(error), error, code.traceback(error)))
+    data: bytes | None = None
+    if isinstance(error, Exception):  # others end a program
+        with suppress(Exception):  # what it holds may raise anything when it is written or read
+            file = io.BytesIO()
+            _Pickler(file, code).dump(error)
+            pickle.loads(file.getvalue())
+            data = file.getvalue()
+    return Raised(data, summary, text, isinstance(error, LocalregError))
+
+
+def received(raised: Raised, model: str) -> Exception:
+    """An exception as `sent` took it; told in words where it cannot be made again."""
+    error: object = None
+    with suppress(Exception):  # its module may not be here
+        error = None if raised.data is None else _Unpickler(io.BytesIO(raised.data)).load()
+    if not isinstance(error, Exception):
+        error = InvalidInputError(f"the code of model {model!r} raised {raised.summary}", code="raised_in_model")
+    elif raised.is_ours:
+        return error
+    error.add_note(f"localreg: in the process of model {model!r}:\n{raised.text}")
+    return error
