@@ -8,6 +8,7 @@ LocalregError
 ├── WorkflowMismatchError               use the workflow that the record is bound to
 ├── NonDeterministicError               the model gave two answers for one sample
 ├── InvalidInputError (ValueError)      correct what was passed in
+├── DefinitionError (ValueError)        correct the lines of the definition that are named
 ├── ReadOnlyError (PermissionError)     open for writing, or somewhere else
 ├── AccessDeniedError (PermissionError) ask the owner of the namespace
 ├── PolicyError                         satisfy the policy that is named
@@ -24,6 +25,7 @@ with `from`, never let out. All errors can be pickled, so they cross process poo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "WorkflowMismatchError",
     "NonDeterministicError",
     "InvalidInputError",
+    "DefinitionError",
     "ReadOnlyError",
     "AccessDeniedError",
     "PolicyError",
@@ -100,6 +103,20 @@ class InvalidInputError(LocalregError, ValueError):
     """An argument or a value in the data cannot be accepted. Nothing was written."""
 
     default_code = "invalid_input"
+
+
+class DefinitionError(LocalregError, ValueError):
+    """A model's definition cannot be accepted, or cannot be used as it stands. Nothing was registered.
+
+    Attributes:
+        faults: all that is wrong, one by one: place and reason, each on a line.
+    """
+
+    default_code = "bad_definition"
+
+    def __init__(self, message: str, *, faults: Sequence[str] = (), code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.faults = tuple(faults)
 
 
 class ReadOnlyError(LocalregError, PermissionError):

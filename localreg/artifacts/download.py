@@ -21,7 +21,7 @@ from localreg.storage.new_file import new_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["download", "entries_of", "files_of_artifact"]
+__all__ = ["copy_out", "download", "entries_of", "files_of_artifact", "local_content"]
 
 
 def entries_of(artifact: Artifact) -> list[Entry]:
@@ -47,6 +47,13 @@ def files_of_artifact(artifact: Artifact) -> pa.Table:
 def download(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: Mapping[str, object]) -> Path:
     """See `Artifact.download`."""
     check_flag(overwrite, what="overwrite")
+    copied = copy_out(artifact, to, overwrite=overwrite, storage_options=storage_options)
+    _note(artifact)
+    return copied
+
+
+def copy_out(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: Mapping[str, object]) -> Path:
+    """The same, without a word in the audit log."""
     record = artifact.info
     entries = [Entry(record.name, record.sha256 or "", record.bytes or 0)] if record.uri else entries_of(artifact)
     try:
@@ -63,7 +70,6 @@ def download(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: 
             else:
                 with opened_uri(record.uri, storage_options) as file:
                     _copy(artifact, file, each, target, overwrite, shown)
-    _note(artifact)
     return to if record.folder else _target(to, entries[0].path)
 
 
@@ -104,17 +110,29 @@ def _is_same(target: Path, entry: Entry) -> bool:
 @contextmanager
 def _opened(artifact: Artifact, content: str) -> Iterator[BinaryIO]:
     """A stored content."""
+    with local_content(artifact, content).open("rb") as file:
+        yield file
+
+
+def local_content(artifact: Artifact, content: str) -> Path:
+    """The file on this machine that holds a content of an artifact; not to be changed.
+
+    Raises:
+        IntegrityError: it is missing.
+    """
     session = artifact._session
     pointer = file_of(session.state(), content)
     try:
         if pointer is None:
             raise NotFoundError("nobody holds it any more")
-        with session.store.local_file(pointer.path).open("rb") as file:
-            yield file
-    except (NotFoundError, FileNotFoundError) as error:
+        path = session.store.local_file(pointer.path)
+        if not path.is_file():
+            raise NotFoundError("its file is not there")
+    except NotFoundError as error:
         raise IntegrityError(
             f"a file of {artifact!r} is missing ({content}); restore it from a copy", code="file_missing"
         ) from error
+    return path
 
 
 def _altered(artifact: Artifact, what: str) -> IntegrityError:

@@ -6,7 +6,7 @@ import mimetypes
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import IOBase
 from pathlib import Path
@@ -28,7 +28,7 @@ from localreg.records.files import FilePointer
 from localreg.session import Changes, Session
 from localreg.storage.new_file import checked_local
 
-__all__ = ["Stored", "described", "store", "track", "upload"]
+__all__ = ["Stored", "described", "store", "store_files", "track", "upload"]
 
 
 class Stored(NamedTuple):
@@ -128,7 +128,7 @@ def store(session: Session, content: object, said: dict[str, Any]) -> Stored:
         LocalregError: see `HasArtifacts.upload`.
     """
     with _as_path(content) as path:
-        return _folder(session, path, said) if path.is_dir() else _file(session, path, said)
+        return store_files(session, list(walked(path)), said) if path.is_dir() else _file(session, path, said)
 
 
 def _said(name: object, media_type: str | None, metadata: Mapping[str, object] | None) -> dict[str, Any]:
@@ -192,10 +192,14 @@ def _file(session: Session, path: Path, said: dict[str, Any]) -> Stored:
     return Stored({**said, "sha256": pointer.sha256, "bytes": pointer.bytes, "files": 1}, (pointer,))
 
 
-def _folder(session: Session, folder: Path, said: dict[str, Any]) -> Stored:
-    files = list(walked(folder))
+def store_files(session: Session, files: Sequence[tuple[str, Path]], said: dict[str, Any]) -> Stored:
+    """Store the files of a folder, each with its relative path, unless they are there.
+
+    Raises:
+        LocalregError: see `HasArtifacts.upload`.
+    """
     total = sum(2 * -(-path.stat().st_size // CHUNK) for _, path in files)
-    with progress(f"storing {folder.name} (MiB)", total) as shown:
+    with progress(f"storing {said['name']} (MiB)", total) as shown:
         pointers = [keep(session, path, advance=shown.advance) for _, path in files]
     entries = [Entry(name, pointer.sha256, pointer.bytes) for (name, _), pointer in zip(files, pointers, strict=True)]
     with tempfile.TemporaryDirectory(prefix="localreg-") as place:

@@ -79,7 +79,8 @@ PARTS = {
     "test_suite": ("test_suite_version",),
     "test_run": ("evaluation",),
     "model": ("metrics", "dataset", "artifact"),
-    "model_version": ("metrics", "dataset", "artifact"),
+    "model_version": ("metrics", "dataset", "definition", "artifact"),
+    "definition": ("artifact",),
     "experiment": ("dataset", "artifact"),
     "checkpoint": ("artifact",),
 }

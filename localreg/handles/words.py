@@ -49,6 +49,7 @@ KINDS = (
     "artifact",
     "comparison",
     "dataset",
+    "definition",
     "experiment",
     "feature",
     "grant",
@@ -63,6 +64,7 @@ KINDS = (
 
 REFERENCES = {
     ("alias", "version"): "model_version",
+    ("definition", "version"): "model_version",
     ("metrics", "dataset"): "dataset",
     ("metrics", "test_suite"): "test_suite",
     ("dataset", "artifact"): "artifact",

@@ -3,6 +3,7 @@
 from localreg.handles.deletion import delete
 from localreg.handles.differences import Differences
 from localreg.handles.handle import UNCHANGED, Unchanged, warn_of_differences
+from localreg.models.defined import Parts, serve_definitions
 from localreg.models.finding import (
     consume,
     create_model,
@@ -15,7 +16,7 @@ from localreg.models.inferred import HasInferences, InferenceReader, SuiteVersio
 from localreg.models.listings import Listings
 from localreg.models.model import Model, ModelVersion
 from localreg.models.origin import SavedWeights, serve_checkpoints
-from localreg.models.version_names import refuse_shadowing
+from localreg.models.version_names import add_version, refuse_shadowing
 
 __all__ = [
     "UNCHANGED",
@@ -25,9 +26,11 @@ __all__ = [
     "Listings",
     "Model",
     "ModelVersion",
+    "Parts",
     "SavedWeights",
     "SuiteVersion",
     "Unchanged",
+    "add_version",
     "consume",
     "create_model",
     "delete",
@@ -37,6 +40,7 @@ __all__ = [
     "get_version",
     "refuse_shadowing",
     "serve_checkpoints",
+    "serve_definitions",
     "serve_inferences",
     "warn_of_differences",
 ]

@@ -65,6 +65,20 @@ class Listings:
         """
         return self._listed("model_versions", where, search, order_by, limit)
 
+    def definitions(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """What versions are made of and how they are run, as it was registered. Arguments as in `models`.
+
+        `version` is null for the entry that stands for all models. `search` looks in name, files, repository, runtime.
+        """
+        return self._listed("definitions", where, search, order_by, limit)
+
     def model_metrics(
         self, where: str | None = None, *, order_by: str | Sequence[str] | None = None, limit: int | None = None
     ) -> Result:

@@ -5,6 +5,7 @@ A handle is an identity: it knows its session and its record's id, and every att
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Self, cast
 
@@ -18,6 +19,7 @@ from localreg.handles.lineage import HasLineage
 from localreg.handles.words import listed
 from localreg.log import Row, State
 from localreg.models.consumption import HasConsumers, tell_consumed
+from localreg.models.defined import Files, Parts, RegisteredDefinition, Repository, define, defined
 from localreg.models.inferred import HasInferences
 from localreg.models.metrics import HasMetrics
 from localreg.models.origin import SavedWeights, checkpoint_of
@@ -86,6 +88,11 @@ class ModelVersion(
         """What trying it again has shown; None = not verified. See `localreg.workflow.Model.verify_determinism`."""
         told = self.info.determinism
         return None if told is None else Determinism.from_json(told)
+
+    @property
+    def definition(self) -> RegisteredDefinition | None:
+        """What it is made of and how it is run; None = nobody said."""
+        return defined(self._session, self._id)
 
     @property
     def checkpoint(self) -> SavedWeights | None:
@@ -288,23 +295,44 @@ class Model(
 
     def create_version(
         self,
-        version: str | int,
+        version: str | int | None = None,
         *,
         metadata: Mapping[str, object] | None = None,
         description: str | None = None,
         exist_ok: bool = False,
+        code: str | os.PathLike[str] | None = None,
+        repository: Repository | None = None,
+        files: Files | None = None,
+        runtime: Mapping[str, object] | None = None,
     ) -> ModelVersion:
         """Add a version; it becomes the newest.
 
+        With any of `code`, `repository`, `files` and `runtime` it is one that can be loaded and tested: see
+        `Registry.push`, which takes the same from a YAML file. Then the same content is no new version.
+
         Args:
-            version: free text, unique in the model.
+            version: free text, unique in the model; None = a digest of its content.
             metadata: laid over the model's.
             description: free text.
             exist_ok: return the version if there is one; what differs is left as it is, with a warning.
+            code: a folder, whose files are stored, but for those that `.gitignore` names.
+            repository: a git repository in place of that: its address, or `url`, `branch` or `hash`, `access_token`.
+            files: weights and the like, by name: a path, which is stored, or an address, which is kept; or `url`,
+                `upload`, `credentials`. Secrets are written as `${NAME}`, a variable of the environment.
+            runtime: `load`, `predict`, `device`, `batch`, as in YAML; None = that of another definition is looked for
+                when it is loaded.
 
         Raises:
             AlreadyExistsError: there is one of that name.
+            ConflictError: there is one of that name, with other code, files or runtime.
+            DefinitionError: the definition is wrong; all faults are told.
+            InvalidInputError: neither a name nor any content is given.
         """
+        parts = Parts(code, repository, files, runtime)
+        if parts != Parts(None, None, None, None):
+            return define(self, version, parts, metadata=metadata, description=description)
+        if version is None:
+            raise InvalidInputError("version is None; give a name, or code=, repository= or files= to name it by")
         record = ModelVersionRecord(
             id=new_id(),
             name=check_version(version),

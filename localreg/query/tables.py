@@ -16,6 +16,7 @@ from localreg.query.views import (
     CHECKPOINTS,
     COMPARISONS,
     DATASETS,
+    DEFINITIONS,
     EXPERIMENTS,
     GRANTS,
     MODEL_METRICS,
@@ -122,6 +123,23 @@ TABLES: dict[str, Table] = {
         },
         MODEL_METRICS,
         has_ids=False,
+    ),
+    "definitions": Table(
+        {
+            "id": TEXT,
+            "namespace": TEXT,
+            "name": TEXT,
+            "model": TEXT,
+            "version": TEXT,
+            "content": TEXT,
+            "repository": "JSON",
+            "code": "JSON",
+            "files": "JSON",
+            "runtime": "JSON",
+            **_MADE_COLUMNS,
+        },
+        DEFINITIONS,
+        searched=("name", "files", "repository", "runtime"),
     ),
     "workflows": Table(
         {

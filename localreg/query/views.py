@@ -12,6 +12,7 @@ __all__ = [
     "CHECKPOINTS",
     "COMPARISONS",
     "DATASETS",
+    "DEFINITIONS",
     "EXPERIMENTS",
     "GRANTS",
     "MODELS",
@@ -74,6 +75,19 @@ LEFT JOIN (
     FROM localreg_internal.records WHERE kind = 'alias' GROUP BY ALL
 ) a ON a.version = r.id
 WHERE r.kind = 'model_version'
+"""
+
+DEFINITIONS = f"""
+SELECT r.id, r.namespace, r.name, m.name AS model, v.name AS version, (r.record->>'content') AS content,
+    CASE WHEN (r.record->>'repository') IS NOT NULL THEN (r.record->'repository') END AS repository,
+    CASE WHEN (r.record->>'code') IS NOT NULL THEN (r.record->'code') END AS code,
+    (r.record->'files') AS files,
+    CASE WHEN (r.record->>'runtime') IS NOT NULL THEN (r.record->'runtime') END AS runtime,
+    {_MADE}, {_OWN_RECORD}
+FROM localreg_internal.records r
+LEFT JOIN localreg_internal.records v ON v.kind = 'model_version' AND v.id = (r.record->>'version')
+LEFT JOIN localreg_internal.records m ON m.kind = 'model' AND m.id = v.parent
+WHERE r.kind = 'definition'
 """
 
 MODEL_METRICS = """

@@ -58,6 +58,7 @@ NEEDED: Final[Mapping[str, Mapping[str, Need]]] = {
     "artifact": {"*": WRITER, "upload": _of_action},
     "dataset": {"*": WRITER},
     "metrics": {"*": WRITER},
+    "definition": {"*": WRITER},
     "test_case": {"*": WRITER},
     "test_case_version": {"*": WRITER},
     "test_suite": {"*": WRITER},

@@ -1,0 +1,131 @@
+"""What a `Registry` says of definitions: registered from YAML, loaded, and run on test suites."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
+
+from localreg import models
+from localreg.models import Model, ModelVersion, Parts
+from localreg.session import Session
+
+if TYPE_CHECKING:
+    from localreg.definitions.definition import Definition
+    from localreg.definitions.loading import Loaded, WorkerKind
+    from localreg.definitions.registering import Registered
+    from localreg.workflow import Evaluator, EvaluatorConfiguration, TestRun
+    from localreg.workflow.evaluator_function import BasicEvaluatorFunction
+    from localreg.workflow.running import OnError
+
+__all__ = ["Defining"]
+
+
+class _Definitions:
+    """Makes definitions for models, which stand below them."""
+
+    def create_version(
+        self,
+        model: Model,
+        version: str | int | None,
+        parts: Parts,
+        *,
+        metadata: Mapping[str, object] | None,
+        description: str | None,
+    ) -> ModelVersion:
+        from localreg.definitions.creating import create_version
+
+        return create_version(model, version, parts, metadata=metadata, description=description)
+
+    def definition_of(self, session: Session, version: str) -> Definition | None:
+        from localreg.definitions.definition import definition_of
+
+        return definition_of(session, version)
+
+
+models.serve_definitions(_Definitions)
+
+
+class Defining:
+    """Models by what they are made of and how they are run."""
+
+    _session: Session
+
+    def push(
+        self, path: str | os.PathLike[str], *, only: Iterable[str] | None = None, network: bool = True
+    ) -> list[Registered]:
+        """Register the models that a YAML file describes, with their code and files: one commit, or nothing.
+
+        Each gets a version, unless its newest content is there already. Code without a repository is that of the
+        file's folder, but for what `.gitignore` names. No code is run. What is written as `${NAME}` under
+        `access_token`, `credentials` and values of inputs stays so, and is resolved where it is used.
+
+        Args:
+            path: of the file; see the README for its keys.
+            only: names of entries; None = all.
+            network: whether repositories are asked which commit is meant. If not, and no full hash is given, that is
+                found out at each load.
+
+        Returns:
+            What became of each entry.
+
+        Raises:
+            DefinitionError: something is wrong; all of it is told, each with its line, and nothing is registered.
+            ConflictError: a version of that name is there, with other content.
+            NotFoundError: there is no such file.
+        """
+        from localreg.definitions.pushing import push
+
+        return push(self._session, path, only=only, network=network)
+
+    def get_definition(self, reference: str | Model | ModelVersion) -> Definition:
+        """What is registered of a version: `name` (the newest), `name@2`, `name@production`, or `${model.name}`.
+
+        Raises:
+            NotFoundError: no such version, or nothing is registered of it.
+        """
+        from localreg.definitions.definition import get_definition
+
+        return get_definition(self._session, reference)
+
+    def load(
+        self,
+        reference: str | Model | ModelVersion,
+        *,
+        worker: WorkerKind = "process",
+        device: str | None = None,
+        load_timeout_s: float | None = 600,
+        predict_timeout_s: float | None = None,
+    ) -> Loaded:
+        """Load a registered model: its code is fetched, imported and called, with the rights of this process.
+
+        That the version is used is noted in the audit log, as by `consume`.
+
+        Args:
+            reference: `name` (the newest version), `name@2` or `name@production`.
+            worker: `process`: in one of its own, which can be ended, and which may crash. `thread`: in this process,
+                where what its code imports from beside itself is kept apart from others'.
+            device: goes before that of the definition.
+            load_timeout_s: how long it may take to load; None = for ever.
+            predict_timeout_s: how long one batch may take; None = for ever.
+
+        Raises:
+            NotFoundError: no such version, or nothing says how it is run.
+            DefinitionError: environment variables are not set, or a borrowed runtime does not fit.
+            InvalidInputError: a module, function or package is missing, the process died, or took too long.
+            IntegrityError: its code or files are not what was registered.
+            StorageError: its repository does not answer, and its code is not in the cache.
+            Exception: what its code raised.
+        """
+        from localreg.definitions.loading import load
+
+        version = models.consume(self._session, reference, stacklevel=2)
+        return load(
+            self._session,
+            version,
+            worker=worker,
+            device=device,
+            load_timeout_s=load_timeout_s,
+            predict_timeout_s=predict_timeout_s,
+        )

@@ -1,0 +1,111 @@
+"""The handle of a definition that is registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localreg.artifacts.attached import HasArtifacts
+from localreg.canonical import JsonObject
+from localreg.errors import ConflictError, NotFoundError
+from localreg.definitions.schema import UNIVERSAL
+from localreg.log import State
+from localreg.models import Model, ModelVersion, get_version
+from localreg.records.definitions import DefinitionRecord
+from localreg.session import Session
+
+
+__all__ = ["Definition", "definition_of", "get_definition", "get_universal"]
+
+
+class Definition(HasArtifacts[DefinitionRecord]):
+    """What a model version is made of and how it is run; or, as `${model.name}`, how all are run that do not say it."""
+
+    _record_class = DefinitionRecord
+
+    @property
+    def version(self) -> ModelVersion | None:
+        """The version that it is of; None = it stands for all models."""
+        version = self.info.version
+        return None if version is None else ModelVersion(self._session, version)
+
+    @property
+    def content(self) -> str:
+        """sha256 of what it comes to: code, files with their paths, and the runtime."""
+        return self.info.content
+
+    @property
+    def repository(self) -> JsonObject | None:
+        """Of the code: `url`, `branch`, `hash`, `commit` (None = nobody could ask), `access_token` as `${NAME}`."""
+        return self.info.repository
+
+    @property
+    def code(self) -> JsonObject | None:
+        """The snapshot of the code, if that is stored: `sha256`, `bytes`, `files`, and `git`: `commit`, `dirty`."""
+        return self.info.code
+
+    @property
+    def files(self) -> list[dict[str, Any]]:
+        """Each with `name`, `url`, `upload`, `sha256`, `bytes`, `credentials` as `${NAME}`."""
+        return self.info.files
+
+    @property
+    def runtime(self) -> JsonObject | None:
+        """How it is run, as YAML says it; None = as another definition says it, which is looked for at each load."""
+        return self.info.runtime
+
+    def yaml(self) -> str:
+        """The definition as a file that registers the same again."""
+        from localreg.definitions.export import yaml_of
+
+        return yaml_of(self)
+
+    def delete(self) -> None:
+        """Delete the entry for all models; what it said stays in the audit log.
+
+        Raises:
+            ConflictError: it is that of a version, and goes with it.
+        """
+        version = self.version
+        if version is not None:
+            raise ConflictError(f"the definition of {version!r} goes with that; delete the version")
+        self._delete(force=False)
+
+
+    def _stated(self) -> JsonObject:
+        return self.info.model_dump(include={"repository", "code", "files", "runtime"})
+
+    def _label(self) -> str:
+        version = self.version
+        return self.name if version is None else f"{version.model.name}@{version.name}"
+
+    def _shown(self) -> str:
+        return repr(self._label())
+
+
+def definition_of(session: Session, version: str, state: State | None = None) -> Definition | None:
+    """What is registered of a version, by its id."""
+    row = next(iter((state or session.state()).children(DefinitionRecord.kind, version)), None)
+    return None if row is None else Definition(session, row.id)
+
+
+def get_universal(session: Session) -> Definition:
+    """The entry that stands for all models.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    row = session.state().find(DefinitionRecord.kind, UNIVERSAL)
+    if row is None:
+        raise NotFoundError(f"no definition {UNIVERSAL!r} in namespace {session.namespace!r}; push a file that has it")
+    return Definition(session, row.id)
+
+
+def get_definition(session: Session, reference: str | Model | ModelVersion) -> Definition:
+    """See `Registry.get_definition`."""
+    if reference == UNIVERSAL:
+        return get_universal(session)
+    version = get_version(session, reference)
+    definition = definition_of(session, version.id)
+    if definition is None:
+        raise NotFoundError(f"nothing says what {version!r} is made of; push a definition, or create_version(code=…)")
+    return definition

@@ -1,0 +1,110 @@
+"""A registered model at work: loaded by its name, and asked for predictions."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeAlias
+
+from localreg.definitions.finding import recipe_of
+from localreg.definitions.recipe import Recipe
+from localreg.definitions.worker import Worker, started
+from localreg.errors import InvalidInputError
+from localreg.models import ModelVersion
+from localreg.names import shown_value
+from localreg.session import Session
+
+__all__ = ["Loaded", "WorkerKind", "load"]
+
+WorkerKind: TypeAlias = Literal["process", "thread"]
+
+
+class Loaded:
+    """A model version that is loaded. Made by `Registry.load`; may be shared between threads.
+
+    Its code runs in a process of its own, or in a thread of this one; what it prints goes to the logger
+    `localreg.model`. To be closed, as a context manager or by `close`; else it ends with this process.
+    """
+
+    def __init__(self, version: ModelVersion, recipe: Recipe, worker: Worker, folder: Path) -> None:
+        self._version = version
+        self._recipe = recipe
+        self._worker = worker
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def version(self) -> ModelVersion:
+        """The version that is loaded."""
+        return self._version
+
+    @property
+    def batch_size(self) -> int | None:
+        """How many datapoints its `predict` is given at once, at most; None = all."""
+        return self._recipe.max_size
+
+    def predict(self, datapoints: Iterable[object]) -> list[Any]:
+        """What the model says of some datapoints, in their order.
+
+        Args:
+            datapoints: whatever its `predict` takes; they are handed over in batches of at most `batch_size`. A
+                process is sent them as pickles.
+
+        Returns:
+            A prediction for each: what `predict` returned for it, by key if the definition names keys. Arrays are
+            those of numpy, also where the model made tensors.
+
+        Raises:
+            InvalidInputError: too few or too many predictions, a key is missing, lists of one prediction are of
+                different lengths, the process died, or took too long (`code` tells which).
+            Exception: what the model's code raised.
+        """
+        if isinstance(datapoints, str | bytes) or not isinstance(datapoints, Iterable):
+            raise InvalidInputError(f"datapoints are {shown_value(datapoints)}; give a list of them")
+        listed = datapoints if isinstance(datapoints, Sequence) else list(datapoints)
+        return [prediction for batch in self._worker.predict([listed]) for prediction in batch] if len(listed) else []
+
+    def predict_batches(self, batches: Iterable[Sequence[object]]) -> Iterator[list[Any]]:
+        """The same of batches that come one after another: while one is at work, the next is made ready."""
+        return self._worker.predict(batches)
+
+    def close(self) -> None:
+        """End the process or thread, and let go of the model."""
+        self._worker.close()
+        self._remove_folder()
+
+    def __enter__(self) -> Loaded:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Loaded {self._recipe.model!r}>"
+
+
+def load(
+    session: Session,
+    version: ModelVersion,
+    *,
+    worker: WorkerKind,
+    device: str | None,
+    load_timeout_s: float | None,
+    predict_timeout_s: float | None,
+) -> Loaded:
+    """Load a version; see `Registry.load`."""
+    if worker not in ("process", "thread"):
+        raise InvalidInputError(f"worker is {shown_value(worker)}; it must be 'process' or 'thread'")
+    folder = Path(tempfile.mkdtemp(prefix="localreg-model-"))
+    try:
+        recipe = recipe_of(session, version, device, folder)
+        at_work = started(recipe.plan(), worker, load_timeout_s=load_timeout_s, predict_timeout_s=predict_timeout_s)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Loaded(version, recipe, at_work, folder)

@@ -1,0 +1,120 @@
+"""How a registered version is run: everything but the environment variables, which are those of where it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from localreg.definitions.definition import Definition
+from localreg.definitions.faults import Path, path_text
+from localreg.definitions.plan import Call, Plan
+from localreg.definitions.schema import Runtime
+from localreg.definitions.variables import Known, resolved_inputs
+from localreg.errors import DefinitionError
+
+__all__ = ["Recipe", "Source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a runtime was said.
+
+    Attributes:
+        name: of the file; "" = Python.
+        path: of the runtime in it, such as `models[0].runtime`.
+        lines: by path, from `path` on: `load.entrypoint`.
+    """
+
+    name: str
+    path: str
+    lines: Mapping[str, int]
+
+    @classmethod
+    def of(cls, definition: Definition) -> Source:
+        """That of a registered runtime."""
+        said = definition.info.source
+        if said is None:
+            return cls("", "runtime", {})
+        lines = {path.removeprefix("runtime."): line for path, line in said["lines"].items() if path != "runtime"}
+        return cls(said["name"], f"{said['path']}.runtime", lines)
+
+    def place(self, path: str) -> str:
+        """Where something of the runtime stands, in words."""
+        shown, of = f"{self.path}.{path}", f" of {self.name}" if self.name else ""
+        while path not in self.lines and path:
+            path = path.rpartition(".")[0] if not path.endswith("]") else path[: path.rindex("[")]
+        return f"{shown}, line {self.lines[path]}{of}" if path else f"{shown}{of}"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a version is run on this machine. Can be pickled, and holds no secret.
+
+    Attributes:
+        known: of the model.
+        root: folder of the code.
+        runtime: a checked one.
+        source: where that was said.
+    """
+
+    known: Known
+    root: str
+    runtime: Runtime
+    source: Source
+
+    @property
+    def model(self) -> str:
+        """What it is called in messages."""
+        return f"{self.known.name}@{self.known.version}"
+
+    @property
+    def max_size(self) -> int | None:
+        """How many datapoints one call of `predict` is given at most."""
+        return None if self.runtime.batch is None else self.runtime.batch.max_size
+
+    def plan(self) -> Plan:
+        """The plan, with the environment variables of this process.
+
+        Raises:
+            DefinitionError: some are not set; all of them are named.
+        """
+        missing: dict[str, Path] = {}
+        inputs = resolved_inputs(self.runtime, self.known, os.environ, missing.setdefault)
+        self._refuse(missing)
+        keys = self.runtime.predict.output.keys
+        load = self.runtime.load
+        return Plan(
+            self.model,
+            self.root,
+            None if load is None else Call(load.entrypoint, inputs["load"]),
+            Call(self.runtime.predict.entrypoint, inputs["predict"]),
+            self.known.device,
+            None if keys is None else tuple(keys),
+            self.max_size,
+            self._places(),
+        )
+
+    def _refuse(self, missing: Mapping[str, Path]) -> None:
+        if not missing:
+            return
+        told = [f"{self.source.place(path_text(path))}: ${{{name}}}" for name, path in missing.items()]
+        raise DefinitionError(
+            f"model {self.model} refers to environment variables that are not set: {'; '.join(told)}; set them where "
+            "it is loaded",
+            faults=told,
+            code="variable_missing",
+        )
+
+    def _places(self) -> dict[str, str]:
+        """For the messages of workers, which name inputs by their names."""
+        places = {}
+        for name, call in self.runtime.calls():
+            paths = [f"{name}.entrypoint", f"{name}.output", f"{name}.output.keys"]
+            places.update({path: self.source.place(path) for path in paths})
+            for number, each in enumerate(call.inputs):
+                places[f"{name}.inputs.{each.name}"] = self.source.place(f"{name}.inputs[{number}]")
+            places[f"{name}.inputs"] = self.source.place(f"{name}.inputs")
+        return places
+
+

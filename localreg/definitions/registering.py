@@ -1,0 +1,298 @@
+"""Definitions on their way into a registry: their bytes first, which nobody sees, then one commit that names all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
+
+from localreg.artifacts.tracked import looked_at, opened_uri
+from localreg.artifacts.upload import Stored, described, store, store_files
+from localreg.canonical import JsonObject
+from localreg.definitions.content import VERSION_DIGITS, content_digest, what_differs
+from localreg.definitions.faults import path_text
+from localreg.definitions.gathering import Gathered, GatheredFile
+from localreg.definitions.schema import Definition
+from localreg.errors import ConflictError
+from localreg.log import Row
+from localreg.models import Model, ModelVersion, add_version, refuse_shadowing
+from localreg.names import new_id
+from localreg.records.artifacts import ArtifactRecord
+from localreg.records.definitions import DefinitionRecord
+from localreg.records.models import ModelRecord, ModelVersionRecord
+from localreg.session import Changes, Session
+
+__all__ = ["CODE", "Registered", "register"]
+
+CODE = "code"
+"""The artifact that holds a snapshot of code."""
+
+Outcome = Literal["created", "updated", "unchanged"]
+
+
+class Registered(NamedTuple):
+    """What became of one definition.
+
+    Attributes:
+        name: of the model, or `${model.name}`.
+        outcome: of its version: `created`, or `unchanged`, as the same content is there already. Of the entry for all
+            models `created`, `updated` or `unchanged`.
+        version: None = it is the entry for all models.
+        notes: what could not be known, in words.
+    """
+
+    name: str
+    outcome: Outcome
+    version: ModelVersion | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A definition whose bytes are stored."""
+
+    definition: Definition
+    record: DefinitionRecord
+    artifacts: list[tuple[str, Stored]]
+    """Each with the action that brings it."""
+    notes: list[str]
+    model: str | None
+    """Id of the model that gets a version; None = the one of that name."""
+
+
+def register(session: Session, gathered: Sequence[Gathered], *, source: str | None) -> list[Registered]:
+    """Store what definitions name, and register them in one commit.
+
+    Args:
+        session: where to.
+        gathered: what they name; nothing is missing.
+        source: name of the file that they stand in; None = Python.
+
+    Raises:
+        ConflictError: a version of that name is there, with other content; nothing is registered.
+        AlreadyExistsError: a new model's name means a version of another one.
+        LocalregError: bytes cannot be read or stored.
+    """
+    storing = _Storing(session, source)
+    ready = [storing.ready(each) for each in gathered]
+    registering = _Registering(session, ready)
+    session.change(registering.register)
+    return [
+        Registered(
+            each.definition.name,
+            registering.outcomes[number],
+            ModelVersion(session, id) if (id := registering.versions[number]) is not None else None,
+            tuple(each.notes),
+        )
+        for number, each in enumerate(ready)
+    ]
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+class _Storing:
+    """Stores each content once."""
+
+    def __init__(self, session: Session, source: str | None) -> None:
+        self._session = session
+        self._source = source
+        self._snapshots: dict[int, Stored] = {}
+
+    def ready(self, gathered: Gathered) -> _Ready:
+        """A definition with its bytes stored."""
+        artifacts: list[tuple[str, Stored]] = []
+        code = None
+        if gathered.snapshot is not None:
+            stored = self._snapshot(gathered.snapshot)
+            artifacts.append(("upload", stored))
+            code = {**{key: stored.said[key] for key in ("sha256", "bytes", "files")}, "git": gathered.git}
+        files = []
+        for each in gathered.files:
+            action, stored = ("upload", self._stored(each)) if each.is_stored else ("track", _tracked(each))
+            artifacts.append((action, stored))
+            files.append(_said_of(each, stored))
+        definition = gathered.entry.definition
+        runtime = None if definition.runtime is None else definition.runtime.model_dump(exclude_none=True)
+        parts: dict[str, Any] = {
+            "repository": gathered.repository,
+            "code": code,
+            "files": files,
+            "runtime": runtime,
+        }
+        record = DefinitionRecord(
+            id=new_id(), name=definition.name, content=content_digest(**parts), source=self._origin(gathered), **parts
+        )
+        return _Ready(definition, record, artifacts, gathered.notes, gathered.model)
+
+    def _origin(self, gathered: Gathered) -> dict[str, Any] | None:
+        if self._source is None:
+            return None
+        lines = {path_text(path): line for path, line in gathered.entry.lines.items() if path}
+        return {"name": self._source, "path": path_text(gathered.entry.path), "lines": lines}
+
+    def _snapshot(self, files: list[tuple[str, Path]]) -> Stored:
+        key = id(files)  # one list for all entries of a file
+        if key not in self._snapshots:
+            said = {"name": CODE, "media_type": None, "metadata": {}}
+            self._snapshots[key] = store_files(self._session, files, said)
+        return self._snapshots[key]
+
+    def _stored(self, file: GatheredFile) -> Stored:
+        with ExitStack() as stack:
+            path = file.path
+            if path is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localreg-")))
+                path = folder / (_base_name(file.said.url) or file.said.name)
+                with opened_uri(file.said.url, file.storage_options) as remote, path.open("wb") as here:
+                    while chunk := remote.read(2**20):
+                        here.write(chunk)
+            said = described(path, name=file.said.name, metadata={"file": _base_name(str(path))})
+            return store(self._session, path, said)
+
+
+def _base_name(url: str) -> str:
+    return url.replace(os.sep, "/").rstrip("/").rpartition("/")[2].partition("?")[0]
+
+
+def _tracked(file: GatheredFile) -> Stored:
+    """Where a file is; what lies on this machine is looked at, so that a change can be told."""
+    said = described("", name=file.said.name)
+    said["uri"] = file.said.url if file.path is None else os.path.abspath(file.path)
+    if file.path is not None and file.path.is_file():
+        said |= looked_at(said["uri"], {})
+    return Stored(said, ())
+
+
+def _said_of(file: GatheredFile, stored: Stored) -> dict[str, Any]:
+    url = file.said.url
+    if file.path is not None:
+        # What is stored needs no place on this machine any more; what is tracked has one alone.
+        is_here = os.path.isabs(url) or url.startswith("file://")
+        url = (_base_name(url) if is_here else url) if file.is_stored else stored.said["uri"]
+    said = {"name": file.said.name, "url": url, "upload": file.is_stored, "credentials": file.said.credentials}
+    return {**said, **{key: stored.said.get(key) for key in ("sha256", "bytes")}}
+
+
+# --- the commit -------------------------------------------------------------------------------------------------------
+
+
+class _Registering:
+    """The operation; what it came to, by the number of the definition."""
+
+    def __init__(self, session: Session, ready: list[_Ready]) -> None:
+        self._session = session
+        self._ready = ready
+        self.outcomes: dict[int, Outcome] = {}
+        self.versions: dict[int, str | None] = {}
+
+    def register(self, changes: Changes) -> None:
+        """Register all of them; run again on a newer state if need be."""
+        for number, each in enumerate(self._ready):
+            if each.definition.is_universal:
+                self.outcomes[number] = _put_universal(changes, each)
+                self.versions[number] = None
+                continue
+            model = _model(self._session, changes, each)
+            self.versions[number], self.outcomes[number] = _put_version(changes, model, each)
+
+
+def _put_universal(changes: Changes, ready: _Ready) -> Outcome:
+    old = changes.draft.find(DefinitionRecord.kind, ready.record.name)
+    if old is None:
+        changes.create(ready.record)
+        _put_artifacts(changes, ready, ready.record.id, ready.record.kind)
+        return "created"
+    if old.load(DefinitionRecord).content == ready.record.content:
+        return "unchanged"
+    changes.update(old, ready.record.replaced(id=old.id))
+    _put_artifacts(changes, ready, old.id, old.kind)
+    return "updated"
+
+
+def _model(session: Session, changes: Changes, ready: _Ready) -> Row:
+    """The model, with what the definition says of it."""
+    said = ready.definition
+    if ready.model is not None:
+        return Model(session, ready.model)._row(changes.draft)
+    row = changes.draft.find("model", said.name)
+    if row is None:
+        refuse_shadowing(changes.draft, said.name)
+        texts = said.model_dump(include={"description", "task", "owner", "tags"})
+        metadata = cast(JsonObject, said.metadata)
+        changes.create(
+            ModelRecord(id=changes.new_id("model", said.name), name=said.name, metadata=metadata, **texts)
+        )
+    else:
+        record = row.load(ModelRecord)
+        texts = {key: text for key in ("description", "task", "owner") if (text := getattr(said, key)) is not None}
+        tags = sorted({*record.tags, *said.tags})
+        changes.update(row, record.replaced(tags=tags, metadata={**record.metadata, **said.metadata}, **texts))
+    made = changes.draft.find("model", said.name)
+    assert made is not None, "it was made, or found"
+    return made
+
+
+def _put_version(changes: Changes, model: Row, ready: _Ready) -> tuple[str, Outcome]:
+    """The version with this content, made if need be."""
+    name = ready.definition.version
+    found = _with_content(changes, model, ready.record.content) if name is None else None
+    name = name or ready.record.content[:VERSION_DIGITS]
+    row = found or changes.draft.find("model_version", name, model.id)
+    if row is None:
+        record = ModelVersionRecord(
+            id=changes.new_id("model_version", f"{model.id} {name}"),
+            name=name,
+            model=model.id,
+            description=ready.definition.description,
+            metadata={} if ready.model is None else ready.definition.metadata,
+        )
+        add_version(changes, model, record)
+        _put_definition(changes, record.id, ready)
+        return record.id, "created"
+    there = definition_row(changes, row.id)
+    if there is None:  # made before anybody said what it is
+        _put_definition(changes, row.id, ready)
+        return row.id, "created"
+    differing = what_differs(there.load(DefinitionRecord), ready.record)
+    if differing:
+        raise ConflictError(
+            f"version {row.name!r} of model {model.name!r} is there with other {' and '.join(differing)}; a version "
+            "stays what it was: give this one another name, or none",
+            code="other_content",
+        )
+    return row.id, "unchanged"
+
+
+def definition_row(changes: Changes, version: str) -> Row | None:
+    """What is registered of a version."""
+    return next(iter(changes.draft.children(DefinitionRecord.kind, version)), None)
+
+
+def _with_content(changes: Changes, model: Row, content: str) -> Row | None:
+    """The newest version of a model that has a content."""
+    for outline in reversed(changes.draft.outlines("model_version", model.id)):
+        there = definition_row(changes, outline.id)
+        if there is not None and there.load(DefinitionRecord).content == content:
+            return changes.draft.get("model_version", outline.id)
+    return None
+
+
+def _put_definition(changes: Changes, version: str, ready: _Ready) -> None:
+    record = ready.record.replaced(id=changes.new_id(DefinitionRecord.kind, version), version=version)
+    changes.create(record)
+    _put_artifacts(changes, ready, version, "model_version")
+
+
+def _put_artifacts(changes: Changes, ready: _Ready, owner: str, owner_kind: str) -> None:
+    named = {stored.said["name"] for _, stored in ready.artifacts}
+    for row in changes.draft.children(ArtifactRecord.kind, owner):
+        if owner_kind == DefinitionRecord.kind and row.name not in named:
+            changes.delete(row)
+    for action, stored in ready.artifacts:
+        old = changes.draft.find(ArtifactRecord.kind, stored.said["name"], owner)
+        stored.name_in(changes, owner, owner_kind, action=action, old=old)

@@ -1,0 +1,157 @@
+"""Code as it lies in a folder: which of its files belong to it.
+
+Left out are what `.gitignore` names (of the folder, those within, and those above as far as the repository goes), what
+version control, tools and editors keep there, virtual environments, registries, and `.env` files, which hold secrets.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from localreg.errors import InvalidInputError, StorageError
+from localreg.names import amount
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+__all__ = ["code_files"]
+
+LARGE_BYTES, MANY_FILES = 50 * 2**20, 5_000
+"""Above these code is told to be unusually large."""
+
+FOLDERS = frozenset(
+    (".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".cache")
+    + (".ipynb_checkpoints", ".eggs", "node_modules", ".idea", ".vscode", ".localreg")
+)
+FILES = frozenset((".DS_Store", "Thumbs.db", ".env", ".git"))
+ENDINGS = (".pyc", ".pyo", ".egg-info")
+OF_ENVIRONMENT, OF_REGISTRY = "pyvenv.cfg", "localreg.json"
+"""Files by which a virtual environment and a registry are known."""
+
+
+class _Ignoring(NamedTuple):
+    """The patterns of one `.gitignore`."""
+
+    folder: Path
+    patterns: GitIgnoreSpec
+
+
+def code_files(folder: Path, leave_out: Collection[Path]) -> list[tuple[str, Path]]:
+    """The files of the code below a folder, with their relative paths, in order of these.
+
+    Args:
+        folder: the root of the code.
+        leave_out: files and folders that do not belong to it, such as the weights.
+
+    Raises:
+        InvalidInputError: a link leads out of the folder, or to another folder; or a file is none.
+        StorageError: a folder cannot be read.
+    """
+    root = folder.resolve()
+    found = sorted(_Walk(root, {each.resolve() for each in leave_out}).files())
+    _warn_of_size(root, found)
+    return found
+
+
+class _Walk:
+    def __init__(self, root: Path, leave_out: set[Path]) -> None:
+        self._root = root
+        self._leave_out = leave_out
+
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """All that belong to the code."""
+        yield from self._within(self._root, [*_above(self._root)])
+
+    def _within(self, folder: Path, ignoring: list[_Ignoring]) -> Iterator[tuple[str, Path]]:
+        own = _ignore_file(folder)
+        ignoring = [*ignoring, own] if own is not None else ignoring
+        try:
+            entries = sorted(os.scandir(folder), key=lambda each: each.name)
+        except OSError as error:
+            raise StorageError(f"{folder} cannot be read: {error.strerror or error}") from error
+        for entry in entries:
+            path = Path(entry.path)
+            if path in self._leave_out or self._is_left_out(entry) or _is_ignored(entry, ignoring):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._within(path, ignoring)
+            else:
+                self._refuse_odd(entry)
+                if path.resolve() not in self._leave_out:
+                    yield path.relative_to(self._root).as_posix(), path
+
+    def _is_left_out(self, entry: os.DirEntry[str]) -> bool:
+        if not entry.is_dir(follow_symlinks=False):
+            return entry.name in FILES or entry.name.endswith(ENDINGS)
+        if entry.name in FOLDERS or entry.name.endswith(ENDINGS):
+            return True
+        return any(os.path.exists(os.path.join(entry.path, name)) for name in (OF_ENVIRONMENT, OF_REGISTRY))
+
+    def _refuse_odd(self, entry: os.DirEntry[str]) -> None:
+        path = Path(entry.path)
+        if entry.is_symlink():
+            target = path.resolve()
+            if not target.is_relative_to(self._root):
+                raise InvalidInputError(
+                    f"{path} is a link that leads out of the code, to {target}; copy the file there, or name the link "
+                    "in .gitignore",
+                    code="bad_path",
+                )
+            if not target.is_file():
+                what = "a folder, which is not followed" if target.is_dir() else "nothing"
+                raise InvalidInputError(f"{path} is a link to {what}; name it in .gitignore", code="bad_path")
+        elif not stat.S_ISREG(entry.stat().st_mode):
+            raise InvalidInputError(f"{path} is no file that can be stored; name it in .gitignore")
+        try:
+            path.as_posix().encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(f"{str(path)!r} has a name that is no text; rename the file") from error
+
+
+def _above(root: Path) -> Iterator[_Ignoring]:
+    """What the folders above say of a folder in a repository, the outermost first."""
+    parents = []
+    for each in (root, *root.parents):
+        if (each / ".git").exists():
+            yield from (found for parent in reversed(parents) if (found := _ignore_file(parent)) is not None)
+            return
+        parents.append(each.parent)
+
+
+def _ignore_file(folder: Path) -> _Ignoring | None:
+    try:
+        lines = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    from pathspec import GitIgnoreSpec
+
+    return _Ignoring(folder, GitIgnoreSpec.from_lines(lines))
+
+
+def _is_ignored(entry: os.DirEntry[str], ignoring: list[_Ignoring]) -> bool:
+    """Whether the last pattern that fits says so: the innermost file has the last word."""
+    end = "/" if entry.is_dir(follow_symlinks=False) else ""
+    for each in reversed(ignoring):
+        relative = os.path.relpath(entry.path, each.folder).replace(os.sep, "/") + end
+        said = each.patterns.check_file(relative).include
+        if said is not None:
+            return said
+    return False
+
+
+def _warn_of_size(root: Path, found: list[tuple[str, Path]]) -> None:
+    sizes = {name: path.stat().st_size for name, path in found}
+    total = sum(sizes.values())
+    if total > LARGE_BYTES or len(found) > MANY_FILES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        warnings.warn(
+            f"the code in {root} is {amount(len(found), 'file')} of {total / 2**20:,.0f} MiB, all of which is stored; "
+            f"the largest is {largest} ({sizes[largest] / 2**20:,.0f} MiB). Name what is no code under files:, or in "
+            ".gitignore",
+            stacklevel=2,
+        )
