@@ -3,6 +3,7 @@
 from localreg.tables.codecs import StructCodec, note_extras
 from localreg.tables.columns import objects_of, struct_column
 from localreg.tables.conform import conform, unpacked, unpacked_type
+from localreg.tables.dict_codecs import DictCodec
 from localreg.tables.extras import extras_of, put_extras
 from localreg.tables.faults import Fault, first_fault
 from localreg.tables.fitting import Fitting, fit
@@ -25,6 +26,7 @@ __all__ = [
     "JSON_FIELD",
     "NO_LABEL",
     "VECTORS",
+    "DictCodec",
     "Fault",
     "Field",
     "Fitting",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from localreg.errors import InvalidInputError
-from localreg.tables.container_codecs import ListCodec, MapCodec, TupleCodec, UnionCodec, group
+from localreg.tables.container_codecs import CodecOf, ListCodec, MapCodec, TupleCodec, UnionCodec, group
 from localreg.tables.hints import hints_of, is_dataclass_type, peeled
 from localreg.tables.plain_codecs import (
     Codec,
@@ -31,24 +31,25 @@ if TYPE_CHECKING:
 __all__ = ["StructCodec", "codec_of", "note_extras", "takes_extras"]
 
 
-def codec_of(node: Node, hint: Any = None) -> Codec:
+def codec_of(node: Node, hint: Any = None, inner: CodecOf | None = None) -> Codec:
     """What turns values of a hint into a column of a node, and back.
 
     Args:
         node: as recorded; a struct may have more fields than the class, which are then null, or extras of it.
         hint: the Python type; None = what JSON would make of the column.
+        inner: makes the codecs of what is inside; None = this.
     """
-    hint = peeled(hint)[0]
+    hint, inner = peeled(hint)[0], inner or codec_of
     if node.type == "struct":
-        return StructCodec(node, hint)
+        return StructCodec(node, hint, inner)
     if node.type == "list":
-        return ListCodec(node, hint, codec_of)
+        return ListCodec(node, hint, inner)
     if node.type == "map":
-        return MapCodec(node, hint, codec_of)
+        return MapCodec(node, hint, inner)
     if node.type == "tuple":
-        return TupleCodec(node, hint, codec_of)
+        return TupleCodec(node, hint, inner)
     if node.type == "union":
-        return UnionCodec(node, hint, codec_of)
+        return UnionCodec(node, hint, inner)
     if node.type == "enum":
         return EnumCodec(node, hint)
     if node.type == "vector":
@@ -59,17 +60,22 @@ def codec_of(node: Node, hint: Any = None) -> Codec:
 class StructCodec:
     """Dataclasses; without a class, dicts.
 
+    Args:
+        node: as recorded.
+        cls: the class, None for dicts.
+        inner: makes the codecs of the fields; None = `codec_of`.
+
     Attributes:
         node: as recorded.
         cls: the class, None for dicts.
     """
 
-    def __init__(self, node: Node, cls: type | None) -> None:
+    def __init__(self, node: Node, cls: type | None, inner: CodecOf | None = None) -> None:
         self.node = node
         self.cls = cls if is_dataclass_type(cls) else None
         hints = {} if self.cls is None else hints_of(self.cls)
         self._declared = {} if self.cls is None else {field.name: field for field in dataclasses.fields(self.cls)}
-        self._codecs = {field.name: codec_of(field.node, hints.get(field.name)) for field in node.fields}
+        self._codecs = {field.name: (inner or codec_of)(field.node, hints.get(field.name)) for field in node.fields}
         self._optional = {name for name in self._declared if peeled(hints[name])[2]}
         self._holding = [name for name in self._declared.keys() & self._codecs if self._codecs[name].can_have_extras]
         self.can_have_extras = bool(self._holding) or (self.cls is not None and takes_extras(self.cls))

@@ -264,13 +264,18 @@ class UnionCodec:
         types = types_of(values)
         wanted = " or ".join(map(article, self._members))
         nones = refuse_nones(values, types, self.node, path, absent, wanted)
-        tags = {cls: self._tag(cls, values, path, wanted) for cls in types - {NoneType}} | {NoneType: None}
-        given = [tags[type(value)] for value in values]
+        given = self._tags(values, path, wanted)
         children = [pa.array(given, pa.string()).dictionary_encode()]
         for name, member in self._members.items():
             own = [value if tag == name else None for value, tag in zip(values, given, strict=True)]
             children.append(member.encode(own, f"{path}.{name}", len(values)))
         return group(children, [TAG, *self._members], [value is None for value in values] if nones else [])
+
+    def _tags(self, values: Sequence[Any], path: str, wanted: str) -> list[str | None]:
+        """The member that each value is, None for None."""
+        tags: dict[type, str | None] = {NoneType: None}
+        tags |= {cls: self._tag(cls, values, path, wanted) for cls in types_of(values) - {NoneType}}
+        return [tags[type(value)] for value in values]
 
     def _tag(self, cls: type, values: Sequence[Any], path: str, wanted: str) -> str:
         shown = next(value for value in values if type(value) is cls)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
 from localreg.tables import Fault, Node, first_fault
 from localreg.tables.hints import hints_of, is_dataclass_type, peeled, union_members
+from localreg.workflow.annotation import BoundingBox
 from localreg.workflow.checks import VOCABULARY, Checks, Rule, checks_of
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def refuse_impossible_values(
     Args:
         column: objects, as `struct_column` makes it.
         node: its schema.
-        hint: their class; None = known by the schema alone, in which classes of our vocabulary stand by name.
+        hint: their class; None = known by the schema alone, in which classes of our vocabulary stand by name, and boxes
+            of others have two corners.
         path: of the column, for messages.
         named: says for the message which the n-th object is.
 
@@ -63,8 +66,27 @@ def impossible_values(column: pa.Array, node: Node, hint: type | None, path: str
 
 def _checks(node: Node, hint: Any) -> Checks:
     """What must hold of a struct's values."""
-    cls = hint if hint is not None else VOCABULARY.get(node.name or "")
-    return checks_of(cls) if isinstance(cls, type) and is_dataclass_type(cls) else Checks()
+    if hint is None:
+        return _checks_by_schema(node)
+    return checks_of(hint) if isinstance(hint, type) and is_dataclass_type(hint) else Checks()
+
+
+def _checks_by_schema(node: Node) -> Checks:
+    """Those of the class of our vocabulary of that name; of others, of a box if it has the corners of one.
+
+    A confidence is a score by another name, as in `localreg.detection`.
+    """
+    cls = VOCABULARY.get(node.name or "")
+    if cls is None and all(_is_point(node.field(name)) for name in ("top_left", "bottom_right")):
+        cls = BoundingBox
+    if cls is None:
+        return Checks()
+    checks = checks_of(cls)
+    return replace(checks, rules={"confidence": (Rule.FINITE,), **checks.rules})
+
+
+def _is_point(node: Node | None) -> bool:
+    return node is not None and [field.name for field in node.fields] == ["x", "y"]
 
 
 def _inner(node: Node, hint: Any) -> Iterator[tuple[str, Node, Any]]:

@@ -97,8 +97,8 @@ class Job:
         Raises:
             InvalidInputError: it cannot be sent to another process.
         """
-        columns = [(column.name, column.cls, column.node) for column in (self.samples, self.inferences)]
-        hints = {each: hints_of(each) for each in _classes({cls for _, cls, _ in columns})}
+        columns = (self.samples, self.inferences)
+        hints = {each: hints_of(each) for each in _classes({column.cls for column in columns})}
         parts = (self.model, self.infer, columns, hints, self.on_error, self.batch_size, self.hash_files)
         what = f"infer of model {self.model!r}"
         data = portable(parts, what, named=self.infer, imports_main=imports_main)
@@ -113,7 +113,7 @@ class Job:
                 hints_of(each)
             except InvalidInputError:  # it came with its code: there is no module here to look up names in
                 each.__annotations__ = {name: resolved[name] for name in inspect.get_annotations(each)}
-        samples, inferences = (TypedColumn(*column) for column in columns)
+        samples, inferences = columns
         return cls(model, infer, samples, inferences, on_error, batch_size, hash_files)
 
 

@@ -12,7 +12,6 @@ from localreg.metrics.confusion import Metric
 from localreg.metrics.tallying import coded_pair, defined, marginals_of
 from localreg.metrics.thresholds import f1_optimal_threshold
 from localreg.names import shown_value
-from localreg.tables import schema_of
 from localreg.workflow.evaluator import (
     EvaluatorConfiguration,
     MetricsTestCase,
@@ -22,6 +21,7 @@ from localreg.workflow.evaluator import (
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
 from localreg.workflow.gathered_metrics import results_of
 from localreg.workflow.meaning import meaning
+from localreg.workflow.recorded_columns import node_of
 from localreg.workflow.right import LabelPath, evaluating, label_path, value_at
 
 __all__ = [
@@ -139,8 +139,8 @@ def classification(
 
 def _of_samples(truths: Sequence[Any], inferences: Sequence[Any]) -> list[ClassificationOfSample]:
     said = next((each for each in inferences if each is not None), None)
-    truth_node = schema_of(type(truths[0]))
-    said_node = truth_node if said is None else schema_of(type(said))
+    truth_node = node_of(truths[0])
+    said_node = truth_node if said is None else node_of(said)
     advice = evaluating("classification", truth_node, said_node)
     of_truth = label_path(truth_node, "ground truth", advice)
     of_said = LabelPath((), None) if said is None else label_path(said_node, "inference", advice)

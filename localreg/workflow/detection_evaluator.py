@@ -20,10 +20,11 @@ from localreg.workflow.evaluator import (
 )
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
 from localreg.workflow.meaning import meaning
+from localreg.workflow.recorded_columns import RecordedDict, field_of, node_of, whole_column
 from localreg.workflow.shape_columns import ShapeColumns, matchable, told_sizes
 from localreg.workflow.shape_lists import IouType, ShapeList, one_list
 from localreg.workflow.shape_matches import ShapeMatches, match_shapes
-from localreg.workflow.typed import TypedColumn, schema_of
+from localreg.workflow.typed import TypedColumn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -241,7 +242,7 @@ class _Measured:
 
         order: dict[int, int] = {}
         first = [order.setdefault(id(self._given.samples[row]), len(order)) for row in self._rows.tolist()]
-        of_sample = {id(each): getattr(each, "image_id", None) for each in self._given.samples}
+        of_sample = {id(each): field_of(each, "image_id") for each in self._given.samples}
         told = list(of_sample.values())
         is_told = all(isinstance(each, int) for each in told) and len(set(told)) == len(told)
         ids = [of_sample[id(self._given.samples[row])] for row in self._rows.tolist()] if is_told else first
@@ -273,21 +274,21 @@ class _Measured:
         """The lists that objects hold; None if there is no object."""
         import pyarrow.compute as pc
 
-        cls = next((type(each) for each in values if each is not None), None)
-        if cls is None:
+        one = next((each for each in values if each is not None), None)
+        if one is None:
             return None
-        node = schema_of(cls)
+        node = node_of(one)
         needs = f"evaluator {NAMES[self._iou_type]!r} takes one; name another evaluator, or write one"
         shapes = one_list(node, self._iou_type, scored=scored, needs=needs)
-        table = TypedColumn(name, cls, node).table(values, lambda number: f"{name} {number}")
+        column = (whole_column if isinstance(one, RecordedDict) else TypedColumn)(name, type(one), node)
+        table = column.table(values, lambda number: f"{name} {number}")
         return _Lists(shapes, pc.struct_field(table[name], shapes.field))
 
     def _sides(self, values: Sequence[Any]) -> tuple[Floats, Floats]:
         import numpy as np
 
         height, width = (
-            np.array([_number(getattr(each, side, None)) for each in values], np.float64)
-            for side in ("height", "width")
+            np.array([_number(field_of(each, side)) for each in values], np.float64) for side in ("height", "width")
         )
         return height, width
 

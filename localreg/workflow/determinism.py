@@ -155,7 +155,7 @@ class _Chosen:
         import numpy as np
         import pyarrow as pa
 
-        session, types, workflow_id = model.session, model.workflow.types(state), model.workflow_id(state)
+        session, types, workflow_id = model.session, model.workflow.types(state).whole, model.workflow_id(state)
         count, version = sample_count(state, workflow_id), model.version_id(state)
         rows = np.arange(count) if suite is None else unique(RunRecord(model, suite, None).suite_indices(state))
         inferences = None if version is None else Inferences(session, state, version, count)

@@ -43,7 +43,7 @@ class _Sent:
 
     Attributes:
         registry: where it lies, and as of which commit.
-        types: name of the workflow, and its three classes.
+        workflow: whose suite it is.
         classes: of test cases and of the suite, where they have names to be imported by.
         suite: id of the version.
         members: for each test case the id of its version, its place and its positions.
@@ -52,7 +52,7 @@ class _Sent:
     """
 
     registry: Elsewhere
-    types: tuple[str, type, type, type]
+    workflow: Workflow
     classes: tuple[type[TestCase[Any, Any]] | None, type[TestSuite] | None]
     suite: str
     members: list[tuple[str, int, list[int]]]
@@ -62,11 +62,10 @@ class _Sent:
     @classmethod
     def of(cls, session: Session, state: State, suite: TestSuite, given: Given) -> _Sent:
         """Take the handles apart."""
-        workflow = suite.workflow
         cases = {type(member.case) for member in given.members}
         return cls(
             Elsewhere.of(session, state),
-            (workflow.name, workflow.test_sample_type, workflow.ground_truth_type, workflow.inference_type),
+            suite.workflow,
             (_named(cases.pop()) if len(cases) == 1 else None, _named(type(suite))),
             suite.version_id,
             [(member.case.version_id, member.place, member.positions) for member in given.members],
@@ -78,7 +77,7 @@ class _Sent:
         """The handles, in another process."""
         session = self.registry.opened()
         state = session.state()
-        case_class, suite_class, _ = bound_classes(Workflow(*self.types))
+        case_class, suite_class, _ = bound_classes(self.workflow)
         case_class, suite_class = self.classes[0] or case_class, self.classes[1] or suite_class
 
         def shown(handle: Any, kind: str, id: str) -> Any:

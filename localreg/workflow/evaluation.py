@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import is_
@@ -259,7 +259,7 @@ class _Call:
             by_key[sample_key(ours[position])].append(position)
         for number in (number for number, position in enumerate(found) if position < 0):
             sample = given[number]
-            is_sample = hasattr(type(sample), "__dataclass_fields__")
+            is_sample = hasattr(type(sample), "__dataclass_fields__") or isinstance(sample, Mapping)
             places = by_key.get(sample_key(sample)) if is_sample else None
             if not places:
                 shown, keys = shown_value(sample), {sample_key(each) for each in ours}

@@ -90,7 +90,7 @@ class Inputs:
         self._session = session
         self._state = state
         self._suite = suite
-        self.types = suite.workflow.types(state)
+        self.types = suite.workflow.types(state).whole
         workflow = state.find("workflow", suite.workflow.name)
         assert workflow is not None, "a test suite of it was loaded"
         self._workflow = workflow.id
@@ -143,10 +143,10 @@ class Inputs:
         if len(wanted) == len(indices):  # no sample stands in two cases: all stay in order
             wanted, of_row = indices, np.arange(len(indices))
         with without_collector():
-            samples = self.types.test_sample.objects(
+            samples = self.types.test_sample.given(
                 samples_at(self._session, self._state, self._workflow, self.types.test_sample, wanted)
             )
-            inferences = self.types.inference.objects(self._inferences.rows(self.types.inference, wanted))
+            inferences = self.types.inference.given(self._inferences.rows(self.types.inference, wanted))
             truths = [truth for case, each in zip(self._cases, done, strict=True) for truth in self._truths(case, each)]
             position, first = _positions(of_row.tolist(), truths) if len(wanted) < len(indices) else (None, None)
             members, begin = [], 0
@@ -168,7 +168,7 @@ class Inputs:
         import pyarrow as pa
 
         truths = version_rows(self._session, self._state, self.types, case.version_id).truths
-        return self.types.ground_truth.objects(
+        return self.types.ground_truth.given(
             truths if len(done) == truths.num_rows else truths.take(pa.array(done)),
         )
 

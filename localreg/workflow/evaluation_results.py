@@ -17,7 +17,7 @@ from localreg.workflow.evaluation_store import evaluation_name
 from localreg.workflow.evaluator import EvaluatorConfiguration
 from localreg.workflow.metric_rows import metrics_of, settings
 from localreg.workflow.plot import Plot
-from localreg.workflow.recorded import put_into_dicts
+from localreg.workflow.recorded_columns import put_into_dicts
 from localreg.workflow.samples import absolute_indices, files_of, objects_at
 from localreg.workflow.test_suite import TestSuite
 

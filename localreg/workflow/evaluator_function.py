@@ -17,7 +17,7 @@ import dataclasses
 import inspect
 import typing
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
@@ -133,6 +133,8 @@ class TestCases:
 
 def sample_key(sample: Any) -> tuple[object, ...]:
     """What tells a sample: its class and its fields, but for metadata. By `repr`, since fields may not be hashable."""
+    if isinstance(sample, Mapping):  # of a recorded workflow
+        return (dict, *sorted(f"{name}: {value!r}" for name, value in sample.items() if name != "metadata"))
     fields = [field.name for field in dataclasses.fields(sample) if field.name != "metadata"]
     return (type(sample), *(repr(getattr(sample, name)) for name in fields))
 

@@ -44,7 +44,7 @@ def given_rows(
     import numpy as np
 
     samples, made = _unzipped(inferences)
-    types = workflow.types(state)
+    types = workflow.types(state).whole
     for number, (sample, inference) in enumerate(zip(samples, made, strict=True)):
         types.test_sample.of(sample, f"inferences[{number}]")
         if inference is not None:

@@ -26,6 +26,7 @@ from localreg.workflow.spreading import Spreading
 from localreg.workflow.test_suite import TestSuite
 from localreg.workflow.typed import TypedColumn
 from localreg.workflow.upload import Target, Upload, deduplicated
+from localreg.workflow.workflow import Types
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,21 +98,24 @@ class Inferring:
 
     def samples(self, state: State, indices: Indices) -> list[Any]:
         """Test samples as objects."""
-        column = self._model.workflow.types(state).test_sample
+        column = self._types(state).test_sample
         return objects_at(self._session, state, self._model.workflow_id(state), column, indices)
 
     def _tables(self, state: State, rows: Indices) -> Callable[[Indices], pa.Table]:
         """What takes the rows of samples at some places of `rows`; they are read once, unless they are very many."""
         import pyarrow as pa
 
-        column, workflow_id = self._model.workflow.types(state).test_sample, self._model.workflow_id(state)
+        column, workflow_id = self._types(state).test_sample, self._model.workflow_id(state)
         if len(rows) > KEPT_ROWS:
             return lambda places: samples_at(self._session, state, workflow_id, column, rows[places])
         table = samples_at(self._session, state, workflow_id, column, rows)
         return lambda places: table.take(pa.array(places))
 
     def _column(self, state: State) -> TypedColumn:
-        return self._model.workflow.types(state).inference
+        return self._types(state).inference
+
+    def _types(self, state: State) -> Types:
+        return self._model.workflow.types(state).whole
 
     # --- inferring ----------------------------------------------------------------------------------------------------
 
@@ -192,7 +196,7 @@ class Inferring:
         self, state: State, rows: Indices, keep: Callable[[pa.Table], None], workers: Workers | None
     ) -> Callable[[Source], int]:
         """What infers the samples that a source gives, by their places in `rows`; how many it were."""
-        tables, types = self._tables(state, rows), self._model.workflow.types(state)
+        tables, types = self._tables(state, rows), self._types(state)
         infer = self._model.infer or (lambda _: None)  # then it was seen that nothing is missing
 
         def counted(made: pa.Table) -> None:

@@ -15,12 +15,12 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from localreg.tables import Node
+from localreg.workflow.recorded_columns import field_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +75,7 @@ class LocalFiles:
         if not self._ways:
             return None
         if self._ways == [("locator",)]:  # so are most samples, and most of those name no local file
-            names = list(map(attrgetter("locator"), samples))
+            names = [field_of(sample, "locator") for sample in samples]
             found = _found(set(names))
             rows = [[(name, found[name])] if name in found else None for name in names] if found else []
         else:
@@ -138,7 +138,7 @@ def _along(value: Any, way: tuple[str | int, ...]) -> Iterable[str]:
     if step == _EACH:
         items = value.values() if isinstance(value, Mapping) else value
         return [locator for item in items for locator in _along(item, way[1:])]
-    found = value[step] if isinstance(step, int) else getattr(value, step, None)
+    found = value[step] if isinstance(step, int) else field_of(value, step)
     if len(way) > 1:
         return _along(found, way[1:])
     return (found,) if isinstance(found, str) else ()

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from localreg.metrics import regression as numbers
-from localreg.tables import schema_of
 from localreg.workflow.evaluator import MetricsTestCase, MetricsTestSample, MetricsTestSuite
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
 from localreg.workflow.gathered_metrics import results_of
 from localreg.workflow.meaning import meaning
+from localreg.workflow.recorded_columns import node_of
 from localreg.workflow.right import evaluating, number_at, number_path
 
 __all__ = ["RegressionOfCase", "RegressionOfSample", "RegressionOfSuite", "regression"]
@@ -87,7 +87,7 @@ def _numbers(truths: Sequence[Any], inferences: Sequence[Any]) -> list[tuple[flo
     one = next((each for each in inferences if each is not None), None)
     if one is None:
         return [(None, None)] * len(truths)
-    truth, inference = schema_of(type(truths[0])), schema_of(type(one))
+    truth, inference = node_of(truths[0]), node_of(one)
     advice = evaluating("regression", truth, inference)
     of_truth = number_path(truth, inference, "ground truth", advice)
     of_said = number_path(inference, truth, "inference", advice)

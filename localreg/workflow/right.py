@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from localreg.errors import InvalidInputError
 from localreg.tables import Node
+from localreg.workflow.recorded_columns import field_of
 
 __all__ = [
     "LabelPath",
@@ -156,9 +157,9 @@ def evaluating(evaluator: str, truth: Node, inference: Node) -> str:
 
 
 def value_at(value: Any, path: Sequence[str]) -> Any:
-    """What stands at a path within an object; None where there is nothing on the way."""
+    """What stands at a path within an object, or a dict that stands for one; None where there is nothing on the way."""
     for name in path:
-        value = None if value is None else getattr(value, name)
+        value = None if value is None else field_of(value, name)
     return value
 
 

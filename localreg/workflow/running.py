@@ -280,13 +280,12 @@ class Runner:
         self._flush_s = time.monotonic() - began
 
     def _refuse_other_types(self, samples: Sequence[Any], made: Sequence[Any]) -> None:
-        wanted = self._column.cls
-        for odd in set(map(type, made)) - {wanted, type(None)}:
-            if not any(base.__name__ == wanted.__name__ for base in odd.__mro__):
+        for odd in set(map(type, made)) - {type(None)}:
+            if not self._column.takes(odd):
                 number = next(number for number, value in enumerate(made) if type(value) is odd)
                 raise InvalidInputError(
                     f"infer of model {self._model!r} returned {shown_value(made[number])} for {samples[number]!r}; it "
-                    f"must return a {wanted.__name__}, or None to skip the sample"
+                    f"must return {self._column.wanted}, or None to skip the sample"
                 )
 
     def _first_bad(self, samples: Sequence[Any], made: Sequence[Any]) -> tuple[int, InvalidInputError]:

@@ -33,6 +33,7 @@ from localreg.workflow.evaluator_function import EvaluationResults, TestCases
 from localreg.workflow.gathered_metrics import results_of
 from localreg.workflow.mask_files import read_mask
 from localreg.workflow.meaning import Ratio, meaning
+from localreg.workflow.recorded_columns import field_of
 from localreg.workflow.shapes import Shape, fields_of
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ def semantic_segmentation(
     of_truth, of_said = fields_of("semantic_segmentation", ground_truths, inferences, mask, mask)
     pairs = [(of_truth.of(truth), of_said.of(said)) for truth, said in zip(ground_truths, inferences, strict=True)]
     known = [pair for pair in pairs if pair[0] is not None and pair[1] is not None]
-    labels = sorted({BACKGROUND, *(name for pair in known for each in pair for name in each.labels.values())})
+    labels = sorted(
+        {BACKGROUND, *(name for pair in known for each in pair for name in field_of(each, "labels").values())}
+    )
     ignored = None if configuration is None or not known else _place(configuration.label, labels)
     cells = [None if true is None or said is None else _cells(true, said, labels, ignored) for true, said in pairs]
 
@@ -201,14 +204,15 @@ def _cells(truth: Any, said: Any, labels: Sequence[str], ignored: int | None) ->
     import numpy as np
 
     true, predicted = (
-        _codes(mask.labels, labels)[read_mask(mask.locator, f"the mask of {what}")]
+        _codes(field_of(mask, "labels"), labels)[read_mask(field_of(mask, "locator"), f"the mask of {what}")]
         for mask, what in ((truth, "a ground truth"), (said, "an inference"))
     )
     if true.shape != predicted.shape:
         sizes = [f"{each.shape[1]} x {each.shape[0]}" for each in (true, predicted)]
+        names = [shown_value(field_of(mask, "locator")) for mask in (truth, said)]
         raise InvalidInputError(
-            f"the mask of a ground truth, {shown_value(truth.locator)}, has {sizes[0]} pixels, and that of the "
-            f"inference, {shown_value(said.locator)}, {sizes[1]}; they must be equal"
+            f"the mask of a ground truth, {names[0]}, has {sizes[0]} pixels, and that of the "
+            f"inference, {names[1]}, {sizes[1]}; they must be equal"
         )
     table = np.zeros((len(labels), len(labels) + 1), dtype=np.int64)
     step = max(1, PIXELS_AT_ONCE // max(1, true.shape[1]))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from localreg.errors import InvalidInputError
-from localreg.tables import Node, schema_of
+from localreg.tables import Node
+from localreg.workflow.recorded_columns import field_of, node_of
 
 __all__ = [
     "GAINS",
@@ -47,7 +48,7 @@ class Found(NamedTuple):
 
     def of(self, value: Any) -> Any:
         """What the field says of a ground truth, or of an inference; None of none."""
-        return None if value is None else getattr(value, self.name)
+        return None if value is None else field_of(value, self.name)
 
 
 class Item(NamedTuple):
@@ -80,8 +81,8 @@ def fields_of(
         InvalidInputError: a type has no such field, or several; the message says which shape is needed.
     """
     one = next((each for each in inferences if each is not None), None)
-    true = schema_of(type(truths[0]))
-    told = None if one is None else schema_of(type(one))
+    true = node_of(truths[0])
+    told = None if one is None else node_of(one)
     of_truth = [Found(field.name, field.node) for field in true.fields if truth.fits(field.node)]
     fields = () if told is None else told.fields
     of_said = [Found(field.name, field.node) for field in fields if said.fits(field.node)]
@@ -132,7 +133,7 @@ def numbers_by_label(value: Any, node: Node) -> dict[str, float | None]:
         label = None if each is None else _label(each, item)
         if label is None:
             continue
-        number = None if item.number is None else getattr(each, item.number)
+        number = None if item.number is None else field_of(each, item.number)
         before = found.setdefault(label, None if number is None else float(number))
         if before is not None and number is not None:
             found[label] = max(before, float(number))
@@ -146,7 +147,7 @@ def _item(node: Node) -> Item:
 
 
 def _label(value: Any, item: Item) -> str | None:
-    label = value if item.text is None else getattr(value, item.text)
+    label = value if item.text is None else field_of(value, item.text)
     return None if label is None else str(getattr(label, "value", label))
 
 

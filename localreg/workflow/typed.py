@@ -73,6 +73,14 @@ class TypedColumn:
         self.cls = cls
         self.node = node
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.cls, self.node)
+
+    @property
+    def whole(self) -> TypedColumn:
+        """The same for who computes: with vectors, which columns without classes leave out where people look."""
+        return self
+
     @property
     def hint(self) -> type | None:
         """The class, if it says more than the schema: defaults, and what must hold of values."""
@@ -86,6 +94,20 @@ class TypedColumn:
     @cached_property
     def _stored(self) -> StructCodec:
         return StructCodec(without_vectors(self.node), self.cls)
+
+    @property
+    def title(self) -> str:
+        """What an object is called in messages."""
+        return self.cls.__name__
+
+    @property
+    def wanted(self) -> str:
+        """What an object must be, in messages."""
+        return article(self.cls.__name__)
+
+    def takes(self, kind: type[object]) -> bool:
+        """Whether objects of a type are taken: the class, or one of that name, as a cell that ran again leaves it."""
+        return issubclass(kind, self.cls) or any(base.__name__ == self.cls.__name__ for base in kind.__mro__)
 
     @property
     def type(self) -> pa.DataType:
@@ -123,8 +145,8 @@ class TypedColumn:
         """
         import pyarrow as pa
 
-        column = struct_column(values, self.codec, what=self.cls.__name__, named=named)
-        refuse_impossible_values(column, self.node, self.hint, self.cls.__name__, named=named)
+        column = struct_column(values, self.codec, what=self.title, named=named)
+        refuse_impossible_values(column, self.node, self.hint, self.title, named=named)
         column, vectors = split_vectors(column, self.node)
         columns = {self.name: column}
         if vectors is not None:
@@ -140,10 +162,13 @@ class TypedColumn:
         return pa.table(columns)
 
     def _metadata(self, value: object, number: int, named: Callable[[int], str]) -> str | None:
-        given = getattr(value, JSON_FIELD, None)
+        given = self._metadata_of(value)
         if given is None or given == self._nothing():
             return None
         return canonical(checked_object(given, what=f"metadata of {named(number)}"))
+
+    def _metadata_of(self, value: object) -> object:
+        return getattr(value, JSON_FIELD, None)
 
     def _nothing(self) -> object:
         """What a row without metadata has: the field's default, else an empty object."""
@@ -174,18 +199,24 @@ class TypedColumn:
         if EXTRA in rows.column_names:
             for value, text in zip(made, rows[EXTRA].to_pylist(), strict=True):
                 if text is not None:
-                    put_extras(value, parse(text))
+                    self._put_extras(value, parse(text))
         return made
 
+    def given(self, rows: pa.Table) -> list[Any]:
+        """The same for an evaluator, which has to know their schema."""
+        return self.objects(rows)
+
+    def _put_extras(self, value: object, extras: Any) -> None:
+        put_extras(value, extras)
+
     def of(self, value: object, what: str) -> object:
-        """An object, checked to be of the class, or of a class of that name, as a cell that ran again leaves it.
+        """An object, checked to be of the class, or of a class of that name.
 
         Raises:
             InvalidInputError: it is something else.
         """
-        if isinstance(value, self.cls) or any(base.__name__ == self.cls.__name__ for base in type(value).__mro__):
+        if self.takes(type(value)):
             return value
         raise InvalidInputError(
-            f"{what} holds {shown_value(value)} where {article(self.cls.__name__)} is wanted, as the "
-            "workflow was defined"
+            f"{what} holds {shown_value(value)} where {self.wanted} is wanted, as the workflow was defined"
         )

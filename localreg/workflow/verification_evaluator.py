@@ -11,7 +11,6 @@ from localreg.errors import InvalidInputError
 from localreg.metrics.reading import number_of
 from localreg.metrics.verification import AtFmr, Comparisons, comparisons
 from localreg.names import did_you_mean, shown_value
-from localreg.tables import schema_of
 from localreg.workflow.evaluator import (
     EvaluatorConfiguration,
     MetricsTestCase,
@@ -21,6 +20,7 @@ from localreg.workflow.evaluator import (
 from localreg.workflow.evaluator_function import EvaluationResults, TestCases
 from localreg.workflow.gathered_metrics import results_of
 from localreg.workflow.meaning import meaning
+from localreg.workflow.recorded_columns import node_of
 from localreg.workflow.right import evaluating, flag_path, number_at, similarity_path, value_at
 
 __all__ = [
@@ -160,7 +160,7 @@ def _pairs(truths: Sequence[Any], inferences: Sequence[Any]) -> list[_Pair]:
     said = next((each for each in inferences if each is not None), None)
     if said is None:
         return [_Pair(None, False, None) for _ in truths]
-    truth, inference = schema_of(type(truths[0])), schema_of(type(said))
+    truth, inference = node_of(truths[0]), node_of(said)
     advice = evaluating("verification", truth, inference)
     of_truth = flag_path(truth, "ground truth", advice)
     of_said = similarity_path(inference, "inference", advice)

@@ -42,6 +42,11 @@ class Types:
     ground_truth: TypedColumn
     inference: TypedColumn
 
+    @property
+    def whole(self) -> Types:
+        """The same for who computes: see `TypedColumn.whole`."""
+        return Types(self.test_sample.whole, self.ground_truth.whole, self.inference.whole)
+
 
 @dataclass(frozen=True, eq=False)
 class Workflow:
@@ -89,6 +94,9 @@ class Workflow:
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.test_sample_type, self.ground_truth_type, self.inference_type)
 
     @cached_property
     def schemas(self) -> dict[str, Node]:
