@@ -118,14 +118,65 @@ class Defining:
             StorageError: its repository does not answer, and its code is not in the cache.
             Exception: what its code raised.
         """
-        from localreg.definitions.loading import load
+        from localreg.definitions.loading import Limits, load
 
         version = models.consume(self._session, reference, stacklevel=2)
-        return load(
+        limits = Limits(load_timeout_s, predict_timeout_s)
+        return load(self._session, version, worker=worker, device=device, limits=limits)
+
+    def test(
+        self,
+        reference: str | Model | ModelVersion,
+        suite: str,
+        evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None = None,
+        configurations: Iterable[EvaluatorConfiguration] | None = None,
+        *,
+        reset: bool = False,
+        on_error: OnError = "raise",
+        executor: Executor | str | None = None,
+        hash_files: bool = True,
+        device: str | None = None,
+        load_timeout_s: float | None = 600,
+        predict_timeout_s: float | None = None,
+    ) -> TestRun:
+        """Run a registered model on a test suite as its definition says, and evaluate it.
+
+        No Python types are needed: its code is given dicts, with the fields of the test samples and `metadata`, and
+        what it predicts becomes inferences of the suite's workflow: by the names of keys and fields, by `mapping` in
+        the definition, or by a function named there. Evaluators that are there by name work as ever; one of yours is
+        given dicts. Each worker of an executor loads the model once.
+
+        Args:
+            reference: `name` (the newest version), `name@2` or `name@production`.
+            suite: name of a test suite, at its newest version.
+            evaluator: as in `localreg.workflow.test`; None = only infer.
+            configurations: likewise.
+            reset: likewise.
+            on_error: likewise.
+            executor: likewise; None = one process beside this one.
+            hash_files: likewise.
+            device: as in `load`.
+            load_timeout_s: as in `load`.
+            predict_timeout_s: as in `load`.
+
+        Raises:
+            NotFoundError: no such version or suite, or nothing says how the model is run.
+            DefinitionError: no inferences can be made of its predictions, or environment variables are not set.
+            WorkflowMismatchError: the model belongs to another workflow.
+            LocalregError: as for `load` and `localreg.workflow.test`.
+        """
+        from localreg.definitions.loading import Limits
+        from localreg.definitions.testing import Asked, run_model
+
+        return run_model(
             self._session,
-            version,
-            worker=worker,
-            device=device,
-            load_timeout_s=load_timeout_s,
-            predict_timeout_s=predict_timeout_s,
+            reference,
+            suite,
+            evaluator=evaluator,
+            configurations=configurations,
+            reset=reset,
+            on_error=on_error,
+            executor=executor,
+            hash_files=hash_files,
+            asked=Asked(device, Limits(load_timeout_s, predict_timeout_s)),
         )

@@ -1,7 +1,7 @@
 """The command line: what the library says, in words for a shell.
 
-Guarantees: every answer comes from the same public methods that a program calls; a refusal is one line on stderr and
-exit code 1, wrong usage is exit code 2; results go to stdout and everything else to stderr. Importing this package
+Guarantees: every answer comes from the same public methods that a program calls; a refusal is one line on stderr (of a
+definition one for each fault) and exit code 1, wrong usage is exit code 2; results go to stdout and everything else to stderr. Importing this package
 loads nothing heavy: a command loads what it needs when it runs.
 """
 
@@ -11,11 +11,11 @@ import gc
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn, TextIO
 
 from localreg.cli.bash import quoting
-from localreg.errors import LocalregError
+from localreg.errors import DefinitionError, LocalregError
 
 __all__ = ["main"]
 
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
                 code = _invoke(arguments)
             sys.stdout.flush()
         except LocalregError as error:
-            print(f"localreg: {_line(error)}", file=sys.stderr)
+            print("\n".join(_lines(error)), file=sys.stderr)
             return REFUSED
         except KeyboardInterrupt:
             return INTERRUPTED
@@ -92,6 +92,15 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     print(f"localreg: warning: {_line(message)}", file=sys.stderr)
+
+
+def _lines(error: LocalregError) -> Iterator[str]:
+    """What is wrong, on a line; the faults of a definition on a line each, as a compiler tells them."""
+    if isinstance(error, DefinitionError) and len(error.faults) > 1:
+        yield f"localreg: {_line(error.message.partition(chr(10))[0])}"
+        yield from (f"  {_line(each)}" for each in error.faults)
+    else:
+        yield f"localreg: {_line(error)}"
 
 
 def _line(message: object) -> str:

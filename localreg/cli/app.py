@@ -28,6 +28,7 @@ GROUPS = {
     "inferences": "inferences",
     "coco": "coco",
     "metrics": "metrics",
+    "definitions": "definitions",
     "comparisons": "comparing",
     "experiments": "experiments",
     "checkpoints": "experiments",
@@ -40,6 +41,7 @@ GROUPS = {
 """The module of each group, which is called there as on the command line."""
 ALONE = {
     **dict.fromkeys(("audit", "facets", "verify", "sql"), "questions"),
+    **dict.fromkeys(("check", "push", "test"), "definitions"),
     "compare": "comparing",
     "leaderboard": "ranking",
     "measure": "measuring",

@@ -41,7 +41,9 @@ def _parts(
     return {
         "repository": asked if commit is None else {"commit": commit},
         "code": None if code is None else code["sha256"],
-        "files": sorted(({key: each.get(key) for key in counted} for each in files), key=lambda each: str(each["name"])),
+        "files": sorted(
+            ({key: each.get(key) for key in counted} for each in files), key=lambda each: str(each["name"])
+        ),
         "runtime": runtime,
     }
 

@@ -72,7 +72,9 @@ def _files(given: object) -> list[object]:
         return [{"name": name, **(_file(each))} for name, each in given.items()]
     if isinstance(given, Sequence) and not isinstance(given, str):
         return [dict(each) if isinstance(each, Mapping) else each for each in given]
-    raise InvalidInputError(f"files are {shown_value(given)}; give names with paths, such as {{'params': 'weights.npz'}}")
+    raise InvalidInputError(
+        f"files are {shown_value(given)}; give names with paths, such as {{'params': 'weights.npz'}}"
+    )
 
 
 def _file(given: object) -> dict[str, object]:

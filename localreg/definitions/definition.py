@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject
@@ -13,6 +13,9 @@ from localreg.models import Model, ModelVersion, get_version
 from localreg.records.definitions import DefinitionRecord
 from localreg.session import Session
 
+
+if TYPE_CHECKING:
+    from localreg.query import Result
 
 __all__ = ["Definition", "definition_of", "get_definition", "get_universal"]
 
@@ -59,6 +62,40 @@ class Definition(HasArtifacts[DefinitionRecord]):
 
         return yaml_of(self)
 
+    def previous(self) -> Definition:
+        """The one before: of a version, that of the version before it; of the entry for all, what it said before.
+
+        Raises:
+            NotFoundError: it is the first.
+        """
+        version = self.version
+        if version is None:
+            return self._earlier()
+        versions = version.model.versions()
+        for each in reversed(versions[: versions.index(version)]):
+            found = definition_of(self._session, each.id)
+            if found is not None:
+                return found
+        raise NotFoundError(f"{self!r} is the first of its model; there is nothing before it")
+
+    def _earlier(self) -> Definition:
+        commits = [event["commit"] for event in self.log().dicts()]
+        if len(commits) < 2:
+            raise NotFoundError(f"{self!r} says what it has said from the first; there is nothing before it")
+        return Definition(self._session.at(commit=commits[-1] - 1), self._id)
+
+    def log(self) -> Result:
+        """Who registered what under its name: `commit`, `time`, `actor`, `action`, `version`, `content`, `message`.
+
+        In order of commit; `version` is null for the entry that stands for all models.
+        """
+        return self._session.engine().sql(
+            """SELECT e.commit, e.time, e.actor, e.action, v.version, e.after->>'content' AS content, e.message
+            FROM audit_events e LEFT JOIN model_versions v ON v.id = e.parent
+            WHERE e.kind = 'definition' AND e.name = ? ORDER BY e.commit, e.event""",
+            [self.name],
+        )
+
     def delete(self) -> None:
         """Delete the entry for all models; what it said stays in the audit log.
 
@@ -69,7 +106,6 @@ class Definition(HasArtifacts[DefinitionRecord]):
         if version is not None:
             raise ConflictError(f"the definition of {version!r} goes with that; delete the version")
         self._delete(force=False)
-
 
     def _stated(self) -> JsonObject:
         return self.info.model_dump(include={"repository", "code", "files", "runtime"})

@@ -175,6 +175,8 @@ def _in_code(root: Path, names: set[str]) -> dict[str, _Found]:
 def _runtimes(entries: list[Any], name: str) -> Iterator[tuple[str, _Found]]:
     for entry in entries:
         if entry.definition.runtime is not None:
-            lines = {path_text(path[1:]): line for path, line in entry.lines.items() if path[:1] == ("runtime",) and path[1:]}
+            lines = {
+                path_text(path[1:]): line for path, line in entry.lines.items() if path[:1] == ("runtime",) and path[1:]
+            }
             source = Source(name, f"{path_text(entry.path)}.runtime", lines)
             yield entry.definition.name, _Found(entry.definition.runtime, source, None)

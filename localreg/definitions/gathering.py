@@ -1,5 +1,4 @@
-"""What a definition names, looked for before anything is stored: code, files, functions. All that lacks is told at once.
-"""
+"""What a definition names, looked for before anything is stored: code, files, functions. All that lacks is told at once."""
 
 from __future__ import annotations
 

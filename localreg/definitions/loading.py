@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from localreg.definitions.finding import recipe_of
 from localreg.definitions.recipe import Recipe
-from localreg.definitions.worker import Worker, started
+from localreg.definitions.plan import Plan
+from localreg.definitions.worker.base import Worker
 from localreg.errors import InvalidInputError
 from localreg.models import ModelVersion
-from localreg.names import shown_value
+from localreg.names import check_text, shown_value
 from localreg.session import Session
 
-__all__ = ["Loaded", "WorkerKind", "load"]
+__all__ = ["Limits", "Loaded", "WorkerKind", "load", "started"]
 
 WorkerKind: TypeAlias = Literal["process", "thread"]
+
+
+class Limits(NamedTuple):
+    """How long it may take, in seconds; None = for ever."""
+
+    load_s: float | None
+    predict_s: float | None
+
+    def checked(self) -> Limits:
+        """The same.
+
+        Raises:
+            InvalidInputError: one of them cannot be.
+        """
+        for name, value in zip(("load_timeout_s", "predict_timeout_s"), self, strict=True):
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (is_number and 0 < value < math.inf):
+                raise InvalidInputError(f"{name} is {shown_value(value)}; it must be a number of seconds, or None")
+        return self
 
 
 class Loaded:
@@ -88,23 +109,27 @@ class Loaded:
         return f"<Loaded {self._recipe.model!r}>"
 
 
-def load(
-    session: Session,
-    version: ModelVersion,
-    *,
-    worker: WorkerKind,
-    device: str | None,
-    load_timeout_s: float | None,
-    predict_timeout_s: float | None,
-) -> Loaded:
+def load(session: Session, version: ModelVersion, *, worker: WorkerKind, device: str | None, limits: Limits) -> Loaded:
     """Load a version; see `Registry.load`."""
+    limits.checked()
     if worker not in ("process", "thread"):
         raise InvalidInputError(f"worker is {shown_value(worker)}; it must be 'process' or 'thread'")
     folder = Path(tempfile.mkdtemp(prefix="localreg-model-"))
     try:
-        recipe = recipe_of(session, version, device, folder)
-        at_work = started(recipe.plan(), worker, load_timeout_s=load_timeout_s, predict_timeout_s=predict_timeout_s)
+        recipe = recipe_of(session, version, None if device is None else check_text(device, what="device"), folder)
+        at_work = started(recipe.plan(), worker, limits)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return Loaded(version, recipe, at_work, folder)
+
+
+def started(plan: Plan, worker: WorkerKind, limits: Limits) -> Worker:
+    """A worker that has loaded a model."""
+    if worker == "process":
+        from localreg.definitions.worker.process import ModelProcess
+
+        return ModelProcess(plan, load_timeout_s=limits.load_s, predict_timeout_s=limits.predict_s)
+    from localreg.definitions.worker.thread import ModelThread
+
+    return ModelThread(plan, load_timeout_s=limits.load_s, predict_timeout_s=limits.predict_s)

@@ -45,6 +45,8 @@ class Plan:
         device: goes to functions that have a parameter `device`, unless their inputs name one; None = to none.
         keys: what each prediction must hold; None = anything.
         max_size: how many datapoints one call of `predict` is given at most; None = all.
+        convert: `module:function`, called with each prediction that is not None for what is handed over in its place;
+            None = predictions are.
         places: where something was said, for messages: by `load.entrypoint`, `load.inputs.<name>`,
             `predict.output.keys` and so on, such as `models[0].runtime.load.entrypoint, line 27 of models.yaml`.
     """
@@ -56,6 +58,7 @@ class Plan:
     device: str | None = None
     keys: tuple[str, ...] | None = None
     max_size: int | None = None
+    convert: str | None = None
     places: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, path: str) -> str:

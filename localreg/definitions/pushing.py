@@ -67,9 +67,7 @@ def _gathered(
     parts = _parsed(file, only)
     folder = file.resolve().parent
     named = [place for url in parts.urls if (place := local_path(url, folder)) is not None]
-    gathering = Gathering(
-        folder, folder, [file, *named], parts.faults, os.environ, network=network
-    )
+    gathering = Gathering(folder, folder, [file, *named], parts.faults, os.environ, network=network)
     gathered = [gathering.gathered(each) for each in parts.entries]
     parts.faults.refuse()
     return gathered, parts.notes

@@ -73,8 +73,11 @@ class Recipe:
         """How many datapoints one call of `predict` is given at most."""
         return None if self.runtime.batch is None else self.runtime.batch.max_size
 
-    def plan(self) -> Plan:
+    def plan(self, *, converted: bool = False) -> Plan:
         """The plan, with the environment variables of this process.
+
+        Args:
+            converted: whether predictions go through the function that the definition names as `mapping`, if it does.
 
         Raises:
             DefinitionError: some are not set; all of them are named.
@@ -83,7 +86,7 @@ class Recipe:
         inputs = resolved_inputs(self.runtime, self.known, os.environ, missing.setdefault)
         self._refuse(missing)
         keys = self.runtime.predict.output.keys
-        load = self.runtime.load
+        load, mapping = self.runtime.load, self.runtime.predict.output.mapping
         return Plan(
             self.model,
             self.root,
@@ -92,6 +95,7 @@ class Recipe:
             self.known.device,
             None if keys is None else tuple(keys),
             self.max_size,
+            mapping if converted and isinstance(mapping, str) else None,
             self._places(),
         )
 
@@ -110,11 +114,9 @@ class Recipe:
         """For the messages of workers, which name inputs by their names."""
         places = {}
         for name, call in self.runtime.calls():
-            paths = [f"{name}.entrypoint", f"{name}.output", f"{name}.output.keys"]
+            paths = [f"{name}.entrypoint", f"{name}.output.keys", f"{name}.output.mapping"]
             places.update({path: self.source.place(path) for path in paths})
             for number, each in enumerate(call.inputs):
                 places[f"{name}.inputs.{each.name}"] = self.source.place(f"{name}.inputs[{number}]")
             places[f"{name}.inputs"] = self.source.place(f"{name}.inputs")
         return places
-
-

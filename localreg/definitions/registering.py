@@ -224,9 +224,7 @@ def _model(session: Session, changes: Changes, ready: _Ready) -> Row:
         refuse_shadowing(changes.draft, said.name)
         texts = said.model_dump(include={"description", "task", "owner", "tags"})
         metadata = cast(JsonObject, said.metadata)
-        changes.create(
-            ModelRecord(id=changes.new_id("model", said.name), name=said.name, metadata=metadata, **texts)
-        )
+        changes.create(ModelRecord(id=changes.new_id("model", said.name), name=said.name, metadata=metadata, **texts))
     else:
         record = row.load(ModelRecord)
         texts = {key: text for key in ("description", "task", "owner") if (text := getattr(said, key)) is not None}

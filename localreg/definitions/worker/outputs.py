@@ -320,4 +320,3 @@ def _advice(value: object) -> str:
     if isinstance(value, set | frozenset):
         return "in no order; return a list"
     return "of no known type; return numbers, text, lists, mappings or arrays"
-

@@ -1,0 +1,224 @@
+"""`localreg check`, `push`, `test` and `localreg definitions`: models as a YAML file describes them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from localreg.cli import completion
+from localreg.cli.listing import Columns, Limit, OrderBy, Search, Where, shown
+from localreg.cli.output import Listing, Rows
+from localreg.cli.place import Account, examples, new_group, reading, writing
+from localreg.cli.runs import Results
+from localreg.records.differences import Difference
+
+if TYPE_CHECKING:
+    from localreg.definitions import Definition, Registered
+    from localreg.registry import Registry
+
+__all__ = ["app", "definitions"]
+
+LISTED = ("name", "version", "content", "created_at", "created_by")
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="YAML, such as models.yaml.")]
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="This entry and no other. Repeatable.")]
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="MODEL (its newest version), MODEL@VERSION or MODEL@ALIAS; '${model.name}' is the one for all models.",
+        autocompletion=completion.models,
+    ),
+]
+
+app = typer.Typer(rich_markup_mode=None)
+definitions = new_group(
+    "What models are made of and how they are run, as `localreg push` registered it.",
+    epilog=examples("localreg definitions list", "localreg definitions show plate-reader"),
+)
+
+
+# --- from a file ------------------------------------------------------------------------------------------------------
+
+
+@app.command("check", epilog=examples("localreg check models.yaml"))
+def check(file: File, only: Only = None) -> None:
+    """Check a file of definitions: everything that is wrong is told, each with its line.
+
+    Needs no registry and no network, and runs no code of a model.
+    """
+    from localreg.definitions import check_definitions
+
+    checked = check_definitions(file, only=only)
+    for note in checked.notes:
+        print(f"note: {note}")
+    print(f"{file} is fine: {', '.join(checked.names)}")
+
+
+@app.command("push", epilog=examples("localreg push models.yaml", "localreg push models.yaml --only plate-reader"))
+@writing
+def push(
+    registry: "Registry",
+    file: File,
+    only: Only = None,
+    no_network: Annotated[
+        bool, typer.Option("--no-network", help="Ask no repository which commit is meant; loading does then.")
+    ] = False,
+) -> str:
+    """Register the models that a file describes, with their code and files: all of them, or none.
+
+    A model whose content is there already gets no new version. No code is run. Secrets stay in the environment: write
+    ${NAME}.
+    """
+    return Account("\n".join(_told(registry.push(file, only=only, network=not no_network))))
+
+
+def _told(registered: "list[Registered]") -> Iterator[str]:
+    for each in registered:
+        for note in each.notes:
+            yield f"note: {note}"
+        if each.version is None:
+            yield f"{each.outcome} the definition for all models, {each.name}"
+        elif each.outcome == "unchanged":
+            yield f"model {each.name!r}: version {each.version.version!r} is the same, nothing to change"
+        else:
+            yield f"model {each.name!r}: created version {each.version.version!r}"
+
+
+@app.command(
+    "test",
+    epilog=examples(
+        "localreg test plate-reader --suite plates",
+        "localreg test plate-reader@production --suite plates --executor processes:2",
+    ),
+)
+@reading(past=False, as_writer=True)
+def run_test(
+    registry: "Registry",
+    model: Reference,
+    suite: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Test suite, at its newest version.", autocompletion=completion.suites),
+    ],
+    evaluator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="One that is there, such as classification or detection; else only infer."),
+    ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(metavar="WHERE", help="processes, processes:8 or dask://host:8786; else one process."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="Goes before that of the definition.")] = None,
+    record_errors: Annotated[
+        bool, typer.Option("--record-errors", help="Go on where the model raises; else it ends the run.")
+    ] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Infer all samples again.")] = False,
+) -> "Results | Rows":
+    """Run a registered model on a test suite, as its definition says, and evaluate it.
+
+    Its code runs here, with your rights. Samples that were inferred before are not inferred again.
+    """
+    run = registry.test(
+        model,
+        suite,
+        evaluator,
+        reset=reset,
+        on_error="record" if record_errors else "raise",
+        executor=executor,
+        device=device,
+    )
+    stored = registry.get_test_run(run.id)
+    if evaluator is not None:
+        return Results([stored.results(name) for name in stored.configurations()])
+    return Rows(("status", "samples"), [(status, count) for status, count in stored.counts().items() if count])
+
+
+# --- what is registered -----------------------------------------------------------------------------------------------
+
+
+@definitions.command("list", epilog=examples("localreg definitions list", "localreg definitions list --search npz"))
+@reading()
+def list_definitions(
+    registry: "Registry",
+    where: Where = None,
+    search: Search = None,
+    order_by: OrderBy = None,
+    limit: Limit = None,
+    columns: Columns = None,
+) -> Listing:
+    """List what versions are made of and how they are run.
+
+    The one that stands for all models has no version.
+    """
+    found = registry.definitions(where, search=search, order_by=order_by or None, limit=limit)
+    return shown(found, columns, LISTED)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A definition: YAML to read, JSON of all that is known."""
+
+    definition: "Definition"
+    ok: bool = True
+
+    def lines(self) -> Iterator[str]:
+        """YAML, which registers the same again."""
+        yield from self.definition.yaml().splitlines()
+
+    def json(self) -> dict[str, Any]:
+        """The record."""
+        return self.definition.info.to_json()
+
+    def csv(self) -> Rows:
+        """The record, in one row."""
+        record = self.json()
+        return Rows(tuple(record), [tuple(record.values())])
+
+
+@definitions.command(
+    "show", epilog=examples("localreg definitions show plate-reader", "localreg definitions show plate-reader@1")
+)
+@reading()
+def show_definition(registry: "Registry", name: Reference) -> Written:
+    """Show a definition as YAML.
+
+    What it says can be written to a file and pushed, beside the files that it names.
+    """
+    return Written(registry.get_definition(name))
+
+
+@definitions.command(
+    "diff",
+    epilog=examples(
+        "localreg definitions diff plate-reader@1 plate-reader@2", "localreg definitions diff plate-reader"
+    ),
+)
+@reading()
+def diff_definitions(
+    registry: "Registry",
+    name: Reference,
+    other: Annotated[
+        str | None, typer.Argument(metavar="B", help="Likewise; else MODEL is compared with the one before it.")
+    ] = None,
+) -> Rows:
+    """Show what differs between two definitions, path by path: code by its files' digest, files, runtime."""
+    one = registry.get_definition(name)
+    before, after = (one.previous(), one) if other is None else (one, registry.get_definition(other))
+    return Rows(Difference._fields, before.differences(after).rows, shown=Difference._fields[:-1])
+
+
+@definitions.command("log", epilog=examples("localreg definitions log plate-reader"))
+@reading()
+def log_definition(registry: "Registry", name: Reference) -> Rows:
+    """Show who registered what of a model, in order of commit."""
+    return Rows.of(registry.get_definition(name).log())
+
+
+@definitions.command("delete", epilog=examples("localreg definitions delete '${model.name}'"))
+@writing
+def delete_definition(registry: "Registry", name: Reference) -> str:
+    """Delete the definition for all models; that of a version goes with the version."""
+    definition = registry.get_definition(name)
+    definition.delete()
+    return f"deleted the definition {name!r}"

@@ -1,0 +1,209 @@
+"""A registered model on a test suite, as its definition says: no Python types, no function to pass."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+from uuid import uuid4
+
+from localreg.canonical import JsonObject
+from localreg.definitions.definition import Definition, definition_of
+from localreg.definitions.finding import recipe_of
+from localreg.definitions.inferences import Assignment
+from localreg.definitions.loading import Limits, started
+from localreg.definitions.recipe import Recipe
+from localreg.definitions.worker.base import Worker
+from localreg.errors import DefinitionError, InvalidInputError
+from localreg.models import Model, ModelVersion, get_version
+from localreg.session import Elsewhere, Session
+from localreg.session.current import use_session
+from localreg.workflow import Evaluator, EvaluatorConfiguration, TestRun
+from localreg.workflow.define_workflow import bound_classes
+from localreg.workflow.evaluator_function import BasicEvaluatorFunction
+from localreg.workflow.recorded import RecordedWorkflow
+from localreg.workflow.running import OnError
+from localreg.workflow.stored import get_stored_test_suite
+from localreg.workflow.test_suite import TestSuite
+
+__all__ = ["Asked", "run_model", "runnable"]
+
+BATCH = 64
+"""How many samples go to a model at once that does not say how many it takes."""
+
+
+Assign: TypeAlias = Callable[[Any], "dict[str, Any] | None"]
+
+
+class Asked(NamedTuple):
+    """How a model is run."""
+
+    device: str | None
+    limits: Limits
+
+
+class DefinedInfer:
+    """`infer` of a model as its definition says: dicts of samples in, dicts of inferences out.
+
+    A process that it comes to loads the model once, in a process beside it. It brings no secret: environment variables
+    are those of the process where it runs. A machine that does not have the code yet fetches it from the registry.
+
+    Args:
+        recipe: how it is run on this machine.
+        assign: makes inferences of predictions.
+        elsewhere: the registry, for other machines.
+        asked: how it is run.
+        told: for the fingerprint of a test run.
+    """
+
+    def __init__(
+        self, recipe: Recipe, assign: Assign, elsewhere: Elsewhere, version: str, asked: Asked, told: JsonObject
+    ) -> None:
+        self._key = uuid4().hex
+        self._recipe = recipe
+        self._assign = assign
+        self._elsewhere = elsewhere
+        self._version = version
+        self._asked = asked
+        self.told = told
+
+    def __call__(self, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
+        worker = _at_work.worker(self._key, self._started)
+        made = (prediction for batch in worker.predict([list(samples)]) for prediction in batch)
+        return [self._assign(each) for each in made]
+
+    def _started(self) -> Worker:
+        recipe = self._recipe
+        if not os.path.isdir(recipe.root):  # another machine
+            session = self._elsewhere.opened()
+            folder = _at_work.folder(self._key)
+            recipe = recipe_of(session, ModelVersion(session, self._version), self._asked.device, folder)
+        return started(recipe.plan(converted=True), "process", self._asked.limits)
+
+    def close(self) -> None:
+        """End the process of the model, if this process has one."""
+        _at_work.end(self._key)
+
+
+class _AtWork:
+    """The models that this process has loaded for test runs."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, Worker] = {}
+        self._folders: dict[str, Path] = {}
+        self._lock = threading.Lock()
+
+    def worker(self, key: str, start: Callable[[], Worker]) -> Worker:
+        """The one of a key, started if there is none; threads wait for each other."""
+        with self._lock:
+            if key not in self._workers:
+                self._workers[key] = start()
+            return self._workers[key]
+
+    def folder(self, key: str) -> Path:
+        """A folder for links to files."""
+        self._folders[key] = Path(tempfile.mkdtemp(prefix="localreg-model-"))
+        return self._folders[key]
+
+    def end(self, key: str) -> None:
+        """Let go of one."""
+        with self._lock:
+            worker, folder = self._workers.pop(key, None), self._folders.pop(key, None)
+        if worker is not None:
+            worker.close()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def end_all(self) -> None:
+        """Let go of all."""
+        for key in list(self._workers):
+            self.end(key)
+
+
+_at_work = _AtWork()
+atexit.register(_at_work.end_all)
+
+
+def _converted(prediction: Any) -> dict[str, Any] | None:
+    """What the model's own function made of a prediction."""
+    return prediction  # type: ignore[no-any-return]
+
+
+def runnable(session: Session, version: ModelVersion, suite: TestSuite, asked: Asked, folder: Path) -> Any:
+    """A model of the suite's workflow, with `infer` as its definition says, and how many samples that takes at once.
+
+    Args:
+        session: where both lie.
+        version: which one.
+        suite: of a workflow that the model belongs to, or that it will belong to by this.
+        asked: how it is run.
+        folder: in which links to its files come to lie.
+
+    Raises:
+        LocalregError: see `recipe_of` and `Assignment`.
+    """
+    recipe = recipe_of(session, version, asked.device, folder)
+    definition = definition_of(session, version.id)
+    assert definition is not None, "there is a recipe"
+    output = recipe.runtime.predict.output
+    state = session.state()
+    assign: Assign = _converted
+    if not isinstance(output.mapping, str):
+        keys = None if output.keys is None else tuple(output.keys)
+        try:
+            assign = Assignment(suite.workflow.types(state).inference.node, keys, output.mapping)
+        except InvalidInputError as error:
+            place = recipe.source.place("predict.output")
+            raise DefinitionError(
+                f"{place}: of predictions no {suite.workflow.name} inferences can be made: {error}", faults=[str(error)]
+            ) from error
+    infer = DefinedInfer(recipe, assign, Elsewhere.of(session, state), version.id, asked, fingerprint_of(definition))
+    with use_session(session):
+        model_class = bound_classes(RecordedWorkflow(suite.workflow.name))[2]
+        return model_class.load(version.model.name, infer, version.version), recipe.max_size or BATCH
+
+
+def fingerprint_of(definition: Definition) -> JsonObject:
+    """What stands with a test run: the content, the commit and whether files differed from it, the files' sha256."""
+    repository, code = definition.repository, definition.code
+    git = None if code is None else code.get("git")
+    if repository is not None and repository.get("commit") is not None:
+        git = {"commit": repository["commit"], "dirty": False}
+    files = {str(each["name"]): {"sha256": each["sha256"], "bytes": each["bytes"]} for each in definition.files}
+    return {"infer": definition.content, "git": git, "files": files}
+
+
+def run_model(
+    session: Session,
+    reference: str | Model | ModelVersion,
+    suite: str,
+    *,
+    evaluator: Evaluator | type[Evaluator] | BasicEvaluatorFunction | str | None,
+    configurations: Iterable[EvaluatorConfiguration] | None,
+    reset: bool,
+    on_error: OnError,
+    executor: Executor | str | None,
+    hash_files: bool,
+    asked: Asked,
+) -> TestRun:
+    """See `Registry.test`."""
+    asked.limits.checked()
+    version = get_version(session, reference)
+    found = get_stored_test_suite(session, suite).test_suite()
+    folder = Path(tempfile.mkdtemp(prefix="localreg-model-"))
+    try:
+        model, batch_size = runnable(session, version, found, asked, folder)
+        try:
+            run = TestRun(model, found, evaluator, configurations, reset, on_error, batch_size, executor, hash_files)
+            run.run()
+        finally:
+            model.infer.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return run
