@@ -197,7 +197,12 @@ def _version(program: str) -> tuple[int, int] | None:
     """None = it does not say."""
     try:
         done = subprocess.run(
-            [program, "version"], capture_output=True, timeout=30, check=False, stdin=subprocess.DEVNULL
+            [program, "version"],
+            capture_output=True,
+            timeout=30,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=_environment(()),
         )
     except (OSError, subprocess.SubprocessError):
         return None

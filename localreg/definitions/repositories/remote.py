@@ -23,7 +23,12 @@ from localreg.errors import NotFoundError, StorageError
 __all__ = ["UNREACHABLE", "Refs", "Remote"]
 
 CONNECT_S: Final = 20
-_NOT_HANDED_OUT = re.compile(r"not our ref|unadvertised object|want \w+ not valid|couldn't find remote ref")
+# Hosts that hand out no single commit say so, or hang up.
+_PERHAPS_FOR_THE_HASH = re.compile(
+    r"not our ref|unadvertised object|want \w+ not valid|couldn't find remote ref"
+    r"|remote end hung up|early eof|unexpected disconnect|empty reply|expected '",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +113,16 @@ class Remote:
             `StorageError` of code `UNREACHABLE`, `"forbidden"`, or another; `NotFoundError` for no repository, and
             `InvalidInputError` for what is none.
         """
-        known = self.known(done)
-        if known is not None:
-            return known
-        return StorageError(
+        return self._known(done) or StorageError(
             f"git could not read the repository {self.repository.url}: {last_line(done.said, self._secrets())}; try "
             "`git ls-remote` of the same url"
         )
 
     def known(self, done: Done) -> Exception | None:
         """The error, where it is clear that asking in another way would not help."""
-        if _NOT_HANDED_OUT.search(done.said):
-            return None
+        return None if _PERHAPS_FOR_THE_HASH.search(done.said) else self._known(done)
+
+    def _known(self, done: Done) -> Exception | None:
         return known_failure(done.said, self.repository.url, self.repository.scheme, secrets=self._secrets())
 
     def absent(self, what: str, hint: str) -> NotFoundError:
