@@ -1,9 +1,10 @@
 """What `predict` returned, as one prediction for each datapoint, of types that any process knows.
 
-Taken as predictions: a list or tuple of them; a mapping of lists or arrays that have an entry for each datapoint each,
-as `{"boxes": [...], "scores": [...]}`; an array or tensor, by its first axis. A prediction may hold None, bool, int,
-float, text, bytes, datetime, lists, tuples, mappings with text keys, and numpy arrays. Scalars of numpy become Python's;
-tensors become numpy arrays, and so does what has `__array__` or `tolist`; subclasses become the type that they extend.
+Taken as predictions: a list or tuple of them; a mapping of lists or arrays with an entry for each datapoint, as
+`{"boxes": [...], "scores": [...]}`; an array or tensor, by its first axis. A prediction may hold None, bool, int, float,
+text, bytes, datetime, lists, tuples, mappings with text keys, and numpy arrays. Scalars of numpy become Python's;
+tensors become numpy arrays, and so does what has `__array__`; what has `tolist` becomes a list, and subclasses become
+the type that they extend.
 
 A prediction may hold more keys than `Plan.keys` asks for: they are kept. Among the keys that it asks for, lists and
 arrays of one prediction have equal lengths.
@@ -38,7 +39,7 @@ DEEPEST = 32
 SCALARS = (bytes, str, int, float, bool, NoneType)
 
 
-class _Unknown(Exception):  # noqa: N818 - never leaves this module
+class _Unknown(Exception):
     """A value that is of no known type."""
 
     def __init__(self, reason: str) -> None:
@@ -122,8 +123,8 @@ class Outputs:
                 )
             if len(column) != count:
                 raise self._wrong(
-                    f"predict returned a mapping with {_entries(len(column))} in {key!r} for {_datapoints(count)}; each "
-                    "key needs one entry for each datapoint, or return a list with one mapping for each",
+                    f"predict returned a mapping with {_entries(len(column))} in {key!r} for {_datapoints(count)}; "
+                    "each key needs one entry for each datapoint, or return a list with one mapping for each",
                     self._entry,
                 )
             columns[key] = column
@@ -238,9 +239,11 @@ def _known(value: Any, depth: int) -> object:
     array = _array(value)
     if array is not None:
         return _known_array(array, depth)
-    for kind in (str, bytes, bool, int, float):
+    if isinstance(value, str):
+        return str.__str__(value)
+    for kind in (bytes, int, float):
         if isinstance(value, kind):
-            return str.__str__(value) if kind is str else kind(value)
+            return kind(value)
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     if callable(getattr(value, "tolist", None)) and not isinstance(value, type):
@@ -295,7 +298,7 @@ def _array(value: Any) -> Any:
         raise _Unknown(f"holds {_kind(value)} that is no array ({type(error).__name__}: {error})") from error
 
 
-def _listed(value: object) -> list[Any] | None:
+def _listed(value: Any) -> list[Any] | None:
     """The entries of an array or a tensor; None if it has none."""
     try:
         array = _array(value)
@@ -336,4 +339,3 @@ def _advice(value: object) -> str:
     if isinstance(value, set | frozenset):
         return "in no order; return a list"
     return "of no known type; return numbers, text, lists, mappings or arrays"
-

@@ -71,9 +71,7 @@ class ModelProcess:
             process.end()
 
     def _start(self) -> Started:
-        return Started(
-            self._plan, load_timeout_s=self._load_timeout_s, predict_timeout_s=self._predict_timeout_s
-        )
+        return Started(self._plan, load_timeout_s=self._load_timeout_s, predict_timeout_s=self._predict_timeout_s)
 
     def _running(self) -> Started:
         """The process, started anew if there is none.
