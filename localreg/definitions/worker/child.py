@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib  # noqa: F401 - for errors
 import faulthandler
+import gc
 import os
 import pickle
 import sys
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 import localreg.names  # noqa: F401 - for errors
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.channel import Channel, Message, connected
+from localreg.definitions.worker.channel import Channel, Message, connected, unpickled
 from localreg.definitions.worker.raised import Raised, sent
 from localreg.definitions.worker.running import LoadedModel
 from localreg.definitions.worker.sources import Code, PathCode
@@ -96,6 +97,7 @@ class _Child:
             self._model = LoadedModel(plan, code)
         except BaseException as error:
             return sent(error, code)
+        gc.freeze()  # a model is no garbage: collections need not look through it
         return None
 
     def _predicted(self, message: Message, code: Code) -> Answer:
@@ -132,7 +134,7 @@ class _Child:
 
 def _read(data: bytes | bytearray) -> list[list[object]]:
     try:
-        batches: list[list[object]] = pickle.loads(data)
+        batches: list[list[object]] = unpickled(data)
     except Exception as error:
         raise InvalidInputError(
             f"datapoints cannot be read in the process of the model ({type(error).__name__}: {error}); their classes "

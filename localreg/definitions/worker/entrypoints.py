@@ -19,6 +19,7 @@ __all__ = ["Function", "Part", "function_of", "not_installed"]
 Part = Literal["load", "predict"]
 """Which of the two functions of a model is meant."""
 
+UNNAMED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 NAMED = 8
 """So many names a message lists."""
 
@@ -148,12 +149,13 @@ def _noted(told: InvalidInputError, error: BaseException, code: Code) -> Invalid
 
 
 def _no_function(owner: object, name: str, of: str, place: str) -> InvalidInputError:
+    held = getattr(owner, "__dict__", {})
     there = [
         each
-        for each, value in vars(owner).items()
+        for each, value in held.items()
         if not each.startswith("_") and callable(value) and not isinstance(value, ModuleType)
-    ] if hasattr(owner, "__dict__") else []  # fmt: skip
-    own = [each for each in there if getattr(vars(owner)[each], "__module__", None) == getattr(owner, "__name__", None)]
+    ]
+    own = [each for each in there if getattr(held[each], "__module__", None) == getattr(owner, "__name__", None)]
     listed = f"; it has {_listed(own or there)}" if there else ""
     return InvalidInputError(
         f"{place}: {of} has no {name!r}{_near(name, there) or listed}",
@@ -185,8 +187,8 @@ def _inputs(plan: Plan, part: Part, call: Call, function: Callable[..., Any]) ->
                 raise InvalidInputError(
                     f"{place}: {call.entrypoint} has no parameter {name!r}{near or '; ' + takes}", code="wrong_inputs"
                 )
-    lacking = [each.name for each in named if each.default is each.empty and each.name not in inputs]
-    lacking += [each.name for each in parameters.values() if each.kind is each.POSITIONAL_ONLY and each.default is each.empty]  # fmt: skip
+    needed = [each for each in parameters.values() if each.default is each.empty and each.kind not in UNNAMED]
+    lacking = [each.name for each in needed if each.name not in inputs or each.kind is each.POSITIONAL_ONLY]
     if lacking:
         place = plan.place(f"{part}.inputs")
         raise InvalidInputError(f"{place}: {takes}, and is not given {', '.join(lacking)}", code="wrong_inputs")

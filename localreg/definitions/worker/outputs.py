@@ -1,9 +1,10 @@
 """What `predict` returned, as one prediction for each datapoint, of types that any process knows.
 
-Taken as predictions: a list or tuple of them; a mapping of lists or arrays that have an entry for each datapoint each,
-as `{"boxes": [...], "scores": [...]}`; an array or tensor, by its first axis. A prediction may hold None, bool, int,
-float, text, bytes, datetime, lists, tuples, mappings with text keys, and numpy arrays. Scalars of numpy become Python's;
-tensors become numpy arrays, and so does what has `__array__` or `tolist`; subclasses become the type that they extend.
+Taken as predictions: a list or tuple of them; a mapping of lists or arrays with an entry for each datapoint, as
+`{"boxes": [...], "scores": [...]}`; an array or tensor, by its first axis. A prediction may hold None, bool, int, float,
+text, bytes, datetime, lists, tuples, mappings with text keys, and numpy arrays. Scalars of numpy become Python's;
+tensors become numpy arrays, and so does what has `__array__`; what has `tolist` becomes a list, and subclasses become
+the type that they extend.
 
 A prediction may hold more keys than `Plan.keys` asks for: they are kept. Among the keys that it asks for, lists and
 arrays of one prediction have equal lengths.
@@ -29,13 +30,16 @@ __all__ = ["Outputs"]
 
 PLAIN: frozenset[type] = frozenset({NoneType, bool, int, float, str, bytes, datetime})
 LISTS: frozenset[type] = frozenset({list, tuple})
+CONTAINERS = LISTS | {dict}
+SINGLE = PLAIN | {dict}
+"""Types without a length that counts."""
 ARRAYS = "biufSUM"
 """Kinds of numpy arrays that are kept: numbers, text, bytes, times."""
 DEEPEST = 32
 SCALARS = (bytes, str, int, float, bool, NoneType)
 
 
-class _Unknown(Exception):  # noqa: N818 - never leaves this module
+class _Unknown(Exception):
     """A value that is of no known type."""
 
     def __init__(self, reason: str) -> None:
@@ -72,11 +76,16 @@ class Outputs:
                 f"predict returned too {many} predictions, {len(rows)} for {_datapoints(count)}; return one for each",
                 self._entry,
             )
-        if not _is_plain(rows):
-            rows = [self._converted(row, place, count) for place, row in enumerate(rows, 1)]
-        if self._keys is not None and rows:
-            self._check_keys(rows, self._keys)
-            self._check_lengths(rows, self._keys)
+        columns = None if self._keys is None else _columns(rows, self._keys)
+        if columns is None:
+            rows = rows if _is_plain(rows) else self._all_converted(rows)
+        elif not all(map(_is_plain, columns)):
+            rows, columns = self._all_converted(rows), None
+        if self._keys is not None:
+            if columns is None:
+                self._check_keys(rows, self._keys)
+                columns = [[row[key] for row in rows] for key in self._keys]
+            self._check_lengths(columns, self._keys)
         return rows
 
     # --- a list of predictions ---
@@ -114,33 +123,31 @@ class Outputs:
                 )
             if len(column) != count:
                 raise self._wrong(
-                    f"predict returned a mapping with {_entries(len(column))} in {key!r} for {_datapoints(count)}; each "
-                    "key needs one entry for each datapoint, or return a list with one mapping for each",
+                    f"predict returned a mapping with {_entries(len(column))} in {key!r} for {_datapoints(count)}; "
+                    "each key needs one entry for each datapoint, or return a list with one mapping for each",
                     self._entry,
                 )
             columns[key] = column
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
-    def _converted(self, row: object, place: int, count: int) -> object:
-        try:
-            return _known(row, 0)
-        except _Unknown as error:
-            where = f" in {error.path}" if error.path else ""
-            raise self._wrong(f"prediction {place} of {count} {error.reason}{where}") from None
+    def _all_converted(self, rows: list[Any]) -> list[object]:
+        made: list[object] = []
+        for place, row in enumerate(rows, 1):
+            try:
+                made.append(_known(row, 0))
+            except _Unknown as error:
+                where = f" in {error.path}" if error.path else ""
+                raise self._wrong(f"prediction {place} of {len(rows)} {error.reason}{where}") from None
+        return made
 
     # --- what each must hold ---
 
     def _check_keys(self, rows: list[Any], keys: tuple[str, ...]) -> None:
-        if set(map(type, rows)) != {dict}:
-            place = next(place for place, row in enumerate(rows) if type(row) is not dict)
-            raise self._wrong(
-                f"prediction {place + 1} of {len(rows)} is {_kind(rows[place])}; it must be a mapping with "
-                f"{', '.join(keys)}"
-            )
-        wanted = frozenset(keys)
-        if all(wanted.issubset(named) for named in set(map(tuple, rows))):
-            return
         for place, row in enumerate(rows, 1):
+            if type(row) is not dict:
+                raise self._wrong(
+                    f"prediction {place} of {len(rows)} is {_kind(row)}; it must be a mapping with {', '.join(keys)}"
+                )
             self._check_named(tuple(row), keys, f"prediction {place} of {len(rows)}")
 
     def _check_named(self, named: tuple[object, ...], keys: tuple[str, ...], what: str) -> None:
@@ -154,25 +161,22 @@ class Outputs:
         has = f"it has {', '.join(there)}" if there else "it is empty"
         raise self._wrong(f"{what} has no {', '.join(map(repr, lacking))}{near or f'; {has}'}")
 
-    def _check_lengths(self, rows: list[Any], keys: tuple[str, ...]) -> None:
-        if len(keys) < 2:
-            return
-        columns = {key: list(map(itemgetter(key), rows)) for key in keys}
-        kinds = {key: set(map(type, column)) for key, column in columns.items()}
-        sized = {key: column for key, column in columns.items() if not kinds[key] <= PLAIN | {dict}}
+    def _check_lengths(self, columns: list[list[Any]], keys: tuple[str, ...]) -> None:
+        kinds = [set(map(type, column)) for column in columns]
+        sized = [place for place, each in enumerate(kinds) if not each <= SINGLE]
         if len(sized) < 2:
             return
-        if all(not kinds[key] & (PLAIN | {dict}) for key in sized):
-            lengths = [list(map(len, column)) for column in sized.values()]
+        if all(kinds[place].isdisjoint(SINGLE) for place in sized):
+            lengths = [list(map(len, columns[place])) for place in sized]
             if all(each == lengths[0] for each in lengths):
                 return
-        for place, row in enumerate(rows, 1):
-            found = {key: len(row[key]) for key in sized if type(row[key]) not in PLAIN | {dict}}
+        for row in range(len(columns[0])):
+            found = {keys[at]: len(columns[at][row]) for at in sized if type(columns[at][row]) not in SINGLE}
             if len(set(found.values())) > 1:
                 told = ", ".join(f"{_entries(length)} in {key!r}" for key, length in found.items())
                 raise self._wrong(
-                    f"prediction {place} of {len(rows)} has unequal lengths: {told}; what does not belong together "
-                    "entry by entry stands better outside of output.keys"
+                    f"prediction {row + 1} of {len(columns[0])} has unequal lengths: {told}; what does not belong "
+                    "together entry by entry stands better outside of output.keys"
                 )
 
     def _wrong(self, text: str, place: str | None = None) -> InvalidInputError:
@@ -182,24 +186,37 @@ class Outputs:
 # --- types ------------------------------------------------------------------------------------------------------------
 
 
+def _columns(rows: list[Any], keys: tuple[str, ...]) -> list[list[Any]] | None:
+    """Values of mappings that hold these keys and no others, by key; None if they are something else."""
+    if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(keys)}:
+        return None
+    try:
+        return [list(map(itemgetter(key), rows)) for key in keys]
+    except KeyError:
+        return None
+
+
 def _is_plain(values: list[Any]) -> bool:
     """Whether all of them, and all that they hold, are of known types as they stand."""
     array = getattr(sys.modules.get("numpy"), "ndarray", None)
     for _ in range(DEEPEST):
         kinds = set(map(type, values))
-        kinds -= PLAIN
-        if not kinds:
+        if kinds <= PLAIN:
             return True
+        if kinds <= LISTS:  # as boxes and scores are
+            values = list(chain.from_iterable(values))
+            continue
+        kinds -= PLAIN
         if array in kinds:
-            kinds.discard(array)
+            kinds.remove(array)
             if not all(each.ndim and each.dtype.kind in ARRAYS for each in values if type(each) is array):
                 return False
-        if not kinds <= LISTS | {dict}:
+        if not kinds <= CONTAINERS:
             return False
-        mappings = [each for each in values if type(each) is dict] if dict in kinds else []
+        lists = [each for each in values if type(each) in LISTS]
+        mappings = [each for each in values if type(each) is dict]
         if not set(map(type, set(chain.from_iterable(mappings)))) <= {str}:
             return False
-        lists = [each for each in values if type(each) in LISTS] if kinds & LISTS else []
         values = list(chain(chain.from_iterable(map(dict.values, mappings)), chain.from_iterable(lists)))
     return False
 
@@ -222,9 +239,11 @@ def _known(value: Any, depth: int) -> object:
     array = _array(value)
     if array is not None:
         return _known_array(array, depth)
-    for kind in (str, bytes, bool, int, float):
+    if isinstance(value, str):
+        return str.__str__(value)
+    for kind in (bytes, int, float):
         if isinstance(value, kind):
-            return str.__str__(value) if kind is str else kind(value)
+            return kind(value)
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
     if callable(getattr(value, "tolist", None)) and not isinstance(value, type):
@@ -279,7 +298,7 @@ def _array(value: Any) -> Any:
         raise _Unknown(f"holds {_kind(value)} that is no array ({type(error).__name__}: {error})") from error
 
 
-def _listed(value: object) -> list[Any] | None:
+def _listed(value: Any) -> list[Any] | None:
     """The entries of an array or a tensor; None if it has none."""
     try:
         array = _array(value)

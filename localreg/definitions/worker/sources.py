@@ -17,6 +17,7 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from types import ModuleType, TracebackType
+from typing import Any
 
 __all__ = ["PRIVATE", "Code", "PathCode", "SourceLoader", "finder"]
 
@@ -30,7 +31,7 @@ _LISTED = 200
 class SourceLoader(SourceFileLoader):
     """Compiles, and keeps no bytecode."""
 
-    def set_data(self, path: str, data: bytes, *, _mode: int = 0o666) -> None:
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
         """Write nothing."""
 
 

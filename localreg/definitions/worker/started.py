@@ -18,7 +18,7 @@ from collections import deque
 from contextlib import suppress
 
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.channel import Duplex, Offer
+from localreg.definitions.worker.channel import Duplex, Offer, unpickled
 from localreg.definitions.worker.child import ANSWER, ENDED_S, Answer, Order
 from localreg.definitions.worker.output import OutputLog
 from localreg.definitions.worker.raised import Raised, received
@@ -156,7 +156,7 @@ class Started:
             message = self._duplex.received.popleft()
             if message.tag == ANSWER:
                 ticket = self._waiting.popleft()
-                ticket.answer = _NOTHING if ticket.is_dropped else Answer(*pickle.loads(message.data))
+                ticket.answer = _NOTHING if ticket.is_dropped else Answer(*unpickled(message.data))
         if came:
             self._heard_s = time.monotonic()
         return came
