@@ -176,7 +176,9 @@ def stored(registry: Registry, name: str) -> pa.Table:
 
 @pytest.mark.parametrize("kind", ["here", "batches", "threads", "processes"])
 def test_a_run_with_dicts_stores_what_one_with_classes_does(kind: str, registry: Registry, suite: Any) -> None:
-    pool: Executor | str | None = {"threads": ThreadPoolExecutor(2), "processes": "processes:2"}.get(kind)
+    pool: Executor | str | None = "processes:2" if kind == "processes" else None
+    if kind == "threads":
+        pool = ThreadPoolExecutor(2)
     size = 5 if kind in ("batches", "processes") else None
     test(Model("typed", infer_by_class), Suite.load("scenes"))
     run = test(model_of(registry, infer if size is None else infer_many), suite, batch_size=size, executor=pool)
@@ -560,7 +562,7 @@ def right(samples: list[Any], truths: list[Any], said: list[Any], cases: TestCas
         (case, OfCase(sum(each.right for each, _ in own), sum(length for _, length in own)))
         for case, *_, own in cases.iter(samples, truths, said, list(zip(metrics, lengths, strict=True)))
     ]
-    pairs = [(dict(sample), each) for sample, each in zip(samples, metrics, strict=True)]
+    pairs: list[Any] = [(dict(sample), each) for sample, each in zip(samples, metrics, strict=True)]
     return EvaluationResults(pairs[::-1], of_cases)
 
 
@@ -591,8 +593,9 @@ def test_evaluators_of_dicts_are_asked_by_workers(registry: Registry, suite: Any
 
 def test_a_threshold_is_taken_of_dicts(registry: Registry, suite: Any) -> None:
     run = test(model_of(registry, infer), suite, "classification", [Threshold("odd", 0.5)])
-    assert run.results().suite is not None
-    assert run.results().suite["threshold"] == 0.5
+    said = run.results().suite
+    assert said is not None
+    assert said["threshold"] == 0.5
 
 
 def test_what_an_evaluator_is_given_knows_its_schema_elsewhere_too() -> None:
