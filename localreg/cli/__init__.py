@@ -1,7 +1,8 @@
 """The command line: what the library says, in words for a shell.
 
 Guarantees: every answer comes from the same public methods that a program calls; a refusal is one line on stderr (of a
-definition one for each fault) and exit code 1, wrong usage is exit code 2; results go to stdout and everything else to stderr. Importing this package
+definition one for each fault) and exit code 1, wrong usage is exit code 2; results go to stdout and everything else
+to stderr. Importing this package
 loads nothing heavy: a command loads what it needs when it runs.
 """
 

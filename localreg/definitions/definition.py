@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.artifacts.attached import HasArtifacts
 from localreg.canonical import JsonObject
-from localreg.errors import ConflictError, NotFoundError
 from localreg.definitions.schema import UNIVERSAL
+from localreg.errors import ConflictError, NotFoundError
 from localreg.log import State
 from localreg.models import Model, ModelVersion, get_version
 from localreg.records.definitions import DefinitionRecord
 from localreg.session import Session
-
 
 if TYPE_CHECKING:
     from localreg.query import Result

@@ -127,7 +127,7 @@ def _runtime(definition: Definition) -> Runtime | None:
 def _of_others(session: Session, version: ModelVersion, root: Path | None) -> _Found:
     state, model = session.state(), version.model
     within = {} if root is None else _in_code(root, {model.name, UNIVERSAL})
-    ways = (
+    ways: tuple[Callable[[], _Found | None], ...] = (
         lambda: _of_versions(session, state, model.id),
         lambda: within.get(model.name),
         lambda: _registered(session, state),

@@ -1,10 +1,10 @@
-"""What a definition names, looked for before anything is stored: code, files, functions. All that lacks is told at once."""
+"""What a definition names, looked for before anything is stored: code, files, functions; all faults at once."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -105,7 +105,8 @@ class Gathering:
             check_entrypoints(runtime, (*entry.path, "runtime"), code, self._faults)
         elif runtime is not None and repository is None:
             self._faults.add((*entry.path, "runtime"), "has no code to run; give a repository, or a folder with code")
-        git = repositories.working_tree(self._code) if snapshot and self._code is not None else None
+        tree = repositories.working_tree(self._code) if snapshot and self._code is not None else None
+        git = None if tree is None else asdict(tree)
         return Gathered(entry, repository, snapshot or None, git, self._files(entry), notes)
 
     # --- code ---------------------------------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ class Gathering:
         try:
             commit = repositories.resolve(repository, token=token).commit
             tree = repositories.open_tree(repository, commit, token=token)
-            return {**record, "commit": commit}, Code(tree.paths(), tree.read)
+            return {**record, "commit": commit}, Code(tree.paths(), lambda name: tree.read(name) or b"")
         except LocalregError as error:
             key = "hash" if said.hash is not None else "branch" if said.branch is not None else "url"
             self._faults.add((*path, key if error.code == "not_found" else "url"), str(error))

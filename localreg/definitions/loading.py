@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from localreg.definitions.finding import recipe_of
-from localreg.definitions.recipe import Recipe
 from localreg.definitions.plan import Plan
+from localreg.definitions.recipe import Recipe
 from localreg.definitions.worker.base import Worker
 from localreg.errors import InvalidInputError
 from localreg.models import ModelVersion

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from localreg.artifacts.artifact import Artifact
 from localreg.artifacts.download import copy_out, entries_of, local_content
-from localreg.artifacts.manifest import Entry, manifest_bytes, parsed, walked
+from localreg.canonical import JsonValue, canonical, parse
 from localreg.definitions import repositories
 from localreg.definitions.definition import Definition
-from localreg.errors import IntegrityError, LocalregError, NotFoundError, StorageError
+from localreg.errors import IntegrityError, NotFoundError, StorageError
 from localreg.records.artifacts import ArtifactRecord
 from localreg.storage.cache import cache_folder
 
@@ -161,25 +161,36 @@ def _cached(key: str, files: Mapping[str, str] | None, write: Callable[[Path], N
 
 
 def _held(folder: Path) -> dict[str, str] | None:
-    """The files of a folder with their sha256; None if there is none, or something in it that nobody put there."""
+    """The files of a folder with their sha256, and what its links lead to; None if there is none."""
     try:
-        return {name: _digest(path) for name, path in walked(folder) if name != LISTED} if folder.is_dir() else None
-    except (LocalregError, OSError):
+        return {name: _said(path) for name, path in _within(folder)} if folder.is_dir() else None
+    except OSError:
         return None
+
+
+def _within(folder: Path) -> Iterator[tuple[str, Path]]:
+    for place, folders, files in os.walk(folder):
+        for name in (*files, *(each for each in folders if os.path.islink(os.path.join(place, each)))):
+            path = Path(place, name)
+            if (relative := path.relative_to(folder).as_posix()) != LISTED:
+                yield relative, path
+
+
+def _said(path: Path) -> str:
+    return f"-> {os.readlink(path)}" if path.is_symlink() else _digest(path)
 
 
 def _listed(folder: Path) -> dict[str, str] | None:
     """The files that were written out of a repository, as it was noted then."""
     try:
-        return {each.path: each.sha256 for each in parsed((folder / LISTED).read_bytes())}
-    except (LocalregError, OSError):
+        return cast("dict[str, str]", parse((folder / LISTED).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
         return None
 
 
 def _checked_out(repository: repositories.Repository, commit: str, to: Path, token: str | None) -> None:
     repositories.materialise(repository, commit, to, token=token)
-    files = [Entry(name, _digest(path), path.stat().st_size) for name, path in walked(to)]
-    (to / LISTED).write_bytes(manifest_bytes(files))
+    (to / LISTED).write_text(canonical(cast(JsonValue, _held(to))), encoding="utf-8")
 
 
 def _copied(artifact: Artifact, to: Path) -> None:

@@ -83,7 +83,11 @@ class Recipe:
             DefinitionError: some are not set; all of them are named.
         """
         missing: dict[str, Path] = {}
-        inputs = resolved_inputs(self.runtime, self.known, os.environ, missing.setdefault)
+
+        def note(name: str, path: Path) -> None:
+            missing.setdefault(name, path)
+
+        inputs = resolved_inputs(self.runtime, self.known, os.environ, note)
         self._refuse(missing)
         keys = self.runtime.predict.output.keys
         load, mapping = self.runtime.load, self.runtime.predict.output.mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,7 @@ def register(session: Session, gathered: Sequence[Gathered], *, source: str | No
         Registered(
             each.definition.name,
             registering.outcomes[number],
-            ModelVersion(session, id) if (id := registering.versions[number]) is not None else None,
+            None if (made := registering.versions[number]) is None else ModelVersion(session, made),
             tuple(each.notes),
         )
         for number, each in enumerate(ready)
@@ -138,7 +138,7 @@ class _Storing:
     def _snapshot(self, files: list[tuple[str, Path]]) -> Stored:
         key = id(files)  # one list for all entries of a file
         if key not in self._snapshots:
-            said = {"name": CODE, "media_type": None, "metadata": {}}
+            said: dict[str, Any] = {"name": CODE, "media_type": None, "metadata": {}}
             self._snapshots[key] = store_files(self._session, files, said)
         return self._snapshots[key]
 

@@ -25,8 +25,10 @@ LARGE_BYTES, MANY_FILES = 50 * 2**20, 5_000
 """Above these code is told to be unusually large."""
 
 FOLDERS = frozenset(
-    (".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".cache")
-    + (".ipynb_checkpoints", ".eggs", "node_modules", ".idea", ".vscode", ".localreg")
+    {
+        *(".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox"),
+        *(".cache", ".ipynb_checkpoints", ".eggs", "node_modules", ".idea", ".vscode", ".localreg"),
+    }
 )
 FILES = frozenset((".DS_Store", "Thumbs.db", ".env", ".git"))
 ENDINGS = (".pyc", ".pyo", ".egg-info")
@@ -115,7 +117,7 @@ class _Walk:
 
 def _above(root: Path) -> Iterator[_Ignoring]:
     """What the folders above say of a folder in a repository, the outermost first."""
-    parents = []
+    parents: list[Path] = []
     for each in (root, *root.parents):
         if (each / ".git").exists():
             yield from (found for parent in reversed(parents) if (found := _ignore_file(parent)) is not None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
-from localreg.canonical import JsonObject
+from localreg.canonical import JsonObject, JsonValue
 from localreg.definitions.definition import Definition, definition_of
 from localreg.definitions.finding import recipe_of
 from localreg.definitions.inferences import Assignment
@@ -172,10 +172,12 @@ def runnable(session: Session, version: ModelVersion, suite: TestSuite, asked: A
 def fingerprint_of(definition: Definition) -> JsonObject:
     """What stands with a test run: the content, the commit and whether files differed from it, the files' sha256."""
     repository, code = definition.repository, definition.code
-    git = None if code is None else code.get("git")
+    git: JsonValue = None if code is None else code.get("git")
     if repository is not None and repository.get("commit") is not None:
         git = {"commit": repository["commit"], "dirty": False}
-    files = {str(each["name"]): {"sha256": each["sha256"], "bytes": each["bytes"]} for each in definition.files}
+    files: JsonObject = {
+        str(each["name"]): {"sha256": each["sha256"], "bytes": each["bytes"]} for each in definition.files
+    }
     return {"infer": definition.content, "git": git, "files": files}
 
 

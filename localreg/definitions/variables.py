@@ -20,7 +20,7 @@ from localreg.definitions.faults import Faults, Path
 from localreg.definitions.plan import Hole
 from localreg.definitions.schema import Input, Load, Predict
 from localreg.definitions.schema import Runtime as RuntimePart
-from localreg.definitions.templates import DATAPOINTS, Template, parsed, texts_in
+from localreg.definitions.templates import DATAPOINTS, Environment, Template, parsed, texts_in
 from localreg.names import did_you_mean
 
 __all__ = ["Known", "Unset", "check_variables", "resolved_inputs"]
@@ -220,8 +220,8 @@ class _Resolving:
         for part in template.parts:
             if isinstance(part, str):
                 values.append(part)
-            elif part in template.environment:
-                found = part.value(self._environment)  # type: ignore[union-attr, call-arg, arg-type]
+            elif isinstance(part, Environment):
+                found = part.value(self._environment)
                 if found is None:
                     self._missing(part.name, path)
                 values.append(found)

@@ -33,7 +33,7 @@ class DefinitionRecord(Record):
     """A snapshot, which is the artifact `code`: `sha256`, `bytes`, `files`, `git` (`commit`, `dirty`); None = none."""
 
     files: list[dict[str, Any]] = Field(default_factory=list)
-    """Each with `name`, which is its artifact's, `url` as it was written, `upload`, `sha256`, `bytes`, `credentials`."""
+    """Each with `name`, as its artifact, `url` as it was written, `upload`, `sha256`, `bytes`, `credentials`."""
 
     runtime: dict[str, Any] | None = None
     """See `localreg.definitions.schema.Runtime`; None = that of another definition is taken when it is loaded."""

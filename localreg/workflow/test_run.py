@@ -237,6 +237,12 @@ class TestRun:
 
     # --- by hand ----------------------------------------------------------------------------------------------------
 
+    @property
+    def id(self) -> str | None:
+        """Of what is stored of it (column `id` of `test_runs`); None if nothing is."""
+        row = self._record.find(self._session.state())
+        return None if row is None else row.id
+
     def load_test_samples(self) -> list[Any]:
         """The suite's test samples that still lack an inference, each once; all of them for a run with `reset`."""
         return list(self.iter_test_samples())
