@@ -6,6 +6,7 @@ Nothing is made but mappings, lists, texts, numbers, truth values and nulls. Num
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,10 @@ __all__ = ["Document", "WrittenFloat", "WrittenInt", "read_document"]
 
 MOST_VALUES = 2_000_000
 """Aliases may make a short file a huge one."""
+
+DEEPEST = 1_000
+_BRACKET = re.compile(r"[\[\]{}]")
+_INDENTATION = re.compile(r"^[ \t?:-]+", re.MULTILINE)
 
 _TAG = "tag:yaml.org,2002:"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
@@ -60,6 +65,9 @@ def read_document(text: str, name: str) -> Document:
         DefinitionError: it is no YAML, or not one document, or a key stands twice.
     """
     faults = Faults(name)
+    if _is_deep(text):
+        faults.add((), "is nested too deeply")
+    faults.refuse()
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -78,6 +86,19 @@ def read_document(text: str, name: str) -> Document:
         faults.add((), "is nested too deeply")
     faults.refuse()
     return Document(name, value, lines)
+
+
+def _is_deep(text: str) -> bool:
+    """Whether a text may be nested so deeply that libyaml, which recurses in C, would end the process.
+
+    Each level of flow opens a bracket, and each of blocks begins further to the right.
+    """
+    depth = 0
+    for match in _BRACKET.finditer(text):
+        depth = max(0, depth + (1 if match[0] in "[{" else -1))
+        if depth > DEEPEST:
+            return True
+    return any(match.end() - match.start() > DEEPEST for match in _INDENTATION.finditer(text))
 
 
 class _Building:

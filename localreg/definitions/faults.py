@@ -32,7 +32,7 @@ class Faults:
 
     def __init__(self, name: str, lines: Mapping[Path, int] | None = None) -> None:
         self._name = name
-        self._lines = lines or {}
+        self._lines = {} if lines is None else lines
         self._found: dict[tuple[Path, str], int] = {}
 
     def add(self, path: Path, reason: str) -> None:

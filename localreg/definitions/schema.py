@@ -244,8 +244,9 @@ def _reason(of: type[BaseModel], place: Path, error: dict[str, Any]) -> str:
 
 
 def _shown(given: object) -> str:
-    # A value may be a secret that stands where none is looked for: of texts only that they are such.
-    return "a text" if isinstance(given, str) else shown_value(given)
+    # A value may be, or hold, a secret that stands where none is looked for: of those only what they are.
+    kinds = {str: "a text", list: "a list", dict: "a mapping"}
+    return kinds.get(type(given)) or shown_value(given)
 
 
 _WANTED = {
