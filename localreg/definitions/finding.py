@@ -166,7 +166,7 @@ def _in_code(root: Path, names: set[str]) -> dict[str, _Found]:
     """
     for name in AT_THE_ROOT:
         if (root / name).is_file():
-            parts = parse((root / name).read_text(encoding="utf-8"), name, os.environ, only=names)
+            parts = parse((root / name).read_text(encoding="utf-8"), name, os.environ, only=names, for_others=True)
             parts.faults.refuse()
             return dict(_runtimes(parts.entries, name))
     return {}

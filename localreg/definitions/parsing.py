@@ -59,7 +59,14 @@ class Parsed:
     urls: list[str]
 
 
-def parse(text: str, name: str, environment: Mapping[str, str], *, only: Collection[str] | None = None) -> Parsed:
+def parse(
+    text: str,
+    name: str,
+    environment: Mapping[str, str],
+    *,
+    only: Collection[str] | None = None,
+    for_others: bool = False,
+) -> Parsed:
     """Read definitions. Faults are in `faults`; `entries` are those that have none.
 
     Args:
@@ -67,6 +74,7 @@ def parse(text: str, name: str, environment: Mapping[str, str], *, only: Collect
         name: of the file, for messages.
         environment: environment variables.
         only: names of entries; others are not looked at. None = all.
+        for_others: whether their runtimes are for versions that bring files of their own.
 
     Raises:
         DefinitionError: it is no YAML.
@@ -85,7 +93,7 @@ def parse(text: str, name: str, environment: Mapping[str, str], *, only: Collect
             there = faults.place((MODELS, first, "name"))
             faults.add((*path, "name"), f"is {own!r}, which {there} is already; names are unique")
         if only is None or own in only:
-            definition = checked_entry(value, path, faults, environment)
+            definition = checked_entry(value, path, faults, environment, for_others=for_others)
             if definition is not None:
                 entries.append(Entry(definition, path, lines[number]))
     return Parsed(name, entries, list(names), notes, faults, list(_local_files(listed)))
@@ -143,7 +151,9 @@ def _name(value: object, environment: Mapping[str, str]) -> str | None:
     return None if None in parts else "".join(map(str, parts)).strip()
 
 
-def checked_entry(value: object, path: Path, faults: Faults, environment: Mapping[str, str]) -> Definition | None:
+def checked_entry(
+    value: object, path: Path, faults: Faults, environment: Mapping[str, str], *, for_others: bool = False
+) -> Definition | None:
     """One entry, with its variables resolved where they are not kept; None if something is wrong."""
     value = _Reading(path, faults, environment, value).resolved(value, ())
     definition: Definition | None = checked(value, path, faults)
@@ -153,7 +163,7 @@ def checked_entry(value: object, path: Path, faults: Faults, environment: Mappin
     if definition is not None:
         _check_names(definition, path, faults)
     if runtime is not None:
-        files = None if given.get("name") == UNIVERSAL else _file_names(given.get("files"))
+        files = None if for_others or given.get("name") == UNIVERSAL else _file_names(given.get("files"))
         check_variables(runtime, (*path, "runtime"), faults, files=files, device=runtime.device)
     return None if faults.under(path) else definition
 

@@ -88,7 +88,9 @@ def test_other_content_is_another_version(registry: Registry, tmp_path: Path, ch
         case "runtime":
             path.write_text(text.replace("runtime:", "runtime:\n    image: python:3.11"))
         case "name of a file":
-            path.write_text(text.replace("name: weights, url", "name: params, url").replace("files.weights", "files.params"))
+            path.write_text(
+                text.replace("name: weights, url", "name: params, url").replace("files.weights", "files.params")
+            )
         case "path of a file":
             (tmp_path / "m" / "weights.txt").rename(tmp_path / "m" / "w.txt")
             path.write_text(text.replace("weights.txt", "w.txt"))
@@ -203,9 +205,7 @@ def test_a_snapshot_leaves_out_what_is_no_code(registry: Registry, tmp_path: Pat
     assert paths(registry, "m") == sorted([*kept, "inference.py", "alias.py"])
 
 
-def test_ignore_files_above_the_folder_count_as_far_as_the_repository_goes(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_ignore_files_above_the_folder_count_as_far_as_the_repository_goes(registry: Registry, tmp_path: Path) -> None:
     write(tmp_path, {".gitignore": "inference.py"})
     folder = write_model(tmp_path / "repository" / "models" / "m").parent
     write(tmp_path / "repository", {".gitignore": "models/m/*.log", "models/m/a.log": ""})
@@ -226,9 +226,7 @@ def test_links_out_of_the_code_or_to_folders_are_refused(registry: Registry, tmp
     registry.push(folder / "models.yaml")
 
 
-def test_unusually_large_code_is_told(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unusually_large_code_is_told(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localreg.definitions.snapshot.LARGE_BYTES", 1_000)
     folder = write_model(tmp_path / "m").parent
     write(folder, {"data/video.bin": "x" * 2_000})
@@ -364,10 +362,10 @@ def test_a_folder_may_be_a_file(registry: Registry, tmp_path: Path) -> None:
     assert paths(registry, "m") == ["inference.py", "weights.txt"]
 
 
-def test_missing_files_and_functions_are_all_told_and_nothing_is_registered(
-    registry: Registry, tmp_path: Path
-) -> None:
-    runtime = RUNTIME.replace("inference:predict", "inference:predicts").replace("{name: weights, value", "{name: wieghts, value")
+def test_missing_files_and_functions_are_all_told_and_nothing_is_registered(registry: Registry, tmp_path: Path) -> None:
+    runtime = RUNTIME.replace("inference:predict", "inference:predicts").replace(
+        "{name: weights, value", "{name: wieghts, value"
+    )
     said = "files: [{name: weights, url: wights.txt}, {name: code, url: weights.txt}]"
     path = write_model(tmp_path / "m", "m", said, runtime)
     with pytest.raises(DefinitionError) as raised:
@@ -386,16 +384,17 @@ def test_missing_files_and_functions_are_all_told_and_nothing_is_registered(
 @pytest.mark.parametrize(
     ("code", "fault"),
     [
-        ("def get_model(weights): ...\ndef predict(model): ...", "is 'datapoints', and predict in inference.py, line 2"),
+        (
+            "def get_model(weights): ...\ndef predict(model): ...",
+            "is 'datapoints', and predict in inference.py, line 2",
+        ),
         ("def get_model(weights): ...\ndef predict(model, datapoints, extra): ...", "lacks 'extra'"),
         ("def get_model(weights, /): ...\ndef predict(model, datapoints): ...", "takes nothing by keyword"),
         ("def get_model(weights: ...", "is no Python"),
         ("def get_model(weights): ...", "defines no 'predict'"),
     ],
 )
-def test_functions_that_cannot_be_called_so_are_told(
-    registry: Registry, tmp_path: Path, code: str, fault: str
-) -> None:
+def test_functions_that_cannot_be_called_so_are_told(registry: Registry, tmp_path: Path, code: str, fault: str) -> None:
     with pytest.raises(DefinitionError) as raised:
         registry.push(write_model(tmp_path / "m", code=code))
     assert any(fault in each for each in raised.value.faults), raised.value.faults
@@ -511,7 +510,10 @@ def test_a_version_can_be_said_in_python(registry: Registry, tmp_path: Path) -> 
     assert made.definition is not None
     assert made.definition.files[0]["url"] == "weights.txt"
     assert paths(registry, "n") == ["inference.py", "models.yaml"]
-    assert model.create_version(code=tmp_path / "m", files={"weights": tmp_path / "m" / "weights.txt"}, runtime=RUN) == made
+    assert (
+        model.create_version(code=tmp_path / "m", files={"weights": tmp_path / "m" / "weights.txt"}, runtime=RUN)
+        == made
+    )
     assert pushed.version != made
 
 
