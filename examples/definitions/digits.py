@@ -89,9 +89,7 @@ def train(folder: Path) -> None:
     learnt = LogisticRegression(max_iter=1_000).fit(data / 16, labels)
     weights = folder / "logistic" / "weights"
     weights.mkdir(exist_ok=True)
-    np.savez(
-        weights / "logistic.npz", coefficients=learnt.coef_, intercepts=learnt.intercept_, classes=learnt.classes_
-    )
+    np.savez(weights / "logistic.npz", coefficients=learnt.coef_, intercepts=learnt.intercept_, classes=learnt.classes_)
     np.save(folder / "centroids" / "centroids.npy", [data[labels == digit].mean(axis=0) for digit in range(10)])
     os.environ["DIGITS_REPOSITORY"] = str(repository(folder))
 
