@@ -196,12 +196,15 @@ def test_one_commit_is_fetched_without_its_history_and_a_short_hash_with_it(orig
     assert cached(origin.repository(), first)
 
 
-def test_a_source_that_is_shallow_itself_gives_what_it_has(origin: Origin, tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", [0, 2])
+def test_a_source_that_is_shallow_itself_gives_what_it_has(origin: Origin, tmp_path: Path, protocol: int) -> None:
+    settings(tmp_path, f"[protocol]\nversion = {protocol}\n")
     first, second = origin.commit({"a.py": "1"}), origin.commit({"a.py": "2"})
     shallow = tmp_path / "shallow"
     subprocess.run([GIT, "clone", "-q", "--depth=1", f"file://{origin.folder}", str(shallow)], check=True)
-    assert resolve(Repository(str(shallow), commit=second)).commit == second
     assert resolve(Repository(str(shallow), commit=second[:8])).commit == second
+    assert Origin(mirror(Repository(str(shallow)))).git("rev-list", "--all") == second
+    assert resolve(Repository(f"file://{shallow}", commit=second)).commit == second
     with pytest.raises(NotFoundError):
         resolve(Repository(str(shallow), commit=first))
 
@@ -645,6 +648,11 @@ def test_a_copy_that_was_damaged_is_told_with_its_folder(origin: Origin) -> None
     with pytest.raises(StorageError, match=r"is damaged \(.* is missing\); delete that folder") as caught:
         tree.read("a.py")
     assert caught.value.code == "cache_damaged"
+    assert not cached(origin.repository(), commit)
+    assert open_tree(origin.repository(), commit).read("a.py") == b"1"
+    (mirror(origin.repository()) / "HEAD").unlink()
+    with pytest.raises(StorageError, match=r"is damaged \(.*not a git repository.*\); delete that folder"):
+        open_tree(origin.repository(), commit)
 
 
 def test_the_cache_is_for_this_user_alone_and_a_bad_place_is_told(
@@ -657,6 +665,18 @@ def test_the_cache_is_for_this_user_alone_and_a_bad_place_is_told(
     monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / "file"))
     with pytest.raises(StorageError, match=r"cannot keep repositories in the cache .* set LOCALREG_CACHE"):
         resolve(origin.repository())
+
+
+def test_a_mirror_that_cannot_be_made_leaves_nothing(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = origin.commit({"a.py": "1"})
+    text = f'{GIT} "$@" || exit\n[ $1 = init ] && echo no room >&2 && exit 1\nexit 0'
+    program(tmp_path / "bin", text, monkeypatch)
+    with pytest.raises(StorageError, match=r"cannot make .*: no room") as caught:
+        resolve(origin.repository(commit=commit))
+    assert caught.value.code == "cache_unusable"
+    assert [each.suffix for each in (tmp_path / "cache/repositories").iterdir()] == [".lock"]
 
 
 # --- the program ------------------------------------------------------------------------------------------------------
@@ -697,7 +717,7 @@ def test_a_remote_that_does_not_answer_is_given_up_with_all_that_was_started(
         ended.set()
 
     threading.Thread(target=watch, daemon=True).start()
-    with pytest.raises(StorageError, match=r"cannot be reached \(no answer within 1 s\)") as caught:
+    with pytest.raises(StorageError, match=r"cannot be reached \(it took longer than 1 s\)") as caught:
         resolve(origin.repository(), timeout_s=1)
     assert caught.value.code == UNREACHABLE
     assert ended.wait(60)
@@ -766,7 +786,9 @@ def test_a_repository_around_the_cache_has_no_say(
 def test_ssh_asks_nobody_and_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "ssh").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\necho Permission denied >&2\nexit 255\n')
+    (folder / "ssh").write_text(
+        f'#!/bin/sh\nenv >>{tmp_path}/env\necho "$@" >>{tmp_path}/asked\necho Permission denied >&2\nexit 255\n'
+    )
     (folder / "ssh").chmod(0o755)
     shutil.copy(folder / "ssh", folder / "plink")
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -781,11 +803,13 @@ def test_ssh_asks_nobody_and_is_the_users_own(tmp_path: Path, monkeypatch: pytes
         if variable:
             monkeypatch.setenv("GIT_SSH_COMMAND", variable)
         with pytest.raises(StorageError, match=r"may not be read .*; have a key that may read it") as caught:
-            resolve(Repository("git@host:team/x"))
+            resolve(Repository("git@host:team/x"), token=TOKEN)
         assert caught.value.code == "forbidden"
         asked = (tmp_path / "asked").read_text().splitlines()[-1]
         assert asked.startswith(f"{expected} ")
         assert ("BatchMode" in asked) == ("BatchMode" in expected)
+    assert "LC_ALL=C" in (tmp_path / "env").read_text()
+    assert basic(f"x-access-token:{TOKEN}") not in (tmp_path / "env").read_text()
 
 
 def test_nothing_heavy_is_loaded() -> None:
@@ -989,6 +1013,10 @@ def test_a_private_repository_is_read_with_its_token_which_is_left_nowhere(
     first, second = origin.commit({"a.py": "1"}), origin.commit({"a.py": "2"})
     web.wanted = basic(token.strip() if ":" in token else f"x-access-token:{TOKEN}")
     monkeypatch.setenv("GIT_KEY", token)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "3")
+    for number in range(3):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", "user.name")
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", "ana")
     (tmp_path / "notes").mkdir()
     lines = f'printf "%s\\n" "$@" >>{tmp_path}/notes/arguments\nenv >>{tmp_path}/notes/environment\nexec {GIT} "$@"'
     program(tmp_path / "bin", lines, monkeypatch)
@@ -1065,6 +1093,22 @@ def test_helpers_of_the_user_are_asked_only_without_a_token(origin: Origin, web:
     assert not (tmp_path / "asked").exists()
     assert resolve(Repository(f"{web.url}/origin")).commit == commit
     assert (tmp_path / "asked").exists()
+
+
+def test_nobody_is_asked_for_a_password(
+    origin: Origin, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin.commit({"a.py": "1"})
+    web.wanted = basic("ana:pass")
+    asks = tmp_path / "asks"
+    asks.write_text(f"#!/bin/sh\necho x >>{tmp_path}/asked\necho pass\n")
+    asks.chmod(0o755)
+    settings(tmp_path, f"[core]\naskPass = {asks}\n")
+    monkeypatch.setenv("GIT_ASKPASS", str(asks))
+    monkeypatch.setenv("SSH_ASKPASS", str(asks))
+    with pytest.raises(StorageError, match="may not be read"):
+        resolve(Repository(f"{web.url}/origin"))
+    assert not (tmp_path / "asked").exists()
 
 
 def test_a_password_in_settings_of_the_user_is_not_shown(origin: Origin, web: Web, tmp_path: Path) -> None:
