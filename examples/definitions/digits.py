@@ -28,7 +28,7 @@ TRAINED = 898
 
 @dataclass(frozen=True)
 class Picture(TestSample):
-    """A picture of 8 × 8 pixels, from 0 to 16, row by row."""
+    """A picture of 8 by 8 pixels, from 0 to 16, row by row."""
 
     number: int
     pixels: list[int]
@@ -48,7 +48,7 @@ class Guess(Inference):
     digit: ScoredClassificationLabel
 
 
-_, TestCase, TestSuite, _ = define_workflow("Digits", Picture, Digit, Guess)
+_, TestCase, TestSuite, Model = define_workflow("Digits", Picture, Digit, Guess)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What makes fields of keys, one part for each: a tree like that of the fields, which is called with each prediction."""
+"""What makes fields of keys, a part for each: a tree like that of the fields, which is called with each prediction."""
 
 from __future__ import annotations
 

@@ -464,12 +464,12 @@ def test_kinds_of_items_are_not_mixed_by_a_mapping() -> None:
     mapping = {"annotations.BoundingBox": "boxes", "annotations.ClassificationLabel.label": "top"}
     with pytest.raises(InvalidInputError, match="'annotations' can be given items of one kind; write a function"):
         Assignment(node(detection_workflow.Detections), None, mapping)
-    with pytest.raises(InvalidInputError, match="no kind of items 'Box'; there are BoundingBox|did you mean"):
+    with pytest.raises(InvalidInputError, match=r"no kind of items 'Box'; there are BoundingBox|did you mean"):
         Assignment(node(detection_workflow.Detections), None, {"annotations.Box.label": "top"})
 
 
 def test_keys_that_mean_nothing_are_refused_with_the_first_prediction_where_none_are_told() -> None:
-    with pytest.raises(InvalidInputError, match="key 'lable' .* did you mean 'label'"):
+    with pytest.raises(InvalidInputError, match=r"key 'lable' .* did you mean 'label'"):
         Assignment(node(Flat), None, None)({"lable": "a"})
 
 
