@@ -7,9 +7,7 @@ cannot block each other, and a child that stands still is noticed wherever it do
 
 from __future__ import annotations
 
-import gc
 import os
-import pickle
 import secrets
 import selectors
 import socket
@@ -18,9 +16,9 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from hmac import compare_digest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["Channel", "Duplex", "Message", "Offer", "connected", "unpickled"]
+__all__ = ["Channel", "Duplex", "Message", "Offer", "connected"]
 
 HEAD = struct.Struct("!QQ")
 READ = 1 << 20
@@ -223,18 +221,3 @@ def connected(told: Mapping[str, object]) -> Channel:
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     end.sendall(told["token"])  # type: ignore[arg-type]
     return Channel(end)
-
-
-def unpickled(data: bytes | bytearray) -> Any:
-    """What a message holds. The garbage collector rests meanwhile: objects made in bulk are no garbage.
-
-    Raises:
-        Exception: it cannot be read here.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return pickle.loads(data)
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -18,8 +18,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.child import Answer
-from localreg.definitions.worker.raised import Raised, received
+from localreg.definitions.worker.raised import received
 from localreg.definitions.worker.started import Started, Ticket
 from localreg.errors import InvalidInputError
 
@@ -82,15 +81,24 @@ class ModelProcess:
         if os.getpid() != self._owner:  # a fork: another thread of the parent's may have held the lock
             self._owner, self._lock = os.getpid(), threading.Lock()
         with self._lock:
-            if self._is_closed:
-                raise InvalidInputError(f"model {self._plan.model!r} was closed; load it again", code="closed")
+            self._check()
             if self._process is None or not self._process.is_there:
                 if self._process is not None:
                     LOGGER.info("the process of model %r is no more; another one is started", self._plan.model)
                     self._process.end()
                 self._process = None
-                self._process = self._start()
+                process = self._start()
+                try:
+                    self._check()  # it may have been closed meanwhile
+                except InvalidInputError:
+                    process.end()
+                    raise
+                self._process = process
             return self._process
+
+    def _check(self) -> None:
+        if self._is_closed:
+            raise InvalidInputError(f"model {self._plan.model!r} was closed; load it again", code="closed")
 
     def _predicted(self, batches: Iterator[Sequence[object]]) -> Iterator[list[object]]:
         process, stream = self._running(), next(self._streams)
@@ -145,12 +153,12 @@ class ModelProcess:
         Raises:
             Exception: what was raised, after those that came before it.
         """
-        answer: Answer = process.wait(ticket)
+        answer = process.wait(ticket)
         if answer.raised is None:
             self._pace.learn(count, size, answer.seconds)
         yield from answer.batches
         if answer.raised is not None:
-            raise received(Raised(*answer.raised), self._plan.model)
+            raise received(answer.raised, self._plan.model)
 
 
 class _Pace:
