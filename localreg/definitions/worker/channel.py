@@ -8,14 +8,12 @@ cannot block each other, and a child that stands still is noticed wherever it do
 from __future__ import annotations
 
 import os
-import secrets
 import selectors
 import socket
 import struct
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from hmac import compare_digest
 from typing import NamedTuple
 
 __all__ = ["Channel", "Duplex", "Message", "Offer", "connected"]
@@ -175,7 +173,7 @@ class Offer:
     """
 
     def __init__(self) -> None:
-        self._token = secrets.token_bytes(32)
+        self._token = b"" if INHERITS else os.urandom(32)
         if INHERITS:
             self._ours, self._theirs = socket.socketpair()
             self.inherited: tuple[int, ...] = (self._theirs.fileno(),)
@@ -194,6 +192,8 @@ class Offer:
         if self.inherited:
             self._theirs.close()
             return Duplex(self._ours)
+        from hmac import compare_digest  # not needed elsewhere
+
         with self._ours:
             self._ours.settimeout(CONNECTED_S)
             while True:

@@ -1,11 +1,11 @@
 """What runs in the process of a model. It ends when whoever started it does, also in the midst of a call.
 
-All that it needs of the standard library is imported before the model's folder comes first on the path.
+What it needs of the standard library is imported before the model's folder comes first on the path, but for what only
+messages of errors need.
 """
 
 from __future__ import annotations
 
-import difflib  # noqa: F401 - for errors
 import faulthandler
 import gc
 import os
@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Mapping
 
-import localreg.names  # noqa: F401 - for errors
 from localreg.definitions.plan import Plan
 from localreg.definitions.worker.channel import Channel, Message, connected
 from localreg.definitions.worker.messages import ALIVE, ANSWER, ENDED_S, Answer, Order, unpickled
