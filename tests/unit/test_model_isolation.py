@@ -75,9 +75,7 @@ def test_two_models_with_modules_of_the_same_names(opened: Opened, text: str) ->
             a__in__b="import helpers\nfrom helpers import NAME",
             a__in__relative="from . import b\nfrom .deep import er",
             a__in__deep__in____init__="",
-            a__in__deep__in__er="from ..b import NAME\nfrom ...helpers import NAME"
-            if False
-            else "from ..b import NAME",
+            a__in__deep__in__er="from ..b import NAME",
             space__in__inner="from helpers import NAME",
         )
         for name in ("one", "two")
@@ -140,9 +138,8 @@ def test_dataclasses_with_postponed_annotations_and_their_pickles(opened: Opened
 
 
 def test_a_ring_of_imports_works_as_ever(opened: Opened) -> None:
-    code = opened(
-        inference="import b\nX = 1\ndef who(): return b.y()", b="import inference\ndef y(): return inference.X"
-    )
+    ring = "import inference\ndef y(): return inference.X"
+    code = opened(inference="import b\nX = 1\ndef who(): return b.y()", b=ring)
     assert code.import_module("inference").who() == 1
 
 
@@ -179,9 +176,8 @@ def thread(root: str, **more: Any) -> ModelThread:
 
 
 def test_a_model_is_forgotten_when_it_is_closed_or_dropped(tmp_path: Path) -> None:
-    root = write_code(
-        tmp_path, {"inference.py": "import helpers\ndef predict(datapoints): return datapoints", "helpers.py": ""}
-    )
+    text = "import helpers\ndef predict(datapoints): return datapoints"
+    root = write_code(tmp_path, {"inference.py": text, "helpers.py": ""})
     before = set(sys.modules), list(sys.meta_path), threading.active_count()
     closed, dropped = thread(root), thread(root)
     assert len(set(sys.modules) - before[0]) == 6

@@ -62,11 +62,26 @@ Pair = namedtuple("Pair", "a b")
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [None, True, 3, 0.5, float("inf"), "text", b"bytes", NOW, [], {}, (), [1, "a", None], (1, (2, [3]))]
-    + [{"a": {"b": [{"c": 1}]}}, [[1.0, 2.0], [3.0, 4.0]], np.arange(3), [np.eye(2), 1], {"a": [np.array(["x", "y"])]}],
-)  # fmt: skip
+PLAIN: list[object] = [
+    None,
+    True,
+    3,
+    0.5,
+    float("inf"),
+    "text",
+    b"bytes",
+    NOW,
+    [],
+    {},
+    (),
+    [1, "a", None],
+    (1, (2, [3])),
+]
+NESTED = [{"a": {"b": [{"c": 1}]}}, [[1.0, 2.0], [3.0, 4.0]]]
+ARRAYS = [np.arange(3), [np.eye(2), 1], {"a": [np.array(["x", "y"])]}]
+
+
+@pytest.mark.parametrize("value", [*PLAIN, *NESTED, *ARRAYS])
 def test_what_is_known_stays_as_it_is(value: object) -> None:
     same(checked([value, value], 2), [value, value])
     same(checked([{"k": value}], 1, "k"), [{"k": value}])
@@ -135,9 +150,7 @@ def test_tensors_become_arrays() -> None:
     same(checked([Tensor([1, 2]), Tensor(3.0), Tensor([1, 2], "torch.bfloat16")], 3), [wanted, 3.0, wanted])
     same(checked(Tensor([[1, 2], [1, 2]]), 2), [wanted, wanted])
     same(checked({"a": Tensor([0.5, 1.5])}, 2, "a"), [{"a": 0.5}, {"a": 1.5}])
-    with pytest.raises(
-        InvalidInputError, match=r"holds a torch\.Tensor that is no array \(TypeError: Got unsup.* in \[0\]"
-    ):
+    with pytest.raises(InvalidInputError, match=r"holds a torch\.Tensor that is no array \(TypeError: Got .* in \[0\]"):
         checked([[Tensor([1], "torch.complex32")]], 1)
 
 
@@ -151,7 +164,7 @@ class Lazy:
 def test_arrays_of_other_libraries_become_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     same(checked([{"a": Lazy()}], 1, "a"), [{"a": np.array([1, 2])}])
     same(checked(Lazy(), 2), [1, 2])
-    monkeypatch.setitem(sys.modules, "numpy", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "numpy", None)
     with pytest.raises(InvalidInputError, match="of no known type"):
         checked([Lazy()], 1)
     same(checked([array.array("i", [1])], 1), [[1]])
@@ -173,17 +186,17 @@ def test_results_may_be_lists_mappings_of_lists_and_arrays() -> None:
     [
         ([1], 2, "predict returned too few predictions, 1 for 2 datapoints; return one for each"),
         ([1, 2], 1, "predict returned too many predictions, 2 for 1 datapoint; return one for each"),
-        ("cat", 3, "predict returned a str; return a list with one prediction for each datapoint (3 here), or a mapping "
-         "of such lists"),
+        ("cat", 3, "predict returned a str; return a list with one prediction for each datapoint (3 here), or a "
+         "mapping of such lists"),
         (None, 1, "predict returned None; return a list"),
         (b"x", 1, "predict returned a bytes; return a list"),
         (0.5, 1, "predict returned a float; return a list"),
         (np.float64(0.5), 1, "predict returned a numpy.float64; return a list"),
         ((each for each in "a"), 1, "predict returned a generator; return a list"),
         ({1, 2}, 2, "predict returned a set; return a list"),
-        ({"label": "cat", "score": 0.5}, 1, "predict returned one mapping, with a str in 'label'; return a list with one "
-         "mapping for each datapoint, as [prediction], or one mapping with a list for each key"),
-        ({"a": [1, 2, 3]}, 1, "predict returned a mapping with 3 entries in 'a' for 1 datapoint; each key needs one entry"),
+        ({"label": "cat", "score": 0.5}, 1, "predict returned one mapping, with a str in 'label'; return a list with "
+         "one mapping for each datapoint, as [prediction], or one mapping with a list for each key"),
+        ({"a": [1, 2, 3]}, 1, "predict returned a mapping with 3 entries in 'a' for 1 datapoint; each key needs one"),
         ({}, 1, "predict returned an empty mapping for 1 datapoint"),
     ],
 )  # fmt: skip
@@ -207,8 +220,8 @@ looped.append(looped)
     [
         ({"a": [0, object()]}, "holds an object, which is of no known type; return numbers, text, lists, mappings or "
          "arrays in ['a'][1]"),
-        (Box(1), "holds a tests.unit.test_model_outputs.Box, which is of no known type; return dataclasses.asdict(...) of "
-         "it"),
+        (Box(1), "holds a tests.unit.test_model_outputs.Box, which is of no known type; return dataclasses.asdict(...) "
+         "of it"),
         ([{1}], "holds a set, which is in no order; return a list in [0]"),
         (1j, "holds a complex"),
         (np.complex64(1), "holds an array of complex64, which is of no known type"),
@@ -237,8 +250,8 @@ def test_values_of_other_types_are_refused_with_their_place(value: object, said:
         ([{"boxes": [], "scores": []}, [1]], "prediction 2 of 2 is a list; it must be a mapping with boxes, scores"),
         ({"boxes": [1, 2]}, "the mapping that predict returned has no 'scores'; it has boxes"),
         ([{"boxes": [1], "scores": [1]}, {"boxes": [1], "scores": [1, 2]}], "prediction 2 of 2 has unequal lengths: 1 "
-         "entry in 'boxes', 2 entries in 'scores'; what does not belong together entry by entry stands better outside of "
-         "output.keys"),
+         "entry in 'boxes', 2 entries in 'scores'; what does not belong together entry by entry stands better outside "
+         "of output.keys"),
         ([{"boxes": None, "scores": None}, {"boxes": np.ones((3, 4)), "scores": ()}], "prediction 2 of 2 has unequal "
          "lengths: 3 entries in 'boxes', 0 entries in 'scores'"),
     ],

@@ -226,6 +226,17 @@ def test_exceptions_have_the_traceback_of_the_code_as_a_note(start: Started, tmp
     assert "inference" not in sys.modules
 
 
+def test_an_exception_does_not_import_what_only_the_model_uses(
+    start: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_code(tmp_path / "site", {"only_there.py": "class Missing(Exception): pass\n"})
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    text = "import only_there\ndef predict(datapoints): raise only_there.Missing('it')\n"
+    worker = start(make_plan(write_code(tmp_path / "uses", {"inference.py": text})))
+    assert died(worker, 1, code="raised_in_model") == "the code of model 'reader@6' raised Missing: it"
+    assert "only_there" not in sys.modules
+
+
 # --- how it ends ------------------------------------------------------------------------------------------------------
 
 

@@ -207,13 +207,14 @@ def test_batches_that_cannot_be_made_are_told_after_those_before_them(tmp_path: 
 
 def test_a_closed_worker_says_so_and_may_be_closed_again(tmp_path: Path, start: Started) -> None:
     worker = start(make_plan(code(tmp_path)))
-    begun = worker.predict([[1]] * 9)
+    begun = worker.predict([[1]] * 1000)
     assert next(begun) == [1]
     worker.close()
     worker.close()
-    with pytest.raises(InvalidInputError, match="model 'reader@6' was closed; load it again") as caught:
-        worker.predict([[1]])
-    assert caught.value.code == "closed"
+    for ask in (lambda: worker.predict([[1]]), lambda: list(begun)):
+        with pytest.raises(InvalidInputError, match="model 'reader@6' was closed; load it again") as caught:
+            ask()
+        assert caught.value.code == "closed"
 
 
 # --- what cannot be called --------------------------------------------------------------------------------------------
@@ -369,8 +370,12 @@ def test_files_of_requirements_are_read_for_names(tmp_path: Path) -> None:
 RAISING = """
 import numpy as np
 class Odd(Exception): pass
+SEEN = []
 def predict(datapoints):
     kind = datapoints[0]
+    SEEN.append(kind)
+    if kind == "seen":
+        return [SEEN]
     if kind == "value":
         raise ValueError("of mine")
     if kind == "numpy":
@@ -391,6 +396,7 @@ def test_exceptions_of_the_code_are_those_of_the_caller(tmp_path: Path, start: S
     with pytest.raises(ValueError, match="of mine"):
         taken.extend(worker.predict([["a"], ["b"], ["value"], ["c"], ["d"], ["e"], ["f"]]))
     assert taken == [["a"], ["b"]]
+    assert next(worker.predict([["seen"]])) == [["a", "b", "value", "seen"]]
     with pytest.raises(np.linalg.LinAlgError):
         list(worker.predict([["numpy"]]))
     with pytest.raises(InvalidInputError, match=r"predict of model 'reader@6' raised SystemExit: 3") as caught:

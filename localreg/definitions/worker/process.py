@@ -102,7 +102,7 @@ class ModelProcess:
 
     def _predicted(self, batches: Iterator[Sequence[object]]) -> Iterator[list[object]]:
         process, stream = self._running(), next(self._streams)
-        waiting: deque[tuple[Ticket, int, int]] = deque()
+        waiting: deque[tuple[Ticket, int]] = deque()
         refused: Exception | None = None
         try:
             while True:
@@ -114,7 +114,7 @@ class ModelProcess:
                     break
                 if not group:
                     break
-                waiting.append((process.submit(stream, data), sum(map(len, group)), len(data)))
+                waiting.append((process.submit(stream, data), sum(map(len, group))))
                 if len(waiting) == AHEAD:
                     yield from self._taken(process, *waiting.popleft())
             while waiting:
@@ -122,7 +122,7 @@ class ModelProcess:
             if refused is not None:
                 raise refused
         finally:
-            for ticket, _, _ in waiting:
+            for ticket, _ in waiting:
                 ticket.is_dropped = True
 
     def _gathered(self, batches: Iterator[Sequence[object]]) -> list[list[object]]:
@@ -147,7 +147,7 @@ class ModelProcess:
                 code="not_portable",
             ) from error
 
-    def _taken(self, process: Started, ticket: Ticket, count: int, size: int) -> Iterator[list[object]]:
+    def _taken(self, process: Started, ticket: Ticket, count: int) -> Iterator[list[object]]:
         """The predictions of a message.
 
         Raises:
@@ -155,7 +155,7 @@ class ModelProcess:
         """
         answer = process.wait(ticket)
         if answer.raised is None:
-            self._pace.learn(count, size, answer.seconds)
+            self._pace.learn(count, ticket.size_bytes, answer.seconds)
         yield from answer.batches
         if answer.raised is not None:
             raise received(answer.raised, self._plan.model)
@@ -171,9 +171,9 @@ class _Pace:
     def __init__(self) -> None:
         self.datapoints = 1
 
-    def learn(self, count: int, size: int, seconds: float) -> None:
-        """What a message held and how long it took."""
+    def learn(self, count: int, size_bytes: int, seconds: float) -> None:
+        """How many a message held, how long it and its answer were, and how much time it took."""
         if count:
             by_time = MESSAGE_S / max(seconds / count, 1e-9)
-            by_size = MESSAGE_BYTES / max(size / count, 1)
+            by_size = MESSAGE_BYTES / max(size_bytes / count, 1)
             self.datapoints = max(1, int(min(by_time, by_size, count * GROWTH)))

@@ -40,12 +40,19 @@ _BOOT = (
 
 
 class Ticket:
-    """For a message, until its answer was taken."""
+    """For a message, until its answer was taken.
 
-    __slots__ = ("answer", "is_dropped")
+    Attributes:
+        answer: it, once it came.
+        size_bytes: of message and answer.
+        is_dropped: nobody waits any more.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("answer", "is_dropped", "size_bytes")
+
+    def __init__(self, size_bytes: int) -> None:
         self.answer: Answer | None = None
+        self.size_bytes = size_bytes
         self.is_dropped = False
 
 
@@ -95,7 +102,7 @@ class Started:
         """
         with self._lock:
             self._check()
-            ticket = Ticket()
+            ticket = Ticket(len(data))
             self._waiting.append(ticket)
             try:
                 self._duplex.put(tag, data)
@@ -123,8 +130,9 @@ class Started:
 
     def end(self) -> None:
         """End it, and leave nothing behind, also while another thread waits for it. May be called again."""
+        if self._failure is None:
+            self._failure = InvalidInputError(f"model {self._name!r} was closed; load it again", code="closed")
         if not self._lock.acquire(blocking=False):
-            self._failure = InvalidInputError(f"model {self._name!r} was closed during {self._at}", code="closed")
             _kill(self._process)
             self._lock.acquire()
         try:
@@ -167,6 +175,7 @@ class Started:
             message = self._duplex.received.popleft()
             if message.tag == ANSWER:
                 ticket = self._waiting.popleft()
+                ticket.size_bytes += len(message.data)
                 ticket.answer = _NOTHING if ticket.is_dropped else unpickled(message.data)
         if came:
             self._heard_s = time.monotonic()
