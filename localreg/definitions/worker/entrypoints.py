@@ -125,7 +125,7 @@ def not_installed(error: BaseException, code: Code, place: str) -> InvalidInputE
         said = f"{frame}, imports {lacking!r}, which is not in the code; it has {_listed(code.files())}"
         told = InvalidInputError(f"{place}: {said}", code="no_such_module")
     else:
-        said = f"{frame}, imports {lacking!r}, and package {top!r} is not installed here; {advice(code.root, top)}"
+        said = f"{frame}, needs package {top!r}, which is not installed here; {advice(code.root, top)}"
         told = InvalidInputError(f"{place}: {said}", code="missing_package")
     return _noted(told, error, code)
 
