@@ -128,7 +128,11 @@ def _vector(value: Any, node: Node, source: Source) -> npt.NDArray[np.float32]:
     vector = _numbers(value, source, f"a vector of {node.size} numbers")
     if vector.shape != (node.size,):
         raise bad_prediction(source, _shape(vector), f"a vector of {node.size} numbers")
-    return np.asarray(vector, np.float32)
+    with np.errstate(over="ignore"):
+        made = np.asarray(vector, np.float32)
+    if (np.isinf(made) & np.isfinite(vector)).any():
+        raise bad_prediction(source, "a number that floats of 32 bits cannot hold", f"a vector of {node.size} numbers")
+    return made
 
 
 def _tuple(value: Any, node: Node, source: Source) -> tuple[Any, ...]:
@@ -192,7 +196,7 @@ def outlines_of(value: Any, source: Source) -> dict[str, list[Any]]:
     for each in value:
         points = _numbers(each, source, wanted)
         if points.ndim != 2 or points.shape[1] != 2:
-            raise bad_prediction(source, f"one of {_shape(points).removeprefix('an array of ')}", wanted)
+            raise bad_prediction(source, f"an outline of {_shape(points).removeprefix('an array of ')}", wanted)
         made.append(points.tolist())
     return {"points": made}
 

@@ -579,7 +579,7 @@ BAD: list[tuple[type, dict[str, str] | None, Any, str]] = [
         Outlined,
         None,
         {"masks": [[1, 2]], "labels": ["a"], "scores": [1]},
-        "one of the shape 2; .* each of m x 2 numbers",
+        "an outline of the shape 2; .* each of m x 2 numbers",
     ),
     (
         Outlined,
@@ -593,6 +593,12 @@ BAD: list[tuple[type, dict[str, str] | None, Any, str]] = [
         None,
         {"embedding": np.zeros((1, 4))},
         "an array of the shape 1 x 4; field 'embedding' takes a vector of 4",
+    ),
+    (
+        Embedded,
+        None,
+        {"embedding": [1e40, 0, 0, 0]},
+        "holds a number that floats of 32 bits cannot hold; field 'embedding'",
     ),
     (Embedded, None, {"embedding": "abcd"}, "holds 'abcd'; field 'embedding' takes a vector of 4 numbers"),
     (
