@@ -145,7 +145,7 @@ def test_the_command_line_reads_what_the_second_block_made(tmp_path: Path) -> No
 
 def test_the_command_line_checks_pushes_and_tests_what_the_definition_says(tmp_path: Path) -> None:
     (script,) = [block for block in SCRIPTS if "registry.push(" in block.text]
-    python(script.text.replace('write_text("sun cake")', 'write_text("sun")').partition("model.create")[0], tmp_path)
+    python(script.text.replace('write_text("sun again")', 'write_text("sun")').partition("model.create")[0], tmp_path)
     python(script.text, tmp_path / "whole")
     (told,) = [block for block in of("console") if "localreg check" in block.text]
     *first, _ = told.text.splitlines(keepends=True)
@@ -153,7 +153,7 @@ def test_the_command_line_checks_pushes_and_tests_what_the_definition_says(tmp_p
     assert checked == "moods/models.yaml is fine: moods\n"
     assert pushed == "model 'moods': version '1' is the same, nothing to change\n"
     assert "4 samples" in tested
-    assert re.search(r"^sentences +0\.5", tested, re.MULTILINE)
+    assert re.search(r"^sentences +4 +0 +0\.75", tested, re.MULTILINE)
     (different,) = answers(Block("console", 0, told.text.splitlines()[-1]), tmp_path / "whole")
     assert "files" in different
 
