@@ -89,6 +89,18 @@ class Outputs:
             self._check_lengths(columns, self._keys)
         return rows
 
+    def known(self, value: object) -> object:
+        """What a function made of a prediction, as any process knows it.
+
+        Raises:
+            InvalidInputError: it holds something of no known type (`bad_prediction`).
+        """
+        try:
+            return _known(value, 0)
+        except _Unknown as error:
+            where = f" in {error.path}" if error.path else ""
+            raise self._wrong(f"what was made of a prediction {error.reason}{where}") from None
+
     # --- a list of predictions ---
 
     def _rows(self, result: object, count: int) -> list[Any]:
@@ -245,7 +257,7 @@ def _known(value: Any, depth: int) -> object:
     for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if callable(getattr(value, "tolist", None)) and not isinstance(value, type):
         return _known(value.tolist(), depth + 1)
