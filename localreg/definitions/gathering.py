@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -105,11 +106,16 @@ class Gathering:
             check_entrypoints(runtime, (*entry.path, "runtime"), code, self._faults)
         elif runtime is not None and repository is None:
             self._faults.add((*entry.path, "runtime"), "has no code to run; give a repository, or a folder with code")
-        tree = repositories.working_tree(self._code) if snapshot and self._code is not None else None
-        git = None if tree is None else asdict(tree)
+        git = self._git if snapshot else None
         return Gathered(entry, repository, snapshot or None, git, self._files(entry), notes)
 
     # --- code ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _git(self) -> dict[str, Any] | None:
+        """The commit that local code lies at."""
+        tree = None if self._code is None else repositories.working_tree(self._code)
+        return None if tree is None else asdict(tree)
 
     def _local(self, entry: Entry) -> list[tuple[str, Path]] | None:
         if self._code is None:
