@@ -36,8 +36,10 @@ def check_entrypoints(runtime: Runtime, path: Path, code: Code, faults: Faults) 
     the repository.
     """
     for name, call in runtime.calls():
+        if faults.under((*path, name, "entrypoint")):
+            continue
         reason = _fault(call, code, runtime.device)
-        if reason is not None:
+        if reason is not None and not faults.under((*path, name, *reason.place[:1])):
             faults.add((*path, name, *reason.place), reason.text)
 
 

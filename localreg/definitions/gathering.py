@@ -133,6 +133,8 @@ class Gathering:
         if said is None:
             return None, None
         path = (*entry.path, "repository")
+        if self._faults.under(path):
+            return {}, None
         record = {key: value for key, value in said.model_dump().items() if value is not None}
         try:
             url = repositories.absolute_url(said.url, self._folder)
@@ -174,6 +176,8 @@ class Gathering:
         found = []
         for number, said in enumerate(entry.definition.files):
             path = (*entry.path, "files", number)
+            if self._faults.under(path):
+                continue
             if said.name == "code":
                 self._faults.add((*path, "name"), "is 'code', as the code itself is called; choose another name")
             place = local_path(said.url, self._folder)
