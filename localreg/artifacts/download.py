@@ -52,10 +52,27 @@ def download(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: 
     return copied
 
 
-def copy_out(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: Mapping[str, object]) -> Path:
-    """The same, without a word in the audit log."""
+def copy_out(
+    artifact: Artifact,
+    to: Path,
+    *,
+    overwrite: bool,
+    storage_options: Mapping[str, object],
+    called: str | None = None,
+) -> Path:
+    """The same, without a word in the audit log.
+
+    Args:
+        artifact: which one.
+        to: the folder.
+        overwrite: as in `Artifact.download`.
+        storage_options: likewise.
+        called: what a single file is called there; None = as the artifact is.
+    """
     record = artifact.info
     entries = [Entry(record.name, record.sha256 or "", record.bytes or 0)] if record.uri else entries_of(artifact)
+    if called is not None and not record.folder:
+        entries = [entries[0]._replace(path=called)]
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
