@@ -67,12 +67,13 @@ def copy_out(
         to: the folder.
         overwrite: as in `Artifact.download`.
         storage_options: likewise.
-        called: what a single file is called there; None = as the artifact is.
+        called: what the file or the folder is called there, a path; None = a file as the artifact, and what a folder
+            holds lies there directly.
     """
     record = artifact.info
     entries = [Entry(record.name, record.sha256 or "", record.bytes or 0)] if record.uri else entries_of(artifact)
-    if called is not None and not record.folder:
-        entries = [entries[0]._replace(path=called)]
+    if called is not None:
+        entries = [each._replace(path=f"{called}/{each.path}" if record.folder else called) for each in entries]
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:

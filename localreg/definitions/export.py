@@ -165,11 +165,7 @@ def export(definition: Definition, folder: str | os.PathLike[str], *, overwrite:
         copy_out(code, to, overwrite=overwrite, storage_options={})
     for each in copied:
         artifact = part_of(definition, each.said["name"])
-        target = to / each.place
-        if artifact.info.folder:
-            copy_out(artifact, target, overwrite=overwrite, storage_options={})
-        else:
-            copy_out(artifact, target.parent, overwrite=overwrite, storage_options={}, called=target.name)
+        copy_out(artifact, to, overwrite=overwrite, storage_options={}, called=each.place)
     to.mkdir(parents=True, exist_ok=True)
     _write(file, _yaml_beside(definition, copied).encode(), overwrite=overwrite)
     return file
