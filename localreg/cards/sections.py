@@ -244,7 +244,7 @@ SENTENCES: Final = {
     "evaluates": "{target} was evaluated on {source}",
     "saves": "{source} saved {target}",
     "becomes": "{source} became {target}",
-    "takes": "{target} ran {source}",
+    "takes": "{source} was tested by {target}",
 }
 NOUNS: Final = {"model_version": "version", "test_suite_version": "test suite"}
 
