@@ -365,6 +365,7 @@ VERBS: dict[type, dict[str, str]] = {
         "get_test_run": "runs show",
         "get_test_suite": "suites show",
         "get_version": "versions show",
+        "model_card": "card",
         "consume": "versions consume",
         "get_workflow": "workflows show",
         "model_versions": "versions list",
@@ -561,6 +562,7 @@ READS = [
     "datasets list",
     "datasets show meadow-5@2 plates",
     "lineage meadow-5@2",
+    "card meadow-5@production",
     "events list",
     "events show meadow-5@2",
     "events durations 'lr 0.1' --experiment --start epoch_start --end epoch_end",
@@ -570,7 +572,7 @@ READS = [
     "definitions diff plate-reader@1 plate-reader@2",
     "definitions log plate-reader",
 ]
-EXPORTS = ("inferences export", "coco export", "artifacts download")
+EXPORTS = ("inferences export", "coco export", "artifacts download", "definitions export")
 WRITES = [
     "experiments archive 'lr 0.1'",
     "experiments delete 'lr 0.1' --force",

@@ -24,10 +24,10 @@ from localreg import (
     StorageError,
 )
 from localreg.compare.asked import Asked
-from localreg.markdown import safe
 from localreg.compare.question import KEPT
 from localreg.compare.report.wording import sentence
 from localreg.compare.telling import parts
+from localreg.markdown import safe
 from tests.animals import animal_case, animal_suite, run_animals
 
 HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
