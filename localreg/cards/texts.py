@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import PurePath
 from typing import Any
 
@@ -83,7 +84,7 @@ def _without_secrets(value: object) -> object:
 
 def number(value: float | None) -> str:
     """A metric's value."""
-    if value is None:
+    if value is None or not isfinite(value):
         return "none"
     if isinstance(value, int) or value == int(value):
         return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:g}"

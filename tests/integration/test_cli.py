@@ -1163,6 +1163,34 @@ def test_a_gate_that_cannot_be_understood_is_wrong_usage(cli: Cli, folder: Path,
     assert cli(*GATED[:-1], "gone.yaml").code == 2
 
 
+def test_a_card_is_printed_and_written_to_a_file_that_is_not_there(
+    cli: Cli, folder: Path, registry: localreg.Registry
+) -> None:
+    card = registry.model_card("meadow-5@production")
+    assert done(cli("card", "meadow-5@production")).out == card
+    assert done(cli("card", "meadow-5@production", "-f", "json")).json == {"card": card}
+    assert done(cli("card", "meadow-5@production", "--output", "CARD.md")).out == "wrote CARD.md\n"
+    assert Path("CARD.md").read_text(encoding="utf-8") == card
+    refused = cli("card", "meadow-5", "--output", "CARD.md")
+    assert (refused.code, "pass --overwrite" in refused.err) == (1, True)
+    done(cli("card", "meadow-5", "--output", "CARD.md", "--overwrite"))
+    assert Path("CARD.md").read_text(encoding="utf-8") == registry.model_card("meadow-5")
+    assert "no model 'meadow-9'; did" in cli("card", "meadow-9").err.replace(" in namespace 'default'", "")
+
+
+def test_a_definition_is_exported_into_a_folder(cli: Cli, tmp_path: Path, registry: localreg.Registry) -> None:
+    (tmp_path / "w.npz").write_bytes(b"w")
+    registry.create_model("m").create_version(files={"w": tmp_path / "w.npz"})
+    to = tmp_path / "exported"
+    assert done(cli("definitions", "export", "m", str(to))).out == f"wrote {to / 'models.yaml'}\n"
+    assert (to / "models.yaml").read_text() == registry.get_definition("m").yaml()
+    (to / "w.npz").write_bytes(b"other")
+    refused = cli("definitions", "export", "m", str(to))
+    assert (refused.code, "pass --overwrite to replace it" in refused.err) == (1, True)
+    done(cli("definitions", "export", "m", str(to), "--overwrite"))
+    assert (to / "w.npz").read_bytes() == b"w"
+
+
 def test_a_comparison_is_written_as_markdown(cli: Cli, folder: Path, registry: localreg.Registry) -> None:
     ran = done(cli("compare", "meadow-4", "meadow-5", "--suite", "plates", "--markdown", "report.md"))
     comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
