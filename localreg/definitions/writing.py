@@ -105,7 +105,6 @@ def _is_passage(text: str) -> bool:
         and not _HIDES.search(body.replace("\n", ""))
         and lines[0][:1] not in ("", " ")
         and lines[-1] != ""
-        and not any(line.endswith(" ") for line in lines)
     )
 
 
