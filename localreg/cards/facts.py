@@ -114,6 +114,7 @@ class Facts:
     evaluated: list[Evaluated]
     said: list[Said]
     datasets: list[Dataset]
+    """Of version and model, and of the experiment that the version came of."""
     files: list[KeptFile]
     trained: Trained | None
     lineage: list[dict[str, Any]] = field(repr=False)
@@ -161,7 +162,7 @@ def facts_of(session: Session, version: ModelVersion) -> Facts:
         runs=runs,
         evaluated=[each for run in _newest(runs) for each in _evaluations(session, state, run)],
         said=list(_said(state, row)),
-        datasets=[Dataset(session, each.id) for _, each in sorted(holding(state, row).items())],
+        datasets=list(_datasets(session, state, version)),
         files=list(_files(state, row, definition)),
         trained=_trained(state, version),
         lineage=version.lineage().dicts(),
@@ -207,6 +208,13 @@ def _said(state: State, version: Row) -> Iterator[Said]:
         yield Said(name if kind == "dataset" else None, name if kind == "test_suite" else None, numbers)
 
 
+def _datasets(session: Session, state: State, version: ModelVersion) -> Iterator[Dataset]:
+    experiment = _experiment(state, version)
+    found = {**({} if experiment is None else holding(state, experiment)), **holding(state, version._row(state))}
+    for _, row in sorted(found.items()):
+        yield Dataset(session, row.id)
+
+
 def _files(state: State, version: Row, definition: Definition | None) -> Iterator[KeptFile]:
     urls = {} if definition is None else {str(each["name"]): str(each["url"]) for each in definition.files}
     has_code = definition is not None and definition.code is not None
@@ -216,8 +224,13 @@ def _files(state: State, version: Row, definition: Definition | None) -> Iterato
 
 
 def _trained(state: State, version: ModelVersion) -> Trained | None:
-    checkpoint = version.checkpoint
-    row = None if checkpoint is None else state.get(ExperimentRecord.kind, checkpoint.experiment.id)
+    checkpoint, row = version.checkpoint, _experiment(state, version)
     if checkpoint is None or row is None:
         return None
     return Trained(row.load(ExperimentRecord), checkpoint.name, checkpoint.metrics)
+
+
+def _experiment(state: State, version: ModelVersion) -> Row | None:
+    """Of which a version was made."""
+    checkpoint = version.checkpoint
+    return None if checkpoint is None else state.get(ExperimentRecord.kind, checkpoint.experiment.id)

@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 
 import localreg
 from localreg import ModelVersion, NotFoundError, Registry
+from localreg.canonical import sha256_hex
 from localreg.cards.texts import number, place, public
 from localreg.markdown import paragraphs, safe, table
 from localreg.records.determinism import Determinism
@@ -266,7 +267,7 @@ def test_a_version_that_was_trained_tells_its_data_experiment_and_metrics(regist
     model.create_version("2")
     card = registry.model_card("m@1")
     told = sections(card)
-    assert front(card) == {"tags": ["checked"], "datasets": ["night"], "metrics": ["cost", "speed", "accuracy"]}
+    assert front(card) == {"tags": ["checked"], "datasets": ["night", "rows"], "metrics": ["cost", "speed", "accuracy"]}
     assert "\nthe better one\n" in told[""]
     assert "| Version | 1 |" in told[""]
     assert cells(told["Metrics"]) == [
@@ -285,8 +286,9 @@ def test_a_version_that_was_trained_tells_its_data_experiment_and_metrics(regist
         ["optim.lr", "0.2"],
     ]
     assert cells(told["Data sets"]) == [
-        ["Data set", "Role", "Where", "Description"],
-        ["night", "eval", "s3://bucket/night", "2026"],
+        ["Data set", "Role", "Where", "sha256", "Description"],
+        ["night", "eval", "s3://bucket/night", "", "2026"],
+        ["rows", "train", "artifact rows.csv", sha256_hex("rows"), ""],
     ]
     assert cells(told["Metadata"]) == [["Key", "Value"], ["notes", "by night"], ["alpha", "[1, 2]"], ["zeta", "1"]]
     assert [row[:3] for row in cells(told["Code and files"])] == [
