@@ -89,6 +89,25 @@ class Defining:
 
         return get_definition(self._session, reference)
 
+    def model_card(self, reference: str | Model | ModelVersion) -> str:
+        """What is known of a version, as the README.md that people publish with a model: Markdown below YAML.
+
+        What it is and how it is loaded, metrics by test suite, determinism, training, data sets, metadata, files with
+        their digests, what it was run in, and lineage; what is not known is left out. The same state gives the same
+        text. What users wrote stands there as text, and no secret: neither what is named as one in metadata, nor what
+        opens an address.
+
+        Args:
+            reference: `name` (the newest version), `name@2` or `name@production`.
+
+        Raises:
+            NotFoundError: no such version.
+            DefinitionError: its definition was registered by a later release.
+        """
+        from localreg.cards.card import model_card
+
+        return model_card(self._session, reference)
+
     def load(
         self,
         reference: str | Model | ModelVersion,

@@ -24,6 +24,7 @@ from typing import SupportsIndex, TypeGuard
 from localreg.errors import InvalidInputError
 
 __all__ = [
+    "WELL_KNOWN",
     "amount",
     "check_alias",
     "check_flag",
@@ -43,6 +44,12 @@ __all__ = [
     "split_reference",
     "whole_number",
 ]
+
+WELL_KNOWN = (
+    *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
+    *("notes", "keywords", "hyperparameters", "tracker"),
+)
+"""Metadata keys that are shown before the others."""
 
 _NAME_LIMIT = 512
 _SHORT_LIMIT = 128  # tags, aliases, versions: shown in columns and typed by hand

@@ -52,10 +52,28 @@ def download(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: 
     return copied
 
 
-def copy_out(artifact: Artifact, to: Path, *, overwrite: bool, storage_options: Mapping[str, object]) -> Path:
-    """The same, without a word in the audit log."""
+def copy_out(
+    artifact: Artifact,
+    to: Path,
+    *,
+    overwrite: bool,
+    storage_options: Mapping[str, object],
+    called: str | None = None,
+) -> Path:
+    """The same, without a word in the audit log.
+
+    Args:
+        artifact: which one.
+        to: the folder.
+        overwrite: as in `Artifact.download`.
+        storage_options: likewise.
+        called: what the file or the folder is called there, a path; None = a file as the artifact, and what a folder
+            holds lies there directly.
+    """
     record = artifact.info
     entries = [Entry(record.name, record.sha256 or "", record.bytes or 0)] if record.uri else entries_of(artifact)
+    if called is not None:
+        entries = [each._replace(path=f"{called}/{each.path}" if record.folder else called) for each in entries]
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:

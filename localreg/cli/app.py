@@ -42,6 +42,7 @@ GROUPS = {
 ALONE = {
     **dict.fromkeys(("audit", "facets", "verify", "sql"), "questions"),
     **dict.fromkeys(("check", "push", "test"), "definitions"),
+    "card": "cards",
     "compare": "comparing",
     "leaderboard": "ranking",
     "measure": "measuring",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from localreg.cli import completion
 from localreg.cli.listing import Columns, Limit, OrderBy, Search, Where, shown
 from localreg.cli.output import Listing, Rows
-from localreg.cli.place import Account, examples, new_group, reading, writing
+from localreg.cli.place import Account, Place, examples, new_group, placed, reading, writing
 from localreg.cli.runs import Results
 from localreg.records.differences import Difference
 
@@ -187,6 +188,25 @@ def show_definition(registry: "Registry", name: Reference) -> Written:
     What it says can be written to a file and pushed, beside the files that it names.
     """
     return Written(registry.get_definition(name))
+
+
+def _export(
+    place: Place,
+    name: Reference,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to: it is made if need be.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that hold something else.")] = False,
+) -> None:
+    """Write a definition into a folder, with its code and stored files, to be pushed into another registry.
+
+    There it is the same content, unless files were named by a path outside of their folder, or by an address. What is
+    only tracked, and a repository, stay named.
+    """
+    print(f"wrote {place.read().get_definition(name).export(folder, overwrite=overwrite)}")
+
+
+definitions.command("export", epilog=examples("localreg definitions export plate-reader plates"))(
+    placed(_export, hidden={"actor"})
+)
 
 
 @definitions.command(

@@ -22,6 +22,7 @@ from localreg.cli.listing import (
 )
 from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import examples, new_group, reading, writing
+from localreg.names import WELL_KNOWN
 from localreg.records.differences import Difference
 
 if TYPE_CHECKING:
@@ -32,11 +33,6 @@ __all__ = ["Name", "Pairs", "models"]
 
 LISTED = ("name", "latest_version", "aliases", "tags", "owner", "updated_at")
 CHANGES = ("commit", "time", "actor", "action", "name", "changes")
-WELL_KNOWN = (
-    *("framework", "weights", "dataset", "commit", "trained_by", "seed"),
-    *("notes", "keywords", "hyperparameters", "tracker"),
-)
-"""Metadata keys that are shown before the others."""
 
 VALUES = """A VALUE that is JSON is taken as JSON (5, true, null, [1, 2], {"lr": 0.1}), anything else as text; for the
 text 5 write KEY='"5"'. Dots in a KEY are plain characters: metadata is merged by whole top-level keys."""

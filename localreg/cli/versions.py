@@ -7,9 +7,10 @@ import typer
 from localreg.cli import completion, values
 from localreg.cli.beside import datasets_of, measured
 from localreg.cli.listing import Columns, shown
-from localreg.cli.models import CHANGES, VALUES, WELL_KNOWN, Description, Json, Pairs
+from localreg.cli.models import CHANGES, VALUES, Description, Json, Pairs
 from localreg.cli.output import Card, Listing, Rows
 from localreg.cli.place import Account, examples, new_group, reading, writing
+from localreg.names import WELL_KNOWN
 
 if TYPE_CHECKING:
     from localreg.registry import Registry

@@ -5,7 +5,6 @@ Guarantees: the same comparison, the same bytes; names are text, whatever they h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -17,6 +16,7 @@ from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
 from localreg.compare.telling import interval, named_notes, number, overall, p_heading, p_value, parts, signed
 from localreg.errors import NotFoundError, StorageError
+from localreg.markdown import safe, table
 from localreg.names import amount
 from localreg.query.text import cell, plain
 
@@ -117,7 +117,7 @@ class _Folded:
         left_out = len(self.rows) - most
         more = [f"{left_out:,} more: `{self.rest}` has them.", ""] if left_out > 0 else []
         title = f"<details><summary>{self.title}</summary>"
-        return [title, "", *_table(self.head, self.rows[:most]), *more, "</details>", ""]
+        return [title, "", *table(self.head, self.rows[:most]), *more, "</details>", ""]
 
 
 def _joined(blocks: Sequence[str | _Folded], most: int) -> str:
@@ -129,19 +129,19 @@ def _markdown(it: Compared) -> Iterator[str | _Folded]:
     for candidate in it.candidates:
         rows = [row for row in it.rows if row.candidate == candidate]
         first = rows[0]
-        yield from [f"**{MARKS[first.verdict]} {_safe(sentence(it, candidate))}**", ""]
+        yield from [f"**{MARKS[first.verdict]} {safe(sentence(it, candidate))}**", ""]
         paired = it.side(candidate).paired or 0
-        yield from [f"{amount(paired, 'sample')} of {_safe(it.suite)}, version {it.suite_version}.", ""]
+        yield from [f"{amount(paired, 'sample')} of {safe(it.suite)}, version {it.suite_version}.", ""]
         whole = [row for row in rows if row.test_case is row.by is None]
         of_all, of_classes = ([row for row in whole if (row.label is None) is wanted] for wanted in (True, False))
-        yield from _table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])
-        yield from (line for each in named_notes(of_all, it.baseline) for line in (_safe(each), ""))
+        yield from table(_head(of_all), [[_metric(row), *_cells(row)] for row in of_all])
+        yield from (line for each in named_notes(of_all, it.baseline) for line in (safe(each), ""))
         yield _Folded("Classes", _head(of_classes), [[_metric(row), *_cells(row)] for row in of_classes])
         yield from _of_parts(parts(rows), first.metric)
         if first.fixed is not None:
             yield from _samples(it, candidate, "broken", first.broken or 0)
             yield from _samples(it, candidate, "fixed", first.fixed)
-    yield from (f"> warning: {_safe(each)}  " for each in it.warnings)
+    yield from (f"> warning: {safe(each)}  " for each in it.warnings)
 
 
 def _of_parts(rows: Sequence[MetricRow], deciding: str) -> Iterator[_Folded]:
@@ -157,35 +157,18 @@ def _head(rows: Sequence[MetricRow]) -> tuple[str, ...]:
     return tuple(p_heading(rows) if each == "p" else each for each in HEAD)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    if not rows:
-        return []
-    lines = ["| " + " | ".join(map(_safe, each)) + " |" for each in (head, *rows)]
-    return [lines[0], "|" + "---|" * len(head), *lines[1:], ""]
-
-
 def _samples(it: Compared, candidate: str, outcome: Any, count: int) -> Iterator[str | _Folded]:
     if not count:
         return
     try:
-        table = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
+        found = it.samples(outcome, candidate=candidate).arrow().slice(0, LISTED)
     except NotFoundError as error:  # of a saved comparison, what it looked at may be gone
-        yield from [f"{count:,} {outcome}, not listed: {_safe(str(error))}", ""]
+        yield from [f"{count:,} {outcome}, not listed: {safe(str(error))}", ""]
         return
-    names = [name for name in table.column_names if name != "outcome"]
-    rows = [[cell(row[name]) for name in names] for row in table.to_pylist()]
+    names = [name for name in found.column_names if name != "outcome"]
+    rows = [[cell(row[name]) for name in names] for row in found.to_pylist()]
     title = f"{count:,} {outcome}" + (f", the first {LISTED}" if count > LISTED else "")
     yield _Folded(title, names, rows, f"comparison.{outcome}")
-
-
-_MARKUP = re.compile(r"([\\`*\[\]|~#$]|(?<!\w)_|_(?!\w))")
-_MENTION = re.compile(r"(?<!\w)@(?=\w)")
-
-
-def _safe(text: str) -> str:
-    """Text that Markdown shows as it is: nothing of it formats, links, mentions, or ends the cell of a table."""
-    line = " ".join(text.split())
-    return _MENTION.sub("@\u2060", _MARKUP.sub(r"\\\1", escape(line, quote=False)))
 
 
 # --- notebooks --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localreg.artifacts.attached import HasArtifacts
@@ -60,6 +62,29 @@ class Definition(HasArtifacts[DefinitionRecord]):
         from localreg.definitions.export import yaml_of
 
         return yaml_of(self)
+
+    def export(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the definition into a folder, with its code and stored files: pushed from there, it is the same again.
+
+        A file comes to lie where it was named by. If that is outside of the folder, or was an address elsewhere, it
+        goes by its last part, and the YAML says so: its path counts as content, so that another digest comes of it.
+        What is only tracked, and a repository, stay named.
+
+        Args:
+            folder: it is made. Unless the code is in a repository, it must hold no other files, which would be code.
+            overwrite: replace files that are there; those that hold the same are left as they are in any case.
+
+        Returns:
+            The path of the YAML: `models.yaml`, unless the code has a file of that name.
+
+        Raises:
+            AlreadyExistsError: there is another file.
+            DefinitionError: it was registered by a later release.
+            IntegrityError: bytes are not those that were stored; nothing of that file is left.
+        """
+        from localreg.definitions.export import export
+
+        return export(self, folder, overwrite=overwrite)
 
     def previous(self) -> Definition:
         """The one before: of a version, that of the version before it; of the entry for all, what it said before.

@@ -26,7 +26,7 @@ from localreg.models import ModelVersion
 from localreg.records.definitions import DefinitionRecord
 from localreg.session import Session
 
-__all__ = ["recipe_of"]
+__all__ = ["recipe_of", "runtime_of"]
 
 AT_THE_ROOT = ("localreg.yaml", "efemarai.yaml")
 
@@ -109,11 +109,16 @@ def _token(definition: Definition) -> Callable[[], str | None]:
 
 
 def _own(definition: Definition) -> _Found | None:
-    runtime = _runtime(definition)
+    runtime = runtime_of(definition)
     return None if runtime is None else _Found(runtime, Source.of(definition), definition)
 
 
-def _runtime(definition: Definition) -> Runtime | None:
+def runtime_of(definition: Definition) -> Runtime | None:
+    """What a definition itself says of how it is run; None = nothing.
+
+    Raises:
+        DefinitionError: it was registered by a later release.
+    """
     said = definition.info.runtime
     faults = Faults("")
     found: Runtime | None = None if said is None else checked(said, ("runtime",), faults, Runtime)

@@ -21,7 +21,7 @@ from localreg.definitions.snapshot import code_files
 from localreg.definitions.templates import parsed
 from localreg.errors import LocalregError
 
-__all__ = ["Gathered", "GatheredFile", "Gathering", "local_path"]
+__all__ = ["Gathered", "GatheredFile", "Gathering", "is_local", "local_path"]
 
 
 class GatheredFile(NamedTuple):
@@ -217,4 +217,9 @@ def local_path(url: str, folder: Path) -> Path | None:
     """Where a file lies here, that is named by a path or a `file://` address; None = it lies elsewhere."""
     if url.startswith("file://"):
         return Path(url2pathname(urlsplit(url).path))
-    return None if "://" in url or "::" in url else folder / Path(url).expanduser()
+    return folder / Path(url).expanduser() if is_local(url) else None
+
+
+def is_local(url: str) -> bool:
+    """Whether a file is named by a path or a `file://` address."""
+    return url.startswith("file://") or not ("://" in url or "::" in url)

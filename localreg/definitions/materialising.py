@@ -23,7 +23,7 @@ from localreg.errors import IntegrityError, NotFoundError, StorageError
 from localreg.records.artifacts import ArtifactRecord
 from localreg.storage.cache import cache_folder
 
-__all__ = ["code_folder", "link_files"]
+__all__ = ["code_folder", "link_files", "part_of"]
 
 LISTED = ".localreg-files.json"
 """In a folder of a commit: what was written into it."""
@@ -44,7 +44,7 @@ def code_folder(definition: Definition, token: Callable[[], str | None]) -> Path
     """
     record = definition.info
     if record.code is not None:
-        artifact = _artifact(definition, "code")
+        artifact = part_of(definition, "code")
         files = {each.path: each.sha256 for each in entries_of(artifact)}
         return _cached(str(record.code["sha256"]), files, lambda to: _copied(artifact, to))
     if record.repository is None:
@@ -77,7 +77,7 @@ def link_files(definition: Definition, into: Path) -> dict[str, str]:
             _refuse_changed(definition, said)
             places[name] = url
             continue
-        artifact = _artifact(definition, name)
+        artifact = part_of(definition, name)
         target = into / name / str(artifact.metadata.get("file") or name)
         if artifact.info.folder:
             _copied(artifact, target)
@@ -197,7 +197,12 @@ def _copied(artifact: Artifact, to: Path) -> None:
     copy_out(artifact, to, overwrite=False, storage_options={})
 
 
-def _artifact(definition: Definition, name: str) -> Artifact:
+def part_of(definition: Definition, name: str) -> Artifact:
+    """The artifact that holds the code, or a file, of a definition.
+
+    Raises:
+        IntegrityError: it was deleted.
+    """
     session, record = definition._session, definition.info
     row = session.state().find(ArtifactRecord.kind, name, record.version or record.id)
     if row is None:

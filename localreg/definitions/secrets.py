@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from localreg.definitions.faults import Path
 from localreg.definitions.templates import Environment, Template
 
-__all__ = ["is_secret", "literal_fault", "stays_template", "url_fault", "variable_fault"]
+__all__ = ["is_secret", "is_secret_name", "literal_fault", "stays_template", "url_fault", "variable_fault"]
 
 _SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|SAS)(_|$)", re.IGNORECASE)
 _SECRET_QUERY = re.compile(r"(^|[-_])(sig|signature|token|key|secret|password|credential)$", re.IGNORECASE)
@@ -17,6 +17,11 @@ _SECRET_QUERY = re.compile(r"(^|[-_])(sig|signature|token|key|secret|password|cr
 def is_secret(path: Path) -> bool:
     """Whether a secret belongs at a place of an entry."""
     return path == ("repository", "access_token") or (path[:1] == ("files",) and path[2:3] == ("credentials",))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what goes by a name is likely to be a secret: `api_key`, `apiKey`, `GIT-TOKEN`."""
+    return _SECRET_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])|[-. ]", "_", name)) is not None
 
 
 def stays_template(path: Path) -> bool:

@@ -365,6 +365,7 @@ VERBS: dict[type, dict[str, str]] = {
         "get_test_run": "runs show",
         "get_test_suite": "suites show",
         "get_version": "versions show",
+        "model_card": "card",
         "consume": "versions consume",
         "get_workflow": "workflows show",
         "model_versions": "versions list",
@@ -561,6 +562,7 @@ READS = [
     "datasets list",
     "datasets show meadow-5@2 plates",
     "lineage meadow-5@2",
+    "card meadow-5@production",
     "events list",
     "events show meadow-5@2",
     "events durations 'lr 0.1' --experiment --start epoch_start --end epoch_end",
@@ -570,7 +572,7 @@ READS = [
     "definitions diff plate-reader@1 plate-reader@2",
     "definitions log plate-reader",
 ]
-EXPORTS = ("inferences export", "coco export", "artifacts download")
+EXPORTS = ("inferences export", "coco export", "artifacts download", "definitions export")
 WRITES = [
     "experiments archive 'lr 0.1'",
     "experiments delete 'lr 0.1' --force",
@@ -1159,6 +1161,34 @@ def test_a_gate_that_cannot_be_understood_is_wrong_usage(cli: Cli, folder: Path,
     assert ran.err.startswith("localreg: --gate: ")
     assert len(ran.err.splitlines()) == 1, "the usage was right, and is not told"
     assert cli(*GATED[:-1], "gone.yaml").code == 2
+
+
+def test_a_card_is_printed_and_written_to_a_file_that_is_not_there(
+    cli: Cli, folder: Path, registry: localreg.Registry
+) -> None:
+    card = registry.model_card("meadow-5@production")
+    assert done(cli("card", "meadow-5@production")).out == card
+    assert done(cli("card", "meadow-5@production", "-f", "json")).json == {"card": card}
+    assert done(cli("card", "meadow-5@production", "--output", "CARD.md")).out == "wrote CARD.md\n"
+    assert Path("CARD.md").read_text(encoding="utf-8") == card
+    refused = cli("card", "meadow-5", "--output", "CARD.md")
+    assert (refused.code, "pass --overwrite" in refused.err) == (1, True)
+    done(cli("card", "meadow-5", "--output", "CARD.md", "--overwrite"))
+    assert Path("CARD.md").read_text(encoding="utf-8") == registry.model_card("meadow-5")
+    assert "no model 'meadow-9'; did" in cli("card", "meadow-9").err.replace(" in namespace 'default'", "")
+
+
+def test_a_definition_is_exported_into_a_folder(cli: Cli, tmp_path: Path, registry: localreg.Registry) -> None:
+    (tmp_path / "w.npz").write_bytes(b"w")
+    registry.create_model("m").create_version(files={"w": tmp_path / "w.npz"})
+    to = tmp_path / "exported"
+    assert done(cli("definitions", "export", "m", str(to))).out == f"wrote {to / 'models.yaml'}\n"
+    assert (to / "models.yaml").read_text() == registry.get_definition("m").yaml()
+    (to / "w.npz").write_bytes(b"other")
+    refused = cli("definitions", "export", "m", str(to))
+    assert (refused.code, "pass --overwrite to replace it" in refused.err) == (1, True)
+    done(cli("definitions", "export", "m", str(to), "--overwrite"))
+    assert (to / "w.npz").read_bytes() == b"w"
 
 
 def test_a_comparison_is_written_as_markdown(cli: Cli, folder: Path, registry: localreg.Registry) -> None:

@@ -24,10 +24,10 @@ from localreg import (
     StorageError,
 )
 from localreg.compare.asked import Asked
-from localreg.compare.output import _safe
 from localreg.compare.question import KEPT
 from localreg.compare.report.wording import sentence
 from localreg.compare.telling import parts
+from localreg.markdown import safe
 from tests.animals import animal_case, animal_suite, run_animals
 
 HOSTILE = "a|b`c`<script>alert(1)</script>*d* [e](f)_g_ @h\\|"
@@ -255,7 +255,7 @@ def test_a_notebook_shows_a_table_of_its_own(comparison: Comparison) -> None:
 def test_every_document_begins_with_the_same_sentence(comparison: Comparison, tmp_path: Path) -> None:
     told = sentence(comparison, comparison.candidate)
     assert told.startswith("new|`<b>`@1 is worse than old@1: accuracy ")
-    assert _safe(told) in comparison.to_markdown()
+    assert safe(told) in comparison.to_markdown()
     assert escape(told) in comparison._repr_html_()
     page = comparison.to_html(tmp_path / "report.html", samples=0).read_text(encoding="utf-8")
     assert f"<bdi>{escape(told)}.</bdi>" in page

@@ -115,6 +115,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "get_model": {"name": "m"},
         "find_model": {"name": "m"},
         "get_version": {"reference": "m@1"},
+        "model_card": {"reference": "m@1"},
         "consume": {"reference": "m@1"},
         "get_workflow": {"name": "m"},
         "get_test_case": {"name": "m"},

@@ -1,0 +1,1 @@
+"""Model cards: what a registry knows of a model version, as the README.md that people publish with it."""
