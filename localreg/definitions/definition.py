@@ -167,5 +167,5 @@ def get_definition(session: Session, reference: str | Model | ModelVersion) -> D
     version = get_version(session, reference)
     definition = definition_of(session, version.id)
     if definition is None:
-        raise NotFoundError(f"nothing says what {version!r} is made of; push a definition, or create_version(code=…)")
+        raise NotFoundError(f"nothing says what {version!r} is made of; push a definition that says it")
     return definition

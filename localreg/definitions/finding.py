@@ -62,8 +62,7 @@ def recipe_of(session: Session, version: ModelVersion, device: str | None, folde
     own = definition_of(session, version.id)
     if own is None:
         raise NotFoundError(
-            f"nothing says how {version!r} is run; push a definition (`localreg push models.yaml`), or pass code=, "
-            "files= and runtime= to create_version()"
+            f"nothing says how {version!r} is run; push a definition that does (`localreg push models.yaml`)"
         )
     root = code_folder(own, _token(own))
     found = _own(own) or _of_others(session, version, root)

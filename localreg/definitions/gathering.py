@@ -217,7 +217,7 @@ def local_path(url: str, folder: Path) -> Path | None:
     """Where a file lies here, that is named by a path or a `file://` address; None = it lies elsewhere."""
     if url.startswith("file://"):
         return Path(url2pathname(urlsplit(url).path))
-    return folder / Path(url).expanduser() if is_local(url) else None
+    return folder / os.path.expanduser(url) if is_local(url) else None
 
 
 def is_local(url: str) -> bool:

@@ -20,6 +20,7 @@ PYTHON = re.compile(
 FOR_PROGRAMS = {
     "api.py": "`use`, and arguments of the wrong type",
     "cards/": "code that a card shows",
+    "definitions/worker/": "the program of a model's process",
     "audit/redact.py": "the command says what may be given together",
     "session/session.py": "arguments that the command line does not combine",
     "tables/": "dataclasses",

@@ -24,8 +24,13 @@ from localreg.datasets import Dataset
 from localreg.experiments import Checkpoint, Experiment
 from localreg.models import Model, ModelVersion
 from localreg.policies import Label
+from tests.definitions import write
 
 NOBODY = object()
+CODE = {"inference.py": "def predict(datapoints):\n    return list(datapoints)\n"}
+RUNTIME = {
+    "predict": {"entrypoint": "inference:predict", "inputs": [{"name": "datapoints", "value": "${datapoints}"}]}
+}
 
 HOSTILE: dict[str, object] = {
     "None": None,
@@ -486,6 +491,7 @@ def parameters(function: Callable[..., object]) -> set[str]:
 def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
     """What the methods are called on; a registry of its own for each call, unless the one before changed nothing."""
     monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"models.yaml": "models: [{name: m, description: pushed}]"})
     monkeypatch.setattr("localreg.experiments.opening._environment", dict)  # which asks git each time
     names = count()
     kept: dict[type, Any] = {}
@@ -494,7 +500,7 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
     def make() -> dict[type, Any]:
         registry = localreg.open(f"memory://{tmp_path}/{next(names)}")
         model = registry.create_model("m", metadata={"a": 1})
-        version = model.create_version("1")
+        version = model.create_version("1", code=write(tmp_path / "code", CODE), runtime=RUNTIME)
         model.create_version("2")
         model.set_alias("a", "1")
         model.update(metadata={"b": 2}, unset=["a"])
@@ -576,7 +582,7 @@ NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison", "get_policy"),
     *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
-    *("revoke", "protect"),
+    *("revoke", "protect", "test"),
 )
 """What the registry of these tests holds none of, nor its place: folders with permissions."""
 

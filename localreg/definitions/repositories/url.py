@@ -15,6 +15,7 @@ from urllib.request import url2pathname
 
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
+from localreg.storage.new_file import checked_local
 
 __all__ = ["Repository", "absolute_url"]
 
@@ -87,7 +88,8 @@ def absolute_url(url: str, folder: Path) -> str:
         return url
     if "@" in url.partition("/")[0]:
         raise _secret()
-    return os.path.abspath(folder / Path(url).expanduser())
+    checked_local(url, what="the path of a repository")
+    return os.path.abspath(folder / os.path.expanduser(url))
 
 
 def _check_url(url: object) -> None:
