@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
@@ -20,19 +21,23 @@ from localreg.definitions.inferences import Assignment
 from localreg.definitions.loading import Limits, started
 from localreg.definitions.recipe import Recipe
 from localreg.definitions.worker.base import Worker
-from localreg.errors import DefinitionError, InvalidInputError
+from localreg.errors import DefinitionError, InvalidInputError, NotFoundError
 from localreg.models import Model, ModelVersion, get_version
+from localreg.names import check_text
+from localreg.records.determinism import Determinism
+from localreg.records.workflows import WorkflowRecord
 from localreg.session import Elsewhere, Session
 from localreg.session.current import use_session
 from localreg.workflow import Evaluator, EvaluatorConfiguration, TestRun
 from localreg.workflow.define_workflow import bound_classes
+from localreg.workflow.determinism import Trial, verify_determinism
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction
 from localreg.workflow.recorded import RecordedWorkflow
 from localreg.workflow.running import OnError
 from localreg.workflow.stored import get_stored_test_suite
-from localreg.workflow.test_suite import TestSuite
+from localreg.workflow.workflow import Workflow
 
-__all__ = ["Asked", "run_model", "runnable"]
+__all__ = ["Asked", "run_model", "runnable", "verify_model"]
 
 BATCH = 64
 """How many samples go to a model at once that does not say how many it takes."""
@@ -46,6 +51,21 @@ class Asked(NamedTuple):
 
     device: str | None
     limits: Limits
+
+
+class NotLoadedError(BaseException):
+    """A model cannot be loaded: no fault of a sample, so a run ends where exceptions of samples are recorded, too.
+
+    Args:
+        error: why.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}"
 
 
 class DefinedInfer:
@@ -74,7 +94,10 @@ class DefinedInfer:
         self.told = told
 
     def __call__(self, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
-        worker = _at_work.worker(self._key, self._started)
+        try:
+            worker = _at_work.worker(self._key, self._started)
+        except Exception as error:
+            raise NotLoadedError(error) from error
         made = (prediction for batch in worker.predict([list(samples)]) for prediction in batch)
         return [self._assign(each) for each in made]
 
@@ -135,13 +158,13 @@ def _converted(prediction: Any) -> dict[str, Any] | None:
     return prediction  # type: ignore[no-any-return]
 
 
-def runnable(session: Session, version: ModelVersion, suite: TestSuite, asked: Asked, folder: Path) -> Any:
-    """A model of the suite's workflow, with `infer` as its definition says, and how many samples that takes at once.
+def runnable(session: Session, version: ModelVersion, workflow: Workflow, asked: Asked, folder: Path) -> Any:
+    """A model of a workflow, with `infer` as its definition says, and how many samples that takes at once.
 
     Args:
         session: where both lie.
         version: which one.
-        suite: of a workflow that the model belongs to, or that it will belong to by this.
+        workflow: that the model belongs to, or will belong to by this.
         asked: how it is run.
         folder: in which links to its files come to lie.
 
@@ -157,15 +180,15 @@ def runnable(session: Session, version: ModelVersion, suite: TestSuite, asked: A
     if not isinstance(output.mapping, str):
         keys = None if output.keys is None else tuple(output.keys)
         try:
-            assign = Assignment(suite.workflow.types(state).inference.node, keys, output.mapping)
+            assign = Assignment(workflow.types(state).inference.node, keys, output.mapping)
         except InvalidInputError as error:
             place = recipe.source.place("predict.output")
             raise DefinitionError(
-                f"{place}: of predictions no {suite.workflow.name} inferences can be made: {error}", faults=[str(error)]
+                f"{place}: of predictions no {workflow.name} inferences can be made: {error}", faults=[str(error)]
             ) from error
     infer = DefinedInfer(recipe, assign, Elsewhere.of(session, state), version.id, asked, fingerprint_of(definition))
     with use_session(session):
-        model_class = bound_classes(RecordedWorkflow(suite.workflow.name))[2]
+        model_class = bound_classes(RecordedWorkflow(workflow.name))[2]
         return model_class.load(version.model.name, infer, version.version), recipe.max_size or BATCH
 
 
@@ -198,14 +221,53 @@ def run_model(
     asked.limits.checked()
     version = get_version(session, reference)
     found = get_stored_test_suite(session, suite).test_suite()
+    with _made_ready(session, version, found.workflow, asked) as (model, batch_size):
+        run = TestRun(model, found, evaluator, configurations, reset, on_error, batch_size, executor, hash_files)
+        run.run()
+        return run
+
+
+def verify_model(
+    session: Session, reference: str | Model | ModelVersion, suite: str | None, trial: Trial, device: str | None
+) -> Determinism:
+    """See `Registry.verify_determinism`."""
+    trial.checked()
+    version = get_version(session, reference)
+    found = None if suite is None else get_stored_test_suite(session, suite).test_suite()
+    workflow = _workflow_of(session, version) if found is None else found.workflow
+    asked = Asked(None if device is None else check_text(device, what="device"), Limits(None, None))
+    with _made_ready(session, version, workflow, asked) as (model, batch_size):
+        return verify_determinism(model, found, trial._replace(batch_size=trial.batch_size or batch_size))
+
+
+def _workflow_of(session: Session, version: ModelVersion) -> Workflow:
+    """The workflow that a model is bound to.
+
+    Raises:
+        NotFoundError: to none.
+    """
+    bound = version.model.info.workflow
+    row = None if bound is None else session.state().get(WorkflowRecord.kind, bound)
+    if row is None:
+        raise NotFoundError(f"{version.model!r} belongs to no workflow yet; say on which test suite to try it")
+    return RecordedWorkflow(row.name)
+
+
+@contextmanager
+def _made_ready(session: Session, version: ModelVersion, workflow: Workflow, asked: Asked) -> Iterator[tuple[Any, int]]:
+    """What `runnable` makes, for as long as it is used.
+
+    Raises:
+        Exception: why it could not be loaded.
+    """
     folder = Path(tempfile.mkdtemp(prefix="localreg-model-"))
     try:
-        model, batch_size = runnable(session, version, found, asked, folder)
+        model, batch_size = runnable(session, version, workflow, asked, folder)
         try:
-            run = TestRun(model, found, evaluator, configurations, reset, on_error, batch_size, executor, hash_files)
-            run.run()
+            yield model, batch_size
+        except NotLoadedError as failed:
+            raise failed.error from failed.error.__cause__
         finally:
             model.infer.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return run

@@ -679,9 +679,9 @@ def test_what_is_stored_tells_what_the_other_machine_answered(suite: Any, machin
     # What is stored, and not the other machine's answer, says nothing of it.
     machines.on("third")
     other = Net("m", lambda photo: guess(0.5 + (1e-9 if machines.here == "build-7" else 2e-9)))
-    told = other.verify_determinism(suite, level="machine").deviation
-    assert told is not None
-    assert (told.host, told.before) == ("build-7", None)
+    of_other = other.verify_determinism(suite, level="machine").deviation
+    assert of_other is not None
+    assert (of_other.host, of_other.before) == ("build-7", None)
 
 
 def test_only_what_can_be_compared_is(registry: Registry, suite: Any, machines: Machines) -> None:
@@ -702,8 +702,8 @@ def test_answers_of_another_type_are_not_compared(suite: Any, machines: Machines
     machines.on("build-7")
     fields: list[Any] = [("animal", ScoredLabel), ("why", str | None, None)]
     grown = make_dataclass("Guess", fields, bases=(Inference,), frozen=True)
-    _, _, suites, net = define_workflow("Animals", Photo, Animal, grown)
-    model = net("m", lambda photo: grown(ScoredLabel("cat", 0.5)))
+    _, _, suites, net = cast(Any, define_workflow("Animals", Photo, Animal, grown))
+    model: Any = net("m", cast(Any, lambda photo: grown(ScoredLabel("cat", 0.5))))
     verdict = model.verify_determinism(suites.load("s"), level="machine")
     assert (verdict.level, verdict.compared) == ("bit-exact", {"laptop": 0})
 
