@@ -28,7 +28,7 @@ TRAINED = 898
 
 @dataclass(frozen=True)
 class Picture(TestSample):
-    """A picture of 8 × 8 pixels, from 0 to 16, row by row."""
+    """A picture of 8 by 8 pixels, from 0 to 16, row by row."""
 
     number: int
     pixels: list[int]
@@ -48,7 +48,7 @@ class Guess(Inference):
     digit: ScoredClassificationLabel
 
 
-_, TestCase, TestSuite, _ = define_workflow("Digits", Picture, Digit, Guess)
+_, TestCase, TestSuite, Model = define_workflow("Digits", Picture, Digit, Guess)
 
 
 def main() -> None:
@@ -89,9 +89,7 @@ def train(folder: Path) -> None:
     learnt = LogisticRegression(max_iter=1_000).fit(data / 16, labels)
     weights = folder / "logistic" / "weights"
     weights.mkdir(exist_ok=True)
-    np.savez(
-        weights / "logistic.npz", coefficients=learnt.coef_, intercepts=learnt.intercept_, classes=learnt.classes_
-    )
+    np.savez(weights / "logistic.npz", coefficients=learnt.coef_, intercepts=learnt.intercept_, classes=learnt.classes_)
     np.save(folder / "centroids" / "centroids.npy", [data[labels == digit].mean(axis=0) for digit in range(10)])
     os.environ["DIGITS_REPOSITORY"] = str(repository(folder))
 

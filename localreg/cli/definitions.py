@@ -129,6 +129,7 @@ def run_test(
         executor=executor,
         device=device,
     )
+    assert run.id is not None, "it was run"
     stored = registry.get_test_run(run.id)
     if evaluator is not None:
         return Results([stored.results(name) for name in stored.configurations()])

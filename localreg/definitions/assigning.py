@@ -1,4 +1,4 @@
-"""What makes fields of keys, one part for each: a tree like that of the fields, which is called with each prediction."""
+"""What makes fields of keys, one part for each: a tree like that of the fields, called with each prediction."""
 
 from __future__ import annotations
 
@@ -98,10 +98,7 @@ class _Group:
 
     def column(self, prediction: Mapping[str, Any]) -> list[Any]:
         """Its value in each item of a list."""
-        columns = [part.column(prediction) for _, part in self.parts]
-        _refuse_unequal(list(map(len, columns)), [part.sources()[0] for _, part in self.parts])
-        names = [name for name, _ in self.parts]
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return _rows({name: part.column(prediction) for name, part in self.parts}, self.sources)
 
     def sources(self) -> list[Source]:
         """Where it comes from."""
@@ -116,41 +113,46 @@ class _Items:
         node: of the list.
         shape: makes the part that is a shape, such as the corners of boxes; None = there is none.
         source: of the shape.
-        rest: the other parts; None = there are none.
+        rest: the other parts.
         tag: of a union, which member the items are.
     """
 
     node: Node
-    shape: Callable[[Any, Source], list[dict[str, Any]]] | None
+    shape: Callable[[Any, Source], dict[str, list[Any]]] | None
     source: Source | None
-    rest: _Group | None
+    rest: _Group
     tag: str | None
 
     def __call__(self, prediction: Mapping[str, Any]) -> Any:
-        sources = ([] if self.source is None else [self.source]) + ([] if self.rest is None else self.rest.sources())
-        if self.node.optional and all(_value(prediction, each) is None for each in sources):
+        if self.node.optional and all(_value(prediction, each) is None for each in self.sources()):
             return None
-        items = self._shapes(prediction)
-        if self.rest is not None:
-            rest = self.rest.column(prediction)
-            if items is None:
-                items = rest
-            else:
-                _refuse_unequal([len(items), len(rest)], [sources[0], sources[1]])
-                for item, more in zip(items, rest, strict=True):
-                    item |= more
-        made = items or []
+        columns: dict[str, list[Any]] = {}
+        if self.shape is not None and self.source is not None:
+            value = _value(prediction, self.source)
+            if not self.rest.parts and isinstance(value, list | tuple) and all(isinstance(v, Mapping) for v in value):
+                assert self.node.items is not None, "it is a list"
+                return fitted_column(value, self.node.items, self.source)
+            columns = self.shape(value, self.source)
+        columns |= {name: part.column(prediction) for name, part in self.rest.parts}
+        made = _rows(columns, self.sources)
         return made if self.tag is None else [{TAG: self.tag, **item} for item in made]
 
-    def _shapes(self, prediction: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-        if self.shape is None or self.source is None:
-            return None
-        value = _value(prediction, self.source)
-        if self.rest is None and isinstance(value, list | tuple) and all(isinstance(each, Mapping) for each in value):
-            items = self.node.items
-            assert items is not None, "it is a list"
-            return fitted_column(value, items, self.source)
-        return self.shape(value, self.source)
+    def sources(self) -> list[Source]:
+        """Where it comes from."""
+        return [*([] if self.source is None else [self.source]), *self.rest.sources()]
+
+
+def _rows(columns: Mapping[str, list[Any]], sources: Callable[[], list[Source]]) -> list[dict[str, Any]]:
+    """Columns as dicts.
+
+    Raises:
+        InvalidInputError: they differ in length.
+    """
+    lengths = list(map(len, columns.values()))
+    if len(set(lengths)) > 1:
+        raise _unequal(columns, sources())
+    names = tuple(columns)
+    return [dict(zip(names, row)) for row in zip(*columns.values())]  # noqa: B905 - lengths were compared
 
 
 def _value(prediction: Mapping[str, Any], source: Source) -> Any:
@@ -164,14 +166,12 @@ def _value(prediction: Mapping[str, Any], source: Source) -> Any:
         ) from None
 
 
-def _refuse_unequal(lengths: list[int], sources: list[Source]) -> None:
-    if len(set(lengths)) > 1:
-        other = next(number for number, length in enumerate(lengths) if length != lengths[0])
-        raise bad_prediction(
-            sources[other],
-            f"{lengths[other]} values, and {sources[0].key!r} {lengths[0]}",
-            "as many of each",
-        )
+def _unequal(columns: Mapping[str, list[Any]], sources: list[Source]) -> InvalidInputError:
+    first, *others = columns
+    other = next(name for name in others if len(columns[name]) != len(columns[first]))
+    source = next(each for each in sources if f".{other}." in f"{each.field}.")
+    told = f"{len(columns[other])} values, and {sources[0].key!r} {len(columns[first])}"
+    return bad_prediction(source, told, "as many of each")
 
 
 # --- from trees to assigners ------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def _list(node: Node, tree: Tree, path: str) -> Any:
         return _Items(node, None, None, _group(item, tree, path, inside=True), tag)
     if shape is None or not tree.within.keys().isdisjoint(given):
         raise _twice(path)
-    rest = _group(item, tree, path, given=given, inside=True) if tree.within else None
+    rest = _group(item, tree, path, given=given, inside=True)
     return _Items(node, shape, Source(tree.key, path), rest, tag)
 
 

@@ -65,7 +65,7 @@ class Assignment:
         """
         if prediction is None:
             return None
-        if not isinstance(prediction, Mapping):
+        if type(prediction) is not dict and not isinstance(prediction, Mapping):
             raise InvalidInputError(
                 f"a prediction is {shown_value(plain(prediction))}; it must be a dict, or None to skip the sample",
                 code="bad_prediction",

@@ -245,7 +245,7 @@ def _reason(of: type[BaseModel], place: Path, error: dict[str, Any]) -> str:
 
 def _shown(given: object) -> str:
     # A value may be, or hold, a secret that stands where none is looked for: of those only what they are.
-    kinds = {str: "a text", list: "a list", dict: "a mapping"}
+    kinds: dict[type, str] = {str: "a text", list: "a list", dict: "a mapping"}
     return kinds.get(type(given)) or shown_value(given)
 
 

@@ -17,9 +17,10 @@ from uuid import uuid4
 from localreg.canonical import JsonObject, JsonValue
 from localreg.definitions.definition import Definition, definition_of
 from localreg.definitions.finding import recipe_of
-from localreg.definitions.inferences import Assignment
+from localreg.definitions.inferences import Assignment, made_by
 from localreg.definitions.loading import Limits, started
 from localreg.definitions.recipe import Recipe
+from localreg.definitions.values import plain
 from localreg.definitions.worker.base import Worker
 from localreg.errors import DefinitionError, InvalidInputError, NotFoundError
 from localreg.models import Model, ModelVersion, get_version
@@ -155,7 +156,7 @@ atexit.register(_at_work.end_all)
 
 def _converted(prediction: Any) -> dict[str, Any] | None:
     """What the model's own function made of a prediction."""
-    return prediction  # type: ignore[no-any-return]
+    return made_by(plain, prediction)
 
 
 def runnable(session: Session, version: ModelVersion, workflow: Workflow, asked: Asked, folder: Path) -> Any:

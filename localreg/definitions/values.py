@@ -21,6 +21,7 @@ __all__ = ["Source", "bad_prediction", "boxes_of", "fitted", "fitted_column", "o
 
 TEXTS = ("str", "enum")
 NUMBERS = ("float", "int", "bool")
+PLAIN = {type(None), bool, int, float, str, bytes}
 NUMERIC = "fiu"
 """Kinds of numpy types that are numbers."""
 
@@ -52,6 +53,8 @@ def bad_prediction(source: Source, told: str, wanted: str) -> InvalidInputError:
 
 def plain(value: Any) -> Any:
     """A value without numpy, however deep that stands."""
+    if type(value) in PLAIN:
+        return value
     if type(value).__module__ == "numpy":
         return plain(value.tolist()) if value.dtype.hasobject else value.tolist()
     if isinstance(value, Mapping):
@@ -98,7 +101,9 @@ def fitted_column(values: Any, node: Node, source: Source) -> list[Any]:
         values = values.tolist()
     kinds = set(map(type, values))
     if node.type in TEXTS:
-        return list(values) if kinds == {str} else [None if value is None else _text(value, source) for value in values]
+        if kinds in ({str}, {int}):
+            return list(map(str, values))
+        return [None if value is None else _text(value, source) for value in values]
     if node.type in NUMBERS:
         if kinds <= {list, tuple, dict, str} and kinds:
             raise bad_prediction(source, shown_value(plain(values)), "a list of numbers")
@@ -108,8 +113,8 @@ def fitted_column(values: Any, node: Node, source: Source) -> list[Any]:
 
 def _text(value: Any, source: Source) -> str:
     """A label; a number of a class as text."""
-    if isinstance(value, str):
-        return str(value)
+    if type(value) is str:
+        return value
     number = plain(value)
     if isinstance(number, str) or (isinstance(number, int) and not isinstance(number, bool)):
         return str(number)
@@ -123,7 +128,11 @@ def _vector(value: Any, node: Node, source: Source) -> npt.NDArray[np.float32]:
     vector = _numbers(value, source, f"a vector of {node.size} numbers")
     if vector.shape != (node.size,):
         raise bad_prediction(source, _shape(vector), f"a vector of {node.size} numbers")
-    return np.asarray(vector, np.float32)
+    with np.errstate(over="ignore"):
+        made = np.asarray(vector, np.float32)
+    if (np.isinf(made) & np.isfinite(vector)).any():
+        raise bad_prediction(source, "a number that floats of 32 bits cannot hold", f"a vector of {node.size} numbers")
+    return made
 
 
 def _tuple(value: Any, node: Node, source: Source) -> tuple[Any, ...]:
@@ -151,8 +160,8 @@ def _struct(value: Any, node: Node, source: Source) -> dict[str, Any]:
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
-def boxes_of(value: Any, source: Source) -> list[dict[str, Any]]:
-    """Corners of boxes.
+def boxes_of(value: Any, source: Source) -> dict[str, list[Any]]:
+    """Corners of boxes, as the columns `top_left` and `bottom_right`.
 
     Args:
         value: n x 4 numbers, left, top, right and bottom, in pixels.
@@ -163,15 +172,15 @@ def boxes_of(value: Any, source: Source) -> list[dict[str, Any]]:
     """
     wanted = "n x 4 numbers: left, top, right, bottom"
     boxes = _numbers(value, source, wanted)
-    if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4):
+    if not len(boxes):
+        return {"top_left": [], "bottom_right": []}
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise bad_prediction(source, _shape(boxes), wanted)
-    if not boxes.size and len(boxes):
-        raise bad_prediction(source, _shape(boxes), wanted)
-    return [{"top_left": (left, top), "bottom_right": (right, bottom)} for left, top, right, bottom in boxes.tolist()]
+    return {"top_left": boxes[:, :2].tolist(), "bottom_right": boxes[:, 2:].tolist()}
 
 
-def outlines_of(value: Any, source: Source) -> list[dict[str, Any]]:
-    """Outlines of polygons.
+def outlines_of(value: Any, source: Source) -> dict[str, list[Any]]:
+    """Outlines of polygons, as the column `points`.
 
     Args:
         value: n arrays of m x 2 numbers, x and y of each point, in pixels; m may differ.
@@ -187,9 +196,9 @@ def outlines_of(value: Any, source: Source) -> list[dict[str, Any]]:
     for each in value:
         points = _numbers(each, source, wanted)
         if points.ndim != 2 or points.shape[1] != 2:
-            raise bad_prediction(source, f"one of {_shape(points).removeprefix('an array of ')}", wanted)
-        made.append({"points": points.tolist()})
-    return made
+            raise bad_prediction(source, f"an outline of {_shape(points).removeprefix('an array of ')}", wanted)
+        made.append(points.tolist())
+    return {"points": made}
 
 
 def _numbers(value: Any, source: Source, wanted: str) -> npt.NDArray[Any]:

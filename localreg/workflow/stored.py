@@ -1,7 +1,8 @@
 """What the registry holds of workflows, test cases, test suites and test runs, without the Python types behind them.
 
 For who keeps a registry in order: to look a record up by its name, describe it, cut it into strata, hide it, or delete
-it needs no dataclass. Samples are dicts here, without their vectors; the classes of `define_workflow` give objects.
+it needs no dataclass. Samples are dicts here, without their vectors, except for a model that is run; the classes of
+`define_workflow` give objects.
 """
 
 from __future__ import annotations
@@ -103,6 +104,10 @@ class StoredWorkflow(_Stored[WorkflowRecord]):
 
     def model(self, name: str) -> Model[Any, Any, Any]:
         """A model of the workflow, made if there is none of that name; `name@version` means that version.
+
+        Its inferences are dicts. To run it, set `infer`: a function from the dict of a sample, with its vectors and its
+        `metadata`, to the dict of an inference, or None to skip the sample. Keys that are no fields of the inference
+        are refused, but for `metadata`; where a field may be of several classes, a key `type` names the one.
 
         Raises:
             WorkflowMismatchError: the name belongs to a model of another workflow.

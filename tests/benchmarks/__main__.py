@@ -13,6 +13,7 @@ from tests.benchmarks import (
     bulk_in,
     bulk_out,
     compare,
+    definitions,
     detection,
     experiments,
     ground,
@@ -39,6 +40,7 @@ GROUPS = {
     "detection": detection,
     "statistics": statistics,
     "experiments": experiments,
+    "definitions": definitions,
 }
 
 

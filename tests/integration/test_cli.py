@@ -55,6 +55,7 @@ from localreg.workflow import (
 )
 from localreg.workflow.annotation import LabeledBoundingBox
 from tests.coco_files import annotations_file, results_file
+from tests.definitions import entry, models, write
 
 SAMPLES = 20
 
@@ -186,8 +187,27 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.add_policy("good ones", Label(when="metrics.accuracy > 0.95", tag="good"))
     registry.add_policy("release", Action(run="os:fspath", on="promote", attempts=1), model="meadow-5")
     registry.get_model("meadow-5").add_dataset("s3://bucket/plates", role="train")
+    for version in "12":
+        registry.push(plate_reader(folder.parent / "code", version))
+    registry.get_model("plate-reader").set_alias("production", "1")
     registry.get_version("meadow-5@2").event("deployed", source="server-3", metadata={"port": 80})
     return folder
+
+
+def plate_reader(folder: Path, version: str) -> Path:
+    """A model that reads plates by its definition; the path of that."""
+    code = "def predict(plates):\n    return [{'text': str(each['number'])} for each in plates]\n"
+    predict = f"""
+    runtime:
+      image: python:3.1{version}
+      predict:
+        entrypoint: inference:predict
+        inputs: [{{name: plates, value: "${{datapoints}}"}}]
+        output: {{keys: [text]}}
+    """
+    model = entry("plate-reader", f"version: '{version}'", predict)
+    text = models(model, entry("${model.name}", predict))
+    return write(folder, {"inference.py": code, "models.yaml": text}) / "models.yaml"
 
 
 @cache
@@ -214,6 +234,7 @@ def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "weights.pt").write_bytes(b"weights")
     (tmp_path / "notes.md").write_text("slow")
     (tmp_path / "events.csv").write_text("name,source,wallclock\nwrite_begin,saver,1.5\nwrite_end,saver,2.5\n")
+    plate_reader(tmp_path, "3")
     (tmp_path / "gate.yaml").write_text("metrics: {accuracy: {min_value: 0.8, max_drop: 0}}\ncritical: [night]\n")
     (tmp_path / "predictions.csv").write_text("number,plate\n1,1\n0,?\n")
     (tmp_path / "truth.csv").write_text("number,plate,weather\n300,300,rain\n301,301,\n")
@@ -314,6 +335,10 @@ VERBS: dict[type, dict[str, str]] = {
         "measure": "measure",
         "predictions": "inferences list",
         "comparisons": "comparisons list",
+        "definitions": "definitions list",
+        "get_definition": "definitions show",
+        "push": "push",
+        "test": "test",
         "add_policy": "policies gate",
         "apply_policies": "policies apply",
         "get_policy": "policies show",
@@ -449,7 +474,7 @@ VERBS: dict[type, dict[str, str]] = {
     },
 }
 """The command for each method. These are options there: `at`, `namespace`; these mean nothing to a shell: `close`,
-`frozen`, `transaction`, `experiment`, which a program runs."""
+`frozen`, `transaction`; `experiment` and `load`, which a program runs."""
 
 
 @pytest.mark.parametrize("owner", VERBS)
@@ -457,7 +482,7 @@ def test_what_the_library_can_do_the_command_line_can(owner: type) -> None:
     methods = {name for name in dir(owner) if not name.startswith("_") and callable(getattr(owner, name))}
     if owner in (StoredWorkflow, StoredTestCase, StoredTestSuite, StoredTestRun):
         methods -= {"differences", "history"}  # of any record: `diff` and `audit` tell these
-    meaningless = {"at", "namespace", "close", "frozen", "transaction", "experiment"}
+    meaningless = {"at", "namespace", "close", "frozen", "transaction", "experiment", "load"}
     assert methods - meaningless == VERBS[owner].keys()
     assert set(VERBS[owner].values()) <= COMMANDS.keys()
 
@@ -540,6 +565,10 @@ READS = [
     "events show meadow-5@2",
     "events durations 'lr 0.1' --experiment --start epoch_start --end epoch_end",
     "events timeline meadow-5",
+    "definitions list",
+    "definitions show plate-reader",
+    "definitions diff plate-reader@1 plate-reader@2",
+    "definitions log plate-reader",
 ]
 EXPORTS = ("inferences export", "coco export", "artifacts download")
 WRITES = [
@@ -565,6 +594,8 @@ WRITES = [
     "datasets delete meadow-5 plates",
     "events add meadow-5@2 deployed",
     "events import meadow-5 events.csv",
+    "push models.yaml --only plate-reader",
+    "definitions delete '${model.name}'",
     "models create x",
     "models set meadow-5 a=1",
     "models unset meadow-5 lr",
@@ -624,7 +655,7 @@ def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
     others = {"init", "watch", "redact", "snapshot", "compact", "experiments restore", "experiments recover"}
-    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run"}
+    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test"}
     assert known == leaves - {*EXPORTS, *others}, "these have tests of their own"
 
 

@@ -47,6 +47,7 @@ def environment() -> dict[str, str]:
 def python(code: str, folder: Path) -> str:
     """What a block prints, run from a file as a script."""
     folder.mkdir(exist_ok=True)
+    lay_out(folder)
     script = folder / "block.py"
     script.write_text(code, encoding="utf-8")
     command = [sys.executable, "-W", "error", script.name]
@@ -55,6 +56,15 @@ def python(code: str, folder: Path) -> str:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
+
+
+def lay_out(folder: Path) -> None:
+    """Write the files that blocks show: those that begin with their path."""
+    for block in (*of("yaml"), *of("py")):
+        named = re.match(r"# (\w+/[\w.]+)\n", block.text)
+        if named is not None:
+            (folder / named[1]).parent.mkdir(exist_ok=True)
+            (folder / named[1]).write_text(block.text, encoding="utf-8")
 
 
 def shown_outputs() -> dict[int, str | None]:
@@ -131,6 +141,21 @@ def test_the_command_line_reads_what_the_second_block_made(tmp_path: Path) -> No
     assert cut == "made test suite 'animals by left(ground_truth.label, 1)' of 2 test cases\n"
     assert "\nsamples             4 ok\n" in run
     assert re.search(r"^farm +0\.75$", results, re.MULTILINE)
+
+
+def test_the_command_line_checks_pushes_and_tests_what_the_definition_says(tmp_path: Path) -> None:
+    (script,) = [block for block in SCRIPTS if "registry.push(" in block.text]
+    python(script.text.replace('write_text("sun again")', 'write_text("sun")').partition("model.create")[0], tmp_path)
+    python(script.text, tmp_path / "whole")
+    (told,) = [block for block in of("console") if "localreg check" in block.text]
+    *first, _ = told.text.splitlines(keepends=True)
+    checked, pushed, tested = answers(Block("console", 0, "".join(first)), tmp_path)
+    assert checked == "moods/models.yaml is fine: moods\n"
+    assert pushed == "model 'moods': version '1' is the same, nothing to change\n"
+    assert "4 samples" in tested
+    assert re.search(r"^sentences +4 +0 +0\.75", tested, re.MULTILINE)
+    (different,) = answers(Block("console", 0, told.text.splitlines()[-1]), tmp_path / "whole")
+    assert "files" in different
 
 
 def test_a_retrained_model_is_inferred_again_as_the_last_line_of_the_second_block_makes_it(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_two_models_with_a_module_of_one_name_coexist(registry: Registry, tmp_pa
         write_model(tmp_path / "b", "b", answer="dog", code=CODE.replace('"label": model', '"label": model * 2'))
     )
     for worker in ("process", "thread"):
-        with registry.load("a", worker=worker) as a, registry.load("b", worker=worker) as b:  # type: ignore[arg-type]
+        with registry.load("a", worker=worker) as a, registry.load("b", worker=worker) as b:
             assert [each.predict([0])[0]["label"] for each in (a, b, a)] == ["cat", "dogdog", "cat"]
 
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_loaded_is_told(registry: Registry, tmp_path: Path) -> No
     with pytest.raises(NotFoundError, match="no model 'm'"):
         registry.load("m")
     registry.create_model("m").create_version("1")
-    with pytest.raises(NotFoundError, match="nothing says how .* is run; push a definition"):
+    with pytest.raises(NotFoundError, match=r"nothing says how .* is run; push a definition"):
         registry.load("m")
     weights = write(tmp_path, {"w.txt": "cat"}) / "w.txt"
     registry.get_model("m").create_version("2", files={"weights": weights})
@@ -161,7 +161,7 @@ def test_a_tracked_file_that_changed_or_is_gone_is_told(registry: Registry, tmp_
     with pytest.raises(IntegrityError, match="is not what it was"):
         registry.load("m")
     (tmp_path / "m" / "weights.txt").unlink()
-    with pytest.raises(NotFoundError, match="not at .* any more"):
+    with pytest.raises(NotFoundError, match=r"not at .* any more"):
         registry.load("m")
 
 

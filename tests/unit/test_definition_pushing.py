@@ -124,7 +124,7 @@ def test_a_version_that_was_made_before_gets_its_definition(registry: Registry, 
     assert made.definition is None
     (done,) = registry.push(write_model(tmp_path / "m", "m", "version: '6'", FILES, RUNTIME))
     assert (done.outcome, done.version) == ("created", made)
-    assert made.definition is not None
+    assert registry.get_definition("m@6").version == made
     assert made.info.metadata == {"a": 1}
 
 

@@ -34,16 +34,16 @@ class Guess(Inference):
 
 WORDS = [f"word-{'x' * number}" for number in range(40)]
 
-_, TestCase, TestSuite, _ = define_workflow("Words", Word, Length, Guess)
+_, TestCase, TestSuite, Model = define_workflow("Words", Word, Length, Guess)
 
 
 @pytest.fixture
-def words(registry: Registry) -> Iterator[Registry]:
+def words(registry: Registry) -> Registry:
     """A registry with a suite."""
     samples = [(Word(word), Length(str(len(word) % 3))) for word in WORDS]
     with localreg.use(registry):
         TestSuite("words", test_cases=[TestCase("words", test_samples=samples)])
-    yield registry
+    return registry
 
 
 CODE = """

@@ -553,6 +553,7 @@ def right(samples: list[Any], truths: list[Any], said: list[Any], cases: TestCas
     assert isinstance(samples[0], dict)
     assert isinstance(truths[0], dict)
     assert said[3] is None
+    assert [each["type"] for each in said[-1]["things"]] == ["BoundingBox", "ClassificationLabel"]
     metrics = [
         OfScene(one is not None and one["label"]["label"] == truth["label"]["label"])
         for truth, one in zip(truths, said, strict=True)

@@ -6,6 +6,7 @@ import itertools
 import json
 import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from localreg.query.bulk_tables import BULK
 from localreg.query.search import Term, terms
 from localreg.query.tables import TABLES
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
+from tests.definitions import write_model
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,7 @@ def test_a_search_finds_what_a_walk_over_the_metadata_finds(
 
 
 @pytest.fixture
-def tested(registry: Registry) -> Registry:
+def tested(registry: Registry, tmp_path: Path) -> Registry:
     """Two of each kind."""
     _, case_class, suite_class, model_class = define_workflow("plates", Photo, Truth, Guess)
     pairs = [(Photo("1.png"), Truth("cat")), (Photo("2.png"), Truth("dog")), (Photo("3.png"), Truth("cat"))]
@@ -240,6 +242,9 @@ def tested(registry: Registry) -> Registry:
     registry.add_policy("convert", Action(run="os:getcwd", on="tag"))
     registry.add_policy("good ones", Label(when="metrics.loss < 1", tag="good"))
     registry.get_model("yolor").version("2").tag("once").tag("twice")
+    for name in ("one", "two"):
+        path = write_model(tmp_path / name, name, answer=name)
+        registry.push(path)
     for name in ("first try", "second try"):
         with registry.experiment(name) as experiment:
             experiment.log({"loss": 0.5})

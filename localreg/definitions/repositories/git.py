@@ -168,7 +168,6 @@ def _environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
         "SSH_ASKPASS": "",
         "GCM_INTERACTIVE": "never",
         "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_NO_REPLACE_OBJECTS": "1",
         # Traces that the user's settings ask for would hold our settings.
         "GIT_TRACE2": "0",
         "GIT_TRACE2_EVENT": "0",

@@ -116,7 +116,7 @@ def _write_file(contents: Contents, file: TreeFile, place: Path) -> bool:
         ) from error
     with open(descriptor, "wb") as written:
         for chunk in contents.chunks(file.object):
-            is_pointer |= not size and chunk.startswith(_POINTER)
+            is_pointer |= chunk.startswith(_POINTER)
             size += written.write(chunk)
     return is_pointer and size < 1024
 

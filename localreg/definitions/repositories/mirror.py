@@ -157,7 +157,10 @@ class Mirror:
 
     def _fetch(self, remote: Remote, options: Sequence[str], refs: Sequence[str]) -> Done:
         fixed = ["fetch", "--quiet", "--no-write-fetch-head", *options, "--", remote.repository.url]
-        return remote.ask([*self.naming(), *fixed, *refs], self.folder.parent)
+        done = remote.ask([*self.naming(), *fixed, *refs], self.folder.parent)
+        if f"not a git repository: '{self.folder}'" in done.said:
+            raise self.damaged(done.said)
+        return done
 
     @contextmanager
     def _alone(self, timeout_s: float) -> Iterator[None]:

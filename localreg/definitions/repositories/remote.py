@@ -12,6 +12,7 @@ import shlex
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -23,6 +24,9 @@ from localreg.errors import NotFoundError, StorageError
 __all__ = ["UNREACHABLE", "Refs", "Remote"]
 
 CONNECT_S: Final = 20
+LISTED_S: Final = 60.0
+"""At most, for what a repository offers; to fetch may take long."""
+
 # Hosts that hand out no single commit say so, or hang up.
 _PERHAPS_FOR_THE_HASH = re.compile(
     r"not our ref|unadvertised object|want \w+ not valid|couldn't find remote ref"
@@ -55,7 +59,7 @@ class Remote:
     Attributes:
         repository: which.
         token: for http and https, as a password of anybody, or `user:password`; None = as git itself would.
-        timeout_s: how long one question may take.
+        timeout_s: how long one question may take, or one fetch.
     """
 
     repository: Repository
@@ -67,14 +71,14 @@ class Remote:
 
         Args:
             name: of a tag; "" = none.
-            folder: to run git in; its parents hold no repository.
+            folder: to run git in; its parents have no say.
 
         Raises:
             LocalregError: as for `tell`.
         """
         tag = f"refs/tags/{name}"
         patterns = ["HEAD", "refs/heads/*", *([tag, f"{tag}^{{}}"] if name else [])]
-        done = self.ask(["ls-remote", "--symref", "--", self.repository.url, *patterns], folder)
+        done = self.ask(["ls-remote", "--symref", "--", self.repository.url, *patterns], folder, most_s=LISTED_S)
         if done.code:
             raise self.tell(done)
         found: dict[str, str] = {}
@@ -89,8 +93,13 @@ class Remote:
         heads = {ref.removeprefix("refs/heads/"): oid for ref, oid in found.items() if ref.startswith("refs/heads/")}
         return Refs(heads, {name: peeled} if name and peeled else {}, found.get("HEAD"), branch)
 
-    def ask(self, arguments: Sequence[str | Path], folder: Path) -> Done:
+    def ask(self, arguments: Sequence[str | Path], folder: Path, *, most_s: float = inf) -> Done:
         """Run git on what may go over the network; that it failed is for the caller to look at.
+
+        Args:
+            arguments: of git.
+            folder: to run git in; its parents have no say.
+            most_s: how long this may take, if the repository may be asked for longer.
 
         Raises:
             StorageError: of code `UNREACHABLE`: there is no such path, or no answer in time.
@@ -100,11 +109,11 @@ class Remote:
             raise unreachable(self.repository.url, f"there is no {path}")
         # What lies above the cache has no say: its settings are those of another repository.
         variables = {"GIT_CEILING_DIRECTORIES": str(folder.parent), **self._ssh(folder)}
-        settings = self._credentials()
+        settings, timeout_s = self._credentials(), min(self.timeout_s, most_s)
         try:
-            return run(arguments, folder=folder, timeout_s=self.timeout_s, settings=settings, variables=variables)
+            return run(arguments, folder=folder, timeout_s=timeout_s, settings=settings, variables=variables)
         except TimeoutError:
-            raise unreachable(self.repository.url, f"no answer within {self.timeout_s:g} s") from None
+            raise unreachable(self.repository.url, f"it took longer than {timeout_s:g} s") from None
 
     def tell(self, done: Done) -> Exception:
         """The error for a question that failed.

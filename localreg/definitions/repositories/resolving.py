@@ -14,7 +14,6 @@ from localreg.names import did_you_mean
 
 __all__ = ["FETCH_S", "Resolved", "cached", "open_tree", "resolve"]
 
-ASK_S: Final = 60.0
 FETCH_S: Final = 600.0
 _FULL = (40, 64)
 
@@ -32,7 +31,7 @@ class Resolved:
     branch: str | None
 
 
-def resolve(repository: Repository, *, token: str | None = None, timeout_s: float = ASK_S) -> Resolved:
+def resolve(repository: Repository, *, token: str | None = None, timeout_s: float = FETCH_S) -> Resolved:
     """Which commit is meant now. Asks the repository, but for a full hash that is in the cache.
 
     A branch is only looked up. A commit named by its hash is fetched, and an abbreviated one needs all branches.
@@ -40,7 +39,7 @@ def resolve(repository: Repository, *, token: str | None = None, timeout_s: floa
     Args:
         repository: as the definition says it.
         token: for http and https, as a password of anybody, or `user:password`; None or "" = as git itself would.
-        timeout_s: how long one question may take.
+        timeout_s: how long the fetch may take; to look up a branch takes a minute at most.
 
     Raises:
         NotFoundError: there is no such branch or commit, or no such repository on its host.

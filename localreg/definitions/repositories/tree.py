@@ -165,7 +165,7 @@ def _links(mirror: Mirror, files: list[TreeFile]) -> dict[str, TreeFile]:
         targets = {each.path: contents.read(each.object).decode("utf-8", "surrogateescape") for each in files}
     for path, target in targets.items():
         is_odd = not target or "\0" in target or "\\" in target or ":" in target.partition("/")[0]
-        if is_odd or target.startswith("/") or _followed(path.split("/"), targets) is None:
+        if is_odd or _followed(path.split("/"), targets) is None:
             raise _bad(path, f"is a link to {shown_value(target)}, which leads out of the folder, or round in a ring")
     return {each.path: TreeFile(each.path, each.object, is_program=False, target=targets[each.path]) for each in files}
 

@@ -7,20 +7,16 @@ cannot block each other, and a child that stands still is noticed wherever it do
 
 from __future__ import annotations
 
-import gc
 import os
-import pickle
-import secrets
 import selectors
 import socket
 import struct
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from hmac import compare_digest
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["Channel", "Duplex", "Message", "Offer", "connected", "unpickled"]
+__all__ = ["Channel", "Duplex", "Message", "Offer", "connected"]
 
 HEAD = struct.Struct("!QQ")
 READ = 1 << 20
@@ -177,7 +173,7 @@ class Offer:
     """
 
     def __init__(self) -> None:
-        self._token = secrets.token_bytes(32)
+        self._token = b"" if INHERITS else os.urandom(32)
         if INHERITS:
             self._ours, self._theirs = socket.socketpair()
             self.inherited: tuple[int, ...] = (self._theirs.fileno(),)
@@ -196,6 +192,8 @@ class Offer:
         if self.inherited:
             self._theirs.close()
             return Duplex(self._ours)
+        from hmac import compare_digest  # not needed elsewhere
+
         with self._ours:
             self._ours.settimeout(CONNECTED_S)
             while True:
@@ -223,18 +221,3 @@ def connected(told: Mapping[str, object]) -> Channel:
     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     end.sendall(told["token"])  # type: ignore[arg-type]
     return Channel(end)
-
-
-def unpickled(data: bytes | bytearray) -> Any:
-    """What a message holds. The garbage collector rests meanwhile: objects made in bulk are no garbage.
-
-    Raises:
-        Exception: it cannot be read here.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return pickle.loads(data)
-    finally:
-        if was_enabled:
-            gc.enable()

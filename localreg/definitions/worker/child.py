@@ -1,11 +1,11 @@
 """What runs in the process of a model. It ends when whoever started it does, also in the midst of a call.
 
-All that it needs of the standard library is imported before the model's folder comes first on the path.
+What it needs of the standard library is imported before the model's folder comes first on the path, but for what only
+messages of errors need.
 """
 
 from __future__ import annotations
 
-import difflib  # noqa: F401 - for errors
 import faulthandler
 import gc
 import os
@@ -14,49 +14,16 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
 
-import localreg.names  # noqa: F401 - for errors
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.channel import Channel, Message, connected, unpickled
+from localreg.definitions.worker.channel import Channel, Message, connected
+from localreg.definitions.worker.messages import ALIVE, ANSWER, ENDED_S, Answer, Order, unpickled
 from localreg.definitions.worker.raised import Raised, sent
 from localreg.definitions.worker.running import LoadedModel
 from localreg.definitions.worker.sources import Code, PathCode
 from localreg.errors import InvalidInputError
 
-__all__ = ["ALIVE", "ANSWER", "Answer", "Order", "serve"]
-
-ALIVE, ANSWER = 0, 1
-"""Tags of what a child says."""
-
-ENDED_S = 2.0
-"""So long a child that is not at work may take to end by itself."""
-
-
-class Order(NamedTuple):
-    """The first message to a child.
-
-    Attributes:
-        plan: the model.
-        alive_s: how often it says, between two calls, that it goes on; None = never.
-    """
-
-    plan: Plan
-    alive_s: float | None
-
-
-class Answer(NamedTuple):
-    """What came of a message.
-
-    Attributes:
-        batches: predictions of its batches, up to the one that went wrong.
-        raised: what went wrong.
-        seconds: that it took.
-    """
-
-    batches: list[list[object]]
-    raised: Raised | None
-    seconds: float
+__all__ = ["serve"]
 
 
 class _Child:
@@ -70,6 +37,8 @@ class _Child:
         self._channel = channel
         self._failed: set[int] = set()
         self._model: LoadedModel | None = None
+        self._alive_s: float | None = None
+        self._said_s = time.monotonic()
         self.is_busy = True
 
     def work(self) -> None:
@@ -79,18 +48,19 @@ class _Child:
             return
         order: Order = pickle.loads(first.data)
         code = PathCode(order.plan.root)
-        self._alive_s, self._said_s = order.alive_s, time.monotonic()
-        raised = self._load(order.plan, code)
-        self._answer(Answer([], raised, 0.0))
-        if raised is not None:
-            return
+        self._alive_s = order.alive_s
+        answer = Answer([], self._load(order.plan, code), 0.0)
         while True:
             self.is_busy = False
-            message = self._channel.receive()
-            self.is_busy = True
-            if message is None:
+            try:
+                self._answer(answer)
+            except OSError:  # nobody asks any more
                 return
-            self._answer(self._predicted(message, code))
+            message = self._channel.receive()
+            if self._model is None or message is None:
+                return
+            self.is_busy = True
+            answer = self._predicted(message, code)
 
     def _load(self, plan: Plan, code: Code) -> Raised | None:
         try:
@@ -105,7 +75,7 @@ class _Child:
         if message.tag in self._failed:
             self._failed.remove(message.tag)
             return Answer([], None, 0.0)
-        assert self._model is not None, "nothing is predicted before it is loaded"
+        assert self._model is not None, "what is not loaded is not asked"
         began, made = time.monotonic(), []
         raised = None
         try:
@@ -126,9 +96,7 @@ class _Child:
             self._said_s = time.monotonic()
 
     def _answer(self, answer: Answer) -> None:
-        # As plain tuples: classes of ours need not be looked up for each.
-        raised = None if answer.raised is None else tuple(answer.raised)
-        self._channel.send(ANSWER, pickle.dumps((answer.batches, raised, answer.seconds), 5))
+        self._channel.send(ANSWER, pickle.dumps(answer, 5))
         self._said_s = time.monotonic()
 
 

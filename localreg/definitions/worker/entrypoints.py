@@ -14,7 +14,7 @@ from localreg.definitions.worker.requirements import advice
 from localreg.definitions.worker.sources import Code
 from localreg.errors import InvalidInputError
 
-__all__ = ["Function", "Part", "function_of", "not_installed"]
+__all__ = ["Function", "Part", "callable_of", "function_of", "not_installed"]
 
 Part = Literal["load", "predict"]
 """Which of the two functions of a model is meant."""
@@ -41,16 +41,30 @@ def function_of(plan: Plan, part: Part, code: Code) -> Function:
     """A function of the code, found, and its inputs compared with its parameters.
 
     Raises:
-        InvalidInputError: there is no such module (`no_such_module`), it needs a package that is not installed
-            (`missing_package`), it cannot be imported (`import_failed`), has no such function (`no_such_function`), or
-            one that cannot be called (`not_callable`) or not with these inputs (`wrong_inputs`).
+        InvalidInputError: see `callable_of`; or it cannot be called with these inputs (`wrong_inputs`).
     """
     call = _call_of(plan, part)
-    place = plan.place(f"{part}.entrypoint")
-    name, colon, path = call.entrypoint.partition(":")
+    found = callable_of(call.entrypoint, code, plan.place(f"{part}.entrypoint"))
+    return Function(found, _inputs(plan, part, call, found))
+
+
+def callable_of(entrypoint: str, code: Code, place: str) -> Callable[..., Any]:
+    """A function of the code by its name.
+
+    Args:
+        entrypoint: `module:function`.
+        code: where it is looked for.
+        place: where it was said, for messages.
+
+    Raises:
+        InvalidInputError: there is no such module (`no_such_module`), it needs a package that is not installed
+            (`missing_package`), it cannot be imported (`import_failed`), has no such function (`no_such_function`), or
+            one that cannot be called (`not_callable`).
+    """
+    name, colon, path = entrypoint.partition(":")
     if not (colon and name and path and all((*name.split("."), *path.split(".")))):
         raise InvalidInputError(
-            f"{place}: {call.entrypoint!r} is no entrypoint; write module:function, such as inference:predict",
+            f"{place}: {entrypoint!r} is no entrypoint; write module:function, such as inference:predict",
             code="bad_entrypoint",
         )
     found: Any = _imported(code, name, place)
@@ -63,10 +77,10 @@ def function_of(plan: Plan, part: Part, code: Code) -> Function:
         so_far = f"{so_far}:{each}" if so_far == name else f"{so_far}.{each}"
     if not callable(found):
         raise InvalidInputError(
-            f"{place}: {call.entrypoint} is no function but {_a(found)}; name something that can be called",
+            f"{place}: {entrypoint} is no function but {_a(found)}; name something that can be called",
             code="not_callable",
         )
-    return Function(found, _inputs(plan, part, call, found))
+    return found  # type: ignore[no-any-return]
 
 
 def _call_of(plan: Plan, part: Part) -> Call:
@@ -125,7 +139,7 @@ def not_installed(error: BaseException, code: Code, place: str) -> InvalidInputE
         said = f"{frame}, imports {lacking!r}, which is not in the code; it has {_listed(code.files())}"
         told = InvalidInputError(f"{place}: {said}", code="no_such_module")
     else:
-        said = f"{frame}, imports {lacking!r}, and package {top!r} is not installed here; {advice(code.root, top)}"
+        said = f"{frame}, needs package {top!r}, which is not installed here; {advice(code.root, top)}"
         told = InvalidInputError(f"{place}: {said}", code="missing_package")
     return _noted(told, error, code)
 

@@ -17,7 +17,6 @@ import importlib
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import FileFinder, ModuleSpec, PathFinder, SourcelessFileLoader
 from types import ModuleType
 from typing import Any
@@ -95,7 +94,7 @@ class IsolatedCode(Code):
         return sys.modules[f"{self._package}.{name.partition('.')[0]}"]
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds the modules of one package, and has them import by `builtins`."""
 
     def __init__(self, package: str, builtins: dict[str, Any]) -> None:

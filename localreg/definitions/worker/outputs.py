@@ -1,10 +1,11 @@
 """What `predict` returned, as one prediction for each datapoint, of types that any process knows.
 
 Taken as predictions: a list or tuple of them; a mapping of lists or arrays with an entry for each datapoint, as
-`{"boxes": [...], "scores": [...]}`; an array or tensor, by its first axis. A prediction may hold None, bool, int, float,
-text, bytes, datetime, lists, tuples, mappings with text keys, and numpy arrays. Scalars of numpy become Python's;
-tensors become numpy arrays, and so does what has `__array__`; what has `tolist` becomes a list, and subclasses become
-the type that they extend.
+`{"boxes": [...], "scores": [...]}`; an array or tensor, by its first axis.
+
+A prediction may hold None, bool, int, float, text, bytes, datetime, lists, tuples, mappings with text keys, and numpy
+arrays. Scalars of numpy become Python's; tensors become numpy arrays, and so does what has `__array__`; what has
+`tolist` becomes a list, and subclasses become the type that they extend.
 
 A prediction may hold more keys than `Plan.keys` asks for: they are kept. Among the keys that it asks for, lists and
 arrays of one prediction have equal lengths.
@@ -87,6 +88,18 @@ class Outputs:
                 columns = [[row[key] for row in rows] for key in self._keys]
             self._check_lengths(columns, self._keys)
         return rows
+
+    def known(self, value: object) -> object:
+        """What a function made of a prediction, as any process knows it.
+
+        Raises:
+            InvalidInputError: it holds something of no known type (`bad_prediction`).
+        """
+        try:
+            return _known(value, 0)
+        except _Unknown as error:
+            where = f" in {error.path}" if error.path else ""
+            raise self._wrong(f"what was made of a prediction {error.reason}{where}") from None
 
     # --- a list of predictions ---
 
@@ -241,10 +254,10 @@ def _known(value: Any, depth: int) -> object:
         return _known_array(array, depth)
     if isinstance(value, str):
         return str.__str__(value)
-    for kind in (bytes, int, float):
+    for kind in (int, float):
         if isinstance(value, kind):
             return kind(value)
-    if isinstance(value, bytearray | memoryview):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if callable(getattr(value, "tolist", None)) and not isinstance(value, type):
         return _known(value.tolist(), depth + 1)

@@ -18,8 +18,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.child import Answer
-from localreg.definitions.worker.raised import Raised, received
+from localreg.definitions.worker.raised import received
 from localreg.definitions.worker.started import Started, Ticket
 from localreg.errors import InvalidInputError
 
@@ -82,19 +81,28 @@ class ModelProcess:
         if os.getpid() != self._owner:  # a fork: another thread of the parent's may have held the lock
             self._owner, self._lock = os.getpid(), threading.Lock()
         with self._lock:
-            if self._is_closed:
-                raise InvalidInputError(f"model {self._plan.model!r} was closed; load it again", code="closed")
+            self._check()
             if self._process is None or not self._process.is_there:
                 if self._process is not None:
                     LOGGER.info("the process of model %r is no more; another one is started", self._plan.model)
                     self._process.end()
                 self._process = None
-                self._process = self._start()
+                process = self._start()
+                try:
+                    self._check()  # it may have been closed meanwhile
+                except InvalidInputError:
+                    process.end()
+                    raise
+                self._process = process
             return self._process
+
+    def _check(self) -> None:
+        if self._is_closed:
+            raise InvalidInputError(f"model {self._plan.model!r} was closed; load it again", code="closed")
 
     def _predicted(self, batches: Iterator[Sequence[object]]) -> Iterator[list[object]]:
         process, stream = self._running(), next(self._streams)
-        waiting: deque[tuple[Ticket, int, int]] = deque()
+        waiting: deque[tuple[Ticket, int]] = deque()
         refused: Exception | None = None
         try:
             while True:
@@ -106,7 +114,7 @@ class ModelProcess:
                     break
                 if not group:
                     break
-                waiting.append((process.submit(stream, data), sum(map(len, group)), len(data)))
+                waiting.append((process.submit(stream, data), sum(map(len, group))))
                 if len(waiting) == AHEAD:
                     yield from self._taken(process, *waiting.popleft())
             while waiting:
@@ -114,7 +122,7 @@ class ModelProcess:
             if refused is not None:
                 raise refused
         finally:
-            for ticket, _, _ in waiting:
+            for ticket, _ in waiting:
                 ticket.is_dropped = True
 
     def _gathered(self, batches: Iterator[Sequence[object]]) -> list[list[object]]:
@@ -139,18 +147,18 @@ class ModelProcess:
                 code="not_portable",
             ) from error
 
-    def _taken(self, process: Started, ticket: Ticket, count: int, size: int) -> Iterator[list[object]]:
+    def _taken(self, process: Started, ticket: Ticket, count: int) -> Iterator[list[object]]:
         """The predictions of a message.
 
         Raises:
             Exception: what was raised, after those that came before it.
         """
-        answer: Answer = process.wait(ticket)
+        answer = process.wait(ticket)
         if answer.raised is None:
-            self._pace.learn(count, size, answer.seconds)
+            self._pace.learn(count, ticket.size_bytes, answer.seconds)
         yield from answer.batches
         if answer.raised is not None:
-            raise received(Raised(*answer.raised), self._plan.model)
+            raise received(answer.raised, self._plan.model)
 
 
 class _Pace:
@@ -163,9 +171,9 @@ class _Pace:
     def __init__(self) -> None:
         self.datapoints = 1
 
-    def learn(self, count: int, size: int, seconds: float) -> None:
-        """What a message held and how long it took."""
+    def learn(self, count: int, size_bytes: int, seconds: float) -> None:
+        """How many a message held, how long it and its answer were, and how much time it took."""
         if count:
             by_time = MESSAGE_S / max(seconds / count, 1e-9)
-            by_size = MESSAGE_BYTES / max(size / count, 1)
+            by_size = MESSAGE_BYTES / max(size_bytes / count, 1)
             self.datapoints = max(1, int(min(by_time, by_size, count * GROWTH)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from glob import escape, glob
 
@@ -81,6 +80,8 @@ def _lines(path: str) -> list[tuple[int, str]]:
 
 def _project(path: str) -> list[tuple[int, str]]:
     """The dependencies of a `pyproject.toml`, with the lines where they stand."""
+    import tomllib  # only an error needs it
+
     try:
         with open(path, "rb") as file:
             asked = tomllib.load(file)["project"]["dependencies"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from localreg.definitions.plan import Hole, Plan
-from localreg.definitions.worker.entrypoints import Function, Part, function_of, not_installed
+from localreg.definitions.worker.entrypoints import Function, Part, callable_of, function_of, not_installed
 from localreg.definitions.worker.outputs import Outputs
 from localreg.definitions.worker.sources import Code
 from localreg.errors import InvalidInputError
@@ -34,6 +34,9 @@ class LoadedModel:
         self._outputs = Outputs(plan)
         load = None if plan.load is None else function_of(plan, "load", code)
         self._predict = function_of(plan, "predict", code)
+        self._convert = None
+        if plan.convert is not None:
+            self._convert = callable_of(plan.convert, code, plan.place("predict.output.mapping"))
         self._loaded = None if load is None else self._called("load", load, {})
 
     def pieces(self, batch: Sequence[object]) -> Iterator[Sequence[object]]:
@@ -54,7 +57,11 @@ class LoadedModel:
             Exception: what the function raises.
         """
         holes = {Hole.LOADED: self._loaded, Hole.DATAPOINTS: datapoints}
-        return self._outputs.checked(self._called("predict", self._predict, holes), len(datapoints))
+        made = self._outputs.checked(self._called("predict", self._predict, holes), len(datapoints))
+        convert = self._convert
+        return (
+            made if convert is None else [None if each is None else self._outputs.known(convert(each)) for each in made]
+        )
 
     def _called(self, part: Part, function: Function, holes: Mapping[Hole, object]) -> object:
         call: Callable[..., Any] = function.call

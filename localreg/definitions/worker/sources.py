@@ -6,7 +6,6 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from importlib.abc import Loader
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
@@ -17,7 +16,10 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader  # which loads much else
 
 __all__ = ["PRIVATE", "Code", "PathCode", "SourceLoader", "finder"]
 

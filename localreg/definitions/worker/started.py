@@ -18,11 +18,11 @@ from collections import deque
 from contextlib import suppress
 
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.channel import Duplex, Offer, unpickled
-from localreg.definitions.worker.child import ANSWER, ENDED_S, Answer, Order
+from localreg.definitions.worker.channel import Duplex, Offer
+from localreg.definitions.worker.messages import ANSWER, ENDED_S, Answer, Order, unpickled
 from localreg.definitions.worker.output import OutputLog
-from localreg.definitions.worker.raised import Raised, received
-from localreg.errors import InvalidInputError
+from localreg.definitions.worker.raised import received
+from localreg.errors import InvalidInputError, StorageError
 
 __all__ = ["Started", "Ticket"]
 
@@ -40,12 +40,19 @@ _BOOT = (
 
 
 class Ticket:
-    """For a message, until its answer was taken."""
+    """For a message, until its answer was taken.
 
-    __slots__ = ("answer", "is_dropped")
+    Attributes:
+        answer: it, once it came.
+        size_bytes: of message and answer.
+        is_dropped: nobody waits any more.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("answer", "is_dropped", "size_bytes")
+
+    def __init__(self, size_bytes: int) -> None:
         self.answer: Answer | None = None
+        self.size_bytes = size_bytes
         self.is_dropped = False
 
 
@@ -76,7 +83,7 @@ class Started:
         try:
             raised = self.wait(self.submit(0, order)).raised
             if raised is not None:
-                raise received(Raised(*raised), plan.model)
+                raise received(raised, plan.model)
         except BaseException:
             self.end()
             raise
@@ -95,9 +102,13 @@ class Started:
         """
         with self._lock:
             self._check()
-            ticket = Ticket()
+            ticket = Ticket(len(data))
             self._waiting.append(ticket)
-            self._duplex.put(tag, data)
+            try:
+                self._duplex.put(tag, data)
+            except BaseException:
+                self._interrupted()
+                raise
             return ticket
 
     def wait(self, ticket: Ticket) -> Answer:
@@ -112,14 +123,22 @@ class Started:
                 self._check()
                 try:
                     self._step(began)
-                except BaseException:  # an interruption, too, may have left half a message
-                    self._fail(self._gone("was ended, as waiting for it was interrupted"))
+                except BaseException:
+                    self._interrupted()
                     raise
             return ticket.answer
 
     def end(self) -> None:
-        """End it, and leave nothing behind. May be called again."""
-        self._end()
+        """End it, and leave nothing behind, also while another thread waits for it. May be called again."""
+        if self._failure is None:
+            self._failure = InvalidInputError(f"model {self._name!r} was closed; load it again", code="closed")
+        if not self._lock.acquire(blocking=False):
+            _kill(self._process)
+            self._lock.acquire()
+        try:
+            self._end()
+        finally:
+            self._lock.release()
 
     def forget(self) -> None:
         """In a fork: it is the parent's."""
@@ -156,7 +175,8 @@ class Started:
             message = self._duplex.received.popleft()
             if message.tag == ANSWER:
                 ticket = self._waiting.popleft()
-                ticket.answer = _NOTHING if ticket.is_dropped else Answer(*unpickled(message.data))
+                ticket.size_bytes += len(message.data)
+                ticket.answer = _NOTHING if ticket.is_dropped else unpickled(message.data)
         if came:
             self._heard_s = time.monotonic()
         return came
@@ -164,9 +184,12 @@ class Started:
     def _fail(self, error: InvalidInputError) -> None:
         if self._failure is None:
             self._failure = error
-        self._duplex.close()
         _kill(self._process)
-        self.end()
+        self._end()
+
+    def _interrupted(self) -> None:
+        """Something, such as Ctrl-C, may have left half a message: there is no going on."""
+        self._fail(self._gone("was ended, as waiting for it was interrupted"))
 
     # --- why it is no more ---
 
@@ -241,9 +264,11 @@ def _started(model: str) -> tuple[subprocess.Popen[bytes], Duplex, OutputLog, in
             pass_fds=offer.inherited,
             start_new_session=True,  # Ctrl-C in a terminal is for us, who end it
         )
-    except BaseException:
+    except BaseException as error:
         offer.close()
         _close([lifeline, said])
+        if isinstance(error, OSError):
+            raise StorageError(f"no process can be started for model {model!r}: {error}") from error
         raise
     finally:
         _close([alive, says])
@@ -254,10 +279,12 @@ def _started(model: str) -> tuple[subprocess.Popen[bytes], Duplex, OutputLog, in
         with suppress(BrokenPipeError):  # it ended at once; whoever asks it will see that
             os.write(lifeline, pickle.dumps(told))
         return process, offer.taken(), output, lifeline
-    except BaseException:
+    except BaseException as error:
         _close([lifeline])
         _kill(process)
         process.wait()
+        if isinstance(error, OSError):
+            raise StorageError(f"the process of model {model!r} did not connect: {error}") from error
         raise
 
 
