@@ -7,14 +7,14 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
-from localreg.canonical import JsonObject, JsonValue
+from localreg.canonical import JsonObject, JsonValue, canonical, sha256_hex
 from localreg.definitions.definition import Definition, definition_of
 from localreg.definitions.finding import recipe_of
 from localreg.definitions.inferences import Assignment, made_by
@@ -33,6 +33,7 @@ from localreg.workflow import Evaluator, EvaluatorConfiguration, TestRun
 from localreg.workflow.define_workflow import bound_classes
 from localreg.workflow.determinism import Trial, verify_determinism
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction
+from localreg.workflow.fingerprint import packages_of
 from localreg.workflow.recorded import RecordedWorkflow
 from localreg.workflow.running import OnError
 from localreg.workflow.stored import get_stored_test_suite
@@ -80,7 +81,7 @@ class DefinedInfer:
         assign: makes inferences of predictions.
         elsewhere: the registry, for other machines.
         asked: how it is run.
-        told: for the fingerprint of a test run.
+        told: for the fingerprint of a test run, but for what is known only once the model is loaded.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class DefinedInfer:
         self._elsewhere = elsewhere
         self._version = version
         self._asked = asked
-        self.told = told
+        self._told = told
 
     def __call__(self, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
         try:
@@ -109,6 +110,11 @@ class DefinedInfer:
             folder = _at_work.folder(self._key)
             recipe = recipe_of(session, ModelVersion(session, self._version), self._asked.device, folder)
         return started(recipe.plan(converted=True), "process", self._asked.limits)
+
+    def __localreg_fingerprint__(self) -> JsonObject:
+        """See `TellsWhatRuns`; with the packages of the model's process, if this process has started it."""
+        modules = _at_work.modules(self._key)
+        return {**self._told, **({"packages": packages_of(modules)} if modules else {})}
 
     def close(self) -> None:
         """End the process of the model, if this process has one."""
@@ -129,6 +135,11 @@ class _AtWork:
             if key not in self._workers:
                 self._workers[key] = start()
             return self._workers[key]
+
+    def modules(self, key: str) -> Collection[str]:
+        """Those that one has loaded; none if there is none."""
+        worker = self._workers.get(key)
+        return () if worker is None else worker.modules
 
     def folder(self, key: str) -> Path:
         """A folder for links to files."""
@@ -173,8 +184,6 @@ def runnable(session: Session, version: ModelVersion, workflow: Workflow, asked:
         LocalregError: see `recipe_of` and `Assignment`.
     """
     recipe = recipe_of(session, version, asked.device, folder)
-    definition = definition_of(session, version.id)
-    assert definition is not None, "there is a recipe"
     output = recipe.runtime.predict.output
     state = session.state()
     assign: Assign = _converted
@@ -187,22 +196,33 @@ def runnable(session: Session, version: ModelVersion, workflow: Workflow, asked:
             raise DefinitionError(
                 f"{place}: of predictions no {workflow.name} inferences can be made: {error}", faults=[str(error)]
             ) from error
-    infer = DefinedInfer(recipe, assign, Elsewhere.of(session, state), version.id, asked, fingerprint_of(definition))
+    definition = definition_of(session, version.id)
+    assert definition is not None, "there is a recipe"
+    told = fingerprint_of(definition, recipe)
+    infer = DefinedInfer(recipe, assign, Elsewhere.of(session, state), version.id, asked, told)
     with use_session(session):
         model_class = bound_classes(RecordedWorkflow(workflow.name))[2]
         return model_class.load(version.model.name, infer, version.version), recipe.max_size or BATCH
 
 
-def fingerprint_of(definition: Definition) -> JsonObject:
-    """What stands with a test run: the content, the commit and whether files differed from it, the files' sha256."""
-    repository, code = definition.repository, definition.code
-    git: JsonValue = None if code is None else code.get("git")
-    if repository is not None and repository.get("commit") is not None:
-        git = {"commit": repository["commit"], "dirty": False}
+def fingerprint_of(definition: Definition, recipe: Recipe) -> JsonObject:
+    """What stands with a test run: the content, the commit and whether files differed from it, the files' sha256.
+
+    Args:
+        definition: of the version.
+        recipe: how it is run; its runtime, and its code, may be those of another definition.
+    """
+    content, code = definition.content, Path(recipe.root).name  # in the cache it is called by its content
+    is_pinned = definition.repository is None or definition.repository.get("commit") is not None
+    if definition.runtime is None or not is_pinned:  # what it comes to here is more than it says
+        content = sha256_hex(canonical([content, code, recipe.runtime.model_dump(mode="json")]))
+    git: JsonValue = None if definition.code is None else definition.code.get("git")
+    if definition.repository is not None and definition.code is None:
+        git = {"commit": code, "dirty": False}  # also where it was found out only now
     files: JsonObject = {
         str(each["name"]): {"sha256": each["sha256"], "bytes": each["bytes"]} for each in definition.files
     }
-    return {"infer": definition.content, "git": git, "files": files}
+    return {"infer": content, "git": git, "files": files}
 
 
 def run_model(
