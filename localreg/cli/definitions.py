@@ -1,4 +1,4 @@
-"""`localreg check`, `push`, `test`, `verify-determinism`, `definitions`: models as a YAML file describes them."""
+"""`localreg check`, `push`, `test`, `determinism`, `definitions`: models as a YAML file describes them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -161,10 +161,10 @@ class Verdict:
 
 
 @app.command(
-    "verify-determinism",
+    "determinism",
     epilog=examples(
-        "localreg verify-determinism plate-reader --suite plates",
-        "localreg verify-determinism plate-reader@production --suite plates --level machine",
+        "localreg determinism plate-reader --suite plates",
+        "localreg determinism plate-reader@production --suite plates --level machine",
     ),
 )
 @reading(past=False, as_writer=True)

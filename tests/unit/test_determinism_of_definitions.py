@@ -166,9 +166,7 @@ def test_other_threads_reach_the_process_of_the_model(
 def test_a_model_that_cannot_be_loaded_is_told_and_loaded_once(words: Registry, tmp_path: Path, loads: Path) -> None:
     push(words, tmp_path / "m", code=UNREADABLE)
     commit = words.commit
-    with pytest.raises(
-        InvalidInputError, match=r"fresh process cannot infer with model 'm': .*ValueError: no weights"
-    ):
+    with pytest.raises(InvalidInputError, match=r"fresh process cannot infer with model 'm': .*ValueError: no weights"):
         words.verify_determinism("m", "words")
     assert len(loads.read_text().split()) == 1
     assert words.commit == commit
@@ -236,7 +234,7 @@ def test_what_cannot_be_verified_is_refused(
 def test_the_command_says_the_same(words: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     push(words, tmp_path / "m")
     push(words, tmp_path / "n", "n", code=labelled("__import__('uuid').uuid4().hex"))
-    command = ["--registry", words.uri, "verify-determinism"]
+    command = ["--registry", words.uri, "determinism"]
     assert run([*command, "m", "--suite", "words", "--samples", "5", "--level", "within-tolerance"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith("bit-exact, 5 samples, 20")
