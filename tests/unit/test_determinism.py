@@ -537,7 +537,9 @@ def test_comparisons_and_the_command_line_show_it(
         assert run(["--registry", registry.uri, *command]) == 0
         assert "not deterministic (repeat), 20 samples, 20" in capsys.readouterr().out
     assert run(["--registry", registry.uri, "versions", "show", "moody", "1"]) == 0
-    assert "animal.label" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "animal.label" in shown
+    assert f"verified on      {registry._session.host} (" in shown
 
 
 def test_a_verdict_says_itself_in_words() -> None:
