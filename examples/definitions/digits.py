@@ -53,7 +53,7 @@ _, TestCase, TestSuite, Model = define_workflow("Digits", Picture, Digit, Guess)
 
 def main() -> None:
     """Train, register, test, compare."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()).absolute()
     registry = localreg.open(folder / "registry")
     make_suite(registry)
     train(folder)

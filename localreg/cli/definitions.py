@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "definitions"]
 
-LISTED = ("name", "version", "content", "created_at", "created_by")
+LISTED = ("name", "version", "created_at", "created_by")
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="YAML, such as models.yaml.")]
 Only = Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="This entry and no other. Repeatable.")]

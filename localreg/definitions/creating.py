@@ -48,7 +48,8 @@ def create_version(
         raise InvalidInputError(f"code is {str(folder)!r}, and that is no folder; give the one that holds the code")
     if folder is not None and said["repository"] is not None:
         raise InvalidInputError("code and a repository are given; give one of both")
-    faults.refuse()
+    if definition is None:
+        faults.refuse()
     assert definition is not None, "it has no fault"
     own = definition.model_copy(update={"metadata": checked_object(metadata or {}, what="metadata")})
     named = [Path(each.url) for each in own.files if "://" not in each.url]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from localreg.definitions.faults import Faults, Path
@@ -35,8 +36,10 @@ def check_entrypoints(runtime: Runtime, path: Path, code: Code, faults: Faults) 
     the repository.
     """
     for name, call in runtime.calls():
+        if faults.under((*path, name, "entrypoint")):
+            continue
         reason = _fault(call, code, runtime.device)
-        if reason is not None:
+        if reason is not None and not faults.under((*path, name, *reason.place[:1])):
             faults.add((*path, name, *reason.place), reason.text)
 
 
@@ -60,12 +63,11 @@ def _fault(call: Load | Predict, code: Code, device: str | None) -> _Reason | No
             f"is {call.entrypoint!r}, and the code has no module {module!r}{did_you_mean(module, modules) or have}",
         )
     try:
-        tree = ast.parse(code.read(there))
+        defined = _names_in(code.read(there))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         told = f", line {line}" if line else ""
         return _Reason(place, f"is {call.entrypoint!r}, and {there}{told} is no Python: {getattr(error, 'msg', error)}")
-    defined = _Names(tree)
     first, *inner = function.split(".")
     if first not in defined.names:
         if defined.is_open:
@@ -75,6 +77,12 @@ def _fault(call: Load | Predict, code: Code, device: str | None) -> _Reason | No
         return _Reason(place, f"is {call.entrypoint!r}, and {there} defines no {first!r}{near or have}")
     found = defined.functions.get(first)
     return None if inner or found is None else _wrong_keywords(call, found, there, device)
+
+
+@lru_cache(maxsize=32)
+def _names_in(source: bytes) -> _Names:
+    """What a module defines; the models of one file mostly share one."""
+    return _Names(ast.parse(source))
 
 
 class _Names:

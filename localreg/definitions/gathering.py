@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -105,11 +106,16 @@ class Gathering:
             check_entrypoints(runtime, (*entry.path, "runtime"), code, self._faults)
         elif runtime is not None and repository is None:
             self._faults.add((*entry.path, "runtime"), "has no code to run; give a repository, or a folder with code")
-        tree = repositories.working_tree(self._code) if snapshot and self._code is not None else None
-        git = None if tree is None else asdict(tree)
+        git = self._git if snapshot else None
         return Gathered(entry, repository, snapshot or None, git, self._files(entry), notes)
 
     # --- code ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _git(self) -> dict[str, Any] | None:
+        """The commit that local code lies at."""
+        tree = None if self._code is None else repositories.working_tree(self._code)
+        return None if tree is None else asdict(tree)
 
     def _local(self, entry: Entry) -> list[tuple[str, Path]] | None:
         if self._code is None:
@@ -127,6 +133,8 @@ class Gathering:
         if said is None:
             return None, None
         path = (*entry.path, "repository")
+        if self._faults.under(path):
+            return {}, None
         record = {key: value for key, value in said.model_dump().items() if value is not None}
         try:
             url = repositories.absolute_url(said.url, self._folder)
@@ -168,6 +176,8 @@ class Gathering:
         found = []
         for number, said in enumerate(entry.definition.files):
             path = (*entry.path, "files", number)
+            if self._faults.under(path):
+                continue
             if said.name == "code":
                 self._faults.add((*path, "name"), "is 'code', as the code itself is called; choose another name")
             place = local_path(said.url, self._folder)

@@ -8,7 +8,8 @@ from typing import Any
 
 from localreg.definitions.document import Document, read_document
 from localreg.definitions.faults import Faults, Path
-from localreg.definitions.schema import UNIVERSAL, Definition, Runtime, checked
+from localreg.definitions.mending import UNKNOWN, mended
+from localreg.definitions.schema import UNIVERSAL, Definition, checked, without_empty
 from localreg.definitions.secrets import is_secret, literal_fault, stays_template, url_fault, variable_fault
 from localreg.definitions.templates import Template, parsed
 from localreg.definitions.variables import check_variables
@@ -19,8 +20,6 @@ __all__ = ["Entry", "Parsed", "checked_entry", "parse"]
 MODELS = "models"
 SECTIONS = ("project", "datasets", "domains", "reports", "triggers")
 """Of files that describe more than models; others are ignored, too."""
-UNKNOWN = "unknown"
-"""Stands for a value that is told as missing, so that it is not told as blank, too."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def parse(
     only: Collection[str] | None = None,
     for_others: bool = False,
 ) -> Parsed:
-    """Read definitions. Faults are in `faults`; `entries` are those that have none.
+    """Read definitions. What is wrong is in `faults`; entries that have some are there as far as they can be told.
 
     Args:
         text: YAML.
@@ -154,29 +153,23 @@ def _name(value: object, environment: Mapping[str, str]) -> str | None:
 def checked_entry(
     value: object, path: Path, faults: Faults, environment: Mapping[str, str], *, for_others: bool = False
 ) -> Definition | None:
-    """One entry, with its variables resolved where they are not kept; None if something is wrong."""
+    """One entry, with its variables resolved where they are not kept.
+
+    Returns:
+        What it says; if it has faults, as far as that can be told. None = it says nothing that can be looked at.
+    """
     value = _Reading(path, faults, environment, value).resolved(value, ())
-    definition: Definition | None = checked(value, path, faults)
-    given = value if isinstance(value, dict) else {}
-    runtime = _part(given.get("runtime"), Runtime) if definition is None else definition.runtime
-    _check_addresses(given, path, faults)
-    if definition is not None:
-        _check_names(definition, path, faults)
-    if runtime is not None:
-        files = None if for_others or given.get("name") == UNIVERSAL else _file_names(given.get("files"))
+    definition: Definition | None = checked(value, path, faults) or mended(without_empty(value), Definition)
+    _check_addresses(value if isinstance(value, dict) else {}, path, faults)
+    if definition is None:
+        return None
+    _check_names(definition, path, faults)
+    if definition.runtime is not None:
+        are_known = not (for_others or definition.is_universal or faults.under((*path, "files")))
+        files = [each.name for each in definition.files] if are_known else None
+        runtime = definition.runtime
         check_variables(runtime, (*path, "runtime"), faults, files=files, device=runtime.device)
-    return None if faults.under(path) else definition
-
-
-def _part(value: object, of: type[Runtime]) -> Runtime | None:
-    """A part of an entry that is wrong elsewhere: all faults are told, and not only the first ones."""
-    part: Runtime | None = checked(value, (), Faults(""), of)
-    return part
-
-
-def _file_names(files: object) -> list[str]:
-    listed = files if isinstance(files, list) else []
-    return [str(each["name"]) for each in listed if isinstance(each, dict) and "name" in each]
+    return definition
 
 
 class _Reading:

@@ -30,7 +30,7 @@ class Call:
     """
 
     entrypoint: str
-    inputs: Mapping[str, object]
+    inputs: Mapping[str, object] = field(repr=False)  # which may be secrets
 
 
 @dataclass(frozen=True, slots=True)

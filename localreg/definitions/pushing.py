@@ -12,6 +12,7 @@ from localreg.definitions.parsing import MODELS, Entry, Parsed, parse
 from localreg.definitions.registering import Registered, register
 from localreg.definitions.schema import UNIVERSAL
 from localreg.errors import InvalidInputError, NotFoundError, StorageError
+from localreg.garbage import without_collector
 from localreg.names import did_you_mean, shown_value
 from localreg.records.access import WRITER
 from localreg.session import Session
@@ -64,7 +65,11 @@ def _gathered(
     path: str | os.PathLike[str], only: Iterable[str] | None, *, network: bool
 ) -> tuple[list[Gathered], list[str]]:
     file = checked_local(path, what="path")
-    parts = _parsed(file, only)
+    with without_collector():
+        return _looked_for(file, _parsed(file, only), network=network)
+
+
+def _looked_for(file: Path, parts: Parsed, *, network: bool) -> tuple[list[Gathered], list[str]]:
     folder = file.resolve().parent
     named = [place for url in parts.urls if (place := local_path(url, folder)) is not None]
     gathering = Gathering(folder, folder, [file, *named], parts.faults, os.environ, network=network)

@@ -27,7 +27,18 @@ from localreg.definitions.faults import Faults, Path
 from localreg.errors import InvalidInputError
 from localreg.names import check_name, check_tags, check_text, check_version, did_you_mean, shown_value
 
-__all__ = ["UNIVERSAL", "Definition", "File", "Input", "Load", "Predict", "Repository", "Runtime", "checked"]
+__all__ = [
+    "UNIVERSAL",
+    "Definition",
+    "File",
+    "Input",
+    "Load",
+    "Predict",
+    "Repository",
+    "Runtime",
+    "checked",
+    "without_empty",
+]
 
 UNIVERSAL = "${model.name}"
 """The name of the entry that stands for every model without a runtime of its own."""
@@ -214,11 +225,7 @@ def checked(value: object, path: Path, faults: Faults, of: type[BaseModel] = Def
         faults: takes what is wrong.
         of: what it should be.
     """
-    if isinstance(value, Mapping):
-        # Left empty is left out, as YAML has it: `repository:` and nothing behind it.
-        value = {
-            key: each for key, each in value.items() if each is not None and not (key == "repository" and not each)
-        }
+    value = without_empty(value)
     try:
         return of.model_validate(value)
     except ValidationError as error:
@@ -226,6 +233,13 @@ def checked(value: object, path: Path, faults: Faults, of: type[BaseModel] = Def
             place = tuple(each["loc"])
             faults.add((*path, *place), _reason(of, place, dict(each)))
         return None
+
+
+def without_empty(value: object) -> object:
+    """The value of an entry without what is left empty, as YAML has it: `repository:` and nothing behind it."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: each for key, each in value.items() if each is not None and not (key == "repository" and not each)}
 
 
 def _reason(of: type[BaseModel], place: Path, error: dict[str, Any]) -> str:

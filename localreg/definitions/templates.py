@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["Environment", "Runtime", "Template", "parsed", "texts_in"]
@@ -65,6 +66,7 @@ class Template(NamedTuple):
         return [part for part in self.parts if isinstance(part, str)]
 
 
+@lru_cache(maxsize=4096)
 def parsed(text: str) -> Template:
     """The parts of a text.
 

@@ -63,13 +63,14 @@ def check_variables(
         files: names of the files; None = not known yet.
         device: that the code will run on.
     """
+    is_load_sure = not faults.under((*path, "load"))
     for name, call in runtime.calls():
         known = set(_names(runtime, name, device))
         for number, each in enumerate(call.inputs):
             place = (*path, name, "inputs", number, "value")
             for inner, text in texts_in(each.value):
                 reason = _fault(text, known, files, runtime)
-                if reason is not None:
+                if reason is not None and (is_load_sure or "${model.runtime.load." not in reason):
                     faults.add((*place, *inner), reason)
         _check_circles(name, call, path, faults)
 

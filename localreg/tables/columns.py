@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
+from localreg.garbage import without_collector
 from localreg.tables.codecs import StructCodec
 from localreg.tables.plain_codecs import MisfitError
 
@@ -67,15 +66,3 @@ def objects_of(column: pa.Array | pa.ChunkedArray, codec: StructCodec, **beside:
             begin, end = len(made), len(made) + len(chunk)
             made += codec.decode(chunk, **{name: values[begin:end] for name, values in beside.items()})
     return made
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Objects made in bulk are no garbage: to look through them again and again would take most of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

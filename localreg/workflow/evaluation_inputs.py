@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.canonical import JsonValue, canonical, sha256_hex
 from localreg.errors import InvalidInputError
+from localreg.garbage import without_collector
 from localreg.log import State
 from localreg.session import Session
-from localreg.tables.columns import without_collector
 from localreg.workflow.case_content import version_rows
 from localreg.workflow.inferences import ERROR, MISSING, OK, SKIPPED, Inferences
 from localreg.workflow.samples import case_indices, concatenated, files_of, said_since, sample_count, samples_at

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 import localreg
-from localreg.tables.columns import without_collector
+from localreg.garbage import without_collector
 from localreg.workflow import (
     GroundTruth,
     Inference,

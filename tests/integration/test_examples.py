@@ -69,6 +69,28 @@ def test_the_detectors_find_coins(run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_two_models_are_run_by_their_definitions(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="the examples need the extra `demo`")
+    text = shown("definitions/digits.py", tmp_path)
+    assert re.findall(r"^(digits-\w+): version [0-9a-f]{12} created$", text, re.MULTILINE) == [
+        "digits-logistic",
+        "digits-centroids",
+    ]
+    assert "the first picture that nobody learnt from: 8" in text
+    assert [float(each) for each in row(text, "accuracy")[:2]] == pytest.approx([0.8754, 0.9344], abs=2e-3)
+    registry = localreg.open(tmp_path / "registry" / "registry", read_only=True)
+    assert registry.verify().ok
+    versions = registry.model_versions().dicts()
+    again = shown("definitions/digits.py", tmp_path)
+    assert again.count("unchanged") == 2
+    assert again.count("0 samples inferred now") == 2
+    assert registry.model_versions().dicts() == versions
+    runs = {each["model"]: each["fingerprint"] for each in registry.test_runs()}
+    assert runs["digits-centroids"]["git"]["dirty"] is False
+    assert runs["digits-logistic"]["files"].keys() == {"weights"}
+
+
+@pytest.mark.slow
 def test_the_verification_tells_its_figures(run: Run) -> None:
     text, registry = run("verification.py")
     for name, auc, accuracy in (("pca", 0.9715, 0.9714), ("lda", 0.9796, 0.9742)):

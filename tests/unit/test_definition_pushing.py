@@ -381,6 +381,43 @@ def test_missing_files_and_functions_are_all_told_and_nothing_is_registered(regi
         check_definitions(path)
 
 
+def test_faults_of_every_kind_are_told_at_once(registry: Registry, tmp_path: Path) -> None:
+    text = """
+models:
+  - name: x
+    descripton: typo
+    files: [{name: w, url: nope.npz}, {name: v}]
+    metadata: {a: "${UNSET_THING}"}
+    runtime:
+      load: {entrypoint: inference.get_model, output: {name: model}}
+      predict:
+        entrypoint: "inference:predikt"
+        inputs:
+          - {name: m, value: "${model.runtime.load.output.model}"}
+          - {name: n, value: "${model.nmae}"}
+  - nam: y
+    repository: {url: ../nowhere.git}
+    runtime: {predict: {entrypoint: "inference:predict", inputs: {a: b}}}
+"""
+    write(tmp_path / "m", {"inference.py": CODE, "models.yaml": text})
+    with pytest.raises(DefinitionError) as raised:
+        registry.push(tmp_path / "m" / "models.yaml")
+    assert [fault.partition(": ")[0] for fault in raised.value.faults] == [
+        "models[0].descripton, line 4",
+        "models[0].files[1].url, line 5",
+        "models[0].files[0].url, line 5",
+        "models[0].metadata.a, line 6",
+        "models[0].runtime.load.entrypoint, line 8",
+        "models[0].runtime.predict.entrypoint, line 10",
+        "models[0].runtime.predict.inputs[1].value, line 13",
+        "models[1].name, line 14",
+        "models[1].nam, line 14",
+        "models[1].repository.url, line 15",
+        "models[1].runtime.predict.inputs, line 16",
+    ]
+    assert registry.commit == 0
+
+
 @pytest.mark.parametrize(
     ("code", "fault"),
     [

@@ -164,7 +164,9 @@ def test_a_function_of_an_installed_package_will_do(tmp_path: Path, start_here: 
         list(worker.predict([[1]]))
 
 
-def test_nothing_is_written_into_the_code(tmp_path: Path, start: Started) -> None:
+def test_nothing_is_written_into_the_code(tmp_path: Path, start: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     root = code(tmp_path, "import nets.one\n" + SQUARES, nets__in____init__="", nets__in__one="")
     assert list(start(make_plan(root)).predict([[3]])) == [[9]]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["__init__.py", "inference.py", "nets", "one.py"]

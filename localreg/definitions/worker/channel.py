@@ -106,7 +106,9 @@ class Duplex:
         self._send()
 
     def pump(self, wait_s: float) -> None:
-        """Send and receive what can be, once something can; or return when the time is over."""
+        """Send and receive what can be, once something can; or return when the time is over, or all is."""
+        if not self.is_open:
+            return
         with _Selector() as selector:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
             selector.register(self._end, events)

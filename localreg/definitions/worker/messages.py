@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 from typing import Any, NamedTuple
 
 from localreg.definitions.plan import Plan
 from localreg.definitions.worker.raised import Raised
+from localreg.garbage import without_collector
 
 __all__ = ["ALIVE", "ANSWER", "ENDED_S", "Answer", "Order", "unpickled"]
 
@@ -52,10 +52,5 @@ def unpickled(data: bytes | bytearray) -> Any:
     Raises:
         Exception: it cannot be read here.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with without_collector():
         return pickle.loads(data)
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -15,37 +15,15 @@ Most predictions are plain, and each costs less than a function call: types are 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from itertools import chain
+from collections.abc import Mapping
 from operator import itemgetter
-from types import NoneType
 from typing import Any
 
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.sources import PRIVATE
+from localreg.definitions.worker.values import SCALARS, SINGLE, Unknown, is_plain, kind_of, known, listed
 from localreg.errors import InvalidInputError
 
 __all__ = ["Outputs"]
-
-PLAIN: frozenset[type] = frozenset({NoneType, bool, int, float, str, bytes, datetime})
-LISTS: frozenset[type] = frozenset({list, tuple})
-CONTAINERS = LISTS | {dict}
-SINGLE = PLAIN | {dict}
-"""Types without a length that counts."""
-ARRAYS = "biufSUM"
-"""Kinds of numpy arrays that are kept: numbers, text, bytes, times."""
-DEEPEST = 32
-SCALARS = (bytes, str, int, float, bool, NoneType)
-
-
-class _Unknown(Exception):
-    """A value that is of no known type."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason, self.path = reason, ""
 
 
 class Outputs:
@@ -79,8 +57,8 @@ class Outputs:
             )
         columns = None if self._keys is None else _columns(rows, self._keys)
         if columns is None:
-            rows = rows if _is_plain(rows) else self._all_converted(rows)
-        elif not all(map(_is_plain, columns)):
+            rows = rows if is_plain(rows) else self._all_converted(rows)
+        elif not all(map(is_plain, columns)):
             rows, columns = self._all_converted(rows), None
         if self._keys is not None:
             if columns is None:
@@ -89,17 +67,13 @@ class Outputs:
             self._check_lengths(columns, self._keys)
         return rows
 
-    def known(self, value: object) -> object:
+    def made(self, value: object) -> object:
         """What a function made of a prediction, as any process knows it.
 
         Raises:
             InvalidInputError: it holds something of no known type (`bad_prediction`).
         """
-        try:
-            return _known(value, 0)
-        except _Unknown as error:
-            where = f" in {error.path}" if error.path else ""
-            raise self._wrong(f"what was made of a prediction {error.reason}{where}") from None
+        return self._known(value, "what was made of a prediction")
 
     # --- a list of predictions ---
 
@@ -110,11 +84,11 @@ class Outputs:
             return list(result)
         if isinstance(result, Mapping):
             return self._transposed(result, count)
-        listed = None if isinstance(result, SCALARS) else _listed(result)
-        if listed is not None:
-            return listed
+        entries = None if isinstance(result, SCALARS) else listed(result)
+        if entries is not None:
+            return entries
         raise self._wrong(
-            f"predict returned {_kind(result)}; return a list with one prediction for each datapoint "
+            f"predict returned {kind_of(result)}; return a list with one prediction for each datapoint "
             f"({count} here), or a mapping of such lists",
             self._entry,
         )
@@ -127,11 +101,11 @@ class Outputs:
             self._check_named(tuple(result), self._keys, "the mapping that predict returned")
         columns = {}
         for key, value in result.items():
-            column = list(value) if isinstance(value, list | tuple) else _listed(value)
+            column = list(value) if isinstance(value, list | tuple) else listed(value)
             if column is None:
                 raise self._wrong(
-                    f"predict returned one mapping, with {_kind(value)} in {key!r}; return a list with one mapping for "
-                    f"each datapoint, as [prediction], or one mapping with a list for each key",
+                    f"predict returned one mapping, with {kind_of(value)} in {key!r}; return a list with one mapping "
+                    f"for each datapoint, as [prediction], or one mapping with a list for each key",
                     self._entry,
                 )
             if len(column) != count:
@@ -144,14 +118,14 @@ class Outputs:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def _all_converted(self, rows: list[Any]) -> list[object]:
-        made: list[object] = []
-        for place, row in enumerate(rows, 1):
-            try:
-                made.append(_known(row, 0))
-            except _Unknown as error:
-                where = f" in {error.path}" if error.path else ""
-                raise self._wrong(f"prediction {place} of {len(rows)} {error.reason}{where}") from None
-        return made
+        return [self._known(row, f"prediction {place} of {len(rows)}") for place, row in enumerate(rows, 1)]
+
+    def _known(self, value: object, what: str) -> object:
+        try:
+            return known(value, 0)
+        except Unknown as error:
+            where = f" in {error.path}" if error.path else ""
+            raise self._wrong(f"{what} {error.reason}{where}") from None
 
     # --- what each must hold ---
 
@@ -159,7 +133,7 @@ class Outputs:
         for place, row in enumerate(rows, 1):
             if type(row) is not dict:
                 raise self._wrong(
-                    f"prediction {place} of {len(rows)} is {_kind(row)}; it must be a mapping with {', '.join(keys)}"
+                    f"prediction {place} of {len(rows)} is {kind_of(row)}; it must be a mapping with {', '.join(keys)}"
                 )
             self._check_named(tuple(row), keys, f"prediction {place} of {len(rows)}")
 
@@ -196,9 +170,6 @@ class Outputs:
         return InvalidInputError(f"{place or self._place}: {text}", code="bad_prediction")
 
 
-# --- types ------------------------------------------------------------------------------------------------------------
-
-
 def _columns(rows: list[Any], keys: tuple[str, ...]) -> list[list[Any]] | None:
     """Values of mappings that hold these keys and no others, by key; None if they are something else."""
     if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(keys)}:
@@ -209,146 +180,9 @@ def _columns(rows: list[Any], keys: tuple[str, ...]) -> list[list[Any]] | None:
         return None
 
 
-def _is_plain(values: list[Any]) -> bool:
-    """Whether all of them, and all that they hold, are of known types as they stand."""
-    array = getattr(sys.modules.get("numpy"), "ndarray", None)
-    for _ in range(DEEPEST):
-        kinds = set(map(type, values))
-        if kinds <= PLAIN:
-            return True
-        if kinds <= LISTS:  # as boxes and scores are
-            values = list(chain.from_iterable(values))
-            continue
-        kinds -= PLAIN
-        if array in kinds:
-            kinds.remove(array)
-            if not all(each.ndim and each.dtype.kind in ARRAYS for each in values if type(each) is array):
-                return False
-        if not kinds <= CONTAINERS:
-            return False
-        lists = [each for each in values if type(each) in LISTS]
-        mappings = [each for each in values if type(each) is dict]
-        if not set(map(type, set(chain.from_iterable(mappings)))) <= {str}:
-            return False
-        values = list(chain(chain.from_iterable(map(dict.values, mappings)), chain.from_iterable(lists)))
-    return False
-
-
-def _known(value: Any, depth: int) -> object:
-    """A value of known types.
-
-    Raises:
-        _Unknown: it is of another one.
-    """
-    if type(value) in PLAIN:
-        return value
-    if depth > DEEPEST:
-        raise _Unknown(f"is nested more than {DEEPEST} deep, or holds itself")
-    if isinstance(value, Mapping):
-        return dict(_known_items(value, depth))
-    if isinstance(value, list | tuple):
-        made = [_within(each, f"[{place}]", depth) for place, each in enumerate(value)]
-        return made if isinstance(value, list) else tuple(made)
-    array = _array(value)
-    if array is not None:
-        return _known_array(array, depth)
-    if isinstance(value, str):
-        return str.__str__(value)
-    for kind in (int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    if callable(getattr(value, "tolist", None)) and not isinstance(value, type):
-        return _known(value.tolist(), depth + 1)
-    raise _Unknown(f"holds {_kind(value)}, which is {_advice(value)}")
-
-
-def _known_items(value: Mapping[Any, Any], depth: int) -> Iterable[tuple[str, object]]:
-    for key, each in value.items():
-        if not isinstance(key, str):
-            raise _Unknown(f"holds a mapping with the key {key!r}, which is no text")
-        yield str.__str__(key), _within(each, f"[{key!r}]", depth)
-
-
-def _within(value: object, step: str, depth: int) -> object:
-    try:
-        return _known(value, depth + 1)
-    except _Unknown as error:
-        error.path = step + error.path
-        raise
-
-
-def _known_array(array: Any, depth: int) -> object:
-    kind = array.dtype.kind
-    if array.ndim == 0:
-        if kind == "M":  # of nanoseconds, item() would make a whole number
-            array = array.astype("datetime64[us]")
-        item = array.item()
-        if type(item) in PLAIN:
-            return item
-        if kind == "f":  # wider than Python's
-            return float(item)
-    elif kind in ARRAYS:
-        return array
-    elif kind == "O":
-        return _known(array.tolist(), depth + 1)
-    raise _Unknown(f"holds an array of {array.dtype}, which is of no known type")
-
-
-def _array(value: Any) -> Any:
-    """The numpy array of an array, a tensor, a scalar of numpy or what can be made one; None for all else."""
-    numpy = sys.modules.get("numpy")
-    is_tensor = type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach")
-    if isinstance(value, type) or not (is_tensor or (numpy is not None and hasattr(value, "__array__"))):
-        return None
-    try:
-        if is_tensor:
-            value = value.detach().cpu()
-            return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()  # numpy has no bfloat16
-        return numpy.asarray(value)  # type: ignore[union-attr]  # it is there, or value is a tensor
-    except Exception as error:  # it is the library's own, and may raise anything
-        raise _Unknown(f"holds {_kind(value)} that is no array ({type(error).__name__}: {error})") from error
-
-
-def _listed(value: Any) -> list[Any] | None:
-    """The entries of an array or a tensor; None if it has none."""
-    try:
-        array = _array(value)
-    except _Unknown:
-        return None
-    if array is not None:
-        if array.ndim == 0:
-            return None
-        return list(array) if array.ndim > 1 or array.dtype.kind == "M" else list(array.tolist())
-    made = value.tolist() if callable(getattr(value, "tolist", None)) else None
-    return made if isinstance(made, list) else None
-
-
-# --- words ------------------------------------------------------------------------------------------------------------
-
-
 def _datapoints(count: int) -> str:
     return f"{count} datapoint{'' if count == 1 else 's'}"
 
 
 def _entries(count: int) -> str:
     return f"{count} entr{'y' if count == 1 else 'ies'}"
-
-
-def _kind(value: object) -> str:
-    """What something is, such as `a str` or `an inference.Box`."""
-    if value is None:
-        return "None"
-    kind = type(value)
-    module = kind.__module__.partition(".")[2] if kind.__module__.startswith(PRIVATE) else kind.__module__
-    name = kind.__name__ if module == "builtins" else f"{module}.{kind.__qualname__}"
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _advice(value: object) -> str:
-    if hasattr(value, "__dataclass_fields__"):
-        return "of no known type; return dataclasses.asdict(...) of it"
-    if isinstance(value, set | frozenset):
-        return "in no order; return a list"
-    return "of no known type; return numbers, text, lists, mappings or arrays"

@@ -34,7 +34,7 @@ class LoadedModel:
         self._outputs = Outputs(plan)
         load = None if plan.load is None else function_of(plan, "load", code)
         self._predict = function_of(plan, "predict", code)
-        self._convert = None
+        self._convert: Callable[[object], object] | None = None
         if plan.convert is not None:
             self._convert = callable_of(plan.convert, code, plan.place("predict.output.mapping"))
         self._loaded = None if load is None else self._called("load", load, {})
@@ -58,10 +58,9 @@ class LoadedModel:
         """
         holes = {Hole.LOADED: self._loaded, Hole.DATAPOINTS: datapoints}
         made = self._outputs.checked(self._called("predict", self._predict, holes), len(datapoints))
-        convert = self._convert
-        return (
-            made if convert is None else [None if each is None else self._outputs.known(convert(each)) for each in made]
-        )
+        if self._convert is None:
+            return made
+        return [None if each is None else self._outputs.made(self._convert(each)) for each in made]
 
     def _called(self, part: Part, function: Function, holes: Mapping[Hole, object]) -> object:
         call: Callable[..., Any] = function.call

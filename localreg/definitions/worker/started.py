@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -18,25 +16,15 @@ from collections import deque
 from contextlib import suppress
 
 from localreg.definitions.plan import Plan
-from localreg.definitions.worker.channel import Duplex, Offer
 from localreg.definitions.worker.messages import ANSWER, ENDED_S, Answer, Order, unpickled
-from localreg.definitions.worker.output import OutputLog
 from localreg.definitions.worker.raised import received
-from localreg.errors import InvalidInputError, StorageError
+from localreg.definitions.worker.spawned import LOGGED_S, close_all, ended, kill, signal_name, spawned
+from localreg.errors import InvalidInputError
 
 __all__ = ["Started", "Ticket"]
 
 LOOKED_S = 0.2
 """So often it is asked whether the process is still there, which closing sockets tell at once but for its own forks."""
-LOGGED_S = 1.0
-
-_BOOT = (
-    "import pickle, sys\n"
-    "told = pickle.load(open(0, 'rb', closefd=False))\n"
-    "sys.path[:] = told.pop('path')\n"
-    "from localreg.definitions.worker.child import serve\n"
-    "serve(told)\n"
-)
 
 
 class Ticket:
@@ -74,15 +62,15 @@ class Started:
 
     def __init__(self, plan: Plan, *, load_timeout_s: float | None, predict_timeout_s: float | None) -> None:
         self._name, self._at, self._limit_s = plan.model, "load", load_timeout_s
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a handler of signals may end it while we wait
         self._failure: InvalidInputError | None = None
         self._waiting: deque[Ticket] = deque()
         self.modules: tuple[str, ...] = ()
         self._heard_s = time.monotonic()
         order = _portable(Order(plan, None if predict_timeout_s is None else min(1.0, predict_timeout_s / 10)))
-        self._process, self._duplex, self._output, lifeline = _started(plan.model)
-        self._held = [lifeline]
-        self._end = weakref.finalize(self, _end, os.getpid(), self._process, self._duplex, self._held, self._output)
+        self._child = spawned(plan.model)
+        self._process, self._duplex = self._child.process, self._child.duplex
+        self._end = weakref.finalize(self, ended, self._child, os.getpid())
         _there.add(self)
         try:
             raised = self.wait(self.submit(0, order)).raised
@@ -136,23 +124,18 @@ class Started:
         """End it, and leave nothing behind, also while another thread waits for it. May be called again."""
         if self._failure is None:
             self._failure = InvalidInputError(f"model {self._name!r} was closed; load it again", code="closed")
-        if not self._lock.acquire(blocking=False):
-            _kill(self._process)
-            self._lock.acquire()
-        try:
+        with self._lock:  # who waits looks up soon
             self._end()
-        finally:
-            self._lock.release()
 
     def forget(self) -> None:
         """In a fork: it is the parent's."""
         self._end.detach()
-        self._lock = threading.Lock()  # which another thread may have held
+        self._lock = threading.RLock()  # which another thread may have held
         self._failure = self._gone("belongs to the process from which this one was forked")
         self._process.returncode = 0  # of no concern here
         self._duplex.close()
-        self._output.forget()
-        _close(self._held)
+        self._child.output.forget()
+        close_all(self._child.lifeline)
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -189,7 +172,7 @@ class Started:
     def _fail(self, error: InvalidInputError) -> None:
         if self._failure is None:
             self._failure = error
-        _kill(self._process)
+        kill(self._process)
         self._end()
 
     def _interrupted(self) -> None:
@@ -208,7 +191,7 @@ class Started:
         if code is None:
             how = "closed its channel"
         elif code < 0:
-            how = f"was killed by signal {_signal(-code)}{', as when memory is short,' if code == -9 else ''}"
+            how = f"was killed by signal {signal_name(-code)}{', as when memory is short,' if code == -9 else ''}"
         else:
             how = f"ended with exit code {code}"
         return self._gone(f"{how} during {self._at}{self._last_lines()}")
@@ -221,9 +204,9 @@ class Started:
         )
 
     def _last_lines(self) -> str:
-        _kill(self._process)
-        self._output.join(LOGGED_S)
-        last = self._output.last()
+        kill(self._process)
+        self._child.output.join(LOGGED_S)
+        last = self._child.output.last()
         return "; its last lines:\n" + "\n".join(f"    {line}" for line in last) if last else ""
 
 
@@ -250,84 +233,3 @@ def _portable(order: Order) -> bytes:
             "numbers, text, lists and mappings",
             code="not_portable",
         ) from None  # what it says may show them
-
-
-# --- the operating system ---------------------------------------------------------------------------------------------
-
-
-def _started(model: str) -> tuple[subprocess.Popen[bytes], Duplex, OutputLog, int]:
-    """A child, our end of its channel, the reader of its output, and what keeps it alive."""
-    offer = Offer()
-    alive, lifeline = os.pipe()
-    said, says = os.pipe()
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT],  # -P: nothing of the caller's folder before localreg is loaded
-            stdin=alive,
-            stdout=says,
-            stderr=subprocess.STDOUT,
-            pass_fds=offer.inherited,
-            start_new_session=True,  # Ctrl-C in a terminal is for us, who end it
-        )
-    except BaseException as error:
-        offer.close()
-        _close([lifeline, said])
-        if isinstance(error, OSError):
-            raise StorageError(f"no process can be started for model {model!r}: {error}") from error
-        raise
-    finally:
-        _close([alive, says])
-    output = OutputLog(said, model)
-    output.start()
-    told = {"path": [os.path.abspath(each) for each in sys.path if isinstance(each, str)], **offer.told}
-    try:
-        with suppress(BrokenPipeError):  # it ended at once; whoever asks it will see that
-            os.write(lifeline, pickle.dumps(told))
-        return process, offer.taken(), output, lifeline
-    except BaseException as error:
-        _close([lifeline])
-        _kill(process)
-        process.wait()
-        if isinstance(error, OSError):
-            raise StorageError(f"the process of model {model!r} did not connect: {error}") from error
-        raise
-
-
-def _end(
-    owner: int, process: subprocess.Popen[bytes], duplex: Duplex, held: list[int], output: threading.Thread
-) -> None:
-    """Let a child end by itself, or end it. Only whoever began it does that."""
-    duplex.close()
-    _close(held)
-    if os.getpid() != owner:
-        return
-    try:
-        process.wait(ENDED_S)
-    except BaseException as error:
-        _kill(process)
-        process.wait()
-        if not isinstance(error, subprocess.TimeoutExpired):
-            raise
-    output.join(LOGGED_S)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With the processes that it began, but not once it was waited for: its number may be another's then."""
-    if process.returncode is not None:
-        return
-    with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-
-
-def _close(descriptors: list[int]) -> None:
-    while descriptors:
-        os.close(descriptors.pop())
-
-
-def _signal(number: int) -> str:
-    with suppress(ValueError):
-        return f"{number} ({signal.Signals(number).name})"
-    return str(number)

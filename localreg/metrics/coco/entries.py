@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, NotFoundError, StorageError
+from localreg.garbage import without_collector
 from localreg.names import shown_value
-from localreg.tables.columns import without_collector
 
 if TYPE_CHECKING:
     import numpy as np
