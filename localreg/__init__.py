@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from localreg.query import Result
     from localreg.records.determinism import Determinism, Deviation
     from localreg.records.differences import Difference
+    from localreg.records.machines import Machine
     from localreg.registry import Registry
     from localreg.session import Transaction
     from localreg.upkeep import Compacted, CompactReport, DoctorReport, Finding
@@ -62,6 +63,7 @@ __all__ = [
     "RowFault",
     "Determinism",
     "Deviation",
+    "Machine",
     "AuditEvent",
     "Position",
     "Diff",
@@ -107,6 +109,7 @@ _HOMES = {
     "RowFault": "localreg.workflow.bulk.report:RowFault",
     "Determinism": "localreg.records.determinism:Determinism",
     "Deviation": "localreg.records.determinism:Deviation",
+    "Machine": "localreg.records.machines:Machine",
     "AuditEvent": "localreg.audit:AuditEvent",
     "Position": "localreg.audit:Position",
     "Diff": "localreg.audit:Diff",

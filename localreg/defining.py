@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from localreg.definitions.definition import Definition
     from localreg.definitions.loading import Loaded, WorkerKind
     from localreg.definitions.registering import Registered
+    from localreg.records.determinism import Determinism, Level
     from localreg.workflow import Evaluator, EvaluatorConfiguration, TestRun
     from localreg.workflow.evaluator_function import BasicEvaluatorFunction
     from localreg.workflow.running import OnError
@@ -199,3 +200,48 @@ class Defining:
             hash_files=hash_files,
             asked=Asked(device, Limits(load_timeout_s, predict_timeout_s)),
         )
+
+    def verify_determinism(
+        self,
+        reference: str | Model | ModelVersion,
+        suite: str | None = None,
+        n: int = 32,
+        *,
+        level: Level = "bit-exact",
+        batch_size: int | None = None,
+        rtol: float = 1e-5,
+        atol: float = 1e-8,
+        timeout_s: float = 600,
+        device: str | None = None,
+    ) -> Determinism:
+        """Infer some samples again with a registered model, and tell how far its answers stay the same.
+
+        As `localreg.workflow.Model.verify_determinism` does it, which tells the rest: each fresh process loads the
+        model as its definition says. With `level="machine"` its answers are compared with those that it gave on another
+        machine, where it was verified before.
+
+        Args:
+            reference: `name` (the newest version), `name@2` or `name@production`.
+            suite: name of a test suite, at its newest version; None = any samples of the model's workflow.
+            n: how many samples, at most. The same ones each time, and on each machine, chosen by their content.
+            level: how much has to stay the same for `ok`.
+            batch_size: how many samples it is given at once; None = as its definition says, or 64.
+            rtol: of floats, relative to the greater of two, for `within tolerance`.
+            atol: likewise, absolute, in addition.
+            timeout_s: how long it may take to load and to answer for the first time, or for one call; then it is ended.
+            device: as in `load`.
+
+        Raises:
+            NotFoundError: no such version or suite, nothing says how the model is run, or it belongs to no workflow
+                and no suite is named.
+            DefinitionError: no inferences can be made of its predictions, or environment variables are not set.
+            InvalidInputError: it cannot be loaded, or as `localreg.workflow.Model.verify_determinism`.
+            WorkflowMismatchError: the model belongs to another workflow.
+            ReadOnlyError: the verdict could not be kept.
+        """
+        from localreg.definitions.testing import verify_model
+        from localreg.workflow.agreement import Tolerance
+        from localreg.workflow.determinism import Trial
+
+        trial = Trial(n, level, batch_size, Tolerance(rtol, atol), timeout_s)
+        return verify_model(self._session, reference, suite, trial, device)

@@ -41,7 +41,7 @@ GROUPS = {
 """The module of each group, which is called there as on the command line."""
 ALONE = {
     **dict.fromkeys(("audit", "facets", "verify", "sql"), "questions"),
-    **dict.fromkeys(("check", "push", "test"), "definitions"),
+    **dict.fromkeys(("check", "push", "test", "determinism"), "definitions"),
     "card": "cards",
     "compare": "comparing",
     "leaderboard": "ranking",

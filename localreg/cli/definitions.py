@@ -1,4 +1,4 @@
-"""`localreg check`, `push`, `test` and `localreg definitions`: models as a YAML file describes them."""
+"""`localreg check`, `push`, `test`, `determinism`, `definitions`: models as a YAML file describes them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from localreg.records.differences import Difference
 
 if TYPE_CHECKING:
     from localreg.definitions import Definition, Registered
+    from localreg.records.determinism import Determinism
     from localreg.registry import Registry
 
 __all__ = ["app", "definitions"]
@@ -134,6 +135,89 @@ def run_test(
     if evaluator is not None:
         return Results([stored.results(name) for name in stored.configurations()])
     return Rows(("status", "samples"), [(status, count) for status, count in stored.counts().items() if count])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model gives one answer for one sample."""
+
+    verdict: "Determinism"
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is as deterministic as was asked for."""
+        return self.verdict.ok
+
+    def lines(self) -> Iterator[str]:
+        """The level, that under each variation, and the first sample that shows it."""
+        yield from str(self.verdict).splitlines()
+
+    def json(self) -> dict[str, Any]:
+        """As it stands in the record of the version."""
+        return {**self.verdict.to_json(), "ok": self.ok}
+
+    def csv(self) -> Rows:
+        """The variations, a row each."""
+        return Rows(("variation", "level"), list(self.verdict.variations.items()))
+
+
+@app.command(
+    "determinism",
+    epilog=examples(
+        "localreg determinism plate-reader --suite plates",
+        "localreg determinism plate-reader@production --suite plates --level machine",
+    ),
+)
+@reading(past=False, as_writer=True)
+def verify_determinism(
+    registry: "Registry",
+    model: Reference,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Samples of this test suite; else any of the model's workflow.",
+            autocompletion=completion.suites,
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(metavar="N", help="So many at most, the same ones each time.")] = 32,
+    level: Annotated[
+        str,
+        typer.Option(
+            metavar="LEVEL",
+            help="How much has to stay the same: machine, bit-exact, within-tolerance or decision-stable.",
+        ),
+    ] = "bit-exact",
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", help="How many it is given at once; else as its definition says.")
+    ] = None,
+    rtol: Annotated[float, typer.Option(help="Of floats, for within-tolerance: of the greater of two.")] = 1e-5,
+    atol: Annotated[float, typer.Option(help="Likewise, absolute, in addition.")] = 1e-8,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="For loading, and for each call.")] = 600,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="Goes before that of the definition.")] = None,
+) -> Verdict:
+    """Infer some samples again with a registered model, and tell how far its answers stay the same.
+
+    In a fresh process, another order, other batches, with another number of threads, and beside what is stored. The
+    verdict stays with the version; it is an error (exit code 1) if less stays the same than LEVEL. For the level
+    machine run it on one machine, and then on another.
+    """
+    from localreg.records.determinism import LEVELS
+
+    wanted = next((each for each in LEVELS if each.replace(" ", "-") == level), level)
+    return Verdict(
+        registry.verify_determinism(
+            model,
+            suite,
+            samples,
+            level=wanted,  # type: ignore[arg-type]  # the library refuses any other
+            batch_size=batch_size,
+            rtol=rtol,
+            atol=atol,
+            timeout_s=timeout,
+            device=device,
+        )
+    )
 
 
 # --- what is registered -----------------------------------------------------------------------------------------------

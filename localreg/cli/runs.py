@@ -92,6 +92,9 @@ def code_in_words(fingerprint: Any) -> Iterator[str]:
     weights = fingerprint.get("weights")
     if weights:
         yield f"weights {weights['sha256'][:12]} of {weights['bytes']:,} bytes"
+    for name, file in (fingerprint.get("files") or {}).items():
+        size = "" if file["bytes"] is None else f" of {file['bytes']:,} bytes"
+        yield f"{name} {(file['sha256'] or 'unknown')[:12]}{size}"
     if "seed" in fingerprint:
         yield f"seed {fingerprint['seed']}"
     packages = fingerprint.get("packages")

@@ -52,11 +52,12 @@ def list_versions(registry: "Registry", model: Model) -> Rows:
 def show_version(registry: "Registry", model: Model, version: Version) -> Card:
     """Show one version, with its metadata laid over the model's."""
     handle = registry.get_model(model).version(version)
-    verdict = handle.determinism
+    verdict, machines = handle.determinism, handle.machines
+    told = {} if verdict is None else {"determinism": verdict.in_words, "first deviation": verdict.first_deviation}
     return Card(
         Rows.of(registry.model_versions(f"id = '{handle.id}'")),
         first=WELL_KNOWN,
-        told={} if verdict is None else {"determinism": verdict.in_words, "first deviation": verdict.first_deviation},
+        told={**told, **({"verified on": "; ".join(map(str, machines))} if machines else {})},
         more={"measured": measured(registry, handle.model.name, handle.name), "datasets": datasets_of(handle)},
     )
 

@@ -7,13 +7,14 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
-from localreg.canonical import JsonObject, JsonValue
+from localreg.canonical import JsonObject, JsonValue, canonical, sha256_hex
 from localreg.definitions.definition import Definition, definition_of
 from localreg.definitions.finding import recipe_of
 from localreg.definitions.inferences import Assignment, made_by
@@ -21,19 +22,24 @@ from localreg.definitions.loading import Limits, started
 from localreg.definitions.recipe import Recipe
 from localreg.definitions.values import plain
 from localreg.definitions.worker.base import Worker
-from localreg.errors import DefinitionError, InvalidInputError
+from localreg.errors import DefinitionError, InvalidInputError, NotFoundError
 from localreg.models import Model, ModelVersion, get_version
+from localreg.names import check_text
+from localreg.records.determinism import Determinism
+from localreg.records.workflows import WorkflowRecord
 from localreg.session import Elsewhere, Session
 from localreg.session.current import use_session
 from localreg.workflow import Evaluator, EvaluatorConfiguration, TestRun
 from localreg.workflow.define_workflow import bound_classes
+from localreg.workflow.determinism import Trial, verify_determinism
 from localreg.workflow.evaluator_function import BasicEvaluatorFunction
+from localreg.workflow.fingerprint import packages_of
 from localreg.workflow.recorded import RecordedWorkflow
 from localreg.workflow.running import OnError
 from localreg.workflow.stored import get_stored_test_suite
-from localreg.workflow.test_suite import TestSuite
+from localreg.workflow.workflow import Workflow
 
-__all__ = ["Asked", "run_model", "runnable"]
+__all__ = ["Asked", "run_model", "runnable", "verify_model"]
 
 BATCH = 64
 """How many samples go to a model at once that does not say how many it takes."""
@@ -49,6 +55,21 @@ class Asked(NamedTuple):
     limits: Limits
 
 
+class NotLoadedError(BaseException):
+    """A model cannot be loaded: no fault of a sample, so a run ends where exceptions of samples are recorded, too.
+
+    Args:
+        error: why.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}"
+
+
 class DefinedInfer:
     """`infer` of a model as its definition says: dicts of samples in, dicts of inferences out.
 
@@ -60,7 +81,7 @@ class DefinedInfer:
         assign: makes inferences of predictions.
         elsewhere: the registry, for other machines.
         asked: how it is run.
-        told: for the fingerprint of a test run.
+        told: for the fingerprint of a test run, but for what is known only once the model is loaded.
     """
 
     def __init__(
@@ -72,10 +93,13 @@ class DefinedInfer:
         self._elsewhere = elsewhere
         self._version = version
         self._asked = asked
-        self.told = told
+        self._told = told
 
     def __call__(self, samples: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
-        worker = _at_work.worker(self._key, self._started)
+        try:
+            worker = _at_work.worker(self._key, self._started)
+        except Exception as error:
+            raise NotLoadedError(error) from error
         made = (prediction for batch in worker.predict([list(samples)]) for prediction in batch)
         return [self._assign(each) for each in made]
 
@@ -86,6 +110,11 @@ class DefinedInfer:
             folder = _at_work.folder(self._key)
             recipe = recipe_of(session, ModelVersion(session, self._version), self._asked.device, folder)
         return started(recipe.plan(converted=True), "process", self._asked.limits)
+
+    def __localreg_fingerprint__(self) -> JsonObject:
+        """See `TellsWhatRuns`; with the packages of the model's process, if this process has started it."""
+        modules = _at_work.modules(self._key)
+        return {**self._told, **({"packages": packages_of(modules)} if modules else {})}
 
     def close(self) -> None:
         """End the process of the model, if this process has one."""
@@ -106,6 +135,11 @@ class _AtWork:
             if key not in self._workers:
                 self._workers[key] = start()
             return self._workers[key]
+
+    def modules(self, key: str) -> Collection[str]:
+        """Those that one has loaded; none if there is none."""
+        worker = self._workers.get(key)
+        return () if worker is None else worker.modules
 
     def folder(self, key: str) -> Path:
         """A folder for links to files."""
@@ -136,13 +170,13 @@ def _converted(prediction: Any) -> dict[str, Any] | None:
     return made_by(plain, prediction)
 
 
-def runnable(session: Session, version: ModelVersion, suite: TestSuite, asked: Asked, folder: Path) -> Any:
-    """A model of the suite's workflow, with `infer` as its definition says, and how many samples that takes at once.
+def runnable(session: Session, version: ModelVersion, workflow: Workflow, asked: Asked, folder: Path) -> Any:
+    """A model of a workflow, with `infer` as its definition says, and how many samples that takes at once.
 
     Args:
         session: where both lie.
         version: which one.
-        suite: of a workflow that the model belongs to, or that it will belong to by this.
+        workflow: that the model belongs to, or will belong to by this.
         asked: how it is run.
         folder: in which links to its files come to lie.
 
@@ -150,36 +184,45 @@ def runnable(session: Session, version: ModelVersion, suite: TestSuite, asked: A
         LocalregError: see `recipe_of` and `Assignment`.
     """
     recipe = recipe_of(session, version, asked.device, folder)
-    definition = definition_of(session, version.id)
-    assert definition is not None, "there is a recipe"
     output = recipe.runtime.predict.output
     state = session.state()
     assign: Assign = _converted
     if not isinstance(output.mapping, str):
         keys = None if output.keys is None else tuple(output.keys)
         try:
-            assign = Assignment(suite.workflow.types(state).inference.node, keys, output.mapping)
+            assign = Assignment(workflow.types(state).inference.node, keys, output.mapping)
         except InvalidInputError as error:
             place = recipe.source.place("predict.output")
             raise DefinitionError(
-                f"{place}: of predictions no {suite.workflow.name} inferences can be made: {error}", faults=[str(error)]
+                f"{place}: of predictions no {workflow.name} inferences can be made: {error}", faults=[str(error)]
             ) from error
-    infer = DefinedInfer(recipe, assign, Elsewhere.of(session, state), version.id, asked, fingerprint_of(definition))
+    definition = definition_of(session, version.id)
+    assert definition is not None, "there is a recipe"
+    told = fingerprint_of(definition, recipe)
+    infer = DefinedInfer(recipe, assign, Elsewhere.of(session, state), version.id, asked, told)
     with use_session(session):
-        model_class = bound_classes(RecordedWorkflow(suite.workflow.name))[2]
+        model_class = bound_classes(RecordedWorkflow(workflow.name))[2]
         return model_class.load(version.model.name, infer, version.version), recipe.max_size or BATCH
 
 
-def fingerprint_of(definition: Definition) -> JsonObject:
-    """What stands with a test run: the content, the commit and whether files differed from it, the files' sha256."""
-    repository, code = definition.repository, definition.code
-    git: JsonValue = None if code is None else code.get("git")
-    if repository is not None and repository.get("commit") is not None:
-        git = {"commit": repository["commit"], "dirty": False}
+def fingerprint_of(definition: Definition, recipe: Recipe) -> JsonObject:
+    """What stands with a test run: the content, the commit and whether files differed from it, the files' sha256.
+
+    Args:
+        definition: of the version.
+        recipe: how it is run; its runtime, and its code, may be those of another definition.
+    """
+    content, code = definition.content, Path(recipe.root).name  # in the cache it is called by its content
+    is_pinned = definition.repository is None or definition.repository.get("commit") is not None
+    if definition.runtime is None or not is_pinned:  # what it comes to here is more than it says
+        content = sha256_hex(canonical([content, code, recipe.runtime.model_dump(mode="json")]))
+    git: JsonValue = None if definition.code is None else definition.code.get("git")
+    if definition.repository is not None and definition.code is None:
+        git = {"commit": code, "dirty": False}  # also where it was found out only now
     files: JsonObject = {
         str(each["name"]): {"sha256": each["sha256"], "bytes": each["bytes"]} for each in definition.files
     }
-    return {"infer": definition.content, "git": git, "files": files}
+    return {"infer": content, "git": git, "files": files}
 
 
 def run_model(
@@ -199,14 +242,53 @@ def run_model(
     asked.limits.checked()
     version = get_version(session, reference)
     found = get_stored_test_suite(session, suite).test_suite()
+    with _made_ready(session, version, found.workflow, asked) as (model, batch_size):
+        run = TestRun(model, found, evaluator, configurations, reset, on_error, batch_size, executor, hash_files)
+        run.run()
+        return run
+
+
+def verify_model(
+    session: Session, reference: str | Model | ModelVersion, suite: str | None, trial: Trial, device: str | None
+) -> Determinism:
+    """See `Registry.verify_determinism`."""
+    trial.checked()
+    version = get_version(session, reference)
+    found = None if suite is None else get_stored_test_suite(session, suite).test_suite()
+    workflow = _workflow_of(session, version) if found is None else found.workflow
+    asked = Asked(None if device is None else check_text(device, what="device"), Limits(None, None))
+    with _made_ready(session, version, workflow, asked) as (model, batch_size):
+        return verify_determinism(model, found, trial._replace(batch_size=trial.batch_size or batch_size))
+
+
+def _workflow_of(session: Session, version: ModelVersion) -> Workflow:
+    """The workflow that a model is bound to.
+
+    Raises:
+        NotFoundError: to none.
+    """
+    bound = version.model.info.workflow
+    row = None if bound is None else session.state().get(WorkflowRecord.kind, bound)
+    if row is None:
+        raise NotFoundError(f"{version.model!r} belongs to no workflow yet; say on which test suite to try it")
+    return RecordedWorkflow(row.name)
+
+
+@contextmanager
+def _made_ready(session: Session, version: ModelVersion, workflow: Workflow, asked: Asked) -> Iterator[tuple[Any, int]]:
+    """What `runnable` makes, for as long as it is used.
+
+    Raises:
+        Exception: why it could not be loaded.
+    """
     folder = Path(tempfile.mkdtemp(prefix="localreg-model-"))
     try:
-        model, batch_size = runnable(session, version, found, asked, folder)
+        model, batch_size = runnable(session, version, workflow, asked, folder)
         try:
-            run = TestRun(model, found, evaluator, configurations, reset, on_error, batch_size, executor, hash_files)
-            run.run()
+            yield model, batch_size
+        except NotLoadedError as failed:
+            raise failed.error from failed.error.__cause__
         finally:
             model.infer.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return run

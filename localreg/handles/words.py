@@ -76,8 +76,8 @@ REFERENCES = {
 }
 """Fields of records, (kind, field), in which the id of a record of another kind stands."""
 
-DERIVED = frozenset({"former_names"})
-"""Fields that only repeat what another one tells."""
+DERIVED = frozenset({"former_names", "machines"})
+"""Fields that only repeat what another one tells, or hold digests for programs."""
 
 
 class Named(Protocol):

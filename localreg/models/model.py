@@ -34,6 +34,7 @@ from localreg.names import (
     new_id,
 )
 from localreg.records.determinism import Determinism
+from localreg.records.machines import Machine
 from localreg.records.models import AliasRecord, ModelRecord, ModelVersionRecord
 from localreg.session import Changes
 
@@ -88,6 +89,14 @@ class ModelVersion(
         """What trying it again has shown; None = not verified. See `localreg.workflow.Model.verify_determinism`."""
         told = self.info.determinism
         return None if told is None else Determinism.from_json(told)
+
+    @property
+    def machines(self) -> list[Machine]:
+        """The machines that have verified it, at most 8, with digests of what it answered there; the last is the last.
+
+        With these `verify_determinism(level="machine")` compares.
+        """
+        return [Machine.from_json(told) for told in self.info.machines]
 
     @property
     def definition(self) -> RegisteredDefinition | None:

@@ -92,6 +92,9 @@ class ModelVersionRecord(Record):
     determinism: dict[str, Any] | None = None
     """What trying it again has shown, as `Determinism.to_json` says it; None = not verified."""
 
+    machines: list[dict[str, Any]] = Field(default_factory=list)
+    """The machines that have verified it, the last ones, as `Machine.to_json` says it; the last is the last."""
+
     checkpoint: str | None = None
     """Id of the checkpoint that it was made of; None = of none."""
 

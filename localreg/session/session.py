@@ -104,6 +104,11 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {self.namespace!r} of {self.root.uri}>"
 
+    @property
+    def host(self) -> str:
+        """The machine's name, as the audit log gives it."""
+        return host()
+
     def is_same_namespace(self, other: Session) -> bool:
         """Whether ids of the one mean the same in the other."""
         return (self.file.registry, self.namespace) == (other.file.registry, other.namespace)

@@ -22,11 +22,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from localreg.canonical import JsonValue, canonical, sha256_hex
 from localreg.records.determinism import Level
+from localreg.records.machines import Digests
 from localreg.tables import Node
 from localreg.tables.schema import TAG
 
-__all__ = ["Answer", "Difference", "Tolerance", "agreement", "decides", "differences"]
+__all__ = [
+    "Answer",
+    "Difference",
+    "Tolerance",
+    "agreement",
+    "agreement_of_digests",
+    "decides",
+    "differences",
+    "digests_of",
+]
 
 
 class Tolerance(NamedTuple):
@@ -100,6 +111,30 @@ def differences(before: Answer, after: Answer) -> list[Difference]:
     return found
 
 
+def digests_of(answer: Answer, node: Node) -> Digests:
+    """What two answers that differ in nothing have in common, and what two that decide the same do."""
+    form = [answer.status, _bits(answer.inference), _bits(dict(answer.beside))]
+    is_deciding = answer.status == "ok" and decides(node)
+    decision = sha256_hex(canonical(_bits(_decision(answer.inference, node)))) if is_deciding else None
+    return Digests(sha256_hex(canonical(form)), decision)
+
+
+def agreement_of_digests(before: Digests, after: Digests, answer: Answer) -> tuple[Level, list[Difference]]:
+    """How far two answers agree at least, of which one is known by its digests alone.
+
+    Between a difference of the last digits and one that is greater, nobody can tell.
+
+    Args:
+        before: of the one.
+        after: of the other.
+        answer: the other.
+    """
+    if before.answer == after.answer:
+        return "bit-exact", []
+    is_stable = before.decision is not None and before.decision == after.decision
+    return "decision-stable" if is_stable else "not deterministic", [Difference("", None, _whole(answer), None)]
+
+
 def _whole(answer: Answer) -> Any:
     return answer.inference if answer.status == "ok" else answer.error or answer.status
 
@@ -118,15 +153,23 @@ def _differing(before: Any, after: Any, path: str) -> Iterator[Difference]:
         yield Difference(path, before, after, _size(before, after))
 
 
-def _bits(value: Any) -> Any:
-    """What is equal for values that are the same to the bit."""
+def _bits(value: Any) -> JsonValue:
+    """What is equal for values that are the same to the bit, and of one kind: 1 == True in Python."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return ["int", str(value)]
     if isinstance(value, float):
-        return "float", "NaN" if math.isnan(value) else struct.pack("<d", value)
-    if isinstance(value, list | tuple):
-        return type(value), [_bits(item) for item in value]
+        return ["float", "NaN" if math.isnan(value) else struct.pack("<d", value).hex()]
     if isinstance(value, dict):
         return {name: _bits(item) for name, item in value.items()}
-    return type(value), value  # 1 == True in Python
+    if isinstance(value, frozenset):
+        return ["set", *sorted((_bits(item) for item in value), key=canonical)]
+    if isinstance(value, list | tuple):
+        return [type(value).__name__, *map(_bits, value)]
+    if isinstance(value, bytes):
+        return ["bytes", value.hex()]
+    return [type(value).__name__, value.isoformat() if hasattr(value, "isoformat") else repr(value)]
 
 
 def _size(before: Any, after: Any) -> float | None:

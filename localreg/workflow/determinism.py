@@ -2,19 +2,18 @@
 
 Each thing that may make a difference is tried by itself, against the first answers of a fresh process: asked again, in
 another order, in batches of other sizes, by another process, with another number of threads. What is stored is compared
-with those first answers, too. So the verdict can say where determinism ends, from the least to the most: whoever gives
-two answers in one process gives two in any.
+with those first answers, too, and, if that is asked for, what other machines answered. So the verdict can say where
+determinism ends, from the least to the most: whoever gives two answers in one process gives two in any.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from localreg.canonical import JsonValue, parse
+from localreg.canonical import parse
 from localreg.errors import InvalidInputError, WorkflowMismatchError
 from localreg.log import State
 from localreg.models import ensure_version
@@ -22,25 +21,18 @@ from localreg.names import check_whole, shown_value
 from localreg.progress import Progress, progress
 from localreg.query.shared import scratch
 from localreg.records.access import RUNNER
-from localreg.records.determinism import (
-    LEVELS,
-    VARIATIONS,
-    Determinism,
-    Deviation,
-    Level,
-    Variation,
-    is_as_good,
-    weakest,
-)
+from localreg.records.determinism import LEVELS, Determinism, Level, Variation, is_as_good
+from localreg.records.machines import Machine
 from localreg.records.models import ModelVersionRecord
 from localreg.session import Changes
 from localreg.tables import JSON_FIELD, VECTORS, unpacked
-from localreg.times import utc
-from localreg.workflow.agreement import Answer, Difference, Tolerance, agreement
+from localreg.workflow.agreement import Answer, Tolerance
 from localreg.workflow.chunks import Job
 from localreg.workflow.fingerprint import fingerprint
 from localreg.workflow.fresh_process import INSIDE, THREADS, Pass, Work, infer_elsewhere
 from localreg.workflow.inferences import OK, SKIPPED, STATUSES, Inferences
+from localreg.workflow.judging import Judged, shown_sample
+from localreg.workflow.machines import KEPT, Answers, form_of, on_others, this_machine, with_this
 from localreg.workflow.run_content import unique
 from localreg.workflow.run_record import RunRecord
 from localreg.workflow.samples import sample_count, samples_at
@@ -58,9 +50,6 @@ if TYPE_CHECKING:
     Indices = npt.NDArray[np.int64]
 
 __all__ = ["Trial", "verify_determinism"]
-
-SHOWN_CHARS = 200
-"""Of a sample, or of a value that differs, in the record."""
 
 
 class Trial(NamedTuple):
@@ -97,21 +86,34 @@ def verify_determinism(model: Model[Any, Any, Any], suite: TestSuite | None, tri
     state = model.session.state()
     chosen = _Chosen(model, state, suite, trial.n)
     code = fingerprint(model.infer, model.version_metadata())
-    levels, deviation = _tried(chosen, trial)
+    judged = _tried(chosen, trial)
+    answers = Answers(chosen.work.indices, judged.first, chosen.stored, chosen.work.job.inferences.node)
+    here = this_machine(
+        model.session.host,
+        code=code,
+        batch_size=trial.batch_size,
+        form=form_of(chosen.workflow_id, answers.node),
+        answers=answers.digests(chosen.by_content[:KEPT]),
+    )
+    compared = _beside_others(judged, chosen, here, answers, trial)
+    if chosen.stored is not None:
+        judged.add("stored", chosen.stored)
     verdict = Determinism(
-        level=weakest(levels.values()),
+        level=judged.verdict,
         wanted=trial.level,
-        variations=levels,
-        deviation=deviation,
+        variations=judged.in_order(),
+        deviation=judged.deviation(),
         samples=len(chosen.work.indices),
         test_suite=None if suite is None else f"{suite.name}@{suite.version}",
         batch_size=trial.batch_size,
         rtol=float(trial.tolerance.rtol),
         atol=float(trial.tolerance.atol),
-        time=utc(datetime.now(UTC), what="time"),
+        time=here.time,
         fingerprint=code,
+        host=here.host,
+        compared=compared,
     )
-    _store(model, model.version_id(state), verdict)
+    _store(model, model.version_id(state), verdict, here)
     return verdict
 
 
@@ -148,7 +150,10 @@ class _Chosen:
     Attributes:
         work: what a fresh process needs to know of them.
         shuffled: places of the samples in another order.
+        by_content: places of the samples in the order in which they were chosen.
         stored: what is stored of each; None if nothing is stored of any.
+        machines: those that verified the version before, as its record has them.
+        workflow_id: whose samples these are.
     """
 
     def __init__(self, model: Model[Any, Any, Any], state: State, suite: TestSuite | None, n: int) -> None:
@@ -171,8 +176,12 @@ class _Chosen:
         assert model.infer is not None, "it was looked for before"
         job = Job(model.name, model.infer, types.test_sample, types.inference, "record", None)
         self.work = Work(job, indices, found)
-        shuffled = np.searchsorted(indices, candidates[first])
-        self.shuffled: list[int] = (shuffled if (np.diff(shuffled) < 0).any() else shuffled[::-1]).tolist()
+        places = np.searchsorted(indices, candidates[first])
+        self.by_content: list[int] = places.tolist()
+        self.shuffled: list[int] = (places if (np.diff(places) < 0).any() else places[::-1]).tolist()
+        row = None if version is None else state.get(ModelVersionRecord.kind, version)
+        self.machines = [] if row is None else row.load(ModelVersionRecord).machines
+        self.workflow_id = workflow_id
         self.stored: list[Answer] | None = None
         if inferences is not None and len(done):
             stored = inferences.rows(types.inference, indices)
@@ -227,8 +236,8 @@ def _beside(vectors: dict[str, Any] | None, metadata: str | None, extra: str | N
 # --- trying -----------------------------------------------------------------------------------------------------------
 
 
-def _tried(chosen: _Chosen, trial: Trial) -> tuple[dict[Variation, Level], Deviation | None]:
-    """How far the answers agree under each variation, and the first sample of which they agree no further."""
+def _tried(chosen: _Chosen, trial: Trial) -> Judged:
+    """The answers of fresh processes on this machine."""
     count, order = len(chosen.work.indices), list(range(len(chosen.work.indices)))
     plain = Pass(order, trial.batch_size)
     passes: list[tuple[Variation, Pass]] = [("repeat", plain)]
@@ -241,7 +250,7 @@ def _tried(chosen: _Chosen, trial: Trial) -> tuple[dict[Variation, Level], Devia
         infer = _inferring(chosen.work, trial, shown)
         first, *others = infer([plain, *(each for _, each in passes)], None)
         _refuse_failed(chosen.work, first)
-        judged = _Judged(chosen.work, first, trial.tolerance)
+        judged = Judged(chosen.work, first, trial.tolerance)
         for (variation, _), answers in zip(passes, others, strict=True):
             judged.add(variation, answers)
         if is_as_good(judged.level, "decision-stable"):  # else nobody can tell what another process adds to it
@@ -249,9 +258,7 @@ def _tried(chosen: _Chosen, trial: Trial) -> tuple[dict[Variation, Level], Devia
             judged.add("threads", threads)
             # Both at once, and only if that makes a difference which of them it is.
             judged.add("process", threads if judged.levels["threads"] == "bit-exact" else infer([plain], None)[0])
-    if chosen.stored is not None:
-        judged.add("stored", chosen.stored)
-    return judged.in_order(), judged.deviation()
+    return judged
 
 
 def _inferring(work: Work, trial: Trial, shown: Progress) -> Callable[[Sequence[Pass], int | None], list[list[Answer]]]:
@@ -260,6 +267,15 @@ def _inferring(work: Work, trial: Trial, shown: Progress) -> Callable[[Sequence[
         return [_answers(rows, work.job.inferences) for rows in made]
 
     return infer
+
+
+def _beside_others(judged: Judged, chosen: _Chosen, here: Machine, answers: Answers, trial: Trial) -> Mapping[str, int]:
+    """How many answers could be compared with those of other machines, by host; judged, if that is asked for."""
+    if trial.level != "machine" or not is_as_good(judged.level, "decision-stable"):  # as of threads
+        return {}
+    compared = on_others(chosen.machines, here, answers, trial.tolerance)
+    judged.add_others(compared.found)
+    return compared.counts
 
 
 def _other_sizes(size: int | None, count: int) -> list[int]:
@@ -281,86 +297,18 @@ def _refuse_failed(work: Work, answers: Sequence[Answer]) -> None:
     failed = [number for number, answer in enumerate(answers) if answer.error]
     if failed:
         raise InvalidInputError(
-            f"infer of model {work.job.model!r} raised {answers[failed[0]].error} for {_shown(work, failed[0])} in a "
-            f"fresh process, and for {len(failed) - 1} more of {len(answers)} samples; no verdict is stored. Let it "
-            "load what it needs by itself, by absolute paths",
+            f"infer of model {work.job.model!r} raised {answers[failed[0]].error} for {shown_sample(work, failed[0])} "
+            f"in a fresh process, and for {len(failed) - 1} more of {len(answers)} samples; no verdict is stored. Let "
+            "it load what it needs by itself, by absolute paths",
             code="infer_failed",
         )
-
-
-class _Judged:
-    """How far answers agree with the first ones, variation by variation."""
-
-    def __init__(self, work: Work, first: Sequence[Answer], tolerance: Tolerance) -> None:
-        self._work = work
-        self._first = first
-        self._tolerance = tolerance
-        self._worst: dict[Variation, tuple[int, list[Difference]]] = {}
-        self.levels: dict[Variation, Level] = {}
-
-    def add(self, variation: Variation, answers: Sequence[Answer]) -> None:
-        """Judge further answers, one for each sample."""
-        for number, (first, other) in enumerate(zip(self._first, answers, strict=True)):
-            before, after = (other, first) if variation == "stored" else (first, other)
-            level, found = agreement(before, after, self._work.job.inferences.node, self._tolerance)
-            known = self.levels.setdefault(variation, level)
-            if found and (variation not in self._worst or not is_as_good(level, known)):
-                self._worst[variation] = number, found
-                self.levels[variation] = weakest([level, known])
-
-    @property
-    def level(self) -> Level:
-        """The weakest so far."""
-        return weakest(self.levels.values())
-
-    def in_order(self) -> dict[Variation, Level]:
-        """The level under each variation that was tried, from the least variation to the most."""
-        return {each: self.levels[each] for each in VARIATIONS if each in self.levels}
-
-    def deviation(self) -> Deviation | None:
-        """The first sample that agrees no further than the verdict says, under the least variation that shows it."""
-        if self.level == "bit-exact":
-            return None
-        variation = next(each for each, level in self.in_order().items() if level == self.level)
-        number, found = self._worst[variation]
-        # Where it differs by more than the last digits, if it does anywhere.
-        shown = next((each for each in found if not self._tolerance.holds(each)), found[0])
-        sizes = [each.size for each in found if each.size is not None]
-        return Deviation(
-            variation,
-            int(self._work.indices[number]),
-            _shown(self._work, number),
-            shown.path,
-            _storable(shown.before),
-            _storable(shown.after),
-            max(sizes, default=None),
-        )
-
-
-def _shown(work: Work, number: int) -> str:
-    """A sample on one line."""
-    return _cut(shown_value(work.job.samples.objects(work.samples.slice(number, 1))[0]))
-
-
-def _storable(value: Any) -> JsonValue:
-    """A value that differs, as JSON; what JSON cannot tell from others, as text."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        told = not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0)
-        return repr(value) if told else value
-    return _cut(value if isinstance(value, str) else repr(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 1]}…"
 
 
 # --- the record -------------------------------------------------------------------------------------------------------
 
 
-def _store(model: Model[Any, Any, Any], version_id: str | None, verdict: Determinism) -> None:
-    """Put the verdict into the record of the version, which is made if the model has none."""
+def _store(model: Model[Any, Any, Any], version_id: str | None, verdict: Determinism, here: Machine) -> None:
+    """Put the verdict, and this machine, into the record of the version, which is made if the model has none."""
 
     def operation(changes: Changes) -> None:
         row = changes.draft.get("model", model.id)
@@ -370,6 +318,7 @@ def _store(model: Model[Any, Any, Any], version_id: str | None, verdict: Determi
         if found is None:
             raise refuse_deleted(f"the version of model {row.name!r}")
         record = found.load(ModelVersionRecord)
-        changes.update(found, record.replaced(determinism=verdict.to_json()), action="verify")
+        machines = with_this(record.machines, here)
+        changes.update(found, record.replaced(determinism=verdict.to_json(), machines=machines), action="verify")
 
     model.session.change(operation)

@@ -7,38 +7,51 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from localreg.canonical import JsonObject, sha256_hex
 
-__all__ = ["changes_since", "code_digest", "fingerprint", "surroundings"]
+__all__ = ["TellsWhatRuns", "changes_since", "code_digest", "fingerprint", "packages_of", "surroundings"]
 
 WEIGHTS_BYTES = 2**30
 """Files of weights up to this length are hashed."""
+
+
+@runtime_checkable
+class TellsWhatRuns(Protocol):
+    """An `infer` that only hands samples on, such as to the process of a registered model: what runs, it tells."""
+
+    def __localreg_fingerprint__(self) -> JsonObject:
+        """What stands in the fingerprint in the place of what is found out about functions.
+
+        At least `infer` (sha256 of the code, or null) and `git` (`commit` and `dirty`, or null). `packages` is left out
+        as long as it cannot be known what the code has loaded.
+        """
+        ...
 
 
 def fingerprint(infer: Callable[..., Any] | None, metadata: Mapping[str, object]) -> JsonObject:
     """What ran: Python, platform, packages, git commit, the code of `infer`, weights and seed.
 
     Args:
-        infer: the model's function.
+        infer: the model's function; or what tells it itself.
         metadata: of the model version; its `weights` (a local file) and `seed` are looked at.
 
     Returns:
         A JSON object; what cannot be known is null.
     """
-    registered = getattr(infer, "told", None)
-    if isinstance(registered, dict):  # the code is that of a definition, and not what calls it here
-        return {**surroundings(), **registered}
-    told: JsonObject = {
-        **surroundings(_folder(infer)),
-        "infer": code_digest(infer),
-        "weights": _weights(metadata.get("weights")),
-    }
+    said = _said(infer)
+    told: JsonObject = {**_interpreter(), **said}
+    if not said:
+        told = {
+            **surroundings(_folder(infer)),
+            "infer": code_digest(infer),
+            "weights": _weights(metadata.get("weights")),
+        }
     if isinstance(seed := metadata.get("seed"), int | str):
         told["seed"] = seed
     return told
@@ -50,21 +63,20 @@ def surroundings(folder: Path | None = None) -> JsonObject:
     Args:
         folder: where the code lies; None = where the process was started.
     """
-    return {
-        "python": platform.python_version(),
-        "platform": sys.platform,
-        "machine": platform.machine(),
-        "packages": _packages(),
-        "git": _git(folder or Path.cwd()),
-    }
+    loaded = {name.partition(".")[0] for name in list(sys.modules)}
+    return {**_interpreter(), "packages": packages_of(loaded), "git": _git(folder or Path.cwd())}
+
+
+def _interpreter() -> JsonObject:
+    return {"python": platform.python_version(), "platform": sys.platform, "machine": platform.machine()}
 
 
 def code_digest(infer: Callable[..., Any] | None) -> str | None:
     """sha256 of the source of a function, or of the class of a callable object; None where there is none to read."""
     if infer is None:
         return None
-    if isinstance(registered := getattr(infer, "told", None), dict):
-        return str(registered["infer"])
+    if said := _said(infer):
+        return None if said["infer"] is None else str(said["infer"])
     sources = []
     for each in _functions(infer):
         target: Any = each if inspect.isroutine(each) else type(each)
@@ -73,6 +85,11 @@ def code_digest(infer: Callable[..., Any] | None) -> str | None:
         except (OSError, TypeError):
             return None
     return sha256_hex("\n".join(sources))
+
+
+def _said(infer: object) -> JsonObject:
+    """What a function says of itself; nothing if it says nothing."""
+    return infer.__localreg_fingerprint__() if isinstance(infer, TellsWhatRuns) else {}
 
 
 def _functions(infer: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
@@ -110,10 +127,10 @@ def _git(folder: Path) -> JsonObject | None:
     return {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
 
 
-def _packages() -> JsonObject:
-    """The installed packages that the program has loaded, with their versions."""
-    loaded = {name.partition(".")[0] for name in sys.modules}
-    return {name: version for name, version, modules in _installed() if modules & loaded}
+def packages_of(modules: Collection[str]) -> JsonObject:
+    """The installed packages that top-level modules of some names belong to, with their versions."""
+    loaded = set(modules)
+    return {name: version for name, version, of_package in _installed() if of_package & loaded}
 
 
 @cache

@@ -339,6 +339,7 @@ VERBS: dict[type, dict[str, str]] = {
         "get_definition": "definitions show",
         "push": "push",
         "test": "test",
+        "verify_determinism": "determinism",
         "add_policy": "policies gate",
         "apply_policies": "policies apply",
         "get_policy": "policies show",
@@ -505,6 +506,10 @@ def test_every_example_runs(
         registry.get_model("meadow-5").update(metadata={"key": "AKIA"}).update(unset=["key"])
     if name == "namespaces revoke":
         registry.grant("eve", "reader")
+    if "--level machine" in example:  # which needs another one
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("localreg.session.session.host", lambda: "build-7")
+            registry.verify_determinism("plate-reader@production", "plates")
     program, *arguments = shlex.split(example)
     assert program == "localreg"
     assert done(cli(*arguments)).out
@@ -657,7 +662,7 @@ def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
     others = {"init", "watch", "redact", "snapshot", "compact", "experiments restore", "experiments recover"}
-    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test"}
+    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test", "determinism"}
     assert known == leaves - {*EXPORTS, *others}, "these have tests of their own"
 
 

@@ -107,6 +107,13 @@ def test_hints_for_programs_are_told_as_a_shell_takes_them() -> None:
         ("bins is 1; write a whole number, 2 or more", "--bins is 1; write a whole number, 2 or more"),
         ("score_of is 'x'; it must be one", "--score-of is 'x'; it must be one"),
         ("a metric: compare(…, evaluator=…)", "a metric: --evaluator NAME"),
+        (
+            "n is 0; give the number of samples to infer again",
+            "--samples is 0; give the number of samples to infer again",
+        ),
+        ("batch_size is 0; it must be", "--batch-size is 0; it must be"),
+        ("timeout_s is -1; it must be", "--timeout is -1; it must be"),
+        ("If it needs longer, pass timeout_s=", "If it needs longer, pass --timeout"),
         ("no model 'exist_ok=True'", "no model 'exist_ok=True'"),
     ],
 )

@@ -20,7 +20,7 @@ from localreg.workflow import (
     ScoredLabel,
     ScoredLabeledBoundingBox,
 )
-from localreg.workflow.agreement import Answer, Tolerance, agreement, decides
+from localreg.workflow.agreement import Answer, Tolerance, agreement, agreement_of_digests, decides, digests_of
 from localreg.workflow.determinism import _answers
 from localreg.workflow.inferences import inference_rows
 from localreg.workflow.typed import TypedColumn, schema_of
@@ -65,6 +65,8 @@ def judged(before: object, after: object, cls: type = Everything) -> tuple[str, 
     one, other = _answers(rows, column)
     level, found = agreement(one, other, column.node, TOLERANCE)
     assert agreement(other, one, column.node, TOLERANCE)[0] == level, "neither way is another one"
+    told = agreement_of_digests(digests_of(one, column.node), digests_of(other, column.node), other)[0]
+    assert told == level or level == "within tolerance" != told != "bit-exact", "which digests cannot tell"
     return level, [(each.path, each.size) for each in found]
 
 
@@ -182,3 +184,25 @@ def test_extra_fields_are_compared_and_decide_nothing() -> None:
     level, found = judged(extra(0.5), extra(0.5000001))
     assert (level, [path for path, _ in found]) == ("within tolerance", ["label.iou"])
     assert judged(extra("much"), extra("little"))[0] == "decision-stable"
+
+
+def test_digests_are_the_same_on_each_machine_and_in_each_release() -> None:
+    """With what an older release stored, a newer one compares: if this must change, so must `machines.SCHEME`."""
+    boxes = [box(label, 0.1 * number) for number, label in enumerate(("cat", "dog", "cow", "ant"))]
+    given = Everything(
+        ScoredLabel("cat", 0.5),
+        boxes,
+        by_name={"a": 0.25, "b": -0.0},
+        counts={"a": 2**60},
+        weather=Weather.RAIN,
+        day=date(2026, 3, 31),
+        number=math.nan,
+        embedding=vector([1, 2]),
+        metadata={"k": [1, None]},
+    )
+    column = TypedColumn("inference", Everything, schema_of(Everything))
+    rows = inference_rows(column, np.arange(2), [given, Everything(boxes=boxes[::-1])], {}, str)
+    one, other = (digests_of(each, column.node) for each in _answers(rows, column))
+    told = [each[:16] for each in (one.answer, one.decision or "", other.decision or "")]
+    assert told == ["990330062efc8a0a", "36f84ee068d90a7d", "a9c49c10ef14acde"]
+    assert digests_of(Answer("skipped", None, {}), column.node).decision is None

@@ -169,7 +169,7 @@ def test_a_machine_without_the_code_fetches_it(words: Registry, tmp_path: Path, 
     version = words.get_version("m")
     folder = tmp_path / "links"
     folder.mkdir()
-    model, size = runnable(words._session, version, suite, Asked(None, Limits(None, None)), folder)
+    model, size = runnable(words._session, version, suite.workflow, Asked(None, Limits(None, None)), folder)
     assert size == 4
     object.__setattr__(model.infer._recipe, "root", str(tmp_path / "not here"))
     try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -23,6 +24,7 @@ import localreg
 from localreg import ConflictError, InvalidInputError, ReadOnlyError, Registry, WorkflowMismatchError, classification
 from localreg.cli import run
 from localreg.records.determinism import VARIATIONS, Determinism
+from localreg.records.models import ModelVersionRecord
 from localreg.workflow import GroundTruth, Inference, ScoredLabel, TestSample, define_workflow, determinism, test
 from localreg.workflow.fresh_process import INSIDE, Pass, Work, infer_here
 
@@ -535,7 +537,9 @@ def test_comparisons_and_the_command_line_show_it(
         assert run(["--registry", registry.uri, *command]) == 0
         assert "not deterministic (repeat), 20 samples, 20" in capsys.readouterr().out
     assert run(["--registry", registry.uri, "versions", "show", "moody", "1"]) == 0
-    assert "animal.label" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "animal.label" in shown
+    assert f"verified on      {registry._session.host} (" in shown
 
 
 def test_a_verdict_says_itself_in_words() -> None:
@@ -581,6 +585,193 @@ def test_a_model_of_a_ready_made_task_is_tried_as_it_is_run(registry: Registry) 
     classification.test(model, suite)
     verdict = model.verify_determinism(suite)
     assert (verdict.level, verdict.broken_by, verdict.samples) == ("within tolerance", "repeat", 5)
+
+
+# --- on other machines ------------------------------------------------------------------------------------------------
+
+
+class Machines:
+    """Machines by their names; one of them is this one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.here = "laptop"
+        monkeypatch.setattr("localreg.session.session.host", lambda: self.here)
+
+    def on(self, host: str) -> None:
+        self.here = host
+
+
+@pytest.fixture
+def machines(monkeypatch: pytest.MonkeyPatch, near: None) -> Machines:
+    return Machines(monkeypatch)
+
+
+def test_a_version_is_the_same_on_two_machines(registry: Registry, suite: Any, machines: Machines) -> None:
+    model = Net("m", steady)
+    alone = model.verify_determinism(suite, level="machine")
+    assert (alone.level, alone.ok, alone.compared, alone.deviation) == ("bit-exact", False, {}, None)
+    assert "machine" not in alone.variations
+    assert str(alone).splitlines()[0].endswith("; no other machine has verified it yet; run it there")
+    again = model.verify_determinism(suite, level="machine")
+    assert again.lacking == alone.lacking, "this machine is no other one"
+
+    machines.on("build-7")
+    verdict = model.verify_determinism(suite, level="machine")
+    assert (verdict.level, verdict.ok, verdict.compared) == ("machine", True, {"laptop": 20})
+    assert (verdict.variations["machine"], verdict.deviation, verdict.broken_by) == ("bit-exact", None, None)
+    assert verdict.in_words.startswith("machine (as on laptop), 20 samples, 20")
+    assert (verdict.host, verdict.lacking) == ("build-7", "")
+    version = registry.get_version("m@1")
+    assert version.determinism == verdict
+    laptop, build = version.machines
+    assert (laptop.host, build.host) == ("laptop", "build-7")
+    assert (laptop.platform, laptop.python) == (sys.platform, platform.python_version())
+    assert laptop.answers == build.answers
+    assert laptop.answers.keys() == set(range(20))
+    assert str(build).startswith("build-7 (")
+
+
+def test_what_is_asked_for_less_than_machine_stays_as_it_is(registry: Registry, suite: Any, machines: Machines) -> None:
+    model = Net("m", lambda photo: guess(0.5, machines.here))
+    assert model.verify_determinism(suite).ok
+    machines.on("build-7")
+    verdict = model.verify_determinism(suite)
+    assert (verdict.level, verdict.ok, verdict.compared) == ("bit-exact", True, {})
+    assert "machine" not in verdict.variations
+    (row,) = registry.model_versions("determinism.level = 'bit-exact'")
+    assert "machines" not in row["determinism"], "digests are not for people"
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        (lambda here: guess(0.5 if here == "laptop" else 0.5 + 1e-9), "decision-stable"),
+        (lambda here: guess(0.5, here), "not deterministic"),
+        (lambda here: guess(0.5) if here == "laptop" else None, "not deterministic"),
+    ],
+)
+def test_another_answer_than_on_another_machine_is_named_with_that(
+    suite: Any, machines: Machines, answer: Callable[[str], Guess | None], level: str
+) -> None:
+    model = Net("m", lambda photo: answer(machines.here) if photo.name == "7.png" else steady(photo))
+    model.verify_determinism(suite)
+    machines.on("build-7")
+    verdict = model.verify_determinism(suite, level="machine")
+    assert (verdict.level, verdict.ok, verdict.broken_by) == (level, False, "machine")
+    assert verdict.variations["repeat"] == "bit-exact"
+    assert verdict.deviation is not None
+    told = verdict.deviation
+    assert (told.host, told.sample_idx, told.path, told.before) == ("laptop", 7, "", None)
+    assert str(told).endswith("and not what laptop answered, of which only a digest is kept")
+    assert "7.png" in str(told)
+    assert model.version("1").determinism == verdict
+
+
+def test_what_is_stored_tells_what_the_other_machine_answered(suite: Any, machines: Machines) -> None:
+    model = Net("m", lambda photo: guess(0.5 if machines.here == "laptop" else 0.5 + 1e-9))
+    test(model, suite)
+    model.verify_determinism(suite)
+    machines.on("build-7")
+    verdict = model.verify_determinism(suite, level="machine")
+    assert (verdict.level, verdict.broken_by) == ("within tolerance", "machine")
+    assert verdict.deviation is not None
+    told = verdict.deviation
+    assert (told.path, told.before, told.after, told.host) == ("animal.score", 0.5, 0.5 + 1e-9, "laptop")
+    assert "animal.score 0.5 (on laptop) → 0.500000001, greatest difference 1e-09" in str(told)
+    # What is stored, and not the other machine's answer, says nothing of it.
+    machines.on("third")
+    other = Net("m", lambda photo: guess(0.5 + (1e-9 if machines.here == "build-7" else 2e-9)))
+    of_other = other.verify_determinism(suite, level="machine").deviation
+    assert of_other is not None
+    assert (of_other.host, of_other.before) == ("build-7", None)
+
+
+def test_only_what_can_be_compared_is(registry: Registry, suite: Any, machines: Machines) -> None:
+    rest = Suite("rest", test_cases=[Case("r", test_samples=[(Photo("r.png", 0.0), Animal("cat"))])])
+    model = Net("m", cast(Any, lambda photos: [guess(photo.light) for photo in photos]))
+    model.verify_determinism(suite, batch_size=4)
+    machines.on("build-7")
+    for where, size in ((rest, 4), (suite, 5)):
+        verdict = model.verify_determinism(where, level="machine", batch_size=size)
+        assert (verdict.ok, verdict.compared) == (False, {"laptop": 0})
+        assert "laptop verified it with other samples, in batches of another size" in str(verdict)
+    verdict = model.verify_determinism(suite, n=3, level="machine", batch_size=4)
+    assert (verdict.level, verdict.compared) == ("machine", {"laptop": 3})
+
+
+def test_answers_of_another_type_are_not_compared(suite: Any, machines: Machines) -> None:
+    Net("m", steady).verify_determinism(suite)
+    machines.on("build-7")
+    fields: list[Any] = [("animal", ScoredLabel), ("why", str | None, None)]
+    grown = make_dataclass("Guess", fields, bases=(Inference,), frozen=True)
+    _, _, suites, net = cast(Any, define_workflow("Animals", Photo, Animal, grown))
+    model: Any = net("m", cast(Any, lambda photo: grown(ScoredLabel("cat", 0.5))))
+    verdict = model.verify_determinism(suites.load("s"), level="machine")
+    assert (verdict.level, verdict.compared) == ("bit-exact", {"laptop": 0})
+
+
+def test_who_gives_two_answers_on_one_machine_is_not_compared_with_others(suite: Any, machines: Machines) -> None:
+    model = Net("m", Counting(lambda asked, photo: guess(0.5, str(asked))))
+    model.verify_determinism(suite)
+    machines.on("build-7")
+    verdict = model.verify_determinism(suite, level="machine")
+    assert (verdict.broken_by, verdict.compared, verdict.lacking) == ("repeat", {}, "")
+
+
+def test_the_last_machines_are_kept_each_with_its_last_answers(
+    registry: Registry, suite: Any, machines: Machines
+) -> None:
+    model = Net("m", steady)
+    version = model.create_version("1")
+    assert version.machines == []
+    for number in range(8):
+        machines.on(f"host-{number}")
+        model.verify_determinism(suite, n=1)
+    machines.on("host-1")
+    model.verify_determinism(suite, n=2)
+    kept = [(each.host, len(each.answers)) for each in version.machines]
+    assert kept == [("host-0", 1), *((f"host-{number}", 1) for number in range(2, 8)), ("host-1", 2)]
+    machines.on("new")
+    model.verify_determinism(suite, n=1)
+    assert [each.host for each in version.machines] == [*(f"host-{number}" for number in range(2, 8)), "host-1", "new"]
+    version.update(description="changed")
+    assert len(version.machines) == 8
+
+
+def test_digests_are_kept_of_so_many_samples(suite: Any, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(determinism, "KEPT", 5)
+    model = Net("m", steady)
+    verdict = model.verify_determinism(suite)
+    assert (verdict.samples, len(model.version("1").machines[0].answers)) == (20, 5)
+    machines.on("build-7")
+    assert model.verify_determinism(suite, n=5, level="machine").compared == {"laptop": 5}, "the first ones by content"
+
+
+def test_two_machines_at_once_are_both_kept(registry: Registry, suite: Any, machines: Machines) -> None:
+    def infer(photo: Photo) -> Guess | None:
+        if not model.version("1").machines:  # while the one is at work, the other verifies it, too
+            machines.on("build-7")
+            with localreg.use(localreg.open(registry.uri)):
+                Net("m", steady).verify_determinism(Suite.load("s"), n=1)
+            machines.on("laptop")
+        return steady(photo)
+
+    model = Net("m", infer)
+    model.create_version("1")
+    model.verify_determinism(suite)
+    assert [each.host for each in model.version("1").machines] == ["build-7", "laptop"]
+
+
+@pytest.mark.usefixtures("near")
+def test_records_of_earlier_releases_are_read(registry: Registry, suite: Any) -> None:
+    model = Net("m", steady)
+    model.verify_determinism(suite)
+    told = registry.sql("SELECT determinism FROM model_versions").dicts()[0]["determinism"]
+    before = {name: value for name, value in told.items() if name not in ("host", "compared")}
+    verdict = Determinism.from_json(before)
+    assert (verdict.host, verdict.compared, verdict.level) == (None, {}, "bit-exact")
+    record = ModelVersionRecord.model_validate({"id": "0" * 32, "name": "1", "model": "0" * 32})
+    assert record.machines == []
 
 
 # --- a real model -----------------------------------------------------------------------------------------------------

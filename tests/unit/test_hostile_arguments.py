@@ -28,9 +28,7 @@ from tests.definitions import write
 
 NOBODY = object()
 CODE = {"inference.py": "def predict(datapoints):\n    return list(datapoints)\n"}
-RUNTIME = {
-    "predict": {"entrypoint": "inference:predict", "inputs": [{"name": "datapoints", "value": "${datapoints}"}]}
-}
+RUNTIME = {"predict": {"entrypoint": "inference:predict", "inputs": [{"name": "datapoints", "value": "${datapoints}"}]}}
 
 HOSTILE: dict[str, object] = {
     "None": None,
@@ -180,6 +178,17 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "device": "cpu",
             "load_timeout_s": 9.0,
             "predict_timeout_s": 9.0,
+        },
+        "verify_determinism": {
+            "reference": "m@1",
+            "suite": None,
+            "n": 4,
+            "level": "machine",
+            "batch_size": 2,
+            "rtol": 1e-5,
+            "atol": 1e-8,
+            "timeout_s": 9.0,
+            "device": "cpu",
         },
         "model_metrics": {"where": "model = 'm'", "order_by": "metric", "limit": 1},
         "policies": {"where": "name = 'p'", "search": "p", "order_by": "id", "limit": 1},
@@ -582,7 +591,7 @@ NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison", "get_policy"),
     *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
-    *("revoke", "protect", "test"),
+    *("revoke", "protect", "test", "verify_determinism"),
 )
 """What the registry of these tests holds none of, nor its place: folders with permissions."""
 

@@ -77,6 +77,14 @@ def test_each_batch_has_its_predictions_in_order(tmp_path: Path, start: Started)
     assert list(worker.predict(batches)) == [[value**2 for value in each] for each in batches]
 
 
+def test_a_worker_tells_which_modules_are_loaded_where_its_model_is(tmp_path: Path, start: Started) -> None:
+    text = "import colorsys\n\n\ndef predict(datapoints):\n    import tabnanny\n    return datapoints\n"
+    worker = start(make_plan(code(tmp_path, text)))
+    assert "colorsys" in worker.modules
+    assert list(worker.predict([[1]])) == [[1]]
+    assert {"colorsys", "tabnanny", "localreg"} <= set(worker.modules)
+
+
 def test_a_call_is_given_max_size_at_most_and_batches_are_not_mixed(tmp_path: Path, start: Started) -> None:
     text = "def predict(datapoints):\n    return [len(datapoints)] * len(datapoints)\n"
     worker = start(make_plan(code(tmp_path, text), max_size=3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 __all__ = ["Worker"]
@@ -10,6 +10,11 @@ __all__ = ["Worker"]
 
 class Worker(Protocol):
     """A model that is loaded, and answers. Threads may share it; its calls are made one after another."""
+
+    @property
+    def modules(self) -> Collection[str]:
+        """Names of the top-level modules that are loaded where the model is."""
+        ...
 
     def predict(self, batches: Iterable[Sequence[object]]) -> Iterator[list[object]]:
         """Predictions, checked: for each batch a list, with one for each of its datapoints, in order.

@@ -39,6 +39,7 @@ class _Child:
         self._model: LoadedModel | None = None
         self._alive_s: float | None = None
         self._said_s = time.monotonic()
+        self._modules = 0
         self.is_busy = True
 
     def work(self) -> None:
@@ -96,6 +97,9 @@ class _Child:
             self._said_s = time.monotonic()
 
     def _answer(self, answer: Answer) -> None:
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            answer = answer._replace(modules=tuple({name.partition(".")[0] for name in list(sys.modules)}))
         self._channel.send(ANSWER, pickle.dumps(answer, 5))
         self._said_s = time.monotonic()
 

@@ -37,11 +37,13 @@ class Answer(NamedTuple):
         batches: predictions of its batches, up to the one that went wrong.
         raised: what went wrong.
         seconds: that it took.
+        modules: names of the top-level modules that the process has loaded; none = no more than it told before.
     """
 
     batches: list[list[object]]
     raised: Raised | None
     seconds: float
+    modules: tuple[str, ...] = ()
 
 
 def unpickled(data: bytes | bytearray) -> Any:

@@ -15,7 +15,7 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from localreg.definitions.plan import Plan
 from localreg.definitions.worker.raised import received
@@ -56,6 +56,12 @@ class ModelProcess:
         self._is_closed = False
         self._owner, self._lock = os.getpid(), threading.Lock()
         self._process: Started | None = self._start()
+
+    @property
+    def modules(self) -> Collection[str]:
+        """See `Worker.modules`; none once it is closed, or has ended."""
+        process = self._process
+        return () if process is None else process.modules
 
     def predict(self, batches: Iterable[Sequence[object]]) -> Iterator[list[object]]:
         """See `Worker.predict`. A process that has ended is started anew."""

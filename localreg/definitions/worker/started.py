@@ -55,6 +55,9 @@ class Started:
     Raises:
         InvalidInputError: it ended (`process_died`), or did not load in time (`timed_out`); or see `function_of`.
         Exception: what `load` raised.
+
+    Attributes:
+        modules: names of the top-level modules that it has loaded, as far as it answered.
     """
 
     def __init__(self, plan: Plan, *, load_timeout_s: float | None, predict_timeout_s: float | None) -> None:
@@ -62,6 +65,7 @@ class Started:
         self._lock = threading.RLock()  # a handler of signals may end it while we wait
         self._failure: InvalidInputError | None = None
         self._waiting: deque[Ticket] = deque()
+        self.modules: tuple[str, ...] = ()
         self._heard_s = time.monotonic()
         order = _portable(Order(plan, None if predict_timeout_s is None else min(1.0, predict_timeout_s / 10)))
         self._child = spawned(plan.model)
@@ -159,7 +163,8 @@ class Started:
             if message.tag == ANSWER:
                 ticket = self._waiting.popleft()
                 ticket.size_bytes += len(message.data)
-                ticket.answer = _NOTHING if ticket.is_dropped else unpickled(message.data)
+                answer: Answer = _NOTHING if ticket.is_dropped else unpickled(message.data)
+                ticket.answer, self.modules = answer, answer.modules or self.modules
         if came:
             self._heard_s = time.monotonic()
         return came

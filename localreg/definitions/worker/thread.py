@@ -8,9 +8,10 @@ is given up, but cannot be ended.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotDone
 from queue import SimpleQueue
@@ -56,6 +57,11 @@ class ModelThread:
         except BaseException:
             self._end()
             raise
+
+    @property
+    def modules(self) -> Collection[str]:
+        """See `Worker.modules`: those of this process."""
+        return {name.partition(".")[0] for name in list(sys.modules)}
 
     def predict(self, batches: Iterable[Sequence[object]]) -> Iterator[list[object]]:
         """See `Worker.predict`. Once a call was given up, there are no more: it may still be at work."""
