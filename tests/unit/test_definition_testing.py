@@ -154,7 +154,7 @@ def _executor(name: str) -> Any:
     def dask() -> Iterator[Executor]:
         from distributed import Client
 
-        with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+        with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as client:
             yield client.get_executor()
 
     return dask()

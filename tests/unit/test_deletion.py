@@ -65,6 +65,7 @@ def counts(registry: Registry) -> dict[str, int]:
         "ancestors",
         "checkpoints",
         "datasets",
+        "definitions",
         "events",
         "lineage",
         "experiments",

@@ -716,7 +716,7 @@ def test_a_run_on_dask_outlives_its_workers(registry: Registry, suite: Any, tmp_
     (tmp_path / "told").mkdir()
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", host="127.0.0.1"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

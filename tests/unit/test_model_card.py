@@ -176,6 +176,7 @@ Of the newest test run, on test suite digits, version 1, TIME, by ana:
 | Python | PYTHON |
 | Platform | PLATFORM |
 | Packages | MANY loaded |
+| Seed | 0 |
 
 ## Lineage
 

@@ -193,7 +193,9 @@ def test_dicts_are_sent_to_a_cluster(registry: Registry, suite: Any) -> None:
     distributed = pytest.importorskip("distributed")
     test(Model("typed", infer_by_class), Suite.load("scenes"))
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         test(model_of(registry, infer), suite, executor=client.get_executor())
