@@ -97,7 +97,7 @@ def dask(bench: Bench, suite: Any) -> Figure:
     """A cluster of two workers that is there already, beside two processes that are started for the run."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
         address = cluster.scheduler_address.replace("tcp://", "dask://")
         runs: list[str | None] = ["processes:2", address]
         taken = measured(bench, suite, runs)

@@ -195,7 +195,7 @@ def test_dask(filled: Registry, tmp_path: Path) -> None:
         n_workers=2,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         local_directory=str(tmp_path / "dask"),
     ) as cluster:
         address = cluster.scheduler_address.replace("tcp://", "dask://")
