@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from localreg.artifacts.artifact import Artifact, stored
 from localreg.artifacts.content import CHUNK, chunks, digest_of, file_of
 from localreg.artifacts.manifest import Entry, checked_path, parsed
 from localreg.artifacts.tracked import opened_uri
 from localreg.errors import AlreadyExistsError, IntegrityError, LocalregError, NotFoundError, StorageError
+from localreg.handles.handle import Handle
 from localreg.names import check_flag
 from localreg.progress import Progress, progress
 from localreg.storage.new_file import new_file
@@ -132,13 +133,13 @@ def _opened(artifact: Artifact, content: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def local_content(artifact: Artifact, content: str) -> Path:
-    """The file on this machine that holds a content of an artifact; not to be changed.
+def local_content(of: Handle[Any], content: str) -> Path:
+    """The file on this machine that holds a content of something, such as an artifact; not to be changed.
 
     Raises:
         IntegrityError: it is missing.
     """
-    session = artifact._session
+    session = of._session
     pointer = file_of(session.state(), content)
     try:
         if pointer is None:
@@ -148,7 +149,7 @@ def local_content(artifact: Artifact, content: str) -> Path:
             raise NotFoundError("its file is not there")
     except NotFoundError as error:
         raise IntegrityError(
-            f"a file of {artifact!r} is missing ({content}); restore it from a copy", code="file_missing"
+            f"a file of {of!r} is missing ({content}); restore it from a copy", code="file_missing"
         ) from error
     return path
 

@@ -84,6 +84,8 @@ def _told(registered: "list[Registered]") -> Iterator[str]:
             yield f"{each.outcome} the definition for all models, {each.name}"
         elif each.outcome == "unchanged":
             yield f"model {each.name!r}: version {each.version.version!r} is the same, nothing to change"
+        elif each.outcome == "updated":
+            yield f"model {each.name!r}: version {each.version.version!r} is the same; where it comes from was updated"
         else:
             yield f"model {each.name!r}: created version {each.version.version!r}"
 

@@ -14,7 +14,7 @@ For any place a JSON object is the options themselves, and so is a mapping in th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from localreg.errors import InvalidInputError
 
@@ -54,6 +54,25 @@ def storage_options(url: str, credentials: str | Mapping[str, str]) -> dict[str,
         f"one text does not open a place of kind {protocol!r}; write a mapping of options of fsspec, such as "
         "{key: ${KEY}, secret: ${SECRET}}"
     )
+
+
+def without_values(text: str, options: Mapping[str, object]) -> str:
+    """A text of others without what options say, however deep that stands: neither values nor keys."""
+    for each in sorted(set(_texts(options)), key=len, reverse=True):
+        text = text.replace(each, "…") if len(each) > 2 else text
+    return text
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+    elif value is not None:
+        yield str(value)
 
 
 def _json_object(text: str) -> dict[str, object] | None:

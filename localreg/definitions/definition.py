@@ -109,15 +109,17 @@ class Definition(HasArtifacts[DefinitionRecord]):
         return Definition(self._session.at(commit=commits[-1] - 1), self._id)
 
     def log(self) -> Result:
-        """Who registered what under its name: `commit`, `time`, `actor`, `action`, `version`, `content`, `message`.
+        """Who registered what of its model: `commit`, `time`, `actor`, `action`, `version`, `content`, `message`.
 
         In order of commit; `version` is null for the entry that stands for all models.
         """
         return self._session.engine().sql(
             """SELECT e.commit, e.time, e.actor, e.action, v.version, e.after->>'content' AS content, e.message
             FROM audit_events e LEFT JOIN model_versions v ON v.id = e.parent
-            WHERE e.kind = 'definition' AND e.name = ? ORDER BY e.commit, e.event""",
-            [self.name],
+            WHERE e.kind = 'definition' AND (e.id = ? OR e.parent IN (
+                SELECT id FROM audit_events WHERE kind = 'model_version' AND parent = ?
+            )) ORDER BY e.commit, e.event""",
+            [self.id, "" if (version := self.version) is None else version.model.id],
         )
 
     def delete(self) -> None:

@@ -66,8 +66,8 @@ def recipe_of(session: Session, version: ModelVersion, device: str | None, folde
         )
     root = code_folder(own, _token(own))
     found = _own(own) or _of_others(session, version, root)
-    if root is None and found.definition is not None:
-        root = code_folder(found.definition, _token(found.definition))
+    if found.definition is not None and not _has_module(root, found.runtime):
+        root = code_folder(found.definition, _token(found.definition)) or root
     if root is None:
         raise NotFoundError(f"{version!r} has no code, nor has the definition of its runtime")
     device = device if device is not None else found.runtime.device
@@ -75,6 +75,14 @@ def recipe_of(session: Session, version: ModelVersion, device: str | None, folde
     _refuse_unknown(version, found, list(files), device)
     known = Known(version.model.name, version.name, files, device)
     return Recipe(known, os.fspath(root), found.runtime, found.source)
+
+
+def _has_module(root: Path | None, runtime: Runtime) -> bool:
+    """Whether code has the module that a runtime names: a folder with weights and a note has none."""
+    if root is None:
+        return False
+    module = root.joinpath(*runtime.predict.entrypoint.partition(":")[0].split("."))
+    return module.is_dir() or any(module.parent.glob(f"{module.name}.*"))
 
 
 def _refuse_unknown(version: ModelVersion, found: _Found, files: list[str], device: str | None) -> None:
@@ -162,6 +170,13 @@ def _registered(session: Session, state: State) -> _Found | None:
     return None if row is None else _own(Definition(session, row.id))
 
 
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DefinitionError(f"{file.name} at the root of the code is no text in UTF-8: {error.reason}") from error
+
+
 def _in_code(root: Path, names: set[str]) -> dict[str, _Found]:
     """The runtimes in the file at the root of the code, by the names of their entries.
 
@@ -170,7 +185,7 @@ def _in_code(root: Path, names: set[str]) -> dict[str, _Found]:
     """
     for name in AT_THE_ROOT:
         if (root / name).is_file():
-            parts = parse((root / name).read_text(encoding="utf-8"), name, os.environ, only=names, for_others=True)
+            parts = parse(_text_of(root / name), name, os.environ, only=names, for_others=True)
             parts.faults.refuse()
             return dict(_runtimes(parts.entries, name))
     return {}

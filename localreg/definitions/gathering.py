@@ -20,6 +20,7 @@ from localreg.definitions.schema import File
 from localreg.definitions.snapshot import code_files
 from localreg.definitions.templates import parsed
 from localreg.errors import LocalregError
+from localreg.names import shown_value
 
 __all__ = ["Gathered", "GatheredFile", "Gathering", "is_local", "local_path"]
 
@@ -32,12 +33,14 @@ class GatheredFile(NamedTuple):
         path: where it lies here; None = elsewhere.
         is_stored: it goes into the registry.
         storage_options: for its place.
+        place: where it is said, for messages.
     """
 
     said: File
     path: Path | None
     is_stored: bool
     storage_options: Mapping[str, object]
+    place: str
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Gathering:
         runtime = entry.definition.runtime
         if runtime is not None and code is not None:
             check_entrypoints(runtime, (*entry.path, "runtime"), code, self._faults)
-        elif runtime is not None and repository is None:
+        elif runtime is not None and repository is None and not self._faults.under(entry.path):
             self._faults.add((*entry.path, "runtime"), "has no code to run; give a repository, or a folder with code")
         git = self._git if snapshot else None
         return Gathered(entry, repository, snapshot or None, git, self._files(entry), notes)
@@ -183,13 +186,14 @@ class Gathering:
             place = local_path(said.url, self._folder)
             is_stored = said.upload if said.upload is not None else place is not None
             options: Mapping[str, object] = {}
-            if place is not None and is_stored and not os.path.exists(place):
-                self._faults.add((*path, "url"), f"there is no file {str(place)!r}; correct the path")
+            reason = None if place is None else _wrong_file(place, self._code or self._folder)
+            if reason is not None:
+                self._faults.add((*path, "url"), reason)
             elif place is None and is_stored and not self._network:
                 self._faults.add((*path, "upload"), "needs the network, which is off; let it be false, or turn it on")
             elif place is None and is_stored and said.credentials is not None:
                 options = self._options(said, path)
-            found.append(GatheredFile(said, place, is_stored, options))
+            found.append(GatheredFile(said, place, is_stored, options, self._faults.place((*path, "url"))))
         return found
 
     def _options(self, said: File, path: tuple[str | int, ...]) -> Mapping[str, object]:
@@ -206,6 +210,20 @@ class Gathering:
         except LocalregError as error:
             self._faults.add((*path, "credentials"), str(error))
             return {}
+
+
+def _wrong_file(place: Path, code: Path) -> str | None:
+    """What is wrong with a file on this machine."""
+    try:
+        if not place.exists():
+            return f"there is no file {str(place)!r}; correct the path"
+        if not (place.is_file() or place.is_dir()):
+            return f"is {str(place)!r}, which is neither a file nor a folder"
+        if code.resolve().is_relative_to(place.resolve()):
+            return f"is {str(place)!r}, the folder of the code itself; name a file or folder within"
+    except (OSError, ValueError) as error:
+        return f"is {shown_value(str(place))}, which is no path that a file can have: {error}"
+    return None
 
 
 def is_full(commit: str | None) -> bool:

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
 from localreg.artifacts.artifact import Artifact
-from localreg.artifacts.download import copy_out, entries_of, local_content
+from localreg.artifacts.download import local_content
+from localreg.artifacts.manifest import Entry, checked_path, parsed
 from localreg.canonical import JsonValue, canonical, parse
 from localreg.definitions import repositories
 from localreg.definitions.definition import Definition
-from localreg.errors import IntegrityError, NotFoundError, StorageError
+from localreg.errors import IntegrityError, LocalregError, NotFoundError, StorageError
 from localreg.records.artifacts import ArtifactRecord
 from localreg.storage.cache import cache_folder
 
 __all__ = ["code_folder", "link_files", "part_of"]
-
-LISTED = ".localreg-files.json"
-"""In a folder of a commit: what was written into it."""
 
 _checked: dict[tuple[str, int, int, int], str] = {}
 """sha256 of files that this process has read, by what would tell that they changed."""
@@ -44,24 +42,23 @@ def code_folder(definition: Definition, token: Callable[[], str | None]) -> Path
     """
     record = definition.info
     if record.code is not None:
-        artifact = part_of(definition, "code")
-        files = {each.path: each.sha256 for each in entries_of(artifact)}
-        return _cached(str(record.code["sha256"]), files, lambda to: _copied(artifact, to))
+        content = str(record.code["sha256"])
+        entries = _entries(definition, content)
+        files = {each.path: each.sha256 for each in entries}
+        return _cached(content, lambda _: files, lambda to: _copied(definition, entries, to))
     if record.repository is None:
         return None
     said = record.repository
     repository = repositories.Repository(said["url"], said.get("branch"), said.get("commit") or said.get("hash"))
     commit = said.get("commit") or repositories.resolve(repository, token=token()).commit
-    folder = cache_folder() / "code" / commit
-    return _cached(
-        commit,
-        _listed(folder),
-        lambda to: _checked_out(repository, commit, to, token()),
-    )
+    return _cached(commit, _listed, lambda to: _checked_out(repository, commit, to, token()))
 
 
 def link_files(definition: Definition, into: Path) -> dict[str, str]:
     """The place of each file of a definition by its name: of what is stored a path, of what is tracked its address.
+
+    What counts is what was registered: that an artifact was replaced, renamed or deleted since makes no difference, as
+    long as its bytes are there.
 
     Args:
         definition: whose.
@@ -71,29 +68,52 @@ def link_files(definition: Definition, into: Path) -> dict[str, str]:
         IntegrityError: stored bytes are missing, or altered; or what is tracked on this machine is not what it was.
     """
     places = {}
-    for said in definition.files:
+    for number, said in enumerate(definition.files):
         name, url = str(said["name"]), str(said["url"])
         if not said["upload"]:
             _refuse_changed(definition, said)
             places[name] = url
             continue
-        artifact = part_of(definition, name)
-        target = into / name / str(artifact.metadata.get("file") or name)
-        if artifact.info.folder:
-            _copied(artifact, target)
+        target = into / str(number) / file_name(url, name)
+        content = str(said["sha256"])
+        if said.get("folder"):
+            _copied(definition, _entries(definition, content), target)
         else:
-            content = str(artifact.sha256)
-            path = local_content(artifact, content)
-            if _digest(path) != content:
-                raise IntegrityError(
-                    f"file {name!r} of {definition!r} has been altered: its sha256 is not the one that was stored; "
-                    "restore it from a copy",
-                    code="file_altered",
-                )
             target.parent.mkdir(parents=True)
-            _link(path, target)
+            _link(_whole(definition, content), target)
         places[name] = os.fspath(target)
     return places
+
+
+def file_name(url: str, name: str) -> str:
+    """What a stored file is called where it is read: as where it came from, which its ending may tell a reader."""
+    last = url.replace("\\", "/").rstrip("/").rpartition("/")[2].partition("?")[0]
+    return last if last not in ("", ".", "..") and "\0" not in last else name
+
+
+def _whole(definition: Definition, content: str) -> Path:
+    """A stored content, which is what it was."""
+    path = local_content(definition, content)
+    if _digest(path) != content:
+        raise IntegrityError(
+            f"a file of {definition!r} has been altered: its sha256 is not {content}, with which it was stored; "
+            "restore it from a copy",
+            code="file_altered",
+        )
+    return path
+
+
+def _entries(definition: Definition, content: str) -> list[Entry]:
+    """The files of a stored folder."""
+    return parsed(_whole(definition, content).read_bytes())
+
+
+def _copied(definition: Definition, entries: Iterable[Entry], to: Path) -> None:
+    to.mkdir(parents=True)
+    for each in entries:
+        target = to / checked_path(each.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_whole(definition, each.sha256), target)
 
 
 def _refuse_changed(definition: Definition, said: Mapping[str, Any]) -> None:
@@ -130,34 +150,44 @@ def _digest(path: Path) -> str:
 # --- the cache --------------------------------------------------------------------------------------------------------
 
 
-def _cached(key: str, files: Mapping[str, str] | None, write: Callable[[Path], None]) -> Path:
-    """A folder of the cache with just these files; made anew unless it is whole.
+def _cached(key: str, listed: Callable[[Path], Mapping[str, str] | None], write: Callable[[Path], None]) -> Path:
+    """A folder of the cache with just the files that it should hold; made anew unless it is whole.
 
     Args:
         key: its name.
-        files: sha256 by path; None = it is not known, and the folder not there.
+        listed: sha256 by path of what it should hold; None = that is not known, since it was never made.
         write: makes it.
     """
     folder = cache_folder() / "code" / key
-    if files is not None and _held(folder) == files:
+    if _is_whole(folder, listed):
         return folder
+    from filelock import FileLock
+
     fresh = folder.with_name(f"{key}-{uuid4().hex}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        write(fresh)
-        if folder.exists():  # somebody altered it; whoever runs it has it open
-            os.rename(folder, aside := fresh.with_name(f"{fresh.name}-old"))
-            shutil.rmtree(aside, ignore_errors=True)
-        os.rename(fresh, folder)
+        with FileLock(folder.with_name(f"{key}.lock")):
+            if _is_whole(folder, listed):  # somebody else was faster
+                return folder
+            write(fresh)
+            if folder.exists():  # and is not what it should be
+                os.rename(folder, folder.with_name(f"{fresh.name}-altered"))
+            os.rename(fresh, folder)
+    except LocalregError:
+        raise
     except OSError as error:
-        if files is None or _held(folder) != files:  # nor was anybody else faster
-            raise StorageError(
-                f"the code cannot be written to {folder}: {error.strerror or error}; make room there, or set "
-                "LOCALREG_CACHE to another folder"
-            ) from error
+        raise StorageError(
+            f"the code cannot be written to {folder}: {error.strerror or error}; make room there, or set "
+            "LOCALREG_CACHE to another folder"
+        ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return folder
+
+
+def _is_whole(folder: Path, listed: Callable[[Path], Mapping[str, str] | None]) -> bool:
+    files = listed(folder)
+    return files is not None and _held(folder) == files
 
 
 def _held(folder: Path) -> dict[str, str] | None:
@@ -172,29 +202,30 @@ def _within(folder: Path) -> Iterator[tuple[str, Path]]:
     for place, folders, files in os.walk(folder):
         for name in (*files, *(each for each in folders if os.path.islink(os.path.join(place, each)))):
             path = Path(place, name)
-            if (relative := path.relative_to(folder).as_posix()) != LISTED:
-                yield relative, path
+            yield path.relative_to(folder).as_posix(), path
 
 
 def _said(path: Path) -> str:
     return f"-> {os.readlink(path)}" if path.is_symlink() else _digest(path)
 
 
+def _list_of(folder: Path) -> Path:
+    """Where it is noted what was written into a folder: beside it, so that it is no file of the code."""
+    return folder.with_name(f"{folder.name}.json")
+
+
 def _listed(folder: Path) -> dict[str, str] | None:
     """The files that were written out of a repository, as it was noted then."""
     try:
-        return cast("dict[str, str]", parse((folder / LISTED).read_text(encoding="utf-8")))
+        return cast("dict[str, str]", parse(_list_of(folder).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
 
 
 def _checked_out(repository: repositories.Repository, commit: str, to: Path, token: str | None) -> None:
     repositories.materialise(repository, commit, to, token=token)
-    (to / LISTED).write_text(canonical(cast(JsonValue, _held(to))), encoding="utf-8")
-
-
-def _copied(artifact: Artifact, to: Path) -> None:
-    copy_out(artifact, to, overwrite=False, storage_options={})
+    listing = canonical(cast(JsonValue, _held(to)))
+    _list_of(cache_folder() / "code" / commit).write_text(listing, encoding="utf-8")
 
 
 def part_of(definition: Definition, name: str) -> Artifact:

@@ -9,9 +9,9 @@ from typing import Any
 from localreg.definitions.document import Document, read_document
 from localreg.definitions.faults import Faults, Path
 from localreg.definitions.mending import UNKNOWN, mended
-from localreg.definitions.schema import UNIVERSAL, Definition, checked, without_empty
+from localreg.definitions.schema import UNIVERSAL, Definition, Runtime, checked, without_empty
 from localreg.definitions.secrets import is_secret, literal_fault, stays_template, url_fault, variable_fault
-from localreg.definitions.templates import Template, parsed
+from localreg.definitions.templates import Environment, Template, parsed
 from localreg.definitions.variables import check_variables
 from localreg.names import did_you_mean, shown_value
 
@@ -144,9 +144,12 @@ def _name(value: object, environment: Mapping[str, str]) -> str | None:
     if not isinstance(name, str) or name == UNIVERSAL:
         return name if isinstance(name, str) else None
     try:
-        parts = [each if isinstance(each, str) else each.value(environment) for each in parsed(name).parts]  # type: ignore[union-attr]
-    except (ValueError, AttributeError):
+        template = parsed(name)
+    except ValueError:
         return None
+    if template.runtime or any(map(variable_fault, template.environment)):
+        return None
+    parts = [each.value(environment) if isinstance(each, Environment) else each for each in template.parts]
     return None if None in parts else "".join(map(str, parts)).strip()
 
 
@@ -250,6 +253,7 @@ def _check_names(definition: Definition, path: Path, faults: Faults) -> None:
     """Names that must tell one thing from another."""
     groups: list[tuple[Path, list[str]]] = [(("files",), [each.name for each in definition.files])]
     if definition.runtime is not None:
+        _check_keys(definition.runtime, (*path, "runtime", "predict", "output"), faults)
         for name, call in definition.runtime.calls():
             groups.append((("runtime", name, "inputs"), [each.name for each in call.inputs]))
     for place, names in groups:
@@ -262,6 +266,19 @@ def _check_names(definition: Definition, path: Path, faults: Faults) -> None:
                 faults.add((*path, key), f"belongs to one model, and {UNIVERSAL} stands for all; leave it out")
         if definition.runtime is None:
             faults.add((*path, "runtime"), f"is missing; it is what {UNIVERSAL} is there for")
+
+
+def _check_keys(runtime: Runtime, path: Path, faults: Faults) -> None:
+    output = runtime.predict.output
+    keys = output.keys or []
+    for number, key in enumerate(keys):
+        if key in keys[:number]:
+            faults.add((*path, "keys", number), f"is {key!r}, as another one; keys are unique")
+    if keys and isinstance(output.mapping, Mapping):
+        for field, key in output.mapping.items():
+            if key not in keys:
+                near = did_you_mean(key, keys) or f"; they are {', '.join(keys)}"
+                faults.add((*path, "mapping", field), f"takes {key!r}, which is none of the keys{near}")
 
 
 def _check_addresses(entry: Mapping[str, Any], path: Path, faults: Faults) -> None:

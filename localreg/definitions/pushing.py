@@ -71,7 +71,8 @@ def _gathered(
 
 def _looked_for(file: Path, parts: Parsed, *, network: bool) -> tuple[list[Gathered], list[str]]:
     folder = file.resolve().parent
-    named = [place for url in parts.urls if (place := local_path(url, folder)) is not None]
+    urls = [*parts.urls, *(each.url for entry in parts.entries for each in entry.definition.files)]
+    named = [place for url in urls if (place := local_path(url, folder)) is not None]
     gathering = Gathering(folder, folder, [file, *named], parts.faults, os.environ, network=network)
     gathered = [gathering.gathered(each) for each in parts.entries]
     parts.faults.refuse()
@@ -105,6 +106,8 @@ def _names(only: Iterable[str] | None) -> set[str] | None:
     for each in names:
         if not isinstance(each, str):
             raise InvalidInputError(f"only holds {shown_value(each)}; give names of entries, as text")
+    if not names:
+        raise InvalidInputError("only is empty; give names of entries, or None for all")
     return set(names)
 
 

@@ -69,6 +69,12 @@ class Recipe:
         return f"{self.known.name}@{self.known.version}"
 
     @property
+    def is_here(self) -> bool:
+        """Whether its code and files are there: on another machine they are not."""
+        places = [place for place in self.known.files.values() if "://" not in place]
+        return os.path.isdir(self.root) and all(map(os.path.exists, places))
+
+    @property
     def max_size(self) -> int | None:
         """How many datapoints one call of `predict` is given at most."""
         return None if self.runtime.batch is None else self.runtime.batch.max_size

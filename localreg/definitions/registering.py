@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,10 +15,12 @@ from localreg.artifacts.tracked import looked_at, opened_uri
 from localreg.artifacts.upload import Stored, described, store, store_files
 from localreg.canonical import JsonObject
 from localreg.definitions.content import VERSION_DIGITS, content_digest, what_differs
+from localreg.definitions.credentials import without_values
 from localreg.definitions.faults import path_text
 from localreg.definitions.gathering import Gathered, GatheredFile
+from localreg.definitions.materialising import file_name
 from localreg.definitions.schema import Definition
-from localreg.errors import ConflictError
+from localreg.errors import ConflictError, DefinitionError, LocalregError
 from localreg.log import Row
 from localreg.models import Model, ModelVersion, add_version, refuse_shadowing
 from localreg.names import new_id
@@ -39,8 +42,8 @@ class Registered(NamedTuple):
 
     Attributes:
         name: of the model, or `${model.name}`.
-        outcome: of its version: `created`, or `unchanged`, as the same content is there already. Of the entry for all
-            models `created`, `updated` or `unchanged`.
+        outcome: `created`; `unchanged`, as the same content is there already; or `updated`: what does not count for
+            that is new, such as the address of a repository, or, of the entry for all models, anything.
         version: None = it is the entry for all models.
         notes: what could not be known, in words.
     """
@@ -62,6 +65,8 @@ class _Ready:
     notes: list[str]
     model: str | None
     """Id of the model that gets a version; None = the one of that name."""
+    place: str
+    """Where it is said, for messages; "" = in Python."""
 
 
 def register(session: Session, gathered: Sequence[Gathered], *, source: str | None) -> list[Registered]:
@@ -127,7 +132,12 @@ class _Storing:
         record = DefinitionRecord(
             id=new_id(), name=definition.name, content=content_digest(**parts), source=self._origin(gathered), **parts
         )
-        return _Ready(definition, record, artifacts, gathered.notes, gathered.model)
+        return _Ready(definition, record, artifacts, gathered.notes, gathered.model, self._place(gathered))
+
+    def _place(self, gathered: Gathered) -> str:
+        lines = gathered.entry.lines
+        line = lines.get(("version",)) or lines.get(("name",))
+        return f"{self._source}: {path_text(gathered.entry.path)}, line {line}: " if self._source and line else ""
 
     def _origin(self, gathered: Gathered) -> dict[str, Any] | None:
         if self._source is None:
@@ -147,16 +157,24 @@ class _Storing:
             path = file.path
             if path is None:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localreg-")))
-                path = folder / (_base_name(file.said.url) or file.said.name)
-                with opened_uri(file.said.url, file.storage_options) as remote, path.open("wb") as here:
-                    while chunk := remote.read(2**20):
-                        here.write(chunk)
-            said = described(path, name=file.said.name, metadata={"file": _base_name(str(path))})
+                path = folder / file_name(file.said.url, file.said.name)
+                _fetch(file, path)
+            said = described(path, name=file.said.name, metadata={"file": file_name(str(path), file.said.name)})
             return store(self._session, path, said)
 
 
-def _base_name(url: str) -> str:
-    return url.replace(os.sep, "/").rstrip("/").rpartition("/")[2].partition("?")[0]
+def _fetch(file: GatheredFile, to: Path) -> None:
+    """Copy a file from elsewhere.
+
+    Raises:
+        DefinitionError: it cannot be had. What its place says of that may repeat what opens it, and is not chained.
+    """
+    try:
+        with opened_uri(file.said.url, file.storage_options) as remote, to.open("wb") as here:
+            shutil.copyfileobj(remote, here, 2**20)
+    except LocalregError as error:
+        told = f"{file.place}: {without_values(str(error), file.storage_options)}"
+        raise DefinitionError(told, faults=[told], code=error.code) from (None if file.storage_options else error)
 
 
 def _tracked(file: GatheredFile) -> Stored:
@@ -173,9 +191,13 @@ def _said_of(file: GatheredFile, stored: Stored) -> dict[str, Any]:
     if file.path is not None:
         # What is stored needs no place on this machine any more; what is tracked has one alone.
         is_here = os.path.isabs(url) or url.startswith("file://")
-        url = (_base_name(url) if is_here else url) if file.is_stored else stored.said["uri"]
+        url = (file_name(url, file.said.name) if is_here else url) if file.is_stored else stored.said["uri"]
     said = {"name": file.said.name, "url": url, "upload": file.is_stored, "credentials": file.said.credentials}
-    return {**said, **{key: stored.said.get(key) for key in ("sha256", "bytes")}}
+    return {
+        **said,
+        **{key: stored.said.get(key) for key in ("sha256", "bytes")},
+        "folder": bool(stored.said.get("folder")),
+    }
 
 
 # --- the commit -------------------------------------------------------------------------------------------------------
@@ -191,14 +213,24 @@ class _Registering:
         self.versions: dict[int, str | None] = {}
 
     def register(self, changes: Changes) -> None:
-        """Register all of them; run again on a newer state if need be."""
+        """Register all of them; run again on a newer state if need be.
+
+        Raises:
+            ConflictError: versions are there with other content; all of them are told.
+        """
+        conflicts = []
         for number, each in enumerate(self._ready):
             if each.definition.is_universal:
                 self.outcomes[number] = _put_universal(changes, each)
                 self.versions[number] = None
                 continue
             model = _model(self._session, changes, each)
-            self.versions[number], self.outcomes[number] = _put_version(changes, model, each)
+            try:
+                self.versions[number], self.outcomes[number] = _put_version(changes, model, each)
+            except ConflictError as error:
+                conflicts.append(f"{each.place}{error}")
+        if conflicts:
+            raise ConflictError("; ".join(conflicts), code="other_content")
 
 
 def _put_universal(changes: Changes, ready: _Ready) -> Outcome:
@@ -208,9 +240,26 @@ def _put_universal(changes: Changes, ready: _Ready) -> Outcome:
         _put_artifacts(changes, ready, ready.record.id, ready.record.kind)
         return "created"
     if old.load(DefinitionRecord).content == ready.record.content:
-        return "unchanged"
+        return _put_rest(changes, old, ready, old.id, old.kind)
     changes.update(old, ready.record.replaced(id=old.id))
     _put_artifacts(changes, ready, old.id, old.kind)
+    return "updated"
+
+
+def _put_rest(changes: Changes, old: Row, ready: _Ready, owner: str, owner_kind: str) -> Outcome:
+    """With equal content: what does not count for that, such as a moved repository, and artifacts that were deleted."""
+    record = old.load(DefinitionRecord)
+    said = {"repository": ready.record.repository, "files": ready.record.files}
+    missing = [
+        (action, stored)
+        for action, stored in ready.artifacts
+        if changes.draft.find(ArtifactRecord.kind, stored.said["name"], owner) is None
+    ]
+    for action, stored in missing:
+        stored.name_in(changes, owner, owner_kind, action=action)
+    if (record.repository, record.files) == (ready.record.repository, ready.record.files):
+        return "updated" if missing else "unchanged"
+    changes.update(old, record.replaced(**said, source=ready.record.source))
     return "updated"
 
 
@@ -254,6 +303,7 @@ def _put_version(changes: Changes, model: Row, ready: _Ready) -> tuple[str, Outc
         return record.id, "created"
     there = definition_row(changes, row.id)
     if there is None:  # made before anybody said what it is
+        _refuse_other_artifacts(changes, row, ready)
         _put_definition(changes, row.id, ready)
         return row.id, "created"
     differing = what_differs(there.load(DefinitionRecord), ready.record)
@@ -263,7 +313,18 @@ def _put_version(changes: Changes, model: Row, ready: _Ready) -> tuple[str, Outc
             "stays what it was: give this one another name, or none",
             code="other_content",
         )
-    return row.id, "unchanged"
+    return row.id, _put_rest(changes, there, ready, row.id, row.kind)
+
+
+def _refuse_other_artifacts(changes: Changes, version: Row, ready: _Ready) -> None:
+    """Raise if artifacts that somebody gave a version would have to make room."""
+    for _, stored in ready.artifacts:
+        old = changes.draft.find(ArtifactRecord.kind, stored.said["name"], version.id)
+        if old is not None and old.fields.get("sha256") != stored.said.get("sha256"):
+            raise ConflictError(
+                f"version {version.name!r} has an artifact {old.name!r} with other content; rename that, or give the "
+                "file another name"
+            )
 
 
 def definition_row(changes: Changes, version: str) -> Row | None:

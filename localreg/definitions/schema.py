@@ -23,6 +23,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from localreg.canonical import checked_json
 from localreg.definitions.faults import Faults, Path
 from localreg.errors import InvalidInputError
 from localreg.names import check_name, check_tags, check_text, check_version, did_you_mean, shown_value
@@ -67,9 +68,18 @@ def _model_name(name: object) -> str:
 
 def _part_name(name: object) -> str:
     text = check_name(name, what="name")
-    if any(character in text for character in "{}:$") or any(map(str.isspace, text)):
-        raise InvalidInputError(f"is {shown_value(name)}; a name that variables refer to has no blanks, {{, }}, $ or :")
+    if any(character in text for character in "{}:$/\\") or any(map(str.isspace, text)) or text in (".", ".."):
+        raise InvalidInputError(
+            f"is {shown_value(name)}; a name that variables refer to has no blanks, slashes, {{, }}, $ or :"
+        )
     return text
+
+
+def _address(value: object) -> str:
+    url = check_text(value, what="url", limit=4096)
+    if not url.strip() or not url.isprintable():
+        raise InvalidInputError(f"is {shown_value(url)}; write a path or an address")
+    return url
 
 
 def _entrypoint(text: object) -> str:
@@ -101,6 +111,14 @@ def _mapping(value: object) -> object:
     raise InvalidInputError("must map fields of the inference to keys, or be a function: module:function")
 
 
+def _in_json(value: object) -> object:
+    """Plain JSON: numbers lose how they were written."""
+    try:
+        return checked_json(value, what="value")
+    except InvalidInputError as error:
+        raise PydanticCustomError("ours", "{reason}", {"reason": str(error)}) from error
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 Entrypoint = Annotated[str, _in_words(_entrypoint)]
 PartName = Annotated[str, _in_words(_part_name)]
@@ -129,7 +147,7 @@ class File(_Part):
     """Weights, or anything else that the code reads."""
 
     name: PartName
-    url: Text
+    url: Annotated[str, _in_words(_address)]
     upload: bool | None = None
     credentials: Annotated[Any, _in_words(_credentials)] = Field(default=None, repr=False)
 
@@ -144,7 +162,7 @@ class Input(_Part):
     """A keyword argument."""
 
     name: Text
-    value: Any = None
+    value: Annotated[Any, BeforeValidator(_in_json)] = None
 
 
 class Output(_Part):
@@ -204,7 +222,7 @@ class Definition(_Part):
     task: Annotated[str, _in_words(check_text, what="task")] | None = None
     owner: Annotated[str, _in_words(check_text, what="owner")] | None = None
     tags: Annotated[list[str], _in_words(_tags)] = []
-    metadata: dict[str, Any] = {}
+    metadata: Annotated[dict[str, Any], BeforeValidator(_in_json)] = {}
     version: Annotated[str, _in_words(check_version)] | None = None
     repository: Repository | None = None
     files: list[File] = []
@@ -259,7 +277,7 @@ def _reason(of: type[BaseModel], place: Path, error: dict[str, Any]) -> str:
 
 def _shown(given: object) -> str:
     # A value may be, or hold, a secret that stands where none is looked for: of those only what they are.
-    kinds: dict[type, str] = {str: "a text", list: "a list", dict: "a mapping"}
+    kinds: dict[type, str] = {str: "a text", bytes: "bytes", list: "a list", dict: "a mapping"}
     return kinds.get(type(given)) or shown_value(given)
 
 

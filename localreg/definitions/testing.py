@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
 import tempfile
 import threading
@@ -11,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 from uuid import uuid4
 
 from localreg.canonical import JsonObject, JsonValue, canonical, sha256_hex
@@ -22,7 +21,7 @@ from localreg.definitions.loading import Limits, started
 from localreg.definitions.recipe import Recipe
 from localreg.definitions.values import plain
 from localreg.definitions.worker.base import Worker
-from localreg.errors import DefinitionError, InvalidInputError, NotFoundError
+from localreg.errors import ConflictError, DefinitionError, InvalidInputError, NotFoundError
 from localreg.models import Model, ModelVersion, get_version
 from localreg.names import check_text
 from localreg.records.determinism import Determinism
@@ -105,7 +104,7 @@ class DefinedInfer:
 
     def _started(self) -> Worker:
         recipe = self._recipe
-        if not os.path.isdir(recipe.root):  # another machine
+        if not recipe.is_here:  # but on another machine
             session = self._elsewhere.opened()
             folder = _at_work.folder(self._key)
             recipe = recipe_of(session, ModelVersion(session, self._version), self._asked.device, folder)
@@ -243,9 +242,29 @@ def run_model(
     version = get_version(session, reference)
     found = get_stored_test_suite(session, suite).test_suite()
     with _made_ready(session, version, found.workflow, asked) as (model, batch_size):
+        if not reset:
+            _refuse_other_code(session, version, model.infer)
         run = TestRun(model, found, evaluator, configurations, reset, on_error, batch_size, executor, hash_files)
         run.run()
         return run
+
+
+def _refuse_other_code(session: Session, version: ModelVersion, infer: DefinedInfer) -> None:
+    """Raise if what is stored of a version was inferred by other code: a runtime of others, or a branch, has moved.
+
+    Raises:
+        ConflictError: it was.
+    """
+    now = infer.__localreg_fingerprint__()["infer"]
+    for row in session.state().children("test_run", version.id):
+        was = cast(JsonObject, row.fields.get("fingerprint") or {})
+        if "files" in was and was.get("infer") not in (None, now):
+            raise ConflictError(
+                f"what is stored of {version!r} was inferred by other code: its runtime, or the branch of its "
+                "repository, is not what it was; give the new one a version of its own, or pass reset=True to infer "
+                "all again",
+                code="other_code",
+            )
 
 
 def verify_model(

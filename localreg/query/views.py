@@ -78,7 +78,8 @@ WHERE r.kind = 'model_version'
 """
 
 DEFINITIONS = f"""
-SELECT r.id, r.namespace, r.name, m.name AS model, v.name AS version, (r.record->>'content') AS content,
+SELECT r.id, r.namespace, coalesce(m.name, r.name) AS name, m.name AS model, v.name AS version,
+    (r.record->>'content') AS content,
     CASE WHEN (r.record->>'repository') IS NOT NULL THEN (r.record->'repository') END AS repository,
     CASE WHEN (r.record->>'code') IS NOT NULL THEN (r.record->'code') END AS code,
     (r.record->'files') AS files,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import localreg
 from localreg import Registry
 from localreg.definitions.loading import Loaded
+from localreg.definitions.materialising import code_folder
 from localreg.errors import DefinitionError, IntegrityError, InvalidInputError, LocalregError, NotFoundError
 from localreg.storage.cache import cache_folder
 from tests.definitions import CODE, FILES, RUNTIME, bare_repository, commit_of, entry, git, models, write, write_model
@@ -71,7 +73,7 @@ def test_two_models_with_a_module_of_one_name_coexist(registry: Registry, tmp_pa
 def test_a_weight_file_has_the_name_that_it_had(registry: Registry, tmp_path: Path) -> None:
     code = CODE.replace("return file.read().strip()", "return weights")
     registry.push(write_model(tmp_path / "m", code=code))
-    assert label(registry.load("m")).endswith("/weights/weights.txt")
+    assert label(registry.load("m")).endswith("/0/weights.txt")
 
 
 def test_the_environment_is_that_of_who_loads(
@@ -165,12 +167,26 @@ def test_a_tracked_file_that_changed_or_is_gone_is_told(registry: Registry, tmp_
         registry.load("m")
 
 
-def test_an_artifact_that_was_deleted_is_told(registry: Registry, tmp_path: Path) -> None:
+def test_what_was_registered_is_loaded_whatever_became_of_the_artifacts(registry: Registry, tmp_path: Path) -> None:
     (done,) = registry.push(write_model(tmp_path / "m"))
     assert done.version is not None
-    done.version.get_artifact("weights").delete()
-    with pytest.raises(IntegrityError, match="that artifact was deleted"):
-        registry.load("m")
+    done.version.upload(b"dog", name="weights", replace=True)
+    write(tmp_path / "evil", {"inference.py": CODE.replace('"label": model', '"label": "evil"')})
+    done.version.upload(tmp_path / "evil", name="code", replace=True)
+    assert label(registry.load("m")) == "cat"
+    for name in ("weights", "code"):
+        done.version.get_artifact(name).delete()
+    assert label(registry.load("m")) == "cat"
+    assert registry.push(tmp_path / "m" / "models.yaml")[0].outcome == "updated"
+    assert done.version.get_artifact("weights").bytes == 3
+
+
+def test_the_name_of_a_file_leads_nowhere(registry: Registry, tmp_path: Path) -> None:
+    for name in ("/abs/x", "../../x", "..", "a/b", "a\\b"):
+        said = f"files: [{{name: {name!r}, url: weights.txt}}]"
+        with pytest.raises(DefinitionError, match=r"files\[0\]\.name, line 4"):
+            registry.push(write_model(tmp_path / "m", "m", f"description: x\n{said}"))
+    assert registry.commit == 0
 
 
 def test_code_of_a_repository_is_loaded_once_fetched_even_if_that_is_gone(registry: Registry, tmp_path: Path) -> None:
@@ -344,6 +360,48 @@ def test_a_file_at_the_root_that_is_wrong_is_told(registry: Registry, tmp_path: 
     registry.create_model("a").create_version("1", code=code)
     with pytest.raises(DefinitionError, match=r"localreg\.yaml: models\[0\]\.runtime\.predict, line 2: is missing"):
         registry.load("a")
+
+
+def test_a_small_file_beside_other_files_without_code(registry: Registry, tmp_path: Path) -> None:
+    write(tmp_path / "code", {"inference.py": SAYING, "models.yaml": models(entry(UNIVERSAL, answering("all")))})
+    registry.push(tmp_path / "code" / "models.yaml")
+    small = write(tmp_path / "small", {"weights.txt": "cat", "README.md": "", "model.yaml": models(entry("a", FILES))})
+    registry.push(small / "model.yaml")
+    assert label(registry.load("a")).startswith("cat: all a ")
+
+
+def test_many_load_a_new_version_at_once(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.push(write_model(tmp_path / "m"))
+    definition = registry.get_definition("m")
+    for number in range(10):
+        monkeypatch.setenv("LOCALREG_CACHE", str(tmp_path / f"cache-{number}"))
+        with ThreadPoolExecutor(6) as pool:
+            folders = list(pool.map(lambda _: code_folder(definition, lambda: None), range(6)))
+        assert len(set(folders)) == 1
+        assert [path.name for path in folders[0].iterdir()] == ["inference.py"]  # type: ignore[union-attr]
+
+
+def test_a_file_at_the_root_that_is_no_text_is_told(registry: Registry, tmp_path: Path) -> None:
+    code = write(tmp_path / "code", {"inference.py": CODE})
+    (code / "localreg.yaml").write_bytes(b"models: \xff")
+    registry.create_model("a").create_version("1", code=code)
+    with pytest.raises(DefinitionError, match="no text in UTF-8"):
+        registry.load("a")
+
+
+def test_numbers_of_inputs_are_plain_numbers(registry: Registry, tmp_path: Path) -> None:
+    said = """
+    runtime:
+      predict:
+        entrypoint: inference:predict
+        inputs: [{name: datapoints, value: "${datapoints}"}, {name: n, value: [1, 0.5]}]
+    """
+    code = (
+        "def predict(datapoints, n):\n    return [{'label': [type(each).__name__ for each in n]} for _ in datapoints]"
+    )
+    bare = write(tmp_path / "root", {"inference.py": code, "localreg.yaml": models(entry("a", said))})
+    registry.create_model("a").create_version("1", code=bare)
+    assert label(registry.load("a", worker="thread")) == ["int", "float"]
 
 
 def test_pushing_one_entry_without_a_runtime_brings_the_universal_one_along(registry: Registry, tmp_path: Path) -> None:

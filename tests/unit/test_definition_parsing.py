@@ -167,6 +167,12 @@ def test_any_text_can_be_written_with_its_braces_escaped(text: str) -> None:
     assert "".join(map(str, template.parts)) == text
 
 
+def test_names_that_secrets_would_give_are_not_told() -> None:
+    text = "models: [{name: '${GIT_KEY}'}, {name: '${GIT_KEY}'}]"
+    assert SECRET not in "".join(faults(text, {"GIT_KEY": SECRET}))
+    assert SECRET not in str(read(text, {"GIT_KEY": SECRET}).names)
+
+
 def test_an_empty_variable_is_not_one_that_is_missing() -> None:
     assert one("models: [{name: m, description: '${A}'}]", {"A": ""}).description == ""
     assert one("models: [{name: m, description: '${A:-x}'}]", {"A": ""}).description == "x"
@@ -372,6 +378,12 @@ def test_faults_of_one_part_do_not_hide_those_of_another() -> None:
         ("models: [{name: '${model.name}'}]", "runtime, line 1: is missing"),
         ("models: [{name: '${model.name}', version: 1, runtime: {predict: {entrypoint: 'a:b'}}}]", "leave it out"),
         ("models: [a: b", "is no YAML"),
+        ("models: [{name: m, metadata: {a: .nan}}]", "models[0].metadata, line 1: value.a is NaN"),
+        ("models: [{name: m, runtime: {predict: {entrypoint: 'a:b', output: {keys: [a, a]}}}}]", "keys are unique"),
+        (
+            "models: [{name: m, runtime: {predict: {entrypoint: 'a:b', output: {keys: [label], mapping: {x: lable}}}}}]",
+            "takes 'lable', which is none of the keys; did you mean 'label'",
+        ),
         ("a: 1\na: 2", "a, line 1: stands twice, again in line 2"),
         ("models: [{name: m, name: n}]", "stands twice"),
         ("x: !!python/object:os.system a\nmodels: []", "has the tag"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def test_code_and_weights_are_stored_and_named_by_one_commit(registry: Registry,
             "credentials": None,
             "sha256": weights.sha256,
             "bytes": 3,
+            "folder": False,
         }
     ]
     assert record["repository"] is None
@@ -117,6 +119,47 @@ def test_a_named_version_stays_what_it_is(registry: Registry, tmp_path: Path) ->
     # The same content under no name is that version.
     write_model(tmp_path / "m")
     assert registry.push(path)[0].version == first.version
+
+
+def test_artifacts_of_others_do_not_make_room(registry: Registry, tmp_path: Path) -> None:
+    made = registry.create_model("m").create_version("6")
+    made.upload(b"precious", name="weights")
+    with pytest.raises(ConflictError, match="has an artifact 'weights' with other content"):
+        registry.push(write_model(tmp_path / "m", "m", "version: '6'", FILES, RUNTIME))
+    assert made.get_artifact("weights").bytes == 8
+
+
+def test_all_conflicts_are_told_with_their_lines(registry: Registry, tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m").parent
+    text = models(*(entry(name, "version: '1'", FILES, RUNTIME) for name in "ab"))
+    write(folder, {"models.yaml": text})
+    registry.push(folder / "models.yaml")
+    write(folder, {"weights.txt": "dog"})
+    with pytest.raises(ConflictError) as raised:
+        registry.push(folder / "models.yaml")
+    told = str(raised.value)
+    assert told.startswith("models.yaml: models[0], line 3: version '1' of model 'a'")
+    assert "version '1' of model 'b'" in told
+
+
+@pytest.mark.parametrize("url", ["", ".", "..", "a\\0b", "fifo"])
+def test_what_is_no_file_is_refused(registry: Registry, tmp_path: Path, url: str) -> None:
+    folder = write_model(tmp_path / "m", "m", f'files: [{{name: weights, url: "{url}"}}]', RUNTIME).parent
+    os.mkfifo(folder / "fifo")
+    write(folder, {".gitignore": "fifo"})
+    with pytest.raises(DefinitionError, match=r"files\[0\]\.url, line 3"):
+        registry.push(folder / "models.yaml")
+
+
+def test_credentials_stay_out_of_what_their_place_says(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("K", "hunter2-protocol")
+    said = "files: [{name: weights, url: 'memory://x/absent', upload: true, credentials: {target_protocol: '${K}'}}]"
+    with pytest.raises(DefinitionError) as raised:
+        registry.push(write_model(tmp_path / "m", "m", said, RUNTIME))
+    assert "models[0].files[0].url, line 3" in str(raised.value)
+    assert "hunter2" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_version_that_was_made_before_gets_its_definition(registry: Registry, tmp_path: Path) -> None:
@@ -278,7 +321,8 @@ def test_a_commit_counts_by_its_hash_and_not_by_where_it_was_found(
     copied = tmp_path / "copy.git"
     shutil.copytree(bare, copied)
     again = from_git(registry, tmp_path, f"repository: {{url: '{copied}', hash: {commit_of(bare)}}}")
-    assert (again.outcome, again.version) == ("unchanged", first.version)
+    assert (again.outcome, again.version) == ("updated", first.version)
+    assert stored(registry, "m")["repository"]["url"] == str(copied)
     write(tmp_path / "code", {"inference.py": CODE + "# more"})
     git(tmp_path / "code", "commit", "--quiet", "--all", "--message", "second")
     git(tmp_path / "code", "push", "--quiet", str(bare), "main")

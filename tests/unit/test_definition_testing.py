@@ -12,7 +12,7 @@ import pytest
 
 import localreg
 from localreg import Registry
-from localreg.errors import DefinitionError, InvalidInputError, NotFoundError, WorkflowMismatchError
+from localreg.errors import ConflictError, DefinitionError, InvalidInputError, NotFoundError, WorkflowMismatchError
 from localreg.workflow import GroundTruth, Inference, ScoredClassificationLabel, TestSample, define_workflow
 from tests.definitions import FILES, bare_repository, commit_of, entry, models, write
 
@@ -207,7 +207,6 @@ def test_a_function_of_the_code_makes_inferences_of_predictions(words: Registry,
     [
         ("{keys: [boxes, scores]}", "boxes"),
         ("{keys: [labels, scores], mapping: {gues.label: labels}}", "did you mean"),
-        ("{keys: [labels, scores], mapping: {guess.label: label}}", "did you mean"),
     ],
 )
 def test_keys_without_a_field_are_told_before_anything_runs(
@@ -283,6 +282,21 @@ def test_what_ran_stands_with_the_run(words: Registry, tmp_path: Path, loads: Pa
     words.test("n", "words")
     (row,) = words.test_runs("model = 'n'")
     assert row["fingerprint"]["git"] == {"commit": commit_of(bare), "dirty": False}
+
+
+def test_what_other_code_inferred_is_not_taken_for_new(words: Registry, tmp_path: Path, loads: Path) -> None:
+    universal = entry("${model.name}", RUNTIME.format(output="{keys: [labels, scores]}"))
+    code = write(tmp_path / "code", {"inference.py": CODE, "models.yaml": models(universal)})
+    words.push(code / "models.yaml")
+    small = write(tmp_path / "m", {"weights.txt": "3", "model.yaml": models(entry("m", FILES))})
+    words.push(small / "model.yaml")
+    words.test("m", "words")
+    write(code, {"inference.py": CODE.replace('"scores": [0.5]', '"scores": [0.25]')})
+    words.push(code / "models.yaml")
+    with pytest.raises(ConflictError, match="inferred by other code"):
+        words.test("m", "words")
+    words.test("m", "words", reset=True)
+    assert guesses(words, "m")[WORDS[0]][1]["score"] == 0.25
 
 
 def test_what_cannot_be_tested_is_told(words: Registry, tmp_path: Path, loads: Path) -> None:
