@@ -22,11 +22,11 @@ from localreg.definitions.templates import parsed
 from localreg.definitions.variables import Known, check_variables
 from localreg.errors import DefinitionError, NotFoundError
 from localreg.log import State
-from localreg.models import ModelVersion
+from localreg.models import Model, ModelVersion
 from localreg.records.definitions import DefinitionRecord
 from localreg.session import Session
 
-__all__ = ["recipe_of", "runtime_of"]
+__all__ = ["AT_THE_ROOT", "has_registered_runtime", "recipe_of", "runtime_of"]
 
 AT_THE_ROOT = ("localreg.yaml", "efemarai.yaml")
 
@@ -153,6 +153,12 @@ def _of_others(session: Session, version: ModelVersion, root: Path | None) -> _F
         f"{version!r} has no runtime of its own, and there is none for {model.name!r} or {UNIVERSAL!r}, neither "
         f"registered nor in {' or '.join(AT_THE_ROOT)} at the root of its code; push a definition with one"
     )
+
+
+def has_registered_runtime(session: Session, model: Model) -> bool:
+    """Whether a version of a model without a runtime of its own would find one among what is registered."""
+    state = session.state()
+    return (_of_versions(session, state, model.id) or _registered(session, state)) is not None
 
 
 def _of_versions(session: Session, state: State, model: str) -> _Found | None:

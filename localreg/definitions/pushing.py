@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from localreg.definitions.finding import AT_THE_ROOT, has_registered_runtime
 from localreg.definitions.gathering import Gathered, Gathering, local_path
 from localreg.definitions.parsing import MODELS, Entry, Parsed, parse
 from localreg.definitions.registering import Registered, register
@@ -56,9 +57,22 @@ def push(
     """See `Registry.push`."""
     session.refuse_without(WRITER)
     gathered, notes = _gathered(path, only, network=network)
-    registered = register(session, gathered, source=Path(path).name)
+    registered = [
+        each._replace(notes=(*each.notes, *_lonely(session, each, brought)))
+        for each, brought in zip(register(session, gathered, source=Path(path).name), gathered, strict=True)
+    ]
     first, *others = registered
     return [first._replace(notes=(*notes, *first.notes)), *others]
+
+
+def _lonely(session: Session, registered: Registered, gathered: Gathered) -> Iterator[str]:
+    """Says of a version that nobody says yet how it is run, as far as that can be seen."""
+    if registered.version is None or gathered.entry.definition.runtime is not None or gathered.repository is not None:
+        return
+    if not {name for name, _ in gathered.snapshot or ()}.isdisjoint(AT_THE_ROOT):
+        return
+    if not has_registered_runtime(session, registered.version.model):
+        yield f"model {registered.name!r} has no runtime, nor is one registered for it or for {UNIVERSAL!r} yet"
 
 
 def _gathered(

@@ -322,12 +322,12 @@ def definitions(draw: Any) -> schema.Definition:
         "version": draw(st.none() | names.map(lambda name: name[:100].strip())),
         "files": [
             schema.File(name=f"f{number}", url=url, upload=draw(st.none() | st.booleans()))
-            for number, url in enumerate(draw(st.lists(texts, max_size=2)))
+            for number, url in enumerate(draw(st.lists(names, max_size=2)))
         ],
     }
     if draw(st.booleans()):
         inputs = [schema.Input(name="x", value=draw(templates | st.lists(templates, max_size=3)))]
-        output = schema.Predictions(keys=draw(st.none() | st.lists(texts, min_size=1, max_size=3)))
+        output = schema.Predictions(keys=draw(st.none() | st.lists(texts, min_size=1, max_size=3, unique=True)))
         predict = schema.Predict(entrypoint="a:b", inputs=inputs, output=output)
         parts["runtime"] = schema.Runtime(predict=predict, image=draw(st.none() | texts))
     return schema.Definition(**parts)

@@ -362,6 +362,16 @@ def test_a_file_at_the_root_that_is_wrong_is_told(registry: Registry, tmp_path: 
         registry.load("a")
 
 
+def test_a_version_that_nobody_can_run_yet_is_told(registry: Registry, tmp_path: Path) -> None:
+    small = write(tmp_path / "small", {"weights.txt": "cat", "model.yaml": models(entry("a", FILES))})
+    (done,) = registry.push(small / "model.yaml")
+    assert done.notes == ("model 'a' has no runtime, nor is one registered for it or for '${model.name}' yet",)
+    write(tmp_path / "code", {"inference.py": SAYING, "models.yaml": models(entry(UNIVERSAL, answering("all")))})
+    registry.push(tmp_path / "code" / "models.yaml")
+    (done,) = registry.push(small / "model.yaml")
+    assert done.notes == ()
+
+
 def test_a_small_file_beside_other_files_without_code(registry: Registry, tmp_path: Path) -> None:
     write(tmp_path / "code", {"inference.py": SAYING, "models.yaml": models(entry(UNIVERSAL, answering("all")))})
     registry.push(tmp_path / "code" / "models.yaml")

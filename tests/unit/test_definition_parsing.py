@@ -381,7 +381,8 @@ def test_faults_of_one_part_do_not_hide_those_of_another() -> None:
         ("models: [{name: m, metadata: {a: .nan}}]", "models[0].metadata, line 1: value.a is NaN"),
         ("models: [{name: m, runtime: {predict: {entrypoint: 'a:b', output: {keys: [a, a]}}}}]", "keys are unique"),
         (
-            "models: [{name: m, runtime: {predict: {entrypoint: 'a:b', output: {keys: [label], mapping: {x: lable}}}}}]",
+            "models: [{name: m, runtime: {predict: "
+            "{entrypoint: 'a:b', output: {keys: [label], mapping: {x: lable}}}}}]",
             "takes 'lable', which is none of the keys; did you mean 'label'",
         ),
         ("a: 1\na: 2", "a, line 1: stands twice, again in line 2"),
