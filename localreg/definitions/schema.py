@@ -77,7 +77,7 @@ def _part_name(name: object) -> str:
 
 def _address(value: object) -> str:
     url = check_text(value, what="url", limit=4096)
-    if not url.strip() or not url.isprintable():
+    if not url.strip() or any(character < " " or character == "\x7f" for character in url):
         raise InvalidInputError(f"is {shown_value(url)}; write a path or an address")
     return url
 
