@@ -352,3 +352,32 @@ def test_pushing_one_entry_without_a_runtime_brings_the_universal_one_along(regi
     done = registry.push(tmp_path / "m" / "models.yaml", only=["a"])
     assert [each.name for each in done] == ["a", UNIVERSAL]
     assert label(registry.load("a")) == "cat: all a 1"
+
+
+# --- a handle ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("ending", ["close", "exit"])
+def test_a_fork_of_a_handle_leaves_the_files_of_its_parent(registry: Registry, tmp_path: Path, ending: str) -> None:
+    code = CODE.replace("return file.read().strip()", "return weights")
+    registry.push(write_model(tmp_path / "m", code=code))
+    with registry.load("m", worker="thread") as loaded:
+        weights = Path(loaded.predict([0])[0]["label"])
+        pid = os.fork()
+        if not pid:
+            try:
+                loaded.close() if ending == "close" else loaded._remove_folder()  # as at the exit of Python
+            finally:
+                os._exit(0)
+        assert os.waitpid(pid, 0) == (pid, 0)
+        assert weights.exists()
+    assert not weights.exists()
+
+
+def test_a_mapping_is_no_list_of_datapoints(registry: Registry, tmp_path: Path) -> None:
+    registry.push(write_model(tmp_path / "m"))
+    with registry.load("m", worker="thread") as loaded:
+        with pytest.raises(InvalidInputError, match="give a list of datapoints"):
+            loaded.predict({"text": "x"})
+        assert len(loaded.predict([{"text": "x"}])) == 1
