@@ -415,6 +415,18 @@ def test_exceptions_of_the_code_are_those_of_the_caller(tmp_path: Path, start: S
     assert list(worker.predict([["fine"]])) == [["fine"]]
 
 
+def test_an_exception_that_would_end_a_generator_is_told_in_words(tmp_path: Path, start: Started) -> None:
+    text = "def predict(datapoints):\n    if datapoints[0] == 'fine': return datapoints\n    raise StopIteration(7)\n"
+    worker = start(make_plan(code(tmp_path, text)))
+    with pytest.raises(InvalidInputError) as caught:
+        list(worker.predict([["stop"]]))
+    assert caught.value.message == "the code of model 'reader@6' raised StopIteration: 7"
+    assert caught.value.code == "raised_in_model"
+    (note,) = caught.value.__notes__
+    assert "line 3, in predict" in note
+    assert list(worker.predict([["fine"]])) == [["fine"]]
+
+
 def test_exceptions_of_load_are_told_in_the_same_way(tmp_path: Path, start: Started) -> None:
     text = "def load(): raise OSError(2, 'no weights')\ndef predict(datapoints): return datapoints\n"
     with pytest.raises(FileNotFoundError, match="no weights"):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from localreg.definitions.worker.sources import Code
 from localreg.errors import InvalidInputError, LocalregError
 
-__all__ = ["Raised", "received", "sent"]
+__all__ = ["Raised", "in_words", "received", "sent"]
 
 LIGHT = sys.stdlib_module_names | {"localreg", "numpy"}
 
@@ -67,7 +67,8 @@ def sent(error: BaseException, code: Code) -> Raised:
     summary = f"{type(error).__qualname__}: {error}"
     text = "".join(traceback.format_exception(type(error), error, code.traceback(error)))
     data: bytes | None = None
-    if isinstance(error, Exception):  # others end a program
+    # Others than `Exception` end a program; this one ends whatever generator it is raised in again.
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
         with suppress(Exception):  # what it holds may raise anything when it is written or read
             file = io.BytesIO()
             _Pickler(file, code).dump(error)
@@ -82,8 +83,18 @@ def received(raised: Raised, model: str) -> Exception:
     with suppress(Exception):  # its module may not be here
         error = None if raised.data is None else _Unpickler(io.BytesIO(raised.data)).load()
     if not isinstance(error, Exception):
-        error = InvalidInputError(f"the code of model {model!r} raised {raised.summary}", code="raised_in_model")
-    elif raised.is_ours:
-        return error
-    error.add_note(f"localreg: in the process of model {model!r}:\n{raised.text}")
+        return in_words(raised, model, "process")
+    if not raised.is_ours:
+        _note(error, raised, model, "process")
     return error
+
+
+def in_words(raised: Raised, model: str, where: str) -> InvalidInputError:
+    """What is told in place of an exception, with its traceback as a note."""
+    error = InvalidInputError(f"the code of model {model!r} raised {raised.summary}", code="raised_in_model")
+    _note(error, raised, model, where)
+    return error
+
+
+def _note(error: Exception, raised: Raised, model: str, where: str) -> None:
+    error.add_note(f"localreg: in the {where} of model {model!r}:\n{raised.text}")
