@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -55,7 +56,7 @@ class Loaded:
         self._version = version
         self._recipe = recipe
         self._worker = worker
-        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._remove_folder = weakref.finalize(self, _removed, folder, os.getpid())
 
     @property
     def version(self) -> ModelVersion:
@@ -83,8 +84,8 @@ class Loaded:
                 different lengths, the process died, or took too long (`code` tells which).
             Exception: what the model's code raised.
         """
-        if isinstance(datapoints, str | bytes) or not isinstance(datapoints, Iterable):
-            raise InvalidInputError(f"datapoints are {shown_value(datapoints)}; give a list of them")
+        if isinstance(datapoints, str | bytes | Mapping) or not isinstance(datapoints, Iterable):
+            raise InvalidInputError(f"datapoints are {shown_value(datapoints)}; give a list of datapoints")
         listed = datapoints if isinstance(datapoints, Sequence) else list(datapoints)
         return [prediction for batch in self._worker.predict([listed]) for prediction in batch] if len(listed) else []
 
@@ -107,6 +108,12 @@ class Loaded:
 
     def __repr__(self) -> str:
         return f"<Loaded {self._recipe.model!r}>"
+
+
+def _removed(folder: Path, owner: int) -> None:
+    """Remove the folder of a model, which a fork only borrows: its process `owner` does that."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def load(session: Session, version: ModelVersion, *, worker: WorkerKind, device: str | None, limits: Limits) -> Loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -420,3 +421,60 @@ def test_pushing_one_entry_without_a_runtime_brings_the_universal_one_along(regi
     done = registry.push(tmp_path / "m" / "models.yaml", only=["a"])
     assert [each.name for each in done] == ["a", UNIVERSAL]
     assert label(registry.load("a")) == "cat: all a 1"
+
+
+# --- a handle ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("ending", ["close", "exit"])
+def test_a_fork_of_a_handle_leaves_the_files_of_its_parent(registry: Registry, tmp_path: Path, ending: str) -> None:
+    code = CODE.replace("return file.read().strip()", "return weights")
+    registry.push(write_model(tmp_path / "m", code=code))
+    with registry.load("m", worker="thread") as loaded:
+        weights = Path(loaded.predict([0])[0]["label"])
+        pid = os.fork()
+        if not pid:
+            try:
+                loaded.close() if ending == "close" else loaded._remove_folder()  # as at the exit of Python
+            finally:
+                os._exit(0)
+        assert os.waitpid(pid, 0) == (pid, 0)
+        assert weights.exists()
+    assert not weights.exists()
+
+
+def test_a_mapping_is_no_list_of_datapoints(registry: Registry, tmp_path: Path) -> None:
+    registry.push(write_model(tmp_path / "m"))
+    with registry.load("m", worker="thread") as loaded:
+        with pytest.raises(InvalidInputError, match="give a list of datapoints"):
+            loaded.predict({"text": "x"})
+        assert len(loaded.predict([{"text": "x"}])) == 1
+
+
+def test_what_inputs_take_from_the_environment_is_not_told(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "https://h/x?token=${API_TOKEN}&p=${PIN}&at=${REGION:-nowhere-else}"
+    runtime = RUNTIME.replace('"${model.files.weights.url}"', f'"{place}"')
+    code = CODE.replace("return file.read().strip()", "raise").replace("open(weights)", "reach(weights)")
+    code += """
+
+from urllib.parse import quote
+
+
+def reach(url):
+    raise OSError(f"cannot reach {url}, {quote(url)} or {[url]}")
+"""
+    registry.push(write_model(tmp_path / "m", "m", FILES, runtime, code=code))
+    token = "a b/'\\c"
+    monkeypatch.setenv("API_TOKEN", token)
+    monkeypatch.setenv("PIN", "12345")
+    monkeypatch.delenv("REGION", raising=False)
+    for worker in ("process", "thread"):
+        with pytest.raises(InvalidInputError) as raised:
+            registry.load("m", worker=worker)
+        told = "".join(traceback.format_exception(raised.value))
+        assert "cannot reach https://h/x?token=${API_TOKEN}&p=12345&at=nowhere-else, " in raised.value.message
+        assert raised.value.message.count("${API_TOKEN}") == 3
+        assert not [each for each in (token, repr(token)[1:-1], "a%20b") if each in told]

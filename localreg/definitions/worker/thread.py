@@ -14,12 +14,15 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotDone
+from functools import partial
 from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 from localreg.definitions.plan import Plan
 from localreg.definitions.worker.isolated import IsolatedCode
+from localreg.definitions.worker.raised import told_here
 from localreg.definitions.worker.running import LoadedModel
+from localreg.definitions.worker.secrets import Secrets
 from localreg.errors import InvalidInputError
 
 __all__ = ["ModelThread"]
@@ -27,7 +30,8 @@ __all__ = ["ModelThread"]
 ENDED_S = 2.0
 
 MadeT = TypeVar("MadeT")
-Job = tuple[Callable[[], object], "Future[object]"]
+Told = Callable[[BaseException], BaseException]
+Job = tuple[Callable[[], object], "Future[object]", Told]
 
 
 class ModelThread:
@@ -40,7 +44,7 @@ class ModelThread:
 
     Raises:
         InvalidInputError: an entrypoint cannot be called (see `function_of`), or it took too long (`timed_out`).
-        Exception: what `load` raises.
+        Exception: what `load` raises; as `raised_in_model`, in words, where it shows one of `Plan.secrets`.
     """
 
     def __init__(self, plan: Plan, *, load_timeout_s: float | None, predict_timeout_s: float | None) -> None:
@@ -52,6 +56,7 @@ class ModelThread:
         self._thread = _Calling()
         self._queues = [self._thread.jobs]
         self._end = weakref.finalize(self, _end, self._queues, code)
+        self._told = partial(told_here, code=code, secrets=Secrets(plan.secrets), model=plan.model)
         try:
             self._model: LoadedModel | None = self._call("load", lambda: LoadedModel(plan, code))
         except BaseException:
@@ -103,7 +108,7 @@ class ModelThread:
         limit_s = self._load_timeout_s if part == "load" else self._predict_timeout_s
         with self._thread.turn:
             done: Future[MadeT] = Future()
-            self._thread.jobs.put((work, done))  # type: ignore[arg-type]  # what it makes is what is waited for
+            self._thread.jobs.put((work, done, self._told))  # type: ignore[arg-type]  # what it makes is waited for
             try:
                 return done.result(limit_s)
             except NotDone:
@@ -143,11 +148,11 @@ class _Calling(threading.Thread):
             del job  # what was made is its caller's
 
 
-def _do(work: Callable[[], object], done: Future[object]) -> None:
+def _do(work: Callable[[], object], done: Future[object], told: Told) -> None:
     try:
         done.set_result(work())
     except BaseException as error:
-        done.set_exception(error)
+        done.set_exception(told(error))
 
 
 def _end(queues: list[SimpleQueue[Job | None]], code: IsolatedCode) -> None:
