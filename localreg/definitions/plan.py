@@ -49,6 +49,8 @@ class Plan:
             None = predictions are.
         places: where something was said, for messages: by `load.entrypoint`, `load.inputs.<name>`,
             `predict.output.keys` and so on, such as `models[0].runtime.load.entrypoint, line 27 of models.yaml`.
+        secrets: what stands in messages in place of what inputs took from the environment: `${NAME}` by the value, as
+            it reads, and as texts may spell it.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Plan:
     max_size: int | None = None
     convert: str | None = None
     places: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def place(self, path: str) -> str:
         """Where something was said; of what has no place of its own, where that stands which holds it."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from localreg.definitions.definition import Definition
 from localreg.definitions.faults import Path, path_text
 from localreg.definitions.plan import Call, Plan
 from localreg.definitions.schema import Runtime
+from localreg.definitions.templates import parsed, texts_in
 from localreg.definitions.variables import Known, resolved_inputs
 from localreg.errors import DefinitionError
 
 __all__ = ["Recipe", "Source"]
+
+SHORTEST = 6
+"""A value of fewer characters is part of too many words to be taken out of texts."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ class Recipe:
         def note(name: str, path: Path) -> None:
             missing.setdefault(name, path)
 
-        inputs = resolved_inputs(self.runtime, self.known, os.environ, note)
+        environment = dict(os.environ)
+        inputs = resolved_inputs(self.runtime, self.known, environment, note)
         self._refuse(missing)
         keys = self.runtime.predict.output.keys
         load, mapping = self.runtime.load, self.runtime.predict.output.mapping
@@ -101,6 +107,7 @@ class Recipe:
             self.max_size,
             mapping if converted and isinstance(mapping, str) else None,
             self._places(),
+            self._secrets(environment),
         )
 
     def _refuse(self, missing: Mapping[str, Path]) -> None:
@@ -114,6 +121,16 @@ class Recipe:
             code="variable_missing",
         )
 
+    def _secrets(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """See `Plan.secrets`; defaults are none, as they are written in the definition."""
+        secrets: dict[str, str] = {}
+        for _, call in self.runtime.calls():
+            for _, text in texts_in([each.value for each in call.inputs]):
+                for variable in parsed(text).environment:
+                    for spelled in _spellings(environment.get(variable.name, "")):
+                        secrets.setdefault(spelled, f"${{{variable.name}}}")
+        return secrets
+
     def _places(self) -> dict[str, str]:
         """For the messages of workers, which name inputs by their names."""
         places = {}
@@ -124,3 +141,11 @@ class Recipe:
                 places[f"{name}.inputs.{each.name}"] = self.source.place(f"{name}.inputs[{number}]")
             places[f"{name}.inputs"] = self.source.place(f"{name}.inputs")
         return places
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """A value as texts may show it: as it is, by its lines, as Python writes it, in an address."""
+    lines = [line.strip() for line in value.splitlines()]
+    for each in (value, *lines, repr(value)[1:-1], quote(value, errors="replace"), quote(value, "", errors="replace")):
+        if len(each) >= SHORTEST and len(value) >= SHORTEST:
+            yield each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -381,3 +382,31 @@ def test_a_mapping_is_no_list_of_datapoints(registry: Registry, tmp_path: Path) 
         with pytest.raises(InvalidInputError, match="give a list of datapoints"):
             loaded.predict({"text": "x"})
         assert len(loaded.predict([{"text": "x"}])) == 1
+
+
+def test_what_inputs_take_from_the_environment_is_not_told(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "https://h/x?token=${API_TOKEN}&p=${PIN}&at=${REGION:-nowhere-else}"
+    runtime = RUNTIME.replace('"${model.files.weights.url}"', f'"{place}"')
+    code = CODE.replace("return file.read().strip()", "raise").replace("open(weights)", "reach(weights)")
+    code += """
+
+from urllib.parse import quote
+
+
+def reach(url):
+    raise OSError(f"cannot reach {url}, {quote(url)} or {[url]}")
+"""
+    registry.push(write_model(tmp_path / "m", "m", FILES, runtime, code=code))
+    token = "a b/'\\c"
+    monkeypatch.setenv("API_TOKEN", token)
+    monkeypatch.setenv("PIN", "12345")
+    monkeypatch.delenv("REGION", raising=False)
+    for worker in ("process", "thread"):
+        with pytest.raises(InvalidInputError) as raised:
+            registry.load("m", worker=worker)
+        told = "".join(traceback.format_exception(raised.value))
+        assert "cannot reach https://h/x?token=${API_TOKEN}&p=12345&at=nowhere-else, " in raised.value.message
+        assert raised.value.message.count("${API_TOKEN}") == 3
+        assert not [each for each in (token, repr(token)[1:-1], "a%20b") if each in told]

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -166,6 +167,24 @@ def test_its_output_goes_to_the_log_line_by_line(start: Started, caplog: pytest.
     logger.removeHandler(taker)
     assert said == [f"INFO reader@6: {each}" for each in ("one", "two", "raw", "20%", "\xe4b")]
     assert lines.get(timeout=LIMIT_S) == "INFO reader@6: no end of line"
+
+
+def test_neither_log_nor_last_lines_show_a_secret(start: Started, tmp_path: Path) -> None:
+    lines: list[str] = []
+    taker = logging.Handler()
+    taker.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("localreg.model")
+    level = logger.level
+    logger.addHandler(taker)
+    logger.setLevel("INFO")
+    try:
+        worker = start(replace(make_plan(tmp_path / "code"), secrets={"hunter2": "${PASSWORD}"}))
+        said = died(worker, ["print", "asks with hunter2"], ["write", 2, "hunter2\n"], "exit")
+    finally:
+        logger.removeHandler(taker)
+        logger.setLevel(level)
+    assert said.splitlines()[1:] == ["    asks with ${PASSWORD}", "    ${PASSWORD}"]
+    assert lines == ["reader@6: asks with ${PASSWORD}", "reader@6: ${PASSWORD}"]
 
 
 def test_nothing_is_printed_here(start: Started, capfd: pytest.CaptureFixture[str]) -> None:

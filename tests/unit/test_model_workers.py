@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -440,6 +442,121 @@ def test_predictions_are_checked(tmp_path: Path, start: Started) -> None:
     with pytest.raises(InvalidInputError, match=f"^{re.escape(said)}$") as caught:
         list(worker.predict([[1, 2]]))
     assert caught.value.code == "bad_prediction"
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+SECRET = "t0p-s3cret"
+TELLING = """
+from localreg.errors import InvalidInputError
+class Quiet(Exception):
+    def __str__(self): return "quiet"
+class Loud(Exception):
+    def __str__(self): return "cannot reach " + TOKEN
+TOKEN = ""
+def predict(datapoints, token):
+    global TOKEN
+    TOKEN = token
+    (kind,) = datapoints
+    if kind == "fine":
+        return [1]
+    if kind == "text":
+        raise OSError("cannot reach https://h/x?token=" + token)
+    if kind == "file":
+        raise FileNotFoundError(2, "No such file", f"/data/{token}")
+    if kind == "args":
+        raise Quiet({"headers": [token.encode()]})
+    if kind == "attribute":
+        error = ValueError("refused")
+        error.request = {"token": token}
+        raise error
+    if kind == "note":
+        error = ValueError("refused")
+        error.add_note(f"with {token}")
+        raise error
+    if kind == "said":
+        raise Loud
+    if kind == "ours":
+        raise InvalidInputError(f"no {token}", code="odd")
+    if kind == "exit":
+        raise SystemExit(token)
+    if kind == "stop":
+        raise StopIteration(token)
+    if kind == "cause":
+        try:
+            raise KeyError(token)
+        except KeyError as error:
+            raise ValueError("refused") from error
+    if kind == "prediction":
+        return [{(token, 1): 1}]
+    raise ValueError("nothing shown")
+"""
+TOLD = {
+    "text": "OSError: cannot reach https://h/x?token=${API_TOKEN}",
+    "file": "FileNotFoundError: [Errno 2] No such file: '/data/${API_TOKEN}'",
+    "args": "Quiet: quiet",
+    "attribute": "ValueError: refused",
+    "note": "ValueError: refused",
+    "said": "Loud: cannot reach ${API_TOKEN}",
+    "stop": "StopIteration: ${API_TOKEN}",
+}
+
+
+def telling(start: Started, folder: Path) -> Worker:
+    """A worker whose model tells its secret in many ways."""
+    plan = make_plan(code(folder, TELLING), predict_inputs={**DATAPOINTS, "token": SECRET})
+    return start(replace(plan, secrets={SECRET: "${API_TOKEN}", SECRET[:6]: "${PART}"}))
+
+
+def shown(error: BaseException) -> str:
+    """All that logs, records and debuggers would take of an exception."""
+    held = repr((error.args, vars(error), error.__cause__, error.__context__))
+    return "".join(traceback.format_exception(error)) + repr(error) + held
+
+
+def test_exceptions_that_show_a_secret_are_told_in_words_without_it(tmp_path: Path, start: Started) -> None:
+    worker = telling(start, tmp_path)
+    for kind, summary in TOLD.items():
+        with pytest.raises(InvalidInputError) as caught:
+            list(worker.predict([[kind]]))
+        assert caught.value.message == f"the code of model 'reader@6' raised {summary}"
+        assert caught.value.code == "raised_in_model"
+        assert "in predict" in caught.value.__notes__[0]
+        assert SECRET not in shown(caught.value), kind
+    assert list(worker.predict([["fine"]])) == [[1]]
+
+
+def test_errors_that_name_a_secret_keep_their_code(tmp_path: Path, start: Started) -> None:
+    worker = telling(start, tmp_path)
+    for kind, error_code, said in (
+        ("ours", "odd", r"^no \$\{API_TOKEN\}"),
+        ("exit", "raised_in_model", r"raised SystemExit: \$\{API_TOKEN\}"),
+        ("prediction", "bad_prediction", r"the key \('\$\{API_TOKEN\}', 1\)"),
+    ):
+        with pytest.raises(InvalidInputError, match=said) as caught:
+            list(worker.predict([[kind]]))
+        assert caught.value.code == error_code
+        assert SECRET not in shown(caught.value), kind
+
+
+def test_what_led_to_an_exception_shows_no_secret_and_others_stay_as_they_are(tmp_path: Path, start: Started) -> None:
+    worker = telling(start, tmp_path)
+    with pytest.raises(ValueError, match="refused") as caught:
+        list(worker.predict([["cause"]]))
+    assert "KeyError: '${API_TOKEN}'" in caught.value.__notes__[0]
+    assert SECRET not in shown(caught.value)
+    with pytest.raises(ValueError, match=r"^nothing shown") as other:
+        list(worker.predict([["else"]]))
+    assert type(other.value) is ValueError
+
+
+def test_exceptions_of_load_show_no_secret(tmp_path: Path, start: Started) -> None:
+    text = "def load(token): raise OSError(token)\ndef predict(datapoints): return datapoints\n"
+    plan = make_plan(code(tmp_path, text), load="inference:load", inputs={"token": SECRET}, predict_inputs=DATAPOINTS)
+    with pytest.raises(InvalidInputError, match=r"raised OSError: \$\{API_TOKEN\}") as caught:
+        start(replace(plan, secrets={SECRET: "${API_TOKEN}"}))
+    assert SECRET not in shown(caught.value)
+    assert SECRET not in repr(replace(plan, secrets={SECRET: "${API_TOKEN}"}))
 
 
 # --- time -------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from localreg.definitions.worker.channel import Channel, Message, connected
 from localreg.definitions.worker.messages import ALIVE, ANSWER, ENDED_S, Answer, Order, unpickled
 from localreg.definitions.worker.raised import Raised, sent
 from localreg.definitions.worker.running import LoadedModel
+from localreg.definitions.worker.secrets import Secrets
 from localreg.definitions.worker.sources import Code, PathCode
 from localreg.errors import InvalidInputError
 
@@ -37,6 +38,7 @@ class _Child:
         self._channel = channel
         self._failed: set[int] = set()
         self._model: LoadedModel | None = None
+        self._secrets = Secrets({})
         self._alive_s: float | None = None
         self._said_s = time.monotonic()
         self._modules = 0
@@ -49,7 +51,7 @@ class _Child:
             return
         order: Order = pickle.loads(first.data)
         code = PathCode(order.plan.root)
-        self._alive_s = order.alive_s
+        self._alive_s, self._secrets = order.alive_s, Secrets(order.plan.secrets)
         answer = Answer([], self._load(order.plan, code), 0.0)
         while True:
             self.is_busy = False
@@ -67,7 +69,7 @@ class _Child:
         try:
             self._model = LoadedModel(plan, code)
         except BaseException as error:
-            return sent(error, code)
+            return sent(error, code, self._secrets)
         gc.freeze()  # a model is no garbage: collections need not look through it
         return None
 
@@ -88,7 +90,7 @@ class _Child:
                 made.append(predictions)
         except BaseException as error:
             self._failed.add(message.tag)
-            raised = sent(error, code)
+            raised = sent(error, code, self._secrets)
         return Answer(made, raised, time.monotonic() - began)
 
     def _say_alive(self) -> None:

@@ -7,6 +7,8 @@ import os
 import threading
 from collections import deque
 
+from localreg.definitions.worker.secrets import Secrets
+
 __all__ = ["OutputLog"]
 
 LOGGER = logging.getLogger("localreg.model")
@@ -20,11 +22,12 @@ class OutputLog(threading.Thread):
     Args:
         descriptor: of the pipe; is this thread's from now on.
         model: what the lines begin with in the log.
+        secrets: no line shows them.
     """
 
-    def __init__(self, descriptor: int, model: str) -> None:
+    def __init__(self, descriptor: int, model: str, secrets: Secrets) -> None:
         super().__init__(name="localreg-model-output", daemon=True)
-        self._descriptor, self._model = descriptor, model
+        self._descriptor, self._model, self._secrets = descriptor, model, secrets
         self._last: deque[str] = deque(maxlen=KEPT)
 
     def last(self) -> list[str]:
@@ -55,7 +58,7 @@ class OutputLog(threading.Thread):
 
     def _take(self, line: bytes) -> None:
         # Of a line that was written over, as bars of progress are, what a terminal would show in the end.
-        text = line.decode(errors="replace").rstrip().rpartition("\r")[2]
+        text = self._secrets.hidden(line.decode(errors="replace").rstrip().rpartition("\r")[2])
         if text:
             self._last.append(text)
             LOGGER.info("%s: %s", self._model, text)

@@ -46,7 +46,7 @@ class ModelProcess:
         InvalidInputError: an entrypoint cannot be called (see `function_of`), the process ended (`process_died`), or it
             took too long (`timed_out`).
         Exception: what `load` raises, with the traceback as a note; as `raised_in_model`, in words, where its class is
-            not known here.
+            not known here, or where it shows one of `Plan.secrets`.
     """
 
     def __init__(self, plan: Plan, *, load_timeout_s: float | None, predict_timeout_s: float | None) -> None:

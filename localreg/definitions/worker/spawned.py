@@ -13,6 +13,7 @@ from typing import NamedTuple
 from localreg.definitions.worker.channel import Duplex, Offer
 from localreg.definitions.worker.messages import ENDED_S
 from localreg.definitions.worker.output import OutputLog
+from localreg.definitions.worker.secrets import Secrets
 from localreg.errors import StorageError
 
 __all__ = ["LOGGED_S", "Spawned", "close_all", "ended", "kill", "signal_name", "spawned"]
@@ -45,8 +46,12 @@ class Spawned(NamedTuple):
     lifeline: list[int]
 
 
-def spawned(model: str) -> Spawned:
+def spawned(model: str, secrets: Secrets) -> Spawned:
     """A child, which waits for its first message.
+
+    Args:
+        model: what it is called in messages and in the log.
+        secrets: are not logged when it writes them.
 
     Raises:
         StorageError: the system does not let us start one.
@@ -71,7 +76,7 @@ def spawned(model: str) -> Spawned:
         raise
     finally:
         close_all([alive, says])
-    output = OutputLog(said, model)
+    output = OutputLog(said, model, secrets)
     output.start()
     told = {"path": [os.path.abspath(each) for each in sys.path if isinstance(each, str)], **offer.told}
     try:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from localreg.definitions.plan import Plan
 from localreg.definitions.worker.messages import ANSWER, ENDED_S, Answer, Order, unpickled
 from localreg.definitions.worker.raised import received
+from localreg.definitions.worker.secrets import Secrets
 from localreg.definitions.worker.spawned import LOGGED_S, close_all, ended, kill, signal_name, spawned
 from localreg.errors import InvalidInputError
 
@@ -68,7 +69,7 @@ class Started:
         self.modules: tuple[str, ...] = ()
         self._heard_s = time.monotonic()
         order = _portable(Order(plan, None if predict_timeout_s is None else min(1.0, predict_timeout_s / 10)))
-        self._child = spawned(plan.model)
+        self._child = spawned(plan.model, Secrets(plan.secrets))
         self._process, self._duplex = self._child.process, self._child.duplex
         self._end = weakref.finalize(self, ended, self._child, os.getpid())
         _there.add(self)

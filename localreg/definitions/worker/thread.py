@@ -20,9 +20,9 @@ from typing import Literal, TypeVar
 
 from localreg.definitions.plan import Plan
 from localreg.definitions.worker.isolated import IsolatedCode
-from localreg.definitions.worker.raised import in_words, sent
+from localreg.definitions.worker.raised import told_here
 from localreg.definitions.worker.running import LoadedModel
-from localreg.definitions.worker.sources import Code
+from localreg.definitions.worker.secrets import Secrets
 from localreg.errors import InvalidInputError
 
 __all__ = ["ModelThread"]
@@ -44,7 +44,7 @@ class ModelThread:
 
     Raises:
         InvalidInputError: an entrypoint cannot be called (see `function_of`), or it took too long (`timed_out`).
-        Exception: what `load` raises.
+        Exception: what `load` raises; as `raised_in_model`, in words, where it shows one of `Plan.secrets`.
     """
 
     def __init__(self, plan: Plan, *, load_timeout_s: float | None, predict_timeout_s: float | None) -> None:
@@ -56,7 +56,7 @@ class ModelThread:
         self._thread = _Calling()
         self._queues = [self._thread.jobs]
         self._end = weakref.finalize(self, _end, self._queues, code)
-        self._told = partial(_told, plan=plan, code=code)
+        self._told = partial(told_here, code=code, secrets=Secrets(plan.secrets), model=plan.model)
         try:
             self._model: LoadedModel | None = self._call("load", lambda: LoadedModel(plan, code))
         except BaseException:
@@ -153,13 +153,6 @@ def _do(work: Callable[[], object], done: Future[object], told: Told) -> None:
         done.set_result(work())
     except BaseException as error:
         done.set_exception(told(error))
-
-
-def _told(error: BaseException, *, plan: Plan, code: Code) -> BaseException:
-    """What the caller is told of an exception: it, unless it would end a generator."""
-    if isinstance(error, StopIteration):
-        return in_words(sent(error, code), plan.model, "thread")
-    return error
 
 
 def _end(queues: list[SimpleQueue[Job | None]], code: IsolatedCode) -> None:
