@@ -55,9 +55,18 @@ def code_files(folder: Path, leave_out: Collection[Path]) -> list[tuple[str, Pat
         StorageError: a folder cannot be read.
     """
     root = folder.resolve()
-    found = sorted(_Walk(root, {each.resolve() for each in leave_out}).files())
+    found = sorted(_Walk(root, {place for each in leave_out for place in _places(each)}).files())
     _warn_of_size(root, found)
     return found
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Where a path stands in the folder that holds it, and where it leads to: a link is two places."""
+    try:
+        yield Path(os.path.realpath(path.parent)) / path.name
+        yield Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return  # no path at all, such as one with NUL: there is nothing to leave out
 
 
 class _Walk:
@@ -82,10 +91,9 @@ class _Walk:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._within(path, ignoring)
-            else:
+            elif Path(os.path.realpath(path)) not in self._leave_out:
                 self._refuse_odd(entry)
-                if path.resolve() not in self._leave_out:
-                    yield path.relative_to(self._root).as_posix(), path
+                yield path.relative_to(self._root).as_posix(), path
 
     def _is_left_out(self, entry: os.DirEntry[str]) -> bool:
         if not entry.is_dir(follow_symlinks=False):
@@ -97,7 +105,8 @@ class _Walk:
     def _refuse_odd(self, entry: os.DirEntry[str]) -> None:
         path = Path(entry.path)
         if entry.is_symlink():
-            target = path.resolve()
+            # Of a link in a circle `resolve` raises; this gives a place in the circle, where nothing is.
+            target = Path(os.path.realpath(path))
             if not target.is_relative_to(self._root):
                 raise InvalidInputError(
                     f"{path} is a link that leads out of the code, to {target}; copy the file there, or name the link "
