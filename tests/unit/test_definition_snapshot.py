@@ -1,4 +1,4 @@
-"""Which files of a folder are code: what is left out, and what is refused."""
+"""Which files of a folder are code: what is left out, and what is refused; and what is a secret in a definition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from localreg.definitions.materialising import LISTED
+from localreg.definitions.secrets import input_fault, is_secret_name, url_fault, variable_fault
 from localreg.definitions.snapshot import code_files
+from localreg.definitions.templates import Environment
 from localreg.errors import InvalidInputError
 from tests.definitions import write
 
@@ -126,3 +128,80 @@ def test_of_a_registry_that_holds_code_the_code_is_taken(code: Path) -> None:
 def test_what_the_cache_wrote_is_no_code(code: Path) -> None:
     write(code, {LISTED: "{}"})
     assert names(code) == ["a.py"]
+
+
+# --- what is a secret in a definition ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("DB_PWD", "GIT_PAT", "DB_PASS", "smtpPass", "DB_PASS_2", "AUTH", "BASIC_AUTH", "APIKEY", "OPENAI_APIKEY"),
+        *("BEARER", "SSH_PASSPHRASE", "PRIVATE", "private-part", "apiKey", "GIT_TOKEN", "password"),
+    ],
+)
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret_name(name)
+    assert "named as a secret" in (variable_fault(Environment(name, None)) or "")
+
+
+@pytest.mark.parametrize(
+    "name", ["PWD", "PAT", "PASS", "pass_rate", "OLDPWD", "COMPASS", "PATH", "DB_PATH", "AUTHOR", "keys", "tokenizer"]
+)
+def test_names_that_only_look_like_that(name: str) -> None:
+    assert not is_secret_name(name)
+    assert variable_fault(Environment(name, None)) is None
+
+
+@pytest.mark.parametrize(
+    "query", ["apikey", "apiKey", "api_key", "api-key", "auth", "access_token", "accessToken", "pat", "pass", "sig"]
+)
+def test_addresses_with_secrets_are_refused(query: str) -> None:
+    assert "holds a secret behind its ?" in (url_fault(f"https://host/w?a=1&{query}=x", "x") or "")
+
+
+@pytest.mark.parametrize("query", ["author", "path", "patch", "bypass", "compass", "monkey", "keyed"])
+def test_addresses_without_are_not(query: str) -> None:
+    assert url_fault(f"https://host/w?{query}=x", "x") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("api_key", "apiKey", "API-KEY", "apikey", "openai_api_key", "secret_key", "aws_secret_access_key", "token"),
+        *("hf_token", "password", "passphrase", "secret", "credentials", "bearer", "db_pwd", "db_pass", "git_pat"),
+    ],
+)
+def test_an_input_that_is_a_secret_is_not_written_out(name: str) -> None:
+    for value in ("hunter22", "$${hunter}"):
+        assert input_fault(name, value) == "is named as a secret and written out; write ${NAME}"
+    for other in (
+        "hunter2",
+        " hunter2 ",
+        "",
+        "${NAME}",
+        "Bearer ${NAME}",
+        "${model.files.w.url}",
+        "${unclosed",
+        12345678,
+    ):
+        assert input_fault(name, other) is None
+    assert input_fault(name, ["hunter22"]) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("key", "label_key", "keys", "tokens", "tokenizer", "max_tokens", "token_type", "password_file", "pass"),
+        *("eos_token", "tokenizer.pad_token", "first_pass_rate", "weights", "compass"),
+    ],
+)
+def test_an_input_that_only_looks_like_a_secret_may_be_written_out(name: str) -> None:
+    assert input_fault(name, "hunter22") is None
+
+
+@pytest.mark.parametrize("value", ["<|endoftext|>", "[END OF TEXT]"])
+def test_a_token_of_a_language_model_is_no_secret(value: str) -> None:
+    assert input_fault("start_token", value) is None
+    assert input_fault("start_token", "hunter22") is not None
+    assert input_fault("password", value) is not None
