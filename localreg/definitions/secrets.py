@@ -6,12 +6,39 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 from localreg.definitions.faults import Path
-from localreg.definitions.templates import Environment, Template
+from localreg.definitions.templates import Environment, Template, parsed
 
-__all__ = ["is_secret", "is_secret_name", "literal_fault", "stays_template", "url_fault", "variable_fault"]
+__all__ = [
+    "input_fault",
+    "is_secret",
+    "is_secret_name",
+    "literal_fault",
+    "stays_template",
+    "url_fault",
+    "variable_fault",
+]
 
-_SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|SAS)(_|$)", re.IGNORECASE)
-_SECRET_QUERY = re.compile(r"(^|[-_])(sig|signature|token|key|secret|password|credential)$", re.IGNORECASE)
+_WORDS = "TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|SAS|AUTH|APIKEY|BEARER|PRIVATE"
+_SHORT = "PAT|PASS|PWD"
+"""Secrets behind another word alone: `DB_PWD`, while `PWD` is a folder, and `PASS` a verdict."""
+
+_SECRET_NAME = re.compile(rf"(^|_)({_WORDS}|KEY)(_|$)|_({_SHORT})(_|$)", re.IGNORECASE)
+_SECRET_QUERY = re.compile(
+    r"(^|_)(sig|signature|token|key|apikey|secret|password|credential|auth|pat|pass)$", re.IGNORECASE
+)
+
+_KEYS = "ACCESS|ACCOUNT|API|AUTH|ENCRYPTION|LICENSE|PRIVATE|SECRET|SIGNING|SSH|SUBSCRIPTION"
+"""What makes a key a secret: an input `key`, or `label_key`, mostly names a column."""
+
+_SECRET_INPUT = re.compile(rf"(^|_)({_WORDS}|({_KEYS})_KEY)$|_({_SHORT})$", re.IGNORECASE)
+"""At the end alone: `token_type` and `password_file` tell of a secret, and are none."""
+
+_TEXT_TOKEN = re.compile(r"(^|_)(BOS|CLS|EOS|MASK|PAD|SEP|UNK)_TOKEN$", re.IGNORECASE)
+_MARKED = re.compile(r"<.*>|\[.*\]", re.DOTALL)
+"""Tokens of language models, by their names or as they are written: `<|endoftext|>`, `[MASK]`."""
+
+MIN_SECRET = 8
+"""Characters; what is shorter is hardly a secret."""
 
 
 def is_secret(path: Path) -> bool:
@@ -21,7 +48,12 @@ def is_secret(path: Path) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether what goes by a name is likely to be a secret: `api_key`, `apiKey`, `GIT-TOKEN`."""
-    return _SECRET_NAME.search(re.sub(r"(?<=[a-z])(?=[A-Z])|[-. ]", "_", name)) is not None
+    return _SECRET_NAME.search(_parted(name)) is not None
+
+
+def _parted(name: str) -> str:
+    """A name with `_` between its words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[-. ]", "_", name)
 
 
 def stays_template(path: Path) -> bool:
@@ -40,12 +72,34 @@ def literal_fault(template: Template) -> str | None:
 
 def variable_fault(variable: Environment) -> str | None:
     """What is wrong with a variable in a place that is stored as it reads."""
-    if _SECRET_NAME.search(variable.name):
+    if is_secret_name(variable.name):
         return (
             f"would store what ${{{variable.name}}} holds, which is named as a secret; variables stay variables in "
             "access_token, credentials and values of inputs alone"
         )
     return None
+
+
+def input_fault(name: str, value: object) -> str | None:
+    """What is wrong with an input: it is named as a secret, and its value is written out. The value is not told.
+
+    Args:
+        name: of the input.
+        value: as the definition says it, before variables are resolved.
+    """
+    parts = _parted(name)
+    if not isinstance(value, str) or not _SECRET_INPUT.search(parts) or _TEXT_TOKEN.search(parts):
+        return None
+    try:
+        template = parsed(value)
+    except ValueError:
+        return None  # whoever resolves its variables tells what is wrong with them
+    has_variable = any(not isinstance(part, str) for part in template.parts)
+    text = "".join(template.literals).strip()
+    is_marker = parts.lower().endswith("token") and _MARKED.fullmatch(text)
+    if has_variable or len(text) < MIN_SECRET or is_marker:
+        return None
+    return "is named as a secret and written out; write ${NAME}"
 
 
 def url_fault(url: str, advice: str) -> str | None:
@@ -56,6 +110,6 @@ def url_fault(url: str, advice: str) -> str | None:
     is_web = parts.scheme.rpartition("+")[2] in ("http", "https", "ftp")
     if parts.password or (is_web and parts.username):
         return f"holds a secret before its host; leave it out, and write {advice}"
-    if any(_SECRET_QUERY.search(name) for name, value in parse_qsl(parts.query) if value):
+    if any(_SECRET_QUERY.search(_parted(name)) for name, value in parse_qsl(parts.query) if value):
         return f"holds a secret behind its ?; leave it out, and write {advice}"
     return None

@@ -1,7 +1,8 @@
 """Code as it lies in a folder: which of its files belong to it.
 
 Left out are what `.gitignore` names (of the folder, those within, and those above as far as the repository goes), what
-version control, tools and editors keep there, virtual environments, registries, and `.env` files, which hold secrets.
+version control, tools and editors keep there, environments of Python, registries, and files that hold secrets: what is
+stored once is stored for ever, and read by all who can read the registry.
 """
 
 from __future__ import annotations
@@ -30,10 +31,28 @@ FOLDERS = frozenset(
         *(".cache", ".ipynb_checkpoints", ".eggs", "node_modules", ".idea", ".vscode", ".localreg"),
     }
 )
-FILES = frozenset((".DS_Store", "Thumbs.db", ".env", ".git"))
+FILES = frozenset((".DS_Store", "Thumbs.db", ".git", ".localreg-files.json"))
+"""The last is what localreg's own cache of code writes into it."""
+
 ENDINGS = (".pyc", ".pyo", ".egg-info")
-OF_ENVIRONMENT, OF_REGISTRY = "pyvenv.cfg", "localreg.json"
-"""Files by which a virtual environment and a registry are known."""
+OF_ENVIRONMENT, OF_CONDA, OF_REGISTRY = "pyvenv.cfg", "conda-meta", "localreg.json"
+"""What virtual environments, those of conda, and registries are known by."""
+
+IN_REGISTRY = frozenset((OF_REGISTRY, "namespaces"))
+"""What of a folder that is a registry itself belongs to that: code may lie beside."""
+
+SECRET_FOLDERS = frozenset((".aws", ".ssh"))
+SECRET_FILES = frozenset(
+    (".env", ".git-credentials", ".netrc", ".pgpass", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519")
+)
+TEMPLATES = frozenset((".env.example", ".env.sample", ".env.template", ".env.dist"))
+"""These tell which variables there are, without their values."""
+
+KEYS = (".pem", ".key")
+"""Endings of private keys and of certificates, which anyone may read: what is written within tells them apart."""
+
+PRIVATE, KEY_BYTES = b"PRIVATE KEY", 4096
+"""What a private key says of itself, and how much of a file is looked at for that."""
 
 
 class _Ignoring(NamedTuple):
@@ -55,15 +74,25 @@ def code_files(folder: Path, leave_out: Collection[Path]) -> list[tuple[str, Pat
         StorageError: a folder cannot be read.
     """
     root = folder.resolve()
-    found = sorted(_Walk(root, {each.resolve() for each in leave_out}).files())
+    found = sorted(_Walk(root, {place for each in leave_out for place in _places(each)}).files())
     _warn_of_size(root, found)
     return found
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Where a path stands in the folder that holds it, and where it leads to: a link is two places."""
+    try:
+        yield Path(os.path.realpath(path.parent)) / path.name
+        yield Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        return  # no path at all, such as one with NUL: there is nothing to leave out
 
 
 class _Walk:
     def __init__(self, root: Path, leave_out: set[Path]) -> None:
         self._root = root
         self._leave_out = leave_out
+        self._is_registry = (root / OF_REGISTRY).exists()
 
     def files(self) -> Iterator[tuple[str, Path]]:
         """All that belong to the code."""
@@ -82,22 +111,28 @@ class _Walk:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._within(path, ignoring)
-            else:
+            elif Path(os.path.realpath(path)) not in self._leave_out:
                 self._refuse_odd(entry)
-                if path.resolve() not in self._leave_out:
-                    yield path.relative_to(self._root).as_posix(), path
+                yield path.relative_to(self._root).as_posix(), path
 
     def _is_left_out(self, entry: os.DirEntry[str]) -> bool:
-        if not entry.is_dir(follow_symlinks=False):
-            return entry.name in FILES or entry.name.endswith(ENDINGS)
-        if entry.name in FOLDERS or entry.name.endswith(ENDINGS):
+        if entry.name.endswith(ENDINGS) or (self._is_registry and self._is_of_registry(entry)):
             return True
-        return any(os.path.exists(os.path.join(entry.path, name)) for name in (OF_ENVIRONMENT, OF_REGISTRY))
+        if not entry.is_dir(follow_symlinks=False):
+            return entry.name in FILES or _is_secret(entry)
+        if entry.name in FOLDERS or entry.name in SECRET_FOLDERS:
+            return True
+        marks = (OF_ENVIRONMENT, OF_CONDA, OF_REGISTRY)
+        return any(os.path.exists(os.path.join(entry.path, name)) for name in marks)
+
+    def _is_of_registry(self, entry: os.DirEntry[str]) -> bool:
+        return entry.name in IN_REGISTRY and Path(entry.path).parent == self._root
 
     def _refuse_odd(self, entry: os.DirEntry[str]) -> None:
         path = Path(entry.path)
         if entry.is_symlink():
-            target = path.resolve()
+            # Of a link in a circle `resolve` raises; this gives a place in the circle, where nothing is.
+            target = Path(os.path.realpath(path))
             if not target.is_relative_to(self._root):
                 raise InvalidInputError(
                     f"{path} is a link that leads out of the code, to {target}; copy the file there, or name the link "
@@ -113,6 +148,20 @@ class _Walk:
             path.as_posix().encode()
         except UnicodeEncodeError as error:
             raise InvalidInputError(f"{str(path)!r} has a name that is no text; rename the file") from error
+
+
+def _is_secret(entry: os.DirEntry[str]) -> bool:
+    """Whether a file holds secrets, or is a link to one that does."""
+    names = {entry.name, os.path.basename(os.path.realpath(entry.path))}
+    if any(name in SECRET_FILES or (name.startswith(".env.") and name not in TEMPLATES) for name in names):
+        return True
+    try:
+        if not any(name.endswith(KEYS) for name in names) or not entry.is_file():
+            return False
+        with open(entry.path, "rb") as file:
+            return PRIVATE in file.read(KEY_BYTES)
+    except OSError:
+        return False  # storing it tells what is wrong with it
 
 
 def _above(root: Path) -> Iterator[_Ignoring]:
