@@ -10,7 +10,14 @@ from localreg.definitions.document import Document, read_document
 from localreg.definitions.faults import Faults, Path
 from localreg.definitions.mending import UNKNOWN, mended
 from localreg.definitions.schema import UNIVERSAL, Definition, Runtime, checked, without_empty
-from localreg.definitions.secrets import is_secret, literal_fault, stays_template, url_fault, variable_fault
+from localreg.definitions.secrets import (
+    input_fault,
+    is_secret,
+    literal_fault,
+    stays_template,
+    url_fault,
+    variable_fault,
+)
 from localreg.definitions.templates import Environment, Template, parsed
 from localreg.definitions.variables import check_variables
 from localreg.names import did_you_mean, shown_value
@@ -255,6 +262,10 @@ def _check_names(definition: Definition, path: Path, faults: Faults) -> None:
     if definition.runtime is not None:
         _check_keys(definition.runtime, (*path, "runtime", "predict", "output"), faults)
         for name, call in definition.runtime.calls():
+            for number, each in enumerate(call.inputs):
+                reason = input_fault(each.name, each.value)
+                if reason is not None:
+                    faults.add((*path, "runtime", name, "inputs", number, "value"), reason)
             groups.append((("runtime", name, "inputs"), [each.name for each in call.inputs]))
     for place, names in groups:
         for number, name in enumerate(names):

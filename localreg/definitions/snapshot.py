@@ -31,7 +31,7 @@ FOLDERS = frozenset(
         *(".cache", ".ipynb_checkpoints", ".eggs", "node_modules", ".idea", ".vscode", ".localreg"),
     }
 )
-FILES = frozenset((".DS_Store", "Thumbs.db", ".git", ".localreg-files.json"))
+FILES = frozenset((".DS_Store", "Thumbs.db", ".git"))
 """The last is what localreg's own cache of code writes into it."""
 
 ENDINGS = (".pyc", ".pyo", ".egg-info")

@@ -285,6 +285,7 @@ SECRET = "hunter2-never-told"
         f"files: [{{name: w, url: 's3://b/w', credentials: {{key: '${{K}}', secret: {SECRET}}}}}]",
         f"files: [{{name: w, url: 'https://h/w?X-Amz-Signature={SECRET}'}}]",
         f"files: [{{name: w, url: 'https://h/w?sig={SECRET}&sv=1'}}]",
+        f"runtime: {{predict: {{entrypoint: 'a:b', inputs: [{{name: api_key, value: {SECRET}}}]}}}}",
         f"runtime: {{predict: {{entrypoint: 'a:b', inputs: [{{name: k, value: '${{API_KEY:-{SECRET}}}'}}]}}}}",
     ],
 )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from localreg.definitions.materialising import LISTED
 from localreg.definitions.secrets import input_fault, is_secret_name, url_fault, variable_fault
 from localreg.definitions.snapshot import code_files
 from localreg.definitions.templates import Environment
@@ -123,11 +122,6 @@ def test_environments_of_conda_are_no_code(code: Path) -> None:
 def test_of_a_registry_that_holds_code_the_code_is_taken(code: Path) -> None:
     write(code, {"localreg.json": "{}", "namespaces/default/log/b.parquet": "", "package/namespaces/b.py": ""})
     assert names(code) == ["a.py", "package/namespaces/b.py"]
-
-
-def test_what_the_cache_wrote_is_no_code(code: Path) -> None:
-    write(code, {LISTED: "{}"})
-    assert names(code) == ["a.py"]
 
 
 # --- what is a secret in a definition ---------------------------------------------------------------------------------
