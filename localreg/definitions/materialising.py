@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, cast
@@ -45,7 +45,8 @@ def code_folder(definition: Definition, token: Callable[[], str | None]) -> Path
         content = str(record.code["sha256"])
         entries = _entries(definition, content)
         files = {each.path: each.sha256 for each in entries}
-        return _cached(content, lambda _: files, lambda to: _copied(definition, entries, to))
+        programs = list(record.code.get("programs", ()))
+        return _cached(content, lambda _: files, lambda to: _copied(definition, entries, to, programs))
     if record.repository is None:
         return None
     said = record.repository
@@ -108,12 +109,14 @@ def _entries(definition: Definition, content: str) -> list[Entry]:
     return parsed(_whole(definition, content).read_bytes())
 
 
-def _copied(definition: Definition, entries: Iterable[Entry], to: Path) -> None:
+def _copied(definition: Definition, entries: Iterable[Entry], to: Path, programs: Collection[str] = ()) -> None:
     to.mkdir(parents=True)
     for each in entries:
         target = to / checked_path(each.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_whole(definition, each.sha256), target)
+        if each.path in programs:
+            target.chmod(0o755)
 
 
 def _refuse_changed(definition: Definition, said: Mapping[str, Any]) -> None:

@@ -1,38 +1,23 @@
-"""Definitions on their way into a registry: their bytes first, which nobody sees, then one commit that names all."""
+"""Definitions into a registry: one commit that names all that was stored of them."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
-from localreg.artifacts.tracked import looked_at, opened_uri
-from localreg.artifacts.upload import Stored, described, store, store_files
 from localreg.canonical import JsonObject
-from localreg.definitions.content import VERSION_DIGITS, content_digest, what_differs
-from localreg.definitions.credentials import without_values
-from localreg.definitions.faults import path_text
-from localreg.definitions.gathering import Gathered, GatheredFile
-from localreg.definitions.materialising import file_name
-from localreg.definitions.schema import Definition
-from localreg.errors import ConflictError, DefinitionError, LocalregError
+from localreg.definitions.content import VERSION_DIGITS, what_differs
+from localreg.definitions.gathering import Gathered
+from localreg.definitions.storing import Ready, Storing
+from localreg.errors import ConflictError
 from localreg.log import Row
 from localreg.models import Model, ModelVersion, add_version, refuse_shadowing
-from localreg.names import new_id
 from localreg.records.artifacts import ArtifactRecord
 from localreg.records.definitions import DefinitionRecord
 from localreg.records.models import ModelRecord, ModelVersionRecord
 from localreg.session import Changes, Session
 
-__all__ = ["CODE", "Registered", "register"]
-
-CODE = "code"
-"""The artifact that holds a snapshot of code."""
+__all__ = ["Registered", "register"]
 
 Outcome = Literal["created", "updated", "unchanged"]
 
@@ -54,21 +39,6 @@ class Registered(NamedTuple):
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """A definition whose bytes are stored."""
-
-    definition: Definition
-    record: DefinitionRecord
-    artifacts: list[tuple[str, Stored]]
-    """Each with the action that brings it."""
-    notes: list[str]
-    model: str | None
-    """Id of the model that gets a version; None = the one of that name."""
-    place: str
-    """Where it is said, for messages; "" = in Python."""
-
-
 def register(session: Session, gathered: Sequence[Gathered], *, source: str | None) -> list[Registered]:
     """Store what definitions name, and register them in one commit.
 
@@ -82,7 +52,7 @@ def register(session: Session, gathered: Sequence[Gathered], *, source: str | No
         AlreadyExistsError: a new model's name means a version of another one.
         LocalregError: bytes cannot be read or stored.
     """
-    storing = _Storing(session, source)
+    storing = Storing(session, source)
     ready = [storing.ready(each) for each in gathered]
     registering = _Registering(session, ready)
     session.change(registering.register)
@@ -97,116 +67,10 @@ def register(session: Session, gathered: Sequence[Gathered], *, source: str | No
     ]
 
 
-# --- bytes ------------------------------------------------------------------------------------------------------------
-
-
-class _Storing:
-    """Stores each content once."""
-
-    def __init__(self, session: Session, source: str | None) -> None:
-        self._session = session
-        self._source = source
-        self._snapshots: dict[int, Stored] = {}
-
-    def ready(self, gathered: Gathered) -> _Ready:
-        """A definition with its bytes stored."""
-        artifacts: list[tuple[str, Stored]] = []
-        code = None
-        if gathered.snapshot is not None:
-            stored = self._snapshot(gathered.snapshot)
-            artifacts.append(("upload", stored))
-            code = {**{key: stored.said[key] for key in ("sha256", "bytes", "files")}, "git": gathered.git}
-        files = []
-        for each in gathered.files:
-            action, stored = ("upload", self._stored(each)) if each.is_stored else ("track", _tracked(each))
-            artifacts.append((action, stored))
-            files.append(_said_of(each, stored))
-        definition = gathered.entry.definition
-        runtime = None if definition.runtime is None else definition.runtime.model_dump(exclude_none=True)
-        parts: dict[str, Any] = {
-            "repository": gathered.repository,
-            "code": code,
-            "files": files,
-            "runtime": runtime,
-        }
-        record = DefinitionRecord(
-            id=new_id(), name=definition.name, content=content_digest(**parts), source=self._origin(gathered), **parts
-        )
-        return _Ready(definition, record, artifacts, gathered.notes, gathered.model, self._place(gathered))
-
-    def _place(self, gathered: Gathered) -> str:
-        lines = gathered.entry.lines
-        line = lines.get(("version",)) or lines.get(("name",))
-        return f"{self._source}: {path_text(gathered.entry.path)}, line {line}: " if self._source and line else ""
-
-    def _origin(self, gathered: Gathered) -> dict[str, Any] | None:
-        if self._source is None:
-            return None
-        lines = {path_text(path): line for path, line in gathered.entry.lines.items() if path}
-        return {"name": self._source, "path": path_text(gathered.entry.path), "lines": lines}
-
-    def _snapshot(self, files: list[tuple[str, Path]]) -> Stored:
-        key = id(files)  # one list for all entries of a file
-        if key not in self._snapshots:
-            said: dict[str, Any] = {"name": CODE, "media_type": None, "metadata": {}}
-            self._snapshots[key] = store_files(self._session, files, said)
-        return self._snapshots[key]
-
-    def _stored(self, file: GatheredFile) -> Stored:
-        with ExitStack() as stack:
-            path = file.path
-            if path is None:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localreg-")))
-                path = folder / file_name(file.said.url, file.said.name)
-                _fetch(file, path)
-            said = described(path, name=file.said.name, metadata={"file": file_name(str(path), file.said.name)})
-            return store(self._session, path, said)
-
-
-def _fetch(file: GatheredFile, to: Path) -> None:
-    """Copy a file from elsewhere.
-
-    Raises:
-        DefinitionError: it cannot be had. What its place says of that may repeat what opens it, and is not chained.
-    """
-    try:
-        with opened_uri(file.said.url, file.storage_options) as remote, to.open("wb") as here:
-            shutil.copyfileobj(remote, here, 2**20)
-    except LocalregError as error:
-        told = f"{file.place}: {without_values(str(error), file.storage_options)}"
-        raise DefinitionError(told, faults=[told], code=error.code) from (None if file.storage_options else error)
-
-
-def _tracked(file: GatheredFile) -> Stored:
-    """Where a file is; what lies on this machine is looked at, so that a change can be told."""
-    said = described("", name=file.said.name)
-    said["uri"] = file.said.url if file.path is None else os.path.abspath(file.path)
-    if file.path is not None and file.path.is_file():
-        said |= looked_at(said["uri"], {})
-    return Stored(said, ())
-
-
-def _said_of(file: GatheredFile, stored: Stored) -> dict[str, Any]:
-    url = file.said.url
-    if file.path is not None:
-        # What is stored needs no place on this machine any more; what is tracked has one alone.
-        is_here = os.path.isabs(url) or url.startswith("file://")
-        url = (file_name(url, file.said.name) if is_here else url) if file.is_stored else stored.said["uri"]
-    said = {"name": file.said.name, "url": url, "upload": file.is_stored, "credentials": file.said.credentials}
-    return {
-        **said,
-        **{key: stored.said.get(key) for key in ("sha256", "bytes")},
-        "folder": bool(stored.said.get("folder")),
-    }
-
-
-# --- the commit -------------------------------------------------------------------------------------------------------
-
-
 class _Registering:
     """The operation; what it came to, by the number of the definition."""
 
-    def __init__(self, session: Session, ready: list[_Ready]) -> None:
+    def __init__(self, session: Session, ready: list[Ready]) -> None:
         self._session = session
         self._ready = ready
         self.outcomes: dict[int, Outcome] = {}
@@ -233,7 +97,7 @@ class _Registering:
             raise ConflictError("; ".join(conflicts), code="other_content")
 
 
-def _put_universal(changes: Changes, ready: _Ready) -> Outcome:
+def _put_universal(changes: Changes, ready: Ready) -> Outcome:
     old = changes.draft.find(DefinitionRecord.kind, ready.record.name)
     if old is None:
         changes.create(ready.record)
@@ -246,7 +110,7 @@ def _put_universal(changes: Changes, ready: _Ready) -> Outcome:
     return "updated"
 
 
-def _put_rest(changes: Changes, old: Row, ready: _Ready, owner: str, owner_kind: str) -> Outcome:
+def _put_rest(changes: Changes, old: Row, ready: Ready, owner: str, owner_kind: str) -> Outcome:
     """With equal content: what does not count for that, such as a moved repository, and artifacts that were deleted."""
     record = old.load(DefinitionRecord)
     said = {"repository": ready.record.repository, "files": ready.record.files}
@@ -263,7 +127,7 @@ def _put_rest(changes: Changes, old: Row, ready: _Ready, owner: str, owner_kind:
     return "updated"
 
 
-def _model(session: Session, changes: Changes, ready: _Ready) -> Row:
+def _model(session: Session, changes: Changes, ready: Ready) -> Row:
     """The model, with what the definition says of it."""
     said = ready.definition
     if ready.model is not None:
@@ -284,7 +148,7 @@ def _model(session: Session, changes: Changes, ready: _Ready) -> Row:
     return made
 
 
-def _put_version(changes: Changes, model: Row, ready: _Ready) -> tuple[str, Outcome]:
+def _put_version(changes: Changes, model: Row, ready: Ready) -> tuple[str, Outcome]:
     """The version with this content, made if need be."""
     name = ready.definition.version
     found = _with_content(changes, model, ready.record.content) if name is None else None
@@ -316,7 +180,7 @@ def _put_version(changes: Changes, model: Row, ready: _Ready) -> tuple[str, Outc
     return row.id, _put_rest(changes, there, ready, row.id, row.kind)
 
 
-def _refuse_other_artifacts(changes: Changes, version: Row, ready: _Ready) -> None:
+def _refuse_other_artifacts(changes: Changes, version: Row, ready: Ready) -> None:
     """Raise if artifacts that somebody gave a version would have to make room."""
     for _, stored in ready.artifacts:
         old = changes.draft.find(ArtifactRecord.kind, stored.said["name"], version.id)
@@ -341,13 +205,13 @@ def _with_content(changes: Changes, model: Row, content: str) -> Row | None:
     return None
 
 
-def _put_definition(changes: Changes, version: str, ready: _Ready) -> None:
+def _put_definition(changes: Changes, version: str, ready: Ready) -> None:
     record = ready.record.replaced(id=changes.new_id(DefinitionRecord.kind, version), version=version)
     changes.create(record)
     _put_artifacts(changes, ready, version, "model_version")
 
 
-def _put_artifacts(changes: Changes, ready: _Ready, owner: str, owner_kind: str) -> None:
+def _put_artifacts(changes: Changes, ready: Ready, owner: str, owner_kind: str) -> None:
     named = {stored.said["name"] for _, stored in ready.artifacts}
     for row in changes.draft.children(ArtifactRecord.kind, owner):
         if owner_kind == DefinitionRecord.kind and row.name not in named:

@@ -30,7 +30,10 @@ class DefinitionRecord(Record):
     """Of the code: `url`, `branch`, `commit` (None = nobody could ask), `access_token`; None = a snapshot, or none."""
 
     code: dict[str, Any] | None = None
-    """A snapshot, which is the artifact `code`: `sha256`, `bytes`, `files`, `git` (`commit`, `dirty`); None = none."""
+    """A snapshot, which is the artifact `code`; None = none.
+
+    `sha256`, `bytes`, `files`; `git` (`commit`, `dirty`); `programs`, the paths of files that may be executed.
+    """
 
     files: list[dict[str, Any]] = Field(default_factory=list)
     """Each with `name`, as its artifact, `url` as it was written, `upload`, `sha256`, `bytes`, `credentials`."""

@@ -392,6 +392,22 @@ def test_many_load_a_new_version_at_once(registry: Registry, tmp_path: Path, mon
         assert [path.name for path in folders[0].iterdir()] == ["inference.py"]  # type: ignore[union-attr]
 
 
+def test_programs_among_the_code_can_be_run(registry: Registry, tmp_path: Path) -> None:
+    code = (
+        "import subprocess\nfrom pathlib import Path\n\ndef predict(datapoints):\n"
+        "    said = subprocess.run([Path(__file__).with_name('said.sh')], capture_output=True, text=True).stdout\n"
+        "    return [{'label': said} for _ in datapoints]\n"
+    )
+    said = """
+    runtime:
+      predict: {entrypoint: "inference:predict", inputs: [{name: datapoints, value: "${datapoints}"}]}
+    """
+    folder = write(write_model(tmp_path / "m", "m", said, code=code).parent, {"said.sh": "#!/bin/sh\nprintf hello\n"})
+    (folder / "said.sh").chmod(0o755)
+    registry.push(folder / "models.yaml")
+    assert label(registry.load("m")) == "hello"
+
+
 def test_a_file_at_the_root_that_is_no_text_is_told(registry: Registry, tmp_path: Path) -> None:
     code = write(tmp_path / "code", {"inference.py": CODE})
     (code / "localreg.yaml").write_bytes(b"models: \xff")
