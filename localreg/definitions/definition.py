@@ -44,7 +44,7 @@ class Definition(HasArtifacts[DefinitionRecord]):
 
     @property
     def code(self) -> JsonObject | None:
-        """A snapshot of the code, if one is stored: `sha256`, `bytes`, `files`, `programs`, `git` (`commit`, `dirty`)."""
+        """A snapshot of the code, if stored: `sha256`, `bytes`, `files`, `programs`, `git` (`commit`, `dirty`)."""
         return self.info.code
 
     @property
