@@ -183,6 +183,8 @@ class Defining:
             NotFoundError: no such version or suite, or nothing says how the model is run.
             DefinitionError: no inferences can be made of its predictions, or environment variables are not set.
             WorkflowMismatchError: the model belongs to another workflow.
+            ConflictError: what is stored of the version was inferred by other code, since its runtime, or the branch of
+                its repository, has moved; and `reset` is not set.
             LocalregError: as for `load` and `localreg.workflow.test`.
         """
         from localreg.definitions.loading import Limits
