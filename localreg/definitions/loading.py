@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import tempfile
@@ -26,6 +25,10 @@ __all__ = ["Limits", "Loaded", "WorkerKind", "load", "started"]
 WorkerKind: TypeAlias = Literal["process", "thread"]
 
 
+LONGEST_S = 10**9
+"""What clocks of all systems take."""
+
+
 class Limits(NamedTuple):
     """How long it may take, in seconds; None = for ever."""
 
@@ -40,8 +43,10 @@ class Limits(NamedTuple):
         """
         for name, value in zip(("load_timeout_s", "predict_timeout_s"), self, strict=True):
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (is_number and 0 < value < math.inf):
-                raise InvalidInputError(f"{name} is {shown_value(value)}; it must be a number of seconds, or None")
+            if value is not None and not (is_number and 0 < value <= LONGEST_S):
+                raise InvalidInputError(
+                    f"{name} is {shown_value(value)}; it must be a number of seconds up to {LONGEST_S:,}, or None"
+                )
         return self
 
 

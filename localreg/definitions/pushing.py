@@ -107,7 +107,7 @@ def _parsed(file: Path, only: Iterable[str] | None) -> Parsed:
     if wanted is None:
         return parts
     for each in sorted(wanted - set(parts.names)):
-        parts.faults.add((MODELS,), f"has no entry {each!r}{did_you_mean(each, parts.names)}")
+        parts.faults.add((MODELS,), f"has no entry {shown_value(each)}{did_you_mean(each, parts.names)}")
     if UNIVERSAL in parts.names and UNIVERSAL not in wanted and any(_needs_universal(each) for each in parts.entries):
         return parse(text, file.name, os.environ, only={*wanted, UNIVERSAL})
     return parts
