@@ -95,6 +95,7 @@ class Gathering:
         self._environment = environment
         self._network = network
         self._snapshot: list[tuple[str, Path]] | None = None
+        self._judged: dict[Path, str | None] = {}
 
     def gathered(self, entry: Entry) -> Gathered:
         """What an entry names; what is missing stands among the faults."""
@@ -186,7 +187,9 @@ class Gathering:
             place = local_path(said.url, self._folder)
             is_stored = said.upload if said.upload is not None else place is not None
             options: Mapping[str, object] = {}
-            reason = None if place is None else _wrong_file(place, self._code or self._folder)
+            if place is not None and place not in self._judged:
+                self._judged[place] = _wrong_file(place, self._code or self._folder)
+            reason = None if place is None else self._judged[place]
             if reason is not None:
                 self._faults.add((*path, "url"), reason)
             elif place is None and is_stored and not self._network:

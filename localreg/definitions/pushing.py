@@ -86,7 +86,7 @@ def _gathered(
 def _looked_for(file: Path, parts: Parsed, *, network: bool) -> tuple[list[Gathered], list[str]]:
     folder = file.resolve().parent
     urls = [*parts.urls, *(each.url for entry in parts.entries for each in entry.definition.files)]
-    named = [place for url in urls if (place := local_path(url, folder)) is not None]
+    named = [place for url in dict.fromkeys(urls) if (place := local_path(url, folder)) is not None]
     gathering = Gathering(folder, folder, [file, *named], parts.faults, os.environ, network=network)
     gathered = [gathering.gathered(each) for each in parts.entries]
     parts.faults.refuse()
