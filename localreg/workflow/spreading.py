@@ -97,6 +97,7 @@ class Spreading:
         self._keep = keep
         self._flying: dict[Future[Any], Chunk] = {}
         self._again: deque[Chunk] = deque()
+        self._suspects: deque[Chunk] = deque()
         self._sizes = Stretches()
         self._attempt = 0
         self._fruitless = 0
@@ -167,6 +168,10 @@ class Spreading:
 
     def _fill(self, source: Source) -> bool:
         """Send chunks until enough are under way; False once there is nothing more to wait for."""
+        if self._suspects:
+            if not self._flying:
+                self._send(self._suspects.popleft())
+            return True
         is_open = True
         while self._error is None and is_open and len(self._flying) < CHUNKS_OF_A_WORKER * self._workers.width:
             if self._again:
@@ -262,7 +267,9 @@ class Spreading:
         if self._fruitless > FRUITLESS:
             self._end(self._broken(error), error)
         elif chunk.attempts > 0:
-            self._again.append(chunk)
+            # A cluster tells the death of a worker of all that waited there, too: the last try of a sample is alone.
+            is_certain = len(chunk.places) > 1 or isinstance(error, WorkerDied)
+            (self._again if is_certain else self._suspects).append(chunk)
         elif len(chunk.places) > 1:
             middle = len(chunk.places) // 2
             halves = chunk.places[:middle], chunk.places[middle:]
@@ -291,6 +298,7 @@ class Spreading:
             error.__cause__ = cause if cause is not None else error.__cause__
             self._error = error
             self._again.clear()
+            self._suspects.clear()
             self._cancel()
 
     def _cancel(self) -> None:
