@@ -10,7 +10,7 @@ from typing import Any
 
 from localreg.canonical import checked_object
 from localreg.definitions.faults import Faults
-from localreg.definitions.gathering import Gathering
+from localreg.definitions.gathering import Gathering, local_path
 from localreg.definitions.parsing import Entry, checked_entry
 from localreg.definitions.registering import register
 from localreg.errors import InvalidInputError
@@ -52,8 +52,9 @@ def create_version(
         faults.refuse()
     assert definition is not None, "it has no fault"
     own = definition.model_copy(update={"metadata": checked_object(metadata or {}, what="metadata")})
-    named = [Path(each.url) for each in own.files if "://" not in each.url]
-    gathering = Gathering(Path.cwd(), folder, named, faults, os.environ, network=True)
+    here = Path.cwd()
+    named = [place for each in own.files if (place := local_path(each.url, here)) is not None]
+    gathering = Gathering(here, folder, named, faults, os.environ, network=True)
     gathered = gathering.gathered(Entry(own, (), {}))
     faults.refuse()
     (registered,) = register(model._session, [replace(gathered, model=model.id)], source=None)

@@ -79,7 +79,8 @@ def parse(
         text: YAML.
         name: of the file, for messages.
         environment: environment variables.
-        only: names of entries; others are not looked at. None = all.
+        only: names of entries; others are not looked at, but for the one for all models if one of these relies on it.
+            None = all.
         for_others: whether their runtimes are for versions that bring files of their own.
 
     Raises:
@@ -91,7 +92,7 @@ def parse(
     notes = [f"section {key!r} is ignored" for key in _foreign(document, faults)]
     lines = _lines_by_entry(document.lines)
     names: dict[str, int] = {}
-    entries = []
+    wanted = []
     for number, value in enumerate(listed):
         path: Path = (MODELS, number)
         own = _name(value, environment)
@@ -99,10 +100,21 @@ def parse(
             there = faults.place((MODELS, first, "name"))
             faults.add((*path, "name"), f"is {own!r}, which {there} is already; names are unique")
         if only is None or own in only:
-            definition = checked_entry(value, path, faults, environment, for_others=for_others)
-            if definition is not None:
-                entries.append(Entry(definition, path, lines[number]))
+            wanted.append(number)
+    if UNIVERSAL in names and any(_lacks_runtime(listed[number]) for number in wanted):
+        wanted = sorted({*wanted, names[UNIVERSAL]})
+    entries = []
+    for number in wanted:
+        path = (MODELS, number)
+        definition = checked_entry(listed[number], path, faults, environment, for_others=for_others)
+        if definition is not None:
+            entries.append(Entry(definition, path, lines[number]))
     return Parsed(name, entries, list(names), notes, faults, list(_local_files(listed)))
+
+
+def _lacks_runtime(entry: object) -> bool:
+    """Whether an entry relies on the one for all models."""
+    return isinstance(entry, dict) and not entry.get("runtime")
 
 
 def _local_files(listed: list[Any]) -> Iterator[str]:

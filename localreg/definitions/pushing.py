@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from localreg.definitions.finding import AT_THE_ROOT, has_registered_runtime
 from localreg.definitions.gathering import Gathered, Gathering, local_path
-from localreg.definitions.parsing import MODELS, Entry, Parsed, parse
+from localreg.definitions.parsing import MODELS, Parsed, parse
 from localreg.definitions.registering import Registered, register
 from localreg.definitions.schema import UNIVERSAL
 from localreg.errors import InvalidInputError, NotFoundError, StorageError
@@ -104,12 +104,8 @@ def _parsed(file: Path, only: Iterable[str] | None) -> Parsed:
         raise StorageError(f"{file} cannot be read: {error.strerror or error}") from error
     wanted = _names(only)
     parts = parse(text, file.name, os.environ, only=wanted)
-    if wanted is None:
-        return parts
-    for each in sorted(wanted - set(parts.names)):
+    for each in sorted((wanted or set()) - set(parts.names)):
         parts.faults.add((MODELS,), f"has no entry {shown_value(each)}{did_you_mean(each, parts.names)}")
-    if UNIVERSAL in parts.names and UNIVERSAL not in wanted and any(_needs_universal(each) for each in parts.entries):
-        return parse(text, file.name, os.environ, only={*wanted, UNIVERSAL})
     return parts
 
 
@@ -123,8 +119,3 @@ def _names(only: Iterable[str] | None) -> set[str] | None:
     if not names:
         raise InvalidInputError("only is empty; give names of entries, or None for all")
     return set(names)
-
-
-def _needs_universal(entry: Entry) -> bool:
-    """Whether an entry relies on the one for all models, which then goes along."""
-    return entry.definition.runtime is None

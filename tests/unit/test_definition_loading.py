@@ -436,6 +436,8 @@ def test_pushing_one_entry_without_a_runtime_brings_the_universal_one_along(regi
     write(tmp_path / "m", {"inference.py": SAYING, "weights.txt": "cat", "models.yaml": text})
     done = registry.push(tmp_path / "m" / "models.yaml", only=["a"])
     assert [each.name for each in done] == ["a", UNIVERSAL]
+    with pytest.raises(DefinitionError, match=r"has no entry 'aa'; did you mean 'a'"):
+        registry.push(tmp_path / "m" / "models.yaml", only=["a", "aa"])
     assert label(registry.load("a")) == "cat: all a 1"
 
 

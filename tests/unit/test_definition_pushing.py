@@ -598,6 +598,12 @@ def test_a_version_can_be_said_in_python(registry: Registry, tmp_path: Path) -> 
     assert pushed.version != made
 
 
+def test_weights_that_are_said_by_an_address_of_this_machine_are_no_code(registry: Registry, tmp_path: Path) -> None:
+    weights = write_model(tmp_path / "m").parent / "weights.txt"
+    registry.create_model("m").create_version(code=tmp_path / "m", files={"weights": weights.as_uri()}, runtime=RUN)
+    assert paths(registry, "m") == ["inference.py", "models.yaml"]
+
+
 def test_a_version_of_a_repository_can_be_said_in_python(registry: Registry, tmp_path: Path, bare: Path) -> None:
     weights = write(tmp_path, {"weights.txt": "cat"}) / "weights.txt"
     model = registry.create_model("m")
