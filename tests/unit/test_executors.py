@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -708,6 +708,42 @@ def test_without_dask_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InvalidInputError, match=r"pip install 'localreg-registry\[dask\]'"):
         test(Model("m", parity), suite, executor="dask://127.0.0.1:1")
+
+
+class Lossy(Executor):
+    """A cluster of one worker: its death is told of all calls that waited there."""
+
+    _max_workers = 2
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = []
+        self.deaths = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, fn, args))
+        return future
+
+    def wait(self, futures: Iterable[Future[Any]], **_: Any) -> tuple[set[Future[Any]], set[Future[Any]]]:
+        """As `concurrent.futures.wait`; this is when it works."""
+        waiting, self.waiting = self.waiting, []
+        is_deadly = any(DEADLY in np.frombuffer(args[2], np.int64) for _, _, args in waiting)
+        self.deaths += is_deadly
+        for future, fn, args in waiting:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(ConnectionError("lost")) if is_deadly else future.set_result(fn(*args))
+        done = {future for future in futures if future.done()}
+        return done, set(futures) - done
+
+
+def test_a_sample_that_kills_its_worker_takes_the_blame_alone(
+    registry: Registry, suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = Lossy()
+    monkeypatch.setattr("localreg.workflow.spreading.wait", executor.wait)
+    run = test(Model("m", parity), suite, on_error="record", executor=executor)
+    assert [(sample.value, told["type"]) for sample, told in run.errors()] == [(DEADLY, "ConnectionError")]
+    assert executor.deaths > 2
 
 
 @pytest.mark.slow
