@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localreg.cli import values
 from localreg.cli.output import Rows
 from localreg.cli.place import Place, examples, placed, reading, writing
+from localreg.written import commit_or_text
 
 if TYPE_CHECKING:
     from localreg.audit import AuditEvent, Diff, RecordDiff
@@ -35,8 +35,8 @@ def diff(
     after: Annotated[str | None, typer.Argument(metavar="B", help=f"{Moment} Else the newest.")] = None,
 ) -> "Differing":
     """Show what is different at B from A: records created, deleted and changed, path by path."""
-    end = None if after is None else values.commit_or_text(after)
-    return Differing(registry.diff(values.commit_or_text(before), end))
+    end = None if after is None else commit_or_text(after)
+    return Differing(registry.diff(commit_or_text(before), end))
 
 
 @dataclass(frozen=True)

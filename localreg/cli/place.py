@@ -15,8 +15,9 @@ import typer
 
 from localreg.cli import completion
 from localreg.cli.output import Answer, Format, show
-from localreg.cli.values import commit_or_text, storage_options
+from localreg.cli.values import storage_options
 from localreg.errors import LocalregError
+from localreg.written import commit_or_text
 
 if TYPE_CHECKING:
     from localreg.registry import Registry

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localreg.cli import completion, values
+from localreg.cli import completion
 from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, one_or_all, shown
 from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
+from localreg.written import commit_or_text
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
@@ -46,7 +47,7 @@ def audit(
 
     json and csv hold the records before and after each event, too.
     """
-    start = None if since is None else values.commit_or_text(since)
+    start = None if since is None else commit_or_text(since)
     place = one_or_all(registry, all_namespaces)
     usual = ("namespace", *HISTORY) if all_namespaces else HISTORY
     return shown(place.audit(kind=kind, name=name, actor=by, since=start), columns, usual)

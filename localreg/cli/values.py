@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
 import typer
 
-__all__ = ["commit_or_text", "metadata", "storage_options", "value"]
+from localreg.written import written_value
+
+__all__ = ["metadata", "storage_options"]
 
 
 def metadata(pairs: Sequence[str], text: str | None = None) -> dict[str, object]:
@@ -26,7 +27,7 @@ def metadata(pairs: Sequence[str], text: str | None = None) -> dict[str, object]
             raise typer.BadParameter(f"{pair!r} is no KEY=VALUE pair", param_hint="KEY=VALUE")
         if key in merged:
             raise typer.BadParameter(f"the key {key!r} is given twice", param_hint="KEY=VALUE")
-        merged[key] = value(written)
+        merged[key] = written_value(written)
     return merged
 
 
@@ -41,21 +42,8 @@ def storage_options(pairs: Sequence[str]) -> dict[str, object]:
         key, equals, written = pair.partition("=")
         if not equals or not key:
             raise typer.BadParameter("it is no KEY=VALUE pair", param_hint="--storage-option")
-        options[key] = value(written)
+        options[key] = written_value(written)
     return options
-
-
-def value(text: str) -> object:
-    """What a written value means: JSON if it is JSON, else the text itself, so that `5` is a number, `"5"` a text."""
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return text
-
-
-def commit_or_text(text: str) -> int | str:
-    """A commit's number, or the text of a time. More digits than a number of commits can have are taken for neither."""
-    return int(text) if text.isdecimal() and len(text) < 19 else text
 
 
 def _json_object(text: str) -> dict[str, object]:
@@ -73,7 +61,3 @@ def _unique(pairs: Sequence[tuple[str, object]]) -> Mapping[str, object]:
     if len(merged) < len(pairs):
         raise ValueError("a key is given twice")
     return merged
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,153 @@
+"""The addresses of all pages, and how a request becomes a call of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from localreg.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    ConflictError,
+    InvalidInputError,
+    LocalregError,
+    NotFoundError,
+    PolicyError,
+    ReadOnlyError,
+)
+from localreg.registry import Registry
+from localreg.ui.assets import asset
+from localreg.ui.pages import PAGES
+from localreg.ui.safety import FORM_TOKEN, Guard, Keys
+from localreg.ui.site import Site
+from localreg.ui.view import Form, View
+
+__all__ = ["make_app"]
+
+Page: TypeAlias = Callable[[View], Response]
+
+MOST_SENT = 4 * 2**20
+"""Bytes of a form."""
+
+STATUS: tuple[tuple[type[LocalregError], int], ...] = (
+    (NotFoundError, 404),
+    (AccessDeniedError, 403),
+    (ReadOnlyError, 403),
+    (AlreadyExistsError, 409),
+    (ConflictError, 409),
+    (PolicyError, 409),
+    (InvalidInputError, 400),
+)
+"""What HTTP calls our errors; others are the server's."""
+
+
+def make_app(
+    registry: Registry, *, keys: Keys | None = None, hosts: Collection[str] | None, files: Sequence[str | Path] = ()
+) -> Starlette:
+    """The page as an ASGI application.
+
+    Args:
+        registry: what is shown, at the namespace that is shown first.
+        keys: its secrets; None = new ones, and no token to come in.
+        hosts: under which names it may be asked for, with ports; None = under any, which needs a token.
+        files: folders whose pictures may be shown, beside the working directory and the registry's own.
+    """
+    keys = keys or Keys()
+    site = Site(registry, keys, _folders(registry, files))
+    routes = [Route("/static/{digest}/{name}", _static), Route("/favicon.ico", _icon)]
+    routes += [Route(path, _endpoint(site, page), methods=["GET"]) for path, page in PAGES.looks.items()]
+    routes += [Route(path, _endpoint(site, page), methods=["POST"]) for path, page in PAGES.changes.items()]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, keys=keys, hosts=hosts)],
+        exception_handlers={404: _handler(site, _missing), Exception: _handler(site, _failed)},
+    )
+
+
+def _folders(registry: Registry, files: Sequence[str | Path]) -> list[Path]:
+    own = [Path(registry.uri)] if "://" not in registry.uri else []
+    return [each.resolve() for each in (Path.cwd(), *own, *map(Path, files))]
+
+
+def _endpoint(site: Site, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """What Starlette calls: pages ask a database, so they run in threads."""
+
+    async def endpoint(request: Request) -> Response:
+        form = Form([])
+        if request.method == "POST":
+            sent = await _body(request)
+            if sent is None:
+                return PlainTextResponse("the form is too large\n", 413)
+            form = Form(parse_qsl(sent.decode("utf-8", "replace"), keep_blank_values=True))
+            if not site.keys.is_form(form.text(FORM_TOKEN)):
+                told = "this form was made before the server was started, or elsewhere; load its page again\n"
+                return PlainTextResponse(told, 403)
+        view = View(site, request.url.path, request.query_params, request.path_params, form)
+        return await run_in_threadpool(_answer, page, view)
+
+    return endpoint
+
+
+def _handler(site: Site, page: Page) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """A page that is shown for an exception."""
+
+    async def handler(request: Request, error: Exception) -> Response:
+        view = View(site, request.url.path, QueryParams(), {}, Form([]))
+        return await run_in_threadpool(_answer, page, view)
+
+    return handler
+
+
+async def _body(request: Request) -> bytes | None:
+    """What was sent; None = too much."""
+    sent = bytearray()
+    async for piece in request.stream():
+        sent += piece
+        if len(sent) > MOST_SENT:
+            return None
+    return bytes(sent)
+
+
+def _answer(page: Page, view: View) -> Response:
+    """The page; of a refusal a page that tells it."""
+    try:
+        return page(view)
+    except LocalregError as error:
+        status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+        plain = View(view.site, "/", QueryParams(), {}, Form([]))
+        return plain.page("error.html", title="It was refused", status=status, message=error.message, back=view.path)
+
+
+def _missing(view: View) -> Response:
+    told = f"there is no page {view.path[:200]!r}"
+    return view.page("error.html", title="Not found", status=404, message=told, back="/")
+
+
+def _failed(view: View) -> Response:
+    """What no error of ours foresees; the traceback stands where the server runs."""
+    told = "this page failed, which it should not have: the terminal of localreg ui tells more; please report it"
+    return view.page("error.html", title="It failed", status=500, message=told, back="/")
+
+
+async def _static(request: Request) -> Response:
+    found = asset(request.path_params["name"])
+    if found is None or found.digest != request.path_params["digest"]:
+        return PlainTextResponse("there is no such file\n", 404)
+    kept = {"cache-control": "public, max-age=31536000, immutable"}
+    return Response(found.data, media_type=found.media_type, headers=kept)
+
+
+async def _icon(request: Request) -> Response:
+    found = asset("icon.svg")
+    assert found is not None
+    return Response(found.data, media_type=found.media_type)

@@ -1,0 +1,27 @@
+"""What all pages of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localreg.registry import Registry
+from localreg.ui.safety import Keys
+
+__all__ = ["Site"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One start of the server.
+
+    Attributes:
+        registry: at the namespace that is shown where the address names none.
+        keys: the secrets.
+        folders: whose pictures may be shown.
+    """
+
+    registry: Registry
+    keys: Keys = field(repr=False)
+    folders: Sequence[Path] = ()

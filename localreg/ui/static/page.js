@@ -1,0 +1,164 @@
+// What would feel dead without it: searching as one types, forms that stay where they are, rows by keyboard, pages that
+// keep up with what runs. Every page works without.
+"use strict";
+
+document.documentElement.classList.add("script");
+
+const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
+
+/** Put the parts of another version of this page in the place of ours. */
+function swap(other) {
+  for (const own of document.querySelectorAll("[data-part]")) {
+    const fresh = other.getElementById(own.id);
+    if (fresh) own.replaceWith(document.adoptNode(fresh));
+  }
+  document.dispatchEvent(new Event("swapped"));
+}
+
+// --- search as one types ---------------------------------------------------------------------------------------------
+
+let asked = 0;
+
+async function look(address, note) {
+  const own = ++asked;
+  const answer = await fetch(address);
+  const text = await answer.text();
+  if (own !== asked) return; // a newer question was asked meanwhile
+  const other = parsed(text);
+  if (!answer.ok) {
+    if (note) note.textContent = other.getElementById("error")?.textContent ?? text;
+    return;
+  }
+  if (note) note.textContent = "";
+  swap(other);
+  history.replaceState(null, "", address);
+}
+
+function addressOf(form) {
+  const fields = [...new FormData(form)].filter(([, text]) => text !== "");
+  const query = new URLSearchParams(fields).toString();
+  const path = form.getAttribute("action") || location.pathname;
+  return query ? `${path}?${query}` : path;
+}
+
+let waiting;
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest?.("form[data-live]");
+  if (!form) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => look(addressOf(form), form.querySelector(".error")), 120);
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest?.("form[data-auto]");
+  if (form) form.requestSubmit();
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("form[data-live]")) {
+    event.preventDefault();
+    clearTimeout(waiting);
+    look(addressOf(form), form.querySelector(".error"));
+  } else if (form.matches("form[data-edit]")) {
+    event.preventDefault();
+    send(form, event.submitter);
+  }
+});
+
+// --- forms that stay where they are ----------------------------------------------------------------------------------
+
+async function send(form, submitter) {
+  const note = form.querySelector(".error");
+  const button = submitter ?? form.querySelector("button");
+  button.disabled = true;
+  try {
+    const body = new URLSearchParams(new FormData(form, submitter));
+    const answer = await fetch(form.action, { method: "POST", body });
+    if (answer.ok) {
+      location.assign(answer.url);
+      if (new URL(answer.url).hash) location.reload();
+      return;
+    }
+    const text = await answer.text();
+    note.textContent = parsed(text).getElementById("error")?.textContent ?? text;
+  } catch {
+    note.textContent = "the server does not answer; is localreg ui still running?";
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// The first field of a form that was opened is the one to write in.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (event.target.matches?.("details.edit[open]")) {
+      event.target.querySelector("input:not([type=hidden]),textarea,select")?.focus();
+    }
+  },
+  true,
+);
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") event.target.closest?.("details.edit[open]")?.removeAttribute("open");
+  if (event.target.closest?.("input,textarea,select") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") {
+    const field = document.querySelector("input[type=search]");
+    if (field) {
+      event.preventDefault();
+      field.focus();
+    }
+  }
+  // Next and previous, wherever a page has them.
+  const relation = { ArrowRight: "next", j: "next", ArrowLeft: "prev", k: "prev" }[event.key];
+  if (relation && !event.target.closest?.(".scrolls,details")) document.querySelector(`[data-keys] a[rel=${relation}]`)?.click();
+});
+
+// --- rows that are ticked --------------------------------------------------------------------------------------------
+
+function ticked() {
+  const button = document.getElementById("compare-button");
+  if (!button) return;
+  const count = document.querySelectorAll("input[name=model]:checked").length;
+  button.disabled = count < 2;
+  button.textContent = count < 2 ? "Tick two models to compare them" : `Compare the ${count} ticked models`;
+}
+
+document.addEventListener("change", ticked);
+document.addEventListener("swapped", ticked);
+ticked();
+
+// --- what runs ------------------------------------------------------------------------------------------------------
+
+// `data-refresh`: milliseconds after which the parts of the page are looked at again.
+async function refresh() {
+  const marked = document.querySelector("[data-refresh]");
+  if (!marked) return;
+  const wait = Number(marked.dataset.refresh);
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  if (!document.hidden && !document.querySelector("details.edit[open]")) {
+    try {
+      const answer = await fetch(location.href);
+      if (answer.ok) swap(parsed(await answer.text()));
+    } catch {
+      // the server is gone; the next look tells
+    }
+  }
+  refresh();
+}
+
+refresh();
+
+// `data-load`: parts that cost more than the rest of the page come after it.
+async function load(place) {
+  const answer = await fetch(place.dataset.load);
+  const other = parsed(await answer.text());
+  const content = answer.ok ? [...other.body.childNodes] : [other.getElementById("error") ?? "it could not be loaded"];
+  place.replaceChildren(...content);
+  place.removeAttribute("data-load");
+  place.removeAttribute("aria-busy");
+}
+
+for (const place of document.querySelectorAll("[data-load]")) load(place);
