@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
+from localreg.query.quoting import literal
 from localreg.ui.view import View
 
 __all__ = ["listing"]
@@ -129,8 +130,7 @@ def _parsed(text: str) -> tuple[str, Any]:
 def _literal(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    text = value if isinstance(value, str) else json.dumps(value)
-    return "'" + text.replace("'", "''") + "'"
+    return literal(value if isinstance(value, str) else json.dumps(value))
 
 
 def _order(view: View) -> str | None:
