@@ -25,6 +25,7 @@ class Pages(NamedTuple):
 PAGES = Pages(
     looks={
         "/": models.listing,
+        "/columns": models.choosing,
         "/models/{id}": model.page,
         "/versions/{id}": version.page,
     },

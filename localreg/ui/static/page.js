@@ -94,6 +94,11 @@ async function send(form, submitter) {
 document.addEventListener(
   "toggle",
   (event) => {
+    const place = event.target.open ? event.target.querySelector("[data-open]") : null;
+    if (place) {
+      load(place, place.dataset.open);
+      delete place.dataset.open;
+    }
     if (event.target.matches?.("details.edit[open]")) {
       event.target.querySelector("input:not([type=hidden]),textarea,select")?.focus();
     }
@@ -151,14 +156,15 @@ async function refresh() {
 
 refresh();
 
-// `data-load`: parts that cost more than the rest of the page come after it.
-async function load(place) {
-  const answer = await fetch(place.dataset.load);
+// `data-load`: parts that cost more than the rest of the page come after it; `data-open`: when they are opened.
+async function load(place, address) {
+  const answer = await fetch(address);
   const other = parsed(await answer.text());
-  const content = answer.ok ? [...other.body.childNodes] : [other.getElementById("error") ?? "it could not be loaded"];
+  const whole = other.getElementById("content") ?? other.body; // of a page its content, of a piece all of it
+  const content = answer.ok ? [...whole.childNodes] : [other.getElementById("error") ?? "it could not be loaded"];
   place.replaceChildren(...content);
   place.removeAttribute("data-load");
   place.removeAttribute("aria-busy");
 }
 
-for (const place of document.querySelectorAll("[data-load]")) load(place);
+for (const place of document.querySelectorAll("[data-load]")) load(place, place.dataset.load);
