@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from typing import NamedTuple
@@ -17,9 +18,9 @@ from localreg.compare.evidence import Evidence
 from localreg.compare.report.curves import curves_of
 from localreg.compare.report.det import det_plot
 from localreg.compare.report.errors import MOST_ERRORS, errors_plot
-from localreg.compare.report.examples import sample_list
+from localreg.compare.report.examples import keys, sample_list
 from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
-from localreg.compare.report.pictures import Thumbnails
+from localreg.compare.report.pictures import DataUris
 from localreg.compare.report.plots import NARROW, WIDE, breakdown_name, confusion_plot, forest_plot, part_name
 from localreg.compare.report.rendering import can_render, rendered
 from localreg.compare.report.style import style_sheet
@@ -29,7 +30,7 @@ from localreg.compare.report.wording import how, named, p_text, power, readable,
 from localreg.compare.rows import MetricRow
 from localreg.names import amount
 
-__all__ = ["page", "plots"]
+__all__ = ["is_outlined", "page", "plots"]
 
 INSTALL = "pip install 'localreg-registry[ui]'"
 
@@ -63,7 +64,7 @@ def plots(comparison: Compared) -> dict[str, Spec]:
 
 def page(comparison: Compared, *, title: str | None, samples: int) -> str:
     """See `Comparison.to_html`."""
-    evidence, thumbnails = comparison._evidence(), Thumbnails(outlined=comparison.task in OUTLINED)
+    evidence, pictures = comparison._evidence(), DataUris()
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
     title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
     parts = [_Part(comparison, evidence, number) for number in range(len(comparison.candidates))]
@@ -71,10 +72,15 @@ def page(comparison: Compared, *, title: str | None, samples: int) -> str:
         tag("h1", title),
         *(each.verdict() for each in parts),
         _warnings(comparison),
-        *(piece for each in parts for piece in each.sections(thumbnails, samples)),
+        *(piece for each in parts for piece in each.sections(pictures, samples)),
         *_footing(comparison),
     )
     return f"<!doctype html>\n{_document(title, body)}\n"
+
+
+def is_outlined(comparison: Compared) -> bool:
+    """Whether what has both a box and pixels is drawn by the outlines of these: see `card`."""
+    return comparison.task in OUTLINED
 
 
 def _document(title: str, body: Markup) -> Markup:
@@ -150,7 +156,7 @@ class _Part:
             class_=f"verdict-box {row.verdict}",
         )  # fmt: skip
 
-    def sections(self, thumbnails: Thumbnails, samples: int) -> Iterator[Markup]:
+    def sections(self, pictures: DataUris, samples: int) -> Iterator[Markup]:
         """All that comes below the verdict."""
         several = len(self._comparison.candidates) > 1
         whole = [row for row in self._rows if row.test_case is row.by is row.label is None]
@@ -161,7 +167,7 @@ class _Part:
         yield from self._confusion_section()
         yield from self._curve_section()
         if samples:
-            yield from self._samples(thumbnails, samples)
+            yield from self._samples(pictures, samples)
 
     # --- classes, test cases, slices ----------------------------------------------------------------------------------
 
@@ -265,31 +271,28 @@ class _Part:
 
     # --- samples ------------------------------------------------------------------------------------------------------
 
-    def _samples(self, thumbnails: Thumbnails, most: int) -> Iterator[Markup]:
+    def _samples(self, pictures: DataUris, most: int) -> Iterator[Markup]:
+        listed = partial(sample_list, source=pictures, outlined=is_outlined(self._comparison))
         if self._first.fixed is not None:
             lists = [
-                sample_list(
-                    title, told, self._evidence.examples(self._number, outcome, most), thumbnails, is_open=is_open
-                )
+                listed(title, told, self._evidence.examples(self._number, outcome, most), is_open=is_open)
                 for outcome, title, told, is_open in OUTCOMES
             ]
         else:
             grown = self._evidence.grown(self._number, most)
             if grown is None:
                 return
-            lists = [sample_list(*GROWN, grown, thumbnails, is_open=True, which="the worst first")]
+            lists = [listed(*GROWN, grown, is_open=True, which="the worst first")]
         yield tag("h2", "Samples")
-        yield from self._notes(thumbnails, lists)
+        yield from self._notes(pictures, lists)
         yield from lists
 
-    def _notes(self, thumbnails: Thumbnails, lists: Sequence[Markup]) -> Iterator[Markup]:
+    def _notes(self, pictures: DataUris, lists: Sequence[Markup]) -> Iterator[Markup]:
         """What has to be known of the lists, now that they are made."""
-        if any('class="box"' in each for each in lists):
-            names = (("truth", "ground truth"), ("baseline", "baseline"), ("candidate", "candidate"))
-            yield tag("p", "Boxes: ", *(tag("span", name, class_=side) for side, name in names), class_="key note")
-        if thumbnails.lacks_pillow:
+        yield from keys(lists)
+        if pictures.lacks_pillow:
             yield tag(
                 "p", "Pictures are left out: they need Pillow. Install it by ", tag("code", INSTALL), class_="note"
             )
-        if thumbnails.is_full:
+        if pictures.is_full:
             yield tag("p", "Some pictures are left out: the page would be too large.", class_="note")

@@ -75,6 +75,16 @@ min-width:0;break-inside:avoid}
 svg.picture{display:block;max-width:100%;width:160px;max-height:160px}
 svg.picture.small{image-rendering:pixelated;width:120px}
 svg .box{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke}
+svg .box[stroke="TRUTH"]{stroke-width:3px}
+svg .box[stroke="CANDIDATE"]{stroke-width:1.5px}
+svg .point{fill:none;stroke-width:1.5px;vector-effect:non-scaling-stroke}
+.answers ins{text-decoration:underline 2px;color:var(--worse)}
+.answers del{text-decoration:line-through;color:var(--truth)}
+.answers div,.answers .text{font-weight:400}
+mark{color:inherit;background:none;border-bottom:2px solid var(--better);padding:0 .1em}
+mark small{font-weight:400;color:var(--better);font-size:.85em}
+.note ins{color:var(--worse)}
+.note del{color:var(--truth)}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.05rem .6rem;margin:0}
 dt{color:var(--muted);max-width:9rem}
 dt.truth{color:var(--truth)}
@@ -85,9 +95,13 @@ dd{margin:0;min-width:0}
 .answers .note{font-weight:400}
 .fields{margin-top:.4rem;font-size:.8rem;border-top:1px solid var(--grid);padding-top:.35rem}
 .key span{display:inline-block;margin-right:1rem;border-bottom:3px solid}
-.key .truth{border-color:var(--truth)}
+.key .truth{border-color:var(--truth);border-width:4px}
 .key .baseline{border-color:var(--baseline);border-bottom-style:dashed}
 .key .candidate{border-color:var(--candidate)}
+.key.points span{border:0}
+.points .truth{color:var(--truth)}
+.points .baseline{color:var(--baseline)}
+.points .candidate{color:var(--candidate)}
 :focus-visible{outline:2px solid var(--better);outline-offset:2px}
 @media(max-width:45rem){
 body{padding:1rem .75rem 3rem}
@@ -122,7 +136,7 @@ def style_sheet() -> str:
         for color, name in NAMES.items()
     )
     themes = f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
-    return themes + RULES.strip() + "\n" + swaps
+    return themes + RULES.strip().replace("TRUTH", TRUTH).replace("CANDIDATE", CANDIDATE) + "\n" + swaps
 
 
 def _variables(colors: dict[str, str], paper: str, raised: str) -> str:
