@@ -12,7 +12,7 @@ from localreg.names import check_flag, check_text, check_whole
 from localreg.times import utc
 
 if TYPE_CHECKING:
-    from localreg.query import Engine, Result
+    from localreg.query import Engine, ListingPage, Result
 
 __all__ = ["Listings"]
 
@@ -298,6 +298,53 @@ class Listings:
             InvalidInputError: no such table or column, or an expression that does not parse.
         """
         return self._asked().facets(table, by=by, where=where, search=search, archived=archived, limit=limit)
+
+    def page(
+        self,
+        table: str,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        archived: bool | None = None,
+        facets: str | Sequence[str] = (),
+        most: int | None = 10,
+    ) -> ListingPage:
+        """One page of a listing, with the number of all rows that fit and their facets: what a table on a screen shows.
+
+        All of one commit, and looked up now. Rows, order and facets are those that the listings and `facets` give; to
+        ask again and again is cheaper here. For that, the rows of the table are kept in memory in a form that answers
+        fast, about two kilobytes each, until the registry changes or is closed. Tables of more than 300,000 rows are
+        asked as listings ask them, and so are those whose rows stand in files, such as `events`.
+
+        Args:
+            table: any documented table that has a listing, such as `models`.
+            where: see `models`.
+            search: see `models`.
+            order_by: see `models`.
+            limit: at most so many rows; None = all.
+            offset: how many of the rows that fit are passed over first. Beyond the end there are no rows.
+            archived: True for archived records alone, False to leave them out, None for both; for tables that have the
+                column.
+            facets: what the rows that fit are counted by, each as `by` of `facets`: `["tags", "metadata.framework"]`.
+            most: at most so many values of each facet; None = all.
+
+        Raises:
+            InvalidInputError: no such table or column, a table without a listing, or an expression that does not parse.
+        """
+        return self._asked().page(
+            table,
+            where=where,
+            search=search,
+            order_by=order_by,
+            limit=limit,
+            offset=offset,
+            archived=archived,
+            facets=facets,
+            most=most,
+        )
 
     def sql(self, query: str, parameters: Sequence[object] = ()) -> Result:
         """The rows of one SELECT over the documented tables, in DuckDB's SQL; it can only read, and only this registry.

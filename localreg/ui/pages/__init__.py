@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from localreg.ui.pages import models, undo
+from localreg.ui.pages import edits, model, models, undo, version
 from localreg.ui.view import View
 
 __all__ = ["PAGES"]
@@ -25,8 +25,12 @@ class Pages(NamedTuple):
 PAGES = Pages(
     looks={
         "/": models.listing,
+        "/models/{id}": model.page,
+        "/versions/{id}": version.page,
     },
     changes={
+        "/models/{id}": edits.edit_model,
+        "/versions/{id}": edits.edit_version,
         "/undo": undo.undo,
     },
 )

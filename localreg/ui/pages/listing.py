@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
+from localreg.query.quoting import literal
 from localreg.ui.view import View
 
 __all__ = ["SIZE", "Column", "Facet", "Found", "Listing", "Value"]
@@ -110,25 +111,20 @@ class Listing:
         """
         view = self._view
         page = max(1, view.whole("page", 1))
-        asked: dict[str, Any] = {
-            "where": " AND ".join(f"({each})" for each in self._conditions()) or None,
-            "search": view.text("q"),
-        }
-        if self._has_archived:
-            asked["archived"] = None if view.text("archived") else False
         order = view.text("sort") or usual
-        found = _page(
-            view.everything,
+        found = view.everything.page(
             self._table,
+            " AND ".join(f"({each})" for each in self._conditions()) or None,
+            search=view.text("q"),
             order_by=None if order is None else f"{order[1:]} DESC" if order.startswith("-") else f"{order} ASC",
             limit=SIZE,
             offset=(page - 1) * SIZE,
+            archived=False if self._has_archived and not view.text("archived") else None,
             facets=self._facets,
             most=MOST_VALUES,
-            asked=asked,
         )
-        facets = [Facet(self.title(by), list(self._values(by, found.facets[by]))) for by in self._facets]
-        return Found(found.rows, found.total, facets, page)
+        facets = [Facet(self.title(by), list(self._values(by, found.facets[by].dicts()))) for by in self._facets]
+        return Found(found.rows.dicts(), found.total, facets, page)
 
     def columns(self, names: Sequence[str], usual: str | None = None) -> list[Column]:
         """The heads of these columns.
@@ -204,29 +200,4 @@ def _parsed(text: str) -> tuple[str, Any]:
 def _literal(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    text = value if isinstance(value, str) else json.dumps(value)
-    return "'" + text.replace("'", "''") + "'"
-
-
-class _Found(NamedTuple):
-    rows: list[dict[str, Any]]
-    total: int
-    facets: dict[str, list[dict[str, Any]]]
-
-
-def _page(
-    registry: Any,
-    table: str,
-    *,
-    order_by: str | None,
-    limit: int,
-    offset: int,
-    facets: Sequence[str],
-    most: int,
-    asked: Mapping[str, Any],
-) -> _Found:
-    listing: Callable[..., Any] = getattr(registry, table)
-    rows = listing(**asked, order_by=order_by, limit=offset + limit).dicts()[offset:]
-    counts = registry.facets(table, "true", **asked).dicts()
-    counted = {by: registry.facets(table, by, **asked, limit=most).dicts() for by in facets}
-    return _Found(rows, sum(each["count"] for each in counts), counted)
+    return literal(value if isinstance(value, str) else json.dumps(value))
