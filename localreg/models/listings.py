@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from localreg.handles.history import told_in_words
 from localreg.handles.words import check_kind
-from localreg.names import check_text, check_whole
+from localreg.names import check_flag, check_text, check_whole
 from localreg.times import utc
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Listings"]
 
-_SINCE_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
+_MOMENT_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
 
 
 class Listings:
@@ -355,39 +356,60 @@ class Listings:
 
     def audit(
         self,
+        where: str | None = None,
         *,
         kind: str | None = None,
         name: str | None = None,
         actor: str | None = None,
         since: int | datetime | str | None = None,
+        until: int | datetime | str | None = None,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        in_words: bool = False,
     ) -> Result:
-        """Who did what: the rows of `audit_events`, in order of commit.
+        """Who did what: the rows of `audit_events`, in order of commit. Arguments as in `models`, and some for short.
 
         Args:
+            where: see `models`: `"action = 'set_alias' AND details.version = '2'"`.
             kind: only events on this kind of record, such as `model`.
             name: only events on records that had this name at that moment.
             actor: only what this actor did.
             since: only commits after this number, or events at or after this time.
+            until: only commits up to this number, or events up to this time.
+            search: see `models`; it looks in name, parent's name, message, actor, host, action, kind and details.
+            order_by: see `models`; the last ones first: `["commit DESC", "event DESC"]`.
+            limit: at most so many rows.
+            in_words: with two columns more: `subject`, the record with whose it is, as `version 'm@2'`; and `changes`,
+                what the event changed, as in `Model.history`.
 
         Raises:
-            InvalidInputError: a kind that there is not, a name or actor that is no text, or a `since` that is neither a
-                number nor a time.
+            InvalidInputError: a kind that there is not, a name or actor that is no text, a `since` or `until` that is
+                neither a number nor a time, or an expression that does not parse.
         """
         from localreg.query.quoting import literal  # with its package comes the engine: not before a query does
 
+        asked = self._asked()
         if kind is not None:
-            sources = self._asked().sources
-            check_kind(check_text(kind, what="kind"), lambda: [source.state for source in sources])
+            check_kind(check_text(kind, what="kind"), lambda: [source.state for source in asked.sources])
         conditions = [
             f"{column} = {literal(check_text(wanted, what=column))}"
             for column, wanted in (("kind", kind), ("name", name), ("actor", actor))
             if wanted is not None
         ]
-        if isinstance(since, str | datetime):
-            conditions.append(f"time >= CAST({literal(utc(since, what='since'))} AS TIMESTAMPTZ)")
-        elif since is not None:
-            conditions.append(f"commit > {check_whole(since, what='since', hint=_SINCE_HINT)}")
-        return self._asked().select("audit_events", where=" AND ".join(conditions) or None)
+        conditions += _bound(since, "since", ">=", ">") + _bound(until, "until", "<=", "<=")
+        if where is not None:
+            conditions.append(f"({check_text(where, what='where')})")
+        found = asked.select(
+            "audit_events",
+            where=" AND ".join(conditions) or None,
+            search=search,
+            order_by=order_by,
+            limit=limit,
+        )
+        if not check_flag(in_words, what="in_words"):
+            return found
+        return told_in_words(found, {source.namespace: source.state.outline for source in asked.sources})
 
     def _asked(self) -> Engine:
         """What answers."""
@@ -405,3 +427,14 @@ class Listings:
         return self._asked().select(
             table, where=where, search=search, order_by=order_by, limit=limit, archived=archived
         )
+
+
+def _bound(moment: int | datetime | str | None, what: str, of_time: str, of_commit: str) -> list[str]:
+    """The condition that a commit's number or a time stands for; none if it was not given."""
+    if moment is None:
+        return []
+    if isinstance(moment, str | datetime):
+        from localreg.query.quoting import literal
+
+        return [f"time {of_time} CAST({literal(utc(moment, what=what))} AS TIMESTAMPTZ)"]
+    return [f"commit {of_commit} {check_whole(moment, what=what, hint=_MOMENT_HINT)}"]
