@@ -18,6 +18,7 @@ from tests.benchmarks import (
     experiments,
     ground,
     metrics,
+    page,
     remote,
     size,
     statistics,
@@ -29,6 +30,7 @@ from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 GROUPS = {
     "ground": ground,
     "size": size,
+    "page": page,
     "writers": writers,
     "remote": remote,
     "typed": typed,

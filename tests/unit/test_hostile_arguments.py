@@ -215,6 +215,17 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "limit": 1,
             "archived": None,
         },
+        "page": {
+            "table": "models",
+            "where": "name = 'm'",
+            "search": "m",
+            "order_by": "id",
+            "limit": 1,
+            "offset": 0,
+            "archived": None,
+            "facets": ["tags"],
+            "most": 1,
+        },
         "transaction": {"message": "why"},
         "sql": {"query": "SELECT ?", "parameters": [1]},
         "compare": {
