@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from localreg.compare.report.markup import Markup, tag
 from localreg.compare.report.masks import file_rings, rings_of, run_length_rings
 from localreg.compare.report.outlines import Line, Outline, Points, shapes_in
 from localreg.compare.report.pictures import DataUris, Shown, picture_size, small_picture
+from localreg.compare.report.style import card_styles, style_sheet
 from localreg.tables import Field, Node
 from tests.reports import CORNERS, Element, Page, segmented, shaped
 
@@ -458,6 +460,15 @@ def test_how_to_read_marks_is_told_where_there_are_some() -> None:
         '<p class="key points note">Points',
         '<p class="note">Texts',
     ]
+
+
+def test_the_rules_of_cards_style_nothing_else_of_another_page() -> None:
+    sheet = card_styles()
+    assert sheet.count("{") == sheet.count("}")
+    of_cards = sheet[sheet.index(".cards{") :]
+    assert of_cards.partition("svg [fill")[0] in style_sheet()
+    selectors = [each for rule in re.findall(r"([^{}]+)\{", of_cards) for each in rule.strip().split(",")]
+    assert [each for each in selectors if not re.search(r"[.\[]", each)] == []
 
 
 @pytest.mark.parametrize(("side", "size"), [(64, (64, 32)), (300, (300, 150)), (5_000, (800, 400))])

@@ -131,7 +131,8 @@ def _shapes(found: Struct, *, outlined: bool) -> Iterator[Shape]:
     value, told = found.value, told_of(found.value)
     box = _box(value, told)
     if box is None or outlined:
-        kind, points = _kind(found), _points(value.get("points"))
+        points = _points(value.get("points"))
+        kind = _kind(found) if points else None
         if kind is Line and len(points) >= 2:
             yield Line(tuple(points), told)
         elif kind is Points and points:
