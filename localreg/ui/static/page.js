@@ -162,3 +162,41 @@ async function load(place) {
 }
 
 for (const place of document.querySelectorAll("[data-load]")) load(place);
+
+// `data-load-open`: what is loaded once somebody opens the details around it.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (!event.target.matches?.("details[open]")) return;
+    for (const place of event.target.querySelectorAll("[data-load-open]")) {
+      if (place.closest("details") !== event.target) continue;
+      place.dataset.load = place.dataset.loadOpen;
+      place.removeAttribute("data-load-open");
+      load(place);
+    }
+  },
+  true,
+);
+
+// Parts that were swapped in have parts to load of their own.
+document.addEventListener("swapped", () => {
+  for (const place of document.querySelectorAll("[data-part] [data-load]")) load(place);
+});
+
+// --- the console -----------------------------------------------------------------------------------------------------
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches?.("[data-submit]")) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
+// A query beside the field is put into it, to be changed before it runs.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-query]");
+  const field = document.querySelector("[data-submit]");
+  if (!link || !field || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  field.value = link.dataset.query;
+  field.focus();
+});
