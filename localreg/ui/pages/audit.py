@@ -30,6 +30,8 @@ TOGETHER = "actor || chr(31) || kind || chr(31) || action"
 NEWEST_FIRST = ["commit DESC", "event DESC"]
 LATEST_FIRST = ["time DESC", "namespace DESC", *NEWEST_FIRST]
 """Of several namespaces, whose commits have numbers of their own."""
+FOR_GOOD = ("redact", "condemn")
+"""Actions that nothing takes back."""
 WITHIN = {
     "alias": "model",
     "checkpoint": "experiment",
@@ -175,7 +177,7 @@ def _event(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
         "address": None if path is None else view.own(path.format(id=id), row["namespace"], at=view.query.get("at")),
         "then": None if path is None else view.own(path.format(id=id), row["namespace"], at=at),
         "was_removed": was_removed,
-        "can_undo": row["before"] is not None or row["after"] is not None,
+        "can_undo": row["action"] not in FOR_GOOD and (row["before"] is not None or row["after"] is not None),
     }
 
 
