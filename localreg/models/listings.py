@@ -346,13 +346,19 @@ class Listings:
             most=most,
         )
 
-    def sql(self, query: str, parameters: Sequence[object] = ()) -> Result:
+    def sql(self, query: str, parameters: Sequence[object] = (), *, timeout_s: float | None = None) -> Result:
         """The rows of one SELECT over the documented tables, in DuckDB's SQL; it can only read, and only this registry.
 
+        Args:
+            query: the SELECT.
+            parameters: a value for each `?`.
+            timeout_s: seconds that it may take, when it is looked at; None = no end.
+
         Raises:
-            InvalidInputError: anything but one SELECT, an unknown table or column, a file outside the registry.
+            InvalidInputError: anything but one SELECT, an unknown table or column, a file outside the registry; or
+                (code `timeout`) it took longer.
         """
-        return self._asked().sql(query, parameters)
+        return self._asked().sql(query, parameters, timeout_s=timeout_s)
 
     def audit(
         self,

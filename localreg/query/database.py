@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from localreg.query.kept import Kept
 
-__all__ = ["FILE_GONE", "Database", "Databases", "answer", "file_gone", "load"]
+__all__ = ["FILE_GONE", "Database", "Databases", "answer", "executed", "file_gone", "labelled_schema", "load"]
 
 FILE_GONE = "file_gone"
 """Code of the error of a query whose files were cleaned up while it read them: it is run again."""
@@ -96,13 +96,18 @@ def answer(connection: DuckDBPyConnection, sql: str, parameters: Sequence[object
         InvalidInputError: a parameter that DuckDB cannot take.
         duckdb.Error: the query fails.
     """
-    cursor = _executed(connection, sql, parameters)
+    cursor = executed(connection, sql, parameters)
     types = [str(column[1]) for column in cursor.description or ()]
     return _labelled(cursor.to_arrow_table(), types)
 
 
-def _executed(connection: DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> DuckDBPyConnection:
-    """The connection with the query run on it."""
+def executed(connection: DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> DuckDBPyConnection:
+    """The connection with the query run on it.
+
+    Raises:
+        InvalidInputError: a parameter that DuckDB cannot take.
+        duckdb.Error: the query fails.
+    """
     import duckdb
 
     try:
@@ -124,12 +129,23 @@ def _unbindable(parameters: Sequence[object], error: Exception) -> InvalidInputE
 
 
 def _labelled(table: pa.Table, types: Sequence[str]) -> pa.Table:
-    """The table with each name once (`id, id_1`), and with columns of JSON text marked for `Result`."""
+    import pyarrow as pa
+
+    return pa.Table.from_arrays(table.columns, schema=labelled_schema(table.schema, types))
+
+
+def labelled_schema(schema: pa.Schema, types: Sequence[str]) -> pa.Schema:
+    """The schema with each name once (`id, id_1`), and with columns of JSON text marked for `Result`.
+
+    Args:
+        schema: of an answer.
+        types: what DuckDB calls those of its columns.
+    """
     import pyarrow as pa
 
     fields: dict[str, pa.Field] = {}
-    for field, kind in zip(table.schema, types, strict=True):
+    for field, kind in zip(schema, types, strict=True):
         names = chain([field.name], (f"{field.name}_{number}" for number in count(1)))
         name = next(name for name in names if name not in fields)
         fields[name] = field.with_name(name).with_metadata(JSON_FIELD if kind == "JSON" else None)
-    return pa.Table.from_arrays(table.columns, schema=pa.schema(list(fields.values())))
+    return pa.schema(list(fields.values()))

@@ -9,10 +9,13 @@ import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
+from localreg.arrow import numbers
 from localreg.errors import InvalidInputError, LocalregError, StorageError
 from localreg.log import State
+from localreg.names import shown_value
 from localreg.query.bulk_tables import BULK
 from localreg.query.database import FILE_GONE, Database, Databases, answer, file_gone, load
 from localreg.query.facets import facets_sql
@@ -24,6 +27,7 @@ from localreg.query.page import Asked, ListingPage, checked_limit
 from localreg.query.result import Result
 from localreg.query.rows import Rows
 from localreg.query.source import Source, schema_names
+from localreg.query.streamed import begun, streamed
 from localreg.query.tables import INTERNAL, TABLES
 
 if TYPE_CHECKING:
@@ -49,18 +53,57 @@ class Engine:
         self.sources = tuple(sources)
         self._databases = databases
 
-    def sql(self, sql: str, parameters: Sequence[object] = ()) -> Result:
-        """The rows of one SELECT over the documented tables.
+    def sql(self, sql: str, parameters: Sequence[object] = (), *, timeout_s: float | None = None) -> Result:
+        """The rows of one SELECT over the documented tables; see `Registry.sql`.
 
         Raises:
             InvalidInputError: not exactly one SELECT, an unknown table or column, a file outside the registry.
         """
         checked, values = check_select(sql), _checked_parameters(parameters)
+        most = _checked_timeout(timeout_s)
 
         def fetch() -> pa.Table:
             return self._fetch(checked, values, self._needed(checked), _sql_error(checked))
 
-        return self._result(fetch)
+        def stream() -> Iterator[pa.RecordBatch]:
+            return self._streamed(checked, values, most)
+
+        def fetch_in_time() -> pa.Table:
+            import pyarrow as pa
+
+            return pa.Table.from_batches(stream())
+
+        if most is not None:
+            return Result(fetch_in_time, stream=stream)
+        return Result(lambda: self._again_if_moved(fetch), stream=stream)
+
+    def _streamed(self, sql: str, values: Sequence[object], timeout_s: float | None) -> Iterator[pa.RecordBatch]:
+        """The rows of a query as they come; nobody waits for the lock meanwhile. The first batch has no rows."""
+        for attempt in count(1):
+            batches = self._stream_begun(sql, values, timeout_s)
+            try:
+                yield next(batches)
+                break
+            except StorageError as error:
+                if error.code != FILE_GONE or attempt == ATTEMPTS:
+                    raise
+        yield from batches
+
+    def _stream_begun(self, sql: str, values: Sequence[object], timeout_s: float | None) -> Iterator[pa.RecordBatch]:
+        import duckdb
+
+        told = _sql_error(sql)
+        with self._databases.lock, self._asking(self._needed(sql), told) as database:
+            layers, files, cursor = database.layers, database.files, begun(database.connection)
+        try:
+            yield from streamed(cursor, sql, values, timeout_s=timeout_s)
+        except duckdb.InterruptException as error:
+            raise InvalidInputError(
+                f"the query was given up after {timeout_s:g} s; ask for less, or with more time", code="timeout"
+            ) from error
+        except duckdb.Error as error:
+            self._refuse_moved(layers, files, error)
+            raise told(error) from error
 
     def select(
         self,
@@ -85,6 +128,8 @@ class Engine:
         order, table = rows.order(), rows.table
         where_and_order = f"WHERE {rows.condition()} ORDER BY {order}{bound}"
         chooses = bool((rows.where, rows.search, most) != (None, None, None) or rows.archived or offset)
+        if len(self.sources) == 1 and table == "audit_events" and most is not None:
+            return self._result(lambda: self._few_events(rows, where_and_order))
         if len(self.sources) > 1 or table in BULK or not TABLES[table].has_ids or not chooses:
             sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
             return self._result(lambda: self._rows(rows, sql))
@@ -98,6 +143,15 @@ class Engine:
             return self._fetch(documented, (), {table}, rows.told, found=found)
 
         return self._result(fetch)
+
+    def _few_events(self, rows: Rows, where_and_order: str) -> pa.Table:
+        """Some rows of the audit log: their places first, then all columns of the commits between them alone."""
+        found = self._rows(rows, f"SELECT commit, event FROM {rows.source} {where_and_order}")
+        commits = numbers(found["commit"])
+        first, last = (int(commits.min()), int(commits.max())) if len(commits) else (0, 0)
+        among = f"{rows.source} SEMI JOIN {INTERNAL}.found USING (commit, event)"
+        sql = f"SELECT {rows.documented()} FROM {among} WHERE commit BETWEEN {first} AND {last} ORDER BY {rows.order()}"
+        return self._fetch(sql, (), {rows.table}, rows.told, found=found)
 
     def page(
         self,
@@ -315,6 +369,19 @@ def _checked_parameters(parameters: Sequence[object]) -> list[object]:
         kind = type(parameters).__qualname__
         raise InvalidInputError(f"parameters is of type {kind}; pass a list with one value for each ? in the query")
     return list(parameters)
+
+
+LONGEST_S = 1e6
+"""Seconds: eleven days."""
+
+
+def _checked_timeout(timeout_s: float | None) -> float | None:
+    if timeout_s is None:
+        return None
+    is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
+    if not is_number or not 0 < timeout_s <= LONGEST_S:
+        raise InvalidInputError(f"timeout_s is {shown_value(timeout_s)}; write seconds, or None for no end")
+    return float(timeout_s)
 
 
 def _sql_error(sql: str) -> Callable[[Exception], LocalregError]:

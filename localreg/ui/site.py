@@ -8,6 +8,7 @@ from pathlib import Path
 
 from localreg.registry import Registry
 from localreg.ui.safety import Keys
+from localreg.ui.verifying import Verifications
 
 __all__ = ["Site"]
 
@@ -20,8 +21,10 @@ class Site:
         registry: at the namespace that is shown where the address names none.
         keys: the secrets.
         folders: whose pictures may be shown.
+        verifications: what was checked.
     """
 
     registry: Registry
     keys: Keys = field(repr=False)
     folders: Sequence[Path] = ()
+    verifications: Verifications = field(default_factory=Verifications, repr=False)

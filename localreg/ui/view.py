@@ -181,6 +181,10 @@ class View:
         """
         return RedirectResponse(self.link(path, **query, done=commit if commit is not None else "nothing"), 303)
 
+    def seen(self, path: str, /, **query: Parameter) -> Response:
+        """After something that was no change of the registry: the page that shows what came of it."""
+        return RedirectResponse(self.link(path, **query), 303)
+
 
 def _address(path: str, query: Mapping[str, Parameter]) -> str:
     pairs: list[tuple[str, str]] = []

@@ -16,7 +16,7 @@ from localreg.errors import NotFoundError
 from localreg.handles.handle import UNCHANGED, Handle, Unchanged, checked_texts
 from localreg.handles.lineage import HasLineage
 from localreg.log import Row, State
-from localreg.names import check_id, check_name, check_tags, did_you_mean
+from localreg.names import check_id, check_name, check_tags, check_whole, did_you_mean
 from localreg.records.base import Record
 from localreg.records.workflows import (
     EvaluationRecord,
@@ -278,9 +278,18 @@ class StoredTestRun(_Stored[TestRunRecord], HasLineage[TestRunRecord]):
         """How many samples of the suite are `ok`, `skipped`, `error` and `missing`, whatever run inferred them."""
         return self._content().counts()
 
-    def errors(self) -> list[tuple[Any, JsonObject]]:
-        """The suite's samples for which `infer` raised, as dicts, each with its `type`, `message` and `traceback`."""
-        return self._content().errors()
+    def errors(self, *, offset: int = 0, limit: int | None = None) -> list[tuple[Any, JsonObject]]:
+        """The suite's samples for which `infer` raised, as dicts, each with its `type`, `message` and `traceback`.
+
+        Args:
+            offset: how many are passed over first.
+            limit: at most so many; None = all.
+
+        Raises:
+            InvalidInputError: one of them is no whole number.
+        """
+        most = None if limit is None else check_whole(limit, what="limit")
+        return self._content().errors(check_whole(offset, what="offset"), most)
 
     def changed_files(self) -> list[ChangedFile]:
         """The local files that hold other bytes than when the suite's samples were inferred: see `TestRun`."""

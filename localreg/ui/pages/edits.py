@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from starlette.responses import Response
 
@@ -14,8 +14,9 @@ from localreg.ui.pages.found import model_of, version_of
 from localreg.ui.view import Form, View
 from localreg.written import written_value
 
-__all__ = ["edit_model", "edit_version", "typed_value"]
+__all__ = ["edit_model", "edit_version", "edited", "lines_of", "text_of", "typed_value"]
 
+ThingT = TypeVar("ThingT")
 ModelEdit: TypeAlias = Callable[[Model, Form], object]
 VersionEdit: TypeAlias = Callable[[ModelVersion, Form], object]
 
@@ -23,22 +24,31 @@ VersionEdit: TypeAlias = Callable[[ModelVersion, Form], object]
 def edit_model(view: View) -> Response:
     """`POST /models/{id}`: the field `verb` says which edit."""
     model = model_of(view)
-    edit = _edit(MODEL_EDITS, view.form)
-    with view.registry.transaction(view.form.text("message") or None) as transaction:
-        edit(model, view.form)
-    return view.done(transaction.commit, f"/models/{model.id}")
+    return edited(view, MODEL_EDITS, model, f"/models/{model.id}")
 
 
 def edit_version(view: View) -> Response:
     """`POST /versions/{id}`: the field `verb` says which edit."""
     version = version_of(view)
-    edit = _edit(VERSION_EDITS, view.form)
+    return edited(view, VERSION_EDITS, version, f"/versions/{version.id}")
+
+
+def edited(view: View, edits: Mapping[str, Callable[[ThingT, Form], object]], thing: ThingT, path: str) -> Response:
+    """The edit of a thing that the form asks for, in one commit, and the page that shows it.
+
+    Args:
+        view: who asks; the field `verb` says which edit.
+        edits: by verb.
+        thing: what is edited.
+        path: of its page.
+    """
+    edit = _edit(edits, view.form)
     with view.registry.transaction(view.form.text("message") or None) as transaction:
-        edit(version, view.form)
-    return view.done(transaction.commit, f"/versions/{version.id}")
+        edit(thing, view.form)
+    return view.done(transaction.commit, path)
 
 
-def _edit(edits: Mapping[str, Callable[..., object]], form: Form) -> Callable[..., object]:
+def _edit(edits: Mapping[str, Callable[[ThingT, Form], object]], form: Form) -> Callable[[ThingT, Form], object]:
     edit = edits.get(form.text("verb"))
     if edit is None:
         raise InvalidInputError(f"verb is {shown_value(form.text('verb'))}; it is one of {', '.join(edits)}")
@@ -69,21 +79,22 @@ def _key(form: Form) -> str:
     return key
 
 
-def _text(form: Form, name: str) -> str | None:
+def text_of(form: Form, name: str) -> str | None:
     """A text; None = it was left blank, which removes what was there."""
     return form.text(name).strip() or None
 
 
-def _lines(form: Form, name: str) -> list[str]:
+def lines_of(form: Form, name: str) -> list[str]:
+    """The lines of a field that are not blank."""
     return [line.strip() for line in form.text(name).split("\n") if line.strip()]
 
 
 MODEL_EDITS: Mapping[str, ModelEdit] = {
     "rename": lambda model, form: model.rename(form.text("name").strip()),
     "describe": lambda model, form: model.update(
-        description=_text(form, "description"), owner=_text(form, "owner"), task=_text(form, "task")
+        description=text_of(form, "description"), owner=text_of(form, "owner"), task=text_of(form, "task")
     ),
-    "tags": lambda model, form: model.update(tags=_lines(form, "tags")),
+    "tags": lambda model, form: model.update(tags=lines_of(form, "tags")),
     "set": lambda model, form: model.update(metadata={_key(form): typed_value(form)}),
     "unset": lambda model, form: model.update(unset=[form.text("key")]),
     "set_alias": lambda model, form: model.set_alias(form.text("alias").strip(), form.text("version")),
@@ -92,8 +103,8 @@ MODEL_EDITS: Mapping[str, ModelEdit] = {
     "restore": lambda model, _: model.restore(),
 }
 VERSION_EDITS: Mapping[str, VersionEdit] = {
-    "describe": lambda version, form: version.update(description=_text(form, "description")),
-    "tags": lambda version, form: version.update(tags=_lines(form, "tags")),
+    "describe": lambda version, form: version.update(description=text_of(form, "description")),
+    "tags": lambda version, form: version.update(tags=lines_of(form, "tags")),
     "set": lambda version, form: version.update(metadata={_key(form): typed_value(form)}),
     "unset": lambda version, form: version.update(unset=[form.text("key")]),
 }

@@ -115,7 +115,7 @@ class Listing:
         order = view.text("sort") or usual
         found = view.everything.page(
             self._table,
-            " AND ".join(f"({each})" for each in self._conditions()) or None,
+            " AND ".join(f"({each})" for each in self.conditions()) or None,
             search=view.text("q"),
             order_by=None if order is None else f"{order[1:]} DESC" if order.startswith("-") else f"{order} ASC",
             limit=SIZE,
@@ -124,7 +124,7 @@ class Listing:
             facets=self._facets,
             most=MOST_VALUES,
         )
-        facets = [Facet(self.title(by), list(self._values(by, found.facets[by].dicts()))) for by in self._facets]
+        facets = [Facet(self.title(by), list(self.values(by, found.facets[by].dicts()))) for by in self._facets]
         return Found(found.rows.dicts(), found.total, facets, page)
 
     def is_chosen(self, by: str) -> bool:
@@ -162,7 +162,7 @@ class Listing:
             value = value.get(key) if isinstance(value, dict) else None
         return value
 
-    def _conditions(self) -> Iterator[str]:
+    def conditions(self) -> Iterator[str]:
         """What `where` says, and what facets were chosen."""
         yield from self._fixed
         where = self._view.text("where")
@@ -179,7 +179,13 @@ class Listing:
             else:
                 yield f"{by} = {_literal(value)}"
 
-    def _values(self, by: str, counts: Sequence[dict[str, Any]]) -> Iterator[Value]:
+    def values(self, by: str, counts: Sequence[Mapping[str, Any]]) -> Iterator[Value]:
+        """Values of a facet, each with its address.
+
+        Args:
+            by: what is counted by.
+            counts: `value` and `count`.
+        """
         chosen = self._view.texts("is")
         for each in counts:
             value = each["value"]

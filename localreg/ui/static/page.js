@@ -94,11 +94,6 @@ async function send(form, submitter) {
 document.addEventListener(
   "toggle",
   (event) => {
-    const place = event.target.open ? event.target.querySelector("[data-open]") : null;
-    if (place) {
-      load(place, place.dataset.open);
-      delete place.dataset.open;
-    }
     if (event.target.matches?.("details.edit[open]")) {
       event.target.querySelector("input:not([type=hidden]),textarea,select")?.focus();
     }
@@ -168,3 +163,39 @@ async function load(place, address) {
 }
 
 for (const place of document.querySelectorAll("[data-load]")) load(place, place.dataset.load);
+
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (!event.target.matches?.("details[open]")) return;
+    for (const place of event.target.querySelectorAll("[data-open]")) {
+      if (place.closest("details") !== event.target) continue;
+      load(place, place.dataset.open);
+      delete place.dataset.open;
+    }
+  },
+  true,
+);
+
+// Parts that were swapped in have parts to load of their own.
+document.addEventListener("swapped", () => {
+  for (const place of document.querySelectorAll("[data-part] [data-load]")) load(place, place.dataset.load);
+});
+
+// --- the console -----------------------------------------------------------------------------------------------------
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches?.("[data-submit]")) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
+// A query beside the field is put into it, to be changed before it runs.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-query]");
+  const field = document.querySelector("[data-submit]");
+  if (!link || !field || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  field.value = link.dataset.query;
+  field.focus();
+});
