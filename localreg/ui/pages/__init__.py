@@ -7,7 +7,19 @@ from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from localreg.ui.pages import edits, model, models, undo, version
+from localreg.ui.pages import (
+    artifacts,
+    edits,
+    events,
+    experiment,
+    experiments,
+    model,
+    models,
+    policies,
+    tracked_edits,
+    undo,
+    version,
+)
 from localreg.ui.view import View
 
 __all__ = ["PAGES"]
@@ -27,10 +39,24 @@ PAGES = Pages(
         "/": models.listing,
         "/models/{id}": model.page,
         "/versions/{id}": version.page,
+        "/experiments": experiments.listing,
+        "/experiments/curves": experiments.curves,
+        "/experiments/values": experiments.values,
+        "/experiments/params": experiments.params,
+        "/experiments/{id}": experiment.page,
+        "/checkpoints/{id}": experiment.checkpoint,
+        "/artifacts": artifacts.listing,
+        "/artifacts/{id}": artifacts.page,
+        "/events": events.listing,
+        "/policies": policies.listing,
+        "/policies/plan": policies.plan,
     },
     changes={
         "/models/{id}": edits.edit_model,
         "/versions/{id}": edits.edit_version,
+        "/experiments/{id}": tracked_edits.edit_experiment,
+        "/artifacts/{id}": tracked_edits.edit_artifact,
+        "/artifacts/{id}/download": artifacts.download,
         "/undo": undo.undo,
     },
 )

@@ -14,7 +14,7 @@ from localreg.ui.pages.found import model_of, version_of
 from localreg.ui.view import Form, View
 from localreg.written import written_value
 
-__all__ = ["edit_model", "edit_version", "typed_value"]
+__all__ = ["edit_model", "edit_of", "edit_version", "key_of", "lines_of", "text_of", "typed_value"]
 
 ModelEdit: TypeAlias = Callable[[Model, Form], object]
 VersionEdit: TypeAlias = Callable[[ModelVersion, Form], object]
@@ -23,7 +23,7 @@ VersionEdit: TypeAlias = Callable[[ModelVersion, Form], object]
 def edit_model(view: View) -> Response:
     """`POST /models/{id}`: the field `verb` says which edit."""
     model = model_of(view)
-    edit = _edit(MODEL_EDITS, view.form)
+    edit = edit_of(MODEL_EDITS, view.form)
     with view.registry.transaction(view.form.text("message") or None) as transaction:
         edit(model, view.form)
     return view.done(transaction.commit, f"/models/{model.id}")
@@ -32,13 +32,18 @@ def edit_model(view: View) -> Response:
 def edit_version(view: View) -> Response:
     """`POST /versions/{id}`: the field `verb` says which edit."""
     version = version_of(view)
-    edit = _edit(VERSION_EDITS, view.form)
+    edit = edit_of(VERSION_EDITS, view.form)
     with view.registry.transaction(view.form.text("message") or None) as transaction:
         edit(version, view.form)
     return view.done(transaction.commit, f"/versions/{version.id}")
 
 
-def _edit(edits: Mapping[str, Callable[..., object]], form: Form) -> Callable[..., object]:
+def edit_of(edits: Mapping[str, Callable[..., object]], form: Form) -> Callable[..., object]:
+    """The edit that the field `verb` names.
+
+    Raises:
+        InvalidInputError: there is none of that name.
+    """
     edit = edits.get(form.text("verb"))
     if edit is None:
         raise InvalidInputError(f"verb is {shown_value(form.text('verb'))}; it is one of {', '.join(edits)}")
@@ -62,29 +67,35 @@ def typed_value(form: Form) -> object:
     return value
 
 
-def _key(form: Form) -> str:
+def key_of(form: Form) -> str:
+    """The field `key`.
+
+    Raises:
+        InvalidInputError: it is blank.
+    """
     key = form.text("key").strip()
     if not key:
         raise InvalidInputError("the key is blank; write one, such as framework")
     return key
 
 
-def _text(form: Form, name: str) -> str | None:
+def text_of(form: Form, name: str) -> str | None:
     """A text; None = it was left blank, which removes what was there."""
     return form.text(name).strip() or None
 
 
-def _lines(form: Form, name: str) -> list[str]:
+def lines_of(form: Form, name: str) -> list[str]:
+    """The lines of a field that are not blank."""
     return [line.strip() for line in form.text(name).split("\n") if line.strip()]
 
 
 MODEL_EDITS: Mapping[str, ModelEdit] = {
     "rename": lambda model, form: model.rename(form.text("name").strip()),
     "describe": lambda model, form: model.update(
-        description=_text(form, "description"), owner=_text(form, "owner"), task=_text(form, "task")
+        description=text_of(form, "description"), owner=text_of(form, "owner"), task=text_of(form, "task")
     ),
-    "tags": lambda model, form: model.update(tags=_lines(form, "tags")),
-    "set": lambda model, form: model.update(metadata={_key(form): typed_value(form)}),
+    "tags": lambda model, form: model.update(tags=lines_of(form, "tags")),
+    "set": lambda model, form: model.update(metadata={key_of(form): typed_value(form)}),
     "unset": lambda model, form: model.update(unset=[form.text("key")]),
     "set_alias": lambda model, form: model.set_alias(form.text("alias").strip(), form.text("version")),
     "remove_alias": lambda model, form: model.remove_alias(form.text("alias")),
@@ -92,8 +103,8 @@ MODEL_EDITS: Mapping[str, ModelEdit] = {
     "restore": lambda model, _: model.restore(),
 }
 VERSION_EDITS: Mapping[str, VersionEdit] = {
-    "describe": lambda version, form: version.update(description=_text(form, "description")),
-    "tags": lambda version, form: version.update(tags=_lines(form, "tags")),
-    "set": lambda version, form: version.update(metadata={_key(form): typed_value(form)}),
+    "describe": lambda version, form: version.update(description=text_of(form, "description")),
+    "tags": lambda version, form: version.update(tags=lines_of(form, "tags")),
+    "set": lambda version, form: version.update(metadata={key_of(form): typed_value(form)}),
     "unset": lambda version, form: version.update(unset=[form.text("key")]),
 }

@@ -162,3 +162,14 @@ async function load(place) {
 }
 
 for (const place of document.querySelectorAll("[data-load]")) load(place);
+
+// `data-needs`: buttons for rows that are ticked, of which there have to be a few (`data-few`).
+function enough() {
+  for (const button of document.querySelectorAll("[data-needs]")) {
+    button.disabled = document.querySelectorAll(`input[name=${button.dataset.needs}]:checked`).length < Number(button.dataset.few);
+  }
+}
+
+document.addEventListener("change", enough);
+document.addEventListener("swapped", enough);
+enough();
