@@ -446,6 +446,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
     Artifact: {
         "lineage": {},
         "files": {},
+        "stream": {"path": "w"},
         "download": {"to": "out", "overwrite": True, "storage_options": None},
         "update": {"metadata": {}, "unset": [], "media_type": None},
         "rename": {"name": "other"},

@@ -7,7 +7,27 @@ from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from localreg.ui.pages import audit, case, diff, edits, model, models, run, sql, suite, tested, undo, verify, version
+from localreg.ui.pages import (
+    artifacts,
+    audit,
+    case,
+    diff,
+    edits,
+    events,
+    experiment,
+    experiments,
+    model,
+    models,
+    policies,
+    run,
+    sql,
+    suite,
+    tested,
+    tracked_edits,
+    undo,
+    verify,
+    version,
+)
 from localreg.ui.view import View
 
 __all__ = ["PAGES"]
@@ -43,6 +63,17 @@ PAGES = Pages(
         "/verify": verify.page,
         "/sql": sql.console,
         "/sql/rows": sql.download,
+        "/experiments": experiments.listing,
+        "/experiments/curves": experiments.curves,
+        "/experiments/values": experiments.values,
+        "/experiments/params": experiments.params,
+        "/experiments/{id}": experiment.page,
+        "/checkpoints/{id}": experiment.checkpoint,
+        "/artifacts": artifacts.listing,
+        "/artifacts/{id}": artifacts.page,
+        "/events": events.listing,
+        "/policies": policies.listing,
+        "/policies/plan": policies.plan,
     },
     changes={
         "/models/{id}": edits.edit_model,
@@ -50,6 +81,9 @@ PAGES = Pages(
         "/suites/{id}": suite.edit,
         "/cases/{id}": case.edit,
         "/verify": verify.start,
+        "/experiments/{id}": tracked_edits.edit_experiment,
+        "/artifacts/{id}": tracked_edits.edit_artifact,
+        "/artifacts/{id}/download": artifacts.download,
         "/undo": undo.undo,
     },
 )

@@ -199,3 +199,13 @@ document.addEventListener("click", (event) => {
   field.value = link.dataset.query;
   field.focus();
 });
+// `data-needs`: buttons for rows that are ticked, of which there have to be a few (`data-few`).
+function enough() {
+  for (const button of document.querySelectorAll("[data-needs]")) {
+    button.disabled = document.querySelectorAll(`input[name=${button.dataset.needs}]:checked`).length < Number(button.dataset.few);
+  }
+}
+
+document.addEventListener("change", enough);
+document.addEventListener("swapped", enough);
+enough();
