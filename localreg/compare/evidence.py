@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_check
 
 from localreg.canonical import JsonObject
 from localreg.compare.classified import CountedPair
+from localreg.compare.confusions import Confusion
+from localreg.compare.listing import Example, Examples, SampleList
 from localreg.compare.scores import NO_SCORES
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
-from localreg.compare.task import OUTCOMES, Pair, Task
+from localreg.compare.task import Pair, Task
 from localreg.compare.units import WHOLE, Unit
 from localreg.compare.values import Values
 from localreg.compare.verified_pair import Similarities, VerifiedPair
@@ -32,28 +34,15 @@ from localreg.workflow.typed import TypedColumn
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
 
-__all__ = ["AT_MOST", "Confusion", "Errors", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
+__all__ = ["AT_MOST", "Errors", "Evidence", "Scored"]
 
 AT_MOST = 1_000_000
 """Rows whose scores are looked at; of more, so many that are spread evenly over the suite."""
-
-
-class Confusion(NamedTuple):
-    """How often which truth met which two answers.
-
-    Attributes:
-        labels: the classes, sorted.
-        joint: counts, whose codes are places in `labels`; as many as there are labels = no answer.
-    """
-
-    labels: list[str]
-    joint: JointCounts
 
 
 class Scored(NamedTuple):
@@ -92,40 +81,6 @@ class Errors(NamedTuple):
     a: Floats
     b: Floats
     of: int
-
-
-class Example(NamedTuple):
-    """A row of the suite, with all that is known of it.
-
-    Attributes:
-        test_case: its name.
-        sample_idx: number of the sample.
-        shown: what the task lists of it: truth, answers, scores.
-        slices: its slice by each expression.
-        sample: the sample's fields.
-        metadata: the sample's metadata, JSON text.
-        typed: ground truth, and the inferences of baseline and candidate, with all fields.
-    """
-
-    test_case: str
-    sample_idx: int
-    shown: dict[str, Any]
-    slices: dict[str, str]
-    sample: dict[str, Any]
-    metadata: str | None
-    typed: tuple[Any, Any, Any]
-
-
-class Examples(NamedTuple):
-    """Some of the rows that have an outcome.
-
-    Attributes:
-        total: how many there are.
-        examples: some of them, spread evenly over the suite.
-    """
-
-    total: int
-    examples: list[Example]
 
 
 @runtime_checkable
@@ -168,8 +123,8 @@ class Evidence:
         self._task = task
         self._versions = versions
         self._strict = strict
-        self._outcomes: dict[int, npt.NDArray[np.int8] | None] = {}
         self._paired: tuple[int, Pair] | None = None
+        self._listed = SampleList(session, state, rows, slices, lambda: task, versions[1:], strict)
 
     def confusion(self, candidate: int) -> Confusion | None:
         """Which classes were taken for which; None if the task has no classes.
@@ -223,11 +178,20 @@ class Evidence:
             outcome: one of `OUTCOMES`.
             most: how many of them.
         """
-        outcomes = self._outcomes_of(candidate)
-        if outcomes is None:
-            return Examples(0, [])
-        every = self._chosen(outcomes == OUTCOMES.index(outcome))
+        every = self._listed.places(candidate, outcome)
         return Examples(len(every), self._examples(candidate, _spread(every, most)))
+
+    def stretch(self, candidate: int, outcome: str | None, where: str | None, wanted: range) -> Examples:
+        """Rows as they follow each other in the suite; see `Compared.examples`.
+
+        Args:
+            candidate: its number.
+            outcome: one of `OUTCOMES`; None = any.
+            where: a condition over the columns of the list; None = none.
+            wanted: which of those that fit, by number.
+        """
+        every = self._listed.places(candidate, outcome, where)
+        return Examples(len(every), self._examples(candidate, every[wanted.start : wanted.stop]))
 
     def grown(self, candidate: int, most: int) -> Examples | None:
         """Rows on which the candidate's error is larger than the baseline's, by most first; None if nothing has errors.
@@ -238,7 +202,7 @@ class Evidence:
         """
         import numpy as np
 
-        every = self._chosen(np.ones(len(self._rows), bool))
+        every = self._listed.places(candidate, None)
         found = self._errors(candidate, every)
         if found is None:
             return None
@@ -255,7 +219,7 @@ class Evidence:
         """
         import numpy as np
 
-        every = self._chosen(np.ones(len(self._rows), bool))
+        every = self._listed.places(candidate, None)
         found = self._errors(candidate, every)
         if found is None:
             return None
@@ -308,18 +272,6 @@ class Evidence:
             self._paired = candidate, self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
         return self._paired[1]
 
-    def _outcomes_of(self, candidate: int) -> npt.NDArray[np.int8] | None:
-        if candidate not in self._outcomes:
-            self._outcomes[candidate] = self._task.outcomes(self._versions[1 + candidate], strict=self._strict)
-        return self._outcomes[candidate]
-
-    def _chosen(self, wanted: npt.NDArray[np.bool_]) -> Places:
-        """The rows that are wanted, each (sample, ground truth) once."""
-        import numpy as np
-
-        once = self._task.once
-        return np.flatnonzero(wanted if once is None else wanted & once)
-
     @cached_property
     def _workflow(self) -> WorkflowRecord:
         return self._rows.workflow.load(WorkflowRecord)
@@ -351,39 +303,6 @@ class Evidence:
         types = {name: TypedColumn(name, object, Node.from_json(cast(JsonObject, node))).type, SAID[0]: pa.string()}
         stretches = [Stretch(pointer, pointer.rows) for pointer in pointers]
         return Gathered(self._session.store, stretches, types, whole=False)
-
-
-def confused(found: Confusion) -> list[tuple[int, int, int, int]]:
-    """Truth, answer, how often the baseline gave it, how often the candidate; where either did, sorted."""
-    import numpy as np
-
-    joint, width = found.joint, len(found.labels) + 1
-    keys, places = np.unique(
-        np.concatenate([joint.truth * width + said for said in (joint.a, joint.b)]), return_inverse=True
-    )
-    cells = len(joint.count)
-    a, b = (
-        np.bincount(which, joint.count, minlength=len(keys)).astype(np.int64)
-        for which in (places[:cells], places[cells:])
-    )
-    return list(zip((keys // width).tolist(), (keys % width).tolist(), a.tolist(), b.tolist(), strict=True))
-
-
-def confusion_rows(found: Confusion, which: str) -> pa.Table:
-    """The rows of `Comparison.confusion`."""
-    import pyarrow as pa
-
-    names: list[str | None] = [*found.labels, None]
-    cells = [(names[truth], names[said], a, b, b - a) for truth, said, a, b in confused(found)]
-    columns = ("ground_truth", "predicted", "a", "b", "difference")
-    kinds = (pa.string(), pa.string(), pa.int64(), pa.int64(), pa.int64())
-    table = pa.table(
-        {name: pa.array([row[n] for row in cells], kinds[n]) for n, name in enumerate(columns)},
-    )
-    if which == "difference":
-        return table
-    own = table.select(["ground_truth", "predicted", which]).rename_columns(["ground_truth", "predicted", "count"])
-    return own.filter(pa.array([count > 0 for count in own["count"].to_pylist()], pa.bool_()))
 
 
 def _spread(places: Places, most: int) -> Places:

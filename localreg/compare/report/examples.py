@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from localreg.compare.evidence import Example, Examples
+from localreg.compare.listing import Example, Examples
 from localreg.compare.report.markup import Markup, isolated, joined, tag
 from localreg.compare.report.outlines import Box, shapes_in
 from localreg.compare.report.pictures import Thumbnails

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from localreg.compare.compared import Compared
-from localreg.compare.evidence import Confusion, confused
+from localreg.compare.confusions import Confusion, confused
 from localreg.compare.report.bars import extent, interval_bar
 from localreg.compare.report.markup import Markup, isolated, joined, tag
 from localreg.compare.report.wording import (
