@@ -7,12 +7,14 @@ bytes for the same comparison.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, cached_property
 from hashlib import sha256
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from localreg.compare.compared import Compared
+from localreg.compare.confusions import Confusion
 from localreg.compare.evidence import Evidence
 from localreg.compare.report.curves import curves_of
 from localreg.compare.report.det import det_plot
@@ -29,7 +31,7 @@ from localreg.compare.report.wording import how, named, p_text, power, readable,
 from localreg.compare.rows import MetricRow
 from localreg.names import amount
 
-__all__ = ["page", "plots"]
+__all__ = ["INSTALL", "Part", "Sizes", "footing", "page", "plots", "warning_list"]
 
 INSTALL = "pip install 'localreg-registry[ui]'"
 
@@ -43,36 +45,40 @@ OUTLINED = ("segmentation", "evaluator 'segmentation'")
 """Tasks that go by pixels: what has a box, too, is shown by its outline."""
 
 
-class _Sizes(NamedTuple):
+class Sizes(NamedTuple):
     """A plot for wide pages, and for phones where another one is better there."""
 
     wide: Spec
     narrow: Spec | None = None
 
 
+Draw: TypeAlias = Callable[[str, Sizes, str], Markup]
+"""Puts a plot onto the page: its name, which is unique there, the plot, and what it shows in words."""
+
+
 def plots(comparison: Compared) -> dict[str, Spec]:
     """See `Comparison.plots`."""
-    evidence = comparison._evidence()
+    evidence = cache(comparison._evidence)
     several = len(comparison.candidates) > 1
     return {
         f"{candidate}: {name}" if several else name: sizes.wide
         for number, candidate in enumerate(comparison.candidates)
-        for name, sizes in _Part(comparison, evidence, number).plots().items()
+        for name, sizes in Part(comparison, evidence, number).plots().items()
     }
 
 
 def page(comparison: Compared, *, title: str | None, samples: int) -> str:
     """See `Comparison.to_html`."""
-    evidence, thumbnails = comparison._evidence(), Thumbnails(outlined=comparison.task in OUTLINED)
+    evidence, thumbnails = cache(comparison._evidence), Thumbnails(outlined=comparison.task in OUTLINED)
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
     title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
-    parts = [_Part(comparison, evidence, number) for number in range(len(comparison.candidates))]
+    parts = [Part(comparison, evidence, number) for number in range(len(comparison.candidates))]
     body = joined(
         tag("h1", title),
         *(each.verdict() for each in parts),
-        _warnings(comparison),
+        warning_list(comparison),
         *(piece for each in parts for piece in each.sections(thumbnails, samples)),
-        *_footing(comparison),
+        *footing(comparison),
     )
     return f"<!doctype html>\n{_document(title, body)}\n"
 
@@ -93,14 +99,16 @@ def _document(title: str, body: Markup) -> Markup:
     return tag("html", head, tag("body", tag("main", body)), lang="en")
 
 
-def _warnings(comparison: Compared) -> Markup | None:
+def warning_list(comparison: Compared) -> Markup | None:
+    """What should be known before the numbers are believed; None = nothing."""
     if not comparison.warnings:
         return None
     told = tag("ul", *(tag("li", each) for each in comparison.warnings), class_="warnings")
     return tag("section", told, aria_label="warnings")
 
 
-def _footing(comparison: Compared) -> Iterator[Markup]:
+def footing(comparison: Compared) -> Iterator[Markup]:
+    """What was compared, and how."""
     yield tag("h2", "What was compared, and how")
     yield coverage_table(comparison)
     yield tag("ul", *(tag("li", each) for each in how(comparison)), class_="note")
@@ -108,31 +116,38 @@ def _footing(comparison: Compared) -> Iterator[Markup]:
         yield tag("p", "Plots are left out: they need vl-convert. Install it by ", tag("code", INSTALL), class_="note")
 
 
-class _Part:
+class Part:
     """What is told of one candidate.
 
     Args:
         comparison: all of it.
-        evidence: what lies behind it.
+        behind: what lies behind it, which is not asked for before it is needed; the same at each call.
         number: of the candidate.
+        draw: puts plots onto the page; None = as pictures in it.
     """
 
-    def __init__(self, comparison: Compared, evidence: Evidence, number: int) -> None:
+    def __init__(
+        self, comparison: Compared, behind: Callable[[], Evidence], number: int, draw: Draw | None = None
+    ) -> None:
         self._comparison = comparison
-        self._evidence = evidence
+        self._behind = behind
         self._number = number
+        self._draw = draw or self._drawn
         self._name = comparison.candidates[number]
         self._rows = [row for row in comparison.rows if row.candidate == self._name]
         self._first = self._rows[0]
-        self._confusion = evidence.confusion(number)
         self._reasons: list[str] = []
 
-    def plots(self) -> dict[str, _Sizes]:
+    @cached_property
+    def _confusion(self) -> Confusion | None:
+        return self._behind().confusion(self._number)
+
+    def plots(self) -> dict[str, Sizes]:
         """All plots by name."""
         return {
             **self._forests(),
-            **self._confusions(),
-            **{name: _Sizes(each) for name, each in self._curves().items()},
+            **self._confusion_plots(),
+            **{name: Sizes(each) for name, each in self._curves().items()},
         }
 
     def verdict(self) -> Markup:
@@ -153,19 +168,24 @@ class _Part:
     def sections(self, thumbnails: Thumbnails, samples: int) -> Iterator[Markup]:
         """All that comes below the verdict."""
         several = len(self._comparison.candidates) > 1
-        whole = [row for row in self._rows if row.test_case is row.by is row.label is None]
         yield tag("h2", isolated(f"Metrics: {self._name}" if several else "Metrics"))
-        yield metric_table(whole, self._comparison)
-        yield from self._classes()
-        yield from self._breakdowns()
-        yield from self._confusion_section()
-        yield from self._curve_section()
+        yield self.metrics()
+        yield from self.classes()
+        yield from self.breakdowns()
+        yield from self.confusions()
+        yield from self.curves()
         if samples:
             yield from self._samples(thumbnails, samples)
 
-    # --- classes, test cases, slices ----------------------------------------------------------------------------------
+    # --- metrics, classes, test cases, slices -------------------------------------------------------------------------
 
-    def _classes(self) -> Iterator[Markup]:
+    def metrics(self) -> Markup:
+        """All metrics over the whole suite."""
+        whole = [row for row in self._rows if row.test_case is row.by is row.label is None]
+        return metric_table(whole, self._comparison)
+
+    def classes(self) -> Iterator[Markup]:
+        """Metrics of single classes, folded."""
         every = [row for row in self._rows if row.label is not None]
         # An evaluator may say something of classes in test cases, too, and even there alone.
         of_all = {row.metric for row in every if row.test_case is row.by is None}
@@ -188,15 +208,16 @@ class _Part:
             if len(own) > 1 or own[0].by is not None:
                 yield name, own
 
-    def _forests(self) -> dict[str, _Sizes]:
+    def _forests(self) -> dict[str, Sizes]:
         found = {}
         for name, rows in self._parts():
             sizes = [forest_plot(rows, self._first, self._comparison.baseline, width=each) for each in (WIDE, NARROW)]
             if sizes[0] is not None:
-                found[f"by {name}"] = _Sizes(*(each for each in sizes if each is not None))
+                found[f"by {name}"] = Sizes(*(each for each in sizes if each is not None))
         return found
 
-    def _breakdowns(self) -> Iterator[Markup]:
+    def breakdowns(self) -> Iterator[Markup]:
+        """The first metric in test cases and slices: plots and tables."""
         drawn = self._forests()
         for number, (name, rows) in enumerate(self._parts()):
             metric = named(self._first.metric, self._comparison)
@@ -207,14 +228,15 @@ class _Part:
 
     # --- confusions, curves -------------------------------------------------------------------------------------------
 
-    def _confusions(self) -> dict[str, _Sizes]:
+    def _confusion_plots(self) -> dict[str, Sizes]:
         if self._confusion is None:
             return {}
         names = self._comparison.baseline, self._name
         sizes = [confusion_plot(self._confusion, *names, width=each) for each in (WIDE, NARROW)]
-        return {"confusion": _Sizes(*(each for each in sizes if each is not None))} if sizes[0] is not None else {}
+        return {"confusion": Sizes(*(each for each in sizes if each is not None))} if sizes[0] is not None else {}
 
-    def _confusion_section(self) -> Iterator[Markup]:
+    def confusions(self) -> Iterator[Markup]:
+        """Which classes were taken for which."""
         if self._confusion is None:
             return
         yield tag("h2", "Confusions")
@@ -222,40 +244,42 @@ class _Part:
         if table is None:
             yield tag("p", "Both models confuse the same classes, equally often.")
             return
-        yield self._figure("confusion", self._confusions().get("confusion"), "difference of the confusion matrices")
+        yield self._figure("confusion", self._confusion_plots().get("confusion"), "difference of the confusion matrices")
         yield table
 
     def _curves(self) -> dict[str, Spec]:
-        similarities = self._evidence.similarities(self._number)
+        similarities = self._behind().similarities(self._number)
         if similarities is not None:
             drawn = det_plot(similarities, self._comparison.baseline, self._name)
             return {} if drawn is None else {"det": drawn}
-        errors = self._evidence.errors(self._number, most=MOST_ERRORS)
+        errors = self._behind().errors(self._number, most=MOST_ERRORS)
         if errors is not None:
             drawn = errors_plot(errors, self._comparison.baseline, self._name)
             return {} if drawn is None else {"errors": drawn}
-        scored = self._evidence.scored(self._number)
+        scored = self._behind().scored(self._number)
         if scored is None:
             return {}
         found = curves_of(scored, self._comparison.baseline, self._name)
         self._reasons = found.reasons
         return found.plots
 
-    def _curve_section(self) -> Iterator[Markup]:
+    def curves(self) -> Iterator[Markup]:
+        """Curves over scores, or errors."""
         if not can_render():
             return
         drawn = self._curves()
         if drawn or self._reasons:
             yield tag("h2", "Errors" if "errors" in drawn else "Scores")
         if drawn:
-            figures = [self._figure(name, _Sizes(spec), name.replace("_", " ")) for name, spec in drawn.items()]
+            figures = [self._figure(name, Sizes(spec), name.replace("_", " ")) for name, spec in drawn.items()]
             yield tag("div", *figures, class_="curves")
         yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons)
 
-    def _figure(self, name: str, sizes: _Sizes | None, label: str) -> Markup:
+    def _figure(self, name: str, sizes: Sizes | None, label: str) -> Markup:
         """A plot in as many sizes as there are."""
-        if sizes is None or not can_render():
-            return joined("")
+        return joined("") if sizes is None or not can_render() else self._draw(name, sizes, label)
+
+    def _drawn(self, name: str, sizes: Sizes, label: str) -> Markup:
         prefix = f"p{self._number}-{name}"
         if sizes.narrow is None:
             return tag("figure", rendered(sizes.wide, prefix), role="img", aria_label=label)
@@ -269,12 +293,12 @@ class _Part:
         if self._first.fixed is not None:
             lists = [
                 sample_list(
-                    title, told, self._evidence.examples(self._number, outcome, most), thumbnails, is_open=is_open
+                    title, told, self._behind().examples(self._number, outcome, most), thumbnails, is_open=is_open
                 )
                 for outcome, title, told, is_open in OUTCOMES
             ]
         else:
-            grown = self._evidence.grown(self._number, most)
+            grown = self._behind().grown(self._number, most)
             if grown is None:
                 return
             lists = [sample_list(*GROWN, grown, thumbnails, is_open=True, which="the worst first")]
