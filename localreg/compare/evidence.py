@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_check
 from localreg.canonical import JsonObject
 from localreg.compare.classified import CountedPair
 from localreg.compare.confusions import Confusion
-from localreg.compare.listing import Example, Examples, SampleList
+from localreg.compare.listing import Example, Examples, SampleList, Types
 from localreg.compare.scores import NO_SCORES
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
@@ -260,6 +260,7 @@ class Evidence:
                 sample=sample or {},
                 metadata=metadata,
                 typed=own,
+                types=self._types,
             )
             for number, (place, (sample, metadata), own) in enumerate(
                 zip(places.tolist(), self._samples(indices), typed, strict=True)
@@ -273,34 +274,36 @@ class Evidence:
         return self._paired[1]
 
     @cached_property
-    def _workflow(self) -> WorkflowRecord:
-        return self._rows.workflow.load(WorkflowRecord)
+    def _types(self) -> Types:
+        found = self._rows.workflow.load(WorkflowRecord)
+        nodes = (found.test_sample, found.ground_truth, found.inference)
+        return Types(*(Node.from_json(cast(JsonObject, each)) for each in nodes))
 
     def _samples(self, indices: Places) -> Iterator[tuple[Any, str | None]]:
         """The fields of samples, and their metadata as it was said last."""
         import numpy as np
 
         workflow = self._rows.suite.workflow
-        rows = self._read("sample", self._workflow.test_sample, files_of(self._state, workflow, "test_samples"))
+        rows = self._read("sample", self._types.sample, files_of(self._state, workflow, "test_samples"))
         distinct, places = np.unique(indices, return_inverse=True)
         said = said_since(self._session, self._state, workflow, distinct)["metadata"]
         for place, (sample, metadata) in zip(places.tolist(), _each(rows, indices), strict=True):
             yield sample, said.get(place, metadata)
 
     def _truths(self, places: Places) -> Iterator[Any]:
-        rows = self._read("ground_truth", self._workflow.ground_truth, self._rows.pointers)
+        rows = self._read("ground_truth", self._types.ground_truth, self._rows.pointers)
         return (truth for truth, _ in _each(rows, places))
 
     def _inferences(self, version: str, indices: Places) -> Iterator[Any]:
         found = Inferences(self._session, self._state, version, self._rows.samples)
-        rows = self._read("inference", self._workflow.inference, found.pointers)
+        rows = self._read("inference", self._types.inference, found.pointers)
         return (inference for inference, _ in _each(rows, found.place[indices]))
 
-    def _read(self, name: str, node: object, pointers: Sequence[Any]) -> Gathered:
+    def _read(self, name: str, node: Node, pointers: Sequence[Any]) -> Gathered:
         """Parts of a typed column, of which only the row groups that are needed are read."""
         import pyarrow as pa
 
-        types = {name: TypedColumn(name, object, Node.from_json(cast(JsonObject, node))).type, SAID[0]: pa.string()}
+        types = {name: TypedColumn(name, object, node).type, SAID[0]: pa.string()}
         stretches = [Stretch(pointer, pointer.rows) for pointer in pointers]
         return Gathered(self._session.store, stretches, types, whole=False)
 

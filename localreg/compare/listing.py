@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Places = npt.NDArray[np.int64]
 
-__all__ = ["BAD_CONDITION", "Example", "Examples", "SampleList", "refuse_taken"]
+__all__ = ["BAD_CONDITION", "Example", "Examples", "SampleList", "Types", "refuse_taken"]
 
 OWN = ("test_case", "sample_idx", "sample", "outcome")
 """Columns of every list of samples; tasks add theirs."""
@@ -54,6 +54,14 @@ def refuse_taken(expressions: Sequence[str], task: Task) -> None:
             )
 
 
+class Types(NamedTuple):
+    """The recorded schemas of a workflow's types."""
+
+    sample: Node
+    ground_truth: Node
+    inference: Node
+
+
 class Example(NamedTuple):
     """A row of the suite, with all that is known of it.
 
@@ -65,6 +73,7 @@ class Example(NamedTuple):
         sample: the sample's fields.
         metadata: the sample's metadata, JSON text.
         typed: ground truth, and the inferences of baseline and candidate, with all fields.
+        types: what these are.
     """
 
     test_case: str
@@ -74,6 +83,7 @@ class Example(NamedTuple):
     sample: dict[str, Any]
     metadata: str | None
     typed: tuple[Any, Any, Any]
+    types: Types
 
 
 class Examples(NamedTuple):

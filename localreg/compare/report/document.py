@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
@@ -19,9 +19,9 @@ from localreg.compare.evidence import Evidence
 from localreg.compare.report.curves import curves_of
 from localreg.compare.report.det import det_plot
 from localreg.compare.report.errors import MOST_ERRORS, errors_plot
-from localreg.compare.report.examples import sample_list
+from localreg.compare.report.examples import keys, sample_list
 from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
-from localreg.compare.report.pictures import Thumbnails
+from localreg.compare.report.pictures import DataUris
 from localreg.compare.report.plots import NARROW, WIDE, breakdown_name, confusion_plot, forest_plot, part_name
 from localreg.compare.report.rendering import can_render, rendered
 from localreg.compare.report.style import style_sheet
@@ -31,7 +31,7 @@ from localreg.compare.report.wording import how, named, p_text, power, readable,
 from localreg.compare.rows import MetricRow
 from localreg.names import amount
 
-__all__ = ["INSTALL", "Part", "Sizes", "footing", "page", "plots", "warning_list"]
+__all__ = ["INSTALL", "Part", "Sizes", "footing", "is_outlined", "page", "plots", "warning_list"]
 
 INSTALL = "pip install 'localreg-registry[ui]'"
 
@@ -69,7 +69,7 @@ def plots(comparison: Compared) -> dict[str, Spec]:
 
 def page(comparison: Compared, *, title: str | None, samples: int) -> str:
     """See `Comparison.to_html`."""
-    evidence, thumbnails = cache(comparison._evidence), Thumbnails(outlined=comparison.task in OUTLINED)
+    evidence, pictures = cache(comparison._evidence), DataUris()
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
     title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
     parts = [Part(comparison, evidence, number) for number in range(len(comparison.candidates))]
@@ -77,10 +77,15 @@ def page(comparison: Compared, *, title: str | None, samples: int) -> str:
         tag("h1", title),
         *(each.verdict() for each in parts),
         warning_list(comparison),
-        *(piece for each in parts for piece in each.sections(thumbnails, samples)),
+        *(piece for each in parts for piece in each.sections(pictures, samples)),
         *footing(comparison),
     )
     return f"<!doctype html>\n{_document(title, body)}\n"
+
+
+def is_outlined(comparison: Compared) -> bool:
+    """Whether what has both a box and pixels is drawn by the outlines of these: see `card`."""
+    return comparison.task in OUTLINED
 
 
 def _document(title: str, body: Markup) -> Markup:
@@ -165,7 +170,7 @@ class Part:
             class_=f"verdict-box {row.verdict}",
         )  # fmt: skip
 
-    def sections(self, thumbnails: Thumbnails, samples: int) -> Iterator[Markup]:
+    def sections(self, pictures: DataUris, samples: int) -> Iterator[Markup]:
         """All that comes below the verdict."""
         several = len(self._comparison.candidates) > 1
         yield tag("h2", isolated(f"Metrics: {self._name}" if several else "Metrics"))
@@ -175,7 +180,7 @@ class Part:
         yield from self.confusions()
         yield from self.curves()
         if samples:
-            yield from self._samples(thumbnails, samples)
+            yield from self._samples(pictures, samples)
 
     # --- metrics, classes, test cases, slices -------------------------------------------------------------------------
 
@@ -244,7 +249,9 @@ class Part:
         if table is None:
             yield tag("p", "Both models confuse the same classes, equally often.")
             return
-        yield self._figure("confusion", self._confusion_plots().get("confusion"), "difference of the confusion matrices")
+        yield self._figure(
+            "confusion", self._confusion_plots().get("confusion"), "difference of the confusion matrices"
+        )
         yield table
 
     def _curves(self) -> dict[str, Spec]:
@@ -289,31 +296,28 @@ class Part:
 
     # --- samples ------------------------------------------------------------------------------------------------------
 
-    def _samples(self, thumbnails: Thumbnails, most: int) -> Iterator[Markup]:
+    def _samples(self, pictures: DataUris, most: int) -> Iterator[Markup]:
+        listed = partial(sample_list, source=pictures, outlined=is_outlined(self._comparison))
         if self._first.fixed is not None:
             lists = [
-                sample_list(
-                    title, told, self._behind().examples(self._number, outcome, most), thumbnails, is_open=is_open
-                )
+                listed(title, told, self._behind().examples(self._number, outcome, most), is_open=is_open)
                 for outcome, title, told, is_open in OUTCOMES
             ]
         else:
             grown = self._behind().grown(self._number, most)
             if grown is None:
                 return
-            lists = [sample_list(*GROWN, grown, thumbnails, is_open=True, which="the worst first")]
+            lists = [listed(*GROWN, grown, is_open=True, which="the worst first")]
         yield tag("h2", "Samples")
-        yield from self._notes(thumbnails, lists)
+        yield from self._notes(pictures, lists)
         yield from lists
 
-    def _notes(self, thumbnails: Thumbnails, lists: Sequence[Markup]) -> Iterator[Markup]:
+    def _notes(self, pictures: DataUris, lists: Sequence[Markup]) -> Iterator[Markup]:
         """What has to be known of the lists, now that they are made."""
-        if any('class="box"' in each for each in lists):
-            names = (("truth", "ground truth"), ("baseline", "baseline"), ("candidate", "candidate"))
-            yield tag("p", "Boxes: ", *(tag("span", name, class_=side) for side, name in names), class_="key note")
-        if thumbnails.lacks_pillow:
+        yield from keys(lists)
+        if pictures.lacks_pillow:
             yield tag(
                 "p", "Pictures are left out: they need Pillow. Install it by ", tag("code", INSTALL), class_="note"
             )
-        if thumbnails.is_full:
+        if pictures.is_full:
             yield tag("p", "Some pictures are left out: the page would be too large.", class_="note")

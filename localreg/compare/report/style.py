@@ -75,6 +75,14 @@ min-width:0;break-inside:avoid}
 svg.picture{display:block;max-width:100%;width:160px;max-height:160px}
 svg.picture.small{image-rendering:pixelated;width:120px}
 svg .box{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke}
+svg .point{fill:none;stroke-width:1.5px;vector-effect:non-scaling-stroke}
+.answers ins{text-decoration:underline 2px;color:var(--worse)}
+.answers del{text-decoration:line-through;color:var(--truth)}
+.answers ins,.answers del{font-weight:400}
+mark{color:inherit;background:none;border-bottom:2px solid var(--better);padding:0 .1em}
+mark small{font-weight:400;color:var(--better);font-size:.85em}
+.note ins{color:var(--worse)}
+.note del{color:var(--truth)}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.05rem .6rem;margin:0}
 dt{color:var(--muted);max-width:9rem}
 dt.truth{color:var(--truth)}
@@ -88,6 +96,10 @@ dd{margin:0;min-width:0}
 .key .truth{border-color:var(--truth)}
 .key .baseline{border-color:var(--baseline);border-bottom-style:dashed}
 .key .candidate{border-color:var(--candidate)}
+.key.points span{border:0}
+.points .truth{color:var(--truth)}
+.points .baseline{color:var(--baseline)}
+.points .candidate{color:var(--candidate)}
 :focus-visible{outline:2px solid var(--better);outline-offset:2px}
 @media(max-width:45rem){
 body{padding:1rem .75rem 3rem}
