@@ -193,12 +193,13 @@ class Evidence:
         every = self._listed.places(candidate, outcome, where)
         return Examples(len(every), self._examples(candidate, every[wanted.start : wanted.stop]))
 
-    def grown(self, candidate: int, most: int) -> Examples | None:
+    def grown(self, candidate: int, most: int, begin: int = 0) -> Examples | None:
         """Rows on which the candidate's error is larger than the baseline's, by most first; None if nothing has errors.
 
         Args:
             candidate: its number.
             most: how many of them.
+            begin: how many to pass over.
         """
         import numpy as np
 
@@ -208,7 +209,7 @@ class Evidence:
             return None
         growth = np.nan_to_num(np.abs(found[1]) - np.abs(found[0]), nan=0.0)
         order = np.argsort(-growth, kind="stable")[: int((growth > 0).sum())]
-        return Examples(len(order), self._examples(candidate, every[order[:most]]))
+        return Examples(len(order), self._examples(candidate, every[order[begin : begin + most]]))
 
     def errors(self, candidate: int, *, most: int) -> Errors | None:
         """What is said beyond the truth; None if nothing has errors.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localreg.registry import Registry
+from localreg.ui.comparisons import Comparisons
 from localreg.ui.safety import Keys
 
 __all__ = ["Site"]
@@ -20,8 +21,10 @@ class Site:
         registry: at the namespace that is shown where the address names none.
         keys: the secrets.
         folders: whose pictures may be shown.
+        comparisons: that were asked for lately.
     """
 
     registry: Registry
     keys: Keys = field(repr=False)
     folders: Sequence[Path] = ()
+    comparisons: Comparisons = field(default_factory=Comparisons, repr=False)

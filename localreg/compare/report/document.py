@@ -21,6 +21,7 @@ from localreg.compare.report.det import det_plot
 from localreg.compare.report.errors import MOST_ERRORS, errors_plot
 from localreg.compare.report.examples import keys, sample_list
 from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
+from localreg.compare.report.matrix import matrix
 from localreg.compare.report.pictures import DataUris
 from localreg.compare.report.plots import NARROW, WIDE, breakdown_name, confusion_plot, forest_plot, part_name
 from localreg.compare.report.rendering import can_render, rendered
@@ -52,8 +53,8 @@ class Sizes(NamedTuple):
     narrow: Spec | None = None
 
 
-Draw: TypeAlias = Callable[[str, Sizes, str], Markup]
-"""Puts a plot onto the page: its name, which is unique there, the plot, and what it shows in words."""
+Draw: TypeAlias = Callable[[str, str], Markup]
+"""What stands for a plot that is drawn later: by its name, as in `plots`, and what it shows in words."""
 
 
 def plots(comparison: Compared) -> dict[str, Spec]:
@@ -63,7 +64,7 @@ def plots(comparison: Compared) -> dict[str, Spec]:
     return {
         f"{candidate}: {name}" if several else name: sizes.wide
         for number, candidate in enumerate(comparison.candidates)
-        for name, sizes in Part(comparison, evidence, number).plots().items()
+        for name, sizes in Part(comparison, number, evidence).plots().items()
     }
 
 
@@ -72,7 +73,7 @@ def page(comparison: Compared, *, title: str | None, samples: int) -> str:
     evidence, pictures = cache(comparison._evidence), DataUris()
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
     title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
-    parts = [Part(comparison, evidence, number) for number in range(len(comparison.candidates))]
+    parts = [Part(comparison, number, evidence) for number in range(len(comparison.candidates))]
     body = joined(
         tag("h1", title),
         *(each.verdict() for each in parts),
@@ -126,18 +127,23 @@ class Part:
 
     Args:
         comparison: all of it.
-        behind: what lies behind it, which is not asked for before it is needed; the same at each call.
         number: of the candidate.
-        draw: puts plots onto the page; None = as pictures in it.
+        behind: what lies behind it, which is not asked for before it is needed, and is the same at each call; None =
+            what this part alone reads.
+        draw: what stands for plots; None = they are drawn at once.
     """
 
     def __init__(
-        self, comparison: Compared, behind: Callable[[], Evidence], number: int, draw: Draw | None = None
+        self,
+        comparison: Compared,
+        number: int,
+        behind: Callable[[], Evidence] | None = None,
+        draw: Draw | None = None,
     ) -> None:
         self._comparison = comparison
-        self._behind = behind
+        self._behind = behind or cache(comparison._evidence)
         self._number = number
-        self._draw = draw or self._drawn
+        self._draw = draw
         self._name = comparison.candidates[number]
         self._rows = [row for row in comparison.rows if row.candidate == self._name]
         self._first = self._rows[0]
@@ -189,6 +195,16 @@ class Part:
         whole = [row for row in self._rows if row.test_case is row.by is row.label is None]
         return metric_table(whole, self._comparison)
 
+    def cases(self) -> Markup | None:
+        """Metrics in test cases, a column each; None if the suite has but one test case, or one metric alone."""
+        rows = [row for row in self._rows if row.by is row.label is None]
+        return matrix(rows, self._comparison)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether anything is told of single classes."""
+        return any(row.label is not None for row in self._rows)
+
     def classes(self) -> Iterator[Markup]:
         """Metrics of single classes, folded."""
         every = [row for row in self._rows if row.label is not None]
@@ -214,22 +230,32 @@ class Part:
                 yield name, own
 
     def _forests(self) -> dict[str, Sizes]:
-        found = {}
-        for name, rows in self._parts():
-            sizes = [forest_plot(rows, self._first, self._comparison.baseline, width=each) for each in (WIDE, NARROW)]
-            if sizes[0] is not None:
-                found[f"by {name}"] = Sizes(*(each for each in sizes if each is not None))
-        return found
+        found = {f"by {name}": self._forest(rows) for name, rows in self._parts()}
+        return {name: sizes for name, sizes in found.items() if sizes is not None}
 
-    def breakdowns(self) -> Iterator[Markup]:
-        """The first metric in test cases and slices: plots and tables."""
-        drawn = self._forests()
-        for number, (name, rows) in enumerate(self._parts()):
-            metric = named(self._first.metric, self._comparison)
-            yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(name))
-            shown = drawn.get(f"by {name}")
-            yield self._figure(f"by{number}", shown, f"differences by {name}")
-            yield part_table(name, [part_name(row) for row in rows], rows, self._comparison)
+    def _forest(self, rows: Sequence[MetricRow]) -> Sizes | None:
+        sizes = [forest_plot(rows, self._first, self._comparison.baseline, width=each) for each in (WIDE, NARROW)]
+        return None if sizes[0] is None else Sizes(*(each for each in sizes if each is not None))
+
+    def breakdowns(self, *, cases: bool = True) -> Iterator[Markup]:
+        """The first metric in test cases and slices: plots and tables.
+
+        Args:
+            cases: also in test cases.
+        """
+        for name, rows in self._parts():
+            if cases or rows[0].by is not None:
+                metric = named(self._first.metric, self._comparison)
+                yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(name))
+                yield self.forest(f"by {name}")
+                yield part_table(name, [part_name(row) for row in rows], rows, self._comparison)
+
+    def forest(self, name: str) -> Markup:
+        """The plot of a breakdown, such as `by test case`; nothing if there is none."""
+        for number, (each, rows) in enumerate(self._parts()):
+            if name == f"by {each}":
+                return self._figure(f"by{number}", self._forest(rows), f"differences by {each}", name)
+        return joined("")
 
     # --- confusions, curves -------------------------------------------------------------------------------------------
 
@@ -282,12 +308,20 @@ class Part:
             yield tag("div", *figures, class_="curves")
         yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons)
 
-    def _figure(self, name: str, sizes: Sizes | None, label: str) -> Markup:
-        """A plot in as many sizes as there are."""
-        return joined("") if sizes is None or not can_render() else self._draw(name, sizes, label)
+    def _figure(self, id: str, sizes: Sizes | None, label: str, name: str | None = None) -> Markup:
+        """A plot, or what stands for it.
 
-    def _drawn(self, name: str, sizes: Sizes, label: str) -> Markup:
-        prefix = f"p{self._number}-{name}"
+        Args:
+            id: of the figure, for what in it needs one.
+            sizes: the plot.
+            label: in words.
+            name: in `plots`, where it is not the id.
+        """
+        if sizes is None or not can_render():
+            return joined("")
+        if self._draw is not None:
+            return self._draw(name or id, label)
+        prefix = f"p{self._number}-{id}"
         if sizes.narrow is None:
             return tag("figure", rendered(sizes.wide, prefix), role="img", aria_label=label)
         wide = tag("div", rendered(sizes.wide, prefix), class_="wide")

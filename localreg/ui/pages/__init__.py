@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from localreg.ui.pages import models, undo
+from localreg.ui.pages import compare, models, undo
 from localreg.ui.view import View
 
 __all__ = ["PAGES"]
@@ -25,8 +25,13 @@ class Pages(NamedTuple):
 PAGES = Pages(
     looks={
         "/": models.listing,
+        "/compare": compare.compare,
+        "/compare/choices": compare.choices,
+        "/compare/part": compare.part,
     },
     changes={
+        "/compare/delete": compare.delete,
+        "/compare/save": compare.save,
         "/undo": undo.undo,
     },
 )
