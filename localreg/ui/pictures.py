@@ -13,7 +13,7 @@ from localreg.compare.report.pictures import Picture, Shown, picture_size, small
 from localreg.ui.site import Site
 from localreg.workflow.local_files import local_path
 
-__all__ = ["LARGE", "SMALL", "Addresses", "picture"]
+__all__ = ["LARGE", "SMALL", "Addresses", "may_show", "picture"]
 
 SMALL, LARGE = 320, 1600
 """Pixels of a picture's longer side: of one among others, on a screen with fine pixels, and of one alone."""
@@ -44,6 +44,10 @@ class Addresses:
         size = picture_size(str(found))
         return None if size is None else Shown(self._address(locator), *size)
 
+    def may_read(self, locator: str) -> bool:
+        """See `PictureSource`."""
+        return may_show(self._site, locator)
+
     def _address(self, locator: str) -> str:
         from urllib.parse import urlencode
 
@@ -64,6 +68,12 @@ def picture(site: Site, locator: str, side: int, signed: str) -> Picture | None:
         return None
     found = _file(locator)
     return small_picture(str(found), side) if found is not None and _is_inside(site, found) else None
+
+
+def may_show(site: Site, locator: str) -> bool:
+    """Whether a locator names a file of this machine inside the folders that may be shown."""
+    found = _file(locator)
+    return found is not None and _is_inside(site, found)
 
 
 def _signature(site: Site, locator: str, side: int) -> str:

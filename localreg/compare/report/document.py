@@ -68,9 +68,16 @@ def plots(comparison: Compared) -> dict[str, Spec]:
     }
 
 
-def page(comparison: Compared, *, title: str | None, samples: int) -> str:
-    """See `Comparison.to_html`."""
-    evidence, pictures = cache(comparison._evidence), DataUris()
+def page(comparison: Compared, *, title: str | None, samples: int, pictures: DataUris | None = None) -> str:
+    """See `Comparison.to_html`.
+
+    Args:
+        comparison: all of it.
+        title: None = the names of models and suite.
+        samples: how many of each outcome.
+        pictures: of the samples; None = whatever they name.
+    """
+    evidence, pictures = cache(comparison._evidence), pictures or DataUris()
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
     title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
     parts = [Part(comparison, number, evidence) for number in range(len(comparison.candidates))]

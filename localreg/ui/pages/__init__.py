@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from localreg.ui.pages import compare, models, undo
+from localreg.ui.pages import compare, downloads, models, samples, undo
 from localreg.ui.view import View
 
 __all__ = ["PAGES"]
@@ -27,7 +27,11 @@ PAGES = Pages(
         "/": models.listing,
         "/compare": compare.compare,
         "/compare/choices": compare.choices,
+        "/compare/download": downloads.download,
         "/compare/part": compare.part,
+        "/compare/sample": samples.one,
+        "/compare/samples": samples.gallery,
+        "/picture": samples.shown_picture,
     },
     changes={
         "/compare/delete": compare.delete,
