@@ -124,6 +124,7 @@ class Evidence:
         self._versions = versions
         self._strict = strict
         self._paired: tuple[int, Pair] | None = None
+        self._inferred: dict[str, Inferences] = {}
         self._listed = SampleList(session, state, rows, slices, lambda: task, versions[1:], strict)
 
     def confusion(self, candidate: int) -> Confusion | None:
@@ -242,6 +243,8 @@ class Evidence:
         """Some rows as they are."""
         import numpy as np
 
+        if not len(places):
+            return []
         cases = np.searchsorted(self._rows.ends, places, side="right").tolist()
         indices = self._rows.indices[places].astype(np.int64)
         shown = self._task.shown(self._versions[1 + candidate], places)
@@ -296,7 +299,9 @@ class Evidence:
         return (truth for truth, _ in _each(rows, places))
 
     def _inferences(self, version: str, indices: Places) -> Iterator[Any]:
-        found = Inferences(self._session, self._state, version, self._rows.samples)
+        if version not in self._inferred:
+            self._inferred[version] = Inferences(self._session, self._state, version, self._rows.samples)
+        found = self._inferred[version]
         rows = self._read("inference", self._types.inference, found.pointers)
         return (inference for inference, _ in _each(rows, found.place[indices]))
 

@@ -61,11 +61,11 @@ def small_bar(row: MetricRow, reach: float | None) -> Markup:
     reach = reach or 1.0
     color = VERDICT_COLORS[row.verdict]
     low, high, at = (MARGIN / 2 + _place(end, reach) / 2 for end in _ends(row))
-    parts = [tag("path", d=f"M{SMALL / 2:g} 0v12", stroke=GRID)]
+    drawn = f"M{at - 2:.0f} 1h4v10h-4z"
     if row.low is not None and row.high is not None:
-        parts.append(tag("path", d=f"M{low:.1f} 6H{high:.1f}", stroke=color, stroke_width=2))
-    parts.append(tag("path", d=f"M{at:.1f} 1v10", stroke=color, stroke_width=4))
-    return tag("svg", *parts, class_="small-bar", viewBox=f"0 0 {SMALL:g} 12", aria_hidden="true")
+        drawn += f"M{low:.0f} 5H{high:.0f}v2H{low:.0f}z"
+    zero = tag("path", d=f"M{SMALL / 2:g} 0v12", stroke=GRID)
+    return tag("svg", zero, tag("path", d=drawn, fill=color), viewBox=f"0 0 {SMALL:g} 12", aria_hidden="true")
 
 
 def _ends(row: MetricRow) -> tuple[float, float, float]:

@@ -32,7 +32,7 @@ from localreg.compare.report.wording import how, named, p_text, power, readable,
 from localreg.compare.rows import MetricRow
 from localreg.names import amount
 
-__all__ = ["INSTALL", "Part", "Sizes", "footing", "is_outlined", "page", "plots", "warning_list"]
+__all__ = ["INSTALL", "Draw", "Part", "Sizes", "footing", "is_outlined", "page", "plots", "warning_list"]
 
 INSTALL = "pip install 'localreg-registry[ui]'"
 
@@ -189,7 +189,8 @@ class Part:
         yield tag("h2", isolated(f"Metrics: {self._name}" if several else "Metrics"))
         yield self.metrics()
         yield from self.classes()
-        yield from self.breakdowns()
+        for name, _ in self._parts():
+            yield from self.breakdown(f"by {name}")
         yield from self.confusions()
         yield from self.curves()
         if samples:
@@ -244,18 +245,18 @@ class Part:
         sizes = [forest_plot(rows, self._first, self._comparison.baseline, width=each) for each in (WIDE, NARROW)]
         return None if sizes[0] is None else Sizes(*(each for each in sizes if each is not None))
 
-    def breakdowns(self, *, cases: bool = True) -> Iterator[Markup]:
-        """The first metric in test cases and slices: plots and tables.
+    def slices(self) -> dict[str, int]:
+        """Names of breakdowns by slices, such as `by metadata.weather`, and how many slices each has."""
+        return {f"by {name}": len(rows) for name, rows in self._parts() if rows[0].by is not None}
 
-        Args:
-            cases: also in test cases.
-        """
-        for name, rows in self._parts():
-            if cases or rows[0].by is not None:
+    def breakdown(self, name: str) -> Iterator[Markup]:
+        """The first metric in test cases, or in slices: plot and table; nothing if there is no such breakdown."""
+        for each, rows in self._parts():
+            if name == f"by {each}":
                 metric = named(self._first.metric, self._comparison)
-                yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(name))
-                yield self.forest(f"by {name}")
-                yield part_table(name, [part_name(row) for row in rows], rows, self._comparison)
+                yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(each))
+                yield self.forest(name)
+                yield part_table(each, [part_name(row) for row in rows], rows, self._comparison)
 
     def forest(self, name: str) -> Markup:
         """The plot of a breakdown, such as `by test case`; nothing if there is none."""

@@ -13,7 +13,7 @@ from localreg.compare.rows import MetricRow
 
 __all__ = ["matrix"]
 
-MOST_CELLS = 72
+MOST_CELLS = 64
 """Of more, those test cases that differ most in any metric: a page stays light, and `metrics` has all."""
 MOST_METRICS = 8
 
@@ -79,15 +79,14 @@ def _cell(row: MetricRow | None, reach: float | None, comparison: Compared) -> M
         return tag("td")
     if row.difference is None:
         values = f"{value(row, row.a)} → {value(row, row.b)}"
-        return tag("td", tag("span", values, class_="values"), class_="cell", title=row.reason)
-    verdict = tag("span", f"{SIGNS[row.verdict]} ", class_="sign", aria_hidden="true")
+        return tag("td", tag("small", values), title=row.reason)
     return tag(
         "td",
-        tag("span", f"{value(row, row.a)} → {value(row, row.b)}", class_="values"),
-        tag("strong", difference(row), class_="n"),
+        tag("small", f"{value(row, row.a)} → {value(row, row.b)}"),
+        tag("b", difference(row)),
         small_bar(row, reach),
-        tag("span", verdict, row.verdict, class_="word"),
-        class_=f"cell {row.verdict}",
+        tag("em", f"{SIGNS[row.verdict]} {row.verdict}"),
+        class_=row.verdict,
         title=row_note(row, comparison),
     )
 

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from localreg.canonical import JsonValue
 from localreg.compare import Comparison
-from localreg.compare.report.document import Part, footing, warning_list
+from localreg.compare.report.document import Draw, Part, footing, warning_list
 from localreg.compare.report.markup import Markup, joined, tag
 from localreg.errors import InvalidInputError, LocalregError, NotFoundError, WorkflowMismatchError
 from localreg.models import ModelVersion
@@ -21,6 +21,9 @@ from localreg.ui.view import Parameter, View
 __all__ = ["asked", "candidate_of", "choices", "compare", "delete", "part", "save", "tabs"]
 
 MOST_CHOICES = 500
+SLICES = "slices "
+FEW = 12
+"""Slices of one kind that stand on the page from the first; more come after it."""
 
 
 class Side(NamedTuple):
@@ -96,13 +99,7 @@ def _choose(
 def _found(view: View, question: Question, found: Comparison) -> Response:
     number = candidate_of(view, found)
     inline = view.text("plots") is not None
-
-    def later(name: str, label: str) -> Markup:
-        """Stands for a part that is loaded after the page, or by a link."""
-        address = view.link("/compare/part", **asked(view, question), part=name, candidate=view.text("candidate"))
-        link = tag("a", f"Show the {label}", href=view.here(plots=True))
-        return tag("div", link, class_="later", data_load=address)
-
+    later = _later(view, question)
     part = Part(found, number, draw=None if inline else later)
     rows = [row for row in found.rows if row.test_case is row.by is row.label is None]
     return view.page(
@@ -123,7 +120,12 @@ def _found(view: View, question: Question, found: Comparison) -> Response:
         metrics=part.metrics(),
         cases=part.cases(),
         forest=part.forest("by test case"),
-        breakdowns=joined(*part.breakdowns(cases=False)),
+        breakdowns=joined(
+            *(
+                joined(*part.breakdown(each)) if inline or count <= FEW else later(f"{SLICES}{each}", f"slices {each}")
+                for each, count in part.slices().items()
+            )
+        ),
         classes=joined(*part.classes()) if inline else later("classes", "classes") if part.has_classes else None,
         confusions=joined(*part.confusions()) if inline else later("confusions", "confusions"),
         curves=joined(*part.curves()) if inline else later("curves", "curves"),
@@ -134,12 +136,28 @@ def _found(view: View, question: Question, found: Comparison) -> Response:
     )
 
 
+def _later(view: View, question: Question) -> Draw:
+    """Stands for parts that are loaded after the page, or by a link."""
+    own: dict[str, Parameter] = {**asked(view, question), "candidate": view.text("candidate")}
+    whole = view.link("/compare", **own, plots=True)
+
+    def later(name: str, label: str) -> Markup:
+        link = tag("a", f"Show the {label}", href=whole)
+        return tag("div", link, class_="later", data_load=view.link("/compare/part", **own, part=name))
+
+    return later
+
+
 def part(view: View) -> Response:
     """`/compare/part`: a part that is loaded after the page."""
     question = Question.of(view)
     with question.answered(view) as found:
-        told = Part(found, candidate_of(view, found))
-        name = view.text("part") or ""
+        number, name = candidate_of(view, found), view.text("part") or ""
+        if name.startswith(SLICES):  # its table comes before its plot
+            return HTMLResponse(
+                joined(*Part(found, number, draw=_later(view, question)).breakdown(name[len(SLICES) :]))
+            )
+        told = Part(found, number)
         parts = {"classes": told.classes, "confusions": told.confusions, "curves": told.curves}
         return HTMLResponse(joined(*parts[name]()) if name in parts else told.forest(name))
 
