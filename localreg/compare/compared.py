@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Self
 
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table, one_row
@@ -276,6 +278,34 @@ class Compared:
         wanted = range(begin, begin + check_whole(limit, what="limit"))
         return self._evidence().stretch(number, outcome, where, wanted)
 
+    def worst_examples(self, *, offset: int = 0, limit: int = 50, candidate: str | None = None) -> Examples:
+        """Rows of `worst` page by page, each with all that is known of it, as `examples` has them.
+
+        Args:
+            offset: how many to pass over, of the worst ones first.
+            limit: how many at most.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: no numbers were compared, or a number is none.
+            NotFoundError: there is no such candidate.
+        """
+        self._refuse_without_errors()
+        begin, most = check_whole(offset, what="offset"), check_whole(limit, what="limit")
+        found = self._evidence().grown(self._number(candidate), most, begin)
+        assert found is not None, "numbers have errors"
+        return found
+
+    def remembering(self) -> Self:
+        """The same comparison, keeping what it reads of the samples: for who looks at one page of them after another.
+
+        That takes memory, up to some hundred bytes a sample, until it is let go. Not to be used by several threads at
+        once.
+        """
+        same = copy(self)
+        vars(same)["_evidence"] = cache(self._evidence)
+        return same
+
     def _asked_for(self, outcome: object, where: object, candidate: str | None) -> int:
         """The number of the candidate, once what samples are asked for by is known to be of the right kind."""
         if outcome is not None and outcome not in OUTCOMES:
@@ -299,10 +329,13 @@ class Compared:
         """
         if check_whole(n, what="n", hint=WORST_HINT) < 1:
             raise InvalidInputError(f"n is {n}; {WORST_HINT}")
-        if self.task != "regression":
-            raise InvalidInputError(f"there are no errors in a comparison of {self.task}; .broken has what got worse")
+        self._refuse_without_errors()
         number = self._number(candidate)
         return Result(lambda: _grown(self._list(number, None, None), n))
+
+    def _refuse_without_errors(self) -> None:
+        if self.task != "regression":
+            raise InvalidInputError(f"there are no errors in a comparison of {self.task}; .broken has what got worse")
 
     def _number(self, candidate: str | None) -> int:
         """Place among the candidates; None = the first."""

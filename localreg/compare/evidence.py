@@ -124,6 +124,7 @@ class Evidence:
         self._versions = versions
         self._strict = strict
         self._paired: tuple[int, Pair] | None = None
+        self._inferred: dict[str, Inferences] = {}
         self._listed = SampleList(session, state, rows, slices, lambda: task, versions[1:], strict)
 
     def confusion(self, candidate: int) -> Confusion | None:
@@ -193,12 +194,13 @@ class Evidence:
         every = self._listed.places(candidate, outcome, where)
         return Examples(len(every), self._examples(candidate, every[wanted.start : wanted.stop]))
 
-    def grown(self, candidate: int, most: int) -> Examples | None:
+    def grown(self, candidate: int, most: int, begin: int = 0) -> Examples | None:
         """Rows on which the candidate's error is larger than the baseline's, by most first; None if nothing has errors.
 
         Args:
             candidate: its number.
             most: how many of them.
+            begin: how many to pass over.
         """
         import numpy as np
 
@@ -208,7 +210,7 @@ class Evidence:
             return None
         growth = np.nan_to_num(np.abs(found[1]) - np.abs(found[0]), nan=0.0)
         order = np.argsort(-growth, kind="stable")[: int((growth > 0).sum())]
-        return Examples(len(order), self._examples(candidate, every[order[:most]]))
+        return Examples(len(order), self._examples(candidate, every[order[begin : begin + most]]))
 
     def errors(self, candidate: int, *, most: int) -> Errors | None:
         """What is said beyond the truth; None if nothing has errors.
@@ -241,6 +243,8 @@ class Evidence:
         """Some rows as they are."""
         import numpy as np
 
+        if not len(places):
+            return []
         cases = np.searchsorted(self._rows.ends, places, side="right").tolist()
         indices = self._rows.indices[places].astype(np.int64)
         shown = self._task.shown(self._versions[1 + candidate], places)
@@ -295,7 +299,9 @@ class Evidence:
         return (truth for truth, _ in _each(rows, places))
 
     def _inferences(self, version: str, indices: Places) -> Iterator[Any]:
-        found = Inferences(self._session, self._state, version, self._rows.samples)
+        if version not in self._inferred:
+            self._inferred[version] = Inferences(self._session, self._state, version, self._rows.samples)
+        found = self._inferred[version]
         rows = self._read("inference", self._types.inference, found.pointers)
         return (inference for inference, _ in _each(rows, found.place[indices]))
 

@@ -129,6 +129,7 @@ class SampleList:
         self._candidates = candidates
         self._strict = strict
         self._outcomes: dict[int, npt.NDArray[np.int8] | None] = {}
+        self._listed: tuple[tuple[int, str | None, str | None], Places] | None = None
 
     def places(self, candidate: int, outcome: str | None, where: str | None = None) -> Places:
         """The rows of the suite that are listed, each (sample, ground truth) once, in their order.
@@ -141,7 +142,10 @@ class SampleList:
         Raises:
             InvalidInputError: the condition cannot be used.
         """
-        return self._places(self._task(), candidate, outcome, where)
+        asked = candidate, outcome, where
+        if self._listed is None or self._listed[0] != asked:
+            self._listed = asked, self._places(self._task(), *asked)
+        return self._listed[1]
 
     def table(self, candidate: int, outcome: str | None, where: str | None = None) -> pa.Table:
         """The rows of `places`, as people look at them."""

@@ -198,9 +198,9 @@ class _PastEvidence(Evidence):
         with self._looking_back():
             return self._behind.stretch(candidate, outcome, where, wanted)
 
-    def grown(self, candidate: int, most: int) -> Examples | None:
+    def grown(self, candidate: int, most: int, begin: int = 0) -> Examples | None:
         with self._looking_back():
-            return self._behind.grown(candidate, most)
+            return self._behind.grown(candidate, most, begin)
 
     def errors(self, candidate: int, *, most: int) -> Errors | None:
         with self._looking_back():

@@ -59,7 +59,10 @@ def pictures_of(example: Example, source: PictureSource, *, outlined: bool = Fal
     for locator in islice(_locators(example.sample), MOST_PICTURES):
         shown = source.of(locator)
         if shown is not None:
-            over = [[*shapes_in(said, node, outlined=outlined), *_masks_in(said, node, shown)] for said, node in sides]
+            over = [
+                [*shapes_in(said, node, outlined=outlined), *_masks_in(said, node, shown, source)]
+                for said, node in sides
+            ]
             yield _drawn(shown, over)
             sides = []
 
@@ -74,9 +77,10 @@ def _locators(value: Any) -> Iterator[str]:
             yield locator
 
 
-def _masks_in(value: Any, node: Node, shown: Shown) -> Iterator[Outline]:
+def _masks_in(value: Any, node: Node, shown: Shown, source: PictureSource) -> Iterator[Outline]:
     """The outlines of masks that lie in files of this machine; they are stretched to the size of the picture."""
     masks = list(islice((each for each in found_in(value, node) if is_mask(each)), MOST_MASKS))
+    masks = [each for each in masks if source.may_read(each.value["locator"])]
     for each in masks:
         labels = None if each.value.get("labels") is None else dict(each.value["labels"])
         most = MOST_POINTS // len(masks)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -51,6 +51,9 @@ class PictureSource(Protocol):
     def of(self, locator: str) -> Shown | None:
         """The picture that a sample names; None if there is none that can be shown."""
 
+    def may_read(self, locator: str) -> bool:
+        """Whether other files that samples name, such as masks, may be looked at for the page."""
+
 
 class Picture(NamedTuple):
     """A small picture.
@@ -69,9 +72,14 @@ class Picture(NamedTuple):
 
 
 class DataUris:
-    """Pictures that stand in the page itself; one file is read once."""
+    """Pictures that stand in the page itself; one file is read once.
 
-    def __init__(self) -> None:
+    Args:
+        may_read: whether the file of a locator may be looked at; None = whatever samples name.
+    """
+
+    def __init__(self, may_read: Callable[[str], bool] | None = None) -> None:
+        self._may_read = may_read
         self._known: dict[str, Shown | None] = {}
         self._bytes = 0
         self.is_full = False
@@ -82,9 +90,13 @@ class DataUris:
     def of(self, locator: str) -> Shown | None:
         """See `PictureSource`."""
         if locator not in self._known:
-            path = local_path(locator)
+            path = local_path(locator) if self.may_read(locator) else None
             self._known[locator] = None if path is None else self._made(path)
         return self._known[locator]
+
+    def may_read(self, locator: str) -> bool:
+        """See `PictureSource`."""
+        return self._may_read is None or self._may_read(locator)
 
     def _made(self, path: str) -> Shown | None:
         try:

@@ -90,6 +90,16 @@ async function send(form, submitter) {
   }
 }
 
+// Addresses without what was left empty.
+document.addEventListener("formdata", (event) => {
+  if (event.target.method !== "get") return;
+  for (const name of new Set(event.formData.keys())) {
+    const texts = event.formData.getAll(name).filter((text) => text !== "");
+    event.formData.delete(name);
+    texts.forEach((text) => event.formData.append(name, text));
+  }
+});
+
 // The first field of a form that was opened is the one to write in.
 document.addEventListener(
   "toggle",
@@ -160,6 +170,7 @@ async function load(place, address) {
   place.replaceChildren(...content);
   place.removeAttribute("data-load");
   place.removeAttribute("aria-busy");
+  place.querySelectorAll("[data-load]").forEach(load);
 }
 
 for (const place of document.querySelectorAll("[data-load]")) load(place, place.dataset.load);
