@@ -63,9 +63,7 @@ def duration(row: Mapping[str, Any]) -> str:
 
 def listing(view: View) -> Response:
     """`/experiments`."""
-    table = Listing(
-        view, "experiments", facets=FACETS, lists=("tags",), titles=TITLES, prefixes=("params.", "metadata.")
-    )
+    table = Listing(view, "experiments", facets=FACETS, lists=("tags",), titles=TITLES, objects=("params", "metadata"))
     found = table.found("-created_at")
     rows = [{**row, "status": status_of(view, row), "duration": duration(row)} for row in found.rows]
     known = _scalars(rows)
