@@ -72,9 +72,9 @@ document.addEventListener("submit", (event) => {
 async function send(form, submitter) {
   const note = form.querySelector(".error");
   const button = submitter ?? form.querySelector("button");
+  const body = new URLSearchParams(new FormData(form, submitter)); // before the button is disabled: it would be left out
   button.disabled = true;
   try {
-    const body = new URLSearchParams(new FormData(form, submitter));
     const answer = await fetch(form.action, { method: "POST", body });
     if (answer.ok) {
       location.assign(answer.url);
