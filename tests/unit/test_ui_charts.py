@@ -21,8 +21,8 @@ def curve(y: object, x: object = None, style: int = 0) -> Curve:
 # --- smoothing -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.3, 0.9, 0.999])
-@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 1_000])
+@pytest.mark.parametrize("weight", [0.0, 1e-9, 0.01, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("n", [1, 2, 511, 512, 513, 2_000])
 def test_smoothing_is_the_moving_average_of_the_definition(n: int, weight: float) -> None:
     y = np.random.default_rng(n).normal(3, 1, n)
     state, wanted = 0.0, []
@@ -105,7 +105,7 @@ def points(drawing: str) -> list[tuple[int, int]]:
     start, _, steps = path[1].partition("l")
     numbers = [int(each) for each in re.findall(r"-?\d+", f"{start} {steps}")]
     pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
-    return [tuple(np.sum(pairs[: end + 1], axis=0).tolist()) for end in range(len(pairs))]  # type: ignore[misc]
+    return [tuple(np.sum(pairs[: end + 1], axis=0).tolist()) for end in range(len(pairs))]
 
 
 def test_a_line_goes_from_corner_to_corner() -> None:

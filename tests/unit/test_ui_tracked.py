@@ -233,7 +233,7 @@ def test_actions_that_failed_say_why(registry: Registry, browser: Browser, caplo
 def test_hostile_policies_are_text(registry: Registry, browser: Browser) -> None:
     model = registry.create_model(HOSTILE)
     registry.add_policy(
-        HOSTILE, AliasGate(alias="production", require=["version = '<b>'"]), model=model, description=HOSTILE
+        HOSTILE, AliasGate(alias="production", require=("version = '<b>'",)), model=model, description=HOSTILE
     )
     version = model.create_version("1")
     with pytest.raises(PolicyError):
