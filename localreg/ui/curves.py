@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Curve", "Facts", "Thinned", "facts", "log_ticks", "smoothed", "thinned", "ticks"]
 
-BLOCK = 64
+BLOCK = 512
 """Values that are smoothed at once."""
+REACH = 200
+"""Powers of ten between the weights of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +89,14 @@ def smoothed(y: np.ndarray, weight: float) -> np.ndarray:
     own = y[finite]
     if weight <= 0 or not len(own):
         return y
-    powers = weight ** np.arange(BLOCK + 1)
-    place = np.arange(BLOCK)
-    apart = place[:, None] - place[None, :]
-    within = np.where(apart >= 0, powers[np.maximum(apart, 0)], 0.0) * (1 - weight)
-    blocks = np.zeros(-(-len(own) // BLOCK) * BLOCK)
+    size = max(1, min(BLOCK, int(REACH / -math.log10(weight)), len(own)))
+    powers = weight ** np.arange(size + 1)
+    blocks = np.zeros(-(-len(own) // size) * size)
     blocks[: len(own)] = own
-    sums = blocks.reshape(-1, BLOCK) @ within.T
+    # Within a block s[k] is w^k times the sum of y[j] / w^j, which is no larger than numbers go.
+    sums = np.cumsum(blocks.reshape(-1, size) / powers[:-1], axis=1) * (powers[:-1] * (1 - weight))
     carried = 0.0
-    for row in sums:  # one step a block: each begins with what the one before it came to
+    for row in sums:  # each begins with what the one before it came to
         row += carried * powers[1:]
         carried = row[-1]
     told = y.copy()
