@@ -18,6 +18,7 @@ from tests.benchmarks import (
     experiments,
     ground,
     metrics,
+    page_compare,
     remote,
     size,
     statistics,
@@ -41,6 +42,7 @@ GROUPS = {
     "statistics": statistics,
     "experiments": experiments,
     "definitions": definitions,
+    "page-compare": page_compare,
 }
 
 

@@ -20,7 +20,7 @@ TRUTH = ["cat", "dog", "cow"] * 20
 WRONG = {"cat": "dog", "dog": "cow", "cow": "cat"}
 OLD = [WRONG[label] if n < 12 or n >= 55 else label for n, label in enumerate(TRUTH)]
 NEW = [WRONG[label] if 20 <= n < 23 or n >= 55 else label for n, label in enumerate(TRUTH)]
-BOTH = {"model": ["old", "new"], "suite": "shots"}
+BOTH: dict[str, Any] = {"model": ["old", "new"], "suite": "shots"}
 
 
 def shots(registry: Registry, *answers: list[str], **given: Any) -> Browser:
@@ -173,7 +173,7 @@ def test_of_several_candidates_one_is_looked_at(registry: Registry) -> None:
     table = chosen.main.all("table", class_="bars")[0]
     assert "1.000" in table.one("tbody").all("tr")[0].text
     assert "1.000" not in answer.main.all("table", class_="bars")[0].text
-    without = browser.get([each for each in links(answer, "×without new")][0])
+    without = browser.get(links(answer, "\N{MULTIPLICATION SIGN}without new")[0])
     assert len(without.main.all(class_="verdict-box")) == 1
     refused = browser.get("/compare", **BOTH, candidate="nobody@1")
     assert refused.status == 404

@@ -140,7 +140,7 @@ def one(view: View) -> Response:
             section="Compare",
             card=drawn,
             has_shapes=any(f'class="{kind}"' in drawn for kind in ("box", "point")),
-            keys=list(keys([drawn])),
+            keys=[each for each in keys([drawn]) if "Boxes: " not in each],  # what can be taken away says whose it is
             n=n,
             total=told.total,
             kind=TITLES[wanted.outcome],
