@@ -185,7 +185,7 @@ class Browser:
         given = {"host": HOST, **headers}
         scope = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "asgi": {"version": "3.0", "spec_version": "2.4"},  # which lets streams end by themselves
             "http_version": "1.1",
             "method": method,
             "scheme": "http",

@@ -137,7 +137,8 @@ class Question(NamedTuple):
         def make() -> Comparison:
             if self.saved is not None:
                 return registry.get_comparison(self.saved)
-            assert self.suite is not None, "whoever asks has seen that it is whole"
+            if self.suite is None or len(self.models) < 2:
+                raise InvalidInputError("this page needs model= twice and suite=; choose what to compare at /compare")
             first, *others = self.models
             return registry.compare(first, *others, suite=self.suite, **self.options)
 

@@ -19,6 +19,7 @@ from tests.benchmarks import (
     ground,
     metrics,
     page,
+    page_compare,
     page_curves,
     remote,
     size,
@@ -45,6 +46,7 @@ GROUPS = {
     "statistics": statistics,
     "experiments": experiments,
     "definitions": definitions,
+    "page_compare": page_compare,
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     """The rows, one by one."""
     browser = Browser(localreg.open(filled(bench.fresh(), ROWS)))
     confidence = count(1)
-    asked = {"model": ["a", "b"], "suite": "cases", "by": "weather"}
+    asked: dict[str, Any] = {"model": ["a", "b"], "suite": "cases", "by": "weather"}
 
     def first() -> None:
         """A question that was not asked before: of another confidence."""

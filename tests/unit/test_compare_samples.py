@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pytest
 
 import localreg
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry
-from localreg.compare import Examples
+from localreg.compare import Examples, evidence
 from localreg.compare.listing import SampleList
 from tests.reports import compared, segmented
 
@@ -154,3 +155,21 @@ def test_shapes_can_be_asked_for(registry: Registry, tmp_path: Any) -> None:
     comparison = segmented(registry, tmp_path)
     assert comparison.examples(where="len(a) = 0 AND b[1].score > 0.7 AND ground_truth[1].label = '<b>'").total == 1
     assert comparison.examples(where="b[1].score > 0.8").total == 0
+
+
+def test_a_comparison_that_remembers_reads_its_inferences_once(registry: Registry) -> None:
+    comparison = made(registry)
+    same = comparison.remembering()
+    assert (type(same), same.rows, str(same)) == (type(comparison), comparison.rows, str(comparison))
+    expected = [comparison.examples("fixed", offset=n, limit=2) for n in range(3)]
+    with mock.patch.object(evidence, "Inferences", wraps=evidence.Inferences) as read:
+        assert [same.examples("fixed", offset=n, limit=2) for n in range(3)] == expected
+        assert same.examples("fixed", where="sample.n > 3").total < same.examples("fixed").total
+    assert read.call_count == 2  # of each model once
+    saved = comparison.save("then").remembering()
+    assert saved.examples("fixed").total == same.examples("fixed").total
+
+
+def test_nothing_is_read_for_a_number_of_samples_alone(registry: Registry) -> None:
+    found = made(registry).examples("fixed", limit=0)
+    assert (found.total, found.examples) == (7, [])

@@ -336,3 +336,25 @@ def test_a_report_says_how_intervals_were_made(compared: Registry) -> None:
         "Samples of one metadata.street are left out, or drawn, together, and none of the tests is exact",
         "200 draws of samples took the place of that",
     ]
+
+
+def test_the_worst_are_shown_page_by_page(compared: Registry) -> None:
+    comparison = compared.compare("b", "a", suite="s")
+    worst = comparison.worst(100).dicts()
+    found = [comparison.worst_examples(offset=n, limit=7) for n in (0, 7, len(worst) - 1, len(worst))]
+    assert {each.total for each in found} == {len(worst)}
+    seen = [[one.sample["n"] for one in each.examples] for each in found]
+    assert seen == [[row["sample"]["n"] for row in worst[n : n + 7]] for n in (0, 7, len(worst) - 1, len(worst))]
+    with pytest.raises(InvalidInputError, match="limit"):
+        comparison.worst_examples(limit=-1)
+    comparison.save("kept")
+    assert (
+        compared.get_comparison("kept").worst_examples(limit=3).examples == comparison.worst_examples(limit=3).examples
+    )
+
+
+def test_without_numbers_there_is_no_worst(registry: Registry) -> None:
+    from tests.reports import compared as labels
+
+    with pytest.raises(InvalidInputError, match="there are no errors in a comparison of classification"):
+        labels(registry, ["a", "b"], ["a", "a"], ["a", "b"]).worst_examples()

@@ -232,5 +232,6 @@ def _known(example: Example) -> Iterator[tuple[str, str]]:
         yield name, cell(value)
     for by, name in example.slices.items():
         # What stands above already need not be said again.
-        if by.removeprefix("metadata.") not in metadata and by not in example.sample and "ground_truth" not in by:
+        field = by.removeprefix("sample.")
+        if by.removeprefix("metadata.") not in metadata and field not in example.sample and "ground_truth" not in by:
             yield by, name

@@ -26,7 +26,7 @@ def matrix(rows: Sequence[MetricRow], comparison: Compared) -> Markup | None:
         comparison: that they are of.
     """
     cases = list(dict.fromkeys(row.test_case for row in rows if row.test_case is not None))
-    there = {row.metric for row in rows if row.test_case is not None}
+    there = {row.metric for row in rows if row.test_case is not None and row.difference is not None}
     metrics = [each for each in dict.fromkeys(row.metric for row in rows) if each in there]
     if len(cases) < 2 or not metrics:
         return None

@@ -178,8 +178,6 @@ def choices(view: View) -> Response:
 def save(view: View) -> Response:
     """`POST /compare/save`: field `name`."""
     question = Question.of(view)
-    if not question.is_whole:
-        raise InvalidInputError("nothing was compared that could be saved; choose models and a test suite first")
     with view.registry.transaction() as tx, question.answered(view) as found:
         name = found.save(view.form.text("name").strip() or None).name
     return view.done(tx.commit, "/compare", comparison=name)

@@ -88,7 +88,7 @@ class _Asked(NamedTuple):
 
 def gallery(view: View) -> Response:
     """The page at `/compare/samples`."""
-    question = _whole(view)
+    question = Question.of(view)
     page = max(1, view.whole("page", 1, 10**7))
     with question.answered(view) as found:
         wanted = _wanted(view, question, found)
@@ -125,7 +125,7 @@ def gallery(view: View) -> Response:
 
 def one(view: View) -> Response:
     """The page at `/compare/sample`: number `n` of those with an outcome that fit a condition."""
-    question = _whole(view)
+    question = Question.of(view)
     n = max(1, view.whole("n", 1))
     with question.answered(view) as found:
         wanted = _wanted(view, question, found)
@@ -140,7 +140,7 @@ def one(view: View) -> Response:
             section="Compare",
             card=drawn,
             has_shapes=any(f'class="{kind}"' in drawn for kind in ("box", "point")),
-            keys=list(keys([drawn])),
+            keys=[each for each in keys([drawn]) if "Boxes: " not in each],  # what can be taken away says whose it is
             n=n,
             total=told.total,
             kind=TITLES[wanted.outcome],
@@ -165,13 +165,6 @@ def shown_picture(view: View) -> Response:
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
-
-
-def _whole(view: View) -> Question:
-    question = Question.of(view)
-    if not question.is_whole:
-        raise InvalidInputError("this page needs model= twice and suite=; choose what to compare at /compare")
-    return question
 
 
 def _wanted(view: View, question: Question, found: Comparison) -> _Asked:
