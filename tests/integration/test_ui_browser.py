@@ -51,11 +51,11 @@ CONTRAST = """() => {
 }"""
 """Texts whose contrast is below WCAG 2.2, level AA (1.4.3)."""
 
-UNLABELLED = """() => [
-  ...document.querySelectorAll("input:not([type=hidden]),select,textarea,button,a[href]")
-].filter((node) =>
-  !(node.labels?.length || node.ariaLabel || node.textContent.trim() || node.title) && !node.closest("[aria-hidden=true]")
-).map((node) => node.outerHTML.slice(0, 120))"""
+UNLABELLED = """() => {
+  const named = (node) => node.labels?.length || node.ariaLabel || node.textContent.trim() || node.title;
+  const all = document.querySelectorAll("input:not([type=hidden]),select,textarea,button,a[href]");
+  return [...all].filter((node) => !named(node) && !node.closest("[aria-hidden=true]")).map((node) => node.outerHTML);
+}"""
 """What one can act on, and a screen reader has no name for."""
 
 
@@ -119,7 +119,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, 
                 experiment.log({"loss": 1 / (step + 1), "accuracy": step / 40}, step=step)
             experiment.checkpoint(b"weights", step=39, metrics={"accuracy": 0.9})
         registry.get_version("new@1").event("deployed", source="server-3")
-        with served(registry.uri, "--port", "0", "--files", str(folder)) as (address, _):
+        with served(registry.uri, "--port", "0", "--actor", "ana", "--files", str(folder)) as (address, _):
             yield registry, address.rstrip("/")
 
 

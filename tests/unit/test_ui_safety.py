@@ -28,6 +28,8 @@ def test_every_answer_forbids_scripts_of_others(browser: Browser) -> None:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
+        # Of forms on a page without referrer, browsers say that they come from nowhere; these would be refused.
+        assert browser.get(path).headers["referrer-policy"] == "same-origin"
 
 
 def test_pages_load_nothing_from_elsewhere_and_have_no_script_of_their_own(browser: Browser) -> None:
