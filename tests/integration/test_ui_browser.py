@@ -51,6 +51,14 @@ CONTRAST = """() => {
 }"""
 """Texts whose contrast is below WCAG 2.2, level AA (1.4.3)."""
 
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const over = [...document.querySelectorAll("body *")].filter((node) => node.getBoundingClientRect().right > width);
+  return over.slice(0, 5).map((node) => node.outerHTML.slice(0, 120));
+}"""
+"""What makes the whole page scroll to the side."""
+
 UNLABELLED = """() => {
   const named = (node) => node.labels?.length || node.ariaLabel || node.textContent.trim() || node.title;
   const all = document.querySelectorAll("input:not([type=hidden]),select,textarea,button,a[href]");
@@ -352,9 +360,7 @@ def test_every_page_can_be_read_and_used(world: tuple[Registry, str], chromium: 
             found.append(f"{name}: status {answer.status}")
         if name != "error":
             found += [f"{name}: {each}" for each in window.wrong]
-        over = window.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if over > 0:
-            found.append(f"{name}: {over} pixels stick out")
+        found += [f"{name}: sticks out {each}" for each in window.page.evaluate(TOO_WIDE)]
         found += [f"{name}: contrast {each}" for each in window.page.evaluate(CONTRAST)]
         found += [f"{name}: no name {each}" for each in window.page.evaluate(UNLABELLED)]
         has_plots = window.page.locator("figure svg, svg.picture").count() > 0
