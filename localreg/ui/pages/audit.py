@@ -191,4 +191,5 @@ def _counts(view: View, where: str | None, search: str | None) -> dict[str, Coun
 
 
 def _most(counts: Counter[str]) -> list[dict[str, Any]]:
-    return [{"value": value, "count": count} for value, count in counts.most_common(MOST_VALUES)]
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{"value": value, "count": count} for value, count in ordered[:MOST_VALUES]]
