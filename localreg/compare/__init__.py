@@ -6,6 +6,7 @@ from localreg.compare.comparison import Comparison, Outcome, Side
 from localreg.compare.coverage import Coverage
 from localreg.compare.gate import Gate, GateResult
 from localreg.compare.gate_file import GateFile, read_gate
+from localreg.compare.listing import Example, Examples
 from localreg.compare.measurement import Measurement
 from localreg.compare.measuring import measure
 from localreg.compare.predicted import Predictions
@@ -15,6 +16,8 @@ __all__ = [
     "Asked",
     "Comparison",
     "Coverage",
+    "Example",
+    "Examples",
     "Gate",
     "GateFile",
     "GateResult",

@@ -102,6 +102,7 @@ class Classification:
         self._true_path = truth.label
         self._vocabulary = Vocabulary()
         self._version = baseline
+        self._inferences: dict[str, Inferences] = {}
 
     @cached_property
     def _truth(self) -> Codes:
@@ -196,7 +197,9 @@ class Classification:
         import pyarrow.compute as pc
 
         column = TypedColumn("inference", object, self._node)
-        inferences = Inferences(self._session, self._state, version_id, self._rows.samples)
+        if version_id not in self._inferences:
+            self._inferences[version_id] = Inferences(self._session, self._state, version_id, self._rows.samples)
+        inferences = self._inferences[version_id]
         return pc.struct_field(inferences.rows(column, indices)["inference"].combine_chunks(), list(path))
 
     def pair(self, candidate: str, slices: Sequence[Slices], *, strict: bool) -> CountedPair:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Self
 
 from localreg.compare.coverage import Coverage
 from localreg.compare.rows import MetricRow, Verdict, as_table, one_row
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from localreg.compare.evidence import Evidence
+    from localreg.compare.listing import Examples
     from localreg.compare.question import Question
     from localreg.compare.verdicts import Adjust
     from localreg.session import Session
@@ -86,7 +89,7 @@ class Compared:
     adjust: Adjust
     lower_is_better: Collection[str]
     undirected: Collection[str]
-    _list: Callable[[int, str | None], pa.Table] = field(repr=False, compare=False)
+    _list: Callable[[int, str | None, str | None], pa.Table] = field(repr=False, compare=False)
     _evidence: Callable[[], Evidence] = field(repr=False, compare=False)
     _session: Session = field(repr=False, compare=False)
     _question: Question | None = field(repr=False, compare=False)
@@ -218,7 +221,9 @@ class Compared:
 
         return Result(fetch)
 
-    def samples(self, outcome: Outcome | None = None, *, candidate: str | None = None) -> Result:
+    def samples(
+        self, outcome: Outcome | None = None, *, where: str | None = None, candidate: str | None = None
+    ) -> Result:
         """The suite's rows with what both models made of them.
 
         Columns: `test_case, sample_idx, sample`; of labels `ground_truth, a, b, score_a, score_b`, of numbers
@@ -227,16 +232,87 @@ class Compared:
 
         Args:
             outcome: only those with this outcome; None = all, in the order of the suite.
+            where: only those that fit this expression over the columns, and `metadata` of the sample:
+                `"sample.weather = 'fog' AND metadata.iso > 800 AND score_b > 0.9"`.
             candidate: `name@version`; None = the first.
 
         Raises:
-            InvalidInputError: there is no such outcome.
+            InvalidInputError: there is no such outcome; at the look, `where` cannot be used.
             NotFoundError: there is no such candidate.
         """
+        number = self._asked_for(outcome, where, candidate)
+        return Result(lambda: self._list(number, outcome, where))
+
+    def examples(
+        self,
+        outcome: Outcome | None = None,
+        *,
+        where: str | None = None,
+        offset: int = 0,
+        limit: int = 50,
+        candidate: str | None = None,
+    ) -> Examples:
+        """Rows of `samples` page by page, each with all that is known of it, as plain values.
+
+        Only what stands on the page is read, and what `where` speaks of.
+
+        Args:
+            outcome: only those with this outcome; None = all.
+            where: as in `samples`.
+            offset: how many to pass over, in the order of the suite.
+            limit: how many at most.
+            candidate: `name@version`; None = the first.
+
+        Returns:
+            `total`, how many there are on all pages, and `examples`, those of this one: `test_case`, `sample_idx`,
+            `sample` (its fields), `metadata` (JSON text), `typed` (ground truth, and the inferences of baseline and
+            candidate, with all fields), `slices` by the expressions of `by`, and `shown`, the columns of `samples`
+            that are none of these.
+
+        Raises:
+            InvalidInputError: there is no such outcome, `where` cannot be used, or a number is none.
+            NotFoundError: there is no such candidate.
+        """
+        number = self._asked_for(outcome, where, candidate)
+        begin = check_whole(offset, what="offset")
+        wanted = range(begin, begin + check_whole(limit, what="limit"))
+        return self._evidence().stretch(number, outcome, where, wanted)
+
+    def worst_examples(self, *, offset: int = 0, limit: int = 50, candidate: str | None = None) -> Examples:
+        """Rows of `worst` page by page, each with all that is known of it, as `examples` has them.
+
+        Args:
+            offset: how many to pass over, of the worst ones first.
+            limit: how many at most.
+            candidate: `name@version`; None = the first.
+
+        Raises:
+            InvalidInputError: no numbers were compared, or a number is none.
+            NotFoundError: there is no such candidate.
+        """
+        self._refuse_without_errors()
+        begin, most = check_whole(offset, what="offset"), check_whole(limit, what="limit")
+        found = self._evidence().grown(self._number(candidate), most, begin)
+        assert found is not None, "numbers have errors"
+        return found
+
+    def remembering(self) -> Self:
+        """The same comparison, keeping what it reads of the samples: for who looks at one page of them after another.
+
+        That takes memory, up to some hundred bytes a sample, until it is let go. Not to be used by several threads at
+        once.
+        """
+        same = copy(self)
+        vars(same)["_evidence"] = cache(self._evidence)
+        return same
+
+    def _asked_for(self, outcome: object, where: object, candidate: str | None) -> int:
+        """The number of the candidate, once what samples are asked for by is known to be of the right kind."""
         if outcome is not None and outcome not in OUTCOMES:
             raise InvalidInputError(f"outcome is {shown_value(outcome)}; it must be one of {', '.join(OUTCOMES)}")
-        number = self._number(candidate)
-        return Result(lambda: self._list(number, outcome))
+        if where is not None and not isinstance(where, str):
+            raise InvalidInputError(f"where is {shown_value(where)}; write a condition as text, or None")
+        return self._number(candidate)
 
     def worst(self, n: int = 10, *, candidate: str | None = None) -> Result:
         """The samples on which a candidate's error is larger than the baseline's, by most first.
@@ -253,10 +329,13 @@ class Compared:
         """
         if check_whole(n, what="n", hint=WORST_HINT) < 1:
             raise InvalidInputError(f"n is {n}; {WORST_HINT}")
+        self._refuse_without_errors()
+        number = self._number(candidate)
+        return Result(lambda: _grown(self._list(number, None, None), n))
+
+    def _refuse_without_errors(self) -> None:
         if self.task != "regression":
             raise InvalidInputError(f"there are no errors in a comparison of {self.task}; .broken has what got worse")
-        number = self._number(candidate)
-        return Result(lambda: _grown(self._list(number, None), n))
 
     def _number(self, candidate: str | None) -> int:
         """Place among the candidates; None = the first."""
@@ -302,7 +381,7 @@ class Compared:
         """
         if which not in ("difference", "a", "b"):
             raise InvalidInputError(f"which is {shown_value(which)}; it must be 'difference', 'a' or 'b'")
-        from localreg.compare.evidence import confusion_rows
+        from localreg.compare.confusions import confusion_rows
 
         number = self._number(candidate)
         found = self._evidence().confusion(number)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_check
 
 from localreg.canonical import JsonObject
 from localreg.compare.classified import CountedPair
+from localreg.compare.confusions import Confusion
+from localreg.compare.listing import Example, Examples, SampleList, Types
 from localreg.compare.scores import NO_SCORES
 from localreg.compare.slices import Slices
 from localreg.compare.suite_rows import SuiteRows
-from localreg.compare.task import OUTCOMES, Pair, Task
+from localreg.compare.task import Pair, Task
 from localreg.compare.units import WHOLE, Unit
 from localreg.compare.values import Values
 from localreg.compare.verified_pair import Similarities, VerifiedPair
@@ -32,28 +34,15 @@ from localreg.workflow.typed import TypedColumn
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
     Bools = npt.NDArray[np.bool_]
     Floats = npt.NDArray[np.float64]
     Places = npt.NDArray[np.int64]
 
-__all__ = ["AT_MOST", "Confusion", "Errors", "Evidence", "Example", "Examples", "Scored", "confused", "confusion_rows"]
+__all__ = ["AT_MOST", "Errors", "Evidence", "Scored"]
 
 AT_MOST = 1_000_000
 """Rows whose scores are looked at; of more, so many that are spread evenly over the suite."""
-
-
-class Confusion(NamedTuple):
-    """How often which truth met which two answers.
-
-    Attributes:
-        labels: the classes, sorted.
-        joint: counts, whose codes are places in `labels`; as many as there are labels = no answer.
-    """
-
-    labels: list[str]
-    joint: JointCounts
 
 
 class Scored(NamedTuple):
@@ -92,40 +81,6 @@ class Errors(NamedTuple):
     a: Floats
     b: Floats
     of: int
-
-
-class Example(NamedTuple):
-    """A row of the suite, with all that is known of it.
-
-    Attributes:
-        test_case: its name.
-        sample_idx: number of the sample.
-        shown: what the task lists of it: truth, answers, scores.
-        slices: its slice by each expression.
-        sample: the sample's fields.
-        metadata: the sample's metadata, JSON text.
-        typed: ground truth, and the inferences of baseline and candidate, with all fields.
-    """
-
-    test_case: str
-    sample_idx: int
-    shown: dict[str, Any]
-    slices: dict[str, str]
-    sample: dict[str, Any]
-    metadata: str | None
-    typed: tuple[Any, Any, Any]
-
-
-class Examples(NamedTuple):
-    """Some of the rows that have an outcome.
-
-    Attributes:
-        total: how many there are.
-        examples: some of them, spread evenly over the suite.
-    """
-
-    total: int
-    examples: list[Example]
 
 
 @runtime_checkable
@@ -168,8 +123,9 @@ class Evidence:
         self._task = task
         self._versions = versions
         self._strict = strict
-        self._outcomes: dict[int, npt.NDArray[np.int8] | None] = {}
         self._paired: tuple[int, Pair] | None = None
+        self._inferred: dict[str, Inferences] = {}
+        self._listed = SampleList(session, state, rows, slices, lambda: task, versions[1:], strict)
 
     def confusion(self, candidate: int) -> Confusion | None:
         """Which classes were taken for which; None if the task has no classes.
@@ -223,28 +179,38 @@ class Evidence:
             outcome: one of `OUTCOMES`.
             most: how many of them.
         """
-        outcomes = self._outcomes_of(candidate)
-        if outcomes is None:
-            return Examples(0, [])
-        every = self._chosen(outcomes == OUTCOMES.index(outcome))
+        every = self._listed.places(candidate, outcome)
         return Examples(len(every), self._examples(candidate, _spread(every, most)))
 
-    def grown(self, candidate: int, most: int) -> Examples | None:
+    def stretch(self, candidate: int, outcome: str | None, where: str | None, wanted: range) -> Examples:
+        """Rows as they follow each other in the suite; see `Compared.examples`.
+
+        Args:
+            candidate: its number.
+            outcome: one of `OUTCOMES`; None = any.
+            where: a condition over the columns of the list; None = none.
+            wanted: which of those that fit, by number.
+        """
+        every = self._listed.places(candidate, outcome, where)
+        return Examples(len(every), self._examples(candidate, every[wanted.start : wanted.stop]))
+
+    def grown(self, candidate: int, most: int, begin: int = 0) -> Examples | None:
         """Rows on which the candidate's error is larger than the baseline's, by most first; None if nothing has errors.
 
         Args:
             candidate: its number.
             most: how many of them.
+            begin: how many to pass over.
         """
         import numpy as np
 
-        every = self._chosen(np.ones(len(self._rows), bool))
+        every = self._listed.places(candidate, None)
         found = self._errors(candidate, every)
         if found is None:
             return None
         growth = np.nan_to_num(np.abs(found[1]) - np.abs(found[0]), nan=0.0)
         order = np.argsort(-growth, kind="stable")[: int((growth > 0).sum())]
-        return Examples(len(order), self._examples(candidate, every[order[:most]]))
+        return Examples(len(order), self._examples(candidate, every[order[begin : begin + most]]))
 
     def errors(self, candidate: int, *, most: int) -> Errors | None:
         """What is said beyond the truth; None if nothing has errors.
@@ -255,7 +221,7 @@ class Evidence:
         """
         import numpy as np
 
-        every = self._chosen(np.ones(len(self._rows), bool))
+        every = self._listed.places(candidate, None)
         found = self._errors(candidate, every)
         if found is None:
             return None
@@ -277,6 +243,8 @@ class Evidence:
         """Some rows as they are."""
         import numpy as np
 
+        if not len(places):
+            return []
         cases = np.searchsorted(self._rows.ends, places, side="right").tolist()
         indices = self._rows.indices[places].astype(np.int64)
         shown = self._task.shown(self._versions[1 + candidate], places)
@@ -296,6 +264,7 @@ class Evidence:
                 sample=sample or {},
                 metadata=metadata,
                 typed=own,
+                types=self._types,
             )
             for number, (place, (sample, metadata), own) in enumerate(
                 zip(places.tolist(), self._samples(indices), typed, strict=True)
@@ -308,82 +277,41 @@ class Evidence:
             self._paired = candidate, self._task.pair(self._versions[1 + candidate], [], strict=self._strict)
         return self._paired[1]
 
-    def _outcomes_of(self, candidate: int) -> npt.NDArray[np.int8] | None:
-        if candidate not in self._outcomes:
-            self._outcomes[candidate] = self._task.outcomes(self._versions[1 + candidate], strict=self._strict)
-        return self._outcomes[candidate]
-
-    def _chosen(self, wanted: npt.NDArray[np.bool_]) -> Places:
-        """The rows that are wanted, each (sample, ground truth) once."""
-        import numpy as np
-
-        once = self._task.once
-        return np.flatnonzero(wanted if once is None else wanted & once)
-
     @cached_property
-    def _workflow(self) -> WorkflowRecord:
-        return self._rows.workflow.load(WorkflowRecord)
+    def _types(self) -> Types:
+        found = self._rows.workflow.load(WorkflowRecord)
+        nodes = (found.test_sample, found.ground_truth, found.inference)
+        return Types(*(Node.from_json(cast(JsonObject, each)) for each in nodes))
 
     def _samples(self, indices: Places) -> Iterator[tuple[Any, str | None]]:
         """The fields of samples, and their metadata as it was said last."""
         import numpy as np
 
         workflow = self._rows.suite.workflow
-        rows = self._read("sample", self._workflow.test_sample, files_of(self._state, workflow, "test_samples"))
+        rows = self._read("sample", self._types.sample, files_of(self._state, workflow, "test_samples"))
         distinct, places = np.unique(indices, return_inverse=True)
         said = said_since(self._session, self._state, workflow, distinct)["metadata"]
         for place, (sample, metadata) in zip(places.tolist(), _each(rows, indices), strict=True):
             yield sample, said.get(place, metadata)
 
     def _truths(self, places: Places) -> Iterator[Any]:
-        rows = self._read("ground_truth", self._workflow.ground_truth, self._rows.pointers)
+        rows = self._read("ground_truth", self._types.ground_truth, self._rows.pointers)
         return (truth for truth, _ in _each(rows, places))
 
     def _inferences(self, version: str, indices: Places) -> Iterator[Any]:
-        found = Inferences(self._session, self._state, version, self._rows.samples)
-        rows = self._read("inference", self._workflow.inference, found.pointers)
+        if version not in self._inferred:
+            self._inferred[version] = Inferences(self._session, self._state, version, self._rows.samples)
+        found = self._inferred[version]
+        rows = self._read("inference", self._types.inference, found.pointers)
         return (inference for inference, _ in _each(rows, found.place[indices]))
 
-    def _read(self, name: str, node: object, pointers: Sequence[Any]) -> Gathered:
+    def _read(self, name: str, node: Node, pointers: Sequence[Any]) -> Gathered:
         """Parts of a typed column, of which only the row groups that are needed are read."""
         import pyarrow as pa
 
-        types = {name: TypedColumn(name, object, Node.from_json(cast(JsonObject, node))).type, SAID[0]: pa.string()}
+        types = {name: TypedColumn(name, object, node).type, SAID[0]: pa.string()}
         stretches = [Stretch(pointer, pointer.rows) for pointer in pointers]
         return Gathered(self._session.store, stretches, types, whole=False)
-
-
-def confused(found: Confusion) -> list[tuple[int, int, int, int]]:
-    """Truth, answer, how often the baseline gave it, how often the candidate; where either did, sorted."""
-    import numpy as np
-
-    joint, width = found.joint, len(found.labels) + 1
-    keys, places = np.unique(
-        np.concatenate([joint.truth * width + said for said in (joint.a, joint.b)]), return_inverse=True
-    )
-    cells = len(joint.count)
-    a, b = (
-        np.bincount(which, joint.count, minlength=len(keys)).astype(np.int64)
-        for which in (places[:cells], places[cells:])
-    )
-    return list(zip((keys // width).tolist(), (keys % width).tolist(), a.tolist(), b.tolist(), strict=True))
-
-
-def confusion_rows(found: Confusion, which: str) -> pa.Table:
-    """The rows of `Comparison.confusion`."""
-    import pyarrow as pa
-
-    names: list[str | None] = [*found.labels, None]
-    cells = [(names[truth], names[said], a, b, b - a) for truth, said, a, b in confused(found)]
-    columns = ("ground_truth", "predicted", "a", "b", "difference")
-    kinds = (pa.string(), pa.string(), pa.int64(), pa.int64(), pa.int64())
-    table = pa.table(
-        {name: pa.array([row[n] for row in cells], kinds[n]) for n, name in enumerate(columns)},
-    )
-    if which == "difference":
-        return table
-    own = table.select(["ground_truth", "predicted", which]).rename_columns(["ground_truth", "predicted", "count"])
-    return own.filter(pa.array([count > 0 for count in own["count"].to_pylist()], pa.bool_()))
 
 
 def _spread(places: Places, most: int) -> Places:

@@ -80,11 +80,11 @@ class Opened:
         expressions = self.settings.expressions
         return [sliced(self._session, self._state, self.rows, each, bins=self._asked.bins) for each in expressions]
 
-    def samples(self, candidate: int, outcome: str | None) -> pa.Table:
+    def samples(self, candidate: int, outcome: str | None, where: str | None = None) -> pa.Table:
         """See `SampleList.table`."""
         ids, strict = self.ids[1:], self._asked.strict
         return SampleList(self._session, self._state, self.rows, self.slices, self.task, ids, strict).table(
-            candidate, outcome
+            candidate, outcome, where
         )
 
     def evidence(self) -> Evidence:

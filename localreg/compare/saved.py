@@ -17,8 +17,10 @@ from localreg.canonical import JsonObject
 from localreg.compare.asked import checked
 from localreg.compare.compared import Side
 from localreg.compare.comparison import Comparison
+from localreg.compare.confusions import Confusion
 from localreg.compare.coverage import Coverage
-from localreg.compare.evidence import AT_MOST, Confusion, Errors, Evidence, Examples, Scored
+from localreg.compare.evidence import AT_MOST, Errors, Evidence, Scored
+from localreg.compare.listing import BAD_CONDITION, Examples
 from localreg.compare.opened import Opened
 from localreg.compare.output import as_dict
 from localreg.compare.question import Question
@@ -119,9 +121,9 @@ class SavedComparison(Handle[ComparisonRecord], Comparison):
 
     # --- what was not kept --------------------------------------------------------------------------------------------
 
-    def _samples(self, candidate: int, outcome: str | None) -> pa.Table:
+    def _samples(self, candidate: int, outcome: str | None, where: str | None) -> pa.Table:
         with self._looking_back():
-            return self._opened.samples(candidate, outcome)
+            return self._opened.samples(candidate, outcome, where)
 
     def _behind(self) -> Evidence:
         with self._looking_back():
@@ -149,6 +151,8 @@ class SavedComparison(Handle[ComparisonRecord], Comparison):
         try:
             yield
         except LocalregError as error:
+            if error.code == BAD_CONDITION:
+                raise
             raise NotFoundError(
                 f"samples of comparison {self.name!r} cannot be read as of commit {self.commit:,}: {error}. Its rows, "
                 "warnings and gates are kept; for samples compare anew",
@@ -190,9 +194,13 @@ class _PastEvidence(Evidence):
         with self._looking_back():
             return self._behind.examples(candidate, outcome, most)
 
-    def grown(self, candidate: int, most: int) -> Examples | None:
+    def stretch(self, candidate: int, outcome: str | None, where: str | None, wanted: range) -> Examples:
         with self._looking_back():
-            return self._behind.grown(candidate, most)
+            return self._behind.stretch(candidate, outcome, where, wanted)
+
+    def grown(self, candidate: int, most: int, begin: int = 0) -> Examples | None:
+        with self._looking_back():
+            return self._behind.grown(candidate, most, begin)
 
     def errors(self, candidate: int, *, most: int) -> Errors | None:
         with self._looking_back():

@@ -314,10 +314,10 @@ class Listings:
     ) -> ListingPage:
         """One page of a listing, with the number of all rows that fit and their facets: what a table on a screen shows.
 
-        All of one commit, and looked up now. Rows, order and facets are those that the listings and `facets` give; to
-        ask again and again is cheaper here. For that, the rows of the table are kept in memory in a form that answers
-        fast, about two kilobytes each, until the registry changes or is closed. Tables of more than 300,000 rows are
-        asked as listings ask them, and so are those whose rows stand in files, such as `events`.
+        All of one commit, and looked up now. Rows, order and facets are those that the listings and `facets` give, in
+        a fraction of the time from the second question on: the rows of the table stay in memory (50 MB for 100,000
+        models) until what they show changes or the registry is closed. Tables of more than 300,000 rows are asked as
+        listings ask them, and so are those whose rows stand in files, such as `events`.
 
         Args:
             table: any documented table that has a listing, such as `models`.

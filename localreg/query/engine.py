@@ -21,7 +21,7 @@ from localreg.query.database import FILE_GONE, Database, Databases, answer, file
 from localreg.query.facets import facets_sql
 from localreg.query.failures import translate_error
 from localreg.query.guard import check_select, locked_connection, referenced_tables
-from localreg.query.kept import Kept, kept_rows
+from localreg.query.kept import Kept, forget, kept_rows
 from localreg.query.lineage import AROUND
 from localreg.query.page import Asked, ListingPage, checked_limit
 from localreg.query.result import Result
@@ -315,9 +315,8 @@ class Engine:
         if len(database.shown) != len(states) or any(map(operator.is_not, database.shown, states)):
             shown: Sequence[State | None] = database.shown or [None] * len(states)
             database.shown = ()  # until all is in its place
-            database.kept.clear()
             for source, files, before in zip(self.sources, layers, shown, strict=True):
-                source.show(database.connection, files, before)
+                forget(database, source.show(database.connection, files, before))
             database.shown = states
         return database
 

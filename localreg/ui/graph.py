@@ -6,18 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from localreg.compare.report.markup import Markup, cut, tag
+from localreg.compare.report.markup import Markup, cut, joined, tag
 from localreg.names import amount
 
 __all__ = ["Graph", "graph"]
 
-WIDTH, HEIGHT = 184, 44
+WIDTH, HEIGHT = 172, 44
 """Of a box, in pixels."""
-GAP, ROOM = 92, 14
+GAP, ROOM = 84, 14
 """Between columns, which holds the word on an arrow; between rows."""
 MOST = 40
 """Boxes in a column; a list below the drawing has the others."""
-SHOWN = 24
+SHOWN = 22
 """Characters of a name in a box."""
 
 
@@ -55,11 +55,11 @@ def graph(edges: Iterable[Mapping[str, Any]], address: Callable[[str, str], str 
         columns[node.column].append(node)
     ordered = _ordered(columns, rows)
     drawn = {node.id: place for node, place in _places(ordered).items()}
-    lines = [
-        _arrow(drawn[each["source_id"]], drawn[each["target_id"]], each["relation"])
-        for each in rows
-        if each["source_id"] in drawn and each["target_id"] in drawn
-    ]
+    seen = [each for each in rows if each["source_id"] in drawn and each["target_id"] in drawn]
+    lines = [_arrow(drawn[each["source_id"]], drawn[each["target_id"]]) for each in seen]
+    # The word stands where arrows begin, once for all that say the same.
+    words = {(each["source_id"], each["relation"]): drawn[each["source_id"]] for each in seen}
+    lines += [_word(relation, place) for (_, relation), place in words.items()]
     boxes = [_box(node, drawn[node.id], address(node.kind, node.id)) for node in nodes.values() if node.id in drawn]
     width = len(ordered) * (WIDTH + GAP) - GAP
     height = max(min(len(each), MOST) for each in ordered) * (HEIGHT + ROOM) - ROOM
@@ -122,14 +122,17 @@ def _places(ordered: Sequence[Sequence[Node]]) -> dict[Node, tuple[float, float]
     }
 
 
-def _arrow(start: tuple[float, float], end: tuple[float, float], relation: str) -> Markup:
+def _word(relation: str, place: tuple[float, float]) -> Markup:
+    return tag("text", relation, x=place[0] + WIDTH + 5, y=place[1] + HEIGHT / 2 - 5, class_="relation")
+
+
+def _arrow(start: tuple[float, float], end: tuple[float, float]) -> Markup:
     x, y = start[0] + WIDTH, start[1] + HEIGHT / 2
     to_x, to_y = end[0], end[1] + HEIGHT / 2
     bend = max(24.0, (to_x - x) / 2)
     path = f"M{x:g} {y:g}C{x + bend:g} {y:g} {to_x - bend:g} {to_y:g} {to_x - 5:g} {to_y:g}"
     head = f"M{to_x - 7:g} {to_y - 4:g}L{to_x:g} {to_y:g}L{to_x - 7:g} {to_y + 4:g}z"
-    word = tag("text", relation, x=(x + to_x) / 2, y=(y + to_y) / 2 - 5, class_="relation", text_anchor="middle")
-    return Markup(tag("path", d=path, class_="arrow") + tag("path", d=head, class_="head") + word)
+    return joined(tag("path", d=path, class_="arrow"), tag("path", d=head, class_="head"))
 
 
 def _box(node: Node, place: tuple[float, float], address: str | None) -> Markup:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localreg.registry import Registry
+from localreg.ui.comparisons import Comparisons
 from localreg.ui.safety import Keys
 from localreg.ui.verifying import Verifications
 
@@ -22,9 +23,11 @@ class Site:
         keys: the secrets.
         folders: whose pictures may be shown.
         verifications: what was checked.
+        comparisons: that were asked for lately.
     """
 
     registry: Registry
     keys: Keys = field(repr=False)
     folders: Sequence[Path] = ()
     verifications: Verifications = field(default_factory=Verifications, repr=False)
+    comparisons: Comparisons = field(default_factory=Comparisons, repr=False)

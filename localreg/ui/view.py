@@ -146,8 +146,12 @@ class View:
 
     def here(self, **query: Parameter) -> str:
         """This address with other parameters."""
+        return self.there(self.path, **query)
+
+    def there(self, path: str, /, **query: Parameter) -> str:
+        """The address of another page with the parameters of this one, but for those that are given."""
         own: dict[str, Parameter] = {name: self.query.getlist(name) for name in self.query}
-        return _address(self.path, {**own, **query})
+        return _address(path, {**own, **query})
 
     def own(self, path: str, namespace: str, /, **query: Parameter) -> str:
         """The address of a page of a thing in that namespace."""

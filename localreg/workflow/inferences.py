@@ -55,6 +55,10 @@ def error_type() -> pa.DataType:
     return pa.struct([(name, pa.string()) for name in ("type", "message", "traceback")])
 
 
+FEW = 1_000
+"""Rows, for which row groups are read instead of whole parts."""
+
+
 class Inferences:
     """All inferences of one model version as of one state, by `sample_idx`.
 
@@ -71,7 +75,7 @@ class Inferences:
 
         self._session = session
         self._state = state
-        self._read: tuple[dict[str, pa.DataType], Gathered] | None = None
+        self._read: tuple[dict[str, pa.DataType], bool, Gathered] | None = None
         self.pointers = inference_pointers(state, version_id)
         self.place: Indices = np.full(samples, -1, np.int64)
         self.status: npt.NDArray[np.int8] = np.full(samples, MISSING, np.int8)
@@ -107,19 +111,19 @@ class Inferences:
 
         places = self.place[indices]
         if not column.has_vectors:
-            return self._gathered(column).rows(places)
+            return self._gathered(column, whole=len(places) > FEW).rows(places)
         columns = self._with_vectors(column)
         if columns.num_rows == len(places) and np.array_equal(places, np.arange(len(places))):
             return columns
         return columns.take(pa.array(places, mask=np.asarray(places < 0)))
 
-    def _gathered(self, column: TypedColumn) -> Gathered:
-        """All rows under the schema now, read as they are asked for."""
+    def _gathered(self, column: TypedColumn, *, whole: bool) -> Gathered:
+        """All rows under the schema now, read as they are asked for: row groups, or whole parts."""
         types = _types(column)
-        if self._read is None or self._read[0] != types:
+        if self._read is None or self._read[:2] != (types, whole):
             stretches = [Stretch(pointer, pointer.rows) for pointer in self.pointers]
-            self._read = types, Gathered(self._session.store, stretches, types, whole=True)
-        return self._read[1]
+            self._read = types, whole, Gathered(self._session.store, stretches, types, whole=whole)
+        return self._read[2]
 
     def files(self, indices: Indices) -> pa.ChunkedArray:
         """The local files of samples as they were when these were inferred; null where nobody looked."""

@@ -18,6 +18,8 @@ from tests.benchmarks import (
     experiments,
     ground,
     metrics,
+    page,
+    page_curves,
     remote,
     size,
     statistics,
@@ -29,6 +31,8 @@ from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 GROUPS = {
     "ground": ground,
     "size": size,
+    "page": page,
+    "page_curves": page_curves,
     "writers": writers,
     "remote": remote,
     "typed": typed,

@@ -360,6 +360,7 @@ VERBS: dict[type, dict[str, str]] = {
         "disk_usage": "du",
         "doctor": "doctor",
         "facets": "facets",
+        "page": "ui",
         "find_model": "models show",
         "get_model": "models show",
         "get_test_case": "cases show",
@@ -502,6 +503,8 @@ def test_every_example_runs(
     cli: Cli, registry: localreg.Registry, name: str, example: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localreg.storage.protection.Protection.gid", property(lambda _: 0))  # of any group
+    monkeypatch.setattr("localreg.ui.serve", lambda _, *, opened, **__: opened("http://127.0.0.1:1/"))
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
     if name == "redact":  # which is refused where nothing was taken out before
         registry.get_model("meadow-5").update(metadata={"key": "AKIA"}).update(unset=["key"])
     if name == "namespaces revoke":
@@ -662,7 +665,7 @@ def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
     others = {"init", "watch", "redact", "snapshot", "compact", "experiments restore", "experiments recover"}
-    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test", "determinism"}
+    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test", "determinism", "ui"}
     assert known == leaves - {*EXPORTS, *others}, "these have tests of their own"
 
 
@@ -1119,6 +1122,20 @@ def test_compare_as_csv_is_one_table(cli: Cli) -> None:
     assert len(done(cli(*words, "--broken")).out.splitlines()) == 2
     assert len(done(cli(*words, "--outcome", "both_right")).out.splitlines()) == 1 + SAMPLES - 5
     assert cli(*words, "--broken", "--fixed").code == 2
+
+
+def test_compare_lists_the_samples_that_fit(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--where"]
+    where = "test_case = 'day'"
+    comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
+    listed = done(cli(*words, where, "--outcome", "both_right", "--format", "json")).json["both_right"]
+    assert listed == native(comparison.samples("both_right", where=where))
+    assert 0 < len(listed) < len(comparison.samples("both_right"))
+    nothing = cli(*words, where)
+    assert (nothing.code, "say which, such as --broken" in nothing.err) == (1, True)
+    refused = cli(*words, "scoreb > 1", "--broken", "--save", "kept")
+    assert (refused.code, "no column 'scoreb' in samples" in refused.err) == (1, True)
+    assert len(registry.comparisons(where="name = 'kept'")) == 0
 
 
 GATED = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--gate", "gate.yaml"]

@@ -10,10 +10,11 @@ from localreg.compare.report.theme import GRID, INK, VERDICT_COLORS
 from localreg.compare.report.wording import difference, interval, points
 from localreg.compare.rows import MetricRow
 
-__all__ = ["extent", "interval_bar"]
+__all__ = ["extent", "interval_bar", "small_bar"]
 
 WIDTH, HEIGHT = 160, 20
 MARGIN = 9
+SMALL = WIDTH / 2 + MARGIN
 MOST = 4
 """Intervals that are so many times wider than the median are cut, and say so: else they would flatten all others."""
 
@@ -53,6 +54,18 @@ def interval_bar(row: MetricRow, reach: float | None) -> Markup:
     return tag(
         "svg", tag("title", told), *parts, class_="bar", viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=told
     )
+
+
+def small_bar(row: MetricRow, reach: float | None) -> Markup:
+    """The same in few bytes and without words, for tables that have one in each cell and say the rest beside it."""
+    reach = reach or 1.0
+    color = VERDICT_COLORS[row.verdict]
+    low, high, at = (MARGIN / 2 + _place(end, reach) / 2 for end in _ends(row))
+    drawn = f"M{at - 2:.0f} 1h4v10h-4z"
+    if row.low is not None and row.high is not None:
+        drawn += f"M{low:.0f} 5H{high:.0f}v2H{low:.0f}z"
+    zero = tag("path", d=f"M{SMALL / 2:g} 0v12", stroke=GRID)
+    return tag("svg", zero, tag("path", d=drawn, fill=color), viewBox=f"0 0 {SMALL:g} 12", aria_hidden="true")
 
 
 def _ends(row: MetricRow) -> tuple[float, float, float]:

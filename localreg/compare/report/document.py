@@ -7,19 +7,22 @@ bytes for the same comparison.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from localreg.compare.compared import Compared
+from localreg.compare.confusions import Confusion
 from localreg.compare.evidence import Evidence
 from localreg.compare.report.curves import curves_of
 from localreg.compare.report.det import det_plot
 from localreg.compare.report.errors import MOST_ERRORS, errors_plot
-from localreg.compare.report.examples import sample_list
+from localreg.compare.report.examples import keys, sample_list
 from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
-from localreg.compare.report.pictures import Thumbnails
+from localreg.compare.report.matrix import matrix
+from localreg.compare.report.pictures import DataUris
 from localreg.compare.report.plots import NARROW, WIDE, breakdown_name, confusion_plot, forest_plot, part_name
 from localreg.compare.report.rendering import can_render, rendered
 from localreg.compare.report.style import style_sheet
@@ -29,7 +32,7 @@ from localreg.compare.report.wording import how, named, p_text, power, readable,
 from localreg.compare.rows import MetricRow
 from localreg.names import amount
 
-__all__ = ["page", "plots"]
+__all__ = ["INSTALL", "Draw", "Part", "Sizes", "footing", "is_outlined", "page", "plots", "warning_list"]
 
 INSTALL = "pip install 'localreg-registry[ui]'"
 
@@ -43,38 +46,54 @@ OUTLINED = ("segmentation", "evaluator 'segmentation'")
 """Tasks that go by pixels: what has a box, too, is shown by its outline."""
 
 
-class _Sizes(NamedTuple):
+class Sizes(NamedTuple):
     """A plot for wide pages, and for phones where another one is better there."""
 
     wide: Spec
     narrow: Spec | None = None
 
 
+Draw: TypeAlias = Callable[[str, str], Markup]
+"""What stands for a plot that is drawn later: by its name, as in `plots`, and what it shows in words."""
+
+
 def plots(comparison: Compared) -> dict[str, Spec]:
     """See `Comparison.plots`."""
-    evidence = comparison._evidence()
+    evidence = cache(comparison._evidence)
     several = len(comparison.candidates) > 1
     return {
         f"{candidate}: {name}" if several else name: sizes.wide
         for number, candidate in enumerate(comparison.candidates)
-        for name, sizes in _Part(comparison, evidence, number).plots().items()
+        for name, sizes in Part(comparison, number, evidence).plots().items()
     }
 
 
-def page(comparison: Compared, *, title: str | None, samples: int) -> str:
-    """See `Comparison.to_html`."""
-    evidence, thumbnails = comparison._evidence(), Thumbnails(outlined=comparison.task in OUTLINED)
+def page(comparison: Compared, *, title: str | None, samples: int, pictures: DataUris | None = None) -> str:
+    """See `Comparison.to_html`.
+
+    Args:
+        comparison: all of it.
+        title: None = the names of models and suite.
+        samples: how many of each outcome.
+        pictures: of the samples; None = whatever they name.
+    """
+    evidence, pictures = cache(comparison._evidence), pictures or DataUris()
     names = [cut(name, 60) for name in (comparison.baseline, *comparison.candidates)]
     title = title or f"{', '.join(names[1:])} against {names[0]} on {cut(comparison.suite, 60)}"
-    parts = [_Part(comparison, evidence, number) for number in range(len(comparison.candidates))]
+    parts = [Part(comparison, number, evidence) for number in range(len(comparison.candidates))]
     body = joined(
         tag("h1", title),
         *(each.verdict() for each in parts),
-        _warnings(comparison),
-        *(piece for each in parts for piece in each.sections(thumbnails, samples)),
-        *_footing(comparison),
+        warning_list(comparison),
+        *(piece for each in parts for piece in each.sections(pictures, samples)),
+        *footing(comparison),
     )
     return f"<!doctype html>\n{_document(title, body)}\n"
+
+
+def is_outlined(comparison: Compared) -> bool:
+    """Whether what has both a box and pixels is drawn by the outlines of these: see `card`."""
+    return comparison.task in OUTLINED
 
 
 def _document(title: str, body: Markup) -> Markup:
@@ -93,14 +112,16 @@ def _document(title: str, body: Markup) -> Markup:
     return tag("html", head, tag("body", tag("main", body)), lang="en")
 
 
-def _warnings(comparison: Compared) -> Markup | None:
+def warning_list(comparison: Compared) -> Markup | None:
+    """What should be known before the numbers are believed; None = nothing."""
     if not comparison.warnings:
         return None
     told = tag("ul", *(tag("li", each) for each in comparison.warnings), class_="warnings")
     return tag("section", told, aria_label="warnings")
 
 
-def _footing(comparison: Compared) -> Iterator[Markup]:
+def footing(comparison: Compared) -> Iterator[Markup]:
+    """What was compared, and how."""
     yield tag("h2", "What was compared, and how")
     yield coverage_table(comparison)
     yield tag("ul", *(tag("li", each) for each in how(comparison)), class_="note")
@@ -108,31 +129,43 @@ def _footing(comparison: Compared) -> Iterator[Markup]:
         yield tag("p", "Plots are left out: they need vl-convert. Install it by ", tag("code", INSTALL), class_="note")
 
 
-class _Part:
+class Part:
     """What is told of one candidate.
 
     Args:
         comparison: all of it.
-        evidence: what lies behind it.
         number: of the candidate.
+        behind: what lies behind it, which is not asked for before it is needed, and is the same at each call; None =
+            what this part alone reads.
+        draw: what stands for plots; None = they are drawn at once.
     """
 
-    def __init__(self, comparison: Compared, evidence: Evidence, number: int) -> None:
+    def __init__(
+        self,
+        comparison: Compared,
+        number: int,
+        behind: Callable[[], Evidence] | None = None,
+        draw: Draw | None = None,
+    ) -> None:
         self._comparison = comparison
-        self._evidence = evidence
+        self._behind = behind or cache(comparison._evidence)
         self._number = number
+        self._draw = draw
         self._name = comparison.candidates[number]
         self._rows = [row for row in comparison.rows if row.candidate == self._name]
         self._first = self._rows[0]
-        self._confusion = evidence.confusion(number)
         self._reasons: list[str] = []
 
-    def plots(self) -> dict[str, _Sizes]:
+    @cached_property
+    def _confusion(self) -> Confusion | None:
+        return self._behind().confusion(self._number)
+
+    def plots(self) -> dict[str, Sizes]:
         """All plots by name."""
         return {
             **self._forests(),
-            **self._confusions(),
-            **{name: _Sizes(each) for name, each in self._curves().items()},
+            **self._confusion_plots(),
+            **{name: Sizes(each) for name, each in self._curves().items()},
         }
 
     def verdict(self) -> Markup:
@@ -150,22 +183,38 @@ class _Part:
             class_=f"verdict-box {row.verdict}",
         )  # fmt: skip
 
-    def sections(self, thumbnails: Thumbnails, samples: int) -> Iterator[Markup]:
+    def sections(self, pictures: DataUris, samples: int) -> Iterator[Markup]:
         """All that comes below the verdict."""
         several = len(self._comparison.candidates) > 1
-        whole = [row for row in self._rows if row.test_case is row.by is row.label is None]
         yield tag("h2", isolated(f"Metrics: {self._name}" if several else "Metrics"))
-        yield metric_table(whole, self._comparison)
-        yield from self._classes()
-        yield from self._breakdowns()
-        yield from self._confusion_section()
-        yield from self._curve_section()
+        yield self.metrics()
+        yield from self.classes()
+        for name, _ in self._parts():
+            yield from self.breakdown(f"by {name}")
+        yield from self.confusions()
+        yield from self.curves()
         if samples:
-            yield from self._samples(thumbnails, samples)
+            yield from self._samples(pictures, samples)
 
-    # --- classes, test cases, slices ----------------------------------------------------------------------------------
+    # --- metrics, classes, test cases, slices -------------------------------------------------------------------------
 
-    def _classes(self) -> Iterator[Markup]:
+    def metrics(self) -> Markup:
+        """All metrics over the whole suite."""
+        whole = [row for row in self._rows if row.test_case is row.by is row.label is None]
+        return metric_table(whole, self._comparison)
+
+    def cases(self) -> Markup | None:
+        """Metrics in test cases, a column each; None if the suite has but one test case, or one metric alone."""
+        rows = [row for row in self._rows if row.by is row.label is None]
+        return matrix(rows, self._comparison)
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether anything is told of single classes."""
+        return any(row.label is not None for row in self._rows)
+
+    def classes(self) -> Iterator[Markup]:
+        """Metrics of single classes, folded."""
         every = [row for row in self._rows if row.label is not None]
         # An evaluator may say something of classes in test cases, too, and even there alone.
         of_all = {row.metric for row in every if row.test_case is row.by is None}
@@ -188,33 +237,45 @@ class _Part:
             if len(own) > 1 or own[0].by is not None:
                 yield name, own
 
-    def _forests(self) -> dict[str, _Sizes]:
-        found = {}
-        for name, rows in self._parts():
-            sizes = [forest_plot(rows, self._first, self._comparison.baseline, width=each) for each in (WIDE, NARROW)]
-            if sizes[0] is not None:
-                found[f"by {name}"] = _Sizes(*(each for each in sizes if each is not None))
-        return found
+    def _forests(self) -> dict[str, Sizes]:
+        found = {f"by {name}": self._forest(rows) for name, rows in self._parts()}
+        return {name: sizes for name, sizes in found.items() if sizes is not None}
 
-    def _breakdowns(self) -> Iterator[Markup]:
-        drawn = self._forests()
-        for number, (name, rows) in enumerate(self._parts()):
-            metric = named(self._first.metric, self._comparison)
-            yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(name))
-            shown = drawn.get(f"by {name}")
-            yield self._figure(f"by{number}", shown, f"differences by {name}")
-            yield part_table(name, [part_name(row) for row in rows], rows, self._comparison)
+    def _forest(self, rows: Sequence[MetricRow]) -> Sizes | None:
+        sizes = [forest_plot(rows, self._first, self._comparison.baseline, width=each) for each in (WIDE, NARROW)]
+        return None if sizes[0] is None else Sizes(*(each for each in sizes if each is not None))
+
+    def slices(self) -> dict[str, int]:
+        """Names of breakdowns by slices, such as `by metadata.weather`, and how many slices each has."""
+        return {f"by {name}": len(rows) for name, rows in self._parts() if rows[0].by is not None}
+
+    def breakdown(self, name: str) -> Iterator[Markup]:
+        """The first metric in test cases, or in slices: plot and table; nothing if there is no such breakdown."""
+        for each, rows in self._parts():
+            if name == f"by {each}":
+                metric = named(self._first.metric, self._comparison)
+                yield tag("h2", f"{metric[0].upper()}{metric[1:]} by ", isolated(each))
+                yield self.forest(name)
+                yield part_table(each, [part_name(row) for row in rows], rows, self._comparison)
+
+    def forest(self, name: str) -> Markup:
+        """The plot of a breakdown, such as `by test case`; nothing if there is none."""
+        for number, (each, rows) in enumerate(self._parts()):
+            if name == f"by {each}":
+                return self._figure(f"by{number}", self._forest(rows), f"differences by {each}", name)
+        return joined("")
 
     # --- confusions, curves -------------------------------------------------------------------------------------------
 
-    def _confusions(self) -> dict[str, _Sizes]:
+    def _confusion_plots(self) -> dict[str, Sizes]:
         if self._confusion is None:
             return {}
         names = self._comparison.baseline, self._name
         sizes = [confusion_plot(self._confusion, *names, width=each) for each in (WIDE, NARROW)]
-        return {"confusion": _Sizes(*(each for each in sizes if each is not None))} if sizes[0] is not None else {}
+        return {"confusion": Sizes(*(each for each in sizes if each is not None))} if sizes[0] is not None else {}
 
-    def _confusion_section(self) -> Iterator[Markup]:
+    def confusions(self) -> Iterator[Markup]:
+        """Which classes were taken for which."""
         if self._confusion is None:
             return
         yield tag("h2", "Confusions")
@@ -222,41 +283,53 @@ class _Part:
         if table is None:
             yield tag("p", "Both models confuse the same classes, equally often.")
             return
-        yield self._figure("confusion", self._confusions().get("confusion"), "difference of the confusion matrices")
+        yield self._figure(
+            "confusion", self._confusion_plots().get("confusion"), "difference of the confusion matrices"
+        )
         yield table
 
     def _curves(self) -> dict[str, Spec]:
-        similarities = self._evidence.similarities(self._number)
+        similarities = self._behind().similarities(self._number)
         if similarities is not None:
             drawn = det_plot(similarities, self._comparison.baseline, self._name)
             return {} if drawn is None else {"det": drawn}
-        errors = self._evidence.errors(self._number, most=MOST_ERRORS)
+        errors = self._behind().errors(self._number, most=MOST_ERRORS)
         if errors is not None:
             drawn = errors_plot(errors, self._comparison.baseline, self._name)
             return {} if drawn is None else {"errors": drawn}
-        scored = self._evidence.scored(self._number)
+        scored = self._behind().scored(self._number)
         if scored is None:
             return {}
         found = curves_of(scored, self._comparison.baseline, self._name)
         self._reasons = found.reasons
         return found.plots
 
-    def _curve_section(self) -> Iterator[Markup]:
+    def curves(self) -> Iterator[Markup]:
+        """Curves over scores, or errors."""
         if not can_render():
             return
         drawn = self._curves()
         if drawn or self._reasons:
             yield tag("h2", "Errors" if "errors" in drawn else "Scores")
         if drawn:
-            figures = [self._figure(name, _Sizes(spec), name.replace("_", " ")) for name, spec in drawn.items()]
+            figures = [self._figure(name, Sizes(spec), name.replace("_", " ")) for name, spec in drawn.items()]
             yield tag("div", *figures, class_="curves")
         yield from (tag("p", f"{each[0].upper()}{each[1:]}.", class_="note") for each in self._reasons)
 
-    def _figure(self, name: str, sizes: _Sizes | None, label: str) -> Markup:
-        """A plot in as many sizes as there are."""
+    def _figure(self, id: str, sizes: Sizes | None, label: str, name: str | None = None) -> Markup:
+        """A plot, or what stands for it.
+
+        Args:
+            id: of the figure, for what in it needs one.
+            sizes: the plot.
+            label: in words.
+            name: in `plots`, where it is not the id.
+        """
         if sizes is None or not can_render():
             return joined("")
-        prefix = f"p{self._number}-{name}"
+        if self._draw is not None:
+            return self._draw(name or id, label)
+        prefix = f"p{self._number}-{id}"
         if sizes.narrow is None:
             return tag("figure", rendered(sizes.wide, prefix), role="img", aria_label=label)
         wide = tag("div", rendered(sizes.wide, prefix), class_="wide")
@@ -265,31 +338,28 @@ class _Part:
 
     # --- samples ------------------------------------------------------------------------------------------------------
 
-    def _samples(self, thumbnails: Thumbnails, most: int) -> Iterator[Markup]:
+    def _samples(self, pictures: DataUris, most: int) -> Iterator[Markup]:
+        listed = partial(sample_list, source=pictures, outlined=is_outlined(self._comparison))
         if self._first.fixed is not None:
             lists = [
-                sample_list(
-                    title, told, self._evidence.examples(self._number, outcome, most), thumbnails, is_open=is_open
-                )
+                listed(title, told, self._behind().examples(self._number, outcome, most), is_open=is_open)
                 for outcome, title, told, is_open in OUTCOMES
             ]
         else:
-            grown = self._evidence.grown(self._number, most)
+            grown = self._behind().grown(self._number, most)
             if grown is None:
                 return
-            lists = [sample_list(*GROWN, grown, thumbnails, is_open=True, which="the worst first")]
+            lists = [listed(*GROWN, grown, is_open=True, which="the worst first")]
         yield tag("h2", "Samples")
-        yield from self._notes(thumbnails, lists)
+        yield from self._notes(pictures, lists)
         yield from lists
 
-    def _notes(self, thumbnails: Thumbnails, lists: Sequence[Markup]) -> Iterator[Markup]:
+    def _notes(self, pictures: DataUris, lists: Sequence[Markup]) -> Iterator[Markup]:
         """What has to be known of the lists, now that they are made."""
-        if any('class="box"' in each for each in lists):
-            names = (("truth", "ground truth"), ("baseline", "baseline"), ("candidate", "candidate"))
-            yield tag("p", "Boxes: ", *(tag("span", name, class_=side) for side, name in names), class_="key note")
-        if thumbnails.lacks_pillow:
+        yield from keys(lists)
+        if pictures.lacks_pillow:
             yield tag(
                 "p", "Pictures are left out: they need Pillow. Install it by ", tag("code", INSTALL), class_="note"
             )
-        if thumbnails.is_full:
+        if pictures.is_full:
             yield tag("p", "Some pictures are left out: the page would be too large.", class_="note")

@@ -1,28 +1,26 @@
-"""Thumbnails of the local files that samples name, with boxes and outlines (Pillow, if it is installed).
+"""Pictures of samples: where a page has them from, and how files of this machine become small ones (with Pillow).
 
-A file is looked at only if a field `locator` of the sample names it, and it is a regular file of this machine; what it
-holds must be a picture of a format that is decoded without running anything else. Sizes are bounded: of the file, of
-its pixels, and of all thumbnails of a page together. Nothing is ever fetched.
+A page says by a `PictureSource` where its pictures come from: a file that has to hold all of them by `DataUris`, a
+server by addresses of its own. A file is looked at only if a field `locator` of the sample names it, and it is a
+regular file of this machine; what it holds must be a picture of a format that is decoded without running anything else.
+Sizes are bounded: of the file, of its pixels, and of all data URIs of a page together. Nothing is ever fetched.
 """
 
 from __future__ import annotations
 
 import warnings
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
-from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from localreg.compare.report.markup import Markup, tag
-from localreg.compare.report.outlines import Box, Shape, shapes_in, structs_in
-from localreg.compare.report.theme import BASELINE, CANDIDATE, TRUTH
 from localreg.workflow.local_files import local_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Thumbnails"]
+__all__ = ["DataUris", "Picture", "PictureSource", "Shown", "picture_size", "small_picture"]
 
 SIDE = 160
 """Pixels of a thumbnail's longer side."""
@@ -31,55 +29,76 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MOST_BYTES = 64 * 2**20
 MOST_PIXELS = 64 * 10**6
 MOST_OF_PAGE = 8 * 2**20
-MOST_PICTURES = 2
-"""Of one sample: pairs of images are a kind of sample."""
-
-STYLES = (("ground truth", TRUTH, None), ("baseline", BASELINE, "5 3"), ("candidate", CANDIDATE, None))
 
 
-class _Thumbnail(NamedTuple):
-    uri: str
+class Shown(NamedTuple):
+    """A picture as a page refers to it.
+
+    Attributes:
+        href: where it is: an address, or the picture itself as a data URI.
+        width: of the original picture, in pixels; shapes are drawn in these.
+        height: likewise.
+    """
+
+    href: str
     width: int
     height: int
 
 
-class Thumbnails:
-    """Those of one page; one file is read once.
+class PictureSource(Protocol):
+    """Where a page has its pictures from."""
 
-    Args:
-        outlined: show what has both a box and the polygons of a mask by these.
+    def of(self, locator: str) -> Shown | None:
+        """The picture that a sample names; None if there is none that can be shown."""
+
+    def may_read(self, locator: str) -> bool:
+        """Whether other files that samples name, such as masks, may be looked at for the page."""
+
+
+class Picture(NamedTuple):
+    """A small picture.
+
+    Attributes:
+        data: PNG or JPEG.
+        media_type: `image/png` or `image/jpeg`.
+        width: of the original picture, in pixels.
+        height: likewise.
     """
 
-    def __init__(self, *, outlined: bool = False) -> None:
-        self._outlined = outlined
-        self._known: dict[str, _Thumbnail | None] = {}
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+
+
+class DataUris:
+    """Pictures that stand in the page itself; one file is read once.
+
+    Args:
+        may_read: whether the file of a locator may be looked at; None = whatever samples name.
+    """
+
+    def __init__(self, may_read: Callable[[str], bool] | None = None) -> None:
+        self._may_read = may_read
+        self._known: dict[str, Shown | None] = {}
         self._bytes = 0
         self.is_full = False
         """Whether a picture was left out because there were so many."""
         self.lacks_pillow = False
         """Whether a picture was left out because Pillow is not installed."""
 
-    def of(self, sample: Mapping[str, Any], typed: tuple[Any, Any, Any]) -> Iterator[Markup]:
-        """The pictures of a sample; shapes stand on the first.
-
-        Args:
-            sample: its fields.
-            typed: ground truth, and the inferences of baseline and candidate.
-        """
-        shapes: tuple[list[Shape], ...] = tuple(shapes_in(each, outlined=self._outlined) for each in typed)
-        for locator in islice(_locators(sample), MOST_PICTURES):
-            thumbnail = self._thumbnail(locator)
-            if thumbnail is not None:
-                yield _drawn(thumbnail, shapes)
-                shapes = ()
-
-    def _thumbnail(self, locator: str) -> _Thumbnail | None:
+    def of(self, locator: str) -> Shown | None:
+        """See `PictureSource`."""
         if locator not in self._known:
-            path = local_path(locator)
+            path = local_path(locator) if self.may_read(locator) else None
             self._known[locator] = None if path is None else self._made(path)
         return self._known[locator]
 
-    def _made(self, path: str) -> _Thumbnail | None:
+    def may_read(self, locator: str) -> bool:
+        """See `PictureSource`."""
+        return self._may_read is None or self._may_read(locator)
+
+    def _made(self, path: str) -> Shown | None:
         try:
             import PIL  # noqa: F401 - only to tell that it is missing
         except ImportError:
@@ -88,45 +107,72 @@ class Thumbnails:
         if self._bytes >= MOST_OF_PAGE:
             self.is_full = True
             return None
-        made = _thumbnail_of(path)
-        self._bytes += 0 if made is None else len(made.uri)
-        return made
+        made = small_picture(path, SIDE)
+        if made is None:
+            return None
+        href = f"data:{made.media_type};base64,{b64encode(made.data).decode()}"
+        self._bytes += len(href)
+        return Shown(href, made.width, made.height)
 
 
-def _locators(value: Any) -> Iterator[str]:
-    """Texts of fields called `locator`, from the outside to the inside; each once."""
-    seen = set()
-    for each in structs_in(value):
-        locator = each.get("locator")
-        if isinstance(locator, str) and locator not in seen:
-            seen.add(locator)
-            yield locator
+def small_picture(path: str, side: int) -> Picture | None:
+    """The picture in a file, made small.
 
+    Args:
+        path: of a local file.
+        side: pixels of the longer side, at most; a smaller picture keeps its size.
 
-def _thumbnail_of(path: str) -> _Thumbnail | None:
-    """The picture in a file, made small; None if there is none that can be shown."""
-    from PIL import Image
-
+    Returns:
+        None if there is no picture that can be shown: it is damaged, too large, of another format, or no file; or
+        Pillow is not installed. Nothing is raised.
+    """
     try:
-        with open(path, "rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about metadata, and sizes, which are checked here
-            if file.seek(0, 2) > MOST_BYTES:
-                return None
-            file.seek(0)
-            with Image.open(file, formats=FORMATS) as image:
-                width, height = image.size
-                if not 0 < width * height <= MOST_PIXELS:
-                    return None
-                image.draft("RGB", (2 * SIDE, 2 * SIDE))  # lets JPEG decode at a fraction of its size
-                small = _eight_bits(image)
+        with _opened(path) as image:
+            width, height = image.size
+            image.draft("RGB", (2 * side, 2 * side))  # lets JPEG decode at a fraction of its size
+            small = _eight_bits(image)
+        small.thumbnail((side, side))
+        data = BytesIO()
+        # JPEG blurs what is smaller than its blocks.
+        kind, options = ("png", {"optimize": True}) if max(width, height) <= 64 else ("jpeg", {"quality": 80})
+        small.save(data, kind, **options)
     except Exception:  # damaged files raise anything: Pillow's decoders have no error of their own
         return None
-    small.thumbnail((SIDE, SIDE))
-    data = BytesIO()
-    # JPEG blurs what is smaller than its blocks.
-    kind, options = ("png", {"optimize": True}) if max(width, height) <= 64 else ("jpeg", {"quality": 80})
-    small.save(data, kind, **options)
-    return _Thumbnail(f"data:image/{kind};base64,{b64encode(data.getvalue()).decode()}", width, height)
+    return Picture(data.getvalue(), f"image/{kind}", width, height)
+
+
+def picture_size(path: str) -> tuple[int, int] | None:
+    """Width and height of the picture in a file, in pixels, of which only the head is read; None as in `small_picture`.
+
+    What is behind the head may still be damaged.
+    """
+    try:
+        with _opened(path) as image:
+            width, height = image.size
+            return width, height
+    except Exception:  # as above
+        return None
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Image]:
+    """A picture whose pixels are not decoded yet.
+
+    Raises:
+        ValueError: it is too large.
+        Exception: there is none, or Pillow is not installed.
+    """
+    from PIL import Image
+
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about metadata, and sizes, which are checked here
+        if file.seek(0, 2) > MOST_BYTES:
+            raise ValueError("the file is too large")
+        file.seek(0)
+        with Image.open(file, formats=FORMATS) as image:
+            if not 0 < image.width * image.height <= MOST_PIXELS:
+                raise ValueError("the picture is too large")
+            yield image
 
 
 def _eight_bits(image: Image) -> Image:
@@ -142,33 +188,3 @@ def _eight_bits(image: Image) -> Image:
         whole = image.convert("RGBA")
         return images.alpha_composite(images.new("RGBA", whole.size, "white"), whole).convert("RGB")
     return image.convert("RGB")
-
-
-def _drawn(thumbnail: _Thumbnail, shapes: tuple[list[Shape], ...]) -> Markup:
-    """The picture in its own pixels, with shapes over it."""
-    parts = [tag("image", href=thumbnail.uri, width=thumbnail.width, height=thumbnail.height)]
-    for (whose, color, dash), own in zip(STYLES, shapes, strict=False):
-        for shape in own:
-            title = tag("title", f"{whose}: {shape.told}" if shape.told else whose)
-            parts.append(_shape(shape, title, stroke=color, stroke_dasharray=dash))
-    pixelated = "small" if max(thumbnail.width, thumbnail.height) <= 64 else None
-    size = f"0 0 {thumbnail.width} {thumbnail.height}"
-    return tag(
-        "svg", *parts, viewBox=size, class_=f"picture {pixelated or ''}".strip(), role="img", aria_label="picture"
-    )
-
-
-def _shape(shape: Shape, title: Markup, **style: str | None) -> Markup:
-    if isinstance(shape, Box):
-        x, y, width, height = (_within_reason(each) for each in shape[:4])
-        return tag("rect", title, x=x, y=y, width=width, height=height, **style, class_="box")
-    rings = ("L".join(" ".join(_short(each) for each in point) for point in ring) for ring in shape.rings)
-    return tag("path", title, d="".join(f"M{ring}Z" for ring in rings), **style, class_="box")
-
-
-def _short(number: float) -> str:
-    return f"{_within_reason(number):.1f}".removesuffix(".0")
-
-
-def _within_reason(number: float) -> float:
-    return max(-1e6, min(1e6, number)) if number == number else 0.0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from localreg.compare.evidence import Confusion, confused
+from localreg.compare.confusions import Confusion, confused
 from localreg.compare.report.bars import extent
 from localreg.compare.report.markup import cut
 from localreg.compare.report.theme import (

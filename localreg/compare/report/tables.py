@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from localreg.compare.compared import Compared
-from localreg.compare.evidence import Confusion, confused
+from localreg.compare.confusions import Confusion, confused
 from localreg.compare.report.bars import extent, interval_bar
 from localreg.compare.report.markup import Markup, isolated, joined, tag
 from localreg.compare.report.wording import (
@@ -24,7 +24,7 @@ from localreg.compare.report.wording import (
 from localreg.compare.rows import MetricRow, Verdict
 from localreg.statistics.scores import CALIBRATION, SCORE_METRICS
 
-__all__ = ["MOST_ROWS", "confusion_table", "coverage_table", "metric_table", "part_table"]
+__all__ = ["MOST_ROWS", "confusion_table", "coverage_table", "metric_table", "part_table", "row_note"]
 
 MOST_ROWS = 100
 """Rows of a table; of more, those that differ most."""
@@ -123,7 +123,7 @@ def _bars_table(
     for row, own in zip(rows, cells, strict=True):
         scale = of_own[row.metric] if row not in shared else whole if is_share(row.metric) or not whole else whole / 100
         verdict = [tag("span", SIGNS[row.verdict], aria_hidden="true"), tag("span", f" {row.verdict}", class_="word")]
-        told = tag("td", *verdict, class_=f"verdict {row.verdict}", title=_told(row, comparison))
+        told = tag("td", *verdict, class_=f"verdict {row.verdict}", title=row_note(row, comparison))
         body.append(tag("tr", *own[:5], tag("td", _drawn(row, scale), class_="drawn"), told, *own[5:]))
     heads: list[tuple[str, str | None]] = [(head, None), ("baseline", "n"), ("candidate", "n"), ("difference", "n")]
     heads += [(f"{100 * comparison.confidence:g} % interval", "n interval"), ("", None), ("verdict", "verdict")]
@@ -157,7 +157,7 @@ def _has_bar(row: MetricRow) -> bool:
     return row.difference is not None
 
 
-def _told(row: MetricRow, comparison: Compared) -> str:
+def row_note(row: MetricRow, comparison: Compared) -> str:
     """What there is no column for."""
     told = [f"n = {row.n:,}"]
     if row.p is not None:

@@ -7,7 +7,30 @@ from typing import NamedTuple, TypeAlias
 
 from starlette.responses import Response
 
-from localreg.ui.pages import audit, case, diff, edits, model, models, run, sql, suite, tested, undo, verify, version
+from localreg.ui.pages import (
+    artifacts,
+    audit,
+    case,
+    compare,
+    diff,
+    downloads,
+    edits,
+    events,
+    experiment,
+    experiments,
+    model,
+    models,
+    policies,
+    run,
+    samples,
+    sql,
+    suite,
+    tested,
+    tracked_edits,
+    undo,
+    verify,
+    version,
+)
 from localreg.ui.view import View
 
 __all__ = ["PAGES"]
@@ -25,6 +48,7 @@ class Pages(NamedTuple):
 PAGES = Pages(
     looks={
         "/": models.listing,
+        "/columns": models.choosing,
         "/models/{id}": model.page,
         "/versions/{id}": version.page,
         "/suites": tested.suites,
@@ -42,6 +66,24 @@ PAGES = Pages(
         "/verify": verify.page,
         "/sql": sql.console,
         "/sql/rows": sql.download,
+        "/experiments": experiments.listing,
+        "/experiments/curves": experiments.curves,
+        "/experiments/values": experiments.values,
+        "/experiments/params": experiments.params,
+        "/experiments/{id}": experiment.page,
+        "/checkpoints/{id}": experiment.checkpoint,
+        "/artifacts": artifacts.listing,
+        "/artifacts/{id}": artifacts.page,
+        "/events": events.listing,
+        "/policies": policies.listing,
+        "/policies/plan": policies.plan,
+        "/compare": compare.compare,
+        "/compare/choices": compare.choices,
+        "/compare/download": downloads.download,
+        "/compare/part": compare.part,
+        "/compare/sample": samples.one,
+        "/compare/samples": samples.gallery,
+        "/picture": samples.shown_picture,
     },
     changes={
         "/models/{id}": edits.edit_model,
@@ -49,6 +91,11 @@ PAGES = Pages(
         "/suites/{id}": suite.edit,
         "/cases/{id}": case.edit,
         "/verify": verify.start,
+        "/experiments/{id}": tracked_edits.edit_experiment,
+        "/artifacts/{id}": tracked_edits.edit_artifact,
+        "/artifacts/{id}/download": artifacts.download,
+        "/compare/delete": compare.delete,
+        "/compare/save": compare.save,
         "/undo": undo.undo,
     },
 )

@@ -14,7 +14,7 @@ from localreg.ui.pages.found import model_of, version_of
 from localreg.ui.view import Form, View
 from localreg.written import written_value
 
-__all__ = ["edit_model", "edit_version", "edited", "lines_of", "text_of", "typed_value"]
+__all__ = ["edit_model", "edit_version", "edited", "key_of", "lines_of", "text_of", "typed_value"]
 
 ThingT = TypeVar("ThingT")
 ModelEdit: TypeAlias = Callable[[Model, Form], object]
@@ -72,7 +72,12 @@ def typed_value(form: Form) -> object:
     return value
 
 
-def _key(form: Form) -> str:
+def key_of(form: Form) -> str:
+    """The field `key`.
+
+    Raises:
+        InvalidInputError: it is blank.
+    """
     key = form.text("key").strip()
     if not key:
         raise InvalidInputError("the key is blank; write one, such as framework")
@@ -95,7 +100,7 @@ MODEL_EDITS: Mapping[str, ModelEdit] = {
         description=text_of(form, "description"), owner=text_of(form, "owner"), task=text_of(form, "task")
     ),
     "tags": lambda model, form: model.update(tags=lines_of(form, "tags")),
-    "set": lambda model, form: model.update(metadata={_key(form): typed_value(form)}),
+    "set": lambda model, form: model.update(metadata={key_of(form): typed_value(form)}),
     "unset": lambda model, form: model.update(unset=[form.text("key")]),
     "set_alias": lambda model, form: model.set_alias(form.text("alias").strip(), form.text("version")),
     "remove_alias": lambda model, form: model.remove_alias(form.text("alias")),
@@ -105,6 +110,6 @@ MODEL_EDITS: Mapping[str, ModelEdit] = {
 VERSION_EDITS: Mapping[str, VersionEdit] = {
     "describe": lambda version, form: version.update(description=text_of(form, "description")),
     "tags": lambda version, form: version.update(tags=lines_of(form, "tags")),
-    "set": lambda version, form: version.update(metadata={_key(form): typed_value(form)}),
+    "set": lambda version, form: version.update(metadata={key_of(form): typed_value(form)}),
     "unset": lambda version, form: version.update(unset=[form.text("key")]),
 }

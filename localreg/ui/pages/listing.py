@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from localreg.canonical import canonical
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
 from localreg.query.quoting import literal
 from localreg.ui.view import View
 
-__all__ = ["SIZE", "Column", "Facet", "Found", "Listing", "Value"]
+__all__ = ["SIZE", "Column", "Facet", "Found", "Listing", "Value", "keys_of", "path_to"]
 
 SIZE = 50
 MOST_VALUES = 8
@@ -62,7 +64,7 @@ class Listing:
     """A table that a page shows, as its address asks for it.
 
     Parameters of the address: `q` words, `is` chosen values of facets (`owner="ana"`), `where` an expression, `sort` a
-    column (`-` before it: the other way round), `page`, `facet` and `without` keys of metadata to choose by or not.
+    column (`-` before it: the other way round), `page`, `facet` what to choose by.
 
     Args:
         view: who asks.
@@ -70,7 +72,7 @@ class Listing:
         facets: columns that rows can be chosen by.
         lists: columns that are lists.
         titles: of columns that are not called as they are.
-        prefixes: what stands before a key of an object; it is left out of titles.
+        objects: columns that are JSON objects; titles of paths into them leave the column out.
         has_archived: whether things of that kind can be archived.
         conditions: SQL, each of which holds of all rows.
     """
@@ -83,17 +85,16 @@ class Listing:
         facets: Sequence[str],
         lists: Collection[str] = (),
         titles: Mapping[str, str] | None = None,
-        prefixes: Sequence[str] = ("metadata.",),
+        objects: Collection[str] = ("metadata",),
         has_archived: bool = True,
         conditions: Sequence[str] = (),
     ) -> None:
         self._view = view
         self._table = table
-        asked = [*facets, *(f"metadata.{key}" for key in view.texts("facet"))]
-        self._facets = [each for each in dict.fromkeys(asked) if each != view.text("without")]
+        self._facets = view.texts("facet") or list(facets)
         self._lists = lists
         self._titles = titles or {}
-        self._prefixes = prefixes
+        self._objects = objects
         self._has_archived = has_archived
         self._fixed = conditions
 
@@ -126,6 +127,10 @@ class Listing:
         facets = [Facet(self.title(by), list(self.values(by, found.facets[by].dicts()))) for by in self._facets]
         return Found(found.rows.dicts(), found.total, facets, page)
 
+    def is_chosen(self, by: str) -> bool:
+        """Whether rows can be chosen by that."""
+        return by in self._facets
+
     def columns(self, names: Sequence[str], usual: str | None = None) -> list[Column]:
         """The heads of these columns.
 
@@ -142,9 +147,9 @@ class Listing:
 
     def title(self, by: str) -> str:
         """What a column is called."""
-        for prefix in self._prefixes:
-            if by.startswith(prefix):
-                return by.removeprefix(prefix)
+        first, *keys = keys_of(by)
+        if keys and first in self._objects:
+            return ".".join(keys)
         return self._titles.get(by, by.replace("_", " "))
 
     def cells(self, row: dict[str, Any], columns: Sequence[str]) -> list[Any]:
@@ -153,7 +158,7 @@ class Listing:
 
     def _cell(self, row: dict[str, Any], column: str) -> Any:
         value: Any = row
-        for key in column.split(".") if column.startswith(tuple(self._prefixes)) else [column]:
+        for key in keys_of(column):
             value = value.get(key) if isinstance(value, dict) else None
         return value
 
@@ -167,7 +172,9 @@ class Listing:
             by, value = _parsed(each)
             if value is None:
                 yield f"{by} = []" if by in self._lists else f"{by} IS NULL"
-            elif by in self._lists:
+            elif isinstance(value, dict):
+                yield f"{by}::VARCHAR = {literal(canonical(value))}"
+            elif by in self._lists or (isinstance(value, str) and len(keys_of(by)) > 1):  # items of lists count, too
                 yield f"{_literal(value)} IN {by}"
             else:
                 yield f"{by} = {_literal(value)}"
@@ -188,6 +195,24 @@ class Listing:
             is_chosen = own in chosen
             address = self._view.here(**{"is": others if is_chosen else [*chosen, own]}, page=None)
             yield Value(told, each["count"], is_chosen, address)
+
+
+_KEY = re.compile(r"""\.(\w+)|\['((?:[^']|'')*)'\]""")
+
+
+def keys_of(path: str) -> list[str]:
+    """The column and the keys of a path into its JSON: `metadata.optim['a.b']`; of anything else the text itself."""
+    column, rest = re.match(r"(\w*)(.*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
+    found = list(_KEY.finditer(rest))
+    if sum(len(each[0]) for each in found) != len(rest):
+        return [path]
+    return [column, *(each[1] if each[1] is not None else each[2].replace("''", "'") for each in found)]
+
+
+def path_to(column: str, key: str) -> str:
+    """The path to a key of a column of JSON objects, whatever the key is called."""
+    plain = re.fullmatch(r"[a-z_]\w*", key, re.ASCII) is not None
+    return f"{column}.{key}" if plain else f"{column}[{literal(key)}]"
 
 
 def _parsed(text: str) -> tuple[str, Any]:

@@ -72,9 +72,9 @@ document.addEventListener("submit", (event) => {
 async function send(form, submitter) {
   const note = form.querySelector(".error");
   const button = submitter ?? form.querySelector("button");
+  const body = new URLSearchParams(new FormData(form, submitter)); // before the button is disabled: it would be left out
   button.disabled = true;
   try {
-    const body = new URLSearchParams(new FormData(form, submitter));
     const answer = await fetch(form.action, { method: "POST", body });
     if (answer.ok) {
       location.assign(answer.url);
@@ -89,6 +89,16 @@ async function send(form, submitter) {
     button.disabled = false;
   }
 }
+
+// Addresses without what was left empty.
+document.addEventListener("formdata", (event) => {
+  if (event.target.method !== "get") return;
+  for (const name of new Set(event.formData.keys())) {
+    const texts = event.formData.getAll(name).filter((text) => text !== "");
+    event.formData.delete(name);
+    texts.forEach((text) => event.formData.append(name, text));
+  }
+});
 
 // The first field of a form that was opened is the one to write in.
 document.addEventListener(
@@ -151,28 +161,28 @@ async function refresh() {
 
 refresh();
 
-// `data-load`: parts that cost more than the rest of the page come after it.
-async function load(place) {
-  const answer = await fetch(place.dataset.load);
+// `data-load`: parts that cost more than the rest of the page come after it; `data-open`: when they are opened.
+async function load(place, address) {
+  const answer = await fetch(address);
   const other = parsed(await answer.text());
-  const content = answer.ok ? [...other.body.childNodes] : [other.getElementById("error") ?? "it could not be loaded"];
+  const whole = other.getElementById("content") ?? other.body; // of a page its content, of a piece all of it
+  const content = answer.ok ? [...whole.childNodes] : [other.getElementById("error") ?? "it could not be loaded"];
   place.replaceChildren(...content);
   place.removeAttribute("data-load");
   place.removeAttribute("aria-busy");
+  place.querySelectorAll("[data-load]").forEach(load);
 }
 
-for (const place of document.querySelectorAll("[data-load]")) load(place);
+for (const place of document.querySelectorAll("[data-load]")) load(place, place.dataset.load);
 
-// `data-load-open`: what is loaded once somebody opens the details around it.
 document.addEventListener(
   "toggle",
   (event) => {
     if (!event.target.matches?.("details[open]")) return;
-    for (const place of event.target.querySelectorAll("[data-load-open]")) {
+    for (const place of event.target.querySelectorAll("[data-open]")) {
       if (place.closest("details") !== event.target) continue;
-      place.dataset.load = place.dataset.loadOpen;
-      place.removeAttribute("data-load-open");
-      load(place);
+      load(place, place.dataset.open);
+      delete place.dataset.open;
     }
   },
   true,
@@ -180,7 +190,7 @@ document.addEventListener(
 
 // Parts that were swapped in have parts to load of their own.
 document.addEventListener("swapped", () => {
-  for (const place of document.querySelectorAll("[data-part] [data-load]")) load(place);
+  for (const place of document.querySelectorAll("[data-part] [data-load]")) load(place, place.dataset.load);
 });
 
 // --- the console -----------------------------------------------------------------------------------------------------
@@ -200,3 +210,13 @@ document.addEventListener("click", (event) => {
   field.value = link.dataset.query;
   field.focus();
 });
+// `data-needs`: buttons for rows that are ticked, of which there have to be a few (`data-few`).
+function enough() {
+  for (const button of document.querySelectorAll("[data-needs]")) {
+    button.disabled = document.querySelectorAll(`input[name=${button.dataset.needs}]:checked`).length < Number(button.dataset.few);
+  }
+}
+
+document.addEventListener("change", enough);
+document.addEventListener("swapped", enough);
+enough();
