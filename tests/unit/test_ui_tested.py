@@ -43,10 +43,13 @@ def runs(registry: Registry) -> list[str]:
     return [str(row["id"]) for row in registry.test_runs()]
 
 
+def cells(row: Node) -> list[str]:
+    return [each.text for each in row.children if isinstance(each, Node)]
+
+
 def column(page: Node, number: int) -> list[str]:
     """The texts of a column of the table with rows."""
-    rows = page.one("tbody").all("tr")
-    return [[each for each in row.children if isinstance(each, Node)][number].text for row in rows]
+    return [cells(row)[number] for row in page.one("tbody").all("tr")]
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -215,7 +218,7 @@ def test_a_case_shows_an_earlier_version(browser: Browser, registry: Registry) -
     assert "owl" in browser.get(path).main.text
     assert "owl" not in browser.get(path, version=1).main.text
     changes = browser.get(path, tab="versions").main.one("tbody").all("tr")
-    assert [each.text for each in changes[0].all(class_="chip")] == ["+1", "−1", "1 ground truth changed"]
+    assert [each.text for each in changes[0].all(class_="chip")] == ["+1", "\N{MINUS SIGN}1", "1 ground truth changed"]
     assert [each.text for each in changes[1].all(class_="chip")] == ["+20"]
     missing = browser.get(path, version=7)
     assert (missing.status, "no version 7" in missing.main.text) == (404, True)
@@ -282,8 +285,12 @@ def test_a_run_shows_results_by_configuration(registry: Registry) -> None:
     page = Browser(registry).get(f"/runs/{runs(registry)[0]}").main
     assert [each.text for each in page.all("h2")] == ["level 0.25", "level 0.75"]
     first, second = page.all("table")
-    assert [each.text for each in first.one("tbody").all("tr")] == ["the whole suite0.25––", "farm–0.5–"]
-    assert second.one("tbody").all("tr")[0].text == "the whole suite0.75––"
+    none = "\N{EN DASH}"
+    assert [cells(each) for each in first.one("tbody").all("tr")] == [
+        ["the whole suite", "0.25", none, none],
+        ["farm", none, "0.5", none],
+    ]
+    assert cells(second.one("tbody").all("tr")[0])[1] == "0.75"
 
 
 def fails(photo: Photo) -> Guess:
