@@ -453,7 +453,7 @@ def test_audit_takes_what_listings_take(registry: Registry) -> None:
     newest = ["commit DESC", "event DESC"]
     assert [row["commit"] for row in registry.audit("after.metadata.lr = 0.2")] == [2]
     assert [row["commit"] for row in registry.audit(since=1, until=2)] == [2]
-    assert [row["action"] for row in registry.audit(search="zoe tidy -version")] == ["set_alias"]
+    assert [row["action"] for row in registry.audit(search="zoe tidy -create")] == ["set_alias"]
     assert [(row["commit"], row["event"]) for row in registry.audit(order_by=newest, limit=3)] == [
         (3, 2),
         (3, 1),
