@@ -199,8 +199,10 @@ class Browser:
         }
         sent: list[Any] = []
 
+        asked = [{"type": "http.request", "body": body, "more_body": False}]
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            return asked.pop() if asked else await asyncio.Future()  # it stays connected
 
         async def send(message: Any) -> None:
             sent.append(message)

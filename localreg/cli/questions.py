@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localreg.cli import completion
-from localreg.cli.listing import AllNamespaces, Columns, Limit, Search, Where, one_or_all, shown
+from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, one_or_all, shown
 from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
 from localreg.written import commit_or_text
@@ -25,6 +25,7 @@ app = typer.Typer(rich_markup_mode=None)
     epilog=examples(
         "localreg audit --kind model --name meadow-5",
         "localreg audit --since 2026-03-01T00:00:00Z --format csv",
+        "localreg audit --search 'alias production' --order-by 'commit DESC' --limit 5",
     ),
 )
 @reading()
@@ -40,6 +41,13 @@ def audit(
     since: Annotated[
         str | None, typer.Option(metavar="N|TIME", help="Only commits after number N, or events at or after a time.")
     ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="N|TIME", help="Only commits up to number N, or events up to a time.")
+    ] = None,
+    where: Where = None,
+    search: Search = None,
+    order_by: OrderBy = None,
+    limit: Limit = None,
     columns: Columns = None,
     all_namespaces: AllNamespaces = False,
 ) -> Listing:
@@ -47,10 +55,19 @@ def audit(
 
     json and csv hold the records before and after each event, too.
     """
-    start = None if since is None else commit_or_text(since)
-    place = one_or_all(registry, all_namespaces)
-    usual = ("namespace", *HISTORY) if all_namespaces else HISTORY
-    return shown(place.audit(kind=kind, name=name, actor=by, since=start), columns, usual)
+    start, end = (None if each is None else commit_or_text(each) for each in (since, until))
+    found = one_or_all(registry, all_namespaces).audit(
+        where,
+        kind=kind,
+        name=name,
+        actor=by,
+        since=start,
+        until=end,
+        search=search,
+        order_by=order_by or None,
+        limit=limit,
+    )
+    return shown(found, columns, ("namespace", *HISTORY) if all_namespaces else HISTORY)
 
 
 @app.command(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["begun", "streamed"]
 
 BATCH_ROWS = 10_000
+AGAIN_S = 0.1
+"""Between two interrupts."""
 
 
 def begun(connection: DuckDBPyConnection) -> DuckDBPyConnection:
@@ -72,16 +74,20 @@ class _Patience:
     def __init__(self, cursor: DuckDBPyConnection, timeout_s: float | None) -> None:
         self._cursor = cursor
         self._left = timeout_s
-        self._timer: threading.Timer | None = None
 
     def __enter__(self) -> None:
         self._began = time.monotonic()
+        self._done = threading.Event()
         if self._left is not None:
-            self._timer = threading.Timer(max(0.0, self._left), self._cursor.interrupt)
-            self._timer.daemon = True
-            self._timer.start()
+            threading.Thread(target=self._watch, args=(self._done, max(0.0, self._left)), daemon=True).start()
+
+    def _watch(self, done: threading.Event, left: float) -> None:
+        if not done.wait(left):
+            self._cursor.interrupt()
+        while not done.wait(AGAIN_S):  # DuckDB forgets one that comes before the query has begun
+            self._cursor.interrupt()
 
     def __exit__(self, *_: object) -> None:
-        if self._timer is not None and self._left is not None:
-            self._timer.cancel()
+        self._done.set()
+        if self._left is not None:
             self._left -= time.monotonic() - self._began

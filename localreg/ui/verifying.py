@@ -49,7 +49,6 @@ class Verifications:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: dict[str, Verification] = {}
-        self._threads: dict[str, threading.Thread] = {}
 
     def last(self, namespace: str) -> Verification | None:
         """The check of a namespace that runs, or ended last; None = there was none."""
@@ -70,15 +69,7 @@ class Verifications:
             begun = self._last[namespace] = Verification(datetime.now(UTC), commit)
             # A daemon: whoever ends the server does not want to wait for the end of a check, which changes nothing.
             thread = threading.Thread(target=self._run, args=(registry, begun), name=f"verify {namespace}", daemon=True)
-            self._threads[namespace] = thread
         thread.start()
-
-    def wait(self, namespace: str) -> None:
-        """Until the check of a namespace has ended, if one runs."""
-        with self._lock:
-            thread = self._threads.get(namespace)
-        if thread is not None:
-            thread.join()
 
     def _run(self, registry: Registry, begun: Verification) -> None:
         ended = begun

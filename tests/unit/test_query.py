@@ -444,6 +444,50 @@ def test_audit_narrows_by_kind_name_and_since(registry: Registry) -> None:
         registry.audit(since="2026-01-01T00:00:00")
 
 
+def test_audit_takes_what_listings_take(registry: Registry) -> None:
+    model = registry.create_model("m", metadata={"lr": 0.1})
+    model.update(metadata={"lr": 0.2})
+    with registry.transaction("tidying Zoë's things"):
+        model.create_version("1")
+        model.set_alias("production", "1")
+    newest = ["commit DESC", "event DESC"]
+    assert [row["commit"] for row in registry.audit("after.metadata.lr = 0.2")] == [2]
+    assert [row["commit"] for row in registry.audit(since=1, until=2)] == [2]
+    assert [row["action"] for row in registry.audit(search="zoe tidy -create")] == ["set_alias"]
+    assert [(row["commit"], row["event"]) for row in registry.audit(order_by=newest, limit=3)] == [
+        (3, 2),
+        (3, 1),
+        (2, 1),
+    ]
+    assert registry.audit("action = 'explode'", limit=3).dicts() == []
+    assert registry.audit(limit=0).dicts() == []
+    assert registry.audit(limit=1, order_by=newest).columns == registry.audit().columns
+    last = registry.audit("commit = 2")[0]["time"]
+    assert {row["commit"] for row in registry.audit(until=last)} == {1, 2}
+    with pytest.raises(InvalidInputError, match="did you mean"):
+        registry.audit("actr = 'ana'", limit=1).dicts()
+    with pytest.raises(InvalidInputError, match="until"):
+        registry.audit(until=-1)
+
+
+def test_audit_tells_in_words(registry: Registry) -> None:
+    model = registry.create_model("m", metadata={"lr": 0.1})
+    model.update(metadata={"lr": 0.2})
+    model.create_version("1")
+    registry.namespace("vision").create_model("v").update(owner="eve")
+    told = [(row["subject"], row["changes"]) for row in registry.audit(since=1, in_words=True)]
+    assert told == [("model 'm'", "metadata.lr 0.1 → 0.2"), ("version 'm@1'", None)]
+    everywhere = registry.all().audit("action = 'update'", in_words=True)
+    assert [row["changes"] for row in everywhere] == ["metadata.lr 0.1 → 0.2", "owner null → eve"]
+
+
+def test_audit_tells_what_was_redacted(registry: Registry) -> None:
+    model = registry.create_model("m", metadata={"key": "s3cr3t"})
+    model.update(unset=["key"])
+    registry.redact(commit=1, event=3, reason="a key")
+    assert [(row["commit"], row["event"]) for row in registry.audit("redacted")] == [(1, 3), (2, 1)]
+
+
 # --- Result -----------------------------------------------------------------------------------------------------------
 
 

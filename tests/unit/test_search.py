@@ -160,7 +160,7 @@ def test_a_search_that_cannot_be_is_refused(shelf: Registry) -> None:
     with pytest.raises(InvalidInputError, match=r"search has 1,001 characters, more than 1,000"):
         shelf.models(search="x" * 1_001)
     with pytest.raises(InvalidInputError, match="no texts to search; use where"):
-        shelf.facets("audit_events", by="kind", search="night")
+        shelf.facets("model_metrics", by="metric", search="night")
 
 
 def test_a_search_sees_what_is_renamed_and_changed_behind_a_snapshot(shelf: Registry) -> None:

@@ -21,9 +21,10 @@ from localreg.written import commit_or_text
 
 __all__ = ["event", "moments", "timeline"]
 
-SIZE = 100
+SIZE = 50
 """Events on one page, or all of one commit's that fit on it."""
-MOST_MOMENTS = 25
+MOST_MOMENTS = 40
+"""Events whose commits are suggested."""
 FACETS = ("actor", "kind", "action")
 TOGETHER = "actor || chr(31) || kind || chr(31) || action"
 """All facets in one look at the log: no name holds a control character."""
@@ -105,12 +106,9 @@ def event(view: View) -> Response:
 
 def moments(view: View) -> Response:
     """`/audit/moments`: the last commits, as what a field suggests."""
-    asked = (
-        "SELECT commit, min(time) AS time, any_value(actor) AS actor, any_value(message) AS message FROM audit_events "
-        f"WHERE commit > (SELECT max(commit) - {MOST_MOMENTS} FROM audit_events) GROUP BY commit ORDER BY commit DESC"
-    )
     registry = view.site.registry.namespace(view.namespace)
-    return view.page("moments.html", title="Moments", moments=registry.sql(asked).dicts())
+    last = {each["commit"]: each for each in registry.audit(order_by=NEWEST_FIRST, limit=MOST_MOMENTS)}
+    return view.page("moments.html", title="Moments", moments=last.values())
 
 
 def _conditions(view: View) -> Iterator[str]:
@@ -191,4 +189,5 @@ def _counts(view: View, where: str | None, search: str | None) -> dict[str, Coun
 
 
 def _most(counts: Counter[str]) -> list[dict[str, Any]]:
-    return [{"value": value, "count": count} for value, count in counts.most_common(MOST_VALUES)]
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{"value": value, "count": count} for value, count in ordered[:MOST_VALUES]]

@@ -170,7 +170,7 @@ async function load(place, address) {
   place.replaceChildren(...content);
   place.removeAttribute("data-load");
   place.removeAttribute("aria-busy");
-  place.querySelectorAll("[data-load]").forEach(load);
+  for (const inner of place.querySelectorAll("[data-load]")) load(inner, inner.dataset.load);
 }
 
 for (const place of document.querySelectorAll("[data-load]")) load(place, place.dataset.load);
