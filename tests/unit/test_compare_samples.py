@@ -11,8 +11,9 @@ import pytest
 
 import localreg
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry
-from localreg.compare import Examples, evidence
+from localreg.compare import Examples
 from localreg.compare.listing import SampleList
+from localreg.workflow.inferences import Inferences
 from tests.reports import compared, segmented
 
 TRUTH = ["cat", "dog", "cow"] * 4
@@ -162,7 +163,7 @@ def test_a_comparison_that_remembers_reads_its_inferences_once(registry: Registr
     same = comparison.remembering()
     assert (type(same), same.rows, str(same)) == (type(comparison), comparison.rows, str(comparison))
     expected = [comparison.examples("fixed", offset=n, limit=2) for n in range(3)]
-    with mock.patch.object(evidence, "Inferences", wraps=evidence.Inferences) as read:
+    with mock.patch("localreg.compare.evidence.Inferences", wraps=Inferences) as read:
         assert [same.examples("fixed", offset=n, limit=2) for n in range(3)] == expected
         assert same.examples("fixed", where="sample.n > 3").total < same.examples("fixed").total
     assert read.call_count == 2  # of each model once

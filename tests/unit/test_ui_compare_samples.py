@@ -156,7 +156,7 @@ def test_pictures_are_small_in_the_gallery_and_large_alone(browser: Browser) -> 
 
 
 def test_only_what_a_page_named_is_given(browser: Browser, folder: Path) -> None:
-    asked = dict(parse_qsl(urlsplit(hrefs(browser.get("/compare/sample", **BOTH))[0]).query))
+    asked: dict[str, Any] = dict(parse_qsl(urlsplit(hrefs(browser.get("/compare/sample", **BOTH))[0]).query))
     assert browser.get("/picture", **asked).status == 200
     here = browser.get("/compare").page.one("footer").all("span")[0].text
     other_server = Browser(localreg.open(here, read_only=True), files=[folder])
@@ -240,7 +240,7 @@ def prices(registry: Registry) -> Browser:
 
 
 def test_of_numbers_the_worst_are_shown_first(prices: Browser) -> None:
-    asked = {"model": ["old", "new"], "suite": "p"}
+    asked: dict[str, Any] = {"model": ["old", "new"], "suite": "p"}
     answer = prices.get("/compare/samples", **asked)
     assert list(outcomes(answer)) == ["Worst 38", "All 40"]
     assert not answer.main.all("form", class_="condition")
