@@ -133,7 +133,7 @@ def delete_comparison(registry: "Registry", name: Name) -> str:
     "compare",
     epilog=examples(
         "localreg compare meadow-4 meadow-5 --suite plates",
-        "localreg compare meadow-5@1 meadow-5@production --suite plates --broken",
+        "localreg compare meadow-5@1 meadow-5@production --suite plates --broken --where \"test_case = 'night'\"",
         "localreg compare meadow-4 meadow-5 --suite plates --gate gate.yaml --markdown report.md",
     ),
 )
@@ -169,6 +169,12 @@ def compare(
     worst: Annotated[
         int | None,
         typer.Option(metavar="N", help="List the N samples whose error grew most, where numbers are compared."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPRESSION", help="Of the samples to list only those that fit this condition over their columns."
+        ),
     ] = None,
     group_by: GroupBy = None,
     evaluator: EvaluatorName = None,
@@ -222,7 +228,7 @@ def compare(
     made = partial(registry.compare, baseline, *candidates, suite=suite)
     comparison, held = _compared(made, said, metric or [], None if gate is None else _rules(gate))
     listed = dict.fromkeys([*(["fixed"] if fixed else []), *(["broken"] if broken else []), *(outcome or [])])
-    told = Compared(comparison, [str(each) for each in listed], held, worst, ("fixed", "broken"))
+    told = Compared(comparison, [str(each) for each in listed], held, worst, ("fixed", "broken"), where)
     told.check()
     if save is not None:
         comparison.save(save)
@@ -293,6 +299,7 @@ class Compared:
         gate: whether it passes; None = nobody asked.
         worst: how many samples to list whose error grew most.
         usual: outcomes that stand in json if no other ones are listed.
+        where: which samples of an outcome to list; None = all.
     """
 
     comparison: "Comparison"
@@ -300,6 +307,7 @@ class Compared:
     gate: "GateResult | None" = None
     worst: int | None = None
     usual: Sequence[str] = ()
+    where: str | None = None
 
     def check(self) -> None:
         """Whether there can be samples of the outcomes that are asked for."""
@@ -311,6 +319,11 @@ class Compared:
             )
         if self.worst is not None:
             self._worst(self.worst)
+        if self.where is not None:
+            if not self.outcomes:
+                raise InvalidInputError("--where is of samples that are listed: say which, such as --broken")
+            for outcome in self.outcomes:
+                self._samples(outcome)
 
     @property
     def ok(self) -> bool:
@@ -352,7 +365,7 @@ class Compared:
         return self._samples(self.outcomes[0]) if self.outcomes else Rows.of(self.comparison.metrics)
 
     def _samples(self, outcome: Any) -> Rows:
-        return self._of_candidates(lambda each: self.comparison.samples(outcome, candidate=each))
+        return self._of_candidates(lambda each: self.comparison.samples(outcome, where=self.where, candidate=each))
 
     def _worst(self, n: int) -> Rows:
         return self._of_candidates(lambda each: self.comparison.worst(n, candidate=each))

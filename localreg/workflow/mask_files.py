@@ -29,13 +29,13 @@ MOST_BYTES = 256 * 2**20
 MOST_PIXELS = 256 * 10**6
 
 
-def read_mask(locator: str, what: str, *, most_pixels: int = MOST_PIXELS) -> Pixels:
+def read_mask(locator: str, what: str, *, most_pixels: int | None = None) -> Pixels:
     """The values of a mask, (height, width); of an image with a palette, the places in it.
 
     Args:
         locator: of the file.
         what: it is, for messages.
-        most_pixels: a larger one is not read.
+        most_pixels: a larger one is not read; None = as for all masks.
 
     Raises:
         InvalidInputError: Pillow is not installed; there is no such local file; it is no image of one channel of 8
@@ -62,8 +62,9 @@ def read_mask(locator: str, what: str, *, most_pixels: int = MOST_PIXELS) -> Pix
                     raise InvalidInputError(
                         f"{named} is an image of mode {image.mode}; a mask has one channel of 8 bits (mode L or P)"
                     )
-                if image.width * image.height > most_pixels:
-                    raise InvalidInputError(f"{named} has more than {most_pixels:,} pixels; it is not read")
+                most = MOST_PIXELS if most_pixels is None else most_pixels
+                if image.width * image.height > most:
+                    raise InvalidInputError(f"{named} has more than {most:,} pixels; it is not read")
                 return np.asarray(image, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, InvalidInputError):

@@ -1121,6 +1121,20 @@ def test_compare_as_csv_is_one_table(cli: Cli) -> None:
     assert cli(*words, "--broken", "--fixed").code == 2
 
 
+def test_compare_lists_the_samples_that_fit(cli: Cli, registry: localreg.Registry) -> None:
+    words = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--where"]
+    where = "test_case = 'day'"
+    comparison = registry.compare("meadow-4", "meadow-5", suite="plates")
+    listed = done(cli(*words, where, "--outcome", "both_right", "--format", "json")).json["both_right"]
+    assert listed == native(comparison.samples("both_right", where=where))
+    assert 0 < len(listed) < len(comparison.samples("both_right"))
+    nothing = cli(*words, where)
+    assert (nothing.code, "say which, such as --broken" in nothing.err) == (1, True)
+    refused = cli(*words, "scoreb > 1", "--broken", "--save", "kept")
+    assert (refused.code, "no column 'scoreb' in samples" in refused.err) == (1, True)
+    assert len(registry.comparisons(where="name = 'kept'")) == 0
+
+
 GATED = ["compare", "meadow-4", "meadow-5", "--suite", "plates", "--gate", "gate.yaml"]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from localreg import Comparison, Registry
-from tests.reports import compared, segmented
+from tests.reports import compared, segmented, shaped, transcribed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KEPT = os.environ.get("LOCALREG_SCREENSHOTS")
@@ -92,7 +92,7 @@ def hostile_names(registry: Registry, folder: Path) -> Comparison:
     )
 
 
-MADE = [everything, many_classes, no_difference, two_samples, hostile_names, segmented]
+MADE = [everything, many_classes, no_difference, two_samples, hostile_names, segmented, shaped, transcribed]
 
 
 @pytest.mark.parametrize("make", MADE, ids=lambda make: make.__name__)

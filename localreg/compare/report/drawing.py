@@ -1,7 +1,7 @@
 """A sample's pictures, with boxes, outlines, lines and points over them, as SVG.
 
-Whose a shape is shows without colour, too: lines of the baseline are dashed, and points are circles (ground truth),
-squares (baseline) and crosses (candidate).
+Whose a shape is shows without colour, too: lines of the ground truth are thick (`style.py`), those of the baseline
+dashed, and points are circles (ground truth), squares (baseline) and crosses (candidate).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from localreg.compare.report.outlines import (
     Outline,
     Points,
     Shape,
-    Struct,
     found_in,
+    is_mask,
     shapes_in,
     structs_in,
     told_of,
@@ -79,7 +79,7 @@ def _locators(value: Any) -> Iterator[str]:
 
 def _masks_in(value: Any, node: Node, shown: Shown, source: PictureSource) -> Iterator[Outline]:
     """The outlines of masks that lie in files of this machine; they are stretched to the size of the picture."""
-    masks = list(islice((each for each in found_in(value, node) if _is_mask(each)), MOST_MASKS))
+    masks = list(islice((each for each in found_in(value, node) if is_mask(each)), MOST_MASKS))
     masks = [each for each in masks if source.may_read(each.value["locator"])]
     for each in masks:
         labels = None if each.value.get("labels") is None else dict(each.value["labels"])
@@ -87,11 +87,6 @@ def _masks_in(value: Any, node: Node, shown: Shown, source: PictureSource) -> It
         for label, rings in file_rings(each.value["locator"], labels, shown.width, shown.height, most):
             if rings:
                 yield Outline(rings, label or told_of(each.value))
-
-
-def _is_mask(found: Struct) -> bool:
-    names = f"{found.class_name} {found.field_name}".lower()
-    return isinstance(found.value.get("locator"), str) and ("mask" in names or "segmentation" in names)
 
 
 def _drawn(shown: Shown, shapes: Sequence[Sequence[Shape]]) -> Markup:

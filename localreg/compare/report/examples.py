@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from localreg.compare.listing import Example, Examples
 from localreg.compare.report.drawing import POINTS, pictures_of
 from localreg.compare.report.markup import Markup, isolated, joined, tag
-from localreg.compare.report.outlines import Box, Line, Points, shapes_in
+from localreg.compare.report.outlines import Box, Line, Outline, Points, found_in, is_mask, shapes_in
 from localreg.compare.report.pictures import PictureSource
 from localreg.compare.report.texts import Segment, is_text, marked, paired, segments_in, text_difference
 from localreg.compare.report.wording import MINUS
@@ -144,13 +145,13 @@ def _typed(example: Example, place: int, longest: int, *, whole: bool) -> Markup
     pieces = list(_marked(example.sample, segments_in(said, node), whole=whole))
     told = {name for name, value in said.items() if pieces and segments_in(value)}
     for name, text in _texts(example, place, whole=whole):
-        pieces.append(joined(f"{name}: " if len(said) > 1 else None, text))
+        pieces.append(joined(tag("span", f"{name}: ", class_="note") if len(said) > 1 else None, text))
         told.add(name)
     rest = {name: value for name, value in said.items() if name not in told}
     if not pieces:
         return _plain(said, longest, node)
     if rest:
-        pieces.append(isolated(_told(rest, node), longest))
+        pieces.append(tag("span", isolated(_told(rest, node), longest), class_="note"))
     return joined(*(tag("div", each) for each in pieces))
 
 
@@ -159,15 +160,17 @@ def _texts(example: Example, place: int, *, whole: bool) -> Iterator[tuple[str, 
     truth, *said = example.typed
     types = (example.types.ground_truth, example.types.inference)
     longest = LONGEST_OF_WHOLE if whole else LONGEST
-    if place > 0:
-        for pair in paired(truth, said[place - 1], types):
-            if pair.said is not None:
-                differs = pair.said != pair.truth
-                same = isolated(pair.said, longest)
-                yield pair.name, text_difference(pair.truth, pair.said, whole=whole) if differs else same
+    if place == 0:
+        every = (pair for each in said for pair in paired(truth, each, types))
+        yield from (
+            (name, isolated(text, longest)) for name, text in {each.field: each.truth for each in every}.items()
+        )
         return
-    held = {pair.truth for each in said for pair in paired(truth, each, types)}
-    yield from ((name, isolated(text, longest)) for name, text in (truth or {}).items() if text in held)
+    for pair in paired(truth, said[place - 1], types):
+        if pair.said == pair.truth:
+            yield pair.of_said, isolated(pair.said, longest)
+        elif pair.said is not None:
+            yield pair.of_said, text_difference(pair.truth, pair.said, whole=whole)
 
 
 def _marked(sample: Mapping[str, Any], segments: Sequence[Segment], *, whole: bool) -> Iterator[Markup]:
@@ -189,26 +192,25 @@ def _beside(shown: Mapping[str, Any], key: str) -> str:
     return ", ".join(told)
 
 
-class _Kind(NamedTuple):
-    one: str
-    many: str
-
-
-KINDS: dict[type, _Kind] = {Box: _Kind("box", "boxes"), Line: _Kind("line", "lines"), Points: _Kind("set", "sets")}
+NAMES = {Box: ("box", "boxes"), Outline: ("outline", "outlines"), Line: ("line", "lines"), Points: ("point", "points")}
 
 
 def _told(said: Any, node: Node | None = None) -> str:
     shapes = shapes_in(said, node) if isinstance(said, dict | list) else []
     if not shapes:
         return "nothing" if said == [] else cell(said)
-    kinds = {type(each) for each in shapes}
-    if kinds == {Points}:
-        points = sum(len(each.points) for each in shapes if isinstance(each, Points))
-        sets = "" if len(shapes) == 1 else f" in {len(shapes)} sets"
-        return f"{points} {'point' if points == 1 else 'points'}{sets}"
-    other = _Kind("shape", "shapes") if kinds & {Line, Points} else _Kind("outline", "outlines")
-    one, many = KINDS.get(kinds.pop(), other) if len(kinds) == 1 else other
-    return f"{len(shapes)} {one if len(shapes) == 1 else many}"
+    counts: Counter[type] = Counter()
+    for each in shapes:
+        counts[type(each)] += len(each.points) if isinstance(each, Points) else 1
+    if counts.keys() == {Box, Outline}:
+        counts = Counter({Outline: len(shapes)})
+    masks = sum(map(is_mask, found_in(said, node)))
+    told = [_counted(counts[kind], *NAMES[kind]) for kind in NAMES if kind in counts]
+    return ", ".join([*told, *([_counted(masks, "mask", "masks")] if masks else [])])
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _known(example: Example) -> Iterator[tuple[str, str]]:

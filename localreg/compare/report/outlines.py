@@ -16,7 +16,19 @@ from typing import Any, NamedTuple, TypeAlias
 from localreg.compare.report.masks import run_length_rings
 from localreg.tables import Node
 
-__all__ = ["Box", "Line", "Outline", "Points", "Shape", "Struct", "found_in", "shapes_in", "structs_in", "told_of"]
+__all__ = [
+    "Box",
+    "Line",
+    "Outline",
+    "Points",
+    "Shape",
+    "Struct",
+    "found_in",
+    "is_mask",
+    "shapes_in",
+    "structs_in",
+    "told_of",
+]
 
 MOST_SHAPES = 60
 MOST_STEPS = 10_000
@@ -119,7 +131,8 @@ def _shapes(found: Struct, *, outlined: bool) -> Iterator[Shape]:
     value, told = found.value, told_of(found.value)
     box = _box(value, told)
     if box is None or outlined:
-        kind, points = _kind(found), _points(value.get("points"))
+        points = _points(value.get("points"))
+        kind = _kind(found) if points else None
         if kind is Line and len(points) >= 2:
             yield Line(tuple(points), told)
         elif kind is Points and points:
@@ -201,6 +214,12 @@ def _thinned(shape: Outline | Line | Points, most: int) -> Shape:
 
 def _spread(ring: Ring, most: int) -> Ring:
     return ring if len(ring) <= most else tuple(ring[n * len(ring) // most] for n in range(most))
+
+
+def is_mask(found: Struct) -> bool:
+    """Whether a struct names an image that is a mask, as `SegmentationMask` and `BitmapMask` do."""
+    names = f"{found.class_name} {found.field_name}".lower()
+    return isinstance(found.value.get("locator"), str) and ("mask" in names or "segmentation" in names)
 
 
 def told_of(value: dict[str, Any]) -> str:

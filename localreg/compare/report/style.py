@@ -15,7 +15,7 @@ from localreg.compare.report.theme import (
     WORSE,
 )
 
-__all__ = ["style_sheet"]
+__all__ = ["card_styles", "style_sheet"]
 
 NAMES = {
     INK: "ink",
@@ -29,7 +29,7 @@ NAMES = {
     TRUTH: "truth",
 }
 
-RULES = """
+PAGE = """
 *{box-sizing:border-box}
 html{color-scheme:light dark;-webkit-text-size-adjust:100%}
 body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:62rem;color:var(--ink);background:var(--paper);
@@ -66,7 +66,9 @@ figure svg{display:block;max-width:none;overflow:visible}
 .curves{display:flex;flex-wrap:wrap;gap:0 1.5rem}
 .curves figure{margin:.75rem 0}
 details{margin:.75rem 0}
-summary{cursor:pointer;padding:.35rem 0}
+summary{cursor:pointer;padding:.35rem 0}"""
+
+CARDS = """
 .cards{list-style:none;margin:.5rem 0;padding:0;display:grid;gap:.75rem;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}
 .cards li{border:1px solid var(--grid);border-radius:4px;padding:.6rem .7rem;background:var(--raised);font-size:.87rem;
@@ -75,31 +77,36 @@ min-width:0;break-inside:avoid}
 svg.picture{display:block;max-width:100%;width:160px;max-height:160px}
 svg.picture.small{image-rendering:pixelated;width:120px}
 svg .box{fill:none;stroke-width:2px;vector-effect:non-scaling-stroke}
+svg .box[stroke="TRUTH"]{stroke-width:3px}
+svg .box[stroke="CANDIDATE"]{stroke-width:1.5px}
 svg .point{fill:none;stroke-width:1.5px;vector-effect:non-scaling-stroke}
 .answers ins{text-decoration:underline 2px;color:var(--worse)}
 .answers del{text-decoration:line-through;color:var(--truth)}
-.answers ins,.answers del{font-weight:400}
-mark{color:inherit;background:none;border-bottom:2px solid var(--better);padding:0 .1em}
-mark small{font-weight:400;color:var(--better);font-size:.85em}
+.answers div,.answers .text{font-weight:400}
+.answers mark{color:inherit;background:none;border-bottom:2px solid var(--better);padding:0 .1em}
+.answers mark small{font-weight:400;color:var(--better);font-size:.85em}
 .note ins{color:var(--worse)}
 .note del{color:var(--truth)}
-dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.05rem .6rem;margin:0}
-dt{color:var(--muted);max-width:9rem}
-dt.truth{color:var(--truth)}
-dt.baseline{color:var(--baseline)}
-dt.candidate{color:var(--candidate)}
-dt.truth,dt.baseline,dt.candidate,.answers dd{font-weight:600}
-dd{margin:0;min-width:0}
+.answers,.fields{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.05rem .6rem;margin:0}
+.answers dt,.fields dt{color:var(--muted);max-width:9rem}
+.answers .truth{color:var(--truth)}
+.answers .baseline{color:var(--baseline)}
+.answers .candidate{color:var(--candidate)}
+.answers dt,.answers dd{font-weight:600}
+.answers dd,.fields dd{margin:0;min-width:0}
 .answers .note{font-weight:400}
 .fields{margin-top:.4rem;font-size:.8rem;border-top:1px solid var(--grid);padding-top:.35rem}
 .key span{display:inline-block;margin-right:1rem;border-bottom:3px solid}
-.key .truth{border-color:var(--truth)}
+.key .truth{border-color:var(--truth);border-width:4px}
 .key .baseline{border-color:var(--baseline);border-bottom-style:dashed}
 .key .candidate{border-color:var(--candidate)}
 .key.points span{border:0}
-.points .truth{color:var(--truth)}
-.points .baseline{color:var(--baseline)}
-.points .candidate{color:var(--candidate)}
+.key.points .truth{color:var(--truth)}
+.key.points .baseline{color:var(--baseline)}
+.key.points .candidate{color:var(--candidate)}
+"""
+
+REST = """
 :focus-visible{outline:2px solid var(--better);outline-offset:2px}
 @media(max-width:45rem){
 body{padding:1rem .75rem 3rem}
@@ -127,6 +134,15 @@ h2,h3{break-after:avoid}
 
 def style_sheet() -> str:
     """The whole sheet. Plots have fixed colours, which it exchanges by name."""
+    return _sheet(PAGE, CARDS, REST)
+
+
+def card_styles() -> str:
+    """What cards of samples need, and how to read them (`examples.card`, `examples.keys`), for other pages."""
+    return _sheet(CARDS)
+
+
+def _sheet(*rules: str) -> str:
     light = _variables({color: color for color in NAMES}, "#ffffff", "#f5f7f9")
     dark = _variables(DARK, "#14191f", "#1d242c")
     swaps = "".join(
@@ -134,7 +150,8 @@ def style_sheet() -> str:
         for color, name in NAMES.items()
     )
     themes = f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
-    return themes + RULES.strip() + "\n" + swaps
+    told = "\n".join(each.strip() for each in rules).replace("TRUTH", TRUTH).replace("CANDIDATE", CANDIDATE)
+    return f"{themes}{told}\n{swaps}"
 
 
 def _variables(colors: dict[str, str], paper: str, raised: str) -> str:

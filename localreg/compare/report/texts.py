@@ -1,7 +1,7 @@
 """What differs between two texts, and stretches of a text that are marked.
 
 Differences are those of words, as `difflib` finds them; of scripts without spaces each character is a word. Of long
-texts only the first words are compared, and what is alike is left out but for a few words around.
+texts only so many words from the first difference on are compared, and what is alike is left out but for a few words.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from localreg.compare.report.markup import Markup, cut, joined, tag
 from localreg.compare.report.outlines import found_in, told_of
-from localreg.tables import Node
+from localreg.tables import Field, Node
 
 __all__ = ["Pair", "Segment", "is_text", "marked", "paired", "segments_in", "text_difference"]
 
@@ -25,14 +26,15 @@ MOST_OF_WHOLE = 300
 AROUND = 4
 """Words that stay at each side of a difference."""
 LONGEST_WORD = 80
+MOST_READ = 20_000
+"""Words among which the first difference is looked for."""
+GAP = " …"
 
 MOST_SEGMENTS = 100
 NEAR = 40
 """Characters that stay at each side of a marked stretch on a card, and NEAR_OF_WHOLE where it is shown whole."""
 NEAR_OF_WHOLE = 400
 LONGEST_SEGMENT = 200
-DEEPEST = 3
-"""Structs within each other that texts are looked for in."""
 
 _WORD = re.compile("(\\s*)([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)")
 
@@ -63,9 +65,12 @@ def text_difference(truth: str, said: str, *, whole: bool) -> Markup:
         whole: show more of it.
     """
     most = MOST_OF_WHOLE if whole else MOST_WORDS
-    a, b = _words(truth, most + 1), _words(said, most + 1)
-    is_longer = max(len(a), len(b)) > most
-    return tag("bdi", *_pieces(a[:most], b[:most]), " …" if is_longer else None)
+    a, b = _words(truth, MOST_READ), _words(said, MOST_READ)
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0].text == pair[1].text, zip(a, b, strict=False)))
+    begin = alike - AROUND if alike > AROUND + 2 else 0
+    pieces = joined(*_pieces(a[begin : begin + most], b[begin : begin + most]))
+    is_longer = max(len(a), len(b)) > begin + most and not pieces.endswith(GAP)
+    return tag("bdi", GAP.lstrip() if begin else None, pieces, GAP if is_longer else None, class_="text")
 
 
 def _pieces(a: Sequence[Word], b: Sequence[Word]) -> Iterator[Markup]:
@@ -78,7 +83,7 @@ def _pieces(a: Sequence[Word], b: Sequence[Word]) -> Iterator[Markup]:
         if begin < end:
             yield _run(a[begin:end], "del")
         if first < last:
-            yield _run(b[first:last], "ins")
+            yield joined(" " if begin < end and not b[first].is_apart else None, _run(b[first:last], "ins"))
 
 
 def _alike(words: Sequence[Word], *, at_begin: bool, at_end: bool, alone: bool) -> Markup:
@@ -86,7 +91,7 @@ def _alike(words: Sequence[Word], *, at_begin: bool, at_end: bool, alone: bool) 
     before, after = (0 if at_begin else AROUND), (0 if at_end else AROUND)
     if alone or len(words) <= 2 * AROUND + 2:
         return _run(words, None)
-    return joined(_run(words[:before], None), " … ", _run(words[len(words) - after :], None))
+    return joined(_run(words[:before], None), GAP, _run(words[len(words) - after :], None))
 
 
 def _run(words: Sequence[Word], name: str | None) -> Markup:
@@ -104,13 +109,15 @@ class Pair(NamedTuple):
     """A text in a ground truth, and the one in an answer that is held against it.
 
     Attributes:
-        name: of the field in the answer.
-        truth: the text that is right.
-        said: the answer; None = there is none.
+        field: of the ground truth.
+        truth: its text.
+        of_said: field of the answer.
+        said: its text; None = there is none.
     """
 
-    name: str
+    field: str
     truth: str
+    of_said: str
     said: str | None
 
 
@@ -122,31 +129,25 @@ def paired(truth: Any, said: Any, types: tuple[Node, Node]) -> list[Pair]:
         said: an inference, or None.
         types: what these are.
     """
-    ways = [list(_ways(node, ())) for node in types]
-    both = [(way, way) for way in ways[0] if way in ways[1]]
-    if not both and len(ways[0]) == len(ways[1]) == 1:
-        both = [(ways[0][0], ways[1][0])]
-    found = [(own[-1], _at(truth, way), _at(said, own)) for way, own in both]
-    return [
-        Pair(name, right, answer if isinstance(answer, str) else None)
-        for name, right, answer in found
-        if isinstance(right, str) and (is_text(right) or is_text(answer))
-    ]
+    names = [[field.name for field in node.fields if _holds_text(field)] for node in types]
+    both = [(name, name) for name in names[0] if name in names[1]]
+    if not both and len(names[0]) == len(names[1]) == 1:
+        both = [(names[0][0], names[1][0])]
+    pairs = []
+    for field, of_said in both:
+        right, answer = _text_of(truth, field), _text_of(said, of_said)
+        if right is not None and (is_text(right) or is_text(answer)):
+            pairs.append(Pair(field, right, of_said, answer))
+    return pairs
 
 
-def _ways(node: Node, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The ways to all texts, names of fields; not those within lists."""
-    for field in node.fields if node.type == "struct" and len(before) < DEEPEST else ():
-        way = (*before, field.name)
-        if field.node.type == "str" and field.name not in ("locator", "label", "text_field"):
-            yield way
-        yield from _ways(field.node, way)
+def _holds_text(field: Field) -> bool:
+    return field.node.type == "str" and field.name not in ("locator", "label", "text_field")
 
 
-def _at(value: Any, way: Sequence[str]) -> Any:
-    for name in way:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+def _text_of(value: Any, name: str) -> str | None:
+    text = value.get(name) if isinstance(value, dict) else None
+    return text if isinstance(text, str) else None
 
 
 # --- marked stretches -------------------------------------------------------------------------------------------------
