@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         WorkflowMismatchError,
     )
     from localreg.models import Differences, Model, ModelVersion
-    from localreg.query import Result
+    from localreg.query import ListingPage, Result
     from localreg.records.determinism import Determinism, Deviation
     from localreg.records.differences import Difference
     from localreg.records.machines import Machine
@@ -56,6 +56,7 @@ __all__ = [
     "ModelVersion",
     "Transaction",
     "Result",
+    "ListingPage",
     "Comparison",
     "Gate",
     "GateResult",
@@ -102,6 +103,7 @@ _HOMES = {
     "ModelVersion": "localreg.models:ModelVersion",
     "Transaction": "localreg.session:Transaction",
     "Result": "localreg.query:Result",
+    "ListingPage": "localreg.query:ListingPage",
     "Comparison": "localreg.compare:Comparison",
     "Gate": "localreg.compare:Gate",
     "GateResult": "localreg.compare:GateResult",

@@ -153,9 +153,12 @@ class Browser:
         path = form.attributes["action"]
         return self.post(path, told) if method == "post" else self.get(path, **told)
 
-    def get(self, path: str, *, follow: bool = True, headers: Mapping[str, str] | None = None, **query: Any) -> Answer:
+    def get(self, path: str, /, **query: Any) -> Answer:
         """Look at an address; parameters may be lists."""
-        address = f"{path}?{urlencode(query, doseq=True)}" if query else path
+        return self.ask(f"{path}?{urlencode(query, doseq=True)}" if query else path)
+
+    def ask(self, address: str, *, follow: bool = True, headers: Mapping[str, str] | None = None) -> Answer:
+        """Look at an address as it stands, with headers of one's own."""
         return self._followed(self._call("GET", address, headers or {}, b""), follow)
 
     def post(

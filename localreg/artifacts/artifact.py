@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,7 +12,7 @@ from localreg.canonical import JsonObject
 from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from localreg.handles.handle import UNCHANGED, Handle, Unchanged, checked_texts, metadata_merger
 from localreg.handles.lineage import HasLineage
-from localreg.names import check_name, did_you_mean
+from localreg.names import check_name, check_text, did_you_mean
 from localreg.records.artifacts import ArtifactRecord
 from localreg.session import Changes
 from localreg.storage.new_file import checked_local
@@ -92,6 +93,24 @@ class Artifact(HasLineage[ArtifactRecord]):
 
         folder = checked_local(to, what="to")
         return download(self, folder, overwrite=overwrite, storage_options=storage_options or {})
+
+    def stream(self, path: str | None = None) -> Iterator[builtins.bytes]:
+        """The bytes of a stored file, in pieces of 1 MiB: for who passes them on, and needs no copy.
+
+        The last piece is given only if all of them are what was stored. Like `download` that is an event of the audit
+        log, once somebody has begun to read.
+
+        Args:
+            path: of a folder's file, as `files()` has it; None = the file itself.
+
+        Raises:
+            InvalidInputError: it is only tracked; it is a folder, and no path is given.
+            NotFoundError: there is no file of that path.
+            IntegrityError: (while reading) bytes are not those that were stored.
+        """
+        from localreg.artifacts.download import streamed
+
+        return streamed(self, None if path is None else check_text(path, what="path"))
 
     def update(
         self,

@@ -13,16 +13,23 @@ from localreg.artifacts.artifact import Artifact, stored
 from localreg.artifacts.content import CHUNK, chunks, digest_of, file_of
 from localreg.artifacts.manifest import Entry, checked_path, parsed
 from localreg.artifacts.tracked import opened_uri
-from localreg.errors import AlreadyExistsError, IntegrityError, LocalregError, NotFoundError, StorageError
+from localreg.errors import (
+    AlreadyExistsError,
+    IntegrityError,
+    InvalidInputError,
+    LocalregError,
+    NotFoundError,
+    StorageError,
+)
 from localreg.handles.handle import Handle
-from localreg.names import check_flag
+from localreg.names import check_flag, did_you_mean
 from localreg.progress import Progress, progress
 from localreg.storage.new_file import new_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["copy_out", "download", "entries_of", "files_of_artifact", "local_content"]
+__all__ = ["copy_out", "download", "entries_of", "files_of_artifact", "local_content", "streamed"]
 
 
 def entries_of(artifact: Artifact) -> list[Entry]:
@@ -90,6 +97,32 @@ def copy_out(
                 with opened_uri(record.uri, storage_options) as file:
                     _copy(artifact, file, each, target, overwrite, shown)
     return to if record.folder else _target(to, entries[0].path)
+
+
+def streamed(artifact: Artifact, path: str | None) -> Iterator[bytes]:
+    """See `Artifact.stream`."""
+    files = {each.path: each for each in entries_of(artifact)}
+    if path is None and artifact.info.folder:
+        raise InvalidInputError(f"{artifact!r} is a folder; say which of its files, by path=")
+    entry = files.get(artifact.name if path is None else path)
+    if entry is None:
+        raise NotFoundError(f"{artifact!r} has no file {path!r}{did_you_mean(path or '', files)}")
+    return _checked(artifact, entry)
+
+
+def _checked(artifact: Artifact, entry: Entry) -> Iterator[bytes]:
+    """The bytes of a file, one piece behind: who reads them never gets all of what was altered."""
+    digest, held = sha256(), b""
+    with _opened(artifact, entry.sha256) as file:
+        _note(artifact)
+        for chunk in chunks(file, lambda _: None):
+            if held:
+                yield held
+            digest.update(chunk)
+            held = chunk
+    if digest.hexdigest() != entry.sha256:
+        raise _altered(artifact, repr(entry.path))
+    yield held
 
 
 def _target(to: Path, path: str) -> Path:

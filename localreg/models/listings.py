@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from localreg.handles.history import told_in_words
 from localreg.handles.words import check_kind
-from localreg.names import check_text, check_whole
+from localreg.names import check_flag, check_text, check_whole
 from localreg.times import utc
 
 if TYPE_CHECKING:
-    from localreg.query import Engine, Result
+    from localreg.query import Engine, ListingPage, Result
 
 __all__ = ["Listings"]
 
-_SINCE_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
+_MOMENT_HINT = "write a commit's number, an aware datetime, or text such as 2026-03-31T12:00:00+00:00"
 
 
 class Listings:
@@ -298,49 +299,123 @@ class Listings:
         """
         return self._asked().facets(table, by=by, where=where, search=search, archived=archived, limit=limit)
 
-    def sql(self, query: str, parameters: Sequence[object] = ()) -> Result:
-        """The rows of one SELECT over the documented tables, in DuckDB's SQL; it can only read, and only this registry.
+    def page(
+        self,
+        table: str,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        archived: bool | None = None,
+        facets: str | Sequence[str] = (),
+        most: int | None = 10,
+    ) -> ListingPage:
+        """One page of a listing, with the number of all rows that fit and their facets: what a table on a screen shows.
+
+        All of one commit, and looked up now. Rows, order and facets are those that the listings and `facets` give, in
+        a fraction of the time from the second question on: the rows of the table stay in memory (50 MB for 100,000
+        models) until what they show changes or the registry is closed. Tables of more than 300,000 rows are asked as
+        listings ask them, and so are those whose rows stand in files, such as `events`.
+
+        Args:
+            table: any documented table that has a listing, such as `models`.
+            where: see `models`.
+            search: see `models`.
+            order_by: see `models`.
+            limit: at most so many rows; None = all.
+            offset: how many of the rows that fit are passed over first. Beyond the end there are no rows.
+            archived: True for archived records alone, False to leave them out, None for both; for tables that have the
+                column.
+            facets: what the rows that fit are counted by, each as `by` of `facets`: `["tags", "metadata.framework"]`.
+            most: at most so many values of each facet; None = all.
 
         Raises:
-            InvalidInputError: anything but one SELECT, an unknown table or column, a file outside the registry.
+            InvalidInputError: no such table or column, a table without a listing, or an expression that does not parse.
         """
-        return self._asked().sql(query, parameters)
+        return self._asked().page(
+            table,
+            where=where,
+            search=search,
+            order_by=order_by,
+            limit=limit,
+            offset=offset,
+            archived=archived,
+            facets=facets,
+            most=most,
+        )
+
+    def sql(self, query: str, parameters: Sequence[object] = (), *, timeout_s: float | None = None) -> Result:
+        """The rows of one SELECT over the documented tables, in DuckDB's SQL; it can only read, and only this registry.
+
+        Args:
+            query: the SELECT.
+            parameters: a value for each `?`.
+            timeout_s: seconds that it may take, when it is looked at; None = no end.
+
+        Raises:
+            InvalidInputError: anything but one SELECT, an unknown table or column, a file outside the registry; or
+                (code `timeout`) it took longer.
+        """
+        return self._asked().sql(query, parameters, timeout_s=timeout_s)
 
     def audit(
         self,
+        where: str | None = None,
         *,
         kind: str | None = None,
         name: str | None = None,
         actor: str | None = None,
         since: int | datetime | str | None = None,
+        until: int | datetime | str | None = None,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        in_words: bool = False,
     ) -> Result:
-        """Who did what: the rows of `audit_events`, in order of commit.
+        """Who did what: the rows of `audit_events`, in order of commit. Arguments as in `models`, and some for short.
 
         Args:
+            where: see `models`: `"action = 'set_alias' AND details.version = '2'"`.
             kind: only events on this kind of record, such as `model`.
             name: only events on records that had this name at that moment.
             actor: only what this actor did.
             since: only commits after this number, or events at or after this time.
+            until: only commits up to this number, or events up to this time.
+            search: see `models`; it looks in name, parent's name, message, actor, host, action, kind and details.
+            order_by: see `models`; the last ones first: `["commit DESC", "event DESC"]`.
+            limit: at most so many rows.
+            in_words: with two columns more: `subject`, the record with whose it is, as `version 'm@2'`; and `changes`,
+                what the event changed, as in `Model.history`.
 
         Raises:
-            InvalidInputError: a kind that there is not, a name or actor that is no text, or a `since` that is neither a
-                number nor a time.
+            InvalidInputError: a kind that there is not, a name or actor that is no text, a `since` or `until` that is
+                neither a number nor a time, or an expression that does not parse.
         """
         from localreg.query.quoting import literal  # with its package comes the engine: not before a query does
 
+        asked = self._asked()
         if kind is not None:
-            sources = self._asked().sources
-            check_kind(check_text(kind, what="kind"), lambda: [source.state for source in sources])
+            check_kind(check_text(kind, what="kind"), lambda: [source.state for source in asked.sources])
         conditions = [
             f"{column} = {literal(check_text(wanted, what=column))}"
             for column, wanted in (("kind", kind), ("name", name), ("actor", actor))
             if wanted is not None
         ]
-        if isinstance(since, str | datetime):
-            conditions.append(f"time >= CAST({literal(utc(since, what='since'))} AS TIMESTAMPTZ)")
-        elif since is not None:
-            conditions.append(f"commit > {check_whole(since, what='since', hint=_SINCE_HINT)}")
-        return self._asked().select("audit_events", where=" AND ".join(conditions) or None)
+        conditions += _bound(since, "since", ">=", ">") + _bound(until, "until", "<=", "<=")
+        if where is not None:
+            conditions.append(f"({check_text(where, what='where')})")
+        found = asked.select(
+            "audit_events",
+            where=" AND ".join(conditions) or None,
+            search=search,
+            order_by=order_by,
+            limit=limit,
+        )
+        if not check_flag(in_words, what="in_words"):
+            return found
+        return told_in_words(found, {source.namespace: source.state.outline for source in asked.sources})
 
     def _asked(self) -> Engine:
         """What answers."""
@@ -358,3 +433,14 @@ class Listings:
         return self._asked().select(
             table, where=where, search=search, order_by=order_by, limit=limit, archived=archived
         )
+
+
+def _bound(moment: int | datetime | str | None, what: str, of_time: str, of_commit: str) -> list[str]:
+    """The condition that a commit's number or a time stands for; none if it was not given."""
+    if moment is None:
+        return []
+    if isinstance(moment, str | datetime):
+        from localreg.query.quoting import literal
+
+        return [f"time {of_time} CAST({literal(utc(moment, what=what))} AS TIMESTAMPTZ)"]
+    return [f"commit {of_commit} {check_whole(moment, what=what, hint=_MOMENT_HINT)}"]

@@ -2,8 +2,9 @@
 
 from localreg.query.database import Databases
 from localreg.query.engine import Engine
+from localreg.query.page import ListingPage
 from localreg.query.result import Result
 from localreg.query.source import Source
 from localreg.query.tables import INTERNAL
 
-__all__ = ["INTERNAL", "Databases", "Engine", "Result", "Source"]
+__all__ = ["INTERNAL", "Databases", "Engine", "ListingPage", "Result", "Source"]

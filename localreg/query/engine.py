@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from itertools import chain, count
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
 
+from localreg.arrow import numbers
 from localreg.errors import InvalidInputError, LocalregError, StorageError
 from localreg.log import State
-from localreg.names import check_whole
+from localreg.names import shown_value
 from localreg.query.bulk_tables import BULK
-from localreg.query.database import FILE_GONE, Database, Databases, file_gone, load
+from localreg.query.database import FILE_GONE, Database, Databases, answer, file_gone, load
 from localreg.query.facets import facets_sql
 from localreg.query.failures import translate_error
 from localreg.query.guard import check_select, locked_connection, referenced_tables
+from localreg.query.kept import Kept, forget, kept_rows
 from localreg.query.lineage import AROUND
-from localreg.query.result import JSON_FIELD, Result
+from localreg.query.page import Asked, ListingPage, checked_limit
+from localreg.query.result import Result
 from localreg.query.rows import Rows
 from localreg.query.source import Source, schema_names
-from localreg.query.syntax import clean_message
+from localreg.query.streamed import begun, streamed
 from localreg.query.tables import INTERNAL, TABLES
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 __all__ = ["Engine"]
+
+FetchedT = TypeVar("FetchedT")
 
 
 class Engine:
@@ -48,18 +53,57 @@ class Engine:
         self.sources = tuple(sources)
         self._databases = databases
 
-    def sql(self, sql: str, parameters: Sequence[object] = ()) -> Result:
-        """The rows of one SELECT over the documented tables.
+    def sql(self, sql: str, parameters: Sequence[object] = (), *, timeout_s: float | None = None) -> Result:
+        """The rows of one SELECT over the documented tables; see `Registry.sql`.
 
         Raises:
             InvalidInputError: not exactly one SELECT, an unknown table or column, a file outside the registry.
         """
         checked, values = check_select(sql), _checked_parameters(parameters)
+        most = _checked_timeout(timeout_s)
 
         def fetch() -> pa.Table:
             return self._fetch(checked, values, self._needed(checked), _sql_error(checked))
 
-        return self._result(fetch)
+        def stream() -> Iterator[pa.RecordBatch]:
+            return self._streamed(checked, values, most)
+
+        def fetch_in_time() -> pa.Table:
+            import pyarrow as pa
+
+            return pa.Table.from_batches(stream())
+
+        if most is not None:
+            return Result(fetch_in_time, stream=stream)
+        return Result(lambda: self._again_if_moved(fetch), stream=stream)
+
+    def _streamed(self, sql: str, values: Sequence[object], timeout_s: float | None) -> Iterator[pa.RecordBatch]:
+        """The rows of a query as they come; nobody waits for the lock meanwhile. The first batch has no rows."""
+        for attempt in count(1):
+            batches = self._stream_begun(sql, values, timeout_s)
+            try:
+                yield next(batches)
+                break
+            except StorageError as error:
+                if error.code != FILE_GONE or attempt == ATTEMPTS:
+                    raise
+        yield from batches
+
+    def _stream_begun(self, sql: str, values: Sequence[object], timeout_s: float | None) -> Iterator[pa.RecordBatch]:
+        import duckdb
+
+        told = _sql_error(sql)
+        with self._databases.lock, self._asking(self._needed(sql), told) as database:
+            layers, files, cursor = database.layers, database.files, begun(database.connection)
+        try:
+            yield from streamed(cursor, sql, values, timeout_s=timeout_s)
+        except duckdb.InterruptException as error:
+            raise InvalidInputError(
+                f"the query was given up after {timeout_s:g} s; ask for less, or with more time", code="timeout"
+            ) from error
+        except duckdb.Error as error:
+            self._refuse_moved(layers, files, error)
+            raise told(error) from error
 
     def select(
         self,
@@ -77,11 +121,15 @@ class Engine:
             InvalidInputError: an expression does not parse or names an unknown column; the limit is no whole number.
         """
         rows = Rows(table, where, search, archived, order_by, has_key=lambda key: self._has_key(table, key))
-        condition, order, most = rows.condition(), rows.order(), _checked_limit(limit)
+        return self._selected(rows, checked_limit(limit))
 
-        bound = "" if most is None else f" LIMIT {most}"
-        where_and_order = f"WHERE {condition} ORDER BY {order}{bound}"
-        chooses = (where, search, limit) != (None, None, None) or archived is True
+    def _selected(self, rows: Rows, most: int | None, offset: int = 0) -> Result:
+        bound = ("" if most is None else f" LIMIT {most}") + (f" OFFSET {offset}" if offset else "")
+        order, table = rows.order(), rows.table
+        where_and_order = f"WHERE {rows.condition()} ORDER BY {order}{bound}"
+        chooses = bool((rows.where, rows.search, most) != (None, None, None) or rows.archived or offset)
+        if len(self.sources) == 1 and table == "audit_events" and most is not None:
+            return self._result(lambda: self._few_events(rows, where_and_order))
         if len(self.sources) > 1 or table in BULK or not TABLES[table].has_ids or not chooses:
             sql = f"SELECT {rows.documented()} FROM {rows.source} {where_and_order}"
             return self._result(lambda: self._rows(rows, sql))
@@ -95,6 +143,62 @@ class Engine:
             return self._fetch(documented, (), {table}, rows.told, found=found)
 
         return self._result(fetch)
+
+    def _few_events(self, rows: Rows, where_and_order: str) -> pa.Table:
+        """Some rows of the audit log: their places first, then all columns of the commits between them alone."""
+        found = self._rows(rows, f"SELECT commit, event FROM {rows.source} {where_and_order}")
+        commits = numbers(found["commit"])
+        first, last = (int(commits.min()), int(commits.max())) if len(commits) else (0, 0)
+        among = f"{rows.source} SEMI JOIN {INTERNAL}.found USING (commit, event)"
+        sql = f"SELECT {rows.documented()} FROM {among} WHERE commit BETWEEN {first} AND {last} ORDER BY {rows.order()}"
+        return self._fetch(sql, (), {rows.table}, rows.told, found=found)
+
+    def page(
+        self,
+        table: str,
+        *,
+        where: str | None = None,
+        search: str | None = None,
+        archived: bool | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        facets: str | Sequence[str] = (),
+        most: int | None = None,
+    ) -> ListingPage:
+        """Some rows of a listing, how many there are, and their facets; see `Registry.page`.
+
+        Raises:
+            InvalidInputError: as in `select` and `facets`, or the table has no listing.
+        """
+        rows = Rows(table, where, search, archived, order_by, has_key=lambda key: self._has_key(table, key))
+        asked = Asked.of(rows, facets, limit=limit, offset=offset, most=most)
+        return self._again_if_moved(lambda: self._page(asked))
+
+    def _page(self, asked: Asked) -> ListingPage:
+        table = asked.rows.table
+        kept = None
+        if table in RECORDS:  # events and bulk rows may be many, and their connections last for one state only
+            with self._asking({table}, Rows(table).told) as database:
+                kept = kept_rows(database, table)
+        return self._page_at_once(asked) if kept is None else self._page_of_kept(kept, asked.of_kept())
+
+    def _page_of_kept(self, kept: Kept, asked: Asked) -> ListingPage:
+        rows, counts = asked.rows, {}
+        with self._asking({rows.table}, rows.told):
+            fits = kept.fitting(rows)
+            shown = kept.page(rows, fits, limit=asked.limit, offset=asked.offset)
+        for by, each in asked.counted.items():
+            with self._asking({rows.table}, each.told):
+                counts[by] = kept.facet(each, fits, most=asked.most)
+        return ListingPage.of(shown, int(fits.sum()), counts)
+
+    def _page_at_once(self, asked: Asked) -> ListingPage:
+        rows = asked.rows
+        total = self._rows(rows, f"SELECT count(*) FROM {rows.source} WHERE {rows.condition()}")[0][0].as_py()
+        shown = self._selected(rows, asked.limit, asked.offset).arrow()
+        counts = {by: self._rows(each, facets_sql(each, limit=asked.most)) for by, each in asked.counted.items()}
+        return ListingPage.of(shown, total, counts)
 
     def around(self, id: str) -> Result:
         """What a thing comes from and what it leads to; see `HasLineage.lineage`. Of one namespace."""
@@ -116,23 +220,23 @@ class Engine:
     ) -> Result:
         """Values and how many rows have them; see `Registry.facets`."""
         rows = Rows(table, where, search, archived, by=by, has_key=lambda key: self._has_key(table, key))
-        sql = facets_sql(rows, limit=_checked_limit(limit))
+        sql = facets_sql(rows, limit=checked_limit(limit))
         return self._result(lambda: self._rows(rows, sql))
 
     def _result(self, fetch: Callable[[], pa.Table]) -> Result:
-        """What `fetch` gives when it is looked at; again if files that it read were cleaned up meanwhile."""
+        """What `fetch` gives, when it is looked at."""
+        return Result(lambda: self._again_if_moved(fetch))
 
-        def fetch_again_if_moved() -> pa.Table:
-            with self._databases.lock:
-                for _ in range(ATTEMPTS - 1):
-                    try:
-                        return fetch()
-                    except StorageError as error:
-                        if error.code != FILE_GONE:
-                            raise
-                return fetch()
-
-        return Result(fetch_again_if_moved)
+    def _again_if_moved(self, fetch: Callable[[], FetchedT]) -> FetchedT:
+        """What `fetch` gives under the lock; again if files that it read were cleaned up meanwhile."""
+        with self._databases.lock:
+            for _ in range(ATTEMPTS - 1):
+                try:
+                    return fetch()
+                except StorageError as error:
+                    if error.code != FILE_GONE:
+                        raise
+            return fetch()
 
     def _has_key(self, table: str, key: str) -> bool:
         """Whether a record's metadata has a key at its top. Not of bulk tables, which may be too large for a hint."""
@@ -154,16 +258,20 @@ class Engine:
         found: pa.Table | None = None,
     ) -> pa.Table:
         """The rows of a query, with ids that it asks for in the table `found`. To be called under the lock."""
+        with self._asking(tables, told) as database:
+            if found is not None:
+                load(database.connection, f"{INTERNAL}.found", found)
+            return answer(database.connection, sql, parameters)
+
+    @contextmanager
+    def _asking(self, tables: set[str], told: Callable[[Exception], LocalregError]) -> Iterator[Database]:
+        """A database that shows these tables, with DuckDB's errors as `told`. To be used under the lock."""
         import duckdb
 
         try:
             database = self.database(tables)
             try:
-                if found is not None:
-                    load(database.connection, f"{INTERNAL}.found", found)
-                cursor = _executed(database.connection, sql, parameters)
-                types = [str(column[1]) for column in cursor.description or ()]
-                return _labelled(cursor.to_arrow_table(), types)
+                yield database
             except (duckdb.Error, LocalregError) as error:
                 self._refuse_moved(database.layers, database.files, error)
                 raise
@@ -208,7 +316,7 @@ class Engine:
             shown: Sequence[State | None] = database.shown or [None] * len(states)
             database.shown = ()  # until all is in its place
             for source, files, before in zip(self.sources, layers, shown, strict=True):
-                source.show(database.connection, files, before)
+                forget(database, source.show(database.connection, files, before))
             database.shown = states
         return database
 
@@ -255,13 +363,6 @@ RECORDS = TABLES.keys() - {"audit_events"}
 """Tables that are made of records alone."""
 
 
-_LIMIT_HINT = "it must be a whole number, 0 or more, or None for all"
-
-
-def _checked_limit(limit: int | None) -> int | None:
-    return None if limit is None else check_whole(limit, what="limit", hint=_LIMIT_HINT)
-
-
 def _checked_parameters(parameters: Sequence[object]) -> list[object]:
     """The values of `?`, from now on independent of the caller's list; what each may be is DuckDB's to say."""
     if isinstance(parameters, str | bytes) or not isinstance(parameters, Sequence):
@@ -270,38 +371,17 @@ def _checked_parameters(parameters: Sequence[object]) -> list[object]:
     return list(parameters)
 
 
-def _executed(connection: DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> DuckDBPyConnection:
-    """The connection with the query run on it."""
-    import duckdb
-
-    try:
-        return connection.execute(sql, list(parameters))
-    except duckdb.Error as error:
-        if parameters and isinstance(error, duckdb.NotImplementedException):
-            raise _unbindable(parameters, error) from error
-        raise
-    except Exception as error:  # DuckDB lets out what its own casts and a value's own methods raise
-        raise _unbindable(parameters, error) from error
+LONGEST_S = 1e6
+"""Seconds: eleven days."""
 
 
-def _unbindable(parameters: Sequence[object], error: Exception) -> InvalidInputError:
-    kinds = ", ".join(sorted({type(value).__qualname__ for value in parameters})) or "none"
-    return InvalidInputError(
-        f"cannot run sql: a parameter (types: {kinds}) cannot be given to DuckDB, {clean_message(str(error))[:200]!r}; "
-        "pass valid text, numbers, times, lists or dicts of them"
-    )
-
-
-def _labelled(table: pa.Table, types: Sequence[str]) -> pa.Table:
-    """The table with each name once (`id, id_1`), and with columns of JSON text marked for `Result`."""
-    import pyarrow as pa
-
-    fields: dict[str, pa.Field] = {}
-    for field, kind in zip(table.schema, types, strict=True):
-        names = chain([field.name], (f"{field.name}_{number}" for number in count(1)))
-        name = next(name for name in names if name not in fields)
-        fields[name] = field.with_name(name).with_metadata(JSON_FIELD if kind == "JSON" else None)
-    return pa.Table.from_arrays(table.columns, schema=pa.schema(list(fields.values())))
+def _checked_timeout(timeout_s: float | None) -> float | None:
+    if timeout_s is None:
+        return None
+    is_number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
+    if not is_number or not 0 < timeout_s <= LONGEST_S:
+        raise InvalidInputError(f"timeout_s is {shown_value(timeout_s)}; write seconds, or None for no end")
+    return float(timeout_s)
 
 
 def _sql_error(sql: str) -> Callable[[Exception], LocalregError]:

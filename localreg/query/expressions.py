@@ -130,12 +130,14 @@ class Facet:
         sql: the expression.
         is_json: it gives JSON values.
         is_list: it gives lists.
+        is_path: it is a column or a path, and nothing is computed: it never fails, and a row has one for good.
         keys: into JSON columns that it reads.
     """
 
     sql: str
     is_json: bool
     is_list: bool
+    is_path: bool = False
     keys: tuple[Key, ...] = ()
 
 
@@ -168,9 +170,16 @@ def rewrite_facet(text: str, columns: Mapping[str, str], *, table: str, has_key:
         keys = _parse_order(written)
         if len(keys) != 1 or {keys[0]["type"], keys[0]["null_order"]} != {"ORDER_DEFAULT"}:
             raise written.error(f"it is more than one expression; {_ONE['by']}")
-        expression, kind = Rewriter(written).facet(keys[0]["expression"])
-        is_json, is_list = kind.family is Family.JSON, kind.family is Family.LIST
-        return Facet(unparse_expression(expression), is_json, is_list, _keys(Scope(written), keys[0]["expression"]))
+        root, scope = keys[0]["expression"], Scope(written)
+        expression, kind = Rewriter(written).facet(root)
+        is_column = root["class"] == "COLUMN_REF" and scope.resolve(root["column_names"]) is not None
+        return Facet(
+            unparse_expression(expression),
+            is_json=kind.family is Family.JSON,
+            is_list=kind.family is Family.LIST,
+            is_path=is_column or scope.path(root) is not None,
+            keys=_keys(scope, root),
+        )
 
     return _guarded(written, build)
 

@@ -194,7 +194,7 @@ def locked_connection(paths: Sequence[str], *, setup: Callable[[DuckDBPyConnecti
         },
     )
     try:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")  # of cursors, too
         # The default is `.tmp` in the working directory, which is the user's, and perhaps not writable.
         spill = os.path.join(tempfile.gettempdir(), f"localreg-duckdb-{os.getpid()}")
         connection.execute(f"SET temp_directory = {literal(spill)}")

@@ -50,8 +50,8 @@ class Result:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow record batches of one schema, in order.
 
-        Inferences are read as they are asked for, and not kept, however many there are; the rows of other queries are
-        fetched first, as `arrow()` has them.
+        Inferences, and what `registry.sql` is asked, are read as they are asked for, and not kept, however many there
+        are; the rows of listings are fetched first, as `arrow()` has them.
         """
         if self._table is None and self._stream is not None:
             return self._stream()

@@ -11,11 +11,19 @@ from localreg.query.bulk_tables import BULK
 from localreg.query.expressions import Facet, rewrite_facet, rewrite_order_by, rewrite_where
 from localreg.query.failures import explain_error, is_of_storage, translate_error
 from localreg.query.quoting import identifier
-from localreg.query.search import search_condition
+from localreg.query.search import folded_condition, search_condition
 from localreg.query.tables import INTERNAL, TABLES
 from localreg.query.user_text import HasKey, no_key
 
-__all__ = ["Rows"]
+__all__ = ["FOLDED", "Rows", "kept_name"]
+
+FOLDED = "_folded"
+"""The column of a kept table that holds its searched texts, folded."""
+
+
+def kept_name(table: str) -> str:
+    """The table in which a connection keeps the rows of a documented one."""
+    return f"{INTERNAL}.kept_{table}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class Rows:
         order_by: their order, see `localreg.query.expressions`; None = as they were made.
         by: what to count them by.
         has_key: whether some row's metadata has a key, for messages.
+        kept: from what a connection keeps of the table, see `localreg.query.kept`.
 
     Raises:
         InvalidInputError: no such table, a malformed `where` or `search`, or `archived` where nothing can be.
@@ -42,6 +51,7 @@ class Rows:
     order_by: str | Sequence[str] | None = None
     by: str = ""
     has_key: HasKey = no_key
+    kept: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.table, str) or self.table not in {*TABLES, *BULK}:
@@ -62,6 +72,8 @@ class Rows:
     @property
     def source(self) -> str:
         """The view, with what a listing needs beside the documented columns."""
+        if self.kept:
+            return kept_name(self.table)
         return f"{INTERNAL}.{self.table}" if self.table in TABLES else self.table
 
     def condition(self) -> str:
@@ -70,12 +82,17 @@ class Rows:
         if self.archived is not None:
             conditions.append(self._archived_condition())
         if self.search is not None:
-            table = TABLES.get(self.table)
-            searched, is_own = (table.searched, table.is_own) if table else ((), False)
-            conditions.append(search_condition(self.search, self.columns, searched, is_own=is_own))
+            conditions.append(self._search_condition(self.search))
         if self.where is not None:
             conditions.append(f"({rewrite_where(self.where, self.columns, table=self.table, has_key=self.has_key)})")
         return " AND ".join(conditions) or "true"
+
+    def _search_condition(self, search: str) -> str:
+        table = TABLES.get(self.table)
+        searched, is_own = (table.searched, table.is_own) if table else ((), False)
+        if self.kept:
+            return folded_condition(search, self.columns, searched, folded=FOLDED)
+        return search_condition(search, self.columns, searched, is_own=is_own)
 
     def _archived_condition(self) -> str:
         if not isinstance(self.archived, bool):

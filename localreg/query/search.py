@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,7 +31,7 @@ from localreg.names import check_text
 from localreg.query.quoting import identifier, literal
 from localreg.query.syntax import parse_cursor
 
-__all__ = ["Term", "search_condition", "terms"]
+__all__ = ["Term", "folded_condition", "folded_text", "search_condition", "terms"]
 
 MAX_SEARCH = 1_000
 """Characters: each word is a pass over what the ones before it left."""
@@ -86,17 +86,49 @@ def search_condition(
     Raises:
         InvalidInputError: nothing in this table is searched, or `search` is no text.
     """
+    return _joined(search, searched, lambda word: _holds(word, columns, searched, is_own))
+
+
+def folded_condition(search: str, columns: Mapping[str, str], searched: tuple[str, ...], *, folded: str) -> str:
+    """The same condition, on rows that have their searched texts folded in a column.
+
+    Args:
+        search: as in `search_condition`.
+        columns: as in `search_condition`.
+        searched: as in `search_condition`; `_record` is not needed.
+        folded: the column, which holds `folded_text`.
+
+    Raises:
+        InvalidInputError: as in `search_condition`.
+    """
+
+    def holds(word: str) -> str:
+        likely = " OR ".join(f"contains({folded}, {literal(each)})" for each in sorted({word, _escaped(word)}))
+        exact = _exact_where_needed(word, folded, _exact(word, columns, searched))
+        return f"CASE WHEN {likely} THEN {exact} ELSE false END"
+
+    return _joined(search, searched, holds)
+
+
+def folded_text(columns: Mapping[str, str], searched: tuple[str, ...]) -> str:
+    """The SQL of all searched texts of a row, folded as words are; of JSON, with the syntax."""
+    texts = ", ".join(
+        f"CAST({identifier(name)} AS VARCHAR)" if columns[name] == "JSON" else _texts(name, columns[name], False)
+        for name in searched
+    )
+    return f"strip_accents(lower(concat_ws({_BETWEEN}, {texts})))"
+
+
+def _joined(search: str, searched: tuple[str, ...], holds: Callable[[str], str]) -> str:
+    """The condition of all terms; `holds` gives that of one folded word."""
     found = terms(search)
     if not searched:
         raise InvalidInputError(f"cannot use search {search!r}: this table has no texts to search; use where")
-    conditions = [_condition(term, columns, searched, is_own) for term in found]
-    return " AND ".join(condition for condition in conditions if condition) or "true"
+    words = [(_folded_word(term.text), term.wanted) for term in found]  # an empty one was nothing but accents
+    return " AND ".join(holds(word) if wanted else f"NOT {holds(word)}" for word, wanted in words if word) or "true"
 
 
-def _condition(term: Term, columns: Mapping[str, str], searched: tuple[str, ...], is_own: bool) -> str:
-    word = _folded_word(term.text)
-    if not word:  # nothing but accents
-        return ""
+def _holds(word: str, columns: Mapping[str, str], searched: tuple[str, ...], is_own: bool) -> str:
     likely = _matches("_record", _escaped(word))
     if is_own:
         paths = ", ".join(literal(f"$.{name}") for name in searched)
@@ -105,13 +137,23 @@ def _condition(term: Term, columns: Mapping[str, str], searched: tuple[str, ...]
         likely = f"CASE WHEN {likely} THEN {' OR '.join(_matches(text, each) for each in spellings)} ELSE false END"
     else:
         likely = f"_record IS NULL OR {likely}"
+    exact = _exact(word, columns, searched, is_own)
+    if is_own:
+        exact = _exact_where_needed(word, "_record", exact)
+    return f"CASE WHEN {likely} THEN {exact} ELSE false END"
+
+
+def _exact(word: str, columns: Mapping[str, str], searched: tuple[str, ...], is_own: bool = False) -> str:
     texts = ", ".join(_texts(name, columns[name], is_own) for name in searched)
-    exact = f"contains(strip_accents(lower(concat_ws({_BETWEEN}, {texts}))), {literal(word)})"
-    if is_own and _JSON_SYNTAX.isdisjoint(word) and word.isprintable():
-        # What follows a backslash is no text of its own: the n of \\n, the 1f of \\u001f.
-        exact = f"CASE WHEN contains(_record, '\\') THEN {exact} ELSE true END"
-    holds = f"CASE WHEN {likely} THEN {exact} ELSE false END"
-    return holds if term.wanted else f"NOT {holds}"
+    return f"contains(strip_accents(lower(concat_ws({_BETWEEN}, {texts}))), {literal(word)})"
+
+
+def _exact_where_needed(word: str, text: str, exact: str) -> str:
+    """The exact look, but where a word that JSON in `text` holds is one that the row has."""
+    if not _JSON_SYNTAX.isdisjoint(word) or not word.isprintable():
+        return exact
+    # What follows a backslash is no text of its own: the n of \\n, the 1f of \\u001f.
+    return f"CASE WHEN contains({text}, '\\') THEN {exact} ELSE true END"
 
 
 _IS_ASCII = "strlen(_record) = length(_record)"

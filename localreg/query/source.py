@@ -141,27 +141,32 @@ class Source:
             FROM ({" UNION ALL ".join(shown)})"""
         )
 
-    def show(self, connection: DuckDBPyConnection, layers: list[Path], shown: State | None) -> None:
+    def show(self, connection: DuckDBPyConnection, layers: list[Path], shown: State | None) -> set[str] | None:
         """Let the records be those of this state, on a connection that was made for these layers.
+
+        Gives the kinds of the records that are others now; None = it may be any.
 
         Args:
             connection: where `create` was called.
             layers: what it was called with.
             shown: the state that the records are of now; None = none.
         """
-        if shown is not None and shown.base is self.state.base and self._go_on(connection, shown):
-            return
+        if shown is not None and shown.base is self.state.base:
+            kinds = self._go_on(connection, shown)
+            if kinds is not None:
+                return kinds
         if layers:
             overlay = list(self.state.overlay())
             self._swap(connection, (row for _, row in overlay if row is not None), (key for key, _ in overlay))
         else:
             self._swap(connection, self.state.rows(), ())
+        return None
 
-    def _go_on(self, connection: DuckDBPyConnection, shown: State) -> bool:
+    def _go_on(self, connection: DuckDBPyConnection, shown: State) -> set[str] | None:
         """From one state to a later one on the same base: only what differs is replaced, however long the tail is."""
         before, now = dict(shown.overlay()), dict(self.state.overlay())
         if any(key not in now for key in before):  # an earlier one
-            return False
+            return None
         news = [(key, row) for key, row in now.items() if key not in before or before[key] is not row]
         load(connection, f"{self.schema}.news", as_json(rows_table(row for _, row in news if row is not None)))
         load(connection, f"{self.schema}.news_keys", _keys_table(key for key, _ in news))
@@ -170,7 +175,7 @@ class Source:
         )
         connection.execute(f"INSERT INTO {self.schema}.overlay FROM {self.schema}.news")
         connection.execute(f"INSERT INTO {self.schema}.changed FROM {self.schema}.news_keys")
-        return True
+        return {kind for (kind, _), _ in news}
 
     def _swap(self, connection: DuckDBPyConnection, rows: Iterable[Row], changed: Iterable[tuple[str, str]]) -> None:
         """Replace the records that stand over the layers, and the (kind, id) of those in the layers to hide."""

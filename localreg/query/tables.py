@@ -389,8 +389,11 @@ TABLES: dict[str, Table] = {
             "before": "JSON",
             "after": "JSON",
             "digest": TEXT,
+            "redacted": "BOOLEAN",
         },
         AUDIT_EVENTS,
+        searched=("name", "parent_name", "message", "actor", "host", "action", "kind", "details"),
+        is_own=False,
         has_ids=False,
     ),
 }

@@ -246,6 +246,7 @@ WHERE r.kind = 'pending_action'
 AUDIT_EVENTS = """
 SELECT e.namespace, e.commit, e.event, CAST(e.time AS TIMESTAMPTZ) AS time, e.actor, e.host, e.message, e.action,
     e.kind, e.id, e.name, e.parent, p.name AS parent_name, CAST(e.details AS JSON) AS details,
-    CAST(e.before AS JSON) AS before, CAST(e.after AS JSON) AS after, e.digest, (e.commit, e.event) AS _order
+    CAST(e.before AS JSON) AS before, CAST(e.after AS JSON) AS after, e.digest, e.redacted,
+    (e.commit, e.event) AS _order, CAST(NULL AS VARCHAR) AS _record
 FROM localreg_internal.log e LEFT JOIN localreg_internal.records p ON p.id = e.parent
 """

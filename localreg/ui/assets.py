@@ -29,7 +29,7 @@ def asset(name: str) -> Asset | None:
 
     `page.css` begins with the style sheet of reports, whose colours and tables pages share.
     """
-    if name not in ("page.css", "page.js", "icon.svg"):
+    if name not in ("page.css", "page.js", "charts.js", "icon.svg"):
         return None
     data = files("localreg.ui").joinpath("static", name).read_bytes()
     if name == "page.css":

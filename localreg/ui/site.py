@@ -9,6 +9,7 @@ from pathlib import Path
 from localreg.registry import Registry
 from localreg.ui.comparisons import Comparisons
 from localreg.ui.safety import Keys
+from localreg.ui.verifying import Verifications
 
 __all__ = ["Site"]
 
@@ -21,10 +22,12 @@ class Site:
         registry: at the namespace that is shown where the address names none.
         keys: the secrets.
         folders: whose pictures may be shown.
+        verifications: what was checked.
         comparisons: that were asked for lately.
     """
 
     registry: Registry
     keys: Keys = field(repr=False)
     folders: Sequence[Path] = ()
+    verifications: Verifications = field(default_factory=Verifications, repr=False)
     comparisons: Comparisons = field(default_factory=Comparisons, repr=False)

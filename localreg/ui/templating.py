@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from localreg.compare.report.markup import Markup, clean, cut, isolated, joined, tag
 from localreg.handles.words import readable_bytes
 from localreg.names import amount
-from localreg.query.text import plain
+from localreg.query.text import cell, plain
 
 __all__ = ["rendered"]
 
@@ -52,6 +52,7 @@ def _environment() -> Environment:
         "number": _number,
         "json": _json,
         "value": _value,
+        "told": _told,
         "amount": amount,
         "cut": cut,
     }
@@ -111,6 +112,14 @@ def _value(value: object, longest: int = LONGEST) -> Markup:
     if isinstance(value, Mapping | list) and len(value):
         return tag("pre", cut(_json(value), longest), class_="json")
     return tag("span", _json(value), class_="number")
+
+
+def _told(value: object, longest: int = 300) -> Markup:
+    """A value on one line, as in a table of the command line."""
+    if value is None:
+        return tag("span", "null", class_="none")
+    text = cell(value)
+    return tag("span", cut(text, longest), dir="auto", title=cut(text, LONGEST) if len(text) > longest else None)
 
 
 def _scheme(text: str) -> str:

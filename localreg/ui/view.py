@@ -146,8 +146,12 @@ class View:
 
     def here(self, **query: Parameter) -> str:
         """This address with other parameters."""
+        return self.there(self.path, **query)
+
+    def there(self, path: str, /, **query: Parameter) -> str:
+        """The address of another page with the parameters of this one, but for those that are given."""
         own: dict[str, Parameter] = {name: self.query.getlist(name) for name in self.query}
-        return _address(self.path, {**own, **query})
+        return _address(path, {**own, **query})
 
     def own(self, path: str, namespace: str, /, **query: Parameter) -> str:
         """The address of a page of a thing in that namespace."""
@@ -176,6 +180,10 @@ class View:
             query: its parameters.
         """
         return RedirectResponse(self.link(path, **query, done=commit if commit is not None else "nothing"), 303)
+
+    def seen(self, path: str, /, **query: Parameter) -> Response:
+        """After something that was no change of the registry: the page that shows what came of it."""
+        return RedirectResponse(self.link(path, **query), 303)
 
 
 def _address(path: str, query: Mapping[str, Parameter]) -> str:

@@ -67,7 +67,15 @@ if TYPE_CHECKING:
     from localreg.workflow.model import Model
     from localreg.workflow.model_name import ModelName
     from localreg.workflow.plot import AxisConfig, BarPlot, ConfusionMatrix, Curve, CurvePlot, Histogram, Plot
-    from localreg.workflow.stored import StoredTestCase, StoredTestRun, StoredTestSuite, StoredWorkflow, SuiteMember
+    from localreg.workflow.stored import (
+        CaseVersion,
+        StoredTestCase,
+        StoredTestRun,
+        StoredTestSuite,
+        StoredWorkflow,
+        SuiteMember,
+        SuiteVersion,
+    )
     from localreg.workflow.test_case import TestCase, TestCaseEditor
     from localreg.workflow.test_run import TestRun, test
     from localreg.workflow.test_sample import (
@@ -136,7 +144,15 @@ _HOMES = {
     "model": ("Model",),
     "model_name": ("ModelName",),
     "plot": ("AxisConfig", "BarPlot", "ConfusionMatrix", "Curve", "CurvePlot", "Histogram", "Plot"),
-    "stored": ("StoredTestCase", "StoredTestRun", "StoredTestSuite", "StoredWorkflow", "SuiteMember"),
+    "stored": (
+        "CaseVersion",
+        "StoredTestCase",
+        "StoredTestRun",
+        "StoredTestSuite",
+        "StoredWorkflow",
+        "SuiteMember",
+        "SuiteVersion",
+    ),
     "test_case": ("TestCase", "TestCaseEditor"),
     "test_run": ("TestRun", "test"),
     "test_sample": (
@@ -169,6 +185,7 @@ __all__ = [
     "BitmapMask",
     "BoundingBox",
     "BoundingBox3D",
+    "CaseVersion",
     "ClassificationLabel",
     "Composite",
     "ConfusionMatrix",
@@ -224,6 +241,7 @@ __all__ = [
     "StoredTestSuite",
     "StoredWorkflow",
     "SuiteMember",
+    "SuiteVersion",
     "TestCase",
     "TestCaseEditor",
     "TestCases",

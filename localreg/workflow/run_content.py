@@ -65,9 +65,14 @@ class RunContent:
         named = {**{name: code for code, name in enumerate(STATUSES)}, "missing": MISSING}
         return {name: int((self._status == code).sum()) for name, code in named.items()}
 
-    def errors(self) -> list[tuple[Any, JsonObject]]:
-        """The samples for which `infer` raised, each with its `type`, `message` and `traceback`."""
-        failed = self._rows[self._status == ERROR]
+    def errors(self, offset: int = 0, limit: int | None = None) -> list[tuple[Any, JsonObject]]:
+        """The samples for which `infer` raised, each with its `type`, `message` and `traceback`.
+
+        Args:
+            offset: how many are passed over first.
+            limit: at most so many; None = all.
+        """
+        failed = self._rows[self._status == ERROR][offset : None if limit is None else offset + limit]
         if not len(failed):
             return []
         told = self._inferences.rows(self._types.inference, failed)["error"].to_pylist()

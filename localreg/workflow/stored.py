@@ -8,14 +8,15 @@ it needs no dataclass. Samples are dicts here, without their vectors, except for
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from localreg.canonical import JsonObject
 from localreg.errors import NotFoundError
 from localreg.handles.handle import UNCHANGED, Handle, Unchanged, checked_texts
 from localreg.handles.lineage import HasLineage
-from localreg.log import State
-from localreg.names import check_id, check_name, check_tags, did_you_mean
+from localreg.log import Row, State
+from localreg.names import check_id, check_name, check_tags, check_whole, did_you_mean
 from localreg.records.base import Record
 from localreg.records.workflows import (
     EvaluationRecord,
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from localreg.workflow.test_suite import TestSuite
 
 __all__ = [
+    "CaseVersion",
     "SuiteMember",
+    "SuiteVersion",
     "StoredTestCase",
     "StoredTestRun",
     "StoredTestSuite",
@@ -122,10 +125,36 @@ class StoredWorkflow(_Stored[WorkflowRecord]):
         return bound_classes(RecordedWorkflow(self.name))
 
 
+class CaseVersion(NamedTuple):
+    """One version of a test case.
+
+    Attributes:
+        version: its number.
+        samples: how many it holds.
+        created_at: when it was made, by its maker's clock, UTC.
+        created_by: the actor who made it.
+        commit: number of the commit that made it.
+    """
+
+    version: int
+    samples: int
+    created_at: datetime
+    created_by: str
+    commit: int
+
+
 class StoredTestCase(_Archivable[TestCaseRecord]):
     """A test case by its name, in all its versions."""
 
     _record_class = TestCaseRecord
+
+    def versions(self) -> list[CaseVersion]:
+        """Its versions, oldest first. The empty version 0 is none: nothing was ever recorded of it."""
+        state = self._session.state()
+        return [
+            CaseVersion(int(row.name), row.load(TestCaseVersionRecord).samples, *_made(row))
+            for row in sorted(state.children("test_case_version", self._row(state).id), key=lambda row: int(row.name))
+        ]
 
     def update(self, *, description: str | Unchanged | None = UNCHANGED) -> Self:
         """Change what is said of it, without a new version; None removes the description.
@@ -151,6 +180,24 @@ class SuiteMember(NamedTuple):
     samples: int
 
 
+class SuiteVersion(NamedTuple):
+    """One version of a test suite.
+
+    Attributes:
+        version: its number.
+        members: its test cases, in the order of adding.
+        created_at: when it was made, by its maker's clock, UTC.
+        created_by: the actor who made it.
+        commit: number of the commit that made it.
+    """
+
+    version: int
+    members: list[SuiteMember]
+    created_at: datetime
+    created_by: str
+    commit: int
+
+
 class StoredTestSuite(_Archivable[TestSuiteRecord]):
     """A test suite by its name, in all its versions."""
 
@@ -161,8 +208,15 @@ class StoredTestSuite(_Archivable[TestSuiteRecord]):
         """The test cases of its newest version, in the order of adding."""
         state = self._session.state()
         version = state.find("test_suite_version", str(self._row(state).load(TestSuiteRecord).version), self._id)
-        held = [] if version is None else version.load(TestSuiteVersionRecord).test_cases
-        return [_member(state, id) for id in held]
+        return _members(state, version)
+
+    def versions(self) -> list[SuiteVersion]:
+        """Its versions, oldest first. The empty version 0 is none: nothing was ever recorded of it."""
+        state = self._session.state()
+        return [
+            SuiteVersion(int(row.name), _members(state, row), *_made(row))
+            for row in sorted(state.children("test_suite_version", self._row(state).id), key=lambda row: int(row.name))
+        ]
 
     def update(
         self,
@@ -224,9 +278,18 @@ class StoredTestRun(_Stored[TestRunRecord], HasLineage[TestRunRecord]):
         """How many samples of the suite are `ok`, `skipped`, `error` and `missing`, whatever run inferred them."""
         return self._content().counts()
 
-    def errors(self) -> list[tuple[Any, JsonObject]]:
-        """The suite's samples for which `infer` raised, as dicts, each with its `type`, `message` and `traceback`."""
-        return self._content().errors()
+    def errors(self, *, offset: int = 0, limit: int | None = None) -> list[tuple[Any, JsonObject]]:
+        """The suite's samples for which `infer` raised, as dicts, each with its `type`, `message` and `traceback`.
+
+        Args:
+            offset: how many are passed over first.
+            limit: at most so many; None = all.
+
+        Raises:
+            InvalidInputError: one of them is no whole number.
+        """
+        most = None if limit is None else check_whole(limit, what="limit")
+        return self._content().errors(check_whole(offset, what="offset"), most)
 
     def changed_files(self) -> list[ChangedFile]:
         """The local files that hold other bytes than when the suite's samples were inferred: see `TestRun`."""
@@ -285,6 +348,15 @@ def get_stored_test_run(session: Session, id: str) -> StoredTestRun:
     if session.state().get(TestRunRecord.kind, id) is None:
         raise NotFoundError(f"no test run {id} in namespace {session.namespace!r}; registry.test_runs() lists them")
     return StoredTestRun(session, id)
+
+
+def _made(row: Row) -> tuple[datetime, str, int]:
+    return datetime.fromisoformat(row.created_at), row.created_by, row.created[0]
+
+
+def _members(state: State, version: Row | None) -> list[SuiteMember]:
+    held = [] if version is None else version.load(TestSuiteVersionRecord).test_cases
+    return [_member(state, id) for id in held]
 
 
 def _member(state: State, version_id: str) -> SuiteMember:

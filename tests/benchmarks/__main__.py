@@ -18,7 +18,9 @@ from tests.benchmarks import (
     experiments,
     ground,
     metrics,
+    page,
     page_compare,
+    page_curves,
     remote,
     size,
     statistics,
@@ -30,6 +32,8 @@ from tests.benchmarks.harness import Bench, Figure, bench_folder, file_system
 GROUPS = {
     "ground": ground,
     "size": size,
+    "page": page,
+    "page_curves": page_curves,
     "writers": writers,
     "remote": remote,
     "typed": typed,
@@ -42,7 +46,7 @@ GROUPS = {
     "statistics": statistics,
     "experiments": experiments,
     "definitions": definitions,
-    "page-compare": page_compare,
+    "page_compare": page_compare,
 }
 
 

@@ -360,6 +360,7 @@ VERBS: dict[type, dict[str, str]] = {
         "disk_usage": "du",
         "doctor": "doctor",
         "facets": "facets",
+        "page": "ui",
         "find_model": "models show",
         "get_model": "models show",
         "get_test_case": "cases show",
@@ -502,6 +503,8 @@ def test_every_example_runs(
     cli: Cli, registry: localreg.Registry, name: str, example: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localreg.storage.protection.Protection.gid", property(lambda _: 0))  # of any group
+    monkeypatch.setattr("localreg.ui.serve", lambda _, *, opened, **__: opened("http://127.0.0.1:1/"))
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
     if name == "redact":  # which is refused where nothing was taken out before
         registry.get_model("meadow-5").update(metadata={"key": "AKIA"}).update(unset=["key"])
     if name == "namespaces revoke":
@@ -662,7 +665,7 @@ def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
     others = {"init", "watch", "redact", "snapshot", "compact", "experiments restore", "experiments recover"}
-    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test", "determinism"}
+    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test", "determinism", "ui"}
     assert known == leaves - {*EXPORTS, *others}, "these have tests of their own"
 
 

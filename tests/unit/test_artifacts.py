@@ -319,3 +319,40 @@ def test_what_was_looked_at_is_checked_when_it_comes(model: Model, tmp_path: Pat
         "track",
         "download",
     ]
+
+
+# --- piece by piece ---------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_gives_the_bytes_in_pieces_and_is_told(disk: Registry, model: Model, weights: Path) -> None:
+    data = bytes(range(256)) * 12_000
+    artifact = model.upload(data, name="w.bin")
+    pieces = list(artifact.stream())
+    assert [len(each) for each in pieces] == [2**20, 2**20, len(data) - 2 * 2**20]
+    assert b"".join(pieces) == data
+    assert [each["action"] for each in disk.audit(name="w.bin")] == ["upload", "download"]
+    within = model.upload(weights)
+    assert b"".join(within.stream("deep/b ü.txt")) == b"two"
+    assert b"".join(within.stream("empty")) == b""
+
+
+def test_a_stream_of_what_is_no_file_is_refused_at_once(model: Model, weights: Path) -> None:
+    folder = model.upload(weights)
+    with pytest.raises(InvalidInputError, match="is a folder; say which of its files"):
+        folder.stream()
+    with pytest.raises(NotFoundError, match=r"no file 'deep/b\.txt'; did you mean 'deep/b ü\.txt'"):
+        folder.stream("deep/b.txt")
+    with pytest.raises(InvalidInputError, match="only tracked"):
+        model.track("s3://bucket/x").stream()
+
+
+def test_a_stream_never_gives_all_of_what_was_altered(folder: Path, model: Model) -> None:
+    data = bytes(range(256)) * 12_000
+    artifact = model.upload(data, name="w.bin")
+    (place,) = stored(folder)
+    place.chmod(0o644)
+    place.write_bytes(data[:-1] + b"?")
+    pieces: list[bytes] = []
+    with pytest.raises(IntegrityError, match="has been altered"):
+        pieces.extend(artifact.stream())
+    assert sum(map(len, pieces)) == 2 * 2**20

@@ -215,6 +215,17 @@ CALLS: dict[type, dict[str, Arguments]] = {
             "limit": 1,
             "archived": None,
         },
+        "page": {
+            "table": "models",
+            "where": "name = 'm'",
+            "search": "m",
+            "order_by": "id",
+            "limit": 1,
+            "offset": 0,
+            "archived": None,
+            "facets": ["tags"],
+            "most": 1,
+        },
         "transaction": {"message": "why"},
         "sql": {"query": "SELECT ?", "parameters": [1]},
         "compare": {
@@ -435,6 +446,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
     Artifact: {
         "lineage": {},
         "files": {},
+        "stream": {"path": "w"},
         "download": {"to": "out", "overwrite": True, "storage_options": None},
         "update": {"metadata": {}, "unset": [], "media_type": None},
         "rename": {"name": "other"},

@@ -86,7 +86,7 @@ def at_first_call(
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-@pytest.mark.parametrize("moment", ["_executed", "locked_connection"])
+@pytest.mark.parametrize("moment", ["answer", "locked_connection"])
 @pytest.mark.parametrize("fault", [clean_up, damage])
 def test_a_query_whose_files_are_cleaned_up_or_damaged_while_it_runs_is_run_again(
     cached: Registry,
@@ -103,6 +103,21 @@ def test_a_query_whose_files_are_cleaned_up_or_damaged_while_it_runs_is_run_agai
     assert len(calls) <= 3
 
 
+@pytest.mark.parametrize("fault", [clean_up, damage])
+def test_a_page_whose_files_are_cleaned_up_or_damaged_while_its_rows_are_kept_is_made_again(
+    cached: Registry, fault: Callable[[Registry], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(registry: Registry) -> tuple[object, ...]:
+        page = registry.page("models", "metadata.n > 3", facets="metadata.n", order_by="metadata.n DESC", limit=5)
+        return page.rows.dicts(), page.total, page.facets["metadata.n"].dicts()
+
+    expected = asked(localreg.open(cached.uri))
+    calls = at_first_call(monkeypatch, engine_module, "kept_rows", lambda: fault(cached))
+    assert asked(cached) == expected
+    assert calls[0] > 0
+    assert len(calls) == 2
+
+
 def test_a_history_segment_that_is_merged_while_a_query_asks_for_it_is_looked_for_again(
     cached: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +130,7 @@ def test_a_query_is_not_run_again_for_ever(cached: Registry, monkeypatch: pytest
     def always_gone(*_: object) -> None:
         raise file_gone("files")
 
-    calls = at_first_call(monkeypatch, engine_module, "_executed", lambda: clean_up(cached))
+    calls = at_first_call(monkeypatch, engine_module, "answer", lambda: clean_up(cached))
     monkeypatch.setattr(Engine, "_refuse_moved", always_gone)
     with pytest.raises(StorageError, match="run it again") as told:
         cached.models("created_at > 'soon'").dicts()
@@ -125,7 +140,7 @@ def test_a_query_is_not_run_again_for_ever(cached: Registry, monkeypatch: pytest
 
 @pytest.mark.parametrize("limit", [None, 3])
 def test_a_faulty_expression_is_run_once(cached: Registry, limit: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = at_first_call(monkeypatch, engine_module, "_executed", lambda: 0)
+    calls = at_first_call(monkeypatch, engine_module, "answer", lambda: 0)
     with pytest.raises(InvalidInputError, match="created_at > 'soon'"):
         len(cached.models("created_at > 'soon'", limit=limit))
     assert len(calls) == 1

@@ -21,6 +21,7 @@ from localreg.query.search import Term, terms
 from localreg.query.tables import TABLES
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.definitions import write_model
+from tests.listings import check_page
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,13 @@ def test_every_table_of_records_has_a_listing_with_the_same_arguments(tested: Re
         assert listing(search="no such word").dicts() == []
         with pytest.raises(InvalidInputError, match="no column 'nmae'"):
             listing(where="nmae = 'x'")
+
+
+def test_a_page_of_every_table_is_what_its_listing_is(tested: Registry) -> None:
+    for table in [*TABLES, *(name for name, each in BULK.items() if each.order)]:
+        searches = ("night", "null", "-2", "e") if table in TABLES and TABLES[table].searched else ()
+        for search in (None, *searches):
+            check_page(tested, table, facets=["namespace"], search=search, offset=1)
 
 
 def test_each_listing_searches_its_texts(tested: Registry) -> None:

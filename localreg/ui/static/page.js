@@ -72,9 +72,9 @@ document.addEventListener("submit", (event) => {
 async function send(form, submitter) {
   const note = form.querySelector(".error");
   const button = submitter ?? form.querySelector("button");
+  const body = new URLSearchParams(new FormData(form, submitter)); // before the button is disabled: it would be left out
   button.disabled = true;
   try {
-    const body = new URLSearchParams(new FormData(form, submitter));
     const answer = await fetch(form.action, { method: "POST", body });
     if (answer.ok) {
       location.assign(answer.url);
@@ -161,15 +161,62 @@ async function refresh() {
 
 refresh();
 
-// `data-load`: parts that cost more than the rest of the page come after it.
-async function load(place) {
-  const answer = await fetch(place.dataset.load);
+// `data-load`: parts that cost more than the rest of the page come after it; `data-open`: when they are opened.
+async function load(place, address) {
+  const answer = await fetch(address);
   const other = parsed(await answer.text());
-  const content = answer.ok ? [...other.body.childNodes] : [other.getElementById("error") ?? "it could not be loaded"];
+  const whole = other.getElementById("content") ?? other.body; // of a page its content, of a piece all of it
+  const content = answer.ok ? [...whole.childNodes] : [other.getElementById("error") ?? "it could not be loaded"];
   place.replaceChildren(...content);
   place.removeAttribute("data-load");
   place.removeAttribute("aria-busy");
   place.querySelectorAll("[data-load]").forEach(load);
 }
 
-for (const place of document.querySelectorAll("[data-load]")) load(place);
+for (const place of document.querySelectorAll("[data-load]")) load(place, place.dataset.load);
+
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (!event.target.matches?.("details[open]")) return;
+    for (const place of event.target.querySelectorAll("[data-open]")) {
+      if (place.closest("details") !== event.target) continue;
+      load(place, place.dataset.open);
+      delete place.dataset.open;
+    }
+  },
+  true,
+);
+
+// Parts that were swapped in have parts to load of their own.
+document.addEventListener("swapped", () => {
+  for (const place of document.querySelectorAll("[data-part] [data-load]")) load(place, place.dataset.load);
+});
+
+// --- the console -----------------------------------------------------------------------------------------------------
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches?.("[data-submit]")) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
+// A query beside the field is put into it, to be changed before it runs.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-query]");
+  const field = document.querySelector("[data-submit]");
+  if (!link || !field || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  field.value = link.dataset.query;
+  field.focus();
+});
+// `data-needs`: buttons for rows that are ticked, of which there have to be a few (`data-few`).
+function enough() {
+  for (const button of document.querySelectorAll("[data-needs]")) {
+    button.disabled = document.querySelectorAll(`input[name=${button.dataset.needs}]:checked`).length < Number(button.dataset.few);
+  }
+}
+
+document.addEventListener("change", enough);
+document.addEventListener("swapped", enough);
+enough();

@@ -1,0 +1,55 @@
+"""The thing that an address means: by its id, which outlives renaming."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from localreg.errors import NotFoundError
+from localreg.models import Model, ModelVersion
+from localreg.names import check_id
+from localreg.ui.view import View
+
+__all__ = ["address_of", "model_of", "row_of", "version_of"]
+
+PATHS = {
+    "model": "/models/{id}",
+    "model_version": "/versions/{id}",
+    "experiment": "/experiments/{id}",
+    "artifact": "/artifacts/{id}",
+    "test_suite": "/suites/{id}",
+    "test_case": "/cases/{id}",
+    "test_run": "/runs/{id}",
+}
+"""Pages of single things, by kind."""
+
+
+def address_of(view: View, kind: str, id: str) -> str | None:
+    """The address of a thing's page; None = things of that kind have none."""
+    path = PATHS.get(kind)
+    return None if path is None else view.link(path.format(id=id))
+
+
+def row_of(view: View, table: str, noun: str) -> Mapping[str, Any]:
+    """The row of the record whose id stands in the address.
+
+    Raises:
+        NotFoundError: there is none, at the moment that is looked at.
+    """
+    id = check_id(view.parts["id"], what=f"{noun} id")
+    rows = view.registry.sql(f"SELECT * FROM {table} WHERE id = ?", [id]).dicts()
+    if not rows:
+        when = f" as of {view.moment}" if view.moment else ""
+        raise NotFoundError(f"no {noun} {id} in namespace {view.namespace!r}{when}; it was deleted, or not made yet")
+    return rows[0]
+
+
+def model_of(view: View) -> Model:
+    """The model of the address."""
+    return view.registry.get_model(row_of(view, "models", "model")["name"])
+
+
+def version_of(view: View) -> ModelVersion:
+    """The model version of the address."""
+    row = row_of(view, "model_versions", "model version")
+    return view.registry.get_model(row["model"]).version(row["version"])
