@@ -17,6 +17,9 @@ import localreg
 from localreg import Registry
 from localreg.compare.report import theme
 from localreg.ui.assets import asset
+from localreg.ui.pictures import Addresses
+from localreg.ui.safety import Keys
+from localreg.ui.site import Site
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.pages import Answer, Browser, Node
 from tests.reports import compared, segmented
@@ -90,7 +93,7 @@ def test_a_condition_chooses_and_its_columns_are_told(browser: Browser) -> None:
     answer = browser.get("/compare/samples", **BOTH, by="sample.n % 2", where="sample.weather = 'fog' AND sample.n < 9")
     assert [each.one("dl", class_="fields").all("dd")[1].text for each in cards(answer)] == ["2", "4", "8"]
     assert list(outcomes(answer)) == ["Fixed 3", "Broken", "Both wrong", "All"]
-    columns = [each.text for each in answer.main.one("dl", class_="columns").all("dt")]
+    columns = [each.text for each in answer.main.one("dl", class_="known").all("dt")]
     for each in ("test_case", "ground_truth", "a", "score_b", "sample.weather", "metadata.iso", '"sample.n % 2"'):
         assert each in columns
     for each in columns:
@@ -104,7 +107,7 @@ def test_a_condition_that_cannot_be_used_is_told_beside_it(browser: Browser) -> 
     assert answer.status == 400
     assert "nothing" in answer.main.one(id="error").text
     assert answer.main.one("input", name="where").attributes["value"] == "nothing = 1"
-    assert answer.main.all("dl", class_="columns")
+    assert answer.main.all("dl", class_="known")
     none = browser.get("/compare/samples", **BOTH, where="sample.n = 1000")
     assert none.main.one(class_="empty").text == "No sample fits.Without the condition"
 
@@ -208,6 +211,18 @@ def test_masks_are_drawn_over_their_picture(registry: Registry, folder: Path) ->
     segmented(registry, folder)
     main = Browser(registry, files=[folder]).get("/compare/samples", model=["old", "new"], suite="s").main
     assert main.one("svg", class_="picture").all("path", class_="box")
+
+
+def test_masks_outside_are_not_looked_at(registry: Registry, folder: Path) -> None:
+    """What a mask shows by its outline lies in a file like any other."""
+    for place in (folder, folder.parent):
+        Image.new("L", (40, 30), 1).save(place / "mask.png")
+    shown = Site(registry, Keys(), [folder.resolve()])
+    source = Addresses(shown, 100)
+    assert source.may_read(str(folder / "mask.png"))
+    assert not source.may_read(str(folder.parent / "mask.png"))
+    assert not source.may_read(str(folder / ".." / "mask.png"))
+    assert not source.may_read("s3://bucket/mask.png")
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
