@@ -278,7 +278,7 @@ def test_a_comparison_is_as_it_was_at_a_commit(registry: Registry) -> None:
 def test_hostile_names_are_text(registry: Registry) -> None:
     compared(registry, TRUTH, OLD, NEW, models=[EVIL, "new"], suite=EVIL, cases=[EVIL, "b"], weather=[EVIL, "x"])
     browser = Browser(registry)
-    asked = {"model": [EVIL, "new"], "suite": EVIL, "by": "sample.weather"}
+    asked: dict[str, Any] = {"model": [EVIL, "new"], "suite": EVIL, "by": "sample.weather"}
     for path in ("/compare", "/compare/samples", "/compare/sample"):
         page = browser.get(path, **asked)
         assert page.status == 200

@@ -17,6 +17,9 @@ import localreg
 from localreg import Registry
 from localreg.compare.report import theme
 from localreg.ui.assets import asset
+from localreg.ui.pictures import Addresses
+from localreg.ui.safety import Keys
+from localreg.ui.site import Site
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.pages import Answer, Browser, Node
 from tests.reports import compared, segmented
@@ -90,7 +93,7 @@ def test_a_condition_chooses_and_its_columns_are_told(browser: Browser) -> None:
     answer = browser.get("/compare/samples", **BOTH, by="sample.n % 2", where="sample.weather = 'fog' AND sample.n < 9")
     assert [each.one("dl", class_="fields").all("dd")[1].text for each in cards(answer)] == ["2", "4", "8"]
     assert list(outcomes(answer)) == ["Fixed 3", "Broken", "Both wrong", "All"]
-    columns = [each.text for each in answer.main.one("dl", class_="columns").all("dt")]
+    columns = [each.text for each in answer.main.one("dl", class_="known").all("dt")]
     for each in ("test_case", "ground_truth", "a", "score_b", "sample.weather", "metadata.iso", '"sample.n % 2"'):
         assert each in columns
     for each in columns:
@@ -104,7 +107,7 @@ def test_a_condition_that_cannot_be_used_is_told_beside_it(browser: Browser) -> 
     assert answer.status == 400
     assert "nothing" in answer.main.one(id="error").text
     assert answer.main.one("input", name="where").attributes["value"] == "nothing = 1"
-    assert answer.main.all("dl", class_="columns")
+    assert answer.main.all("dl", class_="known")
     none = browser.get("/compare/samples", **BOTH, where="sample.n = 1000")
     assert none.main.one(class_="empty").text == "No sample fits.Without the condition"
 
@@ -156,7 +159,7 @@ def test_pictures_are_small_in_the_gallery_and_large_alone(browser: Browser) -> 
 
 
 def test_only_what_a_page_named_is_given(browser: Browser, folder: Path) -> None:
-    asked = dict(parse_qsl(urlsplit(hrefs(browser.get("/compare/sample", **BOTH))[0]).query))
+    asked: dict[str, Any] = dict(parse_qsl(urlsplit(hrefs(browser.get("/compare/sample", **BOTH))[0]).query))
     assert browser.get("/picture", **asked).status == 200
     here = browser.get("/compare").page.one("footer").all("span")[0].text
     other_server = Browser(localreg.open(here, read_only=True), files=[folder])
@@ -210,6 +213,18 @@ def test_masks_are_drawn_over_their_picture(registry: Registry, folder: Path) ->
     assert main.one("svg", class_="picture").all("path", class_="box")
 
 
+def test_masks_outside_are_not_looked_at(registry: Registry, folder: Path) -> None:
+    """What a mask shows by its outline lies in a file like any other."""
+    for place in (folder, folder.parent):
+        Image.new("L", (40, 30), 1).save(place / "mask.png")
+    shown = Site(registry, Keys(), [folder.resolve()])
+    source = Addresses(shown, 100)
+    assert source.may_read(str(folder / "mask.png"))
+    assert not source.may_read(str(folder.parent / "mask.png"))
+    assert not source.may_read(str(folder / ".." / "mask.png"))
+    assert not source.may_read("s3://bucket/mask.png")
+
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -240,7 +255,7 @@ def prices(registry: Registry) -> Browser:
 
 
 def test_of_numbers_the_worst_are_shown_first(prices: Browser) -> None:
-    asked = {"model": ["old", "new"], "suite": "p"}
+    asked: dict[str, Any] = {"model": ["old", "new"], "suite": "p"}
     answer = prices.get("/compare/samples", **asked)
     assert list(outcomes(answer)) == ["Worst 38", "All 40"]
     assert not answer.main.all("form", class_="condition")
