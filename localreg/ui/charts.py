@@ -30,6 +30,8 @@ BUDGET = 60 * COLUMNS
 """Columns of all series of a page together: its weight stays about the same, however many there are."""
 MARKED = 5
 """Markers on a line."""
+MANY = 16
+"""Lines that are drawn thinner."""
 COLORS = 8
 """Hues of the style sheet: classes `h0` to `h7`."""
 MARKERS = (
@@ -260,7 +262,7 @@ def _drawing(
         tag("svg", *beside, class_="beside-field", aria_hidden="true"),
         plot,
         tag("svg", *below, name, class_="below-field", aria_hidden="true"),
-        class_="plot",
+        class_="plot many" if count > MANY else "plot",
     )
 
 

@@ -160,14 +160,15 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> Sequence[float]:
-    """Powers of ten from `low` to `high`, which are logarithms; within less than two of them 2 and 5 times these, too.
+    """Powers of ten from `low` to `high`, which are logarithms; of less than three of them 2 and 5 times these, too.
 
     Returns:
         Logarithms.
     """
     begin, end = math.ceil(low - 1e-9), math.floor(high + 1e-9)
-    if end - begin + 1 < 2:
-        finer = [math.log10(times) + power for power in range(begin - 1, end + 1) for times in (1, 2, 3, 5, 7)]
+    if end - begin < 2:
+        times = (1, 2, 5) if high - low > 1 else (1, 2, 3, 5, 7)
+        finer = [math.log10(each) + power for power in range(begin - 1, end + 1) for each in times]
         found = [each for each in finer if low <= each <= high]
         return found if len(found) > 1 else [math.log10(each) for each in ticks(10**low, 10**high, most) if each > 0]
     every = -(-(end - begin + 1) // most)

@@ -90,6 +90,7 @@ def test_ticks_are_round(low: float, high: float, wanted: list[float]) -> None:
 
 def test_ticks_of_a_logarithmic_axis_are_powers_of_ten_or_parts_of_one() -> None:
     assert log_ticks(-3.0, 1.0) == [-3.0, -2.0, -1.0, 0.0, 1.0]
+    assert [round(10**each, 9) for each in log_ticks(-1.2, 0.1)] == [0.1, 0.2, 0.5, 1.0]
     assert log_ticks(-12.0, 12.0) == [-12.0, -7.0, -2.0, 3.0, 8.0]
     assert [round(10**each, 9) for each in log_ticks(0.2, 0.8)] == [2.0, 3.0, 5.0]
     assert len(log_ticks(0.01, 0.02)) > 1

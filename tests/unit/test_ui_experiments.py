@@ -249,6 +249,34 @@ def test_each_part_of_an_experiment_is_shown(registry: Registry, sgd: Experiment
     assert place.headers["location"] == f"{path}?tab=checkpoints#checkpoint-{row.attributes['id'][11:]}"
 
 
+def test_parts_in_which_there_is_nothing_say_so(registry: Registry, browser: Browser) -> None:
+    with registry.experiment("a", code=False) as experiment:
+        pass
+    path = f"/experiments/{experiment.id}"
+    assert "No number was logged yet" in browser.get(path).main.text
+    assert "experiment.checkpoint(" in browser.get(path, tab="checkpoints").main.text
+    assert "experiment.upload(" in browser.get(path, tab="artifacts").main.text
+    assert "Nothing is known of where it comes from" in browser.get(path, tab="lineage").main.text
+    assert "No number was logged to it yet" in browser.get("/experiments/curves", experiment=experiment.id).main.text
+
+
+def test_what_was_read_is_read_anew_after_a_commit(registry: Registry, browser: Browser) -> None:
+    id = trained(registry, "a").id
+    page = browser.get("/experiments/curves", experiment=id, key="loss")
+    before = page.main.one(class_="lines").one("path").attributes["d"]
+    with registry.experiment("a", resume=True, code=False) as again:
+        again.log({"loss": 5.0}, step=100)
+    assert (
+        browser.get("/experiments/curves", experiment=id, key="loss")
+        .main.one(class_="lines")
+        .one("path")
+        .attributes["d"]
+        != before
+    )
+    registry.get_experiment("a").delete(force=True)
+    assert browser.get("/experiments/curves", experiment=id, key="loss").status == 404
+
+
 def test_one_that_failed_says_why(registry: Registry, browser: Browser) -> None:
     with pytest.raises(ZeroDivisionError), registry.experiment("a", code=False) as experiment:
         _ = 1 / 0

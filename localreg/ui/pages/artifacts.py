@@ -26,7 +26,7 @@ TITLES = {
     "uri": "where",
     "created_at": "made",
     "created_by": "by",
-    "owner_kind": "owner",
+    "owner_kind": "kind of owner",
 }
 TABS = ("overview", "lineage", "history")
 MOST_FILES = 500

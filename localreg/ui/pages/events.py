@@ -12,7 +12,7 @@ __all__ = ["listing"]
 
 COLUMNS = ("wallclock", "name", "owner", "source", "metadata", "commit")
 FACETS = ("name", "owner_kind", "owner", "source")
-TITLES = {"wallclock": "when", "owner": "of", "owner_kind": "of a", "commit": "commit"}
+TITLES = {"wallclock": "when", "owner_kind": "kind of owner"}
 
 
 def listing(view: View) -> Response:
