@@ -64,7 +64,7 @@ class Asked:
         if rows.table in BULK and not BULK[rows.table].order:
             raise InvalidInputError(
                 f"{rows.table} have no listing, since their rows are in no order; "
-                "use registry.sql with ORDER BY, LIMIT and OFFSET"
+                "ask SQL for them, with ORDER BY, LIMIT and OFFSET"
             )
         rows.condition(), rows.order()
         listed = [facets] if isinstance(facets, str) else facets

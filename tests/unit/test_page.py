@@ -238,7 +238,7 @@ def test_what_is_too_large_to_be_kept_is_answered_all_the_same(
     [
         ({"table": "modles"}, "no table 'modles'; did you mean 'models'"),
         ({"table": []}, r"no table \[\]"),
-        ({"table": "inferences"}, "inferences have no listing.* use registry.sql with ORDER BY"),
+        ({"table": "inferences"}, "inferences have no listing.* ask SQL for them, with ORDER BY"),
         ({"where": "nmae = 'x'"}, "no column 'nmae' in models; did you mean 'name'"),
         ({"where": "CAST(name AS INTEGER) = 1"}, "cannot use where 'CAST"),
         ({"order_by": "CAST(name AS INTEGER)"}, "cannot use order_by 'CAST"),
