@@ -23,6 +23,7 @@ __all__ = ["cases", "suites", "workflows"]
 WORKFLOWS = ("name", "created_at", "created_by")
 CASES = ("name", "workflow", "version", "samples", "description")
 SUITES = ("name", "workflow", "version", "tags", "description", "test_cases")
+VERSION = ("version", "samples", "created_at", "created_by", "commit")
 TYPES = ("test_sample", "ground_truth", "inference")
 
 AFTER_DASHES = "One that begins with - goes after --."
@@ -122,8 +123,10 @@ add_versioned(
 @cases.command("show", epilog=examples("localreg cases show day"))
 @reading()
 def show_case(registry: "Registry", name: Case) -> Card:
-    """Show a test case."""
-    return Card(Rows.of(registry.test_cases(f"id = '{registry.get_test_case(name).id}'", archived=None)))
+    """Show a test case, and its versions."""
+    case = registry.get_test_case(name)
+    versions = Rows(VERSION, [(each.version, each.samples, *each[-3:]) for each in case.versions()])
+    return Card(Rows.of(registry.test_cases(f"id = '{case.id}'", archived=None)), more={"versions": versions})
 
 
 @cases.command("set", epilog=examples("localreg cases set day --description 'sunlit, from above'"))
@@ -138,11 +141,13 @@ def set_case(registry: "Registry", name: Case, description: Description = None) 
 @suites.command("show", epilog=examples("localreg suites show plates", "localreg suites show plates --format json"))
 @reading()
 def show_suite(registry: "Registry", name: Suite) -> Card:
-    """Show a test suite, and the versions of test cases that it holds."""
+    """Show a test suite, the versions of test cases that it holds, and its own versions."""
     suite = registry.get_test_suite(name)
     row = Rows.of(registry.test_suites(f"id = '{suite.id}'", archived=None))
     members = Rows(("name", "version", "samples"), suite.members)
-    return Card(row, told={"test_cases": f"{len(members.rows):,}"}, more={"members": members})
+    made = [(each.version, sum(case.samples for case in each.members), *each[-3:]) for each in suite.versions()]
+    more = {"members": members, "versions": Rows(VERSION, made)}
+    return Card(row, told={"test_cases": f"{len(members.rows):,}"}, more=more)
 
 
 @suites.command(

@@ -456,6 +456,7 @@ VERBS: dict[type, dict[str, str]] = {
         "delete": "cases delete",
         "restore": "cases restore",
         "update": "cases set",
+        "versions": "cases show",
     },
     StoredTestSuite: {
         "archive": "suites archive",
@@ -465,6 +466,7 @@ VERBS: dict[type, dict[str, str]] = {
         "add": "suites import",
         "test_suite": "suites show",
         "update": "suites set",
+        "versions": "suites show",
     },
     StoredTestRun: {
         "lineage": "lineage",
