@@ -1,7 +1,8 @@
 """Values and names as SQL text, in one place, for the SQL that we write ourselves.
 
-What users write as SQL never comes this way: DuckDB's parser takes it as a bound parameter. These are for what cannot
-be bound: paths in a view, names of schemas and columns, and values inside an expression that is parsed as a whole.
+What users write as SQL becomes no part of ours before it is parsed, and written out again from its tree. These are for
+values that could be bound, too: to bind one, DuckDB imports pandas where that is installed, for half a second; and for
+what cannot be bound: paths in a view, names of schemas and columns, values inside an expression that is parsed whole.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def _accents() -> Mapping[str, str]:
 
 def _folded_word(text: str) -> str:
     """The text as DuckDB folds it."""
-    row = parse_cursor().execute("SELECT strip_accents(lower(?))", [text]).fetchone()
+    row = parse_cursor().execute(f"SELECT strip_accents(lower({literal(text)}))").fetchone()
     assert row is not None  # a SELECT without FROM has one row
     folded: str = row[0]
     return folded

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from localreg.query.quoting import literal
 from localreg.query.shared import Shared
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def parse(sql: str) -> list[Node]:
     Raises:
         SyntaxFault: it does not parse, holds a statement that is no SELECT, or is nested too deeply.
     """
-    row = parse_cursor().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    # Within the text, quoted: to bind a value, DuckDB imports pandas where that is installed, for half a second.
+    row = parse_cursor().execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
     assert row is not None  # a SELECT without FROM has one row
     try:
         answer = json.loads(row[0], object_hook=_without_positions)
@@ -147,7 +149,7 @@ def unparse_expression(expression: Node) -> str:
         "error": False,
         "statements": [{**_skeleton(), "node": {**_skeleton()["node"], "where_clause": expression}}],
     }
-    row = parse_cursor().execute("SELECT json_deserialize_sql(?)", [json.dumps(statement)]).fetchone()
+    row = parse_cursor().execute(f"SELECT json_deserialize_sql({literal(json.dumps(statement))})").fetchone()
     assert row is not None
     sql: str = row[0]
     if not sql.startswith(_SKELETON):  # a DuckDB that writes otherwise must not pass half a statement on

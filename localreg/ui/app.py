@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -27,14 +26,12 @@ from localreg.errors import (
 )
 from localreg.registry import Registry
 from localreg.ui.assets import asset
-from localreg.ui.pages import PAGES
+from localreg.ui.pages import PAGES, Page, page_of
 from localreg.ui.safety import FORM_TOKEN, Guard, Keys
 from localreg.ui.site import Site
 from localreg.ui.view import Form, View
 
 __all__ = ["make_app"]
-
-Page: TypeAlias = Callable[[View], Response]
 
 MOST_SENT = 4 * 2**20
 """Bytes of a form."""
@@ -65,8 +62,8 @@ def make_app(
     keys = keys or Keys()
     site = Site(registry, keys, _folders(registry, files))
     routes = [Route("/static/{digest}/{name}", _static), Route("/favicon.ico", _icon)]
-    routes += [Route(path, _endpoint(site, page), methods=["GET"]) for path, page in PAGES.looks.items()]
-    routes += [Route(path, _endpoint(site, page), methods=["POST"]) for path, page in PAGES.changes.items()]
+    routes += [Route(path, _endpoint(site, name), methods=["GET"]) for path, name in PAGES.looks.items()]
+    routes += [Route(path, _endpoint(site, name), methods=["POST"]) for path, name in PAGES.changes.items()]
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, keys=keys, hosts=hosts)],
@@ -79,7 +76,7 @@ def _folders(registry: Registry, files: Sequence[str | Path]) -> list[Path]:
     return [each.resolve() for each in (Path.cwd(), *own, *map(Path, files))]
 
 
-def _endpoint(site: Site, page: Page) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(site: Site, name: str) -> Callable[[Request], Awaitable[Response]]:
     """What Starlette calls: pages ask a database, so they run in threads."""
 
     async def endpoint(request: Request) -> Response:
@@ -93,7 +90,7 @@ def _endpoint(site: Site, page: Page) -> Callable[[Request], Awaitable[Response]
                 told = "this form was made before the server was started, or elsewhere; load its page again\n"
                 return PlainTextResponse(told, 403)
         view = View(site, request.url.path, request.query_params, request.path_params, form)
-        return await run_in_threadpool(_answer, page, view)
+        return await run_in_threadpool(lambda: _answer(page_of(name), view))
 
     return endpoint
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import NamedTuple
 
-from localreg.compare.report.style import style_sheet
+from localreg.html.style import style_sheet
 
 __all__ = ["Asset", "address_of", "asset"]
 
@@ -20,6 +20,7 @@ class Asset(NamedTuple):
     digest: str
 
 
+NAMES = ("page.css", "compare.css", "tracking.css", "page.js", "charts.js", "icon.svg")
 MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -29,7 +30,7 @@ def asset(name: str) -> Asset | None:
 
     `page.css` begins with the style sheet of reports, whose colours and tables pages share.
     """
-    if name not in ("page.css", "page.js", "charts.js", "icon.svg"):
+    if name not in NAMES:
         return None
     data = files("localreg.ui").joinpath("static", name).read_bytes()
     if name == "page.css":

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from localreg.compare.report.markup import Markup, joined, tag
 from localreg.compare.report.wording import MINUS
+from localreg.html.markup import Markup, joined, tag
 from localreg.ui.curves import Curve, Facts, Thinned, facts, log_ticks, smoothed, thinned, ticks
 
 if TYPE_CHECKING:

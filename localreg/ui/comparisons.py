@@ -9,9 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from localreg.compare import Comparison
+if TYPE_CHECKING:
+    from localreg.compare import Comparison
 
 __all__ = ["Comparisons"]
 

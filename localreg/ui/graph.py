@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from localreg.compare.report.markup import Markup, cut, joined, tag
+from localreg.html.markup import Markup, cut, joined, tag
 from localreg.names import amount
 
 __all__ = ["Graph", "graph"]

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from localreg.compare.report.markup import Markup, clean, cut, isolated, joined, tag
 from localreg.handles.words import readable_bytes
+from localreg.html.markup import Markup, clean, cut, isolated, joined, tag
 from localreg.names import amount
 from localreg.query.text import cell, plain
 

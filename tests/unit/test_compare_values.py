@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from localreg import InvalidInputError, Registry
-from localreg.compare.report import theme
 from localreg.compare.report.rendering import rendered
 from localreg.compare.report.wording import how
+from localreg.html import theme
 from localreg.statistics.values import VALUE_METRICS, compare_values
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.reports import Page

@@ -15,10 +15,10 @@ from PIL import Image
 import localreg
 from localreg import Comparison, InvalidInputError, NotFoundError, Registry, StorageError
 from localreg.compare.report.bars import extent, interval_bar
-from localreg.compare.report.markup import clean, isolated, tag
 from localreg.compare.report.tables import metric_table, part_table
 from localreg.compare.report.wording import sentence
 from localreg.compare.rows import MetricRow
+from localreg.html.markup import clean, isolated, tag
 from tests.reports import Page, compared
 
 EVIL = "\"><script>alert(1)</script><img src=//x onerror=alert(2)>'&amp;</style></svg>"

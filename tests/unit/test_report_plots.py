@@ -12,8 +12,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score, roc_curve
 
 from localreg import Comparison, Registry
-from localreg.compare.report import theme
 from localreg.compare.report.rendering import rendered
+from localreg.html import theme
 from tests.reports import Page, compared
 
 Spec = dict[str, Any]

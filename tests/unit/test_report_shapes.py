@@ -15,11 +15,11 @@ from localreg.compare.listing import Example, Types
 from localreg.compare.report import masks
 from localreg.compare.report.drawing import pictures_of
 from localreg.compare.report.examples import card, keys
-from localreg.compare.report.markup import Markup, tag
 from localreg.compare.report.masks import file_rings, rings_of, run_length_rings
 from localreg.compare.report.outlines import Line, Outline, Points, shapes_in
 from localreg.compare.report.pictures import DataUris, Shown, picture_size, small_picture
-from localreg.compare.report.style import card_styles, style_sheet
+from localreg.html.markup import Markup, tag
+from localreg.html.style import card_styles, style_sheet
 from localreg.tables import Field, Node
 from tests.reports import CORNERS, Element, Page, segmented, shaped
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import localreg
 from localreg import Registry
-from localreg.compare.report import theme
+from localreg.html import theme
 from localreg.ui.assets import asset
 from localreg.ui.pictures import Addresses
 from localreg.ui.safety import Keys

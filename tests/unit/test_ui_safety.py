@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localreg import Registry
+from localreg.ui.pages import PAGES, page_of
 from localreg.ui.safety import Guard, Keys
 from tests.pages import HOST, Browser
 
@@ -93,3 +94,8 @@ def test_a_form_that_is_too_large_is_refused(browser: Browser) -> None:
 
 def test_the_usual_name_is_served(browser: Browser) -> None:
     assert browser.ask("/", headers={"host": HOST.upper()}).status == 200
+
+
+def test_every_page_that_is_named_is_there() -> None:
+    for name in (*PAGES.looks.values(), *PAGES.changes.values()):
+        assert callable(page_of(name))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from localreg.compare.report.markup import Markup, joined, tag
-from localreg.compare.report.theme import GRID, INK, VERDICT_COLORS
 from localreg.compare.report.wording import difference, interval, points
 from localreg.compare.rows import MetricRow
+from localreg.html.markup import Markup, joined, tag
+from localreg.html.theme import GRID, INK, VERDICT_COLORS
 
 __all__ = ["extent", "interval_bar", "small_bar"]
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.compare.evidence import Scored
-from localreg.compare.report.markup import cut
-from localreg.compare.report.theme import BASELINE, CANDIDATE, MUTED, Spec, framed, lines
+from localreg.html.markup import cut
+from localreg.html.theme import BASELINE, CANDIDATE, MUTED, Spec, framed, lines
 from localreg.metrics import (
     average_precision_score,
     calibration_curve,

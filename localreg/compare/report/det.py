@@ -14,8 +14,8 @@ from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 from localreg.compare.report.curves import SIZE
-from localreg.compare.report.theme import BASELINE, CANDIDATE, Spec, framed, lines
 from localreg.compare.verified_pair import Similarities
+from localreg.html.theme import BASELINE, CANDIDATE, Spec, framed, lines
 from localreg.metrics.ranking import Ranked
 from localreg.metrics.verification import Comparisons
 

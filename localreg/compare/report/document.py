@@ -20,16 +20,16 @@ from localreg.compare.report.curves import curves_of
 from localreg.compare.report.det import det_plot
 from localreg.compare.report.errors import MOST_ERRORS, errors_plot
 from localreg.compare.report.examples import keys, sample_list
-from localreg.compare.report.markup import Markup, cut, isolated, joined, tag
 from localreg.compare.report.matrix import matrix
 from localreg.compare.report.pictures import DataUris
 from localreg.compare.report.plots import NARROW, WIDE, breakdown_name, confusion_plot, forest_plot, part_name
 from localreg.compare.report.rendering import can_render, rendered
-from localreg.compare.report.style import style_sheet
 from localreg.compare.report.tables import SIGNS, confusion_table, coverage_table, metric_table, part_table
-from localreg.compare.report.theme import Spec
 from localreg.compare.report.wording import how, named, p_text, power, readable, sentence
 from localreg.compare.rows import MetricRow
+from localreg.html.markup import Markup, cut, isolated, joined, tag
+from localreg.html.style import style_sheet
+from localreg.html.theme import Spec
 from localreg.names import amount
 
 __all__ = ["INSTALL", "Draw", "Part", "Sizes", "footing", "is_outlined", "page", "plots", "warning_list"]

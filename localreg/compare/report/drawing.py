@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any
 
 from localreg.compare.listing import Example
-from localreg.compare.report.markup import Markup, tag
 from localreg.compare.report.masks import file_rings
 from localreg.compare.report.outlines import (
     MOST_POINTS,
@@ -27,7 +26,8 @@ from localreg.compare.report.outlines import (
     told_of,
 )
 from localreg.compare.report.pictures import PictureSource, Shown
-from localreg.compare.report.theme import BASELINE, CANDIDATE, TRUTH
+from localreg.html.markup import Markup, tag
+from localreg.html.theme import BASELINE, CANDIDATE, TRUTH
 from localreg.tables import Node
 
 __all__ = ["POINTS", "pictures_of"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.compare.evidence import Errors
 from localreg.compare.report.curves import SIZE
-from localreg.compare.report.theme import BETTER, MUTED, WORSE, Spec, framed, lines
+from localreg.html.theme import BETTER, MUTED, WORSE, Spec, framed, lines
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,11 +9,11 @@ from typing import Any
 
 from localreg.compare.listing import Example, Examples
 from localreg.compare.report.drawing import POINTS, pictures_of
-from localreg.compare.report.markup import Markup, isolated, joined, tag
 from localreg.compare.report.outlines import Box, Line, Outline, Points, found_in, is_mask, shapes_in
 from localreg.compare.report.pictures import PictureSource
 from localreg.compare.report.texts import Segment, is_text, marked, paired, segments_in, text_difference
 from localreg.compare.report.wording import MINUS
+from localreg.html.markup import Markup, isolated, joined, tag
 from localreg.query.text import cell
 from localreg.tables import Node
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from localreg.compare.compared import Compared
 from localreg.compare.report.bars import extent, small_bar
-from localreg.compare.report.markup import Markup, isolated, joined, tag
 from localreg.compare.report.tables import SIGNS, row_note
 from localreg.compare.report.wording import difference, in_points, is_share, named, value
 from localreg.compare.rows import MetricRow
+from localreg.html.markup import Markup, isolated, joined, tag
 
 __all__ = ["matrix"]
 

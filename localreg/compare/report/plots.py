@@ -8,8 +8,11 @@ from typing import Any
 
 from localreg.compare.confusions import Confusion, confused
 from localreg.compare.report.bars import extent
-from localreg.compare.report.markup import cut
-from localreg.compare.report.theme import (
+from localreg.compare.report.wording import MINUS, change, is_share, points, readable, whole_numbers
+from localreg.compare.rows import MetricRow
+from localreg.compare.slices import NO_VALUE
+from localreg.html.markup import cut
+from localreg.html.theme import (
     BETTER,
     GRID,
     INK,
@@ -21,9 +24,6 @@ from localreg.compare.report.theme import (
     framed,
     lines,
 )
-from localreg.compare.report.wording import MINUS, change, is_share, points, readable, whole_numbers
-from localreg.compare.rows import MetricRow
-from localreg.compare.slices import NO_VALUE
 
 __all__ = ["MOST_CLASSES", "WIDE", "breakdown_name", "confusion_plot", "forest_plot"]
 

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 
-from localreg.compare.report.markup import Markup, clean
-from localreg.compare.report.theme import Spec
+from localreg.html.markup import Markup, clean
+from localreg.html.theme import Spec
 
 __all__ = ["can_render", "rendered"]
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from localreg.compare.compared import Compared
 from localreg.compare.confusions import Confusion, confused
 from localreg.compare.report.bars import extent, interval_bar
-from localreg.compare.report.markup import Markup, isolated, joined, tag
 from localreg.compare.report.wording import (
     change,
     difference,
@@ -22,6 +21,7 @@ from localreg.compare.report.wording import (
     with_names,
 )
 from localreg.compare.rows import MetricRow, Verdict
+from localreg.html.markup import Markup, isolated, joined, tag
 from localreg.statistics.scores import CALIBRATION, SCORE_METRICS
 
 __all__ = ["MOST_ROWS", "confusion_table", "coverage_table", "metric_table", "part_table", "row_note"]

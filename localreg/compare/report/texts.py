@@ -12,8 +12,8 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from localreg.compare.report.markup import Markup, cut, joined, tag
 from localreg.compare.report.outlines import found_in, told_of
+from localreg.html.markup import Markup, cut, joined, tag
 from localreg.tables import Field, Node
 
 __all__ = ["Pair", "Segment", "is_text", "marked", "paired", "segments_in", "text_difference"]

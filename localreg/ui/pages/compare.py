@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse, Response
 from localreg.canonical import JsonValue
 from localreg.compare import Comparison
 from localreg.compare.report.document import Draw, Part, footing, warning_list
-from localreg.compare.report.markup import Markup, joined, tag
 from localreg.errors import InvalidInputError, LocalregError, NotFoundError, WorkflowMismatchError
+from localreg.html.markup import Markup, joined, tag
 from localreg.models import ModelVersion
 from localreg.records.differences import path_text
 from localreg.ui.pages.comparable import comparable, suites_of

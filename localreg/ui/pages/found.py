@@ -8,6 +8,7 @@ from typing import Any
 from localreg.errors import NotFoundError
 from localreg.models import Model, ModelVersion
 from localreg.names import check_id
+from localreg.query.quoting import literal
 from localreg.ui.view import View
 
 __all__ = ["address_of", "model_of", "row_of", "version_of"]
@@ -37,7 +38,7 @@ def row_of(view: View, table: str, noun: str) -> Mapping[str, Any]:
         NotFoundError: there is none, at the moment that is looked at.
     """
     id = check_id(view.parts["id"], what=f"{noun} id")
-    rows = view.registry.sql(f"SELECT * FROM {table} WHERE id = ?", [id]).dicts()
+    rows = view.registry.page(table, f"id = {literal(id)}", limit=1).rows.dicts()
     if not rows:
         when = f" as of {view.moment}" if view.moment else ""
         raise NotFoundError(f"no {noun} {id} in namespace {view.namespace!r}{when}; it was deleted, or not made yet")

@@ -12,8 +12,8 @@ from localreg.compare import Comparison, Outcome
 from localreg.compare.listing import Example, Examples
 from localreg.compare.report.document import is_outlined
 from localreg.compare.report.examples import card, keys
-from localreg.compare.report.markup import Markup, joined, tag
 from localreg.errors import InvalidInputError, NotFoundError
+from localreg.html.markup import Markup, joined, tag
 from localreg.names import shown_value
 from localreg.query.text import cell, plain
 from localreg.records.differences import path_text

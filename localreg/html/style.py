@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localreg.compare.report.theme import (
+from localreg.html.theme import (
     BASELINE,
     BETTER,
     CANDIDATE,

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from localreg.compare.rows import Verdict
-
 __all__ = ["BASELINE", "BETTER", "CANDIDATE", "DARK", "GRID", "INK", "MUTED", "TRUTH", "UNSURE", "WORSE"]
 __all__ += ["SHAPES", "VERDICT_COLORS", "Spec", "framed", "lines"]
 
@@ -35,14 +33,14 @@ DARK = {
 }
 """What each becomes on a dark page."""
 
-VERDICT_COLORS: dict[Verdict, str] = {
+VERDICT_COLORS: dict[str, str] = {
     "improved": BETTER,
     "regressed": WORSE,
     "different": UNSURE,
     "inconclusive": UNSURE,
     "equal": UNSURE,
 }
-SHAPES: dict[Verdict, str] = {
+SHAPES: dict[str, str] = {
     "improved": "triangle-up",
     "regressed": "triangle-down",
     "different": "diamond",
