@@ -1,6 +1,6 @@
 """Which detector finds the coins? Boxes from the pixels of scikit-image's photograph of coins, two detectors compared.
 
-Run it from any folder, as often as you like:
+Run it from any folder, as often as you like; then look where they differ with `localreg -r REGISTRY ui`:
 
     python examples/detection.py [registry]
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from skimage.data import coins
 from skimage.filters import sobel, threshold_otsu
 from skimage.measure import label, regionprops
@@ -27,9 +28,17 @@ ROWS = {"top": (0, 82), "upper": (64, 150), "lower": (130, 220), "bottom": (200,
 """Four strips of the photograph, by their first and last line: the test images."""
 
 
+def strips(folder: Path) -> list[str]:
+    """The test images as files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for row, (first, last) in ROWS.items():
+        Image.fromarray(PHOTOGRAPH[first:last]).save(folder / f"{row}.png")
+    return [str(folder / f"{row}.png") for row in ROWS]
+
+
 def strip(locator: str) -> npt.NDArray[np.uint8]:
-    first, last = ROWS[locator.partition("#")[2]]
-    return PHOTOGRAPH[first:last]
+    with Image.open(locator) as image:
+        return np.asarray(image)
 
 
 def regions(mask: npt.NDArray[np.generic], least_area: int) -> list[inference.BoundingBox]:
@@ -62,7 +71,7 @@ def thresholding(least_area: int, offset: float) -> Callable[[TestImage], list[i
 def main(folder: str) -> None:
     registry = localreg.open(folder)
     localreg.use(registry)
-    truths = {f"skimage/coins.png#{row}": truth(f"#{row}") for row in ROWS}
+    truths = {locator: truth(locator) for locator in strips(Path(f"{folder}-pictures").resolve())}
     images = [TestImage(locator, "scikit-image", [*boxes]) for locator, boxes in truths.items()]
     suite = TestSuite("coins", test_cases=[TestCase("four strips", images=images)])
     print(f"{suite.name}: {sum(len(image.ground_truths) for image in images)} coins in {len(images)} images\n")
@@ -84,7 +93,8 @@ def main(folder: str) -> None:
     print("\nthe surest boxes, by SQL:")
     print(
         registry.sql(
-            """SELECT model, locator, round(box.confidence, 3) AS confidence, box.top_left.x AS x, box.top_left.y AS y
+            """SELECT model, parse_filename(locator) AS image, round(box.confidence, 3) AS confidence,
+                box.top_left.x AS x, box.top_left.y AS y
             FROM (SELECT *, unnest(annotations).BoundingBox AS box FROM "Object Detection".inferences)
             JOIN "Object Detection".test_samples USING (sample_idx) ORDER BY confidence DESC, x, model LIMIT 3"""
         )

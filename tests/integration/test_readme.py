@@ -92,7 +92,7 @@ def test_the_readme_has_what_the_tests_below_run() -> None:
 
 def test_its_pictures_are_there_and_small() -> None:
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README.read_text(encoding="utf-8"))
-    assert pictures == ["docs/comparison.png"]
+    assert pictures == ["docs/comparison.png", *(f"docs/page-{name}.png" for name in ("models", "compare", "sample"))]
     for picture in pictures:
         data = (ROOT / picture).read_bytes()
         assert data.startswith(b"\x89PNG")
