@@ -60,7 +60,7 @@ def main() -> None:
             browser.close()
 
 
-def shown(page: Any) -> dict[str, float]:
+def shown(page: Any) -> Any:
     """The page without its foot, which tells where the registry lies."""
     foot = page.locator("body > footer").bounding_box()
     return {"x": 0, "y": 0, "width": WIDTH, "height": min(HEIGHT, foot["y"])}

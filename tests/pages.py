@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from html.parser import HTMLParser
@@ -161,6 +162,10 @@ class Browser:
         """Look at an address as it stands, with headers of one's own."""
         return self._followed(self._call("GET", address, headers or {}, b""), follow)
 
+    def failing(self, address: str) -> Answer:
+        """Look at a page that fails with an exception, which a server would write to its terminal."""
+        return self._call("GET", address, {}, b"", fails=True)
+
     def post(
         self,
         path: str,
@@ -180,7 +185,9 @@ class Browser:
             answer = self._call("GET", urljoin(answer.address, answer.headers["location"]), {}, b"")
         return answer
 
-    def _call(self, method: str, address: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _call(
+        self, method: str, address: str, headers: Mapping[str, str], body: bytes, *, fails: bool = False
+    ) -> Answer:
         path, _, query = address.partition("?")
         given = {"host": HOST, **headers}
         scope = {
@@ -207,7 +214,8 @@ class Browser:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        asyncio.run(self.app(scope, receive, send))
+        with suppress(Exception) if fails else nullcontext():
+            asyncio.run(self.app(scope, receive, send))
         start = next(each for each in sent if each["type"] == "http.response.start")
         told = {name.decode(): text.decode("latin-1") for name, text in start["headers"]}
         whole = b"".join(each.get("body", b"") for each in sent if each["type"] == "http.response.body")

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -29,7 +28,7 @@ from localreg.ui.assets import asset
 from localreg.ui.pages import PAGES, Page, page_of
 from localreg.ui.safety import FORM_TOKEN, Guard, Keys
 from localreg.ui.site import Site
-from localreg.ui.view import Form, View
+from localreg.ui.view import KEPT, Form, View
 
 __all__ = ["make_app"]
 
@@ -50,7 +49,7 @@ STATUS: tuple[tuple[type[LocalregError], int], ...] = (
 
 def make_app(
     registry: Registry, *, keys: Keys | None = None, hosts: Collection[str] | None, files: Sequence[str | Path] = ()
-) -> Starlette:
+) -> Guard:
     """The page as an ASGI application.
 
     Args:
@@ -64,11 +63,10 @@ def make_app(
     routes = [Route("/static/{digest}/{name}", _static), Route("/favicon.ico", _icon)]
     routes += [Route(path, _endpoint(site, name), methods=["GET"]) for path, name in PAGES.looks.items()]
     routes += [Route(path, _endpoint(site, name), methods=["POST"]) for path, name in PAGES.changes.items()]
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Guard, keys=keys, hosts=hosts)],
-        exception_handlers={404: _handler(site, _missing), Exception: _handler(site, _failed)},
+    pages = Starlette(
+        routes=routes, exception_handlers={404: _handler(site, _missing), Exception: _handler(site, _failed)}
     )
+    return Guard(pages, keys=keys, hosts=hosts)  # around all of it: what fails is sealed, too
 
 
 def _folders(registry: Registry, files: Sequence[str | Path]) -> list[Path]:
@@ -89,7 +87,7 @@ def _endpoint(site: Site, name: str) -> Callable[[Request], Awaitable[Response]]
             if not site.keys.is_form(form.text(FORM_TOKEN)):
                 told = "this form was made before the server was started, or elsewhere; load its page again\n"
                 return PlainTextResponse(told, 403)
-        view = View(site, request.url.path, request.query_params, request.path_params, form)
+        view = View(site, request.url.path, request.query_params, request.path_params, form, _referer(request))
         return await run_in_threadpool(lambda: _answer(page_of(name), view))
 
     return endpoint
@@ -99,10 +97,18 @@ def _handler(site: Site, page: Page) -> Callable[[Request, Exception], Awaitable
     """A page that is shown for an exception."""
 
     async def handler(request: Request, error: Exception) -> Response:
-        view = View(site, request.url.path, QueryParams(), {}, Form([]))
+        view = View(site, request.url.path, request.query_params, came_from=_referer(request))
         return await run_in_threadpool(_answer, page, view)
 
     return handler
+
+
+def _referer(request: Request) -> str | None:
+    """The page of ours that led here, from the root."""
+    address = request.headers.get("referer", "")
+    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    rest = address.removeprefix(own)
+    return rest if rest != address and rest.startswith("/") and not rest.startswith(("//", "/\\")) else None
 
 
 async def _body(request: Request) -> bytes | None:
@@ -121,19 +127,31 @@ def _answer(page: Page, view: View) -> Response:
         return page(view)
     except LocalregError as error:
         status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-        plain = View(view.site, "/", QueryParams(), {}, Form([]))
-        return plain.page("error.html", title="It was refused", status=status, message=error.message, back=view.path)
+        return _told(view, "It was refused", status, error.message)
+
+
+def _told(view: View, title: str, status: int, message: str) -> Response:
+    """A page with a message, in the namespace and at the moment of the address where these are not what is wrong."""
+    kept = QueryParams([(name, view.query[name]) for name in KEPT if name in view.query])
+    back = view.came_from or "/"
+    for query in (kept, QueryParams()):
+        try:
+            return View(view.site, "/", query).page(
+                "error.html", title=title, status=status, message=message, back=back
+            )
+        except LocalregError:
+            continue
+    return PlainTextResponse(f"{message}\n", status)
 
 
 def _missing(view: View) -> Response:
-    told = f"there is no page {view.path[:200]!r}"
-    return view.page("error.html", title="Not found", status=404, message=told, back="/")
+    return _told(view, "Not found", 404, f"there is no page {view.path[:200]!r}")
 
 
 def _failed(view: View) -> Response:
     """What no error of ours foresees; the traceback stands where the server runs."""
     told = "this page failed, which it should not have: the terminal of localreg ui tells more; please report it"
-    return view.page("error.html", title="It failed", status=500, message=told, back="/")
+    return _told(view, "It failed", 500, told)
 
 
 async def _static(request: Request) -> Response:

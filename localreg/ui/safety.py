@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Collection
-from http.cookies import SimpleCookie
+from hashlib import sha256
 from secrets import token_urlsafe
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,12 +52,14 @@ class Keys:
         form: what forms carry back.
         entrance: what lets in; None = the address is open to every user of this machine.
         signing: signs addresses of pictures.
+        cookie: what is kept by who came in; it does not tell the token.
     """
 
     def __init__(self, entrance: str | None = None) -> None:
         self.form = token_urlsafe(24)
         self.entrance = entrance
         self.signing = token_urlsafe(24).encode()
+        self.cookie = None if entrance is None else sha256(b"localreg " + entrance.encode()).hexdigest()
 
     def is_form(self, given: str) -> bool:
         """Whether a form was made by this server."""
@@ -106,6 +109,8 @@ class Guard:
             return PlainTextResponse(f"this page is at {there}; open it there\n", 421)
         if scope["method"] not in ("GET", "HEAD") and not _is_from_here(headers, host):
             return PlainTextResponse("a change was asked for by another site; nothing was done\n", 403)
+        if not _is_looked_at(headers):
+            return PlainTextResponse("another site may lead to a page, and not load it\n", 403)
         return self._entrance(scope, headers)
 
     def _entrance(self, scope: Scope, headers: Headers) -> Response | None:
@@ -121,17 +126,26 @@ class Guard:
             # One slash: two would be the address of another machine.
             path = "/" + scope["path"].lstrip("/\\")
             response = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
-            response.set_cookie(cookie, token, httponly=True, samesite="strict")
+            # Lax, so that a link in a chat leads in; changes have the token of their form besides.
+            response.set_cookie(cookie, self._keys.cookie or "", httponly=True, samesite="lax")
             return response
-        held = SimpleCookie(headers.get("cookie", "")).get(cookie)
-        if held is not None and hmac.compare_digest(held.value.encode(), token.encode()):
+        # The parser of the standard library gives up at the first odd cookie of somebody else.
+        held = cookie_parser(headers.get("cookie", "")).get(cookie, "")
+        if hmac.compare_digest(held.encode(), (self._keys.cookie or "").encode()):
             return None
         return PlainTextResponse("open the address that localreg ui printed: it has a token\n", 403)
+
+
+def _is_looked_at(headers: Headers) -> bool:
+    """Whether a page is asked for by itself, or by a person who follows a link; not as a picture of another site."""
+    if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return True
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 
 def _is_from_here(headers: Headers, host: str) -> bool:
     """Whether a change was asked for by a page of ours, as far as browsers say; the form's token says the rest."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host:
+    if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
         return False
     return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")

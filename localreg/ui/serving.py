@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -46,17 +47,18 @@ def serve(
         opened: called with the address once it answers.
 
     Raises:
-        InvalidInputError: the host or the port cannot be had, or the token is blank.
+        InvalidInputError: the host or the port cannot be had, or the token is no word of 8 letters and more.
     """
     import uvicorn
 
-    if token is not None and not token.strip():
-        raise InvalidInputError("the token is blank; write a long one, or leave it out")
+    if token is not None and re.fullmatch(r"[\w.~-]{8,200}", token, re.ASCII) is None:
+        raise InvalidInputError("the token is no word of 8 to 200 letters, digits and -_.~; write one, or leave it out")
     if host not in (LOCAL, "localhost", "::1"):
         token = token or token_urlsafe(24)
     with _listening(host, port) as listening:
         at = listening.getsockname()[1]
-        hosts = None if host in EVERYWHERE else {f"{name}:{at}" for name in (*NAMES, _bracketed(host))}
+        names = {*NAMES, _bracketed(host)}
+        hosts = None if host in EVERYWHERE else {f"{name}:{at}" for name in names} | (names if at == 80 else set())
         keys = Keys(token)
         application = make_app(registry, keys=keys, hosts=hosts, files=files)
         named = LOCAL if host in EVERYWHERE else _bracketed(host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -55,6 +56,7 @@ def _environment() -> Environment:
         "told": _told,
         "amount": amount,
         "cut": cut,
+        "shell": shlex.quote,
     }
     from localreg.ui.assets import address_of
 

@@ -16,7 +16,7 @@ from localreg.ui.site import Site
 from localreg.ui.templating import rendered
 from localreg.written import commit_or_text
 
-__all__ = ["ALL", "Form", "View"]
+__all__ = ["ALL", "KEPT", "Form", "View"]
 
 ALL = "*"
 """In place of a namespace: all of them."""
@@ -58,14 +58,24 @@ class View:
         query: of the address.
         parts: what the route found in the path.
         form: what was sent; empty for what only looks.
+        came_from: the address of the page of ours that led here; None = it is not known.
     """
 
-    def __init__(self, site: Site, path: str, query: QueryParams, parts: Mapping[str, str], form: Form) -> None:
+    def __init__(
+        self,
+        site: Site,
+        path: str,
+        query: QueryParams,
+        parts: Mapping[str, str] | None = None,
+        form: Form | None = None,
+        came_from: str | None = None,
+    ) -> None:
         self.site = site
         self.path = path
         self.query = query
-        self.parts = parts
-        self.form = form
+        self.parts = parts or {}
+        self.form = form or Form([])
+        self.came_from = came_from
 
     # --- what is asked for --------------------------------------------------------------------------------------------
 
@@ -108,8 +118,17 @@ class View:
 
     @property
     def may_edit(self) -> bool:
-        """Whether forms are offered: not of the past, not of all namespaces, not where nothing can be written."""
-        return self.namespace != ALL and not self.registry.read_only
+        """Whether forms are offered: not of the past, not of all namespaces, not where nothing may be written."""
+        return self.namespace != ALL and not self.registry.read_only and self.registry.role in ("writer", "owner")
+
+    @cached_property
+    def done_commit(self) -> int | None:
+        """The commit that the address says was just made here; None if it was not made by who looks."""
+        text = self.query.get("done", "")
+        if not self.may_edit or not text.isdecimal() or len(text) > 18:
+            return None
+        events = self.registry.audit(since=int(text) - 1, until=int(text)).dicts() if int(text) else []
+        return int(text) if events and events[0]["actor"] == self.registry.actor else None
 
     def text(self, name: str) -> str | None:
         """A parameter that is not blank; None = there is none."""
@@ -150,7 +169,7 @@ class View:
 
     def there(self, path: str, /, **query: Parameter) -> str:
         """The address of another page with the parameters of this one, but for those that are given."""
-        own: dict[str, Parameter] = {name: self.query.getlist(name) for name in self.query}
+        own: dict[str, Parameter] = {name: self.query.getlist(name) for name in self.query if name != "done"}
         return _address(path, {**own, **query})
 
     def own(self, path: str, namespace: str, /, **query: Parameter) -> str:

@@ -114,6 +114,61 @@ def test_whatever_a_facet_counts_can_be_chosen(registry: Registry, browser: Brow
     assert [models for text, models in found.items() if text.startswith("{")] == [["object"]]
 
 
+def test_facets_of_times_and_of_numbers_in_lists_lead_to_what_they_count(registry: Registry, browser: Browser) -> None:
+    registry.create_model("a", metadata={"sizes": [1, 2], "trained_at": "yesterday"})
+    registry.create_model("b", metadata={"sizes": [2], "ok": [True]})
+    for facet in ("metadata.sizes", "metadata.ok", "updated_at", "metadata.trained_at"):
+        page = browser.get("/", facet=[facet], column=["name", "metadata.trained_at", "updated_at"]).main
+        for link in page.one(id="facets").all("a"):
+            count = int(link.one(class_="count").text)
+            assert len(names(browser.get(link.attributes["href"]).main)) == count, (facet, link.text)
+
+
+def test_more_facets_than_fit_are_refused(registry: Registry, browser: Browser) -> None:
+    registry.create_model("a")
+    assert browser.get("/", facet=[f"metadata.k{n}" for n in range(300)]).status == 400
+    assert browser.get("/", **{"is": "tags=" + "[" * 3_000}).status == 400
+
+
+def test_an_error_keeps_namespace_and_moment(registry: Registry, browser: Browser) -> None:
+    registry.namespace("vision").create_model("there")
+    page = browser.get("/models/" + "0" * 32, namespace="vision", at=1).page
+    links = [each.attributes["href"] for each in page.one("nav").all("a")]
+    assert all("namespace=vision" in link and "at=1" in link for link in links)
+    assert browser.get("/", namespace="No Such!").status == 400
+    assert browser.get("/", at="tomorrow or so").status == 400
+
+
+def test_a_page_beyond_the_last_and_archived_ones_alone_are_told(registry: Registry, browser: Browser) -> None:
+    registry.create_model("only")
+    assert "There is no page 99: 1 model in all" in browser.get("/", page=99).main.text
+    registry.get_model("only").archive()
+    page = browser.get("/").main
+    assert "archived" in page.one(class_="empty").text
+    assert names(browser.get(page.one(class_="empty").one("a").attributes["href"]).main) == ["only archived"]
+
+
+def test_who_may_only_read_is_offered_no_edits(registry: Registry) -> None:
+    import localreg
+
+    rich(registry)
+    registry.grant("ana", "owner")
+    registry.grant("bob", "reader")
+    path = model_page(registry, "meadow")
+    assert Browser(registry).get(path).main.all("form", method="post")
+    assert not Browser(localreg.open(registry.uri, actor="bob")).get(path).main.all("form", method="post")
+
+
+def test_only_what_one_did_oneself_is_told_as_done(registry: Registry, other: Registry, browser: Browser) -> None:
+    registry.create_model("mine")
+    other.create_model("theirs")
+    assert browser.get("/", done=registry.commit - 1).page.all(class_="done")
+    for odd in (registry.commit, 999_999, 0, "x", "9" * 40):
+        assert not browser.get("/", done=odd).page.all(class_="done")
+    links = [each.attributes.get("href", "") for each in browser.get("/", done=registry.commit - 1).page.all("a")]
+    assert not [link for link in links if "done" in link]
+
+
 def test_paths_into_metadata_are_read_back() -> None:
     for key in ("lr", "a.b", "it's", "x']['y", "\u00e9", "", "9"):
         assert keys_of(path_to("metadata", key)) == ["metadata", key]

@@ -16,6 +16,26 @@ def browser(registry: Registry) -> Browser:
     return Browser(registry)
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_may_lead_here_and_not_load_from_here(browser: Browser, site: str) -> None:
+    for kind in ("image", "script", "iframe", "empty"):
+        mode = "navigate" if kind == "iframe" else "no-cors"
+        headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": kind}
+        assert browser.ask("/", headers=headers).status == 403
+    link = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert browser.ask("/", headers=link).status == 200
+
+
+def test_what_fails_is_sealed_and_told_without_a_traceback(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Browser(registry)
+    monkeypatch.setattr("localreg.ui.pages.models.listing", lambda _: 1 / 0)
+    answer = browser.failing("/")
+    assert answer.status == 500
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "please report it" in answer.text
+    assert "division" not in answer.text
+
+
 @pytest.mark.parametrize("host", ["evil.example:8642", "127.0.0.1:80", "127.0.0.1", "", "127.0.0.1:8642.evil.example"])
 def test_another_name_gets_nothing(browser: Browser, host: str) -> None:
     answer = browser.ask("/", headers={"host": host})
@@ -50,8 +70,13 @@ def test_a_token_lets_in_once_and_then_a_cookie_does(registry: Registry) -> None
     assert (entered.status, entered.headers["location"]) == (303, "/?q=x+y")
     cookie = entered.headers["set-cookie"]
     assert "HttpOnly" in cookie
-    assert "SameSite=strict" in cookie
-    assert browser.ask("/", headers={"cookie": cookie.split(";")[0]}).status == 200
+    assert "SameSite=lax" in cookie
+    assert "let me in" not in cookie
+    held = cookie.split(";")[0]
+    assert browser.ask("/", headers={"cookie": held}).status == 200
+    for other in ('a={"x":1}', "a b=1", "foo@=1", "a[0]=1", "=", ";;"):  # of other programs on this machine
+        assert browser.ask("/", headers={"cookie": f"{other}; {held}"}).status == 200
+        assert browser.ask("/", headers={"cookie": other}).status == 403
     assert browser.ask("/", headers={"cookie": "localreg-8642=guess"}).status == 403
 
 
@@ -69,6 +94,7 @@ def test_any_name_without_a_token_is_no_server() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
+        {"origin": "http://["},
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"sec-fetch-site": "cross-site"},

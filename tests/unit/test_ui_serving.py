@@ -98,9 +98,10 @@ def test_other_machines_get_in_by_a_token_alone(registry: Registry, monkeypatch:
     assert len(address.partition("?token=")[2]) >= 32
 
 
-def test_a_blank_token_is_refused(registry: Registry) -> None:
-    with pytest.raises(errors.InvalidInputError, match="blank"):
-        serve(registry, token=" ")
+@pytest.mark.parametrize("token", [" ", "short", "s+t+u+v+w", "a&b&c&d&e", "日本日本日本日本", "with space"])
+def test_a_token_that_no_address_can_hold_is_refused(registry: Registry, token: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match="token"):
+        serve(registry, token=token)
 
 
 def test_read_only_is_read_only(registry: Registry) -> None:

@@ -11,6 +11,7 @@ from localreg.canonical import canonical
 from localreg.errors import InvalidInputError
 from localreg.names import shown_value
 from localreg.query.quoting import literal
+from localreg.query.text import plain
 from localreg.ui.view import View
 
 __all__ = ["SIZE", "Column", "Facet", "Found", "Listing", "Value", "keys_of", "path_to"]
@@ -18,6 +19,7 @@ __all__ = ["SIZE", "Column", "Facet", "Found", "Listing", "Value", "keys_of", "p
 SIZE = 50
 MOST_VALUES = 8
 """Of a facet; a search finds the others."""
+MOST_FACETS = 12
 
 
 class Column(NamedTuple):
@@ -92,6 +94,8 @@ class Listing:
         self._view = view
         self._table = table
         self._facets = view.texts("facet") or list(facets)
+        if len(self._facets) > MOST_FACETS:
+            raise InvalidInputError(f"{len(self._facets)} facets are asked for; choose {MOST_FACETS} at most")
         self._lists = lists
         self._titles = titles or {}
         self._objects = objects
@@ -174,8 +178,10 @@ class Listing:
                 yield f"{by} = []" if by in self._lists else f"{by} IS NULL"
             elif isinstance(value, dict):
                 yield f"{by}::VARCHAR = {literal(canonical(value))}"
-            elif by in self._lists or (isinstance(value, str) and len(keys_of(by)) > 1):  # items of lists count, too
+            elif by in self._lists:
                 yield f"{_literal(value)} IN {by}"
+            elif len(keys_of(by)) > 1 and not isinstance(value, list):  # items of lists count, too
+                yield f"{by} = {_literal(value)} OR {_literal(value)} IN {by}"
             else:
                 yield f"{by} = {_literal(value)}"
 
@@ -188,7 +194,7 @@ class Listing:
         """
         chosen = self._view.texts("is")
         for each in counts:
-            value = each["value"]
+            value = plain(each["value"])
             own = f"{by}={json.dumps(value)}"
             others = [one for one in chosen if one != own]
             told = "(none)" if value is None else value if isinstance(value, str) else json.dumps(value)
@@ -222,7 +228,7 @@ def _parsed(text: str) -> tuple[str, Any]:
         if not equals:
             raise ValueError
         return by, json.loads(written)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInputError(
             f'is={shown_value(text)} is no choice; write COLUMN=JSON, such as owner="ana"'
         ) from error

@@ -128,16 +128,34 @@ document.addEventListener("keydown", (event) => {
 
 // --- rows that are ticked --------------------------------------------------------------------------------------------
 
+const chosen = new Set(); // in the order of ticking, also of rows that another search has hidden
+
 function ticked() {
   const button = document.getElementById("compare-button");
   if (!button) return;
-  const count = document.querySelectorAll("input[name=model]:checked").length;
-  button.disabled = count < 2;
-  button.textContent = count < 2 ? "Tick two models to compare them" : `Compare the ${count} ticked models`;
+  for (const box of document.querySelectorAll("input[name=model]")) box.checked = chosen.has(box.value);
+  button.disabled = chosen.size < 2;
+  const hidden = [...chosen].filter((name) => !document.querySelector(`input[name=model][value="${CSS.escape(name)}"]`));
+  button.textContent =
+    chosen.size < 2 ? "Tick two models to compare them" : `Compare the ${chosen.size} ticked models`;
+  button.title = hidden.length ? `with ${hidden.join(", ")}` : "";
 }
 
-document.addEventListener("change", ticked);
+document.addEventListener("change", (event) => {
+  if (!event.target.matches?.("input[name=model][form=compare]")) return;
+  chosen.delete(event.target.value);
+  if (event.target.checked) chosen.add(event.target.value);
+  ticked();
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "compare") return;
+  event.preventDefault();
+  const fields = [...new FormData(event.target)].filter(([name]) => name !== "model");
+  const query = new URLSearchParams([...fields, ...[...chosen].map((name) => ["model", name])]);
+  location.assign(`${event.target.action}?${query}`);
+});
 document.addEventListener("swapped", ticked);
+for (const box of document.querySelectorAll("input[name=model][form=compare]:checked")) chosen.add(box.value);
 ticked();
 
 // --- what runs ------------------------------------------------------------------------------------------------------
