@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from localreg.errors import InvalidInputError, LocalregError
 from localreg.names import did_you_mean, shown_value
@@ -113,7 +114,10 @@ class Rows:
 
     def facet(self) -> Facet:
         """The expression to count by."""
-        return rewrite_facet(self.by, self.columns, table=self.table, has_key=self.has_key)
+        try:
+            return _facet(self.by, self.table, tuple(self.columns.items()))
+        except (InvalidInputError, TypeError):  # TypeError: no text, nothing that could be looked up
+            return rewrite_facet(self.by, self.columns, table=self.table, has_key=self.has_key)
 
     def documented(self) -> str:
         """The documented columns, for a SELECT."""
@@ -127,3 +131,9 @@ class Rows:
         if not given or is_of_storage(error):
             return translate_error(error, self.source, tables=[*TABLES, *BULK], what=f"list {self.table}")
         return explain_error(error, given, self.columns)
+
+
+@lru_cache(maxsize=512)
+def _facet(by: str, table: str, columns: tuple[tuple[str, str], ...]) -> Facet:
+    """Pages count by the same few expressions again and again; what is refused is told with what keys there are."""
+    return rewrite_facet(by, dict(columns), table=table, has_key=no_key)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from localreg.handles.words import readable_bytes
 from localreg.html.markup import Markup, clean, cut, isolated, joined, tag
 from localreg.names import amount
 from localreg.query.text import cell, plain
+from localreg.storage.cache import cache_folder
 
 __all__ = ["rendered"]
 
@@ -34,9 +37,27 @@ def rendered(template: str, **told: Any) -> str:
     return _environment().get_template(template).render(**told)
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """Templates as Python compiles them, in the cache folder; where nothing can be written, each start does it again."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
+def _compiled() -> _Compiled | None:
+    folder = cache_folder() / "page"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return _Compiled(str(folder))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
+        bytecode_cache=_compiled(),
         loader=PackageLoader("localreg.ui"),
         autoescape=True,
         undefined=StrictUndefined,
