@@ -56,6 +56,7 @@ def _environment() -> Environment:
         "amount": amount,
         "cut": cut,
     }
+    environment.tests["moment"] = lambda value: isinstance(value, datetime)
     from localreg.ui.assets import address_of
 
     environment.globals |= {"asset": address_of}

@@ -94,6 +94,21 @@ def test_all_namespaces_are_listed_together(registry: Registry, browser: Browser
     assert browser.get(link.attributes["href"]).main.one("h1").text == "there"
 
 
+def test_last_values_are_those_of_the_namespace_of_the_row(registry: Registry, browser: Browser) -> None:
+    for where, value in ((registry, 1.0), (registry.namespace("vision"), 2.0)):
+        with where.experiment("same", code=False) as experiment:
+            experiment.log({"loss": value}, step=0)
+    page = browser.get("/experiments", namespace="*", column=["name", "metric.loss"])
+    assert {row[0]: row[-1] for row in rows(page)} == {"same default": "1", "same vision": "2"}
+
+
+def test_params_and_metadata_that_are_called_like_times_are_shown(registry: Registry, browser: Browser) -> None:
+    trained(registry, "a", params={"decay_at": 30}, metadata={"trained_at": "2026-01-01"})
+    page = browser.get("/experiments", column=["name", "params.decay_at", "metadata.trained_at"])
+    assert page.status == 200
+    assert rows(page)[0][2:4] == ["30", "2026-01-01"]
+
+
 # --- curves ----------------------------------------------------------------------------------------------------------
 
 

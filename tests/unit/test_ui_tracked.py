@@ -161,6 +161,16 @@ def test_events_are_listed_by_time_and_chosen(registry: Registry, browser: Brows
     assert browser.get("/events", where="nothing = 1").status == 400
 
 
+def test_commits_of_events_lead_into_the_namespace_of_the_row(registry: Registry, browser: Browser) -> None:
+    registry.create_model("here").event("asked")
+    registry.namespace("vision").create_model("there").event("asked")
+    page = browser.get("/events", namespace="*")
+    links = [row.all("a")[-1].attributes["href"] for row in page.main.one(id="rows").one("tbody").all("tr")]
+    assert sum("namespace=vision" in each for each in links) == 1
+    assert not [each for each in links if "namespace=%2A" in each]
+    assert all(each.startswith("/audit?") and browser.get(each).status == 200 for each in links)
+
+
 # --- policies --------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +227,31 @@ def test_policies_their_plan_and_what_they_did(registry: Registry, browser: Brow
     done = after.one("section", aria_labelledby="done")
     assert "delete model version" in done.text
     assert "Nothing: all is as the policies want it" in browser.get("/policies/plan").main.text
+
+
+def test_what_policies_did_in_all_namespaces_is_told_by_time(registry: Registry, browser: Browser) -> None:
+    other = registry.namespace("vision")
+    for number in range(3):  # its commits have higher numbers, and are older
+        other.create_model(f"filler {number}")
+    for where, name in ((other, "first"), (registry, "second")):
+        model = where.create_model(name)
+        for number in range(2):
+            model.create_version(f"{number}")
+        where.add_policy("few", Retention(keep_last=1), model=model)
+        where.apply_policies()
+    page = browser.get("/policies", namespace="*").main.one("section", aria_labelledby="done")
+    told = page.one("tbody").all("tr")
+    assert [next(each for each in ("first", "second") if each in row.text) for row in told] == ["second", "first"]
+    links = [row.all("a")[-1].attributes["href"] for row in told]
+    assert ["namespace=vision" in each for each in links] == [False, True]
+    assert not [each for each in links if "namespace=%2A" in each]
+
+
+def test_no_plan_is_told_of_the_past(registry: Registry, browser: Browser) -> None:
+    registry.add_policy("few", Retention(keep_last=2), model=registry.create_model("m"))
+    answer = browser.get("/policies/plan", at=1)
+    assert answer.status == 400
+    assert "what policies would do is told of now alone" in answer.main.text
 
 
 def test_actions_that_failed_say_why(registry: Registry, browser: Browser, caplog: pytest.LogCaptureFixture) -> None:

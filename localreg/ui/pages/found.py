@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from localreg.errors import NotFoundError
 from localreg.models import Model, ModelVersion
 from localreg.names import check_id
 from localreg.query.quoting import literal
-from localreg.ui.view import View
+from localreg.registry import Registry
+from localreg.ui.view import ALL, View
 
-__all__ = ["address_of", "model_of", "row_of", "version_of"]
+__all__ = ["PATHS", "address_of", "marks", "model_of", "registry_of", "row_of", "version_of"]
 
 PATHS = {
     "model": "/models/{id}",
@@ -43,6 +44,16 @@ def row_of(view: View, table: str, noun: str) -> Mapping[str, Any]:
         when = f" as of {view.moment}" if view.moment else ""
         raise NotFoundError(f"no {noun} {id} in namespace {view.namespace!r}{when}; it was deleted, or not made yet")
     return rows[0]
+
+
+def registry_of(view: View, row: Mapping[str, Any]) -> Registry:
+    """The namespace that a row of a table is of, as it is looked at."""
+    return view.site.registry.namespace(row["namespace"]) if view.namespace == ALL else view.registry
+
+
+def marks(values: Sequence[object]) -> str:
+    """A question mark for each value that is bound, as they stand in a list of SQL."""
+    return ", ".join("?" for _ in values)
 
 
 def model_of(view: View) -> Model:

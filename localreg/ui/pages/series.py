@@ -12,6 +12,7 @@ from localreg.errors import InvalidInputError
 from localreg.registry import Registry
 from localreg.ui.charts import Axis, Panel, panel
 from localreg.ui.curves import Curve
+from localreg.ui.pages.found import marks
 from localreg.ui.view import View
 
 if TYPE_CHECKING:
@@ -170,17 +171,13 @@ def key_counts(
     if ended:
         query = f"""SELECT key, count(*) AS count FROM (
             SELECT DISTINCT experiment, key FROM metric_points
-            WHERE value IS NOT NULL AND experiment IN ({_marks(ended)})) GROUP BY key"""
+            WHERE value IS NOT NULL AND experiment IN ({marks(ended)})) GROUP BY key"""
         found = _kept.get(view, ("keys", *ended), lambda registry: registry.sql(query, ended).dicts())
         counts |= {each["key"]: each["count"] for each in found}
     for table in live.values():
         for key in pc.unique(table.filter(pc.is_valid(table["value"]))["key"]).to_pylist():
             counts[key] = counts.get(key, 0) + 1
     return dict(sorted(counts.items()))
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)
 
 
 def _curves(
@@ -237,7 +234,7 @@ def _logged(
     ended = [each["name"] for each in experiments if each["name"] not in live]
     if ended and keys:
         query = f"""SELECT experiment, key, step, wallclock, value FROM metric_points
-            WHERE value IS NOT NULL AND experiment IN ({_marks(ended)}) AND key IN ({_marks(keys)})"""
+            WHERE value IS NOT NULL AND experiment IN ({marks(ended)}) AND key IN ({marks(keys)})"""
         asked = [*ended, *keys]
         what = ("points", len(ended), *asked)
         yield from _kept.get(view, what, lambda registry: list(_parted(registry.sql(query, asked).arrow())))
