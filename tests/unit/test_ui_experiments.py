@@ -109,6 +109,17 @@ def test_params_and_metadata_that_are_called_like_times_are_shown(registry: Regi
     assert rows(page)[0][2:4] == ["30", "2026-01-01"]
 
 
+def test_a_step_and_a_value_of_any_size_have_a_page(registry: Registry, browser: Browser) -> None:
+    with registry.experiment("far", code=False) as experiment:
+        experiment.log({"loss": 1.79e308}, step=2**53)
+    id = registry.get_experiment("far").id
+    for asked in ({}, {"log": 1}, {"smooth": "0.9"}):
+        page = browser.get(f"/experiments/{id}", **asked)
+        assert page.status == 200
+        assert page.main.one(class_="field").attributes["data-left"] == "9007199254740992.0"
+    assert browser.get("/experiments/values", experiment=id, key="loss").status == 200
+
+
 # --- curves ----------------------------------------------------------------------------------------------------------
 
 
