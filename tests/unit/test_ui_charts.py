@@ -234,9 +234,8 @@ def luminance(color: str) -> float:
 
 
 def test_every_hue_can_be_read_on_the_paper_of_both_themes() -> None:
-    sheet = asset("page.css")
-    assert sheet is not None
-    text = sheet.data.decode()
+    sheets = [asset(name) for name in ("page.css", "tracking.css")]
+    text = "".join(each.data.decode() for each in sheets if each is not None)
     for theme, paper in ((0, "#ffffff"), (1, "#14191f")):
         assert f"--paper:{paper}" in text
         hues = [re.findall(rf"--h{number}:(#[0-9a-f]{{6}})", text)[theme] for number in range(COLORS)]

@@ -9,9 +9,14 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
+from starlette.datastructures import QueryParams
 
 from localreg import Registry
 from localreg.experiments import Experiment
+from localreg.ui.pages.series import key_counts
+from localreg.ui.safety import Keys
+from localreg.ui.site import Site
+from localreg.ui.view import Form, View
 from tests.pages import Answer, Browser, Node
 
 HOSTILE = '<script>alert("x")</script> \u05d0\u05d1 "quoted" \'and\''
@@ -144,6 +149,22 @@ def test_each_metric_has_a_plot_with_a_line_for_each_experiment(registry: Regist
     assert cells(numbers[1])[:6] == [
         *("b", "50", "0.04", "49", "0.04", "2"),
     ]
+
+
+def test_what_was_read_is_kept_by_one_server_until_the_registry_changes(registry: Registry) -> None:
+    rows_of = [{"id": trained(registry, "a").id, "name": "a", "status": "finished"}]
+
+    def read(registry: Registry) -> str:
+        return f"read at {registry.commit}"
+
+    site, other = Site(registry, Keys()), Site(registry, Keys())
+    counts = key_counts(View(site, "/experiments/curves", QueryParams(), {}, Form([])), rows_of)
+    assert counts == {"loss": 1, "train/acc": 1}
+    assert {each["key"] for each in site.kept.get(registry, ("keys", "a"), lambda _: [])} == set(counts)
+    before = other.kept.get(registry, ("keys", "a"), read)
+    assert before == f"read at {registry.commit}"
+    registry.create_model("m")
+    assert other.kept.get(registry, ("keys", "a"), read) == f"read at {registry.commit}" != before
 
 
 def test_one_can_be_left_out(registry: Registry, browser: Browser) -> None:

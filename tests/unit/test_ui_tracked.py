@@ -75,6 +75,26 @@ def test_a_stored_file_is_taken_away_and_never_shown(registry: Registry, browser
     assert browser.get(f"/artifacts/{artifact.id}/download").status in (404, 405)
 
 
+@pytest.mark.parametrize("size", [10, 3 * 2**20])
+def test_altered_bytes_are_refused_before_anything_is_sent(registry: Registry, browser: Browser, size: int) -> None:
+    artifact = registry.create_model("m").upload(bytes(size), name="weights")
+    root = Path(registry.uri.removeprefix("file://"))
+    (stored,) = (each for each in root.rglob("*") if each.is_file() and each.read_bytes() == bytes(size))
+    stored.chmod(0o600)
+    stored.write_bytes(bytes(size - 1) + b"x")
+    answer = browser.post(f"/artifacts/{artifact.id}/download", {})
+    assert answer.status != 200
+    assert "has been altered" in answer.main.text
+
+
+def test_a_checkpoint_has_an_address_wherever_it_is_named(registry: Registry, browser: Browser) -> None:
+    with registry.experiment("sgd", code=False) as experiment:
+        checkpoint = experiment.checkpoint(b"www", step=1)
+    version = checkpoint.promote(registry.create_model("m"), "1")
+    drawing = browser.get(f"/versions/{version.id}", tab="lineage").main.one("svg", class_="lineage")
+    assert f"/checkpoints/{checkpoint.id}" in [each.attributes["href"] for each in drawing.all("a")]
+
+
 def test_files_of_a_folder_are_taken_one_by_one(registry: Registry, browser: Browser, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     (folder / "deep").mkdir(parents=True)

@@ -18,6 +18,7 @@ PATHS = {
     "model": "/models/{id}",
     "model_version": "/versions/{id}",
     "experiment": "/experiments/{id}",
+    "checkpoint": "/checkpoints/{id}",
     "artifact": "/artifacts/{id}",
     "test_suite": "/suites/{id}",
     "test_case": "/cases/{id}",
@@ -26,10 +27,12 @@ PATHS = {
 """Pages of single things, by kind."""
 
 
-def address_of(view: View, kind: str, id: str) -> str | None:
-    """The address of a thing's page; None = things of that kind have none."""
+def address_of(view: View, kind: str, id: str, namespace: str | None = None) -> str | None:
+    """The address of a thing's page, in its namespace if that is given; None = things of that kind have none."""
     path = PATHS.get(kind)
-    return None if path is None else view.link(path.format(id=id))
+    if path is None:
+        return None
+    return view.link(path.format(id=id)) if namespace is None else view.own(path.format(id=id), namespace)
 
 
 def row_of(view: View, table: str, noun: str) -> Mapping[str, Any]:
