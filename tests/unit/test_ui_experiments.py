@@ -81,6 +81,16 @@ def test_archived_ones_are_hidden_until_asked_for(registry: Registry, browser: B
     assert len(rows(browser.get("/experiments", archived=1))) == 2
 
 
+def test_where_all_are_archived_that_is_said(registry: Registry, browser: Browser) -> None:
+    trained(registry, "old").archive()
+    empty = browser.get("/experiments", sort="name").main.one(class_="empty")
+    assert "The only experiment is archived" in empty.text
+    assert [row[1] for row in rows(browser.get(empty.one("a").attributes["href"]))] == ["old archived"]
+    trained(registry, "older").archive()
+    assert "All 2 experiments are archived" in browser.get("/experiments").main.one(class_="empty").text
+    assert "No experiment fits" in browser.get("/experiments", q="old").main.text
+
+
 def test_a_facet_leads_to_those_that_have_it(registry: Registry, browser: Browser) -> None:
     trained(registry, "one", owner="ana")
     trained(registry, "two", owner="ben")
@@ -160,7 +170,8 @@ def test_what_was_read_is_kept_by_one_server_until_the_registry_changes(registry
     site, other = Site(registry, Keys()), Site(registry, Keys())
     counts = key_counts(View(site, "/experiments/curves", QueryParams(), {}, Form([])), rows_of)
     assert counts == {"loss": 1, "train/acc": 1}
-    assert {each["key"] for each in site.kept.get(registry, ("keys", "a"), lambda _: [])} == set(counts)
+    kept: list[dict[str, object]] = site.kept.get(registry, ("keys", "a"), lambda _: [])
+    assert {each["key"] for each in kept} == set(counts)
     before = other.kept.get(registry, ("keys", "a"), read)
     assert before == f"read at {registry.commit}"
     registry.create_model("m")

@@ -40,6 +40,22 @@ def test_pages_without_anything_say_how_to_begin(browser: Browser) -> None:
     assert "registry.add_policy(" in browser.get("/policies").main.one(class_="empty").text
 
 
+def test_a_page_that_is_too_far_on_leads_to_the_first(registry: Registry, browser: Browser) -> None:
+    model = registry.create_model("m")
+    model.upload(b"x", name="x")
+    model.event("asked")
+    with registry.experiment("sgd", code=False):
+        pass
+    for path in ("/experiments", "/artifacts", "/events"):
+        for asked in ({}, {"is": "name=" + json.dumps("sgd" if path == "/experiments" else "x")}):
+            if path == "/events" and asked:
+                continue
+            empty = browser.get(path, page=99, **asked).main.one(class_="empty")
+            assert "There is no page 99" in empty.text
+            assert "yet" not in empty.text
+            assert rows(browser.get(empty.one("a").attributes["href"]))
+
+
 def test_artifacts_of_all_kinds_of_owners_are_listed_and_opened(registry: Registry, browser: Browser) -> None:
     model = registry.create_model("m")
     model.upload(b"readme", name="readme.md")

@@ -76,7 +76,11 @@ def listing(view: View) -> Response:
         title="Experiments",
         section="Experiments",
         rows=[
-            {**row, "cells": table.cells(row, columns), "last": [last.get((row["namespace"], row["name"], key)) for key in metrics]}
+            {
+                **row,
+                "cells": table.cells(row, columns),
+                "last": [last.get((row["namespace"], row["name"], key)) for key in metrics],
+            }
             for row in rows
         ],
         total=found.total,
@@ -88,8 +92,14 @@ def listing(view: View) -> Response:
         offered=[*OFFERED, *(f"params.{key}" for key in known)],
         chosen=chosen,
         is_asked=table.is_asked,
+        archived=0 if found.total or table.is_asked else _archived(view),
         told=told,
     )
+
+
+def _archived(view: View) -> int:
+    """How many experiments are archived."""
+    return view.everything.page("experiments", limit=1, archived=True).total
 
 
 def _scalars(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -196,7 +196,9 @@ def _logged(
             WHERE value IS NOT NULL AND experiment IN ({marks(ended)}) AND key IN ({marks(keys)})"""
         asked = [*ended, *keys]
         what = ("points", len(ended), *asked)
-        yield from view.site.kept.get(view.registry, what, lambda registry: list(_parted(registry.sql(query, asked).arrow())))
+        yield from view.site.kept.get(
+            view.registry, what, lambda registry: list(_parted(registry.sql(query, asked).arrow()))
+        )
     for name, table in live.items():
         wanted = pc.and_(pc.is_valid(table["value"]), pc.is_in(table["key"], pa.array(list(keys), pa.string())))
         rows = table.filter(wanted).select(COLUMNS)
