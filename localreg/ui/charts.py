@@ -7,6 +7,7 @@ lines are stretched to the room there is; text and markers keep their size. Colo
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from localreg.compare.report.wording import MINUS
 from localreg.html.markup import Markup, joined, tag
-from localreg.ui.curves import Curve, Facts, Thinned, facts, log_ticks, smoothed, thinned, ticks
+from localreg.ui.curves import GREATEST_POWER, Curve, Facts, Thinned, facts, log_ticks, smoothed, thinned, ticks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,8 @@ MANY = 16
 """Lines that are drawn thinner."""
 COLORS = 8
 """Hues of the style sheet: classes `h0` to `h7`."""
+FLAT = 1e-300
+"""A height of the field that is less is none: parts of it are no numbers any more."""
 MARKERS = (
     "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z",
     "M-3 -3h6v6h-6z",
@@ -94,9 +97,7 @@ def panel(title: str, curves: Sequence[Curve], axis: Axis, *, series: int = 1, v
     drawn = [(curve, raw, even) for curve, (raw, even) in zip(curves, placed, strict=True) if _is_there(raw)]
     if not drawn:
         return Panel(title, None, rows, notes)
-    left, right = min(curve.x[0] for curve, *_ in drawn), max(curve.x[-1] for curve, *_ in drawn)
-    low, high = _extent([raw for _, raw, _ in drawn])
-    field = _Field(float(left), float(right if right > left else left + 1), low, high)
+    field = _Field(*_width([curve.x for curve, *_ in drawn]), *_extent([raw for _, raw, _ in drawn], axis))
     columns = min(COLUMNS, max(FEWEST, BUDGET // max(1, series)))
     lines = [_line(field, curve, raw, even, columns, axis) for curve, raw, even in drawn]
     return Panel(title, _drawing(title, field, axis, lines, len(drawn), values), rows, notes)
@@ -114,7 +115,8 @@ class _Field(NamedTuple):
         return (x - self.left) / (self.right - self.left)
 
     def down(self, y: np.ndarray) -> np.ndarray:
-        return (self.high - y) / (self.high - self.low)
+        # In halves: the whole may be twice the greatest number.
+        return (self.high / 2 - y / 2) / (self.high / 2 - self.low / 2)
 
 
 def _is_there(y: np.ndarray) -> bool:
@@ -136,14 +138,23 @@ def _placed(curve: Curve, axis: Axis) -> tuple[np.ndarray, np.ndarray | None]:
     return logs[0], logs[1]
 
 
-def _extent(values: Sequence[np.ndarray]) -> tuple[float, float]:
-    """From where to where the field reaches, with a little room."""
+def _width(along: Sequence[np.ndarray]) -> tuple[float, float]:
+    """From where to where the field reaches from left to right: so far that numbers between the ends differ."""
+    left, right = min(float(x[0]) for x in along), max(float(x[-1]) for x in along)
+    least = max(abs(left), abs(right)) * 1e-9
+    return left, right if right - left > least else left + max(1.0, least)
+
+
+def _extent(values: Sequence[np.ndarray], axis: Axis) -> tuple[float, float]:
+    """From where to where the field reaches from below, with a little room, but not beyond what numbers can be."""
     import numpy as np
 
     kept = [y[np.isfinite(y)] for y in values]
     low, high = min(float(y.min()) for y in kept), max(float(y.max()) for y in kept)
-    room = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
-    return low - room, high + room
+    half = high / 2 - low / 2
+    room = half * 0.08 if half > FLAT else abs(high) * 0.1 if abs(high) > FLAT else 1.0
+    most = GREATEST_POWER if axis.log else sys.float_info.max
+    return max(low - room, -sys.float_info.max), min(high + room, most)
 
 
 def _notes(rows: Sequence[tuple[Curve, Facts]], axis: Axis) -> Iterator[str]:
@@ -222,7 +233,7 @@ def _drawing(
     at_y = log_ticks(field.low, field.high) if axis.log else ticks(field.low, field.high)
     factor, unit = x_unit(axis, field.right - field.left)
     at_x = [each * factor for each in ticks(field.left / factor, field.right / factor, 5)]
-    down = [(float(field.down(each)), _number(10**each if axis.log else each)) for each in at_y]  # type: ignore[arg-type]
+    down = [(float(field.down(each)), _power(each) if axis.log else _number(each)) for each in at_y]  # type: ignore[arg-type]
     across = [(float(field.across(each)), _number(each / factor)) for each in at_x]  # type: ignore[arg-type]
     grid = [tag("line", x1="0", x2="100%", y1=_share(at), y2=_share(at), class_="grid") for at, _ in down]
     grid += [tag("line", y1="0", y2="100%", x1=_share(at), x2=_share(at), class_="grid") for at, _ in across]
@@ -287,6 +298,14 @@ def _number(value: float) -> str:
         mantissa, _, power = f"{value:.3g}".partition("e")
         return f"{mantissa}e{int(power)}" if power else mantissa
     return f"{value:,.6g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def _power(exponent: float) -> str:
+    """A number at a logarithmic axis, by its exponent: the number itself may be too small to be one."""
+    if abs(exponent) < 300:
+        return _number(10.0**exponent)
+    whole = math.floor(exponent + 1e-9)
+    return f"{10 ** (exponent - whole):.3g}e{whole}"
 
 
 def told(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,12 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Curve", "Facts", "Thinned", "facts", "log_ticks", "smoothed", "thinned", "ticks"]
+__all__ = ["GREATEST_POWER", "Curve", "Facts", "Thinned", "facts", "log_ticks", "smoothed", "thinned", "ticks"]
 
 BLOCK = 512
 """Values that are smoothed at once."""
 REACH = 200
 """Powers of ten between the weights of a block."""
+GREAT = 1e100
+"""What is smoothed as parts of the greatest of its values: times `REACH` it would be too much."""
+GREATEST_POWER = math.log10(sys.float_info.max)
+"""Of ten, that is a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,20 @@ def facts(x: np.ndarray, y: np.ndarray) -> Facts:
         last=float(y[-1]) if len(y) else None,
         least=float(own.min()) if len(own) else None,
         most=float(own.max()) if len(own) else None,
-        mean=float(own.mean()) if len(own) else None,
+        mean=_mean(own) if len(own) else None,
         nan=nan,
         infinite=int(len(y) - len(own) - nan),
         not_positive=int((own <= 0).sum()),
     )
+
+
+def _mean(own: np.ndarray) -> float:
+    """The mean of finite numbers, whose sum may be none."""
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        mean = float(own.mean())
+    return mean if math.isfinite(mean) else float((own / len(own)).sum())
 
 
 def smoothed(y: np.ndarray, weight: float) -> np.ndarray:
@@ -89,6 +103,11 @@ def smoothed(y: np.ndarray, weight: float) -> np.ndarray:
     own = y[finite]
     if weight <= 0 or not len(own):
         return y
+    greatest = float(np.abs(own).max())
+    if greatest > GREAT:  # divided by the weights it would be no number
+        told = smoothed(y / greatest, weight)
+        told[finite] = np.clip(told[finite], -1, 1) * greatest
+        return told
     size = max(1, min(BLOCK, int(REACH / -math.log10(weight)), len(own)))
     powers = weight ** np.arange(size + 1)
     blocks = np.zeros(-(-len(own) // size) * size)
@@ -150,7 +169,9 @@ def thinned(x: np.ndarray, y: np.ndarray, low: float, high: float, columns: int)
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers from `low` to `high`, at most `most` + 1 of them, at least one step apart."""
     span = high - low
-    if not span > 0 or not math.isfinite(span):
+    if math.isinf(span):
+        return [2 * each for each in ticks(low / 2, high / 2, most)]
+    if not span > 0:
         return [low]
     power = 10.0 ** math.floor(math.log10(span / most))
     step = next((times * power for times in (1, 2, 5, 10) if span / (times * power) <= most), 10 * power)
@@ -170,6 +191,8 @@ def log_ticks(low: float, high: float, most: int = 6) -> Sequence[float]:
         times = (1, 2, 5) if high - low > 1 else (1, 2, 3, 5, 7)
         finer = [math.log10(each) + power for power in range(begin - 1, end + 1) for each in times]
         found = [each for each in finer if low <= each <= high]
-        return found if len(found) > 1 else [math.log10(each) for each in ticks(10**low, 10**high, most) if each > 0]
+        if len(found) > 1 or not -300 < low < high < 300:  # what is beyond has powers that are no numbers
+            return found or [low]
+        return [math.log10(each) for each in ticks(10**low, 10**high, most) if each > 0]
     every = -(-(end - begin + 1) // most)
     return [float(power) for power in range(begin, end + 1, every)]

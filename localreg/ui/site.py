@@ -8,6 +8,7 @@ from pathlib import Path
 
 from localreg.registry import Registry
 from localreg.ui.comparisons import Comparisons
+from localreg.ui.kept import Kept
 from localreg.ui.safety import Keys
 from localreg.ui.verifying import Verifications
 
@@ -24,6 +25,7 @@ class Site:
         folders: whose pictures may be shown.
         verifications: what was checked.
         comparisons: that were asked for lately.
+        kept: points of experiments that ended; how their lines are placed is tried out often.
     """
 
     registry: Registry
@@ -31,3 +33,4 @@ class Site:
     folders: Sequence[Path] = ()
     verifications: Verifications = field(default_factory=Verifications, repr=False)
     comparisons: Comparisons = field(default_factory=Comparisons, repr=False)
+    kept: Kept = field(default_factory=Kept, repr=False)

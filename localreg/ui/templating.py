@@ -79,6 +79,7 @@ def _environment() -> Environment:
         "cut": cut,
         "shell": shlex.quote,
     }
+    environment.tests["moment"] = lambda value: isinstance(value, datetime)
     from localreg.ui.assets import address_of
 
     environment.globals |= {"asset": address_of}

@@ -145,6 +145,59 @@ def test_one_point_and_equal_points_are_drawn() -> None:
         assert "nan" not in drawn.drawing.lower()
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("weight", [0.0, 0.9])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-1.7e308, 1.7e308],
+        [1.79e308],
+        [1.79e308, 1.79e308],
+        [1.7e308, 1.79e308, 1.75e308],
+        [1e-300, 1e300],
+        [1e300],
+        [5e-324],
+        [0.0, 5e-324],
+        [1e-323, 1e-322],
+        [1e-308, 2e-308],
+        [-1.79e308],
+    ],
+)
+def test_numbers_at_the_ends_of_what_numbers_can_be_are_drawn(values: list[float], weight: float, log: bool) -> None:
+    drawn = panel("loss", [curve(values)], Axis(log=log, weight=weight))
+    assert drawn.rows[0][1].mean is not None
+    assert min(values) <= drawn.rows[0][1].mean <= max(values)
+    if log and max(values) <= 0:
+        assert drawn.drawing is None
+        return
+    text = str(drawn.drawing)
+    low, high = (float(each) for each in re.findall(r'data-(?:low|high)="([^"]*)"', text))
+    assert math.isfinite(low)
+    assert low < high < math.inf
+    assert re.search(r"nan|inf(?!o)", text.lower()) is None
+    for path in re.findall(r' d="([^"]*)"', text):
+        assert all(abs(int(each)) <= 2_000 for each in re.findall(r"-?[0-9]+", path)), path
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", text.partition("below-field")[0])
+    assert labels
+    assert all(re.fullmatch(r"-?[0-9.,]+(e-?[0-9]+)?", each) for each in labels), labels
+
+
+@pytest.mark.parametrize(
+    "steps", [[2.0**53], [2.0**62, 2.0**62 + 1], [2.0**63 - 1024, 2.0**63], [-(2.0**63)], [-(2.0**63), 2.0**63]]
+)
+def test_steps_beyond_what_numbers_tell_apart_are_drawn(steps: list[float]) -> None:
+    drawn = panel("loss", [curve([1.0, 2.0][: len(steps)], steps)], Axis())
+    text = str(drawn.drawing)
+    left, right = (float(each) for each in re.findall(r'data-(?:left|right)="([^"]*)"', text))
+    assert left < (left + right) / 2 < right
+    assert all(0 <= x <= 1_120 for x, _ in points(text))
+
+
+def test_great_numbers_are_smoothed_as_small_ones_are() -> None:
+    y = np.array([1.0, -1.0, math.nan, 0.5, 1.0])
+    np.testing.assert_allclose(smoothed(y * 1.7e308, 0.9) / 1.7e308, smoothed(y, 0.9), rtol=1e-9)
+
+
 def test_nothing_to_draw_is_told() -> None:
     drawn = panel("loss", [curve([math.nan, math.inf])], Axis())
     assert drawn.drawing is None
@@ -181,9 +234,8 @@ def luminance(color: str) -> float:
 
 
 def test_every_hue_can_be_read_on_the_paper_of_both_themes() -> None:
-    sheet = asset("page.css")
-    assert sheet is not None
-    text = sheet.data.decode()
+    sheets = [asset(name) for name in ("page.css", "tracking.css")]
+    text = "".join(each.data.decode() for each in sheets if each is not None)
     for theme, paper in ((0, "#ffffff"), (1, "#14191f")):
         assert f"--paper:{paper}" in text
         hues = [re.findall(rf"--h{number}:(#[0-9a-f]{{6}})", text)[theme] for number in range(COLORS)]

@@ -9,9 +9,14 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
+from starlette.datastructures import QueryParams
 
 from localreg import Registry
 from localreg.experiments import Experiment
+from localreg.ui.pages.series import key_counts
+from localreg.ui.safety import Keys
+from localreg.ui.site import Site
+from localreg.ui.view import Form, View
 from tests.pages import Answer, Browser, Node
 
 HOSTILE = '<script>alert("x")</script> \u05d0\u05d1 "quoted" \'and\''
@@ -76,6 +81,16 @@ def test_archived_ones_are_hidden_until_asked_for(registry: Registry, browser: B
     assert len(rows(browser.get("/experiments", archived=1))) == 2
 
 
+def test_where_all_are_archived_that_is_said(registry: Registry, browser: Browser) -> None:
+    trained(registry, "old").archive()
+    empty = browser.get("/experiments", sort="name").main.one(class_="empty")
+    assert "The only experiment is archived" in empty.text
+    assert [row[1] for row in rows(browser.get(empty.one("a").attributes["href"]))] == ["old archived"]
+    trained(registry, "older").archive()
+    assert "All 2 experiments are archived" in browser.get("/experiments").main.one(class_="empty").text
+    assert "No experiment fits" in browser.get("/experiments", q="old").main.text
+
+
 def test_a_facet_leads_to_those_that_have_it(registry: Registry, browser: Browser) -> None:
     trained(registry, "one", owner="ana")
     trained(registry, "two", owner="ben")
@@ -92,6 +107,32 @@ def test_all_namespaces_are_listed_together(registry: Registry, browser: Browser
     assert {row[0] for row in rows(page)} == {"here default", "there vision"}
     link = next(each for each in page.main.one("table").all("a") if each.text == "there")
     assert browser.get(link.attributes["href"]).main.one("h1").text == "there"
+
+
+def test_last_values_are_those_of_the_namespace_of_the_row(registry: Registry, browser: Browser) -> None:
+    for where, value in ((registry, 1.0), (registry.namespace("vision"), 2.0)):
+        with where.experiment("same", code=False) as experiment:
+            experiment.log({"loss": value}, step=0)
+    page = browser.get("/experiments", namespace="*", column=["name", "metric.loss"])
+    assert {row[0]: row[-1] for row in rows(page)} == {"same default": "1", "same vision": "2"}
+
+
+def test_params_and_metadata_that_are_called_like_times_are_shown(registry: Registry, browser: Browser) -> None:
+    trained(registry, "a", params={"decay_at": 30}, metadata={"trained_at": "2026-01-01"})
+    page = browser.get("/experiments", column=["name", "params.decay_at", "metadata.trained_at"])
+    assert page.status == 200
+    assert rows(page)[0][2:4] == ["30", "2026-01-01"]
+
+
+def test_a_step_and_a_value_of_any_size_have_a_page(registry: Registry, browser: Browser) -> None:
+    with registry.experiment("far", code=False) as experiment:
+        experiment.log({"loss": 1.79e308}, step=2**53)
+    id = registry.get_experiment("far").id
+    for asked in ({}, {"log": 1}, {"smooth": "0.9"}):
+        page = browser.get(f"/experiments/{id}", **asked)
+        assert page.status == 200
+        assert page.main.one(class_="field").attributes["data-left"] == "9007199254740992.0"
+    assert browser.get("/experiments/values", experiment=id, key="loss").status == 200
 
 
 # --- curves ----------------------------------------------------------------------------------------------------------
@@ -118,6 +159,23 @@ def test_each_metric_has_a_plot_with_a_line_for_each_experiment(registry: Regist
     assert cells(numbers[1])[:6] == [
         *("b", "50", "0.04", "49", "0.04", "2"),
     ]
+
+
+def test_what_was_read_is_kept_by_one_server_until_the_registry_changes(registry: Registry) -> None:
+    rows_of = [{"id": trained(registry, "a").id, "name": "a", "status": "finished"}]
+
+    def read(registry: Registry) -> str:
+        return f"read at {registry.commit}"
+
+    site, other = Site(registry, Keys()), Site(registry, Keys())
+    counts = key_counts(View(site, "/experiments/curves", QueryParams(), {}, Form([])), rows_of)
+    assert counts == {"loss": 1, "train/acc": 1}
+    kept: list[dict[str, object]] = site.kept.get(registry, ("keys", "a"), lambda _: [])
+    assert {each["key"] for each in kept} == set(counts)
+    before = other.kept.get(registry, ("keys", "a"), read)
+    assert before == f"read at {registry.commit}"
+    registry.create_model("m")
+    assert other.kept.get(registry, ("keys", "a"), read) == f"read at {registry.commit}" != before
 
 
 def test_one_can_be_left_out(registry: Registry, browser: Browser) -> None:

@@ -40,6 +40,22 @@ def test_pages_without_anything_say_how_to_begin(browser: Browser) -> None:
     assert "registry.add_policy(" in browser.get("/policies").main.one(class_="empty").text
 
 
+def test_a_page_that_is_too_far_on_leads_to_the_first(registry: Registry, browser: Browser) -> None:
+    model = registry.create_model("m")
+    model.upload(b"x", name="x")
+    model.event("asked")
+    with registry.experiment("sgd", code=False):
+        pass
+    for path in ("/experiments", "/artifacts", "/events"):
+        for asked in ({}, {"is": "name=" + json.dumps("sgd" if path == "/experiments" else "x")}):
+            if path == "/events" and asked:
+                continue
+            empty = browser.get(path, page=99, **asked).main.one(class_="empty")
+            assert "There is no page 99" in empty.text
+            assert "yet" not in empty.text
+            assert rows(browser.get(empty.one("a").attributes["href"]))
+
+
 def test_artifacts_of_all_kinds_of_owners_are_listed_and_opened(registry: Registry, browser: Browser) -> None:
     model = registry.create_model("m")
     model.upload(b"readme", name="readme.md")
@@ -73,6 +89,26 @@ def test_a_stored_file_is_taken_away_and_never_shown(registry: Registry, browser
     assert answer.headers["content-disposition"] == "attachment; filename=\"page.html\"; filename*=UTF-8''page.html"
     assert registry.audit(name="page.html").dicts()[-1]["action"] == "download"
     assert browser.get(f"/artifacts/{artifact.id}/download").status in (404, 405)
+
+
+@pytest.mark.parametrize("size", [10, 3 * 2**20])
+def test_altered_bytes_are_refused_before_anything_is_sent(registry: Registry, browser: Browser, size: int) -> None:
+    artifact = registry.create_model("m").upload(bytes(size), name="weights")
+    root = Path(registry.uri.removeprefix("file://"))
+    (stored,) = (each for each in root.rglob("*") if each.is_file() and each.read_bytes() == bytes(size))
+    stored.chmod(0o600)
+    stored.write_bytes(bytes(size - 1) + b"x")
+    answer = browser.post(f"/artifacts/{artifact.id}/download", {})
+    assert answer.status != 200
+    assert "has been altered" in answer.main.text
+
+
+def test_a_checkpoint_has_an_address_wherever_it_is_named(registry: Registry, browser: Browser) -> None:
+    with registry.experiment("sgd", code=False) as experiment:
+        checkpoint = experiment.checkpoint(b"www", step=1)
+    version = checkpoint.promote(registry.create_model("m"), "1")
+    drawing = browser.get(f"/versions/{version.id}", tab="lineage").main.one("svg", class_="lineage")
+    assert f"/checkpoints/{checkpoint.id}" in [each.attributes["href"] for each in drawing.all("a")]
 
 
 def test_files_of_a_folder_are_taken_one_by_one(registry: Registry, browser: Browser, tmp_path: Path) -> None:
@@ -161,6 +197,16 @@ def test_events_are_listed_by_time_and_chosen(registry: Registry, browser: Brows
     assert browser.get("/events", where="nothing = 1").status == 400
 
 
+def test_commits_of_events_lead_into_the_namespace_of_the_row(registry: Registry, browser: Browser) -> None:
+    registry.create_model("here").event("asked")
+    registry.namespace("vision").create_model("there").event("asked")
+    page = browser.get("/events", namespace="*")
+    links = [row.all("a")[-1].attributes["href"] for row in page.main.one(id="rows").one("tbody").all("tr")]
+    assert sum("namespace=vision" in each for each in links) == 1
+    assert not [each for each in links if "namespace=%2A" in each]
+    assert all(each.startswith("/audit?") and browser.get(each).status == 200 for each in links)
+
+
 # --- policies --------------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +263,31 @@ def test_policies_their_plan_and_what_they_did(registry: Registry, browser: Brow
     done = after.one("section", aria_labelledby="done")
     assert "delete model version" in done.text
     assert "Nothing: all is as the policies want it" in browser.get("/policies/plan").main.text
+
+
+def test_what_policies_did_in_all_namespaces_is_told_by_time(registry: Registry, browser: Browser) -> None:
+    other = registry.namespace("vision")
+    for number in range(3):  # its commits have higher numbers, and are older
+        other.create_model(f"filler {number}")
+    for where, name in ((other, "first"), (registry, "second")):
+        model = where.create_model(name)
+        for number in range(2):
+            model.create_version(f"{number}")
+        where.add_policy("few", Retention(keep_last=1), model=model)
+        where.apply_policies()
+    page = browser.get("/policies", namespace="*").main.one("section", aria_labelledby="done")
+    told = page.one("tbody").all("tr")
+    assert [next(each for each in ("first", "second") if each in row.text) for row in told] == ["second", "first"]
+    links = [row.all("a")[-1].attributes["href"] for row in told]
+    assert ["namespace=vision" in each for each in links] == [False, True]
+    assert not [each for each in links if "namespace=%2A" in each]
+
+
+def test_no_plan_is_told_of_the_past(registry: Registry, browser: Browser) -> None:
+    registry.add_policy("few", Retention(keep_last=2), model=registry.create_model("m"))
+    answer = browser.get("/policies/plan", at=1)
+    assert answer.status == 400
+    assert "what policies would do is told of now alone" in answer.main.text
 
 
 def test_actions_that_failed_say_why(registry: Registry, browser: Browser, caplog: pytest.LogCaptureFixture) -> None:

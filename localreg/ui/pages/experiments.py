@@ -15,9 +15,10 @@ from localreg.errors import InvalidInputError, NotFoundError
 from localreg.names import check_id
 from localreg.ui.charts import markers, swatch, told
 from localreg.ui.curves import smoothed, thinned
+from localreg.ui.pages.found import marks, registry_of
 from localreg.ui.pages.listing import SIZE, Listing
 from localreg.ui.pages.series import axis_of, plots, series_of
-from localreg.ui.view import ALL, View
+from localreg.ui.view import View
 
 __all__ = ["curves", "duration", "listing", "params", "status_of", "values"]
 
@@ -40,8 +41,7 @@ def status_of(view: View, row: Mapping[str, Any]) -> str:
     """What becomes of it: one whose processes are gone was killed, which no record says yet."""
     if row["status"] != "running" or view.moment is not None:
         return str(row["status"])
-    registry = view.registry if view.namespace != ALL else view.site.registry.namespace(row["namespace"])
-    return registry.get_experiment(row["name"]).status
+    return registry_of(view, row).get_experiment(row["name"]).status
 
 
 def duration(row: Mapping[str, Any]) -> str:
@@ -76,7 +76,11 @@ def listing(view: View) -> Response:
         title="Experiments",
         section="Experiments",
         rows=[
-            {**row, "cells": table.cells(row, columns), "last": [last.get((row["name"], key)) for key in metrics]}
+            {
+                **row,
+                "cells": table.cells(row, columns),
+                "last": [last.get((row["namespace"], row["name"], key)) for key in metrics],
+            }
             for row in rows
         ],
         total=found.total,
@@ -88,8 +92,14 @@ def listing(view: View) -> Response:
         offered=[*OFFERED, *(f"params.{key}" for key in known)],
         chosen=chosen,
         is_asked=table.is_asked,
+        archived=0 if found.total or table.is_asked else _archived(view),
         told=told,
     )
+
+
+def _archived(view: View) -> int:
+    """How many experiments are archived."""
+    return view.everything.page("experiments", limit=1, archived=True).total
 
 
 def _scalars(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -116,20 +126,16 @@ def _telling(rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[st
 
 def _last_values(
     view: View, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]
-) -> Mapping[tuple[str, str], float]:
-    """The last committed value of each metric, by name of the experiment."""
+) -> Mapping[tuple[str, str, str], float]:
+    """The last committed value of each metric, by namespace and name of the experiment."""
     if not metrics or not rows:
         return {}
     names = [row["name"] for row in rows]
-    query = f"""SELECT experiment, key, last(value ORDER BY step NULLS FIRST, wallclock NULLS FIRST) AS value
-        FROM metric_points WHERE value IS NOT NULL AND experiment IN ({_marks(names)}) AND key IN ({_marks(metrics)})
-        GROUP BY experiment, key"""
+    query = f"""SELECT namespace, experiment, key, last(value ORDER BY step NULLS FIRST, wallclock NULLS FIRST) AS value
+        FROM metric_points WHERE value IS NOT NULL AND experiment IN ({marks(names)}) AND key IN ({marks(metrics)})
+        GROUP BY namespace, experiment, key"""
     found = view.everything.sql(query, [*names, *metrics])
-    return {(each["experiment"], each["key"]): each["value"] for each in found}
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)
+    return {(each["namespace"], each["experiment"], each["key"]): each["value"] for each in found}
 
 
 # --- many at once ----------------------------------------------------------------------------------------------------
@@ -192,7 +198,7 @@ def _chosen(view: View, columns: str) -> list[Mapping[str, Any]]:
         raise InvalidInputError(f"{len(ids)} experiments are too many for one page; choose at most {MOST}")
     if not ids:
         return []
-    query = f"SELECT {columns} FROM experiments WHERE id IN ({_marks(ids)})"
+    query = f"SELECT {columns} FROM experiments WHERE id IN ({marks(ids)})"
     found = {row["id"]: row for row in view.registry.sql(query, ids)}
     if not found:
         raise NotFoundError(f"none of these {len(ids)} experiments is in namespace {view.namespace!r}")

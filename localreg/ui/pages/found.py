@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from localreg.errors import NotFoundError
 from localreg.models import Model, ModelVersion
 from localreg.names import check_id
 from localreg.query.quoting import literal
-from localreg.ui.view import View
+from localreg.registry import Registry
+from localreg.ui.view import ALL, View
 
-__all__ = ["address_of", "model_of", "row_of", "version_of"]
+__all__ = ["PATHS", "address_of", "marks", "model_of", "registry_of", "row_of", "version_of"]
 
 PATHS = {
     "model": "/models/{id}",
     "model_version": "/versions/{id}",
     "experiment": "/experiments/{id}",
+    "checkpoint": "/checkpoints/{id}",
     "artifact": "/artifacts/{id}",
     "test_suite": "/suites/{id}",
     "test_case": "/cases/{id}",
@@ -25,10 +27,12 @@ PATHS = {
 """Pages of single things, by kind."""
 
 
-def address_of(view: View, kind: str, id: str) -> str | None:
-    """The address of a thing's page; None = things of that kind have none."""
+def address_of(view: View, kind: str, id: str, namespace: str | None = None) -> str | None:
+    """The address of a thing's page, in its namespace if that is given; None = things of that kind have none."""
     path = PATHS.get(kind)
-    return None if path is None else view.link(path.format(id=id))
+    if path is None:
+        return None
+    return view.link(path.format(id=id)) if namespace is None else view.own(path.format(id=id), namespace)
 
 
 def row_of(view: View, table: str, noun: str) -> Mapping[str, Any]:
@@ -43,6 +47,16 @@ def row_of(view: View, table: str, noun: str) -> Mapping[str, Any]:
         when = f" as of {view.moment}" if view.moment else ""
         raise NotFoundError(f"no {noun} {id} in namespace {view.namespace!r}{when}; it was deleted, or not made yet")
     return rows[0]
+
+
+def registry_of(view: View, row: Mapping[str, Any]) -> Registry:
+    """The namespace that a row of a table is of, as it is looked at."""
+    return view.site.registry.namespace(row["namespace"]) if view.namespace == ALL else view.registry
+
+
+def marks(values: Sequence[object]) -> str:
+    """A question mark for each value that is bound, as they stand in a list of SQL."""
+    return ", ".join("?" for _ in values)
 
 
 def model_of(view: View) -> Model:

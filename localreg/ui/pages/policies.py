@@ -7,7 +7,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from localreg.ui.view import View
+from localreg.errors import InvalidInputError
+from localreg.ui.view import ALL, View
 
 __all__ = ["in_words", "listing", "plan"]
 
@@ -24,7 +25,7 @@ def listing(view: View) -> Response:
     rows = registry.policies(search=view.text("q"), order_by="name").dicts()
     done = registry.sql(
         f"""SELECT * FROM audit_events WHERE (details->>'policy') IS NOT NULL
-            ORDER BY commit DESC, event DESC LIMIT {LATELY}"""
+            ORDER BY time DESC, commit DESC, event DESC LIMIT {LATELY}"""
     ).dicts()
     return view.page(
         "policies.html",
@@ -38,7 +39,13 @@ def listing(view: View) -> Response:
 
 
 def plan(view: View) -> Response:
-    """`/policies/plan`: what `apply_policies` would do now; with `part` without the page around it."""
+    """`/policies/plan`: what `apply_policies` would do now; with `part` without the page around it.
+
+    Raises:
+        InvalidInputError: the past is looked at: a plan of what was would tell nothing of what comes.
+    """
+    if view.moment is not None:
+        raise InvalidInputError("what policies would do is told of now alone; look at this page without at")
     rows = view.registry.apply_policies(dry_run=True).dicts()
     acts = [row for row in rows if row["effect"]]
     others = [row for row in rows if not row["effect"]]
@@ -53,7 +60,7 @@ def plan(view: View) -> Response:
 
 
 def _is_one(view: View) -> bool:
-    return view.namespace != "*"
+    return view.namespace != ALL
 
 
 def in_words(kind: str, rule: Mapping[str, Any]) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.errors import InvalidInputError
-from localreg.registry import Registry
 from localreg.ui.charts import Axis, Panel, panel
 from localreg.ui.curves import Curve
+from localreg.ui.pages.found import marks
 from localreg.ui.view import View
 
 if TYPE_CHECKING:
@@ -26,10 +24,6 @@ MOST = 24
 """Metrics that are shown at once."""
 OF_MACHINE = "system/"
 COLUMNS = ["key", "step", "wallclock", "value"]
-MOST_KEPT = 8
-"""Answers that are kept: 50 series of 10,000 points are 12 MB."""
-
-Found = TypeVar("Found")
 
 
 class Logged(NamedTuple):
@@ -44,40 +38,6 @@ class Logged(NamedTuple):
     step: np.ndarray
     time: np.ndarray
     value: np.ndarray
-
-
-class _Kept:
-    """What was read of experiments that ended, until the registry changes: how lines are placed is tried out often."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[tuple[object, ...], Any] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, view: View, what: Sequence[object], read: Callable[[Registry], Found]) -> Found:
-        """What `read` finds in the registry that the view shows, all of one commit.
-
-        Args:
-            view: who asks.
-            what: tells it from what else is read there.
-            read: asks the registry.
-        """
-        registry = view.registry
-        key = (registry.id, registry.namespace_name, registry.commit, *what)
-        with self._lock:
-            if key in self._found:
-                self._found.move_to_end(key)
-                return cast("Found", self._found[key])
-        with registry.frozen() as frozen:  # nobody commits between the look at the number and the reading
-            found = read(frozen)
-            key = (registry.id, registry.namespace_name, frozen.commit, *what)
-        with self._lock:
-            self._found[key] = found
-            while len(self._found) > MOST_KEPT:
-                self._found.popitem(last=False)
-        return found
-
-
-_kept = _Kept()
 
 
 class Plots(NamedTuple):
@@ -170,17 +130,13 @@ def key_counts(
     if ended:
         query = f"""SELECT key, count(*) AS count FROM (
             SELECT DISTINCT experiment, key FROM metric_points
-            WHERE value IS NOT NULL AND experiment IN ({_marks(ended)})) GROUP BY key"""
-        found = _kept.get(view, ("keys", *ended), lambda registry: registry.sql(query, ended).dicts())
+            WHERE value IS NOT NULL AND experiment IN ({marks(ended)})) GROUP BY key"""
+        found = view.site.kept.get(view.registry, ("keys", *ended), lambda registry: registry.sql(query, ended).dicts())
         counts |= {each["key"]: each["count"] for each in found}
     for table in live.values():
         for key in pc.unique(table.filter(pc.is_valid(table["value"]))["key"]).to_pylist():
             counts[key] = counts.get(key, 0) + 1
     return dict(sorted(counts.items()))
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)
 
 
 def _curves(
@@ -237,10 +193,12 @@ def _logged(
     ended = [each["name"] for each in experiments if each["name"] not in live]
     if ended and keys:
         query = f"""SELECT experiment, key, step, wallclock, value FROM metric_points
-            WHERE value IS NOT NULL AND experiment IN ({_marks(ended)}) AND key IN ({_marks(keys)})"""
+            WHERE value IS NOT NULL AND experiment IN ({marks(ended)}) AND key IN ({marks(keys)})"""
         asked = [*ended, *keys]
         what = ("points", len(ended), *asked)
-        yield from _kept.get(view, what, lambda registry: list(_parted(registry.sql(query, asked).arrow())))
+        yield from view.site.kept.get(
+            view.registry, what, lambda registry: list(_parted(registry.sql(query, asked).arrow()))
+        )
     for name, table in live.items():
         wanted = pc.and_(pc.is_valid(table["value"]), pc.is_in(table["key"], pa.array(list(keys), pa.string())))
         rows = table.filter(wanted).select(COLUMNS)

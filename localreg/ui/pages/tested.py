@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from localreg.registry import Registry
+from localreg.ui.pages.found import registry_of
 from localreg.ui.pages.listing import SIZE, Listing
 from localreg.ui.view import View
 
-__all__ = ["cases", "of_row", "runs", "suites", "workflows"]
+__all__ = ["cases", "runs", "suites", "workflows"]
 
 TITLES = {
     "test_cases": "test cases",
@@ -135,13 +135,8 @@ def _listing(view: View, kind: _Kind, more: Callable[[dict[str, Any]], Mapping[s
     )
 
 
-def of_row(view: View, row: Mapping[str, Any]) -> Registry:
-    """The namespace that a row is of, as it is looked at."""
-    return view.site.registry.namespace(row["namespace"]) if view.namespace == "*" else view.registry
-
-
 def _members(view: View, row: Mapping[str, Any]) -> Sequence[Any]:
-    return of_row(view, row).get_test_suite(row["name"]).members
+    return registry_of(view, row).get_test_suite(row["name"]).members
 
 
 def _fields(row: Mapping[str, Any]) -> Mapping[str, Any]:
