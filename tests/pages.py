@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urljoin
 
 from localreg import Registry
-from localreg.ui import make_app
+from localreg.ui.app import make_app
 from localreg.ui.safety import FORM_TOKEN, Keys
 
 __all__ = ["HOST", "Answer", "Browser", "Node"]

@@ -35,14 +35,6 @@ def _ui(
     It answers this machine alone, until Ctrl-C. Edits are made as --actor.
     """
     registry = place.read() if read_only else place.write()
-    try:
-        from localreg.ui import serve
-    except ImportError as error:
-        from localreg.errors import InvalidInputError
-
-        raise InvalidInputError(
-            "the page needs starlette, uvicorn and jinja2: pip install 'localreg-registry[ui]'"
-        ) from error
 
     def opened(address: str) -> None:
         print(f"localreg ui: {address}  (Ctrl-C ends it)", flush=True)
@@ -51,7 +43,15 @@ def _ui(
 
             webbrowser.open(address)
 
-    serve(registry, host=host, port=port, token=token, files=files or (), opened=opened)
+    try:
+        from localreg.ui.serving import serve
+
+        serve(registry, host=host, port=port, token=token, files=files or (), opened=opened)
+    except ImportError as error:
+        from localreg.errors import InvalidInputError
+
+        told = "the page needs starlette, uvicorn and jinja2; install them: pip install 'localreg-registry[ui]'"
+        raise InvalidInputError(told) from error
 
 
 app.command("ui", epilog=examples("localreg ui", "localreg ui --port 8700 --no-browser", "localreg ui --read-only"))(

@@ -4,8 +4,3 @@ A face over the public API, with no logic of its own. Pages are rendered here (`
 comparisons), so that they work without scripts; `static/page.js` only spares waiting. Each address holds its whole
 view.
 """
-
-from localreg.ui.app import make_app
-from localreg.ui.serving import serve
-
-__all__ = ["make_app", "serve"]

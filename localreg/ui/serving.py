@@ -8,21 +8,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_urlsafe
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError, StorageError
-from localreg.ui.app import make_app
-from localreg.ui.safety import Keys
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
 
-__all__ = ["serve"]
+__all__ = ["FACETS", "serve"]
 
 LOCAL = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 EVERYWHERE = ("0.0.0.0", "::")  # compared with, not bound to
 USUAL_PORT = 8642
+FACETS = ("tags", "owner", "workflow", "metadata.framework")
+"""Of the table of models, where the address names none."""
 WAITING = 2048
 """Connections that may wait."""
 
@@ -49,7 +50,12 @@ def serve(
     Raises:
         InvalidInputError: the host or the port cannot be had, or the token is no word of 8 letters and more.
     """
+    # DuckDB works in threads of its own, while Python imports what serves.
+    Thread(target=_ready, args=(registry,), daemon=True).start()
     import uvicorn
+
+    from localreg.ui.app import make_app
+    from localreg.ui.safety import Keys
 
     if token is not None and re.fullmatch(r"[\w.~-]{8,200}", token, re.ASCII) is None:
         raise InvalidInputError("the token is no word of 8 to 200 letters, digits and -_.~; write one, or leave it out")
@@ -69,6 +75,12 @@ def serve(
         opened(address)  # it answers: what connects waits in the socket's queue
         with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def _ready(registry: Registry) -> None:
+    """Ask what the first page asks, so that it need not wait for it; what is wrong, that page will tell."""
+    with suppress(Exception):
+        registry.page("models", archived=False, facets=FACETS)
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

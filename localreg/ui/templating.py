@@ -38,7 +38,7 @@ def rendered(template: str, **told: Any) -> str:
 
 
 class _Compiled(FileSystemBytecodeCache):
-    """Templates as Python compiles them, in the cache folder; where nothing can be written, each start does it again."""
+    """Templates as Python compiles them, in the cache folder; where it cannot be written, each start compiles again."""
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):

@@ -505,7 +505,7 @@ def test_every_example_runs(
     cli: Cli, registry: localreg.Registry, name: str, example: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localreg.storage.protection.Protection.gid", property(lambda _: 0))  # of any group
-    monkeypatch.setattr("localreg.ui.serve", lambda _, *, opened, **__: opened("http://127.0.0.1:1/"))
+    monkeypatch.setattr("localreg.ui.serving.serve", lambda _, *, opened, **__: opened("http://127.0.0.1:1/"))
     monkeypatch.setattr("webbrowser.open", lambda _: True)
     if name == "redact":  # which is refused where nothing was taken out before
         registry.get_model("meadow-5").update(metadata={"key": "AKIA"}).update(unset=["key"])

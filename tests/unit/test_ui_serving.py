@@ -16,8 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from localreg import Registry, errors
-from localreg.ui import serve
-from localreg.ui.serving import USUAL_PORT
+from localreg.ui.serving import USUAL_PORT, serve
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from localreg.ui.pages.listing import SIZE, Listing, path_to
+from localreg.ui.serving import FACETS
 from localreg.ui.view import View
 
 __all__ = ["listing"]
@@ -17,7 +18,6 @@ OFFERED = (
     *("created_at", "created_by", "updated_at"),
 )
 """Columns that are no metadata."""
-FACETS = ("tags", "owner", "workflow", "metadata.framework")
 TITLES = {
     "latest_version": "newest version",
     "created_at": "created",
