@@ -51,7 +51,7 @@ def serve(
         InvalidInputError: the host or the port cannot be had, or the token is no word of 8 letters and more.
     """
     # DuckDB works in threads of its own, while Python imports what serves.
-    Thread(target=_ready, args=(registry,), daemon=True).start()
+    Thread(target=_ready, args=(registry,)).start()  # no daemon: DuckDB does not bear an interpreter that ends
     import uvicorn
 
     from localreg.ui.app import make_app
