@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from localreg.handles.words import readable_bytes
 from localreg.html.markup import Markup, clean, cut, isolated, joined, tag
-from localreg.names import amount
+from localreg.names import WELL_KNOWN, amount
 from localreg.query.text import cell, plain
 
 __all__ = ["rendered"]
@@ -58,7 +58,7 @@ def _environment() -> Environment:
     }
     from localreg.ui.assets import address_of
 
-    environment.globals |= {"asset": address_of}
+    environment.globals |= {"asset": address_of, "well_known": WELL_KNOWN}
     return environment
 
 
