@@ -67,7 +67,8 @@ def _is_nested(field: pa.Field) -> bool:
     import pyarrow.types as types
 
     is_list = types.is_list(field.type) or types.is_large_list(field.type) or types.is_fixed_size_list(field.type)
-    return is_list or types.is_struct(field.type) or types.is_map(field.type) or field.metadata == JSON_FIELD
+    is_object = types.is_struct(field.type) or types.is_map(field.type)
+    return bool(is_list or is_object or field.metadata == JSON_FIELD)
 
 
 def _expression(field: pa.Field, name: str) -> str:

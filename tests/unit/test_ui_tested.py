@@ -57,7 +57,7 @@ def column(page: Node, number: int) -> list[str]:
 
 def test_a_page_behind_the_last_says_so(browser: Browser) -> None:
     page = browser.get("/suites", page=99, sort="name").main
-    assert page.one(class_="empty").text == "There is no page 99. Show the first"
+    assert "There is no page 99." in page.one(class_="empty").text
     first = browser.get(page.one(class_="empty").one("a").attributes["href"])
     assert first.address == "/suites?sort=name"
     assert first.main.one("tbody").all("tr")
