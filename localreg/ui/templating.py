@@ -16,7 +16,7 @@ from jinja2.bccache import Bucket
 
 from localreg.handles.words import readable_bytes
 from localreg.html.markup import Markup, clean, cut, isolated, joined, tag
-from localreg.names import amount
+from localreg.names import WELL_KNOWN, amount
 from localreg.query.text import cell, plain
 from localreg.storage.cache import cache_folder
 
@@ -82,7 +82,7 @@ def _environment() -> Environment:
     environment.tests["moment"] = lambda value: isinstance(value, datetime)
     from localreg.ui.assets import address_of
 
-    environment.globals |= {"asset": address_of}
+    environment.globals |= {"asset": address_of, "well_known": WELL_KNOWN}
     return environment
 
 

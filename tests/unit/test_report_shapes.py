@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image as Images
 
 from localreg import Registry, coco
 from localreg.compare.listing import Example, Types
-from localreg.compare.report import masks
+from localreg.compare.report import masks, pictures
 from localreg.compare.report.drawing import pictures_of
 from localreg.compare.report.examples import card, keys
 from localreg.compare.report.masks import file_rings, rings_of, run_length_rings
@@ -497,6 +498,25 @@ def test_files_without_a_picture_give_none(tmp_path: Path) -> None:
     assert small_picture(str(tmp_path / "half.png"), 100) is None
     assert picture_size(str(tmp_path / "half.png")) == (90, 90)  # which only the head says
     assert DataUris().of(str(tmp_path / "half.png")) is None
+
+
+def test_pictures_that_are_read_at_one_time_leave_filters_of_warnings_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / "1.png")
+    Images.new("RGB", (2, 2)).save(path)
+    assert small_picture(path, 100) is not None
+    before = list(warnings.filters)
+    first, second = pictures._opened(path), pictures._opened(path)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)  # which the other one's end must not have been in the way of
+    assert list(warnings.filters) == before
+
+
+def test_what_pillow_warns_of_is_no_reason_to_show_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Images, "MAX_IMAGE_PIXELS", 3)  # warns of more, refuses twice as many
+    Images.new("RGB", (2, 2)).save(tmp_path / "1.png")
+    assert small_picture(str(tmp_path / "1.png"), 100) is not None
 
 
 def test_cards_of_a_comparison_are_those_of_its_report(registry: Registry, tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from localreg import Registry
 from localreg.ui.pages import audit
+from localreg.ui.pages.undo import PLACES
 from tests.pages import Answer, Browser, Node
 
 HOSTILE = '<script>alert("x")</script> \'"& rtl'
@@ -231,6 +233,48 @@ def test_commits_and_events_are_taken_back(browser: Browser, registry: Registry)
     last = browser.get("/audit", since=1).main
     browser.submit(next(each for each in last.all("form") if each.attributes.get("action", "").startswith("/undo")))
     assert [row["name"] for row in registry.models()] == ["meadow", "brook"]
+
+
+def test_a_commit_is_not_offered_to_be_undone_beside_what_is_for_good(browser: Browser, registry: Registry) -> None:
+    with registry.transaction():
+        model = registry.create_model("meadow", metadata={"key": "s3cr3t"})
+        registry.create_model("brook")
+    model.update(unset=["key"])
+    registry.redact(model, reason="a key")
+    timeline = browser.get("/audit").main
+    assert not [each for each in timeline.all("form", action="/undo") if each.fields()["commit"] in ("1", "3")]
+    assert browser.post("/undo", {"commit": "1"}).status == 400
+    history = browser.get(f"/models/{model.id}", tab="history").main
+    rows = [each for each in history.one("tbody").all("tr") if "redact" in each.text]
+    assert rows
+    assert not [form for row in rows for form in row.all("form")]
+
+
+def test_undo_goes_back_to_the_page_as_it_was_asked_for(browser: Browser, registry: Registry) -> None:
+    model = registry.create_model("meadow", metadata={"lr": 0.1})
+    model.update(metadata={"lr": 0.2})
+    timeline = browser.get("/audit", **{"is": 'kind="model"', "q": "meadow"}).main
+    done = browser.submit(timeline.all("form", action="/undo")[0])
+    asked = parse_qs(urlsplit(done.address).query)
+    assert asked == {"is": ['kind="model"'], "q": ["meadow"], "done": ["3"]}
+    history = browser.get(f"/models/{model.id}", tab="history").main
+    again = browser.submit(history.all("form", action="/undo")[0])
+    assert urlsplit(again.address).path == f"/models/{model.id}"
+    assert parse_qs(urlsplit(again.address).query) == {"tab": ["history"], "done": ["4"]}
+
+
+def test_undo_of_a_creation_goes_to_the_listing(browser: Browser, registry: Registry) -> None:
+    for number, (place, listing) in enumerate(PLACES.items(), 1):
+        registry.create_model(f"meadow {place}")
+        done = browser.post("/undo", {"commit": str(2 * number - 1), "back": f"/{place}/{'0' * 32}?tab=history"})
+        assert (done.status, done.address) == (200, f"{listing[1]}?done={2 * number}")
+
+
+@pytest.mark.parametrize("back", ["//evil.test/x", "/\\evil.test", "https://evil.test", "/\t/evil.test/x", "evil", ""])
+def test_undo_goes_to_no_other_site(browser: Browser, registry: Registry, back: str) -> None:
+    registry.create_model("meadow")
+    answer = browser.post("/undo", {"commit": "1", "back": back}, follow=False)
+    assert (answer.status, answer.headers["location"]) == (303, "/?done=2")
 
 
 # --- two moments ------------------------------------------------------------------------------------------------------

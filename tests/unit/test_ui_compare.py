@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode
 
 import pytest
 
@@ -304,6 +305,22 @@ def test_a_comparison_is_saved_looked_at_and_deleted(browser: Browser, registry:
     (delete,) = [each for each in listed.main.all("form", method="post") if "/delete" in each.attributes["action"]]
     assert browser.submit(delete).status == 200
     assert not registry.comparisons()
+
+
+def test_nobody_waits_for_a_comparison_that_is_saved_while_it_is_made(
+    browser: Browser, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    within: list[bool] = []
+    real = Comparing.compare
+
+    def watched(self: Any, *models: Any, **given: Any) -> Any:
+        within.append(self._session.transaction_here() is not None)
+        return real(self, *models, **given)
+
+    monkeypatch.setattr(Comparing, "compare", watched)
+    assert browser.post(f"/compare/save?{urlencode(BOTH, doseq=True)}", {"name": "then"}).status == 200
+    assert within[0] is False
+    assert registry.comparisons().dicts()[0]["name"] == "then"
 
 
 def test_samples_of_a_saved_comparison_are_those_of_then(browser: Browser, registry: Registry) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from threading import BoundedSemaphore
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from localreg import Registry
+from localreg.query import Result
 from localreg.ui.pages import sql
 from tests.flow import compare_two_models
 from tests.pages import Browser, Node
@@ -49,6 +52,65 @@ def test_only_the_first_rows_are_fetched(browser: Browser, monkeypatch: pytest.M
     monkeypatch.setattr(sql, "MOST_ROWS", 2)
     exactly = browser.get("/sql", q="FROM models SELECT name").main
     assert "2 rows in" in exactly.text
+
+
+def test_a_cell_is_cut_before_it_is_fetched(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[int] = []
+    real = Result.dicts
+
+    def counted(self: Result) -> list[dict[str, Any]]:
+        fetched.append(self.arrow().nbytes)
+        return real(self)
+
+    monkeypatch.setattr(Result, "dicts", counted)
+    query = (
+        "SELECT range(100000 + n) AS l, {'a': range(100000 + n)} AS s, repeat('ä', 100000 + n::INT) AS t, "
+        "repeat('x', 100000 + n::INT)::BLOB AS b FROM range(1) AS r(n)"
+    )
+    shown = cells(browser.get("/sql", q=query).main)[0]
+    assert [each[:8] for each in shown] == ["[0,1,2,3", '{"a":[0,', "ää" * 4, "78" * 4]
+    assert all(each.endswith("…") and len(each) == 300 for each in shown)
+    assert max(fetched) < 100_000
+
+
+def test_types_that_python_has_no_values_of_are_shown_as_duckdb_prints_them(browser: Browser) -> None:
+    query = (
+        "SELECT INTERVAL 3 MONTH, '101'::BIT, TIME '24:00:00', '10:00:00+02'::TIMETZ, '\\x01x'::BLOB, MAP {'k': 1}, "
+        "['a', 'b'], [1, NULL], union_value(a := 1), 'infinity'::TIMESTAMP, '[]'::JSON, 1.50::DECIMAL(4, 2)"
+    )
+    assert cells(browser.get("/sql", q=query).main) == [
+        [
+            *("3 months", "101", "24:00:00", "10:00:00+02", "0178", '{"k": 1}'),
+            *("a, b", "[1, null]", "1", "infinity", "", "1.5"),
+        ]
+    ]
+
+
+def test_names_that_come_twice_and_what_is_behind_a_semicolon_are_taken(browser: Browser) -> None:
+    page = browser.get("/sql", q="SELECT 'ä;' AS a, 2 AS a; -- two; of a name").main
+    assert [each.text for each in page.one("table", class_="rows").all("th")] == ["a", "a_1"]
+    assert cells(page) == [["ä;", "2"]]
+
+
+def test_there_are_only_so_many_queries_at_one_time(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "PLACES", BoundedSemaphore(1))
+    monkeypatch.setattr(sql, "WAIT_S", 0.01)
+    for _ in range(2):  # each gives its place back, whether it was answered, refused, or sent
+        assert browser.get("/sql", q="SELECT 1").status == 200
+        assert browser.get("/sql", q="SELECT nope").status == 400
+        assert browser.get("/sql/rows", q="SELECT nope").status == 400
+        assert browser.get("/sql/rows", q="SELECT 1").status == 200
+    with sql.PLACES:
+        answer = browser.get("/sql", q="SELECT 1")
+        assert (answer.status, "wait until one has ended" in answer.main.one(id="error").text) == (400, True)
+        assert "wait until one has ended" in browser.get("/sql/rows", q="SELECT 1").main.text
+        assert browser.get("/sql").status == 200
+
+
+def test_csv_tells_which_numbers_are_none(browser: Browser) -> None:
+    query = "SELECT 'NaN'::DOUBLE AS a, 'inf'::DOUBLE AS b, '-inf'::FLOAT AS c, NULL::DOUBLE AS d"
+    assert browser.get("/sql/rows", q=query).text == "a,b,c,d\nNaN,inf,-inf,\n"
+    assert json.loads(browser.get("/sql/rows", q=query, format="json").body) == [dict.fromkeys("abcd")]
 
 
 def test_what_is_wrong_is_told_and_the_text_kept(browser: Browser) -> None:
@@ -96,7 +158,7 @@ def test_all_rows_are_downloaded(browser: Browser) -> None:
     assert first.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(first.text)))
     assert len(rows) == 25_000
-    assert rows[-1] == {"n": "24999", "l": "[24999, null]", "s": '{"a": 24999}', "x": "", "t": "ä"}
+    assert rows[-1] == {"n": "24999", "l": "[24999, null]", "s": '{"a": 24999}', "x": "NaN", "t": "ä"}
     objects = json.loads(browser.get("/sql/rows", q=query, format="json").body)
     assert (len(objects), objects[7]) == (25_000, {"n": 7, "l": [7, None], "s": {"a": 7}, "x": None, "t": "ä"})
     table = pq.read_table(io.BytesIO(browser.get("/sql/rows", q=query, format="parquet").body))

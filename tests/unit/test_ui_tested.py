@@ -55,6 +55,22 @@ def column(page: Node, number: int) -> list[str]:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_page_behind_the_last_says_so(browser: Browser) -> None:
+    page = browser.get("/suites", page=99, sort="name").main
+    assert "There is no page 99." in page.one(class_="empty").text
+    first = browser.get(page.one(class_="empty").one("a").attributes["href"])
+    assert first.address == "/suites?sort=name"
+    assert first.main.one("tbody").all("tr")
+
+
+def test_links_of_the_headline_are_searched_anew_with_the_rows(browser: Browser) -> None:
+    headline = browser.get("/suites", q="shots").main.one(id="headline")
+    assert "data-part" in headline.attributes
+    assert headline.one("a").attributes["href"] == "/suites?q=shots&archived=1"
+    tabs = browser.get("/suites", q="shots").main.one("nav", class_="tabs")
+    assert [each.attributes["href"] for each in tabs.all("a")] == ["/suites", "/cases", "/workflows", "/runs"]
+
+
 def test_suites_are_listed_with_cases_and_samples(browser: Browser, registry: Registry) -> None:
     page = browser.get("/suites").main
     link = page.one("tbody").one("a")

@@ -8,6 +8,7 @@ Sizes are bounded: of the file, of its pixels, and of all data URIs of a page to
 
 from __future__ import annotations
 
+import re
 import warnings
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ SIDE = 160
 """Pixels of a thumbnail's longer side."""
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+PILLOWS = ("ignore", None, Warning, re.compile("PIL"), 0)
+"""The filter of warnings from modules of Pillow, as `warnings` keeps it."""
 MOST_BYTES = 64 * 2**20
 MOST_PIXELS = 64 * 10**6
 MOST_OF_PAGE = 8 * 2**20
@@ -164,8 +167,8 @@ def _opened(path: str) -> Iterator[Image]:
     """
     from PIL import Image
 
-    with open(path, "rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about metadata, and sizes, which are checked here
+    _quiet()
+    with open(path, "rb") as file:
         if file.seek(0, 2) > MOST_BYTES:
             raise ValueError("the file is too large")
         file.seek(0)
@@ -173,6 +176,15 @@ def _opened(path: str) -> Iterator[Image]:
             if not 0 < image.width * image.height <= MOST_PIXELS:
                 raise ValueError("the picture is too large")
             yield image
+
+
+def _quiet() -> None:
+    """Hear no more of Pillow's warnings: they are about metadata, and about sizes, which are checked here.
+
+    For good: to take a filter back, as `warnings.catch_warnings` does, would take those of other threads with it.
+    """
+    if PILLOWS not in warnings.filters:
+        warnings.filterwarnings("ignore", module="PIL")
 
 
 def _eight_bits(image: Image) -> Image:

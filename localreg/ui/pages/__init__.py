@@ -67,7 +67,7 @@ PAGES = Pages(
         "/policies/plan": "policies.plan",
         "/compare": "compare.compare",
         "/compare/choices": "compare.choices",
-        "/compare/download": "downloads.download",
+        "/compare/download": "compare_files.download",
         "/compare/part": "compare.part",
         "/compare/sample": "samples.one",
         "/compare/samples": "samples.gallery",

@@ -16,6 +16,7 @@ from localreg.times import utc
 from localreg.ui.changed import marked
 from localreg.ui.pages.found import PATHS
 from localreg.ui.pages.listing import MOST_VALUES, Facet, Listing
+from localreg.ui.undoable import can_undo, is_for_good
 from localreg.ui.view import ALL, View
 from localreg.written import commit_or_text
 
@@ -31,8 +32,6 @@ TOGETHER = "actor || chr(31) || kind || chr(31) || action"
 NEWEST_FIRST = ["commit DESC", "event DESC"]
 LATEST_FIRST = ["time DESC", "namespace DESC", *NEWEST_FIRST]
 """Of several namespaces, whose commits have numbers of their own."""
-FOR_GOOD = ("redact", "condemn")
-"""Actions that nothing takes back."""
 WITHIN = {
     "alias": "model",
     "checkpoint": "experiment",
@@ -53,6 +52,8 @@ class Commit(NamedTuple):
     events: list[dict[str, Any]]
     is_cut: bool
     """There are more."""
+    can_undo: bool = False
+    """It changed something, and none of it is for good."""
 
 
 def timeline(view: View) -> Response:
@@ -77,7 +78,7 @@ def timeline(view: View) -> Response:
         older=None if older is None else view.here(before=older, done=None),
         newest=view.here(before=None, done=None) if view.text("before") else None,
         total=sum(counts["actor"].values()),
-        facets=[Facet(by, list(table.values(by, _most(counts[by])))) for by in FACETS],
+        facets=[_facet(table, by, counts[by]) for by in FACETS],
         is_asked=table.is_asked or any(map(view.text, ("name", "since", "until"))),
     )
 
@@ -159,7 +160,9 @@ def _grouped(events: Sequence[dict[str, Any]], by_time: bool) -> tuple[list[Comm
 
 
 def _shown(view: View, commit: Commit) -> Commit:
-    return commit._replace(events=[_event(view, each) for each in commit.events])
+    events = [_event(view, each) for each in commit.events]
+    undoable = any(each["can_undo"] for each in events) and not any(map(is_for_good, events))
+    return commit._replace(events=events, can_undo=undoable)
 
 
 def _event(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +178,7 @@ def _event(view: View, row: Mapping[str, Any]) -> dict[str, Any]:
         "address": None if path is None else view.own(path.format(id=id), row["namespace"], at=view.query.get("at")),
         "then": None if path is None else view.own(path.format(id=id), row["namespace"], at=at),
         "was_removed": was_removed,
-        "can_undo": row["action"] not in FOR_GOOD and (row["before"] is not None or row["after"] is not None),
+        "can_undo": can_undo(row),
     }
 
 
@@ -186,6 +189,11 @@ def _counts(view: View, where: str | None, search: str | None) -> dict[str, Coun
         for by, value in zip(FACETS, row["value"].rsplit("\x1f", 2), strict=True):
             counts[by][value] += row["count"]
     return counts
+
+
+def _facet(table: Listing, by: str, counts: Counter[str]) -> Facet:
+    values = table.values(by, _most(counts))
+    return Facet(by, [each if by == "actor" else each._replace(told=each.told.replace("_", " ")) for each in values])
 
 
 def _most(counts: Counter[str]) -> list[dict[str, Any]]:

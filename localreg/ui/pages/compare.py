@@ -178,7 +178,8 @@ def choices(view: View) -> Response:
 def save(view: View) -> Response:
     """`POST /compare/save`: field `name`."""
     question = Question.of(view)
-    with view.registry.transaction() as tx, question.answered(view) as found:
+    # Answered first: whoever else writes would wait for the end of an open transaction.
+    with question.answered(view) as found, view.registry.transaction() as tx:
         name = found.save(view.form.text("name").strip() or None).name
     return view.done(tx.commit, "/compare", comparison=name)
 

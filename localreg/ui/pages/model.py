@@ -12,6 +12,7 @@ from localreg.names import WELL_KNOWN
 from localreg.query.quoting import literal
 from localreg.ui.graph import graph
 from localreg.ui.pages.found import address_of, model_of, row_of
+from localreg.ui.undoable import can_undo
 from localreg.ui.view import View
 from localreg.written import written_value
 
@@ -89,4 +90,4 @@ def fields_of(value: Any) -> str:
 def happened(events: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Events, newest first, with what can be looked at and taken back."""
     for each in reversed(events):
-        yield {**each, "can_undo": each["before"] is not None or each["after"] is not None}
+        yield {**each, "can_undo": can_undo(each)}

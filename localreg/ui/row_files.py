@@ -1,6 +1,7 @@
 """Rows of any number as a file, piece by piece: CSV, JSON or Parquet, as they come from the query.
 
-CSV and JSON have the values that the command line writes: each digit, times as ISO 8601, bytes as hex.
+CSV and JSON have the values that the command line writes: each digit, times as ISO 8601, bytes as hex. Of numbers that
+are none CSV says which: `NaN`, `inf`, `-inf`; JSON has null.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.errors import InvalidInputError
@@ -18,10 +21,13 @@ from localreg.query.text import cell, plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["WRITERS", "Writer", "rows_of"]
+__all__ = ["WRITERS", "Writer", "batches_of"]
 
 GROUP_ROWS = 100_000
 """Of a row group of Parquet: small ones are read slowly."""
+
+BATCH_ROWS = 10_000
+"""That are made text at one time."""
 
 Batches = Iterator["pa.RecordBatch"]
 
@@ -33,7 +39,18 @@ class Writer(NamedTuple):
     pieces: Callable[[Batches], Iterator[bytes]]
 
 
-def rows_of(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+def batches_of(table: pa.Table) -> Batches:
+    """A table as writers take it: first a batch that may have no rows, so that its columns are told."""
+    return chain([_without_rows(table.schema)], table.to_batches(max_chunksize=BATCH_ROWS))
+
+
+def _without_rows(schema: pa.Schema) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """A batch as dicts, as `Result.dicts` gives them."""
     import pyarrow as pa
 
@@ -46,11 +63,13 @@ def _csv(batches: Batches) -> Iterator[bytes]:
         writer = csv.writer(text, lineterminator="\n")
         if not number:
             writer.writerow(batch.schema.names)
-        writer.writerows([_cell(value) for value in row.values()] for row in rows_of(batch))
+        writer.writerows([_cell(value) for value in row.values()] for row in _rows(batch))
         yield text.getvalue().encode()
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else str(value)
     told = plain(value)
     return cell(told) if isinstance(told, bool | dict | list) else told
 
@@ -59,7 +78,7 @@ def _json(batches: Batches) -> Iterator[bytes]:
     begin = "["
     for batch in batches:
         text = []
-        for row in rows_of(batch):
+        for row in _rows(batch):
             text.append(f"{begin}\n {json.dumps(plain(row), ensure_ascii=False, allow_nan=False)}")
             begin = ","
         yield "".join(text).encode()
