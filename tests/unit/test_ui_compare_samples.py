@@ -138,7 +138,7 @@ def test_what_is_drawn_can_be_taken_away_side_by_side(browser: Browser) -> None:
     assert [each.attributes["id"] for each in ticks] == ["show-truth", "show-baseline", "show-candidate"]
     drawn = {each.attributes["stroke"] for each in main.one("svg", class_="picture").all("rect")}
     assert drawn == {theme.TRUTH, theme.BASELINE, theme.CANDIDATE}
-    sheet = asset("page.css")
+    sheet = asset("compare.css")
     assert sheet is not None
     for side, color in zip(
         ("truth", "baseline", "candidate"), (theme.TRUTH, theme.BASELINE, theme.CANDIDATE), strict=True
