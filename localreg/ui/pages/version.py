@@ -17,7 +17,7 @@ from localreg.ui.view import View
 __all__ = ["page"]
 
 TABS = ("overview", "inferences", "runs", "lineage", "history")
-SIZE = 50
+SIZE = 40
 
 
 def page(view: View) -> Response:
