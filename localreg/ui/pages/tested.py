@@ -80,7 +80,7 @@ RUNS = _Kind(
     ("model", "version", "test_suite", "evaluator", "counts", "code", "created_at", "created_by"),
     ("model", "test_suite", "evaluator", "created_by"),
     "Nothing has been run yet. Run a model on a test suite:",
-    "localreg test meadow-6 plates classification",
+    "localreg test meadow-6 --suite plates --evaluator classification",
     has_archived=False,
     usual="-created_at",
 )
