@@ -1566,9 +1566,14 @@ def test_a_workflow_is_shown_with_a_tree_of_its_types(cli: Cli, registry: localr
 def test_a_suite_is_shown_with_the_versions_that_it_holds(cli: Cli, registry: localreg.Registry) -> None:
     shown = done(cli("suites", "show", "plates")).out
     assert "\ntest_cases  2\n" in shown
-    assert [line.split() for line in shown.splitlines()[-2:]] == [["day", "1", "10"], ["night", "1", "10"]]
+    lines = [line.split() for line in shown.splitlines()]
+    place = lines.index(["day", "1", "10"])
+    assert lines[place + 1] == ["night", "1", "10"]
+    assert lines[-1][0] == "1", "its versions stand below"
     told = done(cli("suites", "show", "plates", "-f", "json")).json
     assert told["members"] == [{"name": name, "version": 1, "samples": 10} for name in ("day", "night")]
+    [first] = told.pop("versions")
+    assert (first["version"], first["samples"], first["created_by"]) == (1, 20, "ana")
     assert {**told, "members": None} == {**native(registry.test_suites("name = 'plates'"))[0], "members": None}
 
 
