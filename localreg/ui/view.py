@@ -40,14 +40,6 @@ class Form:
         """The text of a field, with plain ends of lines; "" = there is none."""
         return next((text for key, text in self._fields if key == name), "").replace("\r\n", "\n")
 
-    def texts(self, name: str) -> list[str]:
-        """All texts under a name."""
-        return [text for key, text in self._fields if key == name]
-
-    def has(self, name: str) -> bool:
-        """Whether there is a field of that name."""
-        return any(key == name for key, _ in self._fields)
-
 
 class View:
     """One request.
@@ -188,7 +180,7 @@ class View:
             status: of HTTP.
             told: what the template shows.
         """
-        return HTMLResponse(rendered(template, view=self, site=self.site, title=title, **told), status)
+        return HTMLResponse(rendered(template, view=self, title=title, **told), status)
 
     def done(self, commit: int | None, path: str, /, **query: Parameter) -> Response:
         """After a change: the page that shows it, where it can be undone.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 import pytest
 
 from localreg import Comparison, Registry
+from tests.chromium import launched
 from tests.reports import compared, segmented, shaped, transcribed
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KEPT = os.environ.get("LOCALREG_SCREENSHOTS")
 """A folder for the pictures, for who wants to look at them."""
 
@@ -28,16 +27,10 @@ TURNED = f"{EVIL}\u202e\x01"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     pytest.importorskip("vl_convert", reason="vl-convert is not installed (extra ui)")
     pytest.importorskip("PIL", reason="Pillow is not installed (extra ui)")
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def everything(registry: Registry, folder: Path) -> Comparison:

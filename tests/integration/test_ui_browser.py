@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ import pytest
 
 import localreg
 from localreg import Registry
+from tests.chromium import launched
 from tests.reports import compared
 from tests.unit.test_ui_serving import served
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KEPT = os.environ.get("LOCALREG_SCREENSHOTS")
 """A folder for the pictures, for who wants to look at them."""
 
@@ -99,14 +98,8 @@ def expect(locator: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from localreg.artifacts import Artifact
 from localreg.errors import NotFoundError
 from localreg.ui.graph import graph
 from localreg.ui.pages.found import address_of, row_of
-from localreg.ui.pages.listing import SIZE, Listing
+from localreg.ui.pages.listing import Listing
 from localreg.ui.pages.model import entries, happened
 from localreg.ui.view import View
 
@@ -44,12 +44,7 @@ def listing(view: View) -> Response:
         title="Artifacts",
         section="Artifacts",
         rows=[{**row, "owner_address": owner_address(view, row)} for row in found.rows],
-        total=found.total,
-        page=found.page,
-        size=SIZE,
-        columns=table.columns(COLUMNS, "-created_at"),
-        facets=found.facets,
-        is_asked=table.is_asked,
+        **table.told(found, COLUMNS, "-created_at"),
     )
 
 

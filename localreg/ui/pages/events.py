@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from localreg.ui.pages.artifacts import owner_address
-from localreg.ui.pages.listing import SIZE, Listing
+from localreg.ui.pages.listing import Listing
 from localreg.ui.view import View
 
 __all__ = ["listing"]
@@ -24,10 +24,5 @@ def listing(view: View) -> Response:
         title="Events",
         section="Events",
         rows=[{**row, "owner_address": owner_address(view, row)} for row in found.rows],
-        total=found.total,
-        page=found.page,
-        size=SIZE,
-        columns=table.columns(COLUMNS, "-wallclock"),
-        facets=found.facets,
-        is_asked=table.is_asked,
+        **table.told(found, COLUMNS, "-wallclock"),
     )

@@ -16,7 +16,7 @@ from localreg.names import check_id
 from localreg.ui.charts import markers, swatch, told
 from localreg.ui.curves import smoothed, thinned
 from localreg.ui.pages.found import marks, registry_of
-from localreg.ui.pages.listing import SIZE, Listing
+from localreg.ui.pages.listing import Listing
 from localreg.ui.pages.series import axis_of, plots, series_of
 from localreg.ui.view import View
 
@@ -83,15 +83,10 @@ def listing(view: View) -> Response:
             }
             for row in rows
         ],
-        total=found.total,
-        page=found.page,
-        size=SIZE,
-        columns=table.columns(columns, "-created_at"),
         metrics=metrics,
-        facets=found.facets,
         offered=[*OFFERED, *(f"params.{key}" for key in known)],
         chosen=chosen,
-        is_asked=table.is_asked,
+        **table.told(found, columns, "-created_at"),
         archived=0 if found.total or table.is_asked else _archived(view),
         told=told,
     )

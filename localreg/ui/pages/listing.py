@@ -131,6 +131,23 @@ class Listing:
         facets = [Facet(self.title(by), list(self.values(by, found.facets[by].dicts()))) for by in self._facets]
         return Found(found.rows.dicts(), found.total, facets, page)
 
+    def told(self, found: Found, columns: Sequence[str], usual: str | None = None) -> dict[str, Any]:
+        """What every template of a table shows beside its rows.
+
+        Args:
+            found: the page that is asked for.
+            columns: as `order_by` has them.
+            usual: see `found`.
+        """
+        return {
+            "total": found.total,
+            "page": found.page,
+            "size": SIZE,
+            "columns": self.columns(columns, usual),
+            "facets": found.facets,
+            "is_asked": self.is_asked,
+        }
+
     def is_chosen(self, by: str) -> bool:
         """Whether rows can be chosen by that."""
         return by in self._facets

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from localreg.ui.pages.listing import SIZE, Listing, path_to
+from localreg.ui.pages.listing import Listing, path_to
 from localreg.ui.serving import FACETS
 from localreg.ui.view import View
 
@@ -51,12 +51,7 @@ def listing(view: View) -> Response:
         title="Models",
         section="Models",
         rows=[{**row, "cells": table.cells(row, columns)} for row in found.rows],
-        total=found.total,
-        page=found.page,
-        size=SIZE,
-        columns=table.columns(columns),
-        facets=found.facets,
-        is_asked=table.is_asked,
+        **table.told(found, columns),
     )
 
 

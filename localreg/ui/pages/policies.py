@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from starlette.responses import Response
 
 from localreg.errors import InvalidInputError
+from localreg.query.quoting import literal
 from localreg.ui.view import ALL, View
 
 __all__ = ["in_words", "listing", "plan"]
@@ -21,8 +22,8 @@ MOST = 500
 def listing(view: View) -> Response:
     """`/policies`."""
     registry = view.everything
-    ids = {row["name"]: row["id"] for row in view.registry.sql("SELECT id, name FROM models")} if _is_one(view) else {}
     rows = registry.policies(search=view.text("q"), order_by="name").dicts()
+    ids = _model_ids(view, {row["model"] for row in rows if row["model"] is not None}) if _is_one(view) else {}
     done = registry.sql(
         f"""SELECT * FROM audit_events WHERE (details->>'policy') IS NOT NULL
             ORDER BY time DESC, commit DESC, event DESC LIMIT {LATELY}"""
@@ -36,6 +37,14 @@ def listing(view: View) -> Response:
         pending=registry.pending_actions(order_by="created_at DESC", limit=LATELY).dicts(),
         has_plan=_is_one(view) and bool(rows) and view.moment is None,
     )
+
+
+def _model_ids(view: View, names: Collection[str]) -> dict[str, str]:
+    """Ids of models by name."""
+    if not names:
+        return {}
+    where = f"name IN ({', '.join(map(literal, sorted(names)))})"
+    return {row["name"]: row["id"] for row in view.registry.page("models", where, limit=None).rows}
 
 
 def plan(view: View) -> Response:

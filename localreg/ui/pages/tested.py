@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from localreg.ui.pages.found import registry_of
-from localreg.ui.pages.listing import SIZE, Listing
+from localreg.ui.pages.listing import Listing
 from localreg.ui.view import View
 
 __all__ = ["cases", "runs", "suites", "workflows"]
@@ -126,12 +126,7 @@ def _listing(view: View, kind: _Kind, more: Callable[[dict[str, Any]], Mapping[s
         kind=kind,
         kinds=KINDS,
         rows=[{**row, **more(row)} for row in found.rows],
-        total=found.total,
-        page=found.page,
-        size=SIZE,
-        columns=table.columns(kind.columns, kind.usual),
-        facets=found.facets,
-        is_asked=table.is_asked,
+        **table.told(found, kind.columns, kind.usual),
     )
 
 
