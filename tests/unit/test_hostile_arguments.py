@@ -24,6 +24,7 @@ from localreg.datasets import Dataset
 from localreg.experiments import Checkpoint, Experiment
 from localreg.models import Model, ModelVersion
 from localreg.policies import Label
+from localreg.storage import MemoryStore
 from tests.definitions import write
 
 NOBODY = object()
@@ -519,26 +520,21 @@ def parameters(function: Callable[..., object]) -> set[str]:
     return set(inspect.signature(function).parameters) - {"self"}
 
 
-@pytest.fixture
-def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[type, Any]]:
-    """What the methods are called on; a registry of its own for each call, unless the one before changed nothing."""
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path, {"models.yaml": "models: [{name: m, description: pushed}]"})
-    monkeypatch.setattr("localreg.experiments.opening._environment", dict)  # which asks git each time
-    names = count()
-    kept: dict[type, Any] = {}
-    commit = 0
-
-    def make() -> dict[type, Any]:
-        registry = localreg.open(f"memory://{tmp_path}/{next(names)}")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a registry that holds one of each; made once, since making takes longer than most calls."""
+    folder = tmp_path_factory.mktemp("filled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("localreg.experiments.opening._environment", dict)  # which asks git each time
+        registry = localreg.open(f"memory://{folder}")
         model = registry.create_model("m", metadata={"a": 1})
-        version = model.create_version("1", code=write(tmp_path / "code", CODE), runtime=RUNTIME)
+        version = model.create_version("1", code=write(folder / "code", CODE), runtime=RUNTIME)
         model.create_version("2")
         model.set_alias("a", "1")
         model.update(metadata={"b": 2}, unset=["a"])
         for each in (model, version):
             each.upload(b"w", name="w")
-            dataset = each.add_dataset("s3://bucket/d", role="train")
+            each.add_dataset("s3://bucket/d", role="train", name="d")
         with registry.experiment("e", strict=True) as experiment:
             experiment.log({"x": 1.0}, step=1)
             artifact = experiment.upload(b"w", name="w")
@@ -547,14 +543,37 @@ def subjects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
             checkpoint.upload(b"w", name="w")
         for owner in (model, version, experiment, checkpoint):
             owner.log_events([{"name": "x", "metadata": {"k": 1}}, {"name": "y", "metadata": {"k": 1}}])
+    store = MemoryStore.named(str(folder))
+    return {path: store.get(path) or b"" for path in store.list("")}
+
+
+@pytest.fixture
+def subjects(
+    filled: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], dict[type, Any]]:
+    """What the methods are called on; a registry of its own for each call, unless the one before changed nothing."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"models.yaml": "models: [{name: m, description: pushed}]"})
+    monkeypatch.setattr("localreg.experiments.opening._environment", dict)
+    names = count()
+    kept: dict[type, Any] = {}
+    commit = 0
+
+    def make() -> dict[type, Any]:
+        name = f"{tmp_path}/{next(names)}"
+        for path, data in filled.items():
+            MemoryStore.named(name).put(path, data)
+        registry = localreg.open(f"memory://{name}")
+        model, experiment = registry.get_model("m"), registry.get_experiment("e")
+        version = registry.get_version("m@1")
         return {
             Registry: registry,
             Model: model,
             ModelVersion: version,
             Experiment: experiment,
-            Checkpoint: checkpoint,
-            Artifact: artifact,
-            Dataset: dataset,
+            Checkpoint: experiment.get_checkpoint("step 1"),
+            Artifact: experiment.get_artifact("w"),
+            Dataset: version.get_dataset("d"),
             Result: registry.models(),
         }
 
