@@ -1,4 +1,5 @@
-"""File systems of tests' own: in memory, or in a file of the disk. They need root, and a kernel that lets them be mounted.
+"""File systems of tests' own: in memory, or in a file of the disk. They need root, and a kernel that lets them be
+mounted.
 
 A test that cannot have one skips, with what the system said.
 """
