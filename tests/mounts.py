@@ -1,7 +1,6 @@
-"""File systems of tests' own: in memory, or in a file of the disk. They need root, and a kernel that lets them be
-mounted.
+"""File systems of tests' own: in memory, or in a file of the disk.
 
-A test that cannot have one skips, with what the system said.
+They need root, and a kernel that lets them be mounted. A test that cannot have one skips, with what the system said.
 """
 
 from __future__ import annotations
