@@ -110,7 +110,8 @@ class _Rows:
         self._remove(self._parts)
         for segment, path in left_spools(self._session.store, self._table.name, self._experiment):
             if segment in self._taken:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def _remove(self, paths: Iterable[str]) -> None:
         for path in paths:

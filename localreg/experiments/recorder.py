@@ -48,9 +48,9 @@ class Recorder:
         self._sequence, self._counting = 0, threading.Lock()
         self._stack = ExitStack()
         self._streams: dict[str, Stream] = {}
-        points = self._stream(POINTS)
-        self._stack.enter_context(presence_of(session.store, experiment, points.writer).shown())
-        self._seen = {points.writer}
+        self._seen: set[str] = set()
+        self._stream(POINTS)
+        self._seen_stream(POINTS)
 
     def _stream(self, table: Streamed, writer: str | None = None) -> Stream:
         """The stream of a table; it is made at its first use."""

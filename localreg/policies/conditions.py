@@ -46,6 +46,10 @@ class _Connection:
         self._of: tuple[int, DuckDBPyConnection] | None = None
         self.lock = threading.Lock()
 
+    def renew_lock(self) -> None:
+        """One that another thread held at a fork would never be released in the child."""
+        self.lock = threading.Lock()
+
     def get(self) -> DuckDBPyConnection:
         from localreg.query.guard import locked_connection
 
@@ -57,7 +61,7 @@ class _Connection:
 _CONNECTION = _Connection()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_CONNECTION.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=_CONNECTION.renew_lock)
 
 
 def check_condition(text: str, columns: Mapping[str, str], *, of: str) -> str:

@@ -20,6 +20,7 @@ from localreg.errors import InvalidInputError, StorageError
 from localreg.query.allowed import TABLE_FUNCTIONS, reaches_out
 from localreg.query.failures import damaged_file
 from localreg.query.quoting import literal
+from localreg.query.shared import connected
 from localreg.query.syntax import Node, SyntaxFault, check_text, clean_message, parse, parse_cursor, walk
 
 if TYPE_CHECKING:
@@ -184,14 +185,13 @@ def locked_connection(paths: Sequence[str], *, setup: Callable[[DuckDBPyConnecti
     """
     import duckdb
 
-    connection = duckdb.connect(
-        ":memory:",
-        config={
+    connection = connected(
+        {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
-        },
+        }
     )
     try:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")  # of cursors, too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,9 +11,34 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Shared", "scratch"]
+__all__ = ["Shared", "connected", "scratch"]
 
 Setting: TypeAlias = str | bool | int | float | list[str]
+
+
+_connections: weakref.WeakSet[DuckDBPyConnection] = weakref.WeakSet()
+_left_behind: list[DuckDBPyConnection] = []
+
+
+def connected(config: Mapping[str, Setting]) -> DuckDBPyConnection:
+    """A new database in memory.
+
+    What is closed waits for its threads, which the child of a fork does not have. So it closes none of its parent's,
+    also when it collects what was garbage there.
+    """
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config=dict(config))
+    _connections.add(connection)
+    return connection
+
+
+def _after_fork() -> None:
+    _left_behind.extend(_connections)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(slots=True)
@@ -26,7 +52,6 @@ class Shared:
     config: Mapping[str, Setting] = field(default_factory=dict)
     pid: int | None = None
     connection: DuckDBPyConnection | None = None
-    left_behind: list[DuckDBPyConnection] = field(default_factory=list)
 
     def cursor(self) -> DuckDBPyConnection:
         """A cursor of its own for this call: cursors, unlike connections, may be used by threads side by side.
@@ -35,11 +60,7 @@ class Shared:
         lock, which a fork could inherit locked.
         """
         if self.pid != os.getpid() or self.connection is None:
-            import duckdb
-
-            if self.connection is not None:  # closing what the parent still uses may block: keep it, unused
-                self.left_behind.append(self.connection)
-            self.connection = duckdb.connect(":memory:", config=dict(self.config))
+            self.connection = connected(self.config)
             self.pid = os.getpid()
         return self.connection.cursor()
 

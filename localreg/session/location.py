@@ -207,10 +207,24 @@ def open_or_make(
     mode = commit_mode if commit_mode == SINGLE_WRITER else _proven_mode(store, commit_mode)
     made = RegistryFile(FORMAT, new_id(), FORMAT, FORMAT, mode, shared)
     data = f"{canonical(asdict(made))}\n".encode()
-    if store.publishing(mode).put_if_absent(NAME, data):
+    if _created(store.publishing(mode), data):
         store.remember(NAME, data)
         return made, True
     return open_or_make(store, make=False, commit_mode=commit_mode)
+
+
+def _created(store: Store, data: bytes) -> bool:
+    """Whether the file is there, and ours; an answer that leaves it open is settled by another look."""
+    try:
+        return store.put_if_absent(NAME, data)
+    except StorageError as error:
+        if error.code != "doubtful":
+            raise
+        there = store.get(NAME, fresh=True)
+        if there is None:
+            raise
+        store.sync(NAME)
+        return there == data
 
 
 def noted(store: Store, commit_mode: str | None = None) -> RegistryFile | None:

@@ -89,7 +89,7 @@ def settle(final: str) -> None:
         raise doubtful(final, error) from error
 
 
-def discard(where: str) -> None:
+def discard(where: str | Path) -> None:
     """Remove a file of ours if possible. A leftover is harmless, an error here would hide the one that matters."""
     with suppress(OSError):
         os.unlink(where)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from localreg.errors import StorageError
-from localreg.storage.disk import new_spool
+from localreg.storage.disk import discard, new_spool
 
 __all__ = ["Spool", "spooled"]
 
@@ -67,14 +68,16 @@ class Spool:
 
     def close(self) -> None:
         """Append no more."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        # Forgotten before it is closed: closing a number twice would close whatever another thread opened since.
+        descriptor, self._file = self._file, -1
+        if descriptor >= 0:
+            with suppress(OSError):
+                os.close(descriptor)
 
     def remove(self) -> None:
-        """Delete the file: what it holds is safe elsewhere."""
+        """Delete the file: what it holds is safe elsewhere, and counts once where it is found twice."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        discard(self.path)
 
 
 def spooled(path: Path) -> Iterator[bytes]:

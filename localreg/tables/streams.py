@@ -63,6 +63,7 @@ class _Waiting:
 
     Attributes:
         number: of their segment.
+        tried: whether a part was begun, whose remains may be there.
         spool: that holds them, too; None = there is none.
         lines: themselves; None = only the spool has them.
     """
@@ -71,6 +72,7 @@ class _Waiting:
     spool: Spool | None
     lines: list[bytes] | None = field(default_factory=list)
     size: int = 0
+    tried: bool = False
 
     def all_lines(self) -> Sequence[bytes]:
         """Them, from wherever they are."""
@@ -190,7 +192,8 @@ class Stream:
                     self._now = None
             while self._waiting:
                 first = self._waiting[0]
-                self._write(first.number, self._to_rows(first.all_lines()))
+                tried, first.tried = first.tried, True
+                self._write(first.number, self._to_rows(first.all_lines()), again=tried)
                 if first.spool is not None:
                     first.spool.remove()
                 del self._waiting[0]
@@ -210,8 +213,10 @@ class Stream:
             if total > MANY_BYTES and each.spool is not None:
                 each.lines = None
 
-    def _write(self, number: int, rows: pa.Table) -> None:
+    def _write(self, number: int, rows: pa.Table, *, again: bool = False) -> None:
         name = f"open-{self.writer}-{number:08}"
+        if again:  # a disk that failed may have kept its remains
+            name += f"-{new_id()}"
         write_part(self._store, self._table, self._owner, rows, {}, name=name)
 
     def close(self) -> None:

@@ -601,13 +601,13 @@ def test_a_forked_process_parses_on_a_connection_of_its_own() -> None:
     child = os.fork()
     if child == 0:
         same = rewrite_where("metadata.x = 1", COLUMNS, table="models") == before
-        os.write(writer, b"same" if same and syntax._parser.left_behind else b"no")
+        os.write(writer, b"same" if same and syntax._parser.pid == os.getpid() else b"no")
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         assert pipe.read() == b"same"
     assert os.waitpid(child, 0)[1] == 0
-    assert not syntax._parser.left_behind
+    assert syntax._parser.pid == os.getpid()
 
 
 def test_parsing_touches_no_file(tmp_path: Path) -> None:

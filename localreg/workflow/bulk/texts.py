@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
+from localreg.query.shared import connected
 from localreg.tables import Fault, Fitting, Node
 from localreg.workflow.bulk.source import told
 
@@ -55,9 +56,7 @@ class Texts:
     """Reads texts; what is nested is JSON."""
 
     def __init__(self) -> None:
-        import duckdb
-
-        self._connection: DuckDBPyConnection = duckdb.connect(":memory:")
+        self._connection: DuckDBPyConnection = connected({})
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def read(self, column: pa.Array, node: Node, path: str, found: Fitting) -> pa.Array:
