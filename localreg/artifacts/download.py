@@ -180,6 +180,12 @@ def local_content(of: Handle[Any], content: str) -> Path:
         path = session.store.local_file(pointer.path)
         if not path.is_file():
             raise NotFoundError("its file is not there")
+        if path.stat().st_size != pointer.bytes:  # told before it is read: it may be a terabyte
+            raise IntegrityError(
+                f"a file of {of!r} has been altered ({content}): it has {path.stat().st_size:,} bytes, and the log "
+                f"says {pointer.bytes:,}; restore it from a copy",
+                code="file_altered",
+            )
     except NotFoundError as error:
         raise IntegrityError(
             f"a file of {of!r} is missing ({content}); restore it from a copy", code="file_missing"

@@ -312,7 +312,7 @@ def _check_file(log: Log, report: VerifyReport, pointer: FilePointer) -> None:
     path = pointer.path
     try:
         file = log.store.local_file(path, fresh=True)
-        size, digest = _size_and_digest(path, file)
+        size, digest = _size_and_digest(path, file, pointer.bytes)
     except NotFoundError:
         report.problems.append(Problem(path, "file_missing", f"{path} is missing; restore it from a copy"))
         return
@@ -332,11 +332,12 @@ def _check_file(log: Log, report: VerifyReport, pointer: FilePointer) -> None:
         _check_rows(report, pointer, file)
 
 
-def _size_and_digest(path: str, file: Path) -> tuple[int, str]:
+def _size_and_digest(path: str, file: Path, most: int) -> tuple[int, str]:
+    """Of what is read: no more than a little beyond `most`, which is enough to be another file."""
     digest, size = sha256(), 0
     try:
         with file.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
+            while size <= most and (chunk := stream.read(CHUNK_BYTES)):
                 digest.update(chunk)
                 size += len(chunk)
     except FileNotFoundError as error:

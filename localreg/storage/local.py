@@ -48,6 +48,7 @@ from localreg.storage.protection import impose, imposed_mode
 from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
 from localreg.storage.queue import LockQueue
 from localreg.storage.store import STAGING, FileSize, check_path
+from localreg.storage.whole import most_bytes, read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -117,14 +118,7 @@ class LocalStore(NearStore):
 
     def get(self, path: str, *, fresh: bool = False) -> bytes | None:
         """See `Store.get`; nothing is cached."""
-        where = self._native(path)
-        try:
-            with open(where, "rb", buffering=0) as file:
-                return file.readall()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-        except OSError as error:
-            raise unreadable(where, error) from error
+        return read_whole(self._native(path), most_bytes(path))
 
     def put(self, path: str, data: bytes) -> None:
         """See `Store.put`."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, NamedTuple, cast
 
+from localreg.canonical import parse
+from localreg.errors import LocalregError
 from localreg.storage.disk import POSIX
+from localreg.storage.whole import LARGEST_JSON, read_whole
 
 __all__ = [
     "MARK",
@@ -36,6 +40,7 @@ Others = Literal["none", "read"]
 
 _OF_MEMBERS: Final[dict[str, int]] = {"read": 0o050, "write": 0o070}
 _OF_OTHERS: Final[dict[str, int]] = {"none": 0, "read": 0o005}
+_NUMBER = re.compile("[0-9]{1,9}")
 _FILE = 0o666
 """What of a folder's mode a file has, too."""
 
@@ -65,8 +70,8 @@ class Protection:
 
         try:
             return grp.getgrnam(self.group).gr_gid
-        except KeyError:
-            return int(self.group) if self.group.isascii() and self.group.isdecimal() else None
+        except (KeyError, ValueError):  # ValueError: a character that no name of a group has
+            return int(self.group) if _NUMBER.fullmatch(self.group) else None
 
     def to_bytes(self) -> bytes:
         """What stands in the file."""
@@ -86,12 +91,11 @@ class PathFault(NamedTuple):
 def protection_of(root: str) -> Protection | None:
     """The protection that a namespace's folder is marked with; None = it is not, or the mark cannot be read."""
     try:
-        with open(f"{root}/{MARK}", "rb") as file:
-            said = json.loads(file.read())
+        said = cast("dict[str, str]", parse(read_whole(f"{root}/{MARK}", LARGEST_JSON) or b""))
         group, members, others = said["group"], said["members"], said["others"]
-    except (OSError, ValueError, TypeError, LookupError):
-        return None
-    if not isinstance(group, str) or members not in _OF_MEMBERS or others not in _OF_OTHERS:
+        if not isinstance(group, str) or members not in _OF_MEMBERS or others not in _OF_OTHERS:
+            return None
+    except (LocalregError, TypeError, LookupError):
         return None
     return Protection(group, cast(Members, members), cast(Others, others))
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from localreg.errors import StorageError
 from localreg.storage.disk import discard, new_spool
+from localreg.storage.whole import read_whole
 
 __all__ = ["Spool", "spooled"]
 
@@ -86,11 +88,8 @@ def spooled(path: Path) -> Iterator[bytes]:
     Raises:
         StorageError: it cannot be read.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+    data = read_whole(str(path), sys.maxsize)
+    if data is None:
         return
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read ({error}); mend the disk, or make it readable") from error
     *lines, _ = data.split(b"\n")
     yield from lines

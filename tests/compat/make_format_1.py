@@ -1,53 +1,49 @@
-"""Make `tests/compat/format_1/`: a registry of format 1 as this release writes it, and what is in it.
+"""Make the registries of format 1 that are kept, as this release writes them, with what is in each.
 
-    PYTHONPATH=. python tests/compat/make_format_1.py
+    PYTHONPATH=. python tests/compat/make_format_1.py format_1_2027_05
 
-Run it only while format 1 may still change: once released, the registry stays as it is, and each release opens it.
+`format_1` was made by `scenario`, before there were experiments, artifacts, events, policies, definitions, data sets,
+comparisons and grants; `format_1_2026_11` by `everything`, with all of these. They stay as they are, and each release
+opens them: none is made anew. When the format has gained something, let `everything` have it, and make another one.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
+import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import localreg
-from localreg.log import log
-from tests.compat import scenario
+from localreg.log import log, snapshot
+from tests.compat import everything
 
-FOLDER = Path(__file__).parent / "format_1"
+HERE = Path(__file__).parent
 SNAPSHOT_EVERY = 8
-"""So that the registry has a snapshot, and entries after it, though it is small."""
+"""So that there are snapshots, and entries after the last one, though the registry is small."""
+SMALL = 16
+"""So that a snapshot is a set of several layers."""
 
 
 def make(folder: Path) -> None:
-    """Write `registry.tar.xz` and `expected.json` into a folder."""
-    folder.mkdir(exist_ok=True)
+    """Write `registry.tar.xz` and `expected.json.xz` into a folder."""
+    folder.mkdir()
     with tempfile.TemporaryDirectory() as temporary:
         registry = Path(temporary) / "registry"
-        usual, log.SNAPSHOT_EVERY = log.SNAPSHOT_EVERY, SNAPSHOT_EVERY
+        usual = log.SNAPSHOT_EVERY, snapshot.SMALL
+        log.SNAPSHOT_EVERY, snapshot.SMALL = SNAPSHOT_EVERY, SMALL
         try:
-            scenario.build(registry, filler=0).close()
+            everything.build(registry, Path(temporary)).close()
         finally:
-            log.SNAPSHOT_EVERY = usual
-        with localreg.open(registry, read_only=True) as opened:
-            expected = scenario.answers(opened)
+            log.SNAPSHOT_EVERY, snapshot.SMALL = usual
+        expected = {}
+        for namespace in everything.NAMESPACES:
+            with localreg.open(registry, namespace=namespace, read_only=True) as opened:
+                expected[namespace] = everything.answers(opened)
         _pack(registry, folder / "registry.tar.xz")
-    (folder / "expected.json").write_text(_lines({"localreg": localreg.__version__, **expected}), encoding="utf-8")
-
-
-def _lines(expected: dict[str, Any]) -> str:
-    """JSON with one line an event or row: short, and differences can be read."""
-    parts = []
-    for key, value in expected.items():
-        text = json.dumps(value, ensure_ascii=False)
-        if isinstance(value, list):
-            rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in value)
-            text = f"[\n{rows}\n]"
-        parts.append(f"{json.dumps(key)}: {text}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    (folder / "expected.json.xz").write_bytes(lzma.compress(json.dumps(expected).encode(), preset=9))
 
 
 def _pack(registry: Path, target: Path) -> None:
@@ -61,6 +57,6 @@ def _pack(registry: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(FOLDER)
-    for made in sorted(FOLDER.iterdir()):
+    make(HERE / sys.argv[1])
+    for made in sorted((HERE / sys.argv[1]).iterdir()):
         print(f"{made.name}: {made.stat().st_size:,} bytes")
