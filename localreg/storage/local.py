@@ -33,8 +33,11 @@ from localreg.storage.disk import (
     POSIX,
     SPOOL,
     Gone,
+    content,
     discard,
     grant,
+    look_into,
+    persistent,
     settle,
     sync_folder,
     unpublished,
@@ -43,6 +46,7 @@ from localreg.storage.disk import (
     write_all,
 )
 from localreg.storage.listing import Listing
+from localreg.storage.mounts import is_on_network
 from localreg.storage.near import NearStore
 from localreg.storage.protection import impose, imposed_mode
 from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
@@ -116,13 +120,14 @@ class LocalStore(NearStore):
         return self._root
 
     def get(self, path: str, *, fresh: bool = False) -> bytes | None:
-        """See `Store.get`; nothing is cached."""
+        """See `Store.get`; nothing is cached, but by clients of network shares: `fresh` has them ask again."""
         where = self._native(path)
         try:
-            with open(where, "rb", buffering=0) as file:
-                return file.readall()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+            data = content(where)
+            if data is None and fresh and is_on_network(self._root):
+                look_into(os.path.dirname(where))
+                data = content(where)
+            return data
         except OSError as error:
             raise unreadable(where, error) from error
 
@@ -156,7 +161,9 @@ class LocalStore(NearStore):
 
     def queue(self) -> LockQueue | None:
         """See `Store.queue`; a lock on a file in the staging folder. A store without that folder has no queue."""
-        return LockQueue(self._open_lock) if self._staging else None
+        if not self._staging:
+            return None
+        return LockQueue(self._open_lock, may_hang=lambda: is_on_network(self._root))
 
     def _open_lock(self) -> int:
         where = f"{self._base}{self._staging}/{_LOCK}"
@@ -205,7 +212,7 @@ class LocalStore(NearStore):
         """See `Store.size`."""
         where = self._native(path)
         try:
-            status = os.stat(where)
+            status = persistent(lambda: os.stat(where))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
