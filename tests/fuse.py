@@ -25,7 +25,7 @@ __all__ = ["Share", "mounted_share"]
 PROJECT = Path(__file__).parents[1]
 PATIENCE_S = 60
 
-Mode = Literal["before", "after", "skip", "short", "hang"]
+Mode = Literal["before", "after", "last", "skip", "short", "hang"]
 
 
 class Share:
@@ -120,12 +120,12 @@ class Share:
 
         Args:
             ops: which, with blanks between: `getattr access readdir listed mkdir rmdir unlink rename rename_noreplace
-                link chmod create open read write close fsync fsyncdir flock`, or `*`. `listed` is a name in a listing.
-            error: the errno's name.
+                link chmod create open read write close (of what was written) close_read fsync fsyncdir flock`, or `*`. `listed` is a name in a listing.
+            error: the errno's name. The kernel asks no more for what once failed with `ENOSYS`.
             path: of which files, as a pattern over the whole path, `/` before it.
             times: how often; None = until `clear`.
             skip: how many of them go well before.
-            mode: fail instead of the act, or after it; `skip`: say that it was done, and do nothing; `short`: write
+            mode: fail instead of the act, or after it; `last`: after it, as does all that follows; `skip`: say that it was done, and do nothing; `short`: write
                 half; `hang`: until `clear`.
         """
         rule = {"ops": ops.split(), "error": error, "path": path, "times": times, "skip": skip, "mode": mode}

@@ -27,6 +27,7 @@ import mfusepy
 NOREPLACE = 1
 SECONDS = ("st_atime", "st_mtime", "st_ctime")
 FIELDS = ("st_mode", "st_nlink", "st_uid", "st_gid", "st_size", "st_ino")
+EVERYTHING = {"ops": ["*"], "path": "*", "skip": 0, "times": None, "mode": "before"}
 
 
 class Rule:
@@ -105,7 +106,10 @@ class Passthrough(mfusepy.Operations):
         if rule is not None and rule.mode == "before":
             raise OSError(rule.number, os.strerror(rule.number))
         yield rule
-        if rule is not None and rule.mode == "after":
+        if rule is not None and rule.mode == "last":
+            with self._lock:
+                self._rules.insert(0, Rule({**EVERYTHING, "error": errno.errorcode[rule.number]}))
+        if rule is not None and rule.mode in ("after", "last"):
             raise OSError(rule.number, os.strerror(rule.number))
 
     def _at(self, path: str, *, new: bool = False) -> str:
@@ -172,6 +176,9 @@ class Passthrough(mfusepy.Operations):
                 os.unlink(where)
         return 0
 
+    def rename(self, old: str, new: str) -> int:
+        return self.rename_with_flags(old, new, 0)
+
     def rename_with_flags(self, old: str, new: str, flags: int) -> int:
         """What `rename` is, with what was asked of it."""
         with self._faults("rename_noreplace" if flags & NOREPLACE else "rename", old, new), self._lock:
@@ -233,7 +240,8 @@ class Passthrough(mfusepy.Operations):
         return 0
 
     def flush(self, path: str, fh: int) -> int:
-        with self._faults("close", path):
+        is_read = fcntl.fcntl(fh, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+        with self._faults("close_read" if is_read else "close", path):
             return 0
 
     def fsync(self, path: str, datasync: int, fh: int) -> int:

@@ -64,10 +64,10 @@ class LogReader:
             path = entry_path(head.commit + 1)
             # What is not known to exist may be in a cache of this machine all the same, and lost in the place itself.
             data = self.store.get(path, fresh=upto is None)
+            if data is None and upto is not None:
+                data = self._known(path)
             if data is None:
-                if upto is None:
-                    return
-                raise self.missing(head.commit + 1)
+                return
             entry = read(data, head, name=self.name_of(path))
             self._refuse_unknown(entry)
             yield entry
@@ -128,10 +128,15 @@ class LogReader:
         if commit == 0:
             return self.origin
         path = entry_path(commit)
-        data = self.store.get(path)
-        if data is None:
-            raise self.missing(commit)
+        data = self.store.get(path) or self._known(path)
         return Head(commit, last_digest(data) or "", "")
+
+    def _known(self, path: str) -> bytes:
+        """An entry that is there and does not show: the client of a share may have looked before it was written."""
+        data = self.store.get(path, fresh=True)
+        if data is None:
+            raise self.missing(commit_of(path))
+        return data
 
     def commit_at(self, time: str, newest: State) -> int:
         """Number of the last commit whose running maximum of times is not later than `time`; 0 = before the first.

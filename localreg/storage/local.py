@@ -272,9 +272,13 @@ class LocalStore(NearStore):
         return self._base + check_path(path)
 
     def _existing(self, path: str) -> str:
+        where = self._native(path)
         if self.size(path) is None:
-            raise NotFoundError(f"no file {path!r} in {self.uri}")
-        return self._native(path)
+            if is_on_network(self._root):
+                look_into(os.path.dirname(where))
+            if self.size(path) is None:
+                raise NotFoundError(f"no file {path!r} in {self.uri}")
+        return where
 
     def _stage(self, final: str, data: bytes, *, make: bool = True) -> str:
         """Write and sync a temporary file on the mount of `final`; its path."""

@@ -17,7 +17,9 @@ __all__ = ["Mount", "is_on_network", "mount_of"]
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 _NETWORK: Final = frozenset(
-    ["nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "afpfs", "9p", "ceph", "lustre", "gpfs", "panfs", "gfs", "gfs2", "ocfs2", "coda", "orangefs", "pvfs2", "beegfs", "glusterfs", "webdav", "webdavfs", "davfs", "davfs2", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "acfs", "drvfs"]
+    ("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "afpfs", "webdav", "webdavfs", "davfs")
+    + ("9p", "ceph", "lustre", "gpfs", "panfs", "gfs", "gfs2", "ocfs2", "coda", "orangefs", "pvfs2", "beegfs", "acfs")
+    + ("glusterfs", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs")
 )
 _LOCAL_FUSE: Final = frozenset({"fuseblk", "fuse.lxcfs", "fuse.portal", "fuse.fuse-overlayfs", "fuse.bindfs"})
 """File systems in user space that show a disk of this machine; any other may show anything."""
