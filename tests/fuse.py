@@ -78,11 +78,6 @@ class Share:
         self._server.kill()
         self._wait()
 
-    def come_back(self) -> None:
-        """Mount it again at the same place."""
-        self.unmount()
-        self.mount()
-
     def unmount(self) -> None:
         """Take the mount away, whether the server lives or not."""
         subprocess.run(["umount", "-l", str(self.path)], check=False, capture_output=True, timeout=PATIENCE_S)

@@ -6,20 +6,17 @@ until the number has been read back: it may fail after the entry landed, and "ex
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from localreg.errors import LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, now
+from localreg.log.patience import PAUSES_S, pause
 from localreg.storage import Store
 
 __all__ = ["publish"]
 
 ATTEMPTS = 3
 """How often one entry is offered to a store that fails."""
-
-PAUSES_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1, 1, 1)
-"""At most so long before each look at an entry of which a share said that it is there, and then does not show it."""
 
 FINAL = ("disk_full", "registry_gone", "no_commit_mode")
 """Codes of refusals that the next attempt would meet, too."""
@@ -59,7 +56,7 @@ def publish(
             doubt = doubt or StorageError("it says that the entry is there, and does not show it", code="doubtful")
             if hidden == len(PAUSES_S):
                 raise _unknown(store, path, entry, doubt) from doubt
-            _pause(hidden)
+            pause(hidden)
             hidden += 1
             continue
         failures += 1
@@ -67,14 +64,6 @@ def publish(
             if doubt is None:
                 raise failed
             raise _unknown(store, path, entry, doubt) from doubt
-
-
-def _pause(number: int) -> None:
-    """Leave a share the time to show what it holds; not all clients look at once."""
-    from random import uniform
-
-    longest_s = PAUSES_S[min(number, len(PAUSES_S) - 1)]
-    time.sleep(uniform(longest_s / 2, longest_s))
 
 
 def _landed(store: Store, path: str, entry: Entry, failed: LocalregError | None) -> bool | None:

@@ -11,6 +11,7 @@ from localreg.log.entry import Entry, Head, entry_path, genesis, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.parquet import last_digest
+from localreg.log.patience import get_late
 from localreg.log.state import State
 from localreg.storage import Store
 
@@ -65,7 +66,7 @@ class LogReader:
             # What is not known to exist may be in a cache of this machine all the same, and lost in the place itself.
             data = self.store.get(path, fresh=upto is None)
             if data is None and upto is not None:
-                data = self._known(path)
+                data = self.known(head.commit + 1)
             if data is None:
                 return
             entry = read(data, head, name=self.name_of(path))
@@ -127,15 +128,18 @@ class LogReader:
         """
         if commit == 0:
             return self.origin
-        path = entry_path(commit)
-        data = self.store.get(path) or self._known(path)
+        data = self.store.get(entry_path(commit)) or self.known(commit)
         return Head(commit, last_digest(data) or "", "")
 
-    def _known(self, path: str) -> bytes:
-        """An entry that is there and does not show: the client of a share may have looked before it was written."""
-        data = self.store.get(path, fresh=True)
+    def known(self, commit: int) -> bytes:
+        """An entry that must be there; a share may show it late to who looked before it was written.
+
+        Raises:
+            IntegrityError: it is missing.
+        """
+        data = get_late(self.store, entry_path(commit))
         if data is None:
-            raise self.missing(commit_of(path))
+            raise self.missing(commit)
         return data
 
     def commit_at(self, time: str, newest: State) -> int:

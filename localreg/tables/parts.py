@@ -11,6 +11,7 @@ from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, NotFoundError
 from localreg.names import new_id
 from localreg.records.files import FilePointer
+from localreg.storage.disk import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 import localreg
 from localreg import Registry
 from localreg.errors import LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
-from localreg.log.publish import PAUSES_S
+from localreg.log.patience import PAUSES_S
 from tests.crash.scenarios import upload_and_run
 from tests.fuse import Share, mounted_share
 
@@ -51,7 +51,8 @@ def registry(share: Share) -> Registry:
 def unpaused(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Nobody waits for what will never show; how often somebody would have."""
     pauses: list[int] = []
-    monkeypatch.setattr("localreg.log.publish._pause", pauses.append)
+    monkeypatch.setattr("localreg.log.publish.pause", pauses.append)
+    monkeypatch.setattr("localreg.log.patience.pause", pauses.append)
     return pauses
 
 

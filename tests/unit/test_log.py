@@ -26,7 +26,8 @@ from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.loss import GAP_PROBES
 from localreg.log.parquet import decode, encode, last_digest
-from localreg.log.publish import ATTEMPTS, PAUSES_S
+from localreg.log.patience import PAUSES_S
+from localreg.log.publish import ATTEMPTS
 from localreg.log.reader import FEW
 from localreg.names import new_id
 from localreg.records.files import FilePointer
@@ -312,7 +313,7 @@ def test_an_entry_that_is_there_and_never_shows_is_looked_for_and_its_outcome_un
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paused: list[float] = []
-    monkeypatch.setattr("localreg.log.publish.time", SimpleNamespace(sleep=paused.append))
+    monkeypatch.setattr("localreg.log.patience.time", SimpleNamespace(sleep=paused.append))
     double = answers(log, monkeypatch, act=False, answer=False)
     with pytest.raises(UnknownOutcomeError, match="says that the entry is there, and does not show it") as caught:
         publish(log)
