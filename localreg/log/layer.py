@@ -31,6 +31,7 @@ from localreg.log.entry import Head
 from localreg.log.layer_index import LayerIndex, id_key
 from localreg.log.layer_rows import COLUMNS, OUTLINE, all_rows, plain, rows, schema
 from localreg.log.row import Row
+from localreg.storage.mounts import is_on_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -345,7 +346,7 @@ def _content(native: Path) -> pa.Buffer:
     """The bytes of a file. Mapped only if they are many: a mapped file that a network share takes away kills us."""
     import pyarrow as pa
 
-    if os.path.getsize(native) <= LARGEST_READ:
+    if os.path.getsize(native) <= LARGEST_READ or is_on_network(str(native.parent)):
         return pa.py_buffer(native.read_bytes())
     with pa.memory_map(str(native)) as mapped:
         return mapped.read_buffer()

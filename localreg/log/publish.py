@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 
 from localreg.errors import LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, now
+from localreg.log.patience import PAUSES_S, pause
 from localreg.storage import Store
 
 __all__ = ["publish"]
 
 ATTEMPTS = 3
-"""How often one entry is offered to a store that neither took it nor said why."""
+"""How often one entry is offered to a store that fails."""
 
 FINAL = ("disk_full", "registry_gone", "no_commit_mode")
 """Codes of refusals that the next attempt would meet, too."""
@@ -33,32 +34,36 @@ def publish(
     """Make the changes the commit after `head`; see `Log.publish`."""
     entry, data = compose(head, changes, provenance, commit_id, now())
     path = entry_path(entry.commit)
-    failed: LocalregError | None = None
-    silent: StorageError | None = None
-    """Of an attempt that nobody answered: it may still be under way, whatever the later ones were told."""
-    for _ in range(ATTEMPTS):
+    doubt: StorageError | None = None
+    """Why an attempt may have landed, or may still be under way, whatever the later ones were told."""
+    failures = hidden = 0
+    while True:
+        failed: ReadOnlyError | StorageError | None = None
         try:
             # Where entries were written before, a missing folder is a lost log, and no place for the next one.
             if store.put_if_absent(path, data, make=entry.commit == 1, visible=visible):
                 return entry
-        except ReadOnlyError as error:
-            if silent is None:
+        except (ReadOnlyError, StorageError) as error:
+            failed = error
+            if doubt is None and isinstance(error, ReadOnlyError):
                 raise
-            failed = error
-        except StorageError as error:
-            failed = error
-            if error.code == "doubtful":
-                silent = error
-        landed = _landed(store, path, entry, silent or failed)
+            if isinstance(error, StorageError) and error.code == "doubtful":
+                doubt = error
+        landed = _landed(store, path, entry, doubt or failed)
         if landed is not None:
             return entry if landed else None
-        if isinstance(failed, ReadOnlyError) or (failed is not None and failed.code in FINAL):
-            break
-    if silent is not None:
-        raise _unknown(store, path, entry, silent) from silent
-    if failed is None:
-        raise StorageError(f"{store.uri}/{path} could not be written, and nothing is there; try again")
-    raise failed
+        if failed is None:
+            doubt = doubt or StorageError("it says that the entry is there, and does not show it", code="doubtful")
+            if hidden == len(PAUSES_S):
+                raise _unknown(store, path, entry, doubt) from doubt
+            pause(hidden)
+            hidden += 1
+            continue
+        failures += 1
+        if failures == ATTEMPTS or isinstance(failed, ReadOnlyError) or failed.code in FINAL:
+            if doubt is None:
+                raise failed
+            raise _unknown(store, path, entry, doubt) from doubt
 
 
 def _landed(store: Store, path: str, entry: Entry, failed: LocalregError | None) -> bool | None:

@@ -11,6 +11,7 @@ from localreg.log.entry import Entry, Head, entry_path, genesis, read
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.parquet import last_digest
+from localreg.log.patience import get_late
 from localreg.log.state import State
 from localreg.storage import Store
 
@@ -64,10 +65,10 @@ class LogReader:
             path = entry_path(head.commit + 1)
             # What is not known to exist may be in a cache of this machine all the same, and lost in the place itself.
             data = self.store.get(path, fresh=upto is None)
+            if data is None and upto is not None:
+                data = self.known(head.commit + 1)
             if data is None:
-                if upto is None:
-                    return
-                raise self.missing(head.commit + 1)
+                return
             entry = read(data, head, name=self.name_of(path))
             self._refuse_unknown(entry)
             yield entry
@@ -127,11 +128,19 @@ class LogReader:
         """
         if commit == 0:
             return self.origin
-        path = entry_path(commit)
-        data = self.store.get(path)
+        data = self.store.get(entry_path(commit)) or self.known(commit)
+        return Head(commit, last_digest(data) or "", "")
+
+    def known(self, commit: int) -> bytes:
+        """An entry that must be there; a share may show it late to who looked before it was written.
+
+        Raises:
+            IntegrityError: it is missing.
+        """
+        data = get_late(self.store, entry_path(commit))
         if data is None:
             raise self.missing(commit)
-        return Head(commit, last_digest(data) or "", "")
+        return data
 
     def commit_at(self, time: str, newest: State) -> int:
         """Number of the last commit whose running maximum of times is not later than `time`; 0 = before the first.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from localreg.errors import LocalregError, ReadOnlyError, StorageError
 
@@ -18,7 +19,9 @@ __all__ = [
     "discard",
     "doubtful",
     "grant",
+    "look_into",
     "new_spool",
+    "persistent",
     "settle",
     "sync_folder",
     "unpublished",
@@ -27,7 +30,10 @@ __all__ = [
     "write_all",
 ]
 
+_T = TypeVar("_T")
+
 POSIX: Final = os.name == "posix"
+_STALE_LOOKS: Final = 2
 _FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
 SPOOL: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -52,6 +58,29 @@ def new_spool(path: Path) -> int:
     """A descriptor of a new file to append to, with the permissions that the umask leaves; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, SPOOL, 0o666)
+
+
+def persistent(act: Callable[[], _T]) -> _T:
+    """Look once more by name where a share had remembered a file that was replaced since (`ESTALE`)."""
+    for _ in range(_STALE_LOOKS):
+        try:
+            return act()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    return act()
+
+
+def look_into(folder: str) -> None:
+    """Have the client of a share forget which names it found missing: NFS asks the server when a folder is opened.
+
+    Source: `nfs_lookup_verify_inode` of Linux; "close-to-open consistency" in nfs(5).
+    """
+    with suppress(OSError):
+        if POSIX:
+            os.close(os.open(folder, _FOLDER))
+        else:
+            os.listdir(folder)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from localreg.storage.disk import unreadable
+from localreg.storage.disk import persistent, unreadable
 from localreg.storage.store import FileSize, is_temporary
 
 __all__ = ["Listing"]
 
 _IS_FOLDER: Final = -1
+
+_OPEN_ELSEWHERE: Final = (".nfs", ".fuse_hidden", ".smbdelete")
+"""What shares call files that were deleted while a program has them open; they go when it closes them."""
 
 
 class Listing(NamedTuple):
@@ -37,8 +40,7 @@ class Listing(NamedTuple):
         """What lies in one folder, folders with a `/` behind: then the order of names is that of whole paths."""
         where = self.base + prefix
         try:
-            with os.scandir(where) as entries:
-                names = [name for name in map(_own_name, entries) if name]
+            names = persistent(lambda: _names(where))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -49,8 +51,7 @@ class Listing(NamedTuple):
         """All files below with their lengths, those that do not show included, in no order."""
         where = self.base + prefix
         try:
-            with os.scandir(where) as entries:
-                found = [(entry.name, _weight(entry)) for entry in entries]
+            found = persistent(lambda: _weights(where))
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
@@ -62,8 +63,18 @@ class Listing(NamedTuple):
                 yield FileSize(prefix + name, weight)
 
 
+def _names(where: str) -> list[str]:
+    with os.scandir(where) as entries:
+        return [name for name in map(_own_name, entries) if name]
+
+
+def _weights(where: str) -> list[tuple[str, int | None]]:
+    with os.scandir(where) as entries:
+        return [(entry.name, _weight(entry)) for entry in entries]
+
+
 def _own_name(entry: os.DirEntry[str]) -> str | None:
-    if is_temporary(entry.name):
+    if is_temporary(entry.name) or entry.name.startswith(_OPEN_ELSEWHERE):
         return None
     if entry.is_dir(follow_symlinks=False):
         return entry.name + "/"

@@ -35,6 +35,8 @@ from localreg.storage.disk import (
     Gone,
     discard,
     grant,
+    look_into,
+    persistent,
     settle,
     sync_folder,
     unpublished,
@@ -43,6 +45,7 @@ from localreg.storage.disk import (
     write_all,
 )
 from localreg.storage.listing import Listing
+from localreg.storage.mounts import is_on_network
 from localreg.storage.near import NearStore
 from localreg.storage.protection import impose, imposed_mode
 from localreg.storage.publishing import PUBLISH, UNSUPPORTED, is_exclusive, is_possible, rename_folder
@@ -117,8 +120,13 @@ class LocalStore(NearStore):
         return self._root
 
     def get(self, path: str, *, fresh: bool = False) -> bytes | None:
-        """See `Store.get`; nothing is cached."""
-        return read_whole(self._native(path), most_bytes(path))
+        """See `Store.get`; nothing is cached, but by clients of network shares: `fresh` has them ask again."""
+        where, most = self._native(path), most_bytes(path)
+        data = read_whole(where, most)
+        if data is None and fresh and is_on_network(self._root):
+            look_into(os.path.dirname(where))
+            data = read_whole(where, most)
+        return data
 
     def put(self, path: str, data: bytes) -> None:
         """See `Store.put`."""
@@ -150,7 +158,9 @@ class LocalStore(NearStore):
 
     def queue(self) -> LockQueue | None:
         """See `Store.queue`; a lock on a file in the staging folder. A store without that folder has no queue."""
-        return LockQueue(self._open_lock) if self._staging else None
+        if not self._staging:
+            return None
+        return LockQueue(self._open_lock, may_hang=lambda: is_on_network(self._root))
 
     def _open_lock(self) -> int:
         where = f"{self._base}{self._staging}/{_LOCK}"
@@ -199,7 +209,7 @@ class LocalStore(NearStore):
         """See `Store.size`."""
         where = self._native(path)
         try:
-            status = os.stat(where)
+            status = persistent(lambda: os.stat(where))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -259,9 +269,13 @@ class LocalStore(NearStore):
         return self._base + check_path(path)
 
     def _existing(self, path: str) -> str:
+        where = self._native(path)
         if self.size(path) is None:
-            raise NotFoundError(f"no file {path!r} in {self.uri}")
-        return self._native(path)
+            if is_on_network(self._root):
+                look_into(os.path.dirname(where))
+            if self.size(path) is None:
+                raise NotFoundError(f"no file {path!r} in {self.uri}")
+        return where
 
     def _stage(self, final: str, data: bytes, *, make: bool = True) -> str:
         """Write and sync a temporary file on the mount of `final`; its path."""

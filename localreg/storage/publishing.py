@@ -44,7 +44,23 @@ def rename_noreplace(source: str, target: str) -> None:
 
 
 def _link(source: str, target: str) -> None:
-    os.link(source, target)
+    """Link, and believe what is there more than what was said: shares repeat requests whose answers were lost.
+
+    Source: open(2) of Linux on `O_EXCL`: whatever `link` returned, a link count of 2 tells that it succeeded.
+    """
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno in UNSUPPORTED or not _is_linked(source, target):
+            raise
+
+
+def _is_linked(source: str, target: str) -> bool:
+    try:
+        ours = os.stat(source)
+        return ours.st_nlink == 2 and os.path.samestat(ours, os.stat(target))
+    except OSError:
+        return False
 
 
 def _replace_if_absent(source: str, target: str) -> None:
@@ -66,12 +82,12 @@ def is_possible(mode: str, temporary: str) -> bool:
     aside = f"{temporary[: -len('.tmp')]}.aside.tmp"
     try:
         PUBLISH[mode](temporary, aside)
+        return os.path.lexists(aside)
     except OSError as error:
         return error.errno not in UNSUPPORTED
     finally:
         with suppress(OSError):
             os.unlink(aside)
-    return True
 
 
 def is_exclusive(mode: str, first: str, second: str) -> bool:

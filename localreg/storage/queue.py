@@ -9,6 +9,7 @@ here is durable, and a share that cannot lock, a holder that sleeps and a lock f
 from __future__ import annotations
 
 import os
+import threading
 import time
 import weakref
 from contextlib import suppress
@@ -76,12 +77,54 @@ class Turn:
         self.taken = lock_descriptor(self._descriptor, blocking=False)
         return self.taken
 
+    def _ask(self) -> _Question:
+        return _Question(self._descriptor)
+
+    def _leave_to(self, question: _Question) -> bool:
+        """Give the descriptor up to a question that is not answered; whether it was still open."""
+        if question.is_left():
+            self._descriptor = -1
+            return True
+        return False
+
     def _close(self) -> None:
         # Forgotten before it is closed: closing a number twice would close whatever another thread opened since.
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             with suppress(OSError):
                 os.close(descriptor)
+
+
+class _Question(threading.Thread):
+    """Whether a lock is free, asked of a server that may never answer. Who does not wait for it leaves it the file."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(name="localreg lock", daemon=True)
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._left = self._answered = False
+        self.taken = False
+        self.error: OSError | None = None
+        self.start()
+
+    def run(self) -> None:
+        from filelock import lock_descriptor
+
+        try:
+            self.taken = lock_descriptor(self._descriptor, blocking=False)
+        except OSError as error:
+            self.error = error
+        with self._lock:
+            self._answered = True
+            if self._left:
+                with suppress(OSError):
+                    os.close(self._descriptor)  # and the lock with it
+
+    def is_left(self) -> bool:
+        """Whether it is on its own from now on: it was not answered yet."""
+        with self._lock:
+            self._left = not self._answered
+            return self._left
 
 
 class LockQueue:
@@ -92,13 +135,17 @@ class LockQueue:
     who has just had a turn does not take the next, too.
     """
 
-    def __init__(self, open_file: Callable[[], int]) -> None:
+    def __init__(self, open_file: Callable[[], int], *, may_hang: Callable[[], bool] = lambda: False) -> None:
         """Prepare; nothing is opened.
 
         Args:
             open_file: gives a new descriptor of the lock file; may raise what stores raise, or `OSError`.
+            may_hang: whether a look at a lock may take for ever, as where a server of locks is gone: then it is asked
+                in a thread, and until that has ended nobody queues any more.
         """
         self._open_file = open_file
+        self._may_hang = may_hang
+        self._hanging: _Question | None = None
         self._expected_s = 0.0
 
     def take(self, patience_s: float, meanwhile: Callable[[], object]) -> Turn:
@@ -109,6 +156,8 @@ class LockQueue:
             meanwhile: run once or twice, while others have their turns; what it raises comes through.
         """
         meanwhile()
+        if self._hanging is not None and self._hanging.is_alive():
+            return Turn()
         try:
             turn = Turn(self._open_file())
         except (OSError, LocalregError):
@@ -126,12 +175,25 @@ class LockQueue:
         time.sleep(self._pause(waited, patience_s))
         meanwhile()
         with suppress(OSError):  # no locks on this share
-            while not turn._look():
+            while not self._look(turn, patience_s - waited):
                 waited = time.monotonic() - begin
                 if waited >= patience_s:
                     break
                 time.sleep(self._pause(waited, patience_s))
             self._expected_s = time.monotonic() - begin
+
+    def _look(self, turn: Turn, patience_s: float) -> bool:
+        if not self._may_hang():
+            return turn._look()
+        question = turn._ask()
+        question.join(max(patience_s, LONGEST_POLL_S))
+        if turn._leave_to(question):
+            self._hanging = question
+            raise TimeoutError("the lock's server does not answer")
+        if question.error is not None:
+            raise question.error
+        turn.taken = question.taken
+        return turn.taken
 
     def _pause(self, waited: float, patience_s: float) -> float:
         pause = min((self._expected_s - waited) / 2, LONGEST_POLL_S, patience_s - waited)

@@ -11,7 +11,7 @@ import stat
 from typing import Final
 
 from localreg.errors import StorageError
-from localreg.storage.disk import unreadable
+from localreg.storage.disk import persistent, unreadable
 
 __all__ = ["LARGEST", "LARGEST_JSON", "most_bytes", "read_whole"]
 
@@ -39,18 +39,21 @@ def read_whole(where: str, most: int = LARGEST) -> bytes | None:
             more bytes.
     """
     try:
-        with open(where, "rb", buffering=0, opener=_opened) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise _no_file(where)
-            if status.st_size > most:
-                raise _too_large(where, most)
-            data = file.readall()
+        return persistent(lambda: _read(where, most))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
         raise unreadable(where, error) from error
-    return data
+
+
+def _read(where: str, most: int) -> bytes:
+    with open(where, "rb", buffering=0, opener=_opened) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _no_file(where)
+        if status.st_size > most:
+            raise _too_large(where, most)
+        return file.readall()
 
 
 def _opened(where: str, flags: int) -> int:

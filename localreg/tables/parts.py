@@ -11,6 +11,7 @@ from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, NotFoundError
 from localreg.names import new_id
 from localreg.records.files import FilePointer
+from localreg.storage.disk import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +144,7 @@ def read_part(store: Store, pointer: FilePointer, columns: list[str] | None = No
 
     Raises:
         IntegrityError: the file is missing or cannot be parsed.
+        StorageError: the disk or the share does not give it.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -158,6 +160,8 @@ def read_part(store: Store, pointer: FilePointer, columns: list[str] | None = No
         with ThreadPoolExecutor(len(halves), "localreg-read") as pool:
             return pa.concat_tables(pool.map(lambda half: _read_groups(file, half, columns), halves))
     except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # not what Arrow says of bytes, but what the system says
+            raise unreadable(str(file), error) from error
         raise IntegrityError(
             f"{store.uri}/{pointer.path} cannot be read ({error}); restore it from a copy", code="file_altered"
         ) from error

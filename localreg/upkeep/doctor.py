@@ -15,6 +15,7 @@ from localreg.session.namespaces import is_refusal
 from localreg.upkeep import place
 from localreg.upkeep.namespace import NAMESPACE_CHECKS, Namespace
 from localreg.upkeep.report import DoctorReport, Finding
+from localreg.upkeep.share import check_share
 
 __all__ = ["DoctorReport", "Finding", "examine"]
 
@@ -22,6 +23,7 @@ PLACE_CHECKS = (
     place.check_location,
     place.check_versions,
     place.check_commit_mode,
+    check_share,
     place.check_permissions,
     place.check_room,
 )

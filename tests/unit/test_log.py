@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.loss import GAP_PROBES
 from localreg.log.parquet import decode, encode, last_digest
+from localreg.log.patience import PAUSES_S
 from localreg.log.publish import ATTEMPTS
 from localreg.log.reader import FEW
 from localreg.names import new_id
@@ -307,11 +309,23 @@ def test_a_doubt_is_not_forgotten_for_a_later_answer(
     assert log.resolve(caught.value.commit_id, log.load(), commit=caught.value.commit) == 1
 
 
-@pytest.mark.parametrize("answer", [False, StorageError("failed")], ids=["exists", "failed"])
-def test_a_store_that_takes_nothing_is_asked_a_few_times_and_the_outcome_is_certain(
-    log: Log, monkeypatch: pytest.MonkeyPatch, answer: bool | Exception
+def test_an_entry_that_is_there_and_never_shows_is_looked_for_and_its_outcome_unknown(
+    log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    double = answers(log, monkeypatch, act=False, answer=answer)
+    paused: list[float] = []
+    monkeypatch.setattr("localreg.log.patience.time", SimpleNamespace(sleep=paused.append))
+    double = answers(log, monkeypatch, act=False, answer=False)
+    with pytest.raises(UnknownOutcomeError, match="says that the entry is there, and does not show it") as caught:
+        publish(log)
+    assert len(paused) == len(PAUSES_S) == double.calls - 1
+    assert all(longest_s / 2 <= pause_s <= longest_s for pause_s, longest_s in zip(paused, PAUSES_S, strict=True))
+    assert log.resolve(caught.value.commit_id, log.load(), commit=caught.value.commit) is None
+
+
+def test_a_store_that_takes_nothing_is_asked_a_few_times_and_the_outcome_is_certain(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double = answers(log, monkeypatch, act=False, answer=StorageError("failed"))
     with pytest.raises(StorageError) as caught:
         publish(log)
     assert double.calls == ATTEMPTS
