@@ -37,10 +37,12 @@ def publish(
     silent: StorageError | None = None
     """Of an attempt that nobody answered: it may still be under way, whatever the later ones were told."""
     for _ in range(ATTEMPTS):
+        hidden = False
         try:
             # Where entries were written before, a missing folder is a lost log, and no place for the next one.
             if store.put_if_absent(path, data, make=entry.commit == 1, visible=visible):
                 return entry
+            hidden = True
         except ReadOnlyError as error:
             if silent is None:
                 raise
@@ -52,12 +54,13 @@ def publish(
         landed = _landed(store, path, entry, silent or failed)
         if landed is not None:
             return entry if landed else None
+        if hidden:  # a share may say so of our own success, and not show it for a while
+            silent = silent or StorageError(f"{store.uri}/{path} exists and cannot be read", code="doubtful")
         if isinstance(failed, ReadOnlyError) or (failed is not None and failed.code in FINAL):
             break
     if silent is not None:
         raise _unknown(store, path, entry, silent) from silent
-    if failed is None:
-        raise StorageError(f"{store.uri}/{path} could not be written, and nothing is there; try again")
+    assert failed is not None, "every attempt was answered, and none as it should be"
     raise failed
 
 

@@ -210,6 +210,12 @@ def open_or_make(
     if store.publishing(mode).put_if_absent(NAME, data):
         store.remember(NAME, data)
         return made, True
+    if store.get(NAME, fresh=True) is None:
+        raise StorageError(
+            f"{store.uri}/{NAME} was made by another process a moment ago, and cannot be seen yet: a share may show a "
+            "new file late; open it again",
+            code="not_seen_yet",
+        )
     return open_or_make(store, make=False, commit_mode=commit_mode)
 
 

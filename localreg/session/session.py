@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.errors import AccessDeniedError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
+from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
 from localreg.names import check_id, check_namespace, check_text, namespace_folder, new_id
@@ -41,6 +42,9 @@ __all__ = ["Session"]
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _abandoned: list[Databases | None] = []
+SNAPSHOT_ATTEMPTS = 3
+"""How often one is begun that another writer's outruns."""
+
 _NOT_WRITABLE = "this process may not write there; check the folder's permissions"
 
 
@@ -337,7 +341,15 @@ class Session:
         self.refuse_if_read_only()
         if self.transaction_here() is not None:
             raise InvalidInputError("a snapshot shows commits, and a transaction is open; take it after the block")
-        return self._show(self.log.write_snapshot(self.state())).head.commit
+        state = self.state()
+        for _ in range(SNAPSHOT_ATTEMPTS):
+            try:
+                return self._show(self.log.write_snapshot(state)).head.commit
+            except StorageError as error:
+                if error.code != GIVEN_UP:
+                    raise
+                failed, state = error, self.log.load()  # upon what another writer has put in its place
+        raise failed
 
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace."""
