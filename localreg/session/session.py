@@ -25,7 +25,7 @@ from localreg.records.access import RUNNER
 from localreg.session.access import Guard
 from localreg.session.changes import Changes, Operation
 from localreg.session.founding import founding
-from localreg.session.location import SINGLE_WRITER, RegistryFile
+from localreg.session.location import NAME, SINGLE_WRITER, RegistryFile
 from localreg.session.namespaces import Namespaces, is_refusal, left_out_if_closed
 from localreg.session.preconditions import consequences, preconditions
 from localreg.session.proof import Proof
@@ -93,7 +93,7 @@ class Session:
         self.log = Log(self.store, file.registry, namespace)
         self.siblings = siblings or Siblings(self)
         self.place = Place(self.siblings, namespace)
-        self.proof = proof or Proof(root, shown=False)
+        self.proof = proof or Proof(root, made=False)
         self._state: State | None = None
         self._seen_at_opening: State | None = None
         self._engine: Engine | None = None
@@ -516,6 +516,9 @@ class Session:
         """What is said first of all, by the first commit of a namespace."""
         if state.head.commit:
             return []
+        if not (self.proof.made or self.root.remote):
+            # Its maker may not have come so far: without it, a commit that outlives a power cut belongs to nothing.
+            self.root.sync(NAME)
         return founding(self.file, self.namespace, is_first=not set(self.namespaces_there()) - {self.namespace})
 
     def _run(self, operations: Sequence[Operation], changes: Changes) -> Changes:

@@ -14,7 +14,7 @@ from localreg.log import State
 from localreg.records.models import ModelRecord
 from localreg.session import Changes
 
-__all__ = ["Act", "Book", "ImpossibleError", "Page", "drawn", "shown"]
+__all__ = ["Act", "Book", "ImpossibleError", "Page", "drawn", "names_in", "shown"]
 
 NAMES = ("a", "b", "c")
 COUNT = "count"

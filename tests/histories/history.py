@@ -171,8 +171,8 @@ class Client:
         for _ in range(20):
             store = self.world.store(machine)
             try:
-                file, _made = open_or_make(store, make=True)
-                opened = Session(store, file, "default", actor=self.name, proof=Proof(store, shown=True))
+                file, made = open_or_make(store, make=True)
+                opened = Session(store, file, "default", actor=self.name, proof=Proof(store, made=made))
             except (StorageError, IntegrityError, FormatError) as error:
                 self._expect(error)
                 continue
