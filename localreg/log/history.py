@@ -196,15 +196,23 @@ class History:
             read: the checked entries after a head.
             upto: number of the last commit.
             leads_to: see `sound`.
+
+        Raises:
+            StorageError: it could not be written; of code `GIVEN_UP`: what was to be merged was deleted meanwhile.
         """
         before = cover = self.sound(upto, leads_to)
         if cover and cover[-1].last >= upto:
             return  # another writer was faster
-        head = self.opened(cover[-1]).after if cover else self.origin
         there = self.listed()
-        for entries in _batches(read(head), upto - head.commit):
-            cover = self._append(cover, head, entries)
-            head = entries[-1].head
+        try:
+            head = self.opened(cover[-1]).after if cover else self.origin
+            for entries in _batches(read(head), upto - head.commit):
+                cover = self._append(cover, head, entries)
+                head = entries[-1].head
+        except FormatError as error:
+            if error.code != HISTORY_DAMAGED:
+                raise
+            raise given_up(FOLDER) from error  # a moment ago it was sound
         self._clean_up(there, {*before, *cover}, upto)
 
     def _append(self, cover: list[Segment], before: Head, entries: list[Entry]) -> list[Segment]:

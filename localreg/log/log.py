@@ -302,6 +302,9 @@ class Log(LogReader):
             StorageError, ReadOnlyError: it could not be written.
         """
         commit = state.head.commit
+        if commit and not self.store.remote:
+            # What was only read may be another's commit, not durable yet: a cache must not outlive what it shows.
+            self.store.sync(entry_path(commit))
         if state.base.commit < commit:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
         self.history.extend(self.entries, commit, self._leads_to)

@@ -20,6 +20,7 @@ from localreg.storage import LocalStore, MemoryStore, Store
 
 __all__ = [
     "FORMAT",
+    "NAME",
     "RegistryFile",
     "bound",
     "check_commit_mode",
@@ -210,6 +211,12 @@ def open_or_make(
     if _created(store.publishing(mode), data):
         store.remember(NAME, data)
         return made, True
+    if store.get(NAME, fresh=True) is None:
+        raise StorageError(
+            f"{store.uri}/{NAME} was made by another process a moment ago, and cannot be seen yet: a share may show a "
+            "new file late; open it again",
+            code="not_seen_yet",
+        )
     return open_or_make(store, make=False, commit_mode=commit_mode)
 
 
@@ -273,7 +280,8 @@ def _refuse_foreign(store: Store) -> None:
     # A foreign bucket may be large: where listing costs, the folders are looked at first.
     names = [name for name in store.folders("") if not name.startswith(".")] if store.remote else []
     names = names or [name for name in store.list("") if not name.startswith(".")]
-    if names and NAME not in names:
+    # Looked for last: another process may have made the registry, and its first commit, between the looks.
+    if names and NAME not in names and store.get(NAME, fresh=True) is None:
         raise FormatError(
             f"{store.uri} is not a registry and not empty (it holds {names[0]!r}); name an empty or a new folder",
             code="foreign_directory",

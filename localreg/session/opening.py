@@ -59,7 +59,7 @@ def open_session(
         if file.writable:
             root = root.publishing(file.commit_mode)
         why = "it was opened offline" if offline else _why_read_only(root, file, read_only)
-        return Session(root, file, namespace, actor=actor, read_only=why, proof=Proof(root, shown=made))
+        return Session(root, file, namespace, actor=actor, read_only=why, proof=Proof(root, made=made))
 
     known = None if offline else noted(place, commit_mode)
     if known is not None:

@@ -1,4 +1,4 @@
-"""What a remote place must show before a first commit goes there."""
+"""What a place must show before a first commit goes there."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ class Proof:
     """That a place creates files exclusively; shown once for all sessions of one opening.
 
     A registry may have been copied to a place where its commit mode cannot be kept: nothing on disk tells.
+
+    Attributes:
+        made: whether this opening made the registry: then its file is durable.
     """
 
-    def __init__(self, root: Store, *, shown: bool) -> None:
+    def __init__(self, root: Store, *, made: bool) -> None:
         """Nothing is asked yet.
 
         Args:
             root: the place.
-            shown: whether it is known already: the registry was made a moment ago.
+            made: whether the registry was made a moment ago, which is proof enough.
         """
         self._root = root
-        self._shown = shown or not root.remote
+        self.made = made
+        self._shown = made or not root.remote
         self._found = ""
         self._lock = threading.Lock()
 

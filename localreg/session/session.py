@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.errors import AccessDeniedError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
 from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fold
+from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
 from localreg.names import check_id, check_namespace, check_text, namespace_folder, new_id
@@ -24,7 +25,7 @@ from localreg.records.access import RUNNER
 from localreg.session.access import Guard
 from localreg.session.changes import Changes, Operation
 from localreg.session.founding import founding
-from localreg.session.location import SINGLE_WRITER, RegistryFile
+from localreg.session.location import NAME, SINGLE_WRITER, RegistryFile
 from localreg.session.namespaces import Namespaces, is_refusal, left_out_if_closed
 from localreg.session.preconditions import consequences, preconditions
 from localreg.session.proof import Proof
@@ -41,6 +42,9 @@ __all__ = ["Session"]
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _abandoned: list[Databases | None] = []
+SNAPSHOT_ATTEMPTS = 3
+"""How often one is begun that another writer's outruns."""
+
 _NOT_WRITABLE = "this process may not write there; check the folder's permissions"
 
 
@@ -89,7 +93,7 @@ class Session:
         self.log = Log(self.store, file.registry, namespace)
         self.siblings = siblings or Siblings(self)
         self.place = Place(self.siblings, namespace)
-        self.proof = proof or Proof(root, shown=False)
+        self.proof = proof or Proof(root, made=False)
         self._state: State | None = None
         self._seen_at_opening: State | None = None
         self._engine: Engine | None = None
@@ -337,7 +341,15 @@ class Session:
         self.refuse_if_read_only()
         if self.transaction_here() is not None:
             raise InvalidInputError("a snapshot shows commits, and a transaction is open; take it after the block")
-        return self._show(self.log.write_snapshot(self.state())).head.commit
+        state = self.state()
+        for _ in range(SNAPSHOT_ATTEMPTS):
+            try:
+                return self._show(self.log.write_snapshot(state)).head.commit
+            except StorageError as error:
+                if error.code != GIVEN_UP:
+                    raise
+                failed, state = error, self.log.load()  # upon what another writer has put in its place
+        raise failed
 
     def verify(self) -> VerifyReport:
         """Check every digest and file of the namespace."""
@@ -504,6 +516,9 @@ class Session:
         """What is said first of all, by the first commit of a namespace."""
         if state.head.commit:
             return []
+        if not (self.proof.made or self.root.remote):
+            # Its maker may not have come so far: without it, a commit that outlives a power cut belongs to nothing.
+            self.root.sync(NAME)
         return founding(self.file, self.namespace, is_first=not set(self.namespaces_there()) - {self.namespace})
 
     def _run(self, operations: Sequence[Operation], changes: Changes) -> Changes:
