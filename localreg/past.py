@@ -197,17 +197,25 @@ class Past:
 
         return disk_usage(self._session.root)
 
-    def doctor(self) -> DoctorReport:
+    def doctor(self, *, repair: bool = False) -> DoctorReport:
         """Look whether all is as it should be: place, versions, permissions; the log and the caches of each namespace.
 
         Each of the report's `findings` is `ok`, a `note` or a `problem`, and says what to do; `ok` is that there is no
         problem. What fails is a finding, too. Nothing is changed; whether commits are safe here is tried with small
         files that are taken away again, unless this handle is read-only. Digests of entries and bulk files are not
         compared: `verify` does that.
+
+        Args:
+            repair: make anew what is derived from the log and is damaged, stale, wrong or missing: snapshots, their
+                hint, history. The whole log is read for it. What was done is a finding; where entries of the log are
+                lost or damaged nothing is made, and that is one, too. Open handles of this process go on.
+
+        Raises:
+            ReadOnlyError: a repair is asked for, and nothing may be written here.
         """
         from localreg.upkeep import examine
 
-        return examine(self._session)
+        return examine(self._session, repair=check_flag(repair, what="repair"))
 
     def compact(self, *, dry_run: bool = False, message: str | None = None) -> CompactReport:
         """Merge many small parts of one owner into few, where readers have to open them all.

@@ -1,4 +1,4 @@
-"""Looking after a place: what takes room there, whether all is as it should be, parts that are merged, and what goes."""
+"""Looking after a place: what takes room there, whether all is as it should be, what is merged, and what goes."""
 
 from localreg.upkeep.collecting import collect
 from localreg.upkeep.compact import Compacted, CompactReport, compact
