@@ -54,17 +54,20 @@ class Notes:
             look: now.
             marks: of the files that it saw and that still wait, by path; those that were noted with another mark wait
                 anew.
-            pending: looks that saw this commit or a later one are kept, though nothing was first seen then.
+            pending: the oldest commit since which it is asked how much time has passed.
         """
         looks = [*self.looks, look]
         seen = {path: self._of(path, mark) or Sighting(len(self.looks), mark) for path, mark in marks.items()}
         used = {sighting.place for sighting in seen.values()}
-        known: set[tuple[str, int]] = set()
+        oldest = min([pending, *(looks[place].commit for place in used)])
+        known: dict[tuple[str, int], str] = {}
         kept: dict[int, int] = {}
         for place, each in enumerate(looks):
-            is_news = each.commit >= pending and (each.clock, each.commit) not in known
+            key = each.clock, each.commit
+            # A later time of one clock at one commit tells nothing: it is the earliest from which spans are counted.
+            is_news = each.commit >= oldest and each.time < known.get(key, "~")
             if place in used or is_news:
-                known.add((each.clock, each.commit))
+                known[key] = min(each.time, known.get(key, "~"))
                 kept[place] = len(kept)
         moved = {path: Sighting(kept[each.place], each.mark) for path, each in seen.items()}
         return Notes(tuple(looks[place] for place in kept), moved)
@@ -83,7 +86,7 @@ class Notes:
         for path, sighting in self.seen.items():
             files[sighting.place][path] = sighting.mark
         looks: list[JsonValue] = [
-            {**each._asdict(), "files": cast(JsonObject, some)} for each, some in zip(self.looks, files, strict=True)
+            {**each._asdict(), "files": some} for each, some in zip(self.looks, files, strict=True)
         ]
         store.put(NOTES, canonical({"layout": LAYOUT, "looks": looks}).encode())
 

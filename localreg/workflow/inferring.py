@@ -264,7 +264,7 @@ class Inferring:
     def _lost(self, absent: Indices, begun: int) -> int:
         """How many samples of which no open part has a row have none in the log, either.
 
-        Asked after the parts were read: who commits them removes them then. Of a reset, what the run has brought counts.
+        Asked after the parts were read: who commits them removes them then. Of a reset counts what came since it began.
         """
         import numpy as np
 
