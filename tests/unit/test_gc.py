@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -476,16 +477,16 @@ import os, sys, localreg
 experiment = localreg.open({folder!r}).experiment("e", flush_every=0.001)
 for step in range(20):
     experiment.log({{"loss": float(step)}}, step=step)
-experiment._recorder.flush() if hasattr(experiment, "_recorder") else None
+experiment._recorder.flush()
 experiment.log({{"loss": 20.0}}, step=20)
-os._exit(1)
+os._exit(9)
 """
 
 
 def test_what_a_killed_experiment_logged_waits_until_it_is_closed(disk: Registry, folder: Path, clocks: Clocks) -> None:
-    subprocess.run(
-        [sys.executable, "-c", KILLED.format(folder=str(folder))], env={"PYTHONPATH": str(Path(__file__).parents[2])}
-    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.run([sys.executable, "-c", KILLED.format(folder=str(folder))], env=environment)
+    assert killed.returncode == 9, "it died where it should"
     for _ in range(4):
         collected(disk)
         clocks.pass_days(30)
@@ -525,7 +526,9 @@ def test_nothing_of_a_running_experiment_is_touched(registry: Registry, clocks: 
     with registry.experiment("e", flush_every=600) as experiment:
         for step in range(3):
             experiment.log({"loss": 1.0}, step=step)
-            experiment._flush() if hasattr(experiment, "_flush") else None
+            recorder = experiment._recorder
+            assert recorder is not None
+            recorder.flush()
             assert collected(registry) == {}
             clocks.pass_days(30)
     assert [row["step"] for row in registry.sql("SELECT step FROM metric_points ORDER BY step")] == [0, 1, 2]
