@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from localreg.records.machines import Machine
     from localreg.registry import Registry
     from localreg.session import Transaction
-    from localreg.upkeep import Compacted, CompactReport, DoctorReport, Finding
+    from localreg.upkeep import Compacted, CompactReport, DoctorReport, Finding, Garbage, GarbageReport
     from localreg.workflow.bulk.report import BulkReport, RowFault
 
 __all__ = [
@@ -75,6 +75,8 @@ __all__ = [
     "Compacted",
     "DoctorReport",
     "Finding",
+    "Garbage",
+    "GarbageReport",
     "ProtectionReport",
     "PathFault",
     "LocalregError",
@@ -122,6 +124,8 @@ _HOMES = {
     "Compacted": "localreg.upkeep:Compacted",
     "DoctorReport": "localreg.upkeep:DoctorReport",
     "Finding": "localreg.upkeep:Finding",
+    "Garbage": "localreg.upkeep:Garbage",
+    "GarbageReport": "localreg.upkeep:GarbageReport",
     "ProtectionReport": "localreg.access:ProtectionReport",
     "PathFault": "localreg.access:PathFault",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localreg.audit import AuditEvent, Diff, Position
     from localreg.log.verify import VerifyReport
     from localreg.query import Result
-    from localreg.upkeep import CompactReport, DoctorReport
+    from localreg.upkeep import CompactReport, DoctorReport, GarbageReport
 
 __all__ = ["COMMIT_HINT", "Past"]
 
@@ -197,17 +197,25 @@ class Past:
 
         return disk_usage(self._session.root)
 
-    def doctor(self) -> DoctorReport:
+    def doctor(self, *, repair: bool = False) -> DoctorReport:
         """Look whether all is as it should be: place, versions, permissions; the log and the caches of each namespace.
 
         Each of the report's `findings` is `ok`, a `note` or a `problem`, and says what to do; `ok` is that there is no
         problem. What fails is a finding, too. Nothing is changed; whether commits are safe here is tried with small
         files that are taken away again, unless this handle is read-only. Digests of entries and bulk files are not
         compared: `verify` does that.
+
+        Args:
+            repair: make anew what is derived from the log and is damaged, stale, wrong or missing: snapshots, their
+                hint, history. The whole log is read for it. What was done is a finding; where entries of the log are
+                lost or damaged nothing is made, and that is one, too. Open handles of this process go on.
+
+        Raises:
+            ReadOnlyError: a repair is asked for, and nothing may be written here.
         """
         from localreg.upkeep import examine
 
-        return examine(self._session)
+        return examine(self._session, repair=check_flag(repair, what="repair"))
 
     def compact(self, *, dry_run: bool = False, message: str | None = None) -> CompactReport:
         """Merge many small parts of one owner into few, where readers have to open them all.
@@ -235,6 +243,62 @@ class Past:
         from localreg.upkeep import compact
 
         return compact(self._session, dry_run=check_flag(dry_run, what="dry_run"), message=message)
+
+    def gc(self, *, grace: timedelta | str = "7d", dry_run: bool = True, message: str | None = None) -> GarbageReport:
+        """Collect garbage: what dead writers left, in steps that are a grace period apart, beside writers at work.
+
+        One call does what is due: it notes files that no commit names; those that it noted a grace period ago, and
+        that nobody has touched or named since, it *condemns*, by a commit; and it deletes what was condemned a grace
+        period ago. So it takes three calls until something is gone: let it run each day. A writer that slept in the
+        meantime is refused with a `ConflictError` of code `"file_condemned"`, and does its upload again; what a commit
+        names is never touched, nor what a killed experiment has logged and nobody has closed yet.
+
+        That a grace period has passed is believed when the clock of one machine shows it, by the log or by what was
+        noted there: clocks of several machines are never compared.
+
+        Args:
+            grace: how long each step waits: a timedelta, or text such as `7d`, `12h`, `2w`. Longer than any writer
+                works on one commit, and any reader on one answer.
+            dry_run: only tell what would be done. That is the default, and notes nothing.
+            message: why; stands with the events.
+
+        Raises:
+            AccessDeniedError: the actor is not an owner.
+            InvalidInputError: within a transaction; or `grace` is no time to wait.
+            ReadOnlyError: nothing may be written here.
+            StorageError: the store failed; what was done stands, and the next call goes on.
+        """
+        from localreg.upkeep import collect, grace_seconds
+
+        seconds = grace_seconds(grace, what="grace")
+        return collect(self._session, grace_s=seconds, dry_run=check_flag(dry_run, what="dry_run"), message=message)
+
+    def retain(
+        self, *, deleted: timedelta | str = "90d", dry_run: bool = True, message: str | None = None
+    ) -> GarbageReport:
+        """Give up the bytes of records that were deleted long ago, and of parts that `compact` has set aside.
+
+        The past stays in the log, record by record; only the rows and contents go: `gc` deletes them a grace period
+        later. From then on a look at them as of an earlier commit, and an undo of their deletion, raise a
+        `ConflictError` of code `"file_condemned"`, which names the commit that gave them up. What a live record still
+        uses is kept, whoever it belonged to: contents that any record mentions, and what a saved comparison looks at.
+
+        Args:
+            deleted: for how long bytes are kept after the deletion, or the merge: as `grace` of `gc`, and told by the
+                same clocks.
+            dry_run: only tell what would be done. That is the default.
+            message: why; stands with the events.
+
+        Raises:
+            AccessDeniedError: the actor is not an owner.
+            IntegrityError: the list of a folder is missing, so that nobody knows which contents it needs.
+            InvalidInputError: within a transaction; or `deleted` is no time to wait.
+            ReadOnlyError: nothing may be written here.
+        """
+        from localreg.upkeep import grace_seconds, retain
+
+        seconds = grace_seconds(deleted, what="deleted")
+        return retain(self._session, deleted_s=seconds, dry_run=check_flag(dry_run, what="dry_run"), message=message)
 
 
 def _moment(session: Session, moment: int | datetime | str, what: str) -> int:

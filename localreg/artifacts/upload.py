@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import IOBase
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,7 +18,7 @@ from localreg.artifacts.content import CHUNK, keep
 from localreg.artifacts.manifest import Entry, manifest_bytes, walked
 from localreg.artifacts.tracked import looked_at
 from localreg.canonical import JsonObject, checked_object
-from localreg.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StorageError
+from localreg.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError, StorageError
 from localreg.handles.handle import Handle
 from localreg.log import Row
 from localreg.names import check_flag, check_name, check_text, shown_value
@@ -29,6 +30,9 @@ from localreg.session import Changes, Session
 from localreg.storage.new_file import checked_local
 
 __all__ = ["Stored", "described", "store", "store_files", "track", "upload"]
+
+ATTEMPTS = 3
+"""How often a content is stored, if what was found of it is given up before it is named."""
 
 
 class Stored(NamedTuple):
@@ -76,7 +80,15 @@ def upload(
     session.refuse_without(WRITER)
     said = described(content, name=name, media_type=media_type, metadata=metadata)
     _refuse_taken(session, owner, said["name"], replace=replace)
-    return _named(owner, store(session, content, said), action="upload", replace=replace)
+    with _as_path(content) as path:
+        for attempt in count(1):
+            try:
+                return _named(owner, store(session, path, said), action="upload", replace=replace)
+            except ConflictError as error:
+                # Garbage collection gave up what had been found there; it is not found a second time.
+                if error.code != "file_condemned" or attempt == ATTEMPTS or session.transaction_here() is not None:
+                    raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def track(

@@ -249,12 +249,20 @@ def _refuse_missing(draft: State, was: dict[Key, Row | None], touched: dict[Key,
                     f"deleted in commit {last}; undo that first; nothing was written",
                     code="reference_gone",
                 )
-        if old is None and any(file.updated[0] >= commit for file in draft.children(CONDEMNED, id)):
+        if old is None and _was_given_up(draft, row, commit):
             raise ConflictError(
                 f"commit {commit} cannot be undone: files of {noun(kind)} {row.name!r} were given up by garbage "
                 "collection since; nothing was written",
                 code="file_condemned",
             )
+
+
+def _was_given_up(draft: State, row: Row, commit: int) -> bool:
+    """Whether files of a record that comes back are gone for good, or a content that it speaks of."""
+    if any(file.updated[0] >= commit for file in draft.children(CONDEMNED, row.id)):
+        return True
+    contents = set(_SHA256.findall(canonical(row.record)))
+    return any(draft.children(CONDEMNED, each) and not draft.children("file", each) for each in contents)
 
 
 def _refuse_dependants(draft: State, was: dict[Key, Row | None], touched: dict[Key, int], commit: int) -> None:
@@ -279,6 +287,7 @@ def _refuse_dependants(draft: State, was: dict[Key, Row | None], touched: dict[K
 
 
 _ID = re.compile("[0-9a-f]{32}")
+_SHA256 = re.compile("(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _FREE = frozenset({"id", "name", "metadata"})
 """Fields in which an id would be no reference."""
 

@@ -48,7 +48,7 @@ ALONE = {
     "measure": "measuring",
     "lineage": "lineage",
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
-    **dict.fromkeys(("doctor", "du", "compact"), "upkeep"),
+    **dict.fromkeys(("doctor", "du", "compact", "gc", "retain"), "upkeep"),
     "ui": "page",
 }
 """The module of each command that is in no group; it is one of those of `app` there."""

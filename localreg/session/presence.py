@@ -94,6 +94,11 @@ class Presence:
             return True
         return now - seen[1] < STALE_S
 
+    def is_here(self, writer: str) -> bool:
+        """Whether a writer is or was a process of this machine, so that `is_alive` is sure of it."""
+        data = self._store.get(self._file(writer), fresh=True)
+        return data is not None and _is_here(cast(JsonObject, parse(data)))
+
 
 def _process() -> JsonObject:
     """Which process this is, told apart from all others of all machines and of all times."""

@@ -27,6 +27,7 @@ from localreg.session.changes import Changes, Operation
 from localreg.session.founding import founding
 from localreg.session.location import NAME, SINGLE_WRITER, RegistryFile
 from localreg.session.namespaces import Namespaces, is_refusal, left_out_if_closed
+from localreg.session.past_store import past_store
 from localreg.session.preconditions import consequences, preconditions
 from localreg.session.proof import Proof
 from localreg.session.siblings import Siblings
@@ -189,6 +190,7 @@ class Session:
         why = f"this is the registry as of commit {state.head.commit}"
         session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why)
         session._state, session._as_of = state, as_of
+        session.store = past_store(session.store, session.log)
         return session
 
     @property

@@ -197,7 +197,7 @@ class LocalStore(NearStore):
 
     def delete(self, path: str) -> None:
         """See `Store.delete`."""
-        where = self._native(path)
+        where = self._base + check_path(path, temporary=True)
         try:
             os.unlink(where)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

@@ -127,7 +127,7 @@ class MemoryStore(NearStore):
 
     def delete(self, path: str) -> None:
         """See `Store.delete`."""
-        key = self._key(path)
+        key = self._base + check_path(path, temporary=True)
         with self._shelf.lock:
             self._shelf.files.pop(key, None)
             self._shelf.forget_copy(key)

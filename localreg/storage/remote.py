@@ -247,7 +247,7 @@ class RemoteStore:
 
     def delete(self, path: str) -> None:
         """See `Store.delete`."""
-        key = self._key(path)
+        key = self._base + check_path(path, temporary=True)
         self._refuse_if_unwritable(path)
         self._asking.ask("delete", path, lambda: self._link.delete(key), absent=None)
         self._cache.forget(key)

@@ -191,7 +191,11 @@ class Store(Protocol):
         ...
 
     def delete(self, path: str) -> None:
-        """Remove a file; it is fine if there is none. Not necessarily durable on return."""
+        """Remove a file; it is fine if there is none. Not necessarily durable on return.
+
+        Takes the names of temporary files, too, as `sizes` gives them: what a dead writer left can be taken away. A
+        writer that is not dead writes its file again, or fails as if the place had.
+        """
         ...
 
     def size(self, path: str) -> int | None:
@@ -259,8 +263,8 @@ class Store(Protocol):
         ...
 
 
-def check_path(path: str) -> str:
-    """Return `path` if it is a well-formed path within a store.
+def check_path(path: str, *, temporary: bool = False) -> str:
+    """Return `path` if it is a well-formed path within a store; that of a temporary file only if told so.
 
     On every call's way, thus a split and a few look-ups (0.5 µs) and no regular expression. Unprintable covers NUL,
     line breaks and lone surrogates: whatever would fail in the file system, or lie in a message.
@@ -275,7 +279,7 @@ def check_path(path: str) -> str:
         or "." in segments
         or "\\" in path
         or not path.isprintable()
-        or is_temporary(segments[-1])
+        or (is_temporary(segments[-1]) and not temporary)
     ):
         raise InvalidInputError(
             f"not a path within a store: {path!r}; give a relative one such as 'log/1.parquet', without '..', empty "

@@ -1,12 +1,14 @@
 """Whether all is as it should be at one place: a list of checks, each of which says what it found and what to do.
 
-Nothing is changed and nothing deleted; what is tried is taken away again. That every digest holds is not asked here,
-but by `verify`, which reads all there is: the doctor reads what an opening would, and lists the rest.
+Nothing is changed and nothing deleted, unless a repair is asked for (`repair.py`); what is tried is taken away again.
+That every digest holds is not asked here, but by `verify`, which reads all there is: the doctor reads what an opening
+would, and lists the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from localreg.errors import LocalregError
 from localreg.names import namespace_folder
@@ -14,6 +16,7 @@ from localreg.session import Session
 from localreg.session.namespaces import is_refusal
 from localreg.upkeep import place
 from localreg.upkeep.namespace import NAMESPACE_CHECKS, Namespace
+from localreg.upkeep.repair import repaired
 from localreg.upkeep.report import DoctorReport, Finding
 from localreg.upkeep.share import check_share
 
@@ -32,14 +35,18 @@ EXPECTED = frozenset({"offline", "forbidden"})
 """Codes of errors that tell what this process may do, and not that anything is wrong."""
 
 
-def examine(session: Session) -> DoctorReport:
+def examine(session: Session, *, repair: bool = False) -> DoctorReport:
     """The report of `Registry.doctor`."""
+    if repair:
+        session.refuse_if_read_only()
     findings: list[Finding] = []
     for check in PLACE_CHECKS:
         findings += _told(lambda check=check: check(session), _title(check))  # type: ignore[misc]
     for folder in _folders(session, findings):
         namespace = Namespace.of(session, folder)
         closed = _closed(session, namespace.name)
+        if repair and closed is None:
+            findings += _told(partial(repaired, namespace), f"{namespace.name}: not repaired")
         findings += [closed] if closed is not None else _of_namespace(namespace)
     return DoctorReport(findings)
 

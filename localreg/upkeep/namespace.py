@@ -14,15 +14,17 @@ from localreg.log import Log, State, snapshot
 from localreg.log.entry import entry_path
 from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_OVERDUE
+from localreg.log.state import CONDEMNED
 from localreg.names import amount
 from localreg.session import Session
 from localreg.storage import LocalStore, Store
 from localreg.storage.lease import describe
 from localreg.storage.protection import deviations, protection_of
+from localreg.upkeep.notes import NOTES
 from localreg.upkeep.report import Finding, readable_bytes, shown_path
 from localreg.upkeep.usage import kind_of
 
-__all__ = ["NAMESPACE_CHECKS", "Namespace"]
+__all__ = ["NAMESPACE_CHECKS", "Namespace", "entry_number"]
 
 QUEUE_LOCK = "tmp/queue.lock"
 
@@ -85,8 +87,8 @@ def check_log(namespace: Namespace) -> Iterator[Finding]:
 def check_entries(namespace: Namespace) -> Iterator[Finding]:
     """Whether the folder of the log has every number, and nothing else: no entry is read, as `verify` does."""
     names = [path for path in namespace.files if kind_of(path) == "log"]
-    numbers = {number for number in map(_entry_number, names) if number}
-    strays = [path for path in names if not _entry_number(path)]
+    numbers = {number for number in map(entry_number, names) if number}
+    strays = [path for path in names if not entry_number(path)]
     missing = max(numbers, default=0) - len(numbers)
     if missing:
         first = next(number for number in count(1) if number not in numbers)
@@ -98,7 +100,7 @@ def check_entries(namespace: Namespace) -> Iterator[Finding]:
         yield namespace.finding("note", "log", message)
 
 
-def _entry_number(path: str) -> int:
+def entry_number(path: str) -> int:
     """The number of an entry by its name; 0 of what is none."""
     stem = path.removeprefix("log/").removesuffix(".parquet")
     return int(stem) if stem.isascii() and stem.isdecimal() and entry_path(int(stem)) == path else 0
@@ -185,13 +187,13 @@ def check_lease(namespace: Namespace) -> Iterator[Finding]:
 
 def check_leftovers(namespace: Namespace) -> Iterator[Finding]:
     """What a killed process may have left on its way."""
-    others = (QUEUE_LOCK, "tmp/spool/", "tmp/experiments/")  # see `check_experiments`
+    others = (QUEUE_LOCK, NOTES, "tmp/spool/", "tmp/experiments/")  # see `check_experiments`
     left = [path for path in namespace.files if kind_of(path) == "tmp" and not path.startswith(others)]
     if left:
         size = readable_bytes(sum(namespace.files[path] for path in left))
         message = (
             f"{_some(left)} on the way ({size}): of a commit or an upload under way, or left by one that was killed; "
-            "no reader looks at them: delete those that are older than any writer"
+            "no reader looks at them: `localreg gc` takes what nobody is at any more"
         )
         yield namespace.finding("note", "leftovers", message)
 
@@ -215,14 +217,19 @@ def check_bulk_files(namespace: Namespace) -> Iterator[Finding]:
     named = {row.name: row.fields["bytes"] for row in namespace.state.rows("file")}
     running = {row.id for row in namespace.state.rows("experiment") if row.fields.get("status") == "running"}
     coming = tuple(f"data/{each.name}/{id}/open-" for each in STREAMED for id in running)  # named at their end
-    orphans = sorted(path for path in there - named.keys() if not path.startswith(coming))
+    condemned = there & {row.id for row in namespace.state.rows(CONDEMNED)}
+    orphans = sorted(path for path in there - named.keys() - condemned if not path.startswith(coming))
     if orphans:
         size = readable_bytes(sum(namespace.files[path] for path in orphans))
         message = (
-            f"{_some(orphans)} named by no commit ({size}): of an upload under way, or of one that was killed; keep "
-            "them while anybody writes, nothing else needs them"
+            f"{_some(orphans)} named by no commit ({size}): of an upload under way, or of one that was killed; "
+            "`localreg gc` takes what nobody is at any more"
         )
         yield namespace.finding("note", "orphans", message)
+    if condemned:
+        size = readable_bytes(sum(namespace.files[path] for path in condemned))
+        message = f"{_some(sorted(condemned))} condemned ({size}); `localreg gc --apply` deletes what is due"
+        yield namespace.finding("ok", "garbage", message)
     # Asked for one by one: what was committed since the listing has come since, too.
     lost = sorted(path for path in named.keys() - there if namespace.store.size(path) is None)
     altered = sorted(path for path in there & named.keys() if namespace.files[path] != named[path])

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError, StorageError
 from localreg.log import State
+from localreg.names import amount
 from localreg.records.access import RUNNER
 from localreg.session import Changes
 from localreg.session.changes import Operation
+from localreg.tables import read_part
 from localreg.workflow.chunks import Job
 from localreg.workflow.executors import Workers
-from localreg.workflow.inferences import ERROR, MISSING, Inferences, failed, inference_rows
+from localreg.workflow.inferences import ERROR, MISSING, Inferences, failed, inference_pointers, inference_rows
 from localreg.workflow.local_files import LocalFiles
 from localreg.workflow.model import Model
 from localreg.workflow.open_parts import OpenParts
 from localreg.workflow.run_record import RunRecord
 from localreg.workflow.running import Listed, OnError, Runner, Source
-from localreg.workflow.samples import objects_at, sample_count, samples_at
+from localreg.workflow.samples import absolute_indices, objects_at, sample_count, samples_at
 from localreg.workflow.shared_work import SharedWork
 from localreg.workflow.sharing import Claims
 from localreg.workflow.spreading import Spreading
@@ -157,7 +159,7 @@ class Inferring:
         Returns:
             How many samples were inferred here.
         """
-        due = len(rows) if self._reset else int(self.lacking(state, rows).sum())
+        begun, due = state.head.commit, len(rows) if self._reset else int(self.lacking(state, rows).sum())
         self._require_infer(due)
         version = self._model.version_id(state)
         owners, area = self._record.owners(state), "resets" if self._reset else "inferences"
@@ -181,7 +183,7 @@ class Inferring:
             if not self._reset:  # what an unfinished reset has made takes the place of nothing
                 self._commit(parts, rows=rows, version=version)
             raise
-        self._commit(parts, rows=rows, version=version)
+        self._commit(parts, rows=rows, version=version, begun=begun)
         return count
 
     def _require_infer(self, due: int) -> None:
@@ -227,17 +229,56 @@ class Inferring:
 
     # --- storing ------------------------------------------------------------------------------------------------------
 
-    def _commit(self, parts: OpenParts, *, rows: Indices, version: str | None) -> None:
-        """Commit rows of the suite's samples; those of other samples are left to the run that they belong to."""
+    def _commit(self, parts: OpenParts, *, rows: Indices, version: str | None, begun: int | None = None) -> None:
+        """Commit rows of the suite's samples; those of other samples are left to the run that they belong to.
+
+        Args:
+            parts: of the run.
+            rows: all its samples.
+            version: id of the model version; None = none yet.
+            begun: the commit on which the run began, if all samples were done; None = it was broken off.
+
+        Raises:
+            StorageError: of code `"open_parts_gone"`; what had been done is not there any more.
+        """
         import numpy as np
         import pyarrow as pa
 
         state = self._session.state()
         tables = list(parts.tables()) or [inference_rows(self._column(state), rows[:0], [], {}, str)]
         merged = pa.concat_tables(tables, promote_options="default")
-        mine = np.isin(merged["sample_idx"].to_numpy(), rows)
-        self.store(state, deduplicated(merged if mine.all() else merged.filter(pa.array(mine))), version)
-        parts.discard(rows)
+        indices = merged["sample_idx"].to_numpy()
+        lost = 0 if begun is None else self._lost(rows[~np.isin(rows, indices)], begun)
+        if not (lost and self._reset):
+            mine = np.isin(indices, rows)
+            self.store(state, deduplicated(merged if mine.all() else merged.filter(pa.array(mine))), version)
+            parts.discard(rows)
+        if lost:
+            kept = "nothing was stored" if self._reset else "the others are stored"
+            raise StorageError(
+                f"inferences of {amount(lost, 'sample')} that were made for {self._suite.name!r} are gone: their open "
+                f"parts were deleted while the run went on; {kept}: run it again",
+                code="open_parts_gone",
+            )
+
+    def _lost(self, absent: Indices, begun: int) -> int:
+        """How many samples of which no open part has a row have none in the log, either.
+
+        Asked after the parts were read: who commits them removes them then. Of a reset counts what came since it began.
+        """
+        import numpy as np
+
+        state = self._session.state()
+        version = self._model.version_id(state) if len(absent) else None
+        if version is None:
+            return len(absent)
+        told = [absent[:0]]
+        for pointer in inference_pointers(state, version):
+            row = state.outline("file", pointer.path)
+            if row is not None and (row.created[0] > begun or not self._reset):
+                part = read_part(self._session.store, pointer, ["sample_idx"])
+                told.append(absolute_indices(part["sample_idx"].to_numpy(), pointer.details))
+        return int((~np.isin(absent, np.concatenate(told))).sum())
 
     def store(
         self,
