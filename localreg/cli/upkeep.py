@@ -17,12 +17,18 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("doctor", epilog=examples("localreg doctor", "localreg doctor --format json"))
 @reading(past=False, as_writer=True)
-def doctor(registry: "Registry") -> Report:
+def doctor(
+    registry: "Registry",
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Take logs that were rolled back on purpose as they are; what is lost stays so."),
+    ] = False,
+) -> Report:
     """Look whether all is as it should be: place, versions, permissions, and each namespace. Exit code 1 if not.
 
     A line each: ok, note, or problem, and what to do. Nothing is changed. `verify` compares every digest besides.
     """
-    report = registry.doctor()
+    report = registry.doctor(accept=accept)
     return Report(report, report.findings, ("level", "what", "message"))
 
 

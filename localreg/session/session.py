@@ -86,7 +86,7 @@ class Session:
         self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
         self._asked_read_only = read_only
         self.read_only = read_only or ("" if self.store.writable() else _NOT_WRITABLE)
-        self.log = Log(self.store, file.registry, namespace)
+        self.log = Log(self.store, file.registry, namespace, reader=bool(self.read_only))
         self.siblings = siblings or Siblings(self)
         self.place = Place(self.siblings, namespace)
         self.proof = proof or Proof(root, shown=False)
@@ -320,6 +320,7 @@ class Session:
         with self._committing, self._lock:
             self._engine = self._databases = None
             if self._as_of is None:
+                self.log.last_seen.keep()
                 self._state = self._seen_at_opening = None
                 self.guard = Guard(self.namespace, self.actor)
             if self._lease is not None:
@@ -339,12 +340,12 @@ class Session:
             raise InvalidInputError("a snapshot shows commits, and a transaction is open; take it after the block")
         return self._show(self.log.write_snapshot(self.state())).head.commit
 
-    def verify(self) -> VerifyReport:
-        """Check every digest and file of the namespace."""
+    def verify(self, *, since: int = 0, expect: str | None = None, resume: bool = False) -> VerifyReport:
+        """Check every digest and file of the namespace; see `localreg.log.verify`."""
         from localreg.log.verify import verify
 
         self.refuse_stranger()
-        return verify(self.log, self.namespace)
+        return verify(self.log, self.namespace, since=since, expect=expect, resume=resume)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from localreg.names import namespace_folder
 from localreg.session import Session
 from localreg.session.namespaces import is_refusal
 from localreg.upkeep import place
+from localreg.upkeep.accepting import accepted
 from localreg.upkeep.namespace import NAMESPACE_CHECKS, Namespace
 from localreg.upkeep.report import DoctorReport, Finding
 
@@ -30,9 +31,9 @@ EXPECTED = frozenset({"offline", "forbidden"})
 """Codes of errors that tell what this process may do, and not that anything is wrong."""
 
 
-def examine(session: Session) -> DoctorReport:
+def examine(session: Session, *, accept: bool = False) -> DoctorReport:
     """The report of `Registry.doctor`."""
-    findings: list[Finding] = []
+    findings = list(accepted(session, _folders(session, []))) if accept else []
     for check in PLACE_CHECKS:
         findings += _told(lambda check=check: check(session), _title(check))  # type: ignore[misc]
     for folder in _folders(session, findings):
