@@ -24,9 +24,13 @@ from localreg.storage import Store
 __all__ = ["Tail", "Torn", "find_torn", "warn_once"]
 
 LOOKED_BACK = 256
-"""Entries before the tail that are looked through for one that brought files."""
+"""Entries before the tail, or before one that lacks a file, that are looked through."""
 TORN_AT_MOST = 1_024
 """Entries that a copy is behind itself; where more lack their files, these were left out or lost."""
+ENOUGH = 64
+"""Entries in a row that brought files of one kind, and have them all: what lacks one before these is damaged."""
+LOOKS = 8_192
+"""At files, at most: one entry may bring a hundred thousand."""
 
 _told: set[str] = set()
 
@@ -66,9 +70,11 @@ class Tail:
 
 
 def find_torn(store: Store, state: State, tail: Tail, seen: int) -> Torn | None:
-    """Whether the last entries that brought files lack them, each of them; None if the last one has all of its own.
+    """Whether the last entries that brought files lack them; None if nothing is to be seen of that.
 
-    A look at each file of the last entry that brought any; none at what this machine has seen before.
+    A copy takes `artifacts` and each table of `data` at another time, and within them one folder after another. So
+    each kind is judged for itself, what is whole does not end the search at once, and only a file that is lost before a
+    later one of the same folder is known to be damage. Files are looked at newest first; none that was seen before.
 
     Args:
         store: the namespace's.
@@ -76,24 +82,67 @@ def find_torn(store: Store, state: State, tail: Tail, seen: int) -> Torn | None:
         tail: what was read for it.
         seen: number of the last commit that this machine has seen here; 0 = none.
     """
-    last, lacking = state.head.commit, ""
+    search = _Search(store, state)
     for commit, files in _backwards(store, tail, seen):
-        due = [file for file in files if not state.is_condemned(file.path)]
-        missing = next((file.path for file in due if store.size(file.path) != file.bytes), None)
-        if missing is not None:
-            last, lacking = commit - 1, missing
-            if commit <= state.head.commit - TORN_AT_MOST:
-                return None
-        elif due or (not lacking and commit <= tail.base - LOOKED_BACK):
+        if commit <= min(tail.base, search.last) - LOOKED_BACK or search.looks > LOOKS:
             break
-    if not lacking:
+        search.look(commit, files)
+    newest, last = state.head.commit, search.last
+    if not search.lacking or newest - last > TORN_AT_MOST:
         return None
-    rest = amount(state.head.commit - last, "commit")
     return Torn(
         last,
-        f"{store.uri}: the last {rest} came with files that are not there, such as {lacking}: it may be a copy that "
-        f"was made while others wrote. Who only reads is shown commit {last}; copy again to have the rest",
+        f"{store.uri}: of the last {amount(newest - last, 'commit')} files are not there, such as {search.lacking}: it "
+        f"may be a copy that was made while others wrote. Who only reads is shown commit {last}; copy again to have "
+        "the rest",
     )
+
+
+class _Search:
+    """How far down entries lack their files.
+
+    Attributes:
+        last: the commit before the earliest one that does.
+        lacking: one of the files; "" = none lacks any.
+        looks: how many files were looked at.
+    """
+
+    def __init__(self, store: Store, state: State) -> None:
+        self.last = state.head.commit
+        self.lacking = ""
+        self.looks = 0
+        self._store = store
+        self._state = state
+        self._whole: dict[str, int] = {}
+        self._sound_folders: set[str] = set()
+
+    def look(self, commit: int, files: Iterable[FilePointer]) -> None:
+        due = [file.path for file in files if self._is_due(file)]
+        there = {file.path for file in files if file.path in due and self._is_there(file)}
+        lost = [path for path in due if path not in there and _folder(path) not in self._sound_folders]
+        if lost:
+            self.last, self.lacking = commit - 1, lost[0]
+        lacking_kinds = set(map(_kind, lost))
+        for kind in set(map(_kind, due)):
+            self._whole[kind] = 0 if kind in lacking_kinds else self._whole.get(kind, 0) + 1
+        self._sound_folders.update(map(_folder, there))
+
+    def _is_due(self, file: FilePointer) -> bool:
+        return self._whole.get(_kind(file.path), 0) < ENOUGH and not self._state.is_condemned(file.path)
+
+    def _is_there(self, file: FilePointer) -> bool:
+        self.looks += 1
+        return self._store.size(file.path) == file.bytes
+
+
+def _kind(path: str) -> str:
+    """`artifacts`, or a table such as `data/inferences`."""
+    first, _, rest = path.partition("/")
+    return f"{first}/{rest.partition('/')[0]}" if first == "data" else first
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _backwards(store: Store, tail: Tail, seen: int) -> Iterator[tuple[int, list[FilePointer]]]:

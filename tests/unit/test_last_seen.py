@@ -114,7 +114,7 @@ def test_a_log_that_is_not_the_one_that_was_seen_is_read_and_not_written_to(
         else (lambda: registry.create_model("next"),)
     )
     for act in acts:
-        with pytest.raises(IntegrityError, match="this machine saw commit 6.*doctor --accept") as caught:
+        with pytest.raises(IntegrityError, match=r"this machine saw commit 6.*doctor --accept") as caught:
             act()
         assert caught.value.code == code
     assert sorted(path.name for path in entry(folder, 1).parent.iterdir()) == entries
