@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError
 from localreg.models import Model, ModelVersion
-from localreg.names import check_flag, check_whole
+from localreg.names import check_flag, check_whole, is_digest, shown_value
 from localreg.session import Session
 from localreg.times import utc
 
@@ -164,9 +164,38 @@ class Past:
         number = None if commit is None else check_whole(commit, what="commit", hint=COMMIT_HINT)
         return self._session.resolve(commit_id, commit=number)
 
-    def verify(self) -> VerifyReport:
-        """Check every digest and file of the namespace; the report has `.ok` and names each damage with its file."""
-        return self._session.verify()
+    def verify(
+        self, *, since: int | datetime | str | None = None, expect: str | None = None, resume: bool = False
+    ) -> VerifyReport:
+        """Check every digest and file of the namespace; the report has `.ok` and names each damage with its file.
+
+        Reads the log, one entry after another, and all files that it names, several at once: about as long as it takes
+        to hash them. Memory is bounded. What is altered, swapped, cut short, removed or forged shows by itself. That
+        the log was rolled back, or written anew from some commit on, shows by what this machine saw here before, and
+        by a digest that was kept elsewhere: note the report's `digest`, and pass it as `expect` the next time.
+
+        Args:
+            since: only what came after this commit, by its number or a time, and the files that it brought. What lies
+                before is taken as it is; snapshots are not compared.
+            expect: a digest of an event, from an earlier report or `audit`: the log must have it. The report's
+                `expected` tells where.
+            resume: take up a check that was stopped (Ctrl-C, a kill): files that it found sound, and that look the same
+                from outside, are not read again. Of a remote registry only their lengths are looked at.
+
+        Raises:
+            InvalidInputError: neither a commit's number nor a time; no digest.
+        """
+        begin = 0 if since is None else self._begin(since)
+        if expect is not None and not is_digest(expect):
+            raise InvalidInputError(
+                f"expect is {shown_value(expect)}; give a digest of 64 hexadecimal digits, as `verify().digest` tells"
+            )
+        return self._session.verify(since=begin, expect=expect, resume=check_flag(resume, what="resume"))
+
+    def _begin(self, since: int | datetime | str) -> int:
+        if isinstance(since, str | datetime):
+            return self._session.commit_at(utc(since, what="since"))
+        return check_whole(since, what="since", hint=_SINCE_HINT)  # damage of the log may hide which commits there are
 
     def snapshot(self) -> int:
         """Write a snapshot of the newest commit, and the history up to it, so that who opens next reads nothing else.
@@ -197,7 +226,7 @@ class Past:
 
         return disk_usage(self._session.root)
 
-    def doctor(self, *, repair: bool = False) -> DoctorReport:
+    def doctor(self, *, repair: bool = False, accept: bool = False) -> DoctorReport:
         """Look whether all is as it should be: place, versions, permissions; the log and the caches of each namespace.
 
         Each of the report's `findings` is `ok`, a `note` or a `problem`, and says what to do; `ok` is that there is no
@@ -209,13 +238,17 @@ class Past:
             repair: make anew what is derived from the log and is damaged, stale, wrong or missing: snapshots, their
                 hint, history. The whole log is read for it. What was done is a finding; where entries of the log are
                 lost or damaged nothing is made, and that is one, too. Open handles of this process go on.
+            accept: take the logs as they are, though this machine, or a snapshot, saw them further or otherwise: they
+                were rolled back, or a backup was restored, on purpose. What was seen is forgotten, and such snapshots
+                are deleted, so that others can write again; what is lost by it stays lost.
 
         Raises:
             ReadOnlyError: a repair is asked for, and nothing may be written here.
         """
         from localreg.upkeep import examine
 
-        return examine(self._session, repair=check_flag(repair, what="repair"))
+        repair, accept = check_flag(repair, what="repair"), check_flag(accept, what="accept")
+        return examine(self._session, repair=repair, accept=accept)
 
     def compact(self, *, dry_run: bool = False, message: str | None = None) -> CompactReport:
         """Merge many small parts of one owner into few, where readers have to open them all.

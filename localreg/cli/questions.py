@@ -96,9 +96,23 @@ def facets(
 
 @app.command("verify", epilog=examples("localreg verify", "localreg verify --namespace default --format json"))
 @reading(past=False)
-def verify(registry: "Registry") -> Report:
+def verify(
+    registry: "Registry",
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="COMMIT|TIME", help="Only what came after this commit, and its files."),
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option("--expect", metavar="DIGEST", help="Noted elsewhere: the log must have an event of this digest."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a check was stopped: files found sound are not read again.")
+    ] = False,
+) -> Report:
     """Check every digest and file of the namespace. Exit code 1 if there is damage: a line each, naming its file."""
-    report = registry.verify()
+    begin = None if since is None else commit_or_text(since)
+    report = registry.verify(since=begin, expect=expect, resume=resume)
     return Report(report, report.problems, ("path", "code", "message"))
 
 

@@ -22,13 +22,17 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Make snapshots and history anew if they are wrong.")
     ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Take logs that were rolled back on purpose as they are; what is lost stays so."),
+    ] = False,
 ) -> Report:
     """Look whether all is as it should be: place, versions, permissions, and each namespace. Exit code 1 if not.
 
     A line each: ok, note, or problem, and what to do. Nothing is changed, unless --repair is given; then only what is
     derived from the log. `verify` compares every digest besides.
     """
-    report = registry.doctor(repair=repair)
+    report = registry.doctor(repair=repair, accept=accept)
     return Report(report, report.findings, ("level", "what", "message"))
 
 

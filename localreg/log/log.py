@@ -7,15 +7,17 @@ the entries after them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import IntegrityError, InvalidInputError, LocalregError
 from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import Change, Entry, Head, Provenance, entry_path
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.folding import fold
+from localreg.log.last_seen import LastSeen, Lost, SeenHead
 from localreg.log.last_visit import LastVisit, last_visit, note_visit
 from localreg.log.layer import layer_commit
 from localreg.log.loss import refuse_gap, refuse_rolled_back
@@ -23,6 +25,7 @@ from localreg.log.parquet import decode, last_digest
 from localreg.log.publish import publish
 from localreg.log.reader import FEW, LogReader
 from localreg.log.state import State
+from localreg.log.torn import Tail, Torn, find_torn, warn_once
 from localreg.storage import Store
 
 __all__ = ["FEW_AFAR", "SNAPSHOT_EVERY", "SNAPSHOT_OVERDUE", "Log"]
@@ -43,8 +46,22 @@ FEW_AFAR = 11
 class Log(LogReader):
     """One namespace's entries, the states that they and the snapshots show, and the way to the next commit."""
 
-    def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
+    def __init__(self, store: Store, registry_id: str, namespace: str, *, reader: bool = False) -> None:
+        """Look at a namespace's log; nothing is read yet.
+
+        Args:
+            store: the namespace's.
+            registry_id: with `namespace`, what the log began under.
+            namespace: its name.
+            reader: whether nothing will be written, so that a copy that is not whole can be read as far as it is.
+        """
         super().__init__(store, registry_id, namespace)
+        self.reader = reader
+        self.last_seen = LastSeen(store, registry_id)
+        self.torn: Torn | None = None
+        self._before: SeenHead | None = None
+        self._lost: Lost | None = None
+        self._stays = False
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -57,6 +74,8 @@ class Log(LogReader):
         Where much happened, what a newer snapshot shows is not read entry by entry.
         """
         entries = self.entries(state.head)
+        if self._stays:
+            return state
         few = FEW_AFAR if self.store.remote else FEW
         newest = fold(state, islice(entries, few))
         if newest is state:
@@ -87,12 +106,82 @@ class Log(LogReader):
         return state
 
     def load(self) -> State:
-        """The newest state, from the newest snapshot and the entries after it."""
-        if self.store.remote:
-            return self._load_from_afar()
-        state = self._to_the_end(self._snapshot_or_nothing(standing=False))
-        self._look_beyond(state.head.commit)
+        """The newest state, from the newest snapshot and the entries after it.
+
+        Of a copy that was made while others wrote, a reader gets the state as of the last commit that is all there, and
+        stays with it; a writer goes on at the newest. Both are warned, and so is whoever finds a log that does not lead
+        to what this machine saw here before; nothing is committed to such a one (`require_whole`).
+
+        Raises:
+            IntegrityError: entries are missing; a reader is told so only if this machine has seen them here.
+        """
+        self.torn, self._stays = None, False
+        self._before = self.last_seen.newest()
+        state = self._load_from_afar() if self.store.remote else self._load_from_near()
+        self._compare_with_last_seen(state)
         return state
+
+    def _load_from_near(self) -> State:
+        faults: list[str] = []
+        start = self._start_for_reader(faults) if self.reader else self._snapshot_or_nothing()
+        tail = Tail(start.head.commit)
+        state = fold(start, tail.noting(self.entries(start.head)))
+        self._see_no_hole(state, faults)
+        torn = None if self.last_seen.path == "" else find_torn(self.store, state, tail, self._seen_here())
+        if torn is not None:
+            faults.append(torn.message)
+        if faults:
+            self.torn = Torn(state.head.commit if torn is None else torn.last, "; ".join(faults))
+            self._stays = self.reader
+            warn_once(self.torn.message)
+        if torn is None or not self.reader:
+            return state
+        start = self._start_for_reader([], at_most=torn.last)
+        return fold(start, self.entries(start.head, upto=torn.last))
+
+    def _start_for_reader(self, faults: list[str], *, at_most: int | None = None) -> State:
+        """The newest snapshot that the log leads to; that one is ahead of it is told among the faults."""
+        while True:
+            start = self._snapshot_or_nothing(at_most=at_most, standing=False)
+            try:
+                if start.head.commit:
+                    refuse_rolled_back(self, start)
+            except IntegrityError as error:
+                if error.code != "entry_missing":
+                    raise
+                faults[:] = faults or [error.message]
+                at_most = start.head.commit - 1
+            else:
+                return start
+
+    def _see_no_hole(self, state: State, faults: list[str]) -> None:
+        """That no entry is beyond the end; to a reader who never saw more here, it is a copy that left one out."""
+        try:
+            self._look_beyond(state.head.commit)
+        except IntegrityError as error:
+            if not self.reader or self._seen_here() > state.head.commit:
+                raise
+            faults.append(error.message)
+
+    def _seen_here(self) -> int:
+        return self._before.commit if self._before is not None and self._before.registry == self.registry_id else 0
+
+    def _compare_with_last_seen(self, state: State) -> None:
+        """Notice a log that this machine has seen further, or otherwise; else note how far it is."""
+        before = self._before
+        self._lost = self.last_seen.lost(before, state.head)
+        if self._lost is not None:
+            warn_once(self._lost.message)
+            return
+        if before is not None and before.registry != self.registry_id:
+            warn_once(f"{self.store.uri}: another registry lay here when this machine looked last", logging.INFO)
+        self._saw(state)
+        self.last_seen.keep()
+
+    def _saw(self, state: State) -> None:
+        """Remember how far the log is, unless part of that is not there."""
+        if self._lost is None and (self.torn is None or self.reader):
+            self.last_seen.saw(state.head)
 
     def _load_from_afar(self) -> State:
         """`load` with as few requests as there can be: each is a round trip.
@@ -143,6 +232,7 @@ class Log(LogReader):
             return None
 
     def _note(self, state: State) -> None:
+        self._saw(state)
         note_visit(self.store, LastVisit(state.head, state.base.path))
 
     def at(self, commit: int, newest: State) -> State:
@@ -212,11 +302,17 @@ class Log(LogReader):
         """Look beyond the end before a first commit is made there, where opening has not: far away.
 
         Raises:
-            IntegrityError: entry `last + 1` was lost, and a commit would take its place.
+            IntegrityError: entry `last + 1` was lost, and a commit would take its place; or this machine has seen
+                another log here.
             StorageError: the place did not answer.
         """
+        self._refuse_if_lost()
         if not self._looked_beyond:
             self._look_beyond(last)
+
+    def _refuse_if_lost(self) -> None:
+        if self._lost is not None:
+            raise IntegrityError(self._lost.message, code=self._lost.code)
 
     def _look_beyond(self, last: int) -> None:
         refuse_gap(self, last)
@@ -281,13 +377,11 @@ class Log(LogReader):
         commit, tail = state.head.commit, state.head.commit - state.base.commit
         is_due = commit % SNAPSHOT_EVERY == 0 and tail >= SNAPSHOT_EVERY // 2
         is_wanted = is_due or tail >= SNAPSHOT_OVERDUE or state.changed >= SNAPSHOT_ROWS
-        if not is_wanted or commit < self._no_snapshot_before:
+        if not is_wanted or commit < self._no_snapshot_before or self._lost is not None:
             return state
         try:
             return self.write_snapshot(state)
         except Exception as error:  # whatever it is, the commit stands, and must not be made again
-            import logging
-
             outrun = getattr(error, "code", None) == GIVEN_UP
             level = logging.DEBUG if outrun else logging.WARNING
             self._no_snapshot_before = 0 if outrun else commit + SNAPSHOT_EVERY
@@ -300,7 +394,9 @@ class Log(LogReader):
 
         Raises:
             StorageError, ReadOnlyError: it could not be written.
+            IntegrityError: this machine has seen another log here, whose last trace it may be that another one is.
         """
+        self._refuse_if_lost()
         commit = state.head.commit
         if commit and not self.store.remote:
             # What was only read may be another's commit, not durable yet: a cache must not outlive what it shows.
@@ -308,6 +404,8 @@ class Log(LogReader):
         if state.base.commit < commit:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
         self.history.extend(self.entries, commit, self._leads_to)
+        self._saw(state)
+        self.last_seen.keep()
         return state
 
     def based_on_files(self, state: State) -> State:

@@ -42,8 +42,8 @@ def refuse_rolled_back(log: LogReader, shown: State) -> None:
     fault, code = ("is missing", "entry_missing") if data is None else ("is another entry", "entry_swapped")
     raise IntegrityError(
         f"{log.name_of(path)} {fault}: {log.name_of(shown.base.path or 'snapshots')} shows what was there; "
-        "restore the missing entries from a copy or, if the log was rolled back on purpose, delete the files in "
-        f"{log.name_of('snapshots')}",
+        "restore the missing entries from a copy (copy again, if this is one that was made while others wrote) or, if "
+        "the log was rolled back on purpose, run `localreg doctor --accept`",
         code=code,
     )
 

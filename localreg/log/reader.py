@@ -40,12 +40,14 @@ class LogReader:
 
     Attributes:
         store: the namespace's part of the registry's store.
+        registry_id: of the registry that it lies in.
         origin: where the log stands before commit 1.
         history: its history segments.
     """
 
     def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
         self.store = store
+        self.registry_id = registry_id
         self.origin = genesis(registry_id, namespace)
         self.history = History(store, self.origin)
 

@@ -91,7 +91,7 @@ class Session:
         self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
         self._asked_read_only = read_only
         self.read_only = read_only or ("" if self.store.writable() else _NOT_WRITABLE)
-        self.log = Log(self.store, file.registry, namespace)
+        self.log = Log(self.store, file.registry, namespace, reader=bool(self.read_only))
         self.siblings = siblings or Siblings(self)
         self.place = Place(self.siblings, namespace)
         self.proof = proof or Proof(root, made=False)
@@ -326,6 +326,7 @@ class Session:
         with self._committing, self._lock:
             self._engine = self._databases = None
             if self._as_of is None:
+                self.log.last_seen.keep()
                 self._state = self._seen_at_opening = None
                 self.guard = Guard(self.namespace, self.actor)
             if self._lease is not None:
@@ -353,12 +354,12 @@ class Session:
                 failed, state = error, self.log.load()  # upon what another writer has put in its place
         raise failed
 
-    def verify(self) -> VerifyReport:
-        """Check every digest and file of the namespace."""
+    def verify(self, *, since: int = 0, expect: str | None = None, resume: bool = False) -> VerifyReport:
+        """Check every digest and file of the namespace; see `localreg.log.verify`."""
         from localreg.log.verify import verify
 
         self.refuse_stranger()
-        return verify(self.log, self.namespace)
+        return verify(self.log, self.namespace, since=since, expect=expect, resume=resume)
 
     # --- writing ----------------------------------------------------------------------------------------------------
 

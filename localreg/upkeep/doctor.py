@@ -15,6 +15,7 @@ from localreg.names import namespace_folder
 from localreg.session import Session
 from localreg.session.namespaces import is_refusal
 from localreg.upkeep import place
+from localreg.upkeep.accepting import accepted
 from localreg.upkeep.namespace import NAMESPACE_CHECKS, Namespace
 from localreg.upkeep.repair import repaired
 from localreg.upkeep.report import DoctorReport, Finding
@@ -35,11 +36,11 @@ EXPECTED = frozenset({"offline", "forbidden"})
 """Codes of errors that tell what this process may do, and not that anything is wrong."""
 
 
-def examine(session: Session, *, repair: bool = False) -> DoctorReport:
+def examine(session: Session, *, repair: bool = False, accept: bool = False) -> DoctorReport:
     """The report of `Registry.doctor`."""
     if repair:
         session.refuse_if_read_only()
-    findings: list[Finding] = []
+    findings = list(accepted(session, _folders(session, []))) if accept else []
     for check in PLACE_CHECKS:
         findings += _told(lambda check=check: check(session), _title(check))  # type: ignore[misc]
     for folder in _folders(session, findings):

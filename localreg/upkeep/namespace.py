@@ -106,6 +106,25 @@ def entry_number(path: str) -> int:
     return int(stem) if stem.isascii() and stem.isdecimal() and entry_path(int(stem)) == path else 0
 
 
+def check_last_seen(namespace: Namespace) -> Iterator[Finding]:
+    """Whether the log still leads to what this machine saw here last."""
+    last_seen = namespace.log.last_seen
+    lost = last_seen.lost(last_seen.newest())
+    if lost is not None:
+        yield namespace.finding("problem", "last seen", lost.message)
+    another = last_seen.another_registry()
+    if another is not None:
+        message = f"this machine saw {another} here before this one; nothing is wrong if the folder was made anew"
+        yield namespace.finding("note", "last seen", message)
+
+
+def check_torn(namespace: Namespace) -> Iterator[Finding]:
+    """Whether it is a copy that was made while others wrote."""
+    torn = namespace.log.torn if namespace.state.head.commit else None
+    if torn is not None:
+        yield namespace.finding("problem", "copy", torn.message)
+
+
 def check_hint(namespace: Namespace) -> Iterator[Finding]:
     """Whether the hint leads to a snapshot that is there."""
     if snapshot.HINT not in namespace.files:
@@ -268,6 +287,8 @@ def check_use(namespace: Namespace) -> Iterator[Finding]:
 NAMESPACE_CHECKS = (
     check_entries,
     check_log,
+    check_last_seen,
+    check_torn,
     check_hint,
     check_snapshots,
     check_history,

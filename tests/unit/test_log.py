@@ -538,7 +538,7 @@ def test_a_lost_end_that_a_snapshot_knows_of_is_told_and_not_written_over() -> N
     log = Log(MemoryStore(), REGISTRY, "default")
     end = rolled_back(log)
     with pytest.raises(
-        IntegrityError, match=r"is missing: .*snapshots/0+64-[0-9a-f]+.parquet shows .* delete the files"
+        IntegrityError, match=r"is missing: .*snapshots/0+64-[0-9a-f]+.parquet shows .* doctor --accept"
     ) as caught:
         log.load()
     assert caught.value.code == "entry_missing"

@@ -1,0 +1,150 @@
+"""The entries of a log, one after another, whatever is wrong with some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from localreg.canonical import parse
+from localreg.errors import LocalregError
+from localreg.log.entry import Entry, Head, entry_path, read
+from localreg.log.log import Log
+from localreg.log.parquet import decode, last_digest
+from localreg.log.strays import told_stray
+from localreg.log.verification.report import Problem, VerifyReport
+from localreg.threads import in_threads
+
+__all__ = ["last_event", "listed", "readable", "start"]
+
+NUMBER_DIGITS = 20
+"""Of an entry's name."""
+
+MISSING_TOLD = 100
+"""Missing entries in a row that are told one by one."""
+
+AT_ONCE = 8
+"""Requests to a place where each is a round trip."""
+
+
+def readable(log: Log, report: VerifyReport, numbers: Sequence[int], after: Head) -> Iterator[Entry]:
+    """Each entry that is whole and in its place; the others become problems.
+
+    After a bad one the chain is taken up again from what the next entry says it follows.
+
+    Args:
+        log: whose.
+        report: counts entries and events, and gets the problems.
+        numbers: of the entries that are there, in order, all beyond `after`.
+        after: where the log stood before the first of them.
+    """
+    head: Head | None = after
+    due = after.commit + 1
+    for number, data in _contents(log, numbers):
+        if number > due:
+            report.problems += _missing(due, number - 1)
+            head = None
+        due = number + 1
+        path = entry_path(number)
+        if data is None:  # lost since it was listed
+            report.problems += _missing(number, number)
+            head = None
+            continue
+        try:
+            if isinstance(data, LocalregError):
+                raise data
+            entry = read(data, head or _claimed(data, number, path), name=path)
+        except LocalregError as error:
+            report.problems.append(Problem(path, error.code, str(error)))
+            head = None
+            continue
+        head = entry.head
+        report.commits += 1
+        report.events += len(entry.events)
+        report.digest = head.digest
+        yield entry
+
+
+def _contents(log: Log, numbers: Sequence[int]) -> Iterator[tuple[int, bytes | LocalregError | None]]:
+    """The bytes of each entry, or why they cannot be read; far away several are asked for at once."""
+
+    def content(number: int) -> tuple[int, bytes | LocalregError | None]:
+        try:
+            return number, log.store.get(entry_path(number), fresh=True)
+        except LocalregError as error:
+            return number, error
+
+    return in_threads(content, numbers, workers=AT_ONCE) if log.store.remote else map(content, numbers)
+
+
+def listed(log: Log, report: VerifyReport) -> list[int]:
+    """The numbers of the entries that are there, in order; other files become problems."""
+    numbers = []
+    for path in log.store.list("log"):
+        stem = path.removeprefix("log/").removesuffix(".parquet")
+        if len(stem) == NUMBER_DIGITS and stem.isdecimal() and entry_path(int(stem)) == path and int(stem) > 0:
+            numbers.append(int(stem))
+        else:
+            report.problems.append(Problem(path, "stray_file", told_stray(log.store, path)))
+    return list(_all_there(log, sorted(numbers)))
+
+
+def _all_there(log: Log, listed: Sequence[int]) -> Iterator[int]:
+    """The same numbers, and those between and after them that are there all the same: listings of shares may be old."""
+    due = 1
+    for number in listed:
+        yield from filter(lambda each: _is_there(log, each), range(due, min(number, due + MISSING_TOLD)))
+        yield number
+        due = number + 1
+    while _is_there(log, due):
+        yield due
+        due += 1
+
+
+def _is_there(log: Log, number: int) -> bool:
+    return log.store.size(entry_path(number)) is not None
+
+
+def start(log: Log, report: VerifyReport, commit: int, numbers: Sequence[int]) -> Head:
+    """Where the log stood after a commit, by what its entry says of itself; if that one is missing, a problem."""
+    if commit == 0:
+        return log.origin
+    path, last = entry_path(commit), max(numbers, default=0)
+    try:
+        data = log.store.get(path, fresh=True)
+    except LocalregError as error:
+        report.problems.append(Problem(path, error.code, str(error)))
+        return Head(commit, "", "")
+    digest = None if data is None else last_digest(data)
+    if data is None:
+        ends = f": the log ends at commit {last}" if commit > last else ""
+        report.problems.append(Problem(path, "entry_missing", f"{path} is missing{ends}; restore it from a copy"))
+    elif digest is None:
+        message = f"{path} is damaged: its digest cannot be read; restore it from a copy"
+        report.problems.append(Problem(path, "entry_torn", message))
+    return Head(commit, digest or "", "")
+
+
+def _missing(first: int, last: int) -> Iterator[Problem]:
+    """One problem for each missing entry; where a file far away makes them many, one for the rest."""
+    for number in range(first, min(last, first + MISSING_TOLD - 1) + 1):
+        path = entry_path(number)
+        yield Problem(path, "entry_missing", f"{path} is missing; restore it from a copy")
+    if last - first >= MISSING_TOLD:
+        path = entry_path(first + MISSING_TOLD)
+        message = f"{path} and all up to {entry_path(last)} are missing; restore them from a copy"
+        yield Problem(path, "entry_missing", message)
+
+
+def _claimed(data: bytes, number: int, path: str) -> Head:
+    rows = decode(data, name=path)
+    record = parse(rows[0].record) if rows else None
+    previous = record.get("previous") if isinstance(record, dict) else None
+    return Head(number - 1, previous if isinstance(previous, str) else "", "")
+
+
+def last_event(log: Log, commit: int) -> int:
+    """How many events an entry says it has; 0 if it cannot be read."""
+    path = entry_path(commit)
+    try:
+        return len(decode(log.store.get(path) or b"", name=path))
+    except LocalregError:
+        return 0
