@@ -7,15 +7,16 @@ the entries after them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import IntegrityError, InvalidInputError, LocalregError
 from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
-from localreg.log.entry import Change, Entry, Head, Provenance, entry_path
-from localreg.log.features import FEATURE, refuse_unknown_to_readers
+from localreg.log.entry import Change, Entry, Event, Head, Provenance, entry_path
+from localreg.log.features import FEATURE
 from localreg.log.folding import fold
+from localreg.log.home import Home, begun, belongs_to, home_of, says_somewhere, stranger
 from localreg.log.last_visit import LastVisit, last_visit, note_visit
 from localreg.log.layer import layer_commit
 from localreg.log.loss import refuse_gap, refuse_rolled_back
@@ -45,6 +46,8 @@ class Log(LogReader):
 
     def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
         super().__init__(store, registry_id, namespace)
+        self._home = Home(registry_id, namespace)
+        self._usual = self.origin
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -56,6 +59,15 @@ class Log(LogReader):
 
         Where much happened, what a newer snapshot shows is not read entry by entry.
         """
+        try:
+            newest = self._refreshed(state)
+        except IntegrityError:
+            if state.head.commit:
+                raise
+            return self.load()  # a log that was begun elsewhere may have come here since
+        return newest if newest is state else self._at_home(newest)
+
+    def _refreshed(self, state: State) -> State:
         entries = self.entries(state.head)
         few = FEW_AFAR if self.store.remote else FEW
         newest = fold(state, islice(entries, few))
@@ -87,7 +99,55 @@ class Log(LogReader):
         return state
 
     def load(self) -> State:
-        """The newest state, from the newest snapshot and the entries after it."""
+        """The newest state, from the newest snapshot and the entries after it.
+
+        That a log was begun elsewhere, and imported here, shows when it does not chain on what others would chain on,
+        which pay nothing for it.
+        """
+        try:
+            return self._at_home(self._load())
+        except IntegrityError as error:
+            origin = begun(self.store) if self.origin == self._usual else None
+            if origin is None or origin == self.origin:
+                raise
+            return self._load_on(origin, error)
+
+    def _load_on(self, origin: Head, refusal: IntegrityError) -> State:
+        """`load` of a log that says that it began elsewhere; refused unless it says that it is here now."""
+        self.chain_on(origin)
+        try:
+            state = self._load()
+        except LocalregError:
+            if says_somewhere(self.store, self._home):
+                raise  # it is damaged besides
+            self.chain_on(self._usual)
+            raise refusal from None
+        try:
+            return self._at_home(state)
+        except IntegrityError:
+            self.chain_on(self._usual)
+            raise
+
+    def _at_home(self, state: State) -> State:
+        """A state, if it shows that the log belongs here."""
+        if not self.imported and self.origin == self._usual:
+            return state
+        belongs = belongs_to(state)
+        if not self.imported or belongs != self._home:
+            raise stranger(self.name_of(entry_path(1)), self._home, belongs)
+        return state
+
+    def refuse_strange(self, events: Iterable[Event]) -> None:
+        """The same by the events that tell where a log belongs.
+
+        Raises:
+            IntegrityError: it was imported elsewhere.
+        """
+        imported, belongs = home_of(events)
+        if imported and belongs != self._home:
+            raise stranger(self.name_of(entry_path(1)), self._home, belongs)
+
+    def _load(self) -> State:
         if self.store.remote:
             return self._load_from_afar()
         state = self._to_the_end(self._snapshot_or_nothing(standing=False))
@@ -173,8 +233,7 @@ class Log(LogReader):
 
     def _readable(self, start: State) -> State:
         """What a snapshot shows, unless a feature that this release does not know stands in it."""
-        features = [(row.name, row.fields) for row in start.children(FEATURE)]
-        refuse_unknown_to_readers(features, self.store.uri)
+        self._know((row.name, row.fields) for row in start.children(FEATURE))
         return start
 
     def snapshot(self, *, at_most: int | None = None) -> State | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from localreg.log.log import Log
     from localreg.storage import Store
 
-__all__ = ["REDACT", "declared", "finish"]
+__all__ = ["REDACT", "declared", "delete_caches", "finish"]
 
 REDACT = "redact"
 """The action that declares payloads as redacted."""
@@ -60,7 +60,7 @@ def finish(log: Log, known: int = 0) -> None:
         if news:
             for commit, events in sorted(wanted.items()):
                 _empty(log.store, commit, events)
-    _delete_caches(log.store)
+    delete_caches(log.store)
 
 
 def _empty(store: Store, commit: int, events: set[int]) -> None:
@@ -74,7 +74,8 @@ def _empty(store: Store, commit: int, events: set[int]) -> None:
     store.forget(path)
 
 
-def _delete_caches(store: Store) -> None:
+def delete_caches(store: Store) -> None:
+    """Delete what was made from the log, and may show what it no longer does."""
     store.delete(HINT)  # first: else it would name what is no longer there
     for folder in CACHES:
         for path in list(store.list(folder)):

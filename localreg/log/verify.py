@@ -17,8 +17,9 @@ from localreg.errors import LocalregError, NotFoundError, StorageError
 from localreg.log import snapshot
 from localreg.log.base import Base
 from localreg.log.caches import DamagedLayerError
-from localreg.log.entry import Entry, Head, entry_path, read
+from localreg.log.entry import Entry, Event, Head, entry_path, read
 from localreg.log.folding import Draft
+from localreg.log.home import tells_of_home
 from localreg.log.layer import layer_commit
 from localreg.log.log import Log
 from localreg.log.loss import refuse_rolled_back
@@ -126,6 +127,7 @@ def verify(log: Log, namespace: str) -> VerifyReport:
     files: dict[str, FilePointer] = {}
     emptied: set[tuple[int, int]] = set()
     sizes: dict[int, int] = {}
+    of_home: list[Event] = []
     draft: Draft | None = State(log.origin).draft()
     snapshots = _snapshots(log)
     last_snapshot = max(snapshots, default=0)
@@ -140,6 +142,8 @@ def verify(log: Log, namespace: str) -> VerifyReport:
                     files.pop(pointer.path, None)
             else:
                 files.update((pointer.path, pointer) for pointer in event.files)
+            if tells_of_home(event):
+                of_home.append(event)
             if event.redacted:
                 emptied.add((event.commit, event.event))
         sizes[entry.commit] = len(entry.events)
@@ -147,6 +151,7 @@ def verify(log: Log, namespace: str) -> VerifyReport:
         if draft is not None and entry.commit in snapshots:
             _check_snapshots(log, report, draft)
     _check_end(log, report)
+    _check_home(log, report, of_home)
     _check_redactions(report, emptied, sizes)
     _check_history(log, report)
     for pointer in files.values():
@@ -213,6 +218,14 @@ def _claimed(data: bytes, number: int, path: str) -> Head:
     record = parse(rows[0].record) if rows else None
     previous = record.get("previous") if isinstance(record, dict) else None
     return Head(number - 1, previous if isinstance(previous, str) else "", "")
+
+
+def _check_home(log: Log, report: VerifyReport, events: list[Event]) -> None:
+    """A log that was imported says where it belongs: its chain fits also where it began."""
+    try:
+        log.refuse_strange(events)
+    except LocalregError as error:
+        report.problems.append(Problem(entry_path(1), error.code, str(error)))
 
 
 def _redactions(entry: Entry) -> Iterator[Redaction]:
