@@ -55,7 +55,7 @@ def _copy(
 app.command(
     "copy",
     epilog=examples(
-        "localreg copy models /backup/models --all",
-        "localreg copy models other --as team/copied --dry-run",
+        "localreg copy registry backup --all",
+        "localreg copy registry backup --as team/copied --dry-run",
     ),
 )(placed(_copy, shown=REMOTE))
