@@ -10,12 +10,9 @@ from localreg.names import shown_value
 from localreg.registry import Registry
 from localreg.session import open_session
 from localreg.session.current import Used, use_session
-from localreg.session.location import MODES, find_location
+from localreg.session.location import MODES, checked_location, checked_options, find_location
 
 __all__ = ["open_registry", "use"]
-
-_LONGEST_LOCATION = 8_192
-"""Characters: twice the longest path that Linux takes."""
 
 
 def open_registry(
@@ -56,7 +53,7 @@ def open_registry(
     """
     if not isinstance(shared, str) or shared not in MODES:
         raise InvalidInputError(f"shared is {shown_value(shared)}; it must be one of {', '.join(MODES)}")
-    location = _checked_location(find_location(None) if uri is None else uri)
+    location = checked_location(find_location(None) if uri is None else uri)
     return Registry(
         open_session(
             location,
@@ -64,7 +61,7 @@ def open_registry(
             actor=actor,
             read_only=read_only,
             shared=shared,
-            storage_options=_checked_options(storage_options),
+            storage_options=checked_options(storage_options),
             commit_mode=commit_mode,
             offline=offline,
         )
@@ -82,34 +79,3 @@ def use(registry: Registry) -> Used:
             f"use() takes an open registry, not {shown_value(registry)}; write localreg.use(localreg.open(path))"
         )
     return use_session(registry._session)
-
-
-def _checked_options(options: object) -> Mapping[str, object] | None:
-    if options is not None and not (isinstance(options, Mapping) and all(isinstance(key, str) for key in options)):
-        raise InvalidInputError(
-            f"storage_options is of type {type(options).__qualname__}; write a dict with text keys, such as "
-            "{'endpoint_url': 'https://…'}"
-        )
-    return options
-
-
-def _checked_location(uri: object) -> str:
-    """A path or URI as text; what no file system takes is refused here, where the argument's name is known."""
-    text = uri.__fspath__() if isinstance(uri, os.PathLike) else uri
-    if not isinstance(text, str):
-        raise InvalidInputError(f"uri is of type {type(uri).__qualname__}; write a path or URI as a str or a Path")
-    if len(text) > _LONGEST_LOCATION:
-        raise InvalidInputError(
-            f"uri has {len(text):,} characters, more than {_LONGEST_LOCATION:,}; write a shorter one"
-        )
-    try:
-        storable = b"\0" not in os.fsencode(text)
-    except UnicodeEncodeError:
-        storable = False
-    if not storable:
-        raise InvalidInputError(f"uri {shown_value(text)} holds a NUL or half of a surrogate pair; no path can have it")
-    if text.startswith("~") and os.path.expanduser(text) == text:
-        raise InvalidInputError(
-            f"uri {shown_value(text)} begins with the home of an unknown user; write the whole path"
-        )
-    return text

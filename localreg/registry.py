@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from localreg import models
 from localreg.comparing import Comparing
+from localreg.copying import Copying
 from localreg.defining import Defining
 from localreg.exchange import Exchange
 from localreg.experimenting import Experimenting
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["AllNamespaces", "Registry"]
 
 
-class Registry(Listings, Exchange, Comparing, Defining, Experimenting, Policing, Granting, Past):
+class Registry(Listings, Exchange, Comparing, Defining, Experimenting, Policing, Granting, Copying, Past):
     """An open registry at one namespace. Make one with `localreg.open`.
 
     Reads show the newest commit of any process; each call that changes something is one commit, durable when it

@@ -49,6 +49,7 @@ ALONE = {
     "lineage": "lineage",
     **dict.fromkeys(("diff", "watch", "undo", "redact", "resolve", "snapshot"), "past"),
     **dict.fromkeys(("doctor", "du", "compact", "gc", "retain"), "upkeep"),
+    "copy": "copying",
     "ui": "page",
 }
 """The module of each command that is in no group; it is one of those of `app` there."""

@@ -129,6 +129,29 @@ def _protect(
         raise typer.Exit(1)
 
 
+def _import(
+    place: Place,
+    folder: Annotated[str, typer.Argument(metavar="FOLDER|NAME", help="A namespace's folder, or its name here.")],
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Its name here; else that of the folder.")
+    ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option("--message", "-m", metavar="TEXT", help="Why; stands with the events in the audit log."),
+    ] = None,
+) -> None:
+    """Make the folder of a namespace that came from another registry, or had another name, one of this registry.
+
+    It may have been copied into namespaces/ of this registry by hand, or lie elsewhere on this machine. All of its log
+    is checked first. It keeps its history, and says since when it lies here.
+    """
+    print(place.write().import_namespace(folder, name=name, message=message))
+
+
+namespaces.command(
+    "import",
+    epilog=examples("localreg namespaces import default", "localreg namespaces import default --as team/copied"),
+)(placed(_import, hidden={"at", "namespace"}))
 namespaces.command(
     "protect",
     epilog=examples(

@@ -11,13 +11,16 @@ from collections.abc import Iterable
 from localreg.canonical import JsonObject
 from localreg.errors import FormatError
 
-__all__ = ["FEATURE", "KNOWN", "refuse_unknown_to_readers", "refuse_unknown_to_writers"]
+__all__ = ["FEATURE", "IMPORTED", "KNOWN", "refuse_unknown_to_readers", "refuse_unknown_to_writers"]
 
 FEATURE = "feature"
 """The kind of these records."""
 
-KNOWN: frozenset[str] = frozenset()
-"""Names of the features that this release knows. None so far."""
+IMPORTED = "imported"
+"""The log was begun elsewhere: its newest `namespace` record says where it belongs, its first event where it began."""
+
+KNOWN: frozenset[str] = frozenset({IMPORTED})
+"""Names of the features that this release knows."""
 
 
 def refuse_unknown_to_readers(features: Iterable[tuple[str, JsonObject]], where: str) -> None:

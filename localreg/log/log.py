@@ -8,15 +8,16 @@ the entries after them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from localreg.errors import IntegrityError, InvalidInputError, LocalregError
 from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
-from localreg.log.entry import Change, Entry, Head, Provenance, entry_path
-from localreg.log.features import FEATURE, refuse_unknown_to_readers
+from localreg.log.entry import Change, Entry, Event, Head, Provenance, entry_path
+from localreg.log.features import FEATURE
 from localreg.log.folding import fold
+from localreg.log.home import Home, begun, belongs_to, home_of, says_somewhere, stranger
 from localreg.log.last_seen import LastSeen, Lost, SeenHead
 from localreg.log.last_visit import LastVisit, last_visit, note_visit
 from localreg.log.layer import layer_commit
@@ -62,6 +63,8 @@ class Log(LogReader):
         self._before: SeenHead | None = None
         self._lost: Lost | None = None
         self._stays = False
+        self._home = Home(registry_id, namespace)
+        self._usual = self.origin
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -73,6 +76,15 @@ class Log(LogReader):
 
         Where much happened, what a newer snapshot shows is not read entry by entry.
         """
+        try:
+            newest = self._refreshed(state)
+        except IntegrityError:
+            if state.head.commit:
+                raise
+            return self.load()  # a log that was begun elsewhere may have come here since
+        return newest if newest is state else self._at_home(newest)
+
+    def _refreshed(self, state: State) -> State:
         entries = self.entries(state.head)
         if self._stays:
             return state
@@ -112,14 +124,64 @@ class Log(LogReader):
         stays with it; a writer goes on at the newest. Both are warned, and so is whoever finds a log that does not lead
         to what this machine saw here before; nothing is committed to such a one (`require_whole`).
 
+        That a log was begun elsewhere, and imported here, shows when it does not chain on what others would chain on,
+        which pay nothing for it.
+
         Raises:
             IntegrityError: entries are missing; a reader is told so only if this machine has seen them here.
         """
         self.torn, self._stays = None, False
         self._before = self.last_seen.newest()
-        state = self._load_from_afar() if self.store.remote else self._load_from_near()
+        state = self._load_at_home()
         self._compare_with_last_seen(state)
         return state
+
+    def _load_at_home(self) -> State:
+        try:
+            return self._at_home(self._load())
+        except IntegrityError as error:
+            origin = begun(self.store) if self.origin == self._usual else None
+            if origin is None or origin == self.origin:
+                raise
+            return self._load_on(origin, error)
+
+    def _load_on(self, origin: Head, refusal: IntegrityError) -> State:
+        """`load` of a log that says that it began elsewhere; refused unless it says that it is here now."""
+        self.chain_on(origin)
+        try:
+            state = self._load()
+        except LocalregError:
+            if says_somewhere(self.store, self._home):
+                raise  # it is damaged besides
+            self.chain_on(self._usual)
+            raise refusal from None
+        try:
+            return self._at_home(state)
+        except IntegrityError:
+            self.chain_on(self._usual)
+            raise
+
+    def _at_home(self, state: State) -> State:
+        """A state, if it shows that the log belongs here."""
+        if not self.imported and self.origin == self._usual:
+            return state
+        belongs = belongs_to(state)
+        if not self.imported or belongs != self._home:
+            raise stranger(self.name_of(entry_path(1)), self._home, belongs)
+        return state
+
+    def refuse_strange(self, events: Iterable[Event]) -> None:
+        """The same by the events that tell where a log belongs.
+
+        Raises:
+            IntegrityError: it was imported elsewhere.
+        """
+        imported, belongs = home_of(events)
+        if imported and belongs != self._home:
+            raise stranger(self.name_of(entry_path(1)), self._home, belongs)
+
+    def _load(self) -> State:
+        return self._load_from_afar() if self.store.remote else self._load_from_near()
 
     def _load_from_near(self) -> State:
         faults: list[str] = []
@@ -263,8 +325,7 @@ class Log(LogReader):
 
     def _readable(self, start: State) -> State:
         """What a snapshot shows, unless a feature that this release does not know stands in it."""
-        features = [(row.name, row.fields) for row in start.children(FEATURE)]
-        refuse_unknown_to_readers(features, self.store.uri)
+        self._know((row.name, row.fields) for row in start.children(FEATURE))
         return start
 
     def snapshot(self, *, at_most: int | None = None) -> State | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, LocalregError
 from localreg.log.entry import Entry, Head, entry_path, genesis, read
-from localreg.log.features import FEATURE, refuse_unknown_to_readers
+from localreg.log.features import FEATURE, IMPORTED, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.parquet import last_digest
 from localreg.log.patience import get_late
@@ -41,8 +42,9 @@ class LogReader:
     Attributes:
         store: the namespace's part of the registry's store.
         registry_id: of the registry that it lies in.
-        origin: where the log stands before commit 1.
+        origin: where the log stands before commit 1: of one that was imported, see `localreg.log.home`.
         history: its history segments.
+        imported: whether what was read so far says that the log was begun elsewhere.
     """
 
     def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
@@ -50,6 +52,11 @@ class LogReader:
         self.registry_id = registry_id
         self.origin = genesis(registry_id, namespace)
         self.history = History(store, self.origin)
+        self.imported = False
+
+    def chain_on(self, origin: Head) -> None:
+        """Read the log as one that began elsewhere."""
+        self.origin = self.history.origin = origin
 
     def entries(self, after: Head, *, upto: int | None = None) -> Iterator[Entry]:
         """The entries that follow `after`, checked one by one, until one is not there.
@@ -80,7 +87,12 @@ class LogReader:
         """At once: what follows may have to be read by other rules."""
         announced = [(event.name, event.after or {}) for event in entry.events if event.kind == FEATURE]
         if announced:
-            refuse_unknown_to_readers(announced, self.store.uri)
+            self._know(announced)
+
+    def _know(self, features: Iterable[tuple[str, JsonObject]]) -> None:
+        announced = list(features)
+        self.imported = self.imported or any(name == IMPORTED for name, _ in announced)
+        refuse_unknown_to_readers(announced, self.store.uri)
 
     def past(self, after: Head, upto: int) -> Iterator[Entry]:
         """The same entries, up to a commit that is known to exist; from history segments as far as these reach.

@@ -75,7 +75,7 @@ def _empty(store: Store, commit: int, events: set[int]) -> None:
 
 
 def delete_caches(store: Store) -> None:
-    """Delete snapshots and history, which are made anew from the log."""
+    """Delete what was made from the log, and may show what it no longer does."""
     store.delete(HINT)  # first: else it would name what is no longer there
     for folder in CACHES:
         for path in list(store.list(folder)):

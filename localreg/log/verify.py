@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from localreg.errors import LocalregError
-from localreg.log.entry import Entry, Head, entry_path
+from localreg.log.entry import Entry, Event, Head, entry_path
 from localreg.log.folding import Draft
+from localreg.log.home import tells_of_home
 from localreg.log.log import Log
 from localreg.log.state import State
 from localreg.log.verification import caches, chain
@@ -44,6 +45,7 @@ def verify(
     report = VerifyReport(namespace, since=since)
     seen = _read_log(log, report, expect)
     caches.check_end(log, report)
+    _check_home(log, report, seen.of_home)
     _check_last_seen(log, report)
     _check_expected(report, expect)
     check_redactions(report, seen.emptied, seen.sizes)
@@ -60,11 +62,13 @@ class _Seen:
         files: what must be there, by path.
         emptied: (commit, event) of those without payload.
         sizes: how many events each readable entry has.
+        of_home: events that tell where the log belongs.
     """
 
     files: dict[str, FilePointer] = field(default_factory=dict)
     emptied: set[tuple[int, int]] = field(default_factory=set)
     sizes: dict[int, int] = field(default_factory=dict)
+    of_home: list[Event] = field(default_factory=list)
 
     def add(self, entry: Entry) -> None:
         for event in entry.events:
@@ -73,6 +77,8 @@ class _Seen:
                     self.files.pop(pointer.path, None)
             else:
                 self.files.update((pointer.path, pointer) for pointer in event.files)
+            if tells_of_home(event):
+                self.of_home.append(event)
             if event.redacted:
                 self.emptied.add((event.commit, event.event))
         self.sizes[entry.commit] = len(entry.events)
@@ -109,6 +115,14 @@ def _entries(log: Log, report: VerifyReport, expect: str | None) -> Iterator[Ent
         for entry in chain.readable(log, report, numbers, start):
             shown.advance(1)
             yield entry
+
+
+def _check_home(log: Log, report: VerifyReport, events: list[Event]) -> None:
+    """A log that was imported says where it belongs: its chain fits also where it began."""
+    try:
+        log.refuse_strange(events)
+    except LocalregError as error:
+        report.problems.append(Problem(entry_path(1), error.code, str(error)))
 
 
 def _check_last_seen(log: Log, report: VerifyReport) -> None:

@@ -24,7 +24,10 @@ __all__ = [
     "RegistryFile",
     "bound",
     "check_commit_mode",
+    "checked_location",
+    "checked_options",
     "find_location",
+    "mirror",
     "noted",
     "open_or_make",
     "root_store",
@@ -36,6 +39,8 @@ FORMAT = 1
 NAME = "localreg.json"
 FOLDER = ".localreg"
 MODES = ("umask", "group", "all")
+_LONGEST_LOCATION = 8_192
+"""Characters: twice the longest path that Linux takes."""
 EXCLUSIVE: Final = ("link", "rename-noreplace", "conditional")
 """Commit modes with one promise, that an entry is created only if absent; each place keeps it by its own means, so that
 a copy from the one kind of place to the other goes on."""
@@ -97,6 +102,48 @@ def check_commit_mode(asked: str | None, *, remote: bool) -> None:
         raise InvalidInputError(
             f"commit_mode is {asked!r}, and such a place has {' or '.join(map(repr, own))}; leave it out"
         )
+
+
+def checked_options(options: object) -> Mapping[str, object] | None:
+    """Options for a file system, as given.
+
+    Raises:
+        InvalidInputError: no mapping, or keys that are no text.
+    """
+    if options is not None and not (isinstance(options, Mapping) and all(isinstance(key, str) for key in options)):
+        raise InvalidInputError(
+            f"storage_options is of type {type(options).__qualname__}; write a dict with text keys, such as "
+            "{'endpoint_url': 'https://…'}"
+        )
+    return options
+
+
+def checked_location(uri: object, *, what: str = "uri") -> str:
+    """A path or URI as text; what no file system takes is refused here, where the argument's name is known.
+
+    Raises:
+        InvalidInputError: no path can be that.
+    """
+    text = uri.__fspath__() if isinstance(uri, os.PathLike) else uri
+    if not isinstance(text, str):
+        raise InvalidInputError(f"{what} is of type {type(uri).__qualname__}; write a path or URI as a str or a Path")
+    if len(text) > _LONGEST_LOCATION:
+        raise InvalidInputError(
+            f"{what} has {len(text):,} characters, more than {_LONGEST_LOCATION:,}; write a shorter one"
+        )
+    try:
+        storable = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        storable = False
+    if not storable:
+        raise InvalidInputError(
+            f"{what} {shown_value(text)} holds a NUL or half of a surrogate pair; no path can have it"
+        )
+    if text.startswith("~") and os.path.expanduser(text) == text:
+        raise InvalidInputError(
+            f"{what} {shown_value(text)} begins with the home of an unknown user; write the whole path"
+        )
+    return text
 
 
 def root_store(
@@ -232,6 +279,29 @@ def _created(store: Store, data: bytes) -> bool:
             raise
         store.sync(NAME)
         return there == data
+
+
+def mirror(store: Store, data: bytes) -> None:
+    """Make a registry that has the id of another: a copy of it, into which its namespaces are copied.
+
+    Args:
+        store: an absent or empty place.
+        data: the other's registry file.
+
+    Raises:
+        FormatError: the place holds something else, or the file is of a newer format.
+        StorageError: the place has no way to publish that is proven.
+    """
+    _refuse_foreign(store)
+    file = _parse(data, store)
+    if not file.writable:
+        raise FormatError(
+            f"cannot make a copy at {store.uri}: the registry was made by a newer localreg; upgrade",
+            code="format_newer",
+        )
+    if file.commit_mode in EXCLUSIVE:
+        _proven_mode(store, None)
+    _created(store.publishing(file.commit_mode), data)
 
 
 def noted(store: Store, commit_mode: str | None = None) -> RegistryFile | None:

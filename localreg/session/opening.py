@@ -46,8 +46,13 @@ def open_session(
     storage_options: Mapping[str, object] | None = None,
     commit_mode: str | None = None,
     offline: bool = False,
+    make: bool = True,
+    admit: bool = True,
 ) -> Session:
-    """Open a registry's namespace; make the registry if there is none. See `localreg.open`."""
+    """Open a registry's namespace; make the registry if there is none. See `localreg.open`.
+
+    Without `make` none is made; without `admit` an actor without a role in the namespace is not refused yet.
+    """
     namespace = check_namespace(namespace)
     location = find_location(uri)
     place = root_store(location, shared=shared, storage_options=storage_options, offline=offline)
@@ -66,8 +71,9 @@ def open_session(
         session = session_of(known, made=False)
         if session.log.is_as_seen():  # what it chains on is the registry's id: one request tells what two would
             return session
-    found = open_or_make(place, make=not read_only, shared=shared, commit_mode=commit_mode, offline=offline)
-    return session_of(*found).admit()
+    found = open_or_make(place, make=make and not read_only, shared=shared, commit_mode=commit_mode, offline=offline)
+    session = session_of(*found)
+    return session.admit() if admit else session
 
 
 def _why_read_only(root: Store, file: RegistryFile, asked: bool) -> str:

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localreg.errors import AccessDeniedError, InvalidInputError, LocalregError, ReadOnlyError, StorageError
@@ -82,13 +82,14 @@ class Session:
         read_only: str = "",
         siblings: Siblings | None = None,
         proof: Proof | None = None,
+        store: Store | None = None,
     ) -> None:
         self.root = root
         self.file = file
         self.namespace = namespace
         self.actor = actor
         self.guard = Guard(namespace, actor)
-        self.store = root.scope(f"namespaces/{namespace_folder(namespace)}")
+        self.store = store or root.scope(f"namespaces/{namespace_folder(namespace)}")
         self._asked_read_only = read_only
         self.read_only = read_only or ("" if self.store.writable() else _NOT_WRITABLE)
         self.log = Log(self.store, file.registry, namespace, reader=bool(self.read_only))
@@ -188,7 +189,8 @@ class Session:
 
     def _pinned(self, state: State, as_of: AsOf) -> Session:
         why = f"this is the registry as of commit {state.head.commit}"
-        session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why)
+        session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why, store=self.store)
+        session.log.chain_on(self.log.origin)
         session._state, session._as_of = state, as_of
         session.store = past_store(session.store, session.log)
         return session
@@ -204,7 +206,8 @@ class Session:
 
     def entries(self, after: Head | None = None) -> Iterator[Entry]:
         """The log up to the state that is shown, from the beginning or from a given place."""
-        return self.log.past(after or self.log.origin, self.state().head.commit)
+        upto = self.state().head.commit  # looked at first: it tells where the log began
+        return self.log.past(after or self.log.origin, upto)
 
     def engine(self) -> Engine:
         """Queries about the state that is shown; kept until the state changes."""
@@ -470,14 +473,24 @@ class Session:
                 made = self._changes_of(operations, prepared, state, ids)
                 if not made:
                     return state
-                if self._lease is None:
-                    self.proof.require()
                 self.log.require_whole(state.head.commit)
-                with nullcontext() if self._lease is None else self._lease.hold(commit_id):
+                with self.sole_writer(commit_id):
                     entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
                 if entry is not None:
                     return self._show(self.log.with_snapshot(fold(state, [entry])))
             losses, lost_s = losses + 1, time.monotonic() - began
+
+    def sole_writer(self, commit_id: str) -> AbstractContextManager[None]:
+        """What has to stand around publishing: a lease, or the proof that none is needed.
+
+        Raises:
+            ConflictError: somebody else has the lease.
+            ReadOnlyError: the place ignores conditions.
+        """
+        if self._lease is not None:
+            return self._lease.hold(commit_id)
+        self.proof.require()
+        return nullcontext()
 
     def _show(self, state: State) -> State:
         """Answer from a state from now on, unless another thread has read further in between."""

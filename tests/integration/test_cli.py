@@ -331,6 +331,8 @@ VERBS: dict[type, dict[str, str]] = {
         "all": "models list",
         "audit": "audit",
         "compact": "compact",
+        "copy": "copy",
+        "import_namespace": "namespaces import",
         "compare": "compare",
         "leaderboard": "leaderboard",
         "measure": "measure",
@@ -667,8 +669,17 @@ def test_search_and_forced_deletion(cli: Cli) -> None:
 def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
-    others = {"init", "watch", "redact", "snapshot", "compact", "experiments restore", "experiments recover"}
-    others |= {"namespaces revoke", "namespaces protect", "policies apply", "policies run", "test", "determinism", "ui"}
+    others = {"init", "watch", "redact", "snapshot", "compact", "copy", "experiments restore", "experiments recover"}
+    others |= {
+        "namespaces revoke",
+        "namespaces protect",
+        "namespaces import",
+        "policies apply",
+        "policies run",
+        "test",
+        "determinism",
+        "ui",
+    }
     assert known == leaves - {*EXPORTS, *others}, "these have tests of their own"
 
 
@@ -2143,3 +2154,42 @@ def test_a_namespace_is_protected_and_verified(cli: Cli, folder: Path, monkeypat
     ran = cli("namespaces", "protect", "default", "--verify")
     assert ran.code == 1
     assert "has mode 0700, not 2775" in ran.out
+
+
+def test_copy_makes_a_mirror_and_brings_it_up_to_date(cli: Cli, registry: localreg.Registry, tmp_path: Path) -> None:
+    registry.namespace("second").create_model("x")
+    told = done(cli("copy", "registry", "backup", "--all", "--dry-run")).out
+    assert re.match(r"would copy namespace 'default' to backup: \d+ commits, \d+ files", told)
+    assert not (tmp_path / "backup").exists()
+    assert len(done(cli("copy", "registry", "backup", "--all")).out.splitlines()) == 2
+    mirror = localreg.open(tmp_path / "backup")
+    assert mirror.id == registry.id
+    assert mirror.namespaces() == ["default", "second"]
+    assert done(cli("-r", "backup", "verify")).out
+    assert "is in backup already" in done(cli("copy", "registry", "backup")).out
+    assert "as 'third'" in done(cli("-n", "second", "copy", "registry", "backup", "--as", "third")).out
+    assert mirror.namespace("third").get_model("x")
+    mirror.create_model("own")
+    registry.create_model("own")
+    assert "their logs differ from commit" in cli("copy", "registry", "backup").err
+    for wrong in (["--all", "--as", "x"], ["--all", "--at", "1"], ["-r", "registry"], ["--target-option", "x"]):
+        assert cli("copy", "registry", "backup", *wrong).code == 2
+
+
+def test_copy_of_all_says_what_it_had_to_leave_out(cli: Cli, registry: localreg.Registry, tmp_path: Path) -> None:
+    localreg.open(registry.uri, namespace="closed", actor="eve").grant("eve", "owner")
+    ran = cli("copy", "registry", "backup", "--all")
+    assert ran.code == 1
+    assert "left out namespace 'closed': 'ben' has no role" in ran.out
+    assert localreg.open(tmp_path / "backup").namespaces() == ["default"]
+
+
+def test_a_folder_copied_by_hand_is_imported(cli: Cli, registry: localreg.Registry, folder: Path) -> None:
+    shutil.copytree(folder / "namespaces/default", folder / "namespaces/team.copied")
+    refused = cli("-n", "team/copied", "models", "list")
+    assert refused.code == 1
+    assert "run `localreg namespaces import team/copied`" in refused.err
+    told = done(cli("namespaces", "import", "team/copied", "-m", "from the old share")).out
+    assert told.startswith(f"imported namespace 'default' of registry {registry.id}, commits 1 to {registry.commit}, ")
+    assert done(cli("-n", "team/copied", "models", "list")).out
+    assert "belongs here already" in done(cli("namespaces", "import", "team/copied")).out

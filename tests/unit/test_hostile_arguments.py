@@ -341,6 +341,8 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "disk_usage": {},
         "doctor": {"accept": False},
         "compact": {"dry_run": False, "message": "why"},
+        "copy": {"target": "copies", "name": "other", "storage_options": None, "dry_run": True, "message": "why"},
+        "import_namespace": {"folder": "default", "name": "default", "message": "why"},
         "grant": {"principal": "eve", "role": "reader"},
         "revoke": {"principal": "eve"},
         "grants": {"where": "role = 'owner'", "search": "eve", "order_by": "id", "limit": 1},
