@@ -10,14 +10,15 @@ from collections.abc import Iterable
 
 from localreg.canonical import JsonObject
 from localreg.errors import FormatError
+from localreg.log.signing import FEATURE_NAME as SIGNERS
 
 __all__ = ["FEATURE", "KNOWN", "refuse_unknown_to_readers", "refuse_unknown_to_writers"]
 
 FEATURE = "feature"
 """The kind of these records."""
 
-KNOWN: frozenset[str] = frozenset()
-"""Names of the features that this release knows. None so far."""
+KNOWN: frozenset[str] = frozenset({SIGNERS})
+"""Names of the features that this release knows."""
 
 
 def refuse_unknown_to_readers(features: Iterable[tuple[str, JsonObject]], where: str) -> None:

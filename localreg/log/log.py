@@ -10,19 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from localreg.errors import InvalidInputError, LocalregError
+from localreg.errors import InvalidInputError, LocalregError, ReadOnlyError
 from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import Change, Entry, Head, Provenance, entry_path
 from localreg.log.features import FEATURE, refuse_unknown_to_readers
 from localreg.log.folding import fold
+from localreg.log.known_signers import known_signers, note_signers
 from localreg.log.last_visit import LastVisit, last_visit, note_visit
-from localreg.log.layer import layer_commit
+from localreg.log.layer import Layer, layer_commit
 from localreg.log.loss import refuse_gap, refuse_rolled_back
 from localreg.log.parquet import decode, last_digest
 from localreg.log.publish import publish
 from localreg.log.reader import FEW, LogReader
+from localreg.log.signing import FEATURE_NAME, SIGNER, Signers, SigningKey, signers_of
 from localreg.log.state import State
+from localreg.log.validity import Valid, judge
 from localreg.storage import Store
 
 __all__ = ["FEW_AFAR", "SNAPSHOT_EVERY", "SNAPSHOT_OVERDUE", "Log"]
@@ -41,10 +44,16 @@ FEW_AFAR = 11
 
 
 class Log(LogReader):
-    """One namespace's entries, the states that they and the snapshots show, and the way to the next commit."""
+    """One namespace's entries, the states that they and the snapshots show, and the way to the next commit.
+
+    Attributes:
+        key: gives the key that this process signs with, if it has one.
+    """
 
     def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
         super().__init__(store, registry_id, namespace)
+        self.key: Callable[[], SigningKey | None] = lambda: None
+        self._held: Signers | None = None
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -56,13 +65,14 @@ class Log(LogReader):
 
         Where much happened, what a newer snapshot shows is not read entry by entry.
         """
-        entries = self.entries(state.head)
+        entries = self.entries(state)
         few = FEW_AFAR if self.store.remote else FEW
         newest = fold(state, islice(entries, few))
         if newest is state:
             return state
         ahead = self._snapshot_ahead(newest, few) if newest.head.commit - state.head.commit == few else None
         newest = self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
+        self._hold(newest)
         self._note(newest)
         return newest
 
@@ -79,19 +89,37 @@ class Log(LogReader):
 
         Far away, where each look is a round trip, that is told by the next entry, which chains on it, if there is one.
         """
-        if not self.store.remote and start.head.commit:
-            refuse_rolled_back(self, start)
-        state = fold(start, self.entries(start.head))
+        last = refuse_rolled_back(self, start) if not self.store.remote and start.head.commit else None
+        signatures: list[str] = []
+        state = fold(start, self._noting_signatures(self.entries(start), signatures))
         if self.store.remote and state is start and start.head.commit:
-            refuse_rolled_back(self, start)
+            last = refuse_rolled_back(self, start)
+        if start.head.commit and not start.signers and (signatures or _is_signed(last)):
+            # What is signed comes after the first signer: a snapshot that shows none is of no one whom we know.
+            state = fold(State(self.origin), self.entries(State(self.origin)))
+        self._hold(state)
         return state
+
+    def _noting_signatures(self, entries: Iterator[Entry], found: list[str]) -> Iterator[Entry]:
+        for entry in entries:
+            if entry.signature and not found:
+                found.append(entry.signature)
+            yield entry
+
+    def _hold(self, state: State) -> None:
+        """Know who signs from here on; this machine notes it, to know whose snapshots to believe next time."""
+        if state.signers:
+            self._learn(state.head.commit, state.signers)
+            if state.signers is not self._held:
+                note_signers(self.store, self.origin.digest, state.signers)
+        self._held = state.signers
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it."""
         if self.store.remote:
             return self._load_from_afar()
         state = self._to_the_end(self._snapshot_or_nothing(standing=False))
-        self._look_beyond(state.head.commit)
+        self._look_beyond(self.next_number(state.head) - 1)
         return state
 
     def _load_from_afar(self) -> State:
@@ -128,7 +156,7 @@ class Log(LogReader):
         try:
             if data is None or last_digest(data) != seen.head.digest:
                 return None
-            return fold(start, self.entries(start.head, upto=seen.head.commit))
+            return fold(start, self.entries(start, upto=seen.head.commit))
         except LocalregError:
             return None  # what this machine keeps is worth no error
 
@@ -157,7 +185,7 @@ class Log(LogReader):
                 f"no commit {commit} in {self.store.uri}: the newest is {newest.head.commit}", code="no_such_commit"
             )
         start = self._snapshot_or_nothing(at_most=commit)
-        return fold(start, self.past(start.head, commit))
+        return fold(start, self.past(start, commit))
 
     def _snapshot_or_nothing(self, *, at_most: int | None = None, standing: bool = True) -> State:
         """Where to begin folding: the newest readable snapshot of this log, not newer than `at_most`; else nothing.
@@ -175,11 +203,13 @@ class Log(LogReader):
         """What a snapshot shows, unless a feature that this release does not know stands in it."""
         features = [(row.name, row.fields) for row in start.children(FEATURE)]
         refuse_unknown_to_readers(features, self.store.uri)
+        if any(name == FEATURE_NAME for name, _ in features):
+            start.signers = signers_of((row.id, row.name, row.fields) for row in start.children(SIGNER))
         return start
 
     def snapshot(self, *, at_most: int | None = None) -> State | None:
         """The newest readable snapshot of this log, not newer than commit `at_most`; None if there is none."""
-        return snapshot.load(self.store, self.origin.digest, self._folded, at_most=at_most)
+        return snapshot.load(self.store, self.origin.digest, self._folded, at_most=at_most, trusts=self._trusts)
 
     def snapshots(self, commit: int) -> Iterator[State]:
         """What each readable snapshot of a commit shows."""
@@ -189,11 +219,21 @@ class Log(LogReader):
                 yield state
 
     def _read_snapshot(self, path: str) -> State | None:
-        return snapshot.read(self.store, self.origin.digest, self._folded, path)
+        return snapshot.read(self.store, self.origin.digest, self._folded, path, trusts=self._trusts)
+
+    def _trusts(self, newest: Layer) -> bool:
+        """Whether a set of layers is vouched for by somebody whom this machine knows to sign here.
+
+        Where nobody has to sign, a snapshot is believed as far as the log leads to it; a signed one shows that it is
+        a namespace of which this machine has seen too little to know whom to believe.
+        """
+        held = self._held
+        keys = known_signers(self.store, self.origin.digest) if held is None else {each.key for each in held.values()}
+        return newest.signed_by() in keys if keys else not newest.signature
 
     def _folded(self, commit: int) -> State:
         """The state at a commit, from the entries alone."""
-        return fold(State(self.origin), self.entries(self.origin, upto=commit))
+        return fold(State(self.origin), self.entries(State(self.origin), upto=commit))
 
     def _on_newer_snapshot(self, state: State) -> State:
         """The same state, on a newer snapshot if its tail has grown long and another process has written one."""
@@ -204,7 +244,7 @@ class Log(LogReader):
             if newest is None or not state.base.commit < newest <= state.head.commit:
                 return state
             start = self._snapshot_or_nothing(at_most=state.head.commit)
-            return fold(start, self.entries(start.head, upto=state.head.commit))
+            return fold(start, self.entries(start, upto=state.head.commit))
         except LocalregError:
             return state  # a cache is worth no error, least of all after a commit that stands
 
@@ -231,6 +271,7 @@ class Log(LogReader):
         provenance: Provenance,
         commit_id: str,
         *,
+        key: SigningKey | None = None,
         visible: Callable[[], None] | None = None,
     ) -> Entry | None:
         """Make the changes the commit after `head`.
@@ -243,13 +284,30 @@ class Log(LogReader):
             changes: what it says.
             provenance: who, where and why.
             commit_id: by which it is known again.
+            key: to sign it with, where signers are listed.
             visible: see `Store.put_if_absent`.
 
         Raises:
             StorageError, ReadOnlyError: the store failed, and reading back shows that nothing was written.
             UnknownOutcomeError: the store failed, and so did reading back; or what it left unanswered may still arrive.
         """
-        return publish(self.store, head, changes, provenance, commit_id, visible=visible)
+        number = self.next_number(head)
+        if number > head.commit + 1 and not self._still_void(head, number):
+            return None
+        return publish(self.store, head, changes, provenance, commit_id, number=number, key=key, visible=visible)
+
+    def _still_void(self, head: Head, number: int) -> bool:
+        """Whether all between `head` and a number are void, at a last look: to pass over another would fork the log.
+
+        What was seen in part, or not at all, is seen as it is by the next reading.
+        """
+        signers = self.signers_at(head.commit)
+        for each in range(head.commit + 1, number):
+            path = entry_path(each)
+            data = self.store.get(path, fresh=True)
+            if data is None or isinstance(judge(data, head, each, signers, name=self.name_of(path)), Valid):
+                return False
+        return True
 
     def resolve(self, commit_id: str, newest: State, *, commit: int | None = None) -> int | None:
         """Number of the commit with an id that `UnknownOutcomeError` named; None if it is not in the log.
@@ -260,9 +318,14 @@ class Log(LogReader):
         wanted = f'"commit_id":"{commit_id}"'
         for number in range(newest.head.commit, 0, -1) if commit is None else (commit,):
             data = self.store.get(entry_path(number)) if number else None
-            if data is not None and any(wanted in row.record for row in decode(data, name=entry_path(number))):
+            if data is None or self._is_void(number):
+                continue
+            if any(wanted in row.record for row in decode(data, name=entry_path(number))):
                 return number
         return None
+
+    def _is_void(self, number: int) -> bool:
+        return any(each.commit == number for each in self.void_entries(number))
 
     def with_snapshot(self, state: State) -> State:
         """The same state, on a snapshot just written if its tail has grown long.
@@ -273,6 +336,7 @@ class Log(LogReader):
 
         This machine notes where the log stands, so that its next opening begins from there.
         """
+        self._hold(state)
         state = self._with_snapshot(self._on_newer_snapshot(state))
         self._note(state)
         return state
@@ -281,7 +345,7 @@ class Log(LogReader):
         commit, tail = state.head.commit, state.head.commit - state.base.commit
         is_due = commit % SNAPSHOT_EVERY == 0 and tail >= SNAPSHOT_EVERY // 2
         is_wanted = is_due or tail >= SNAPSHOT_OVERDUE or state.changed >= SNAPSHOT_ROWS
-        if not is_wanted or commit < self._no_snapshot_before:
+        if not is_wanted or commit < self._no_snapshot_before or (state.signers and self._key_of(state) is None):
             return state
         try:
             return self.write_snapshot(state)
@@ -296,16 +360,29 @@ class Log(LogReader):
         return state
 
     def write_snapshot(self, state: State) -> State:
-        """The same state, on a snapshot of just this commit; history segments reach as far, too.
+        """The same state, on a snapshot of just this commit; history segments reach as far, too, if nothing is signed.
 
         Raises:
-            StorageError, ReadOnlyError: it could not be written.
+            StorageError, ReadOnlyError: it could not be written, or not signed.
         """
         commit = state.head.commit
+        key = self._key_of(state) if state.signers else None
+        if state.signers and key is None:
+            raise ReadOnlyError(
+                f"a snapshot of {self.store.uri} is believed only if a signer has signed it; set LOCALREG_SIGNING_KEY "
+                "to the key of one",
+                code="no_signing_key",
+            )
         if state.base.commit < commit:
-            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
-        self.history.extend(self.entries, commit, self._leads_to)
+            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
+        if not state.signers:
+            self.history.extend(self.entries, commit, self._leads_to)
         return state
+
+    def _key_of(self, state: State) -> SigningKey | None:
+        """The key of this process, if it may sign."""
+        key = self.key()
+        return key if key is not None and any(each.key == key.public for each in state.signers.values()) else None
 
     def based_on_files(self, state: State) -> State:
         """The same state for queries, which read the files of its snapshot and copy what changed since.
@@ -330,3 +407,8 @@ class Log(LogReader):
             return state.on(newer.base)
         except LocalregError:
             return state  # a cache is worth no error
+
+
+def _is_signed(data: bytes | None) -> bool:
+    """Whether there is a signature on an entry that was found."""
+    return data is not None and b"ed25519:" in data and bool(decode(data, name="")[-1].signature)

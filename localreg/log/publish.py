@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from localreg.errors import LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
+from localreg.errors import FormatError, LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, now
+from localreg.log.parquet import decode
+from localreg.log.signing import SigningKey
 from localreg.storage import Store
 
 __all__ = ["publish"]
@@ -28,10 +30,12 @@ def publish(
     provenance: Provenance,
     commit_id: str,
     *,
+    number: int,
+    key: SigningKey | None,
     visible: Callable[[], None] | None = None,
 ) -> Entry | None:
-    """Make the changes the commit after `head`; see `Log.publish`."""
-    entry, data = compose(head, changes, provenance, commit_id, now())
+    """Make the changes the commit after `head`, of that number; see `Log.publish`."""
+    entry, data = compose(head, changes, provenance, commit_id, now(), number=number, key=key)
     path = entry_path(entry.commit)
     failed: LocalregError | None = None
     silent: StorageError | None = None
@@ -49,7 +53,7 @@ def publish(
             failed = error
             if error.code == "doubtful":
                 silent = error
-        landed = _landed(store, path, entry, silent or failed)
+        landed = _landed(store, path, entry, data, silent or failed)
         if landed is not None:
             return entry if landed else None
         if isinstance(failed, ReadOnlyError) or (failed is not None and failed.code in FINAL):
@@ -61,18 +65,27 @@ def publish(
     raise failed
 
 
-def _landed(store: Store, path: str, entry: Entry, failed: LocalregError | None) -> bool | None:
+def _landed(store: Store, path: str, entry: Entry, ours: bytes, failed: LocalregError | None) -> bool | None:
     """Read the number back: True = ours is there, False = another's is, None = nothing is."""
     try:
         data = store.get(path, fresh=True)
         if data is None:
             return None
-        landed = f'"commit_id":"{entry.commit_id}"'.encode() in data
+        landed = f'"commit_id":"{entry.commit_id}"'.encode() in data and (not entry.signature or _is_same(data, ours))
         if landed:
             store.sync(path)
     except StorageError as error:
         raise _unknown(store, path, entry, failed or error) from error
     return landed
+
+
+def _is_same(data: bytes, ours: bytes) -> bool:
+    """Whether it is our entry, or its redacted twin: others may have copied its id, to have it taken for done."""
+    try:
+        there, made = (decode(each, name="") for each in (data, ours))
+    except FormatError:
+        return False
+    return [row._replace(payload="") for row in there] == [row._replace(payload="") for row in made]
 
 
 def _unknown(store: Store, path: str, entry: Entry, why: LocalregError) -> UnknownOutcomeError:

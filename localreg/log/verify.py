@@ -13,19 +13,21 @@ from hashlib import sha256
 from pathlib import Path
 
 from localreg.canonical import parse
-from localreg.errors import LocalregError, NotFoundError, StorageError
+from localreg.errors import FormatError, LocalregError, NotFoundError, StorageError
 from localreg.log import snapshot
 from localreg.log.base import Base
 from localreg.log.caches import DamagedLayerError
-from localreg.log.entry import Entry, Head, entry_path, read
+from localreg.log.entry import Entry, Head, entry_path
 from localreg.log.folding import Draft
 from localreg.log.layer import layer_commit
 from localreg.log.log import Log
 from localreg.log.loss import refuse_rolled_back
 from localreg.log.parquet import decode
 from localreg.log.redaction import REDACT, declared
+from localreg.log.signing import NO_SIGNERS
 from localreg.log.state import State
 from localreg.log.strays import told_stray
+from localreg.log.validity import Void, judge
 from localreg.records.files import FilePointer
 
 __all__ = ["Problem", "Redaction", "VerifyReport", "verify"]
@@ -98,6 +100,7 @@ class VerifyReport:
         digest: of the last event: note it elsewhere, and a log replaced as a whole can be told, too.
         problems: every damage, in the order of the log; empty = all is well.
         redactions: what was taken out on purpose: by whom and why.
+        void: entries that no signer has signed, where signers are listed: they changed nothing.
     """
 
     namespace: str
@@ -107,6 +110,7 @@ class VerifyReport:
     digest: str = ""
     problems: list[Problem] = field(default_factory=list)
     redactions: list[Redaction] = field(default_factory=list)
+    void: list[Void] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -116,7 +120,7 @@ class VerifyReport:
     def __str__(self) -> str:
         summary = f"{self.namespace}: {self.commits} commits, {self.events} events, {self.files} files"
         result = "all digests hold" if self.ok else f"{len(self.problems)} problems"
-        lines = [*(problem.message for problem in self.problems), *map(str, self.redactions)]
+        lines = [*(problem.message for problem in self.problems), *map(str, self.void), *map(str, self.redactions)]
         return "\n".join([f"{summary}: {result}", *(f"  {line}" for line in lines)])
 
 
@@ -130,7 +134,7 @@ def verify(log: Log, namespace: str) -> VerifyReport:
     snapshots = _snapshots(log)
     last_snapshot = max(snapshots, default=0)
     for entry in _readable_entries(log, report):
-        if draft is not None and draft.head.commit == entry.commit - 1 and entry.commit <= last_snapshot:
+        if draft is not None and draft.head.commit == _before(entry, report) and entry.commit <= last_snapshot:
             draft.extend(entry)
         else:
             draft = None  # after a gap nothing can be said of the state, and after the last snapshot nobody asks
@@ -154,12 +158,22 @@ def verify(log: Log, namespace: str) -> VerifyReport:
     return report
 
 
+def _before(entry: Entry, report: VerifyReport) -> int:
+    """The number of the entry that it should follow."""
+    void = {each.commit for each in report.void}
+    before = entry.commit - 1
+    while before in void:
+        before -= 1
+    return before
+
+
 def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
     """Each entry that is whole and in its place; the others become problems.
 
     After a bad one the chain is taken up again from what the next entry says it follows.
     """
     head: Head | None = log.origin
+    signers = NO_SIGNERS
     due = 1
     for number in _numbers(log, report):
         if number > due:
@@ -173,11 +187,15 @@ def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
                 report.problems += _missing(number, number)
                 head = None
                 continue
-            entry = read(data, head or _claimed(data, number, path), name=path)
+            found = judge(data, head or _claimed(data, number, path), number, signers, name=path)
         except LocalregError as error:
             report.problems.append(Problem(path, error.code, str(error)))
             head = None
             continue
+        if isinstance(found, Void):
+            report.void.append(found)
+            continue
+        entry, signers = found
         head = entry.head
         report.commits += 1
         report.events += len(entry.events)
@@ -209,8 +227,11 @@ def _missing(first: int, last: int) -> Iterator[Problem]:
 
 
 def _claimed(data: bytes, number: int, path: str) -> Head:
-    rows = decode(data, name=path)
-    record = parse(rows[0].record) if rows else None
+    try:
+        rows = decode(data, name=path)
+        record = parse(rows[0].record) if rows else None
+    except FormatError:
+        record = None  # what is wrong is told by who reads it
     previous = record.get("previous") if isinstance(record, dict) else None
     return Head(number - 1, previous if isinstance(previous, str) else "", "")
 

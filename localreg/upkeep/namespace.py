@@ -104,6 +104,13 @@ def _entry_number(path: str) -> int:
     return int(stem) if stem.isascii() and stem.isdecimal() and entry_path(int(stem)) == path else 0
 
 
+def check_void(namespace: Namespace) -> Iterator[Finding]:
+    """Whether the entries that were read to see the state count: others are left in the log by who may not sign."""
+    namespace.state  # noqa: B018 - reads them
+    for void in namespace.log.void_seen:
+        yield namespace.finding("note", "void", f"{void}; `localreg signers void` lists all of them")
+
+
 def check_hint(namespace: Namespace) -> Iterator[Finding]:
     """Whether the hint leads to a snapshot that is there."""
     if snapshot.HINT not in namespace.files:
@@ -261,6 +268,7 @@ def check_use(namespace: Namespace) -> Iterator[Finding]:
 NAMESPACE_CHECKS = (
     check_entries,
     check_log,
+    check_void,
     check_hint,
     check_snapshots,
     check_history,
