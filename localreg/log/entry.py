@@ -166,9 +166,13 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def entry_statement(commit: int, digest: str) -> bytes:
-    """What the signature of an entry signs: its number, and the digest of its last event, which covers all before."""
-    return statement("entry", commit, digest)
+def entry_statement(origin: str, commit: int, digest: str) -> bytes:
+    """What the signature of an entry signs: where its log began, its number, and the digest of its last event.
+
+    The digest covers the other two; they are named so that an entry which was brought from elsewhere is told from one
+    that was signed for this place and does not fit.
+    """
+    return statement("entry", origin, commit, digest)
 
 
 def compose(
@@ -180,6 +184,7 @@ def compose(
     *,
     number: int | None = None,
     key: SigningKey | None = None,
+    origin: str = "",
 ) -> tuple[Entry, bytes]:
     """Make the entry that follows `head`, and its bytes.
 
@@ -193,6 +198,7 @@ def compose(
         time: by this machine's clock.
         number: its number, if void entries have taken the next ones.
         key: to sign it with.
+        origin: digest that the log began with.
     """
     commit = number or head.commit + 1
     nonces = os.urandom(16 * len(changes)).hex()
@@ -222,7 +228,7 @@ def compose(
         what = (change.kind, change.action, change.id, change.name, change.parent, change.effect)
         texts = (provenance.message, change.before, change.after, digest)
         events.append(Event(*place, *what, change.files, change.details, *texts))
-    signature = "" if key is None else signature_of(key, entry_statement(commit, digest))
+    signature = "" if key is None else signature_of(key, entry_statement(origin, commit, digest))
     rows[-1] = rows[-1]._replace(signature=signature)
     return Entry(tuple(events), Head(commit, digest, max(head.time, time)), signature), encode(rows)
 

@@ -25,7 +25,7 @@ from localreg.log.publish import publish
 from localreg.log.reader import FEW, LogReader
 from localreg.log.signing import FEATURE_NAME, SIGNER, Signers, SigningKey, signers_of
 from localreg.log.state import State
-from localreg.log.validity import Valid, judge
+from localreg.log.validity import Valid
 from localreg.storage import Store
 
 __all__ = ["FEW_AFAR", "SNAPSHOT_EVERY", "SNAPSHOT_OVERDUE", "Log"]
@@ -205,6 +205,10 @@ class Log(LogReader):
         refuse_unknown_to_readers(features, self.store.uri)
         if any(name == FEATURE_NAME for name, _ in features):
             start.signers = signers_of((row.id, row.name, row.fields) for row in start.children(SIGNER))
+            if start.signers and not start.base.signature:
+                return State(self.origin)  # what shows signers is believed only if one of them vouches for it
+        if start.signers:
+            self._learn(start.head.commit, start.signers)
         return start
 
     def snapshot(self, *, at_most: int | None = None) -> State | None:
@@ -294,7 +298,17 @@ class Log(LogReader):
         number = self.next_number(head)
         if number > head.commit + 1 and not self._still_void(head, number):
             return None
-        return publish(self.store, head, changes, provenance, commit_id, number=number, key=key, visible=visible)
+        return publish(
+            self.store,
+            head,
+            changes,
+            provenance,
+            commit_id,
+            number=number,
+            key=key,
+            origin=self.origin.digest,
+            visible=visible,
+        )
 
     def _still_void(self, head: Head, number: int) -> bool:
         """Whether all between `head` and a number are void, at a last look: to pass over another would fork the log.
@@ -303,9 +317,8 @@ class Log(LogReader):
         """
         signers = self.signers_at(head.commit)
         for each in range(head.commit + 1, number):
-            path = entry_path(each)
-            data = self.store.get(path, fresh=True)
-            if data is None or isinstance(judge(data, head, each, signers, name=self.name_of(path)), Valid):
+            data = self.store.get(entry_path(each), fresh=True)
+            if data is None or isinstance(self._judge(data, head, each, signers), Valid):
                 return False
         return True
 

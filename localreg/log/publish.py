@@ -32,10 +32,11 @@ def publish(
     *,
     number: int,
     key: SigningKey | None,
+    origin: str,
     visible: Callable[[], None] | None = None,
 ) -> Entry | None:
     """Make the changes the commit after `head`, of that number; see `Log.publish`."""
-    entry, data = compose(head, changes, provenance, commit_id, now(), number=number, key=key)
+    entry, data = compose(head, changes, provenance, commit_id, now(), number=number, key=key, origin=origin)
     path = entry_path(entry.commit)
     failed: LocalregError | None = None
     silent: StorageError | None = None

@@ -117,15 +117,19 @@ class LogReader:
                     raise self.missing(number)
                 self._end = head.commit, number
                 return
-            found = judge(data, head, number, signers, name=self.name_of(path))
+            found = self._judge(data, head, number, signers)
             if isinstance(found, Void):  # what a share, or a cache, showed in part is not worth the same as the whole
                 data = self.store.get(path, fresh=True)
-                found = found if data is None else judge(data, head, number, signers, name=self.name_of(path))
+                found = found if data is None else self._judge(data, head, number, signers)
             if isinstance(found, Valid):
                 self._refuse_unknown(found.entry)
                 head, signers = found.entry.head, found.signers
             yield found
             number += 1
+
+    def _judge(self, data: bytes, head: Head, number: int, signers: Signers) -> Valid | Void:
+        name = self.name_of(entry_path(number))
+        return judge(data, head, number, signers, origin=self.origin.digest, name=name)
 
     def _tell(self, void: Void) -> None:
         """One warning for each, in each process that comes upon it."""

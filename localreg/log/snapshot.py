@@ -55,6 +55,7 @@ class LayeredBase:
         self.layers = tuple(layers)
         self.commit = layers[-1].head.commit
         self.path = layers[-1].path
+        self.signature = layers[-1].signature
         self._rebuild = rebuild
         self._rebuilt: State | None = None
 

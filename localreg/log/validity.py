@@ -42,7 +42,7 @@ class Valid(NamedTuple):
     signers: Signers
 
 
-def judge(data: bytes, head: Head, number: int, signers: Signers, *, name: str) -> Valid | Void:
+def judge(data: bytes, head: Head, number: int, signers: Signers, *, origin: str, name: str) -> Valid | Void:
     """What the file of an entry is.
 
     Args:
@@ -50,6 +50,7 @@ def judge(data: bytes, head: Head, number: int, signers: Signers, *, name: str) 
         head: where the log stands before it.
         number: by its name.
         signers: who may sign; none = nobody has to.
+        origin: digest that the log began with.
         name: what to call the file in errors.
 
     Raises:
@@ -57,12 +58,12 @@ def judge(data: bytes, head: Head, number: int, signers: Signers, *, name: str) 
         IntegrityError: it was altered or does not follow `head`, and no signature says that it does not matter.
     """
     if not signers:
-        return _founding(Valid(_read(decode(data, name=name), head, number, name), signers))
+        return _founding(Valid(_read(decode(data, name=name), head, number, name), signers), origin)
     try:
         rows = decode(data, name=name)
     except FormatError:
         return Void(number, "it is no log entry")
-    fault = _fault_of_signature(rows, number, signers)
+    fault = _fault_of_signature(rows, number, signers, origin)
     if fault:
         return Void(number, fault)
     entry = _read(rows, head, number, name)
@@ -81,25 +82,25 @@ def _read(rows: list[EntryRow], head: Head, number: int, name: str) -> Entry:
     return entry
 
 
-def _founding(valid: Valid) -> Valid | Void:
+def _founding(valid: Valid, origin: str) -> Valid | Void:
     """Who lists the first signers must be one: what nobody could sign after would close the namespace for ever."""
     entry = valid.entry
     after = signers_after(valid.signers, entry.events)
     if not after:
         return valid
-    key = signed_by(entry.signature, entry_statement(entry.commit, entry.head.digest))
+    key = signed_by(entry.signature, entry_statement(origin, entry.commit, entry.head.digest))
     if not _is_listed(key, after):
         return Void(entry.commit, "it lists the first signers, and none of them has signed it")
     return Valid(entry, after)
 
 
-def _fault_of_signature(rows: list[EntryRow], number: int, signers: Signers) -> str:
+def _fault_of_signature(rows: list[EntryRow], number: int, signers: Signers, origin: str) -> str:
     """Why the rows are not signed as they should be; "" = they are."""
     if not rows or not rows[-1].signature:
         return "it is not signed"
-    key = signed_by(rows[-1].signature, entry_statement(number, rows[-1].digest))
+    key = signed_by(rows[-1].signature, entry_statement(origin, number, rows[-1].digest))
     if key is None:
-        return "its signature does not hold for this number and digest"
+        return "its signature does not hold for this log, number and digest"
     return "" if _is_listed(key, signers) else f"it is signed by {fingerprint(key)}, which is no signer at that point"
 
 

@@ -187,7 +187,9 @@ def _readable_entries(log: Log, report: VerifyReport) -> Iterator[Entry]:
                 report.problems += _missing(number, number)
                 head = None
                 continue
-            found = judge(data, head or _claimed(data, number, path), number, signers, name=path)
+            found = judge(
+                data, head or _claimed(data, number, path), number, signers, origin=log.origin.digest, name=path
+            )
         except LocalregError as error:
             report.problems.append(Problem(path, error.code, str(error)))
             head = None
