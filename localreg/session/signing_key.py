@@ -12,13 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localreg.errors import AccessDeniedError, InvalidInputError, LocalregError, PolicyError
-from localreg.log.signing import SIGNING, Signers, SigningKey, fingerprint, without_cryptography
+from localreg.log.signing import SIGNING, Signers, SigningKey, fingerprint, openssh_text, without_cryptography
 from localreg.names import shown_value
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["KEY", "NO_KEY", "PASSPHRASE", "KeySource", "PrivateKey", "ask_passphrase", "needed_key", "read_key"]
+__all__ = [
+    "KEY",
+    "NO_KEY",
+    "PASSPHRASE",
+    "KeySource",
+    "PrivateKey",
+    "ask_passphrase",
+    "make_key",
+    "needed_key",
+    "read_key",
+]
 
 KEY = "LOCALREG_SIGNING_KEY"
 """The environment variable that names the file of the key."""
@@ -206,3 +216,43 @@ def _no_key(path: Path, why: str) -> InvalidInputError:
         "makes one",
         code=SIGNING,
     )
+
+
+def make_key(path: str | os.PathLike[str], passphrase: str = "") -> str:
+    """Make a private key in a new file that only its owner may read, and beside it the public one, with `.pub`.
+
+    Args:
+        path: of the file, which must be absent.
+        passphrase: to encrypt it with; empty = it is not.
+
+    Returns:
+        The public key, as OpenSSH writes it.
+
+    Raises:
+        InvalidInputError: there is a file already, or it cannot be written.
+    """
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    except ImportError as error:
+        raise without_cryptography() from error
+    key = Ed25519PrivateKey.generate()
+    form, encoding = serialization.PrivateFormat.OpenSSH, serialization.Encoding.PEM
+    lock = serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
+    public = openssh_text(PrivateKey(key).public)
+    files = (
+        (os.fspath(path), key.private_bytes(encoding, form, lock)),
+        (f"{os.fspath(path)}.pub", f"{public}\n".encode()),
+    )
+    for name, content in files:
+        try:
+            descriptor = os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if name == os.fspath(path) else 0o644
+            )
+        except OSError as error:
+            raise InvalidInputError(
+                f"{name!r} cannot be made: {error.strerror or error}; name a file that is not there", code=SIGNING
+            ) from error
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    return public

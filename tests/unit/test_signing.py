@@ -198,11 +198,9 @@ def test_signers_are_listed_added_and_removed_by_signed_commits(signed: Registry
     with pytest.raises(NotFoundError, match="has no signer 'bem'; did you mean 'ben'"):
         ben.remove_signer("bem")
     ben.remove_signer("eve")
-    for act in (lambda: ben.remove_signer("ben"), lambda: ben.undo(3)):
-        with pytest.raises((PolicyError, LocalregError)):
+    for act in (lambda: ben.remove_signer("ben"), lambda: ben.undo(4)):
+        with pytest.raises(PolicyError, match="would have no signer"):
             act()
-    with pytest.raises(PolicyError, match="would have no signer"):
-        ben.remove_signer("ben")
     ben.create_model("n")
     assert names(reopened(signed, newcomer=True)) == ["m", "n"]
     assert reopened(signed).verify().ok
