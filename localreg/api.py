@@ -25,6 +25,7 @@ def open_registry(
     storage_options: Mapping[str, object] | None = None,
     commit_mode: str | None = None,
     offline: bool = False,
+    signing_key: str | os.PathLike[str] | None = None,
 ) -> Registry:
     """Open a registry; make it if the folder is absent or empty.
 
@@ -42,6 +43,8 @@ def open_registry(
             `single-writer` where it proves nothing: writers then take turns by a lease, weaker than a proof.
         offline: read what this machine's cache holds of a remote registry, and ask nothing of the network. Shows the
             last commit that was read here, not the newest.
+        signing_key: file of the private Ed25519 key that signs commits in namespaces that list signers, as `ssh-keygen`
+            writes it; None = `LOCALREG_SIGNING_KEY`. An encrypted one takes `LOCALREG_SIGNING_PASSPHRASE`.
 
     Raises:
         AccessDeniedError: the actor has no role in the namespace. Of a remote registry the first look tells.
@@ -64,6 +67,7 @@ def open_registry(
             storage_options=checked_options(storage_options),
             commit_mode=commit_mode,
             offline=offline,
+            signing_key=signing_key,
         )
     )
 

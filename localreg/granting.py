@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Literal
 
 from localreg.session import Session
 
 if TYPE_CHECKING:
     from localreg.access import ProtectionReport
+    from localreg.log.validity import Void
 
 __all__ = ["Granting"]
 
@@ -60,6 +62,49 @@ class Granting:
         from localreg.access import revoke
 
         revoke(self._session, principal)
+
+    def add_signer(self, name: str, public_key: str | os.PathLike[str]) -> None:
+        """Let somebody sign commits in this namespace. The first one closes it to all who cannot sign.
+
+        From then on an entry of the log counts only if a signer has signed it, whoever can write into the folder: any
+        other is void, keeps its number, and changes nothing. The first signer must be this process's own key
+        (`localreg.open(…, signing_key=PATH)`, else `LOCALREG_SIGNING_KEY`); releases that do not know signatures
+        refuse to open the namespace from then on.
+
+        Args:
+            name: for people.
+            public_key: the line of an Ed25519 `.pub` file of OpenSSH (`ssh-ed25519 AAAA…`), or the path of one.
+
+        Raises:
+            AccessDeniedError: the actor is no owner, or this process cannot sign.
+            AlreadyExistsError: the name or the key is listed already.
+            InvalidInputError: no such key; or the first signer within a transaction.
+            PolicyError: the first signer is not this process's own key.
+        """
+        from localreg.access import add_signer
+
+        add_signer(self._session, name, public_key)
+
+    def remove_signer(self, name: str) -> None:
+        """Let somebody sign no more: what they signed before stays, what they sign from here on is void.
+
+        Raises:
+            AccessDeniedError: the actor is no owner, or this process cannot sign.
+            NotFoundError: there is no such signer.
+            PolicyError: it is the last one.
+        """
+        from localreg.access import remove_signer
+
+        remove_signer(self._session, name)
+
+    def void_entries(self) -> list[Void]:
+        """The entries of the log that no signer has signed, and that changed nothing: `commit`, `path`, `reason`.
+
+        All of the log is read. They stay where they are: to delete one would leave a gap in the log.
+        """
+        from localreg.access import void_entries
+
+        return void_entries(self._session)
 
     def protect(
         self,

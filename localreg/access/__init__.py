@@ -1,6 +1,16 @@
-"""Access by namespace: grants, which are a guard, and the folder's permissions, which the operating system enforces."""
+"""Access by namespace: grants, which are a guard; permissions of the folder, and signatures, which are none."""
 
 from localreg.access.grants import grant, revoke
 from localreg.access.protection import PathFault, ProtectionReport, protect
+from localreg.access.signers import add_signer, remove_signer, void_entries
 
-__all__ = ["PathFault", "ProtectionReport", "grant", "protect", "revoke"]
+__all__ = [
+    "PathFault",
+    "ProtectionReport",
+    "add_signer",
+    "grant",
+    "protect",
+    "remove_signer",
+    "revoke",
+    "void_entries",
+]

@@ -26,6 +26,7 @@ from localreg.log import Change, Event, Row
 from localreg.log.features import FEATURE
 from localreg.log.log import SNAPSHOT_EVERY
 from localreg.log.redaction import REDACT, declared, finish
+from localreg.log.signing import SIGNER
 from localreg.models import Model, ModelVersion
 from localreg.names import check_text, shown_value
 from localreg.records.access import OWNER
@@ -208,8 +209,9 @@ class _History:
 
     def _left(self, wanted: dict[Key, list[Position]]) -> dict[Key, list[Position]]:
         """Those that no earlier redaction has declared."""
-        if any(key.kind == FEATURE for key in wanted):
-            raise InvalidInputError("a feature cannot be redacted: programs must know what it says")
+        for key in wanted:
+            if key.kind in (FEATURE, SIGNER):
+                raise InvalidInputError(f"a {key.kind} cannot be redacted: programs must know what it says")
         left = {key: [each for each in positions if each not in self._declared] for key, positions in wanted.items()}
         return {key: positions for key, positions in left.items() if positions}
 

@@ -58,6 +58,8 @@ def _take_back(session: Session, changes: Changes, commit: int, number: int | No
         raise InvalidInputError(f"no commit {commit} to undo: there are 1 to {last}", code="no_such_commit")
     entries = session.log.past(session.log.head_at(commit - 1), last)
     entry = next(entries)
+    if entry.commit != commit:
+        raise InvalidInputError(f"commit {commit} is void, and changed nothing; there is nothing to undo", code="void")
     chosen = list(_undoable(_chosen(entry, number)))
     restored = _removed_rows(session, changes.before, entry, chosen)
     touched = _touched(entry, entries, changes)

@@ -43,10 +43,11 @@ JITTER = 0.5
 
 
 class _Beginning(NamedTuple):
-    """Where to begin: behind the first `passed` events of the entry that follows `head`."""
+    """Where to begin: behind the first `passed` events of the entry `commit`, which follows `head`."""
 
     head: Head
     passed: int
+    commit: int = 0
 
 
 def watch(
@@ -144,12 +145,13 @@ def _follow(
     kinds: frozenset[str] | None,
     quiet: _Quiet,
 ) -> Generator[AuditEvent, None, None]:
-    head, passed = beginning
+    head, passed, first = beginning
     names = _Names(session)
     quiet.begin()
     while True:
         for entry in entries_after(head):
             look = names.at(entry)
+            passed = passed if entry.commit == first else 0  # of a void entry nothing was seen
             if passed > len(entry.events):
                 raise InvalidInputError(
                     f"since is event {passed} of commit {entry.commit}, which has {len(entry.events)}",
@@ -179,7 +181,7 @@ def _begin_at(session: Session, since: int | tuple[int, int] | None, newest: Hea
         )
     if event is None:
         return _Beginning(session.log.head_at(commit), 0)
-    return _Beginning(session.log.head_at(commit - 1), event)
+    return _Beginning(session.log.head_at(commit - 1), event, commit)
 
 
 def _checked_since(since: object) -> tuple[int, int | None]:

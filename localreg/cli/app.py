@@ -37,6 +37,7 @@ GROUPS = {
     "datasets": "datasets",
     "events": "events",
     "namespaces": "namespaces",
+    "signers": "signers",
 }
 """The module of each group, which is called there as on the command line."""
 ALONE = {

@@ -7,6 +7,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
@@ -103,6 +104,7 @@ class Place:
         """`localreg.open`."""
         from localreg.api import open_registry
 
+        _ask_for_passphrases()
         return open_registry(
             self.registry,
             namespace=self.namespace or DEFAULT,
@@ -112,6 +114,18 @@ class Place:
             offline=self.offline,
             **options,
         )
+
+
+def _ask_for_passphrases() -> None:
+    """Have a person at a terminal asked for the passphrase of an encrypted signing key, once it is needed."""
+    from localreg.session.signing_key import ask_passphrase
+
+    if sys.stdin.isatty() and _asked not in ask_passphrase:
+        ask_passphrase.append(_asked)
+
+
+def _asked(path: str) -> str:
+    return str(typer.prompt(f"Passphrase of {path}", default="", hide_input=True, show_default=False, err=True))
 
 
 def _warn_of_absent(registry: "Registry") -> None:

@@ -133,8 +133,8 @@ def sql(
 
     Tables: models, model_versions, model_metrics, workflows, test_cases, test_suites, test_runs, comparisons,
     experiments, checkpoints, metric_points, artifacts, datasets, definitions, lineage, ancestors, events, policies,
-    pending_actions, grants, test_samples, ground_truths, inferences, embeddings, metric_values, sample_metrics, plots,
-    audit_events.
+    pending_actions, grants, signers, test_samples, ground_truths, inferences, embeddings, metric_values,
+    sample_metrics, plots, audit_events.
     DESCRIBE models tells the columns of one. "plates".inferences is the table of a workflow of that name, with a column
     for each of its own fields.
     """

@@ -58,6 +58,7 @@ KINDS = (
     "pending_action",
     "policy",
     "registry",
+    "signer",
     "workflow",
 )
 """Kinds of records that events are of, as far as this release knows."""

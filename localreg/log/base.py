@@ -22,6 +22,10 @@ class Base(Protocol):
     def path(self) -> str:
         """The snapshot's file, within the namespace; "" if there is none."""
 
+    @property
+    def signature(self) -> str:
+        """Of who vouches for it; "" = nobody does."""
+
     def files(self) -> list[Path]:
         """Native paths of Parquet files with these records, oldest first, for queries; none if there are none."""
 
@@ -64,6 +68,7 @@ class EmptyBase:
 
     commit = 0
     path = ""
+    signature = ""
 
     def files(self) -> list[Path]:
         """None."""

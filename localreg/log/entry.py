@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, cast
 from localreg.canonical import JsonObject, canonical, parse, quoted, sha256_hex
 from localreg.errors import FormatError, IntegrityError
 from localreg.log.parquet import EntryRow, decode, encode
+from localreg.log.signing import SigningKey, signature_of, statement
 from localreg.names import is_digest
 from localreg.records.files import FilePointer
 
@@ -30,10 +31,12 @@ __all__ = [
     "Provenance",
     "compose",
     "entry_path",
+    "entry_statement",
     "genesis",
     "is_time",
     "now",
     "read",
+    "read_rows",
 ]
 
 Effect = Literal["put", "remove", "none"]
@@ -134,6 +137,8 @@ class Entry:
     events: tuple[Event, ...]
     head: Head
     """Where the log stands after this entry."""
+    signature: str = ""
+    """By whom it was signed, and how; "" = by nobody."""
 
     @property
     def commit(self) -> int:
@@ -161,14 +166,41 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def entry_statement(origin: str, commit: int, digest: str) -> bytes:
+    """What the signature of an entry signs: where its log began, its number, and the digest of its last event.
+
+    The digest covers the other two; they are named so that an entry which was brought from elsewhere is told from one
+    that was signed for this place and does not fit.
+    """
+    return statement("entry", origin, commit, digest)
+
+
 def compose(
-    head: Head, changes: Sequence[Change], provenance: Provenance, commit_id: str, time: str
+    head: Head,
+    changes: Sequence[Change],
+    provenance: Provenance,
+    commit_id: str,
+    time: str,
+    *,
+    number: int | None = None,
+    key: SigningKey | None = None,
+    origin: str = "",
 ) -> tuple[Entry, bytes]:
     """Make the entry that follows `head`, and its bytes.
 
     Each payload carries 16 random bytes, so that a redacted value cannot be guessed from the hash that stays.
+
+    Args:
+        head: what it chains on.
+        changes: what it says.
+        provenance: who, where and why.
+        commit_id: by which it is known again.
+        time: by this machine's clock.
+        number: its number, if void entries have taken the next ones.
+        key: to sign it with.
+        origin: digest that the log began with.
     """
-    commit = head.commit + 1
+    commit = number or head.commit + 1
     nonces = os.urandom(16 * len(changes)).hex()
     # The texts are put together by hand: `canonical` of the whole would sort and quote the same words for each event.
     actor, host = quoted(provenance.actor), quoted(provenance.host)
@@ -196,7 +228,9 @@ def compose(
         what = (change.kind, change.action, change.id, change.name, change.parent, change.effect)
         texts = (provenance.message, change.before, change.after, digest)
         events.append(Event(*place, *what, change.files, change.details, *texts))
-    return Entry(tuple(events), Head(commit, digest, max(head.time, time))), encode(rows)
+    signature = "" if key is None else signature_of(key, entry_statement(origin, commit, digest))
+    rows[-1] = rows[-1]._replace(signature=signature)
+    return Entry(tuple(events), Head(commit, digest, max(head.time, time)), signature), encode(rows)
 
 
 def _object_or_null(value: JsonObject | None) -> str:
@@ -220,18 +254,23 @@ def read(data: bytes, previous: Head, *, name: str) -> Entry:
         FormatError: torn, or not an entry.
         IntegrityError: altered (a digest does not fit its text) or swapped (it belongs elsewhere in a log).
     """
-    rows = decode(data, name=name)
+    return read_rows(decode(data, name=name), previous, name=name)
+
+
+def read_rows(rows: Sequence[EntryRow], previous: Head, *, name: str, number: int | None = None) -> Entry:
+    """`read`, of a file that is decoded already; `number` is that of its name, if void entries lie before it."""
+    commit = number or previous.commit + 1
     if not rows:
         raise FormatError(f"{name} holds no event; restore it from a copy", code="entry_torn")
     digest = previous.digest
     events = []
-    for number, row in enumerate(rows, 1):
+    for place, row in enumerate(rows, 1):
         event = _event(row, digest, len(rows), name)
-        if (event.commit, event.event) != (previous.commit + 1, number):
+        if (event.commit, event.event) != (commit, place):
             raise _swapped(name, f"it says commit {event.commit}, event {event.event}")
         digest = event.digest
         events.append(event)
-    return Entry(tuple(events), Head(previous.commit + 1, digest, max(previous.time, events[0].time)))
+    return Entry(tuple(events), Head(commit, digest, max(previous.time, events[0].time)), rows[-1].signature)
 
 
 def _event(row: EntryRow, previous: str, of: int, name: str) -> Event:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from localreg.canonical import JsonObject
 from localreg.errors import FormatError
+from localreg.log.signing import FEATURE_NAME as SIGNERS
 
 __all__ = ["FEATURE", "IMPORTED", "KNOWN", "refuse_unknown_to_readers", "refuse_unknown_to_writers"]
 
@@ -19,7 +20,7 @@ FEATURE = "feature"
 IMPORTED = "imported"
 """The log was begun elsewhere: its newest `namespace` record says where it belongs, its first event where it began."""
 
-KNOWN: frozenset[str] = frozenset({IMPORTED})
+KNOWN: frozenset[str] = frozenset({IMPORTED, SIGNERS})
 """Names of the features that this release knows."""
 
 

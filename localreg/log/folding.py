@@ -13,6 +13,7 @@ from typing import Protocol
 from localreg.canonical import JsonObject
 from localreg.log.entry import Change, Entry, Event, Head, is_time
 from localreg.log.row import Row
+from localreg.log.signing import SIGNER, signers_after
 from localreg.log.state import CONDEMNED, State
 from localreg.records.files import FilePointer
 
@@ -50,7 +51,7 @@ class Draft(State):
     """
 
     def __init__(self, state: State) -> None:
-        super().__init__(state.head, state.base)
+        super().__init__(state.head, state.base, state.signers)
         self.lock = threading.RLock()
         self._rows = dict(state._rows)
         self._names = {key: dict(names) for key, names in state._names.items()}
@@ -137,6 +138,8 @@ class Draft(State):
         for pointer in change.files:
             self._put(_file_row(pointer, stamp))
         effect = change.effect
+        if change.kind == SIGNER:
+            self.signers = signers_after(self.signers, [change])
         if effect == "put":
             row = _new_row(change.kind, change.parent, change.name, change.id, change.after, stamp)
             self._put(_restored(row, change.details))
@@ -174,7 +177,7 @@ class Draft(State):
 
     def frozen(self, head: Head) -> State:
         """The finished state, at `head`. The draft must not be used after."""
-        state = State(head, self.base)
+        state = State(head, self.base, self.signers)
         state._rows, state._names = self._rows, self._names
         return state
 

@@ -31,6 +31,7 @@ from localreg.log.entry import Head
 from localreg.log.layer_index import LayerIndex, id_key
 from localreg.log.layer_rows import COLUMNS, OUTLINE, all_rows, plain, rows, schema
 from localreg.log.row import Row
+from localreg.log.signing import UNSIGNED, signed_by, statement
 from localreg.storage.mounts import is_on_network
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     Keys = npt.NDArray[np.uint64]
 
-__all__ = ["LAYOUT", "REMOVED", "Group", "Layer", "Removed", "footer_digest", "layer_commit"]
+__all__ = ["LAYOUT", "REMOVED", "Group", "Layer", "Removed", "footer_digest", "footer_statement", "layer_commit"]
 
 LAYOUT = 2
 """Snapshot files of another layout are passed over and rebuilt."""
@@ -96,6 +97,7 @@ class Layer:
         rows: how many, removed ones included.
         index: where they are.
         groups: its row groups, in order.
+        signature: by whom it was signed, and how; "" = by nobody.
     """
 
     def __init__(self, path: str, native: Path, *, origin: str) -> None:
@@ -141,6 +143,7 @@ class Layer:
         self.head = Head(cast(int, meta["commit"]), cast(str, meta["digest"]), cast(str, meta["time"]))
         self.under = tuple(cast("list[str]", meta["under"]))
         self.replaced = tuple(cast("list[str]", meta["replaced"]))
+        self.signature = str(meta.get("signature") or "")
         self.groups = tuple(
             Group(kind, first, rows, (low[0], low[1]), (high[0], high[1]))
             for kind, first, rows, low, high in cast("list[tuple[str, int, int, list[str], list[str]]]", meta["groups"])
@@ -150,6 +153,21 @@ class Layer:
         self._rows_sha256 = meta["rows_sha256"]
         view = memoryview(self._buffer)[self._index_at :]
         self.index = LayerIndex(self.path, view, self.rows, cast(str, meta["index_sha256"]))
+
+    def signed_by(self) -> str | None:
+        """The public key of who vouches for it, and for the layers under it; None if nobody does."""
+        footer = bytes(memoryview(self._buffer)[-self._footer :])
+        return signed_by(self.signature, footer_statement(footer, self.signature)) if self.signature else None
+
+    def check_content(self) -> None:
+        """Compare all of it, as it was opened, with its digests: checksums of pages are nothing that cannot be forged.
+
+        Raises:
+            DamagedLayerError: it is not what was written.
+        """
+        if sha256(memoryview(self._buffer)[: self._index_at]).hexdigest() != self._rows_sha256:
+            raise damaged_layer(self.path, "its content does not fit its digests")
+        self.index.check()
 
     # --- look-ups -----------------------------------------------------------------------------------------------------
 
@@ -355,6 +373,12 @@ def _content(native: Path) -> pa.Buffer:
 def footer_digest(footer: bytes | memoryview) -> str:
     """What a layer's name ends with: the digest of the last bytes of the file, from where the footer begins."""
     return sha256(footer).hexdigest()[:32]
+
+
+def footer_statement(footer: bytes, signature: str) -> bytes:
+    """What the signature of a layer signs: its footer, with the text `UNSIGNED` where the signature stands last."""
+    before, _, after = footer.rpartition(signature.encode())
+    return statement("snapshot", sha256(before + UNSIGNED.encode() + after).hexdigest())
 
 
 def layer_commit(path: str) -> int | None:

@@ -105,13 +105,21 @@ class LayerIndex:
         by_row[1][name_rows] = name_keys
         return by_row
 
-    def _parts(self) -> tuple[Keys, Keys, Numbers, Numbers]:
-        import numpy as np
+    def check(self) -> None:
+        """Compare it with its digest.
 
+        Raises:
+            DamagedLayerError: it is not what was written.
+        """
         if not self._checked:
             if sha256(self._view).hexdigest() != self._digest:
                 raise damaged_layer(self._path, "its index does not fit its digest")
             self._checked = True
+
+    def _parts(self) -> tuple[Keys, Keys, Numbers, Numbers]:
+        import numpy as np
+
+        self.check()
         count = self._rows
         keys = np.frombuffer(self._view, np.uint64, 2 * count)
         rows = np.frombuffer(self._view, np.uint32, 2 * count, offset=16 * count)

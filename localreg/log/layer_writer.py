@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from localreg.arrow import array, numbers
 from localreg.canonical import JsonObject, JsonValue, canonical
-from localreg.log.layer import LAYOUT, Group, Layer
+from localreg.log.layer import LAYOUT, Group, Layer, footer_statement
 from localreg.log.layer_index import Matches, id_key, index_bytes, name_key
 from localreg.log.layer_rows import COLUMNS, JSON_COLUMNS, as_json, rows_table
 from localreg.log.row import Row
+from localreg.log.signing import UNSIGNED, SigningKey, signature_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +57,13 @@ def _gone(kind: str, id: str) -> Row:
     return Row(kind, "", "", id, None, (0, 0), "", "", (0, 0), "", "")
 
 
-def merged_bytes(layers: Sequence[Layer], changes: pa.Table, below: Sequence[Layer], meta: JsonObject) -> bytes:
+def merged_bytes(
+    layers: Sequence[Layer],
+    changes: pa.Table,
+    below: Sequence[Layer],
+    meta: JsonObject,
+    key: SigningKey | None = None,
+) -> bytes:
     """The file of a layer that holds what `layers` and, over them, `changes` say.
 
     Args:
@@ -64,6 +71,7 @@ def merged_bytes(layers: Sequence[Layer], changes: pa.Table, below: Sequence[Lay
         changes: what came after them, from `changes_table`.
         below: the layers that the new one will lie upon, oldest first.
         meta: for the footer: `commit`, `digest`, `time`, `origin`, `under`, `replaced`.
+        key: to sign the footer with, and so all that it holds digests of.
 
     Raises:
         DamagedLayerError: a layer is not what was written.
@@ -74,7 +82,18 @@ def merged_bytes(layers: Sequence[Layer], changes: pa.Table, below: Sequence[Lay
         table = _relative_to(table, below)
         if table.num_rows:
             writer.add(kind, table)
-    return writer.finish(meta)
+    if key is None:
+        return writer.finish(meta)
+    return _signed(writer.finish({**meta, "signature": UNSIGNED}), key)
+
+
+def _signed(data: bytes, key: SigningKey) -> bytes:
+    """The same file with a signature in its footer, which is as long as what stands in its place."""
+    begin = len(data) - int.from_bytes(data[-8:-4], "little") - 8
+    footer = data[begin:]
+    signature = signature_of(key, footer_statement(footer, UNSIGNED))
+    before, _, after = footer.rpartition(UNSIGNED.encode())
+    return data[:begin] + before + signature.encode() + after
 
 
 def _with_keys(table: pa.Table, ids: npt.NDArray[np.uint64], names: npt.NDArray[np.uint64]) -> pa.Table:

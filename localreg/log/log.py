@@ -11,22 +11,25 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from localreg.errors import IntegrityError, InvalidInputError, LocalregError
+from localreg.errors import IntegrityError, InvalidInputError, LocalregError, ReadOnlyError
 from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import Change, Entry, Event, Head, Provenance, entry_path
 from localreg.log.features import FEATURE
 from localreg.log.folding import fold
 from localreg.log.home import Home, begun, belongs_to, home_of, says_somewhere, stranger
+from localreg.log.known_signers import known_signers, note_signers
 from localreg.log.last_seen import LastSeen, Lost, SeenHead
 from localreg.log.last_visit import LastVisit, last_visit, note_visit
-from localreg.log.layer import layer_commit
+from localreg.log.layer import Layer, layer_commit
 from localreg.log.loss import refuse_gap, refuse_rolled_back
 from localreg.log.parquet import decode, last_digest
 from localreg.log.publish import publish
 from localreg.log.reader import FEW, LogReader
+from localreg.log.signing import FEATURE_NAME, SIGNER, Signers, SigningKey, signers_of
 from localreg.log.state import State
 from localreg.log.torn import Tail, Torn, find_torn, warn_once
+from localreg.log.validity import Valid
 from localreg.storage import Store
 
 __all__ = ["FEW_AFAR", "SNAPSHOT_EVERY", "SNAPSHOT_OVERDUE", "Log"]
@@ -45,7 +48,11 @@ FEW_AFAR = 11
 
 
 class Log(LogReader):
-    """One namespace's entries, the states that they and the snapshots show, and the way to the next commit."""
+    """One namespace's entries, the states that they and the snapshots show, and the way to the next commit.
+
+    Attributes:
+        key: gives the key that this process signs with, if it has one.
+    """
 
     def __init__(self, store: Store, registry_id: str, namespace: str, *, reader: bool = False) -> None:
         """Look at a namespace's log; nothing is read yet.
@@ -65,6 +72,8 @@ class Log(LogReader):
         self._stays = False
         self._home = Home(registry_id, namespace)
         self._usual = self.origin
+        self.key: Callable[[], SigningKey | None] = lambda: None
+        self._held: Signers | None = None
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -85,7 +94,7 @@ class Log(LogReader):
         return newest if newest is state else self._at_home(newest)
 
     def _refreshed(self, state: State) -> State:
-        entries = self.entries(state.head)
+        entries = self.entries(state)
         if self._stays:
             return state
         few = FEW_AFAR if self.store.remote else FEW
@@ -94,6 +103,7 @@ class Log(LogReader):
             return state
         ahead = self._snapshot_ahead(newest, few) if newest.head.commit - state.head.commit == few else None
         newest = self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
+        self._hold(newest)
         self._note(newest)
         return newest
 
@@ -110,12 +120,49 @@ class Log(LogReader):
 
         Far away, where each look is a round trip, that is told by the next entry, which chains on it, if there is one.
         """
-        if not self.store.remote and start.head.commit:
-            refuse_rolled_back(self, start)
-        state = fold(start, self.entries(start.head))
-        if self.store.remote and state is start and start.head.commit:
-            refuse_rolled_back(self, start)
+        last = None if self.store.remote else self._entry_of(start)
+        return self._folded_on(start, last)
+
+    def _entry_of(self, start: State) -> bytes | None:
+        """The entry of a snapshot's commit, to which the log has to lead; None of what stands on none.
+
+        Raises:
+            IntegrityError, FormatError: it does not.
+        """
+        return refuse_rolled_back(self, start) if start.head.commit else None
+
+    def _folded_on(self, start: State, last: bytes | None, tail: Tail | None = None) -> State:
+        """The newest state, from a snapshot on.
+
+        Args:
+            start: what the snapshot shows.
+            last: the entry of its commit; None = it was not looked at.
+            tail: notes the entries.
+        """
+        signatures: list[str] = []
+        entries = self._noting_signatures(self.entries(start), signatures)
+        state = fold(start, entries if tail is None else tail.noting(entries))
+        if self.store.remote and state is start:
+            last = self._entry_of(start)
+        if start.head.commit and not start.signers and (signatures or _is_signed(last)):
+            # What is signed comes after the first signer: a snapshot that shows none is of no one whom we know.
+            state = fold(State(self.origin), self.entries(State(self.origin)))
+        self._hold(state)
         return state
+
+    def _noting_signatures(self, entries: Iterator[Entry], found: list[str]) -> Iterator[Entry]:
+        for entry in entries:
+            if entry.signature and not found:
+                found.append(entry.signature)
+            yield entry
+
+    def _hold(self, state: State) -> None:
+        """Know who signs from here on; this machine notes it, to know whose snapshots to believe next time."""
+        if state.signers:
+            self._learn(state.head.commit, state.signers)
+            if state.signers is not self._held:
+                note_signers(self.store, self.origin.digest, state.signers)
+        self._held = state.signers
 
     def load(self) -> State:
         """The newest state, from the newest snapshot and the entries after it.
@@ -185,11 +232,13 @@ class Log(LogReader):
 
     def _load_from_near(self) -> State:
         faults: list[str] = []
-        start = self._start_for_reader(faults) if self.reader else self._snapshot_or_nothing()
+        start = self._start_for_reader(faults) if self.reader else self._snapshot_or_nothing(standing=False)
         tail = Tail(start.head.commit)
-        state = fold(start, tail.noting(self.entries(start.head)))
+        state = self._folded_on(start, self._entry_of(start), tail)
         self._see_no_hole(state, faults)
-        torn = None if self.last_seen.path == "" else find_torn(self.store, state, tail, self._seen_here())
+        # Before the tail, where signers are listed, others may have left what says that it brought files.
+        seen = max(self._seen_here(), tail.base) if state.signers else self._seen_here()
+        torn = None if self.last_seen.path == "" else find_torn(self.store, state, tail, seen)
         if torn is not None:
             faults.append(torn.message)
         if faults:
@@ -199,15 +248,14 @@ class Log(LogReader):
         if torn is None or not self.reader:
             return state
         start = self._start_for_reader([], at_most=torn.last)
-        return fold(start, self.entries(start.head, upto=torn.last))
+        return fold(start, self.entries(start, upto=torn.last))
 
     def _start_for_reader(self, faults: list[str], *, at_most: int | None = None) -> State:
         """The newest snapshot that the log leads to; that one is ahead of it is told among the faults."""
         while True:
             start = self._snapshot_or_nothing(at_most=at_most, standing=False)
             try:
-                if start.head.commit:
-                    refuse_rolled_back(self, start)
+                self._entry_of(start)
             except IntegrityError as error:
                 if error.code != "entry_missing":
                     raise
@@ -219,7 +267,7 @@ class Log(LogReader):
     def _see_no_hole(self, state: State, faults: list[str]) -> None:
         """That no entry is beyond the end; to a reader who never saw more here, it is a copy that left one out."""
         try:
-            self._look_beyond(state.head.commit)
+            self._look_beyond(self.next_number(state.head) - 1)
         except IntegrityError as error:
             if not self.reader or self._seen_here() > state.head.commit:
                 raise
@@ -279,7 +327,7 @@ class Log(LogReader):
         try:
             if data is None or last_digest(data) != seen.head.digest:
                 return None
-            return fold(start, self.entries(start.head, upto=seen.head.commit))
+            return fold(start, self.entries(start, upto=seen.head.commit))
         except LocalregError:
             return None  # what this machine keeps is worth no error
 
@@ -309,7 +357,7 @@ class Log(LogReader):
                 f"no commit {commit} in {self.store.uri}: the newest is {newest.head.commit}", code="no_such_commit"
             )
         start = self._snapshot_or_nothing(at_most=commit)
-        return fold(start, self.past(start.head, commit))
+        return fold(start, self.past(start, commit))
 
     def _snapshot_or_nothing(self, *, at_most: int | None = None, standing: bool = True) -> State:
         """Where to begin folding: the newest readable snapshot of this log, not newer than `at_most`; else nothing.
@@ -325,12 +373,19 @@ class Log(LogReader):
 
     def _readable(self, start: State) -> State:
         """What a snapshot shows, unless a feature that this release does not know stands in it."""
-        self._know((row.name, row.fields) for row in start.children(FEATURE))
+        features = [(row.name, row.fields) for row in start.children(FEATURE)]
+        self._know(features)
+        if any(name == FEATURE_NAME for name, _ in features):
+            start.signers = signers_of((row.id, row.name, row.fields) for row in start.children(SIGNER))
+            if start.signers and not start.base.signature:
+                return State(self.origin)  # what shows signers is believed only if one of them vouches for it
+        if start.signers:
+            self._learn(start.head.commit, start.signers)
         return start
 
     def snapshot(self, *, at_most: int | None = None) -> State | None:
         """The newest readable snapshot of this log, not newer than commit `at_most`; None if there is none."""
-        return snapshot.load(self.store, self.origin.digest, self._folded, at_most=at_most)
+        return snapshot.load(self.store, self.origin.digest, self._folded, at_most=at_most, trusts=self._trusts)
 
     def snapshots(self, commit: int) -> Iterator[State]:
         """What each readable snapshot of a commit shows."""
@@ -340,11 +395,21 @@ class Log(LogReader):
                 yield state
 
     def _read_snapshot(self, path: str) -> State | None:
-        return snapshot.read(self.store, self.origin.digest, self._folded, path)
+        return snapshot.read(self.store, self.origin.digest, self._folded, path, trusts=self._trusts)
+
+    def _trusts(self, newest: Layer) -> bool:
+        """Whether a set of layers is vouched for by somebody whom this machine knows to sign here.
+
+        Where nobody has to sign, a snapshot is believed as far as the log leads to it; a signed one shows that it is
+        a namespace of which this machine has seen too little to know whom to believe.
+        """
+        held = self._held
+        keys = known_signers(self.store, self.origin.digest) if held is None else {each.key for each in held.values()}
+        return newest.signed_by() in keys if keys else not newest.signature
 
     def _folded(self, commit: int) -> State:
         """The state at a commit, from the entries alone."""
-        return fold(State(self.origin), self.entries(self.origin, upto=commit))
+        return fold(State(self.origin), self.entries(State(self.origin), upto=commit))
 
     def _on_newer_snapshot(self, state: State) -> State:
         """The same state, on a newer snapshot if its tail has grown long and another process has written one."""
@@ -355,7 +420,7 @@ class Log(LogReader):
             if newest is None or not state.base.commit < newest <= state.head.commit:
                 return state
             start = self._snapshot_or_nothing(at_most=state.head.commit)
-            return fold(start, self.entries(start.head, upto=state.head.commit))
+            return fold(start, self.entries(start, upto=state.head.commit))
         except LocalregError:
             return state  # a cache is worth no error, least of all after a commit that stands
 
@@ -388,6 +453,7 @@ class Log(LogReader):
         provenance: Provenance,
         commit_id: str,
         *,
+        key: SigningKey | None = None,
         visible: Callable[[], None] | None = None,
     ) -> Entry | None:
         """Make the changes the commit after `head`.
@@ -400,13 +466,39 @@ class Log(LogReader):
             changes: what it says.
             provenance: who, where and why.
             commit_id: by which it is known again.
+            key: to sign it with, where signers are listed.
             visible: see `Store.put_if_absent`.
 
         Raises:
             StorageError, ReadOnlyError: the store failed, and reading back shows that nothing was written.
             UnknownOutcomeError: the store failed, and so did reading back; or what it left unanswered may still arrive.
         """
-        return publish(self.store, head, changes, provenance, commit_id, visible=visible)
+        number = self.next_number(head)
+        if number > head.commit + 1 and not self._still_void(head, number):
+            return None
+        return publish(
+            self.store,
+            head,
+            changes,
+            provenance,
+            commit_id,
+            number=number,
+            key=key,
+            origin=self.origin.digest,
+            visible=visible,
+        )
+
+    def _still_void(self, head: Head, number: int) -> bool:
+        """Whether all between `head` and a number are void, at a last look: to pass over another would fork the log.
+
+        What was seen in part, or not at all, is seen as it is by the next reading.
+        """
+        signers = self.signers_at(head.commit)
+        for each in range(head.commit + 1, number):
+            data = self.store.get(entry_path(each), fresh=True)
+            if data is None or isinstance(self._judge(data, head, each, signers), Valid):
+                return False
+        return True
 
     def resolve(self, commit_id: str, newest: State, *, commit: int | None = None) -> int | None:
         """Number of the commit with an id that `UnknownOutcomeError` named; None if it is not in the log.
@@ -430,6 +522,7 @@ class Log(LogReader):
 
         This machine notes where the log stands, so that its next opening begins from there.
         """
+        self._hold(state)
         state = self._with_snapshot(self._on_newer_snapshot(state))
         self._note(state)
         return state
@@ -439,6 +532,8 @@ class Log(LogReader):
         is_due = commit % SNAPSHOT_EVERY == 0 and tail >= SNAPSHOT_EVERY // 2
         is_wanted = is_due or tail >= SNAPSHOT_OVERDUE or state.changed >= SNAPSHOT_ROWS
         if not is_wanted or commit < self._no_snapshot_before or self._lost is not None:
+            return state
+        if state.signers and self._key_of(state) is None:
             return state
         try:
             return self.write_snapshot(state)
@@ -451,23 +546,36 @@ class Log(LogReader):
         return state
 
     def write_snapshot(self, state: State) -> State:
-        """The same state, on a snapshot of just this commit; history segments reach as far, too.
+        """The same state, on a snapshot of just this commit; history segments reach as far, too, if nothing is signed.
 
         Raises:
-            StorageError, ReadOnlyError: it could not be written.
+            StorageError, ReadOnlyError: it could not be written, or not signed.
             IntegrityError: this machine has seen another log here, whose last trace it may be that another one is.
         """
         self._refuse_if_lost()
         commit = state.head.commit
+        key = self._key_of(state) if state.signers else None
+        if state.signers and key is None:
+            raise ReadOnlyError(
+                f"a snapshot of {self.store.uri} is believed only if a signer has signed it; set LOCALREG_SIGNING_KEY "
+                "to the key of one",
+                code="no_signing_key",
+            )
         if commit and not self.store.remote:
             # What was only read may be another's commit, not durable yet: a cache must not outlive what it shows.
             self.store.sync(entry_path(commit))
         if state.base.commit < commit:
-            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
-        self.history.extend(self.entries, commit, self._leads_to)
+            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
+        if not state.signers:
+            self.history.extend(self.entries, commit, self._leads_to)
         self._saw(state)
         self.last_seen.keep()
         return state
+
+    def _key_of(self, state: State) -> SigningKey | None:
+        """The key of this process, if it may sign."""
+        key = self.key()
+        return key if key is not None and any(each.key == key.public for each in state.signers.values()) else None
 
     def based_on_files(self, state: State) -> State:
         """The same state for queries, which read the files of its snapshot and copy what changed since.
@@ -492,3 +600,8 @@ class Log(LogReader):
             return state.on(newer.base)
         except LocalregError:
             return state  # a cache is worth no error
+
+
+def _is_signed(data: bytes | None) -> bool:
+    """Whether there is a signature on an entry that was found."""
+    return data is not None and b"ed25519:" in data and bool(decode(data, name="")[-1].signature)

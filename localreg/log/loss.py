@@ -22,11 +22,14 @@ GAP_PROBES = (2, 3, 5, 9, 17, 33, 65)
 """How far beyond the end of the log it is looked for entries that nothing leads to."""
 
 
-def refuse_rolled_back(log: LogReader, shown: State) -> None:
+def refuse_rolled_back(log: LogReader, shown: State) -> bytes:
     """Notice a log that no longer leads to what a snapshot shows: its end was lost, or another stands there.
 
     To fold what is left would be to forget commits in silence, and the next ones would take their numbers: the
     snapshot is the last trace of what was acknowledged. Whether that was meant, only a person can tell.
+
+    Returns:
+        The entry of the snapshot's commit.
 
     Raises:
         IntegrityError: the entry of the snapshot's commit is missing, or is another.
@@ -35,7 +38,7 @@ def refuse_rolled_back(log: LogReader, shown: State) -> None:
     path = entry_path(shown.head.commit)
     data = get_late(log.store, path)
     if data is not None and last_digest(data) == shown.head.digest:
-        return
+        return data
     if data is not None:
         for _ in log.entries(log.origin, upto=shown.head.commit):
             pass  # an entry that is only damaged has an error of its own, which says more

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from localreg.errors import LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
+from localreg.errors import FormatError, LocalregError, ReadOnlyError, StorageError, UnknownOutcomeError
 from localreg.log.entry import Change, Entry, Head, Provenance, compose, entry_path, now
+from localreg.log.parquet import decode
 from localreg.log.patience import PAUSES_S, pause
+from localreg.log.signing import SigningKey
 from localreg.storage import Store
 
 __all__ = ["publish"]
@@ -29,10 +31,13 @@ def publish(
     provenance: Provenance,
     commit_id: str,
     *,
+    number: int,
+    key: SigningKey | None,
+    origin: str,
     visible: Callable[[], None] | None = None,
 ) -> Entry | None:
-    """Make the changes the commit after `head`; see `Log.publish`."""
-    entry, data = compose(head, changes, provenance, commit_id, now())
+    """Make the changes the commit after `head`, of that number; see `Log.publish`."""
+    entry, data = compose(head, changes, provenance, commit_id, now(), number=number, key=key, origin=origin)
     path = entry_path(entry.commit)
     doubt: StorageError | None = None
     """Why an attempt may have landed, or may still be under way, whatever the later ones were told."""
@@ -49,7 +54,7 @@ def publish(
                 raise
             if isinstance(error, StorageError) and error.code == "doubtful":
                 doubt = error
-        landed = _landed(store, path, entry, doubt or failed)
+        landed = _landed(store, path, entry, data, doubt or failed)
         if landed is not None:
             return entry if landed else None
         if failed is None:
@@ -66,18 +71,27 @@ def publish(
             raise _unknown(store, path, entry, doubt) from doubt
 
 
-def _landed(store: Store, path: str, entry: Entry, failed: LocalregError | None) -> bool | None:
+def _landed(store: Store, path: str, entry: Entry, ours: bytes, failed: LocalregError | None) -> bool | None:
     """Read the number back: True = ours is there, False = another's is, None = nothing is."""
     try:
         data = store.get(path, fresh=True)
         if data is None:
             return None
-        landed = f'"commit_id":"{entry.commit_id}"'.encode() in data
+        landed = f'"commit_id":"{entry.commit_id}"'.encode() in data and (not entry.signature or _is_same(data, ours))
         if landed:
             store.sync(path)
     except StorageError as error:
         raise _unknown(store, path, entry, failed or error) from error
     return landed
+
+
+def _is_same(data: bytes, ours: bytes) -> bool:
+    """Whether it is our entry, or its redacted twin: others may have copied its id, to have it taken for done."""
+    try:
+        there, made = (decode(each, name="") for each in (data, ours))
+    except FormatError:
+        return False
+    return [row._replace(payload="") for row in there] == [row._replace(payload="") for row in made]
 
 
 def _unknown(store: Store, path: str, entry: Entry, why: LocalregError) -> UnknownOutcomeError:

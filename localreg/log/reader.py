@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, LocalregError
-from localreg.log.entry import Entry, Head, entry_path, genesis, read
+from localreg.log.entry import Entry, Head, entry_path, genesis
 from localreg.log.features import FEATURE, IMPORTED, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.parquet import last_digest
 from localreg.log.patience import get_late
+from localreg.log.signing import NO_SIGNERS, Signers
 from localreg.log.state import State
+from localreg.log.validity import Valid, Void, judge
 from localreg.storage import Store
 
 __all__ = ["LogReader", "PastEvents"]
+
+KEPT = 63
+"""Commits of which it is kept who may sign after them."""
 
 FEW = 16
 """Entries that are read sooner one by one than history segments are checked, from their first, or a snapshot opened."""
@@ -36,6 +42,24 @@ class PastEvents(NamedTuple):
     tail: list[Entry]
 
 
+class Chain(NamedTuple):
+    """A log of signed entries from its first on: what it takes to read on from any place in it.
+
+    Attributes:
+        upto: the last number that was looked at.
+        head: where the log stood there.
+        signers: who might sign from there on.
+        changes: each commit that changed that, and who might sign from it on; ascending.
+        void: the entries that did not count.
+    """
+
+    upto: int
+    head: Head
+    signers: Signers = NO_SIGNERS
+    changes: tuple[tuple[int, Signers], ...] = ()
+    void: tuple[Void, ...] = ()
+
+
 class LogReader:
     """What one namespace's log says.
 
@@ -53,13 +77,19 @@ class LogReader:
         self.origin = genesis(registry_id, namespace)
         self.history = History(store, self.origin)
         self.imported = False
+        self._signed = False
+        self._signers: dict[int, Signers] = {}
+        self._chain = Chain(0, self.origin)
+        self._end = 0, 1
+        self._void: dict[int, Void] = {}
 
     def chain_on(self, origin: Head) -> None:
         """Read the log as one that began elsewhere."""
         self.origin = self.history.origin = origin
+        self._chain = Chain(0, origin)
 
-    def entries(self, after: Head, *, upto: int | None = None) -> Iterator[Entry]:
-        """The entries that follow `after`, checked one by one, until one is not there.
+    def entries(self, after: State | Head, *, upto: int | None = None) -> Iterator[Entry]:
+        """The entries that follow `after`, checked one by one, until one is not there; void ones are passed over.
 
         Args:
             after: where to begin.
@@ -69,19 +99,113 @@ class LogReader:
             FormatError: an entry is torn, or announces a feature that this release does not know.
             IntegrityError: an entry was altered, is not the one that was written there, or is missing before `upto`.
         """
-        head = after
-        while upto is None or head.commit < upto:
-            path = entry_path(head.commit + 1)
+        head, signers = (after.head, after.signers) if isinstance(after, State) else (after, None)
+        if upto is not None and head.commit >= upto:
+            return
+        last = head.commit, NO_SIGNERS
+        try:
+            for found in self._judged(head, self.signers_at(head.commit) if signers is None else signers, upto):
+                if isinstance(found, Valid):
+                    last = found.entry.commit, found.signers
+                    yield found.entry
+                else:
+                    self._tell(found)
+        finally:
+            if last[1]:
+                self._learn(*last)
+
+    def _judged(
+        self, head: Head, signers: Signers, upto: int | None, first: int | None = None
+    ) -> Iterator[Valid | Void]:
+        """All that follows `head`, from number `first` on if what lies between is known to be void."""
+        number = first or head.commit + 1
+        while upto is None or number <= upto:
+            path = entry_path(number)
             # What is not known to exist may be in a cache of this machine all the same, and lost in the place itself.
             data = self.store.get(path, fresh=upto is None)
             if data is None and upto is not None:
-                data = self.known(head.commit + 1)
+                data = self.known(number)
             if data is None:
+                self._end = head.commit, number
                 return
-            entry = read(data, head, name=self.name_of(path))
-            self._refuse_unknown(entry)
-            yield entry
-            head = entry.head
+            found = self._judge(data, head, number, signers)
+            if isinstance(found, Void):  # what a share, or a cache, showed in part is not worth the same as the whole
+                data = self.store.get(path, fresh=True)
+                found = found if data is None else self._judge(data, head, number, signers)
+            if isinstance(found, Valid):
+                self._refuse_unknown(found.entry)
+                head, signers = found.entry.head, found.signers
+            yield found
+            number += 1
+
+    def _judge(self, data: bytes, head: Head, number: int, signers: Signers) -> Valid | Void:
+        name = self.name_of(entry_path(number))
+        return judge(data, head, number, signers, origin=self.origin.digest, name=name)
+
+    def _tell(self, void: Void) -> None:
+        """One warning for each, in each process that comes upon it."""
+        if void.commit not in self._void:
+            self._void[void.commit] = void
+            import logging
+
+            logging.getLogger("localreg").warning("%s/%s", self.store.uri, void)
+
+    @property
+    def void_seen(self) -> list[Void]:
+        """The void entries that this process has come upon, in order; `void_entries` has all."""
+        return [self._void[commit] for commit in sorted(self._void)]
+
+    def next_number(self, head: Head) -> int:
+        """The number of the entry after `head`, when the log was read to its end last: void ones take numbers, too."""
+        after, number = self._end
+        return number if after == head.commit else head.commit + 1
+
+    # --- who may sign -----------------------------------------------------------------------------------------------
+
+    def signers_at(self, commit: int) -> Signers:
+        """Who might sign the entry after a commit that is known to exist; none = nobody has to.
+
+        Raises:
+            FormatError, IntegrityError: as `entries`.
+        """
+        if not self._signed or commit == 0:
+            return NO_SIGNERS
+        if commit in self._signers:
+            return self._signers[commit]
+        changes = self._chain_to(commit).changes
+        place = bisect_right(changes, commit, key=lambda change: change[0])
+        return changes[place - 1][1] if place else NO_SIGNERS
+
+    def void_entries(self, upto: int) -> tuple[Void, ...]:
+        """The void ones among the first `upto`: all of the log is read, once.
+
+        Raises:
+            FormatError, IntegrityError: as `entries`.
+        """
+        return tuple(each for each in self._chain_to(upto).void if each.commit <= upto) if self._signed else ()
+
+    def _learn(self, commit: int, signers: Signers) -> None:
+        """That these may sign after a commit; the last few are kept, for who reads on from there."""
+        self._signed = True
+        self._signers = dict([*self._signers.items()][-KEPT:]) | {commit: signers}
+
+    def _chain_to(self, upto: int) -> Chain:
+        chain = self._chain
+        if chain.upto >= upto:
+            return chain
+        head, signers, changes, void = chain.head, chain.signers, [*chain.changes], [*chain.void]
+        for found in self._judged(head, signers, upto, chain.upto + 1):
+            if isinstance(found, Void):
+                void.append(found)
+                continue
+            head = found.entry.head
+            if found.signers is not signers:
+                signers = found.signers
+                changes.append((head.commit, signers))
+        self._chain = Chain(upto, head, signers, tuple(changes), tuple(void))
+        return self._chain
+
+    # --- the past ---------------------------------------------------------------------------------------------------
 
     def _refuse_unknown(self, entry: Entry) -> None:
         """At once: what follows may have to be read by other rules."""
@@ -94,15 +218,18 @@ class LogReader:
         self.imported = self.imported or any(name == IMPORTED for name, _ in announced)
         refuse_unknown_to_readers(announced, self.store.uri)
 
-    def past(self, after: Head, upto: int) -> Iterator[Entry]:
+    def past(self, after: State | Head, upto: int) -> Iterator[Entry]:
         """The same entries, up to a commit that is known to exist; from history segments as far as these reach.
 
         Raises:
             FormatError, IntegrityError: as `entries`.
         """
-        head = after
+        if self._signed:  # what a segment says is signed by nobody
+            yield from self.entries(after, upto=upto)
+            return
+        head = after.head if isinstance(after, State) else after
         try:
-            for segment in self._cover(upto) if upto - after.commit > FEW else ():
+            for segment in self._cover(upto) if upto - head.commit > FEW else ():
                 if segment.last > head.commit:
                     for entry in self.history.entries(segment, after=head.commit):
                         if entry.commit > upto:
@@ -140,6 +267,10 @@ class LogReader:
             FormatError: the entry is torn.
             IntegrityError: it is missing.
         """
+        if self._signed and commit not in self._signers:
+            void = {each.commit for each in self.void_entries(commit)}
+            while commit in void:
+                commit -= 1
         if commit == 0:
             return self.origin
         data = self.store.get(entry_path(commit)) or self.known(commit)
@@ -178,7 +309,7 @@ class LogReader:
 
     def _cover(self, upto: int) -> list[Segment]:
         """The history segments up to a commit, as far as they are sound and this log leads to where they end."""
-        return self.history.sound(upto, self._leads_to)
+        return [] if self._signed else self.history.sound(upto, self._leads_to)
 
     def _leads_to(self, head: Head) -> bool:
         data = self.store.get(entry_path(head.commit))

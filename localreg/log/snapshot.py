@@ -25,6 +25,7 @@ from localreg.log.state import State
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from localreg.log.signing import SigningKey
     from localreg.storage import Store
 
 __all__ = ["HINT", "LayeredBase", "hinted", "hinted_commit", "load", "paths", "read", "save"]
@@ -54,6 +55,7 @@ class LayeredBase:
         self.layers = tuple(layers)
         self.commit = layers[-1].head.commit
         self.path = layers[-1].path
+        self.signature = layers[-1].signature
         self._rebuild = rebuild
         self._rebuilt: State | None = None
 
@@ -198,7 +200,7 @@ def _of_kind(of: Callable[[Layer, str], Iterable[Row]], kind: str, layer: Layer)
     return of(layer, kind)
 
 
-def save(store: Store, origin: str, state: State, rebuild: Rebuild) -> State:
+def save(store: Store, origin: str, state: State, rebuild: Rebuild, *, key: SigningKey | None = None) -> State:
     """Write the snapshot of a state and its hint; clean up older ones. Returns the same state on the new base.
 
     Args:
@@ -206,6 +208,7 @@ def save(store: Store, origin: str, state: State, rebuild: Rebuild) -> State:
         origin: digest that the log began with: tells this log from any other.
         state: what to write.
         rebuild: gives this state again from the log alone, should the files be damaged later.
+        key: to sign it with.
     """
     from localreg.log.layer_writer import changes_table, merged_bytes  # numpy and pyarrow come with it
 
@@ -223,6 +226,7 @@ def save(store: Store, origin: str, state: State, rebuild: Rebuild) -> State:
         changes,
         below,
         {"origin": origin, "under": list(under), "replaced": [layer.path for layer in layers], **state.head._asdict()},
+        key,
     )
     path = _path(state.head.commit, data)
     store.put(path, data)
@@ -232,7 +236,7 @@ def save(store: Store, origin: str, state: State, rebuild: Rebuild) -> State:
     store.put(HINT, canonical({"path": path}).encode())
     layer = Layer(path, store.local_file(path), origin=origin)
     _clean_up(store, layer)
-    return State(state.head, LayeredBase([*below, layer], rebuild))
+    return State(state.head, LayeredBase([*below, layer], rebuild), state.signers)
 
 
 def _sound_layers(store: Store, state: State) -> tuple[Layer, ...]:
@@ -273,16 +277,30 @@ def _clean_up(store: Store, newest: Layer) -> None:
                 store.delete(path)
 
 
-def load(store: Store, origin: str, rebuild: Callable[[int], State], *, at_most: int | None = None) -> State | None:
+def load(
+    store: Store,
+    origin: str,
+    rebuild: Callable[[int], State],
+    *,
+    at_most: int | None = None,
+    trusts: Callable[[Layer], bool] | None = None,
+) -> State | None:
     """The state of the newest readable snapshot, not newer than commit `at_most`; None if there is none."""
     for path in _candidates(store, at_most):
-        state = read(store, origin, rebuild, path)
+        state = read(store, origin, rebuild, path, trusts=trusts)
         if state is not None and (at_most is None or state.head.commit <= at_most):
             return state
     return None
 
 
-def read(store: Store, origin: str, rebuild: Callable[[int], State], path: str) -> State | None:
+def read(
+    store: Store,
+    origin: str,
+    rebuild: Callable[[int], State],
+    path: str,
+    *,
+    trusts: Callable[[Layer], bool] | None = None,
+) -> State | None:
     """The state that one snapshot shows; None if it cannot be read.
 
     Args:
@@ -290,11 +308,17 @@ def read(store: Store, origin: str, rebuild: Callable[[int], State], path: str) 
         origin: digest that the log began with.
         rebuild: gives the state at a commit from the log alone, should a layer turn out to be damaged.
         path: of the newest layer of the set.
+        trusts: whether to believe a set, told by its newest layer.
     """
     try:
         newest = Layer(path, store.local_file(path), origin=origin)
+        if trusts is not None and not trusts(newest):
+            return None
         natives = store.local_files(newest.under)
         under = [Layer(each, native, origin=origin) for each, native in zip(newest.under, natives, strict=True)]
+        if newest.signature:
+            for layer in (*under, newest):
+                layer.check_content()
     except LocalregError:
         return None  # a cache that cannot be read is no cache
     return State(newest.head, LayeredBase([*under, newest], partial(rebuild, newest.head.commit)))

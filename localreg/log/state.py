@@ -15,6 +15,7 @@ from localreg.canonical import JsonObject, canonical
 from localreg.log.base import Base, EmptyBase
 from localreg.log.entry import Head
 from localreg.log.row import Row
+from localreg.log.signing import NO_SIGNERS, Signers
 
 if TYPE_CHECKING:
     from localreg.log.folding import Draft
@@ -28,11 +29,18 @@ AT_ONCE = 65_536
 
 
 class State:
-    """Every record of a namespace at one commit. Immutable."""
+    """Every record of a namespace at one commit. Immutable.
 
-    def __init__(self, head: Head, base: Base | None = None) -> None:
+    Attributes:
+        head: where the log stood.
+        base: what it stands on.
+        signers: whose entries count from here on; none = everybody's.
+    """
+
+    def __init__(self, head: Head, base: Base | None = None, signers: Signers = NO_SIGNERS) -> None:
         self.head = head
         self.base: Base = base or EmptyBase()
+        self.signers = signers
         self._rows: dict[tuple[str, str], Row | None] = {}
         self._names: dict[tuple[str, str], dict[str, str]] = {}
 
@@ -143,7 +151,7 @@ class State:
 
     def on(self, base: Base) -> State:
         """The same records on a base of a commit between that of the present base and that of this state."""
-        state = State(self.head, base)
+        state = State(self.head, base, self.signers)
         for key, row in self._rows.items():
             if row is None:
                 if base.outline(*key) is not None:

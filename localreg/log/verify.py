@@ -16,6 +16,7 @@ from localreg.log.entry import Entry, Event, Head, entry_path
 from localreg.log.folding import Draft
 from localreg.log.home import tells_of_home
 from localreg.log.log import Log
+from localreg.log.signing import NO_SIGNERS, Signers
 from localreg.log.state import State
 from localreg.log.verification import caches, chain
 from localreg.log.verification.files import check_files
@@ -89,8 +90,11 @@ def _read_log(log: Log, report: VerifyReport, expect: str | None) -> _Seen:
     draft: Draft | None = None if report.since else State(log.origin).draft()
     snapshots = caches.snapshots_of(log)
     last_snapshot = max(snapshots, default=0)
+    void = 0
     for entry in _entries(log, report, expect):
-        if draft is not None and draft.head.commit == entry.commit - 1 and entry.commit <= last_snapshot:
+        passed_over, void = len(report.void) - void, len(report.void)
+        follows = draft is not None and draft.head.commit == entry.commit - 1 - passed_over
+        if draft is not None and follows and entry.commit <= last_snapshot:
             draft.extend(entry)
         else:
             draft = None  # after a gap nothing can be said of the state, and after the last snapshot nobody asks
@@ -112,9 +116,16 @@ def _entries(log: Log, report: VerifyReport, expect: str | None) -> Iterator[Ent
         report.expected = (start.commit, chain.last_event(log, start.commit))
     numbers = [number for number in numbers if number > report.since]
     with progress(f"log of {report.namespace}", len(numbers)) as shown:
-        for entry in chain.readable(log, report, numbers, start):
+        for entry in chain.readable(log, report, numbers, start, _signers_at(log, report.since)):
             shown.advance(1)
             yield entry
+
+
+def _signers_at(log: Log, commit: int) -> Signers:
+    try:
+        return log.signers_at(commit)
+    except LocalregError:
+        return NO_SIGNERS  # told by a run that begins before
 
 
 def _check_home(log: Log, report: VerifyReport, events: list[Event]) -> None:

@@ -271,6 +271,20 @@ class Listings:
         """
         return self._listed("grants", where, search, order_by, limit)
 
+    def signers(
+        self,
+        where: str | None = None,
+        *,
+        search: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Result:
+        """Whose signatures count; none = nothing need be signed. Arguments as in `models`.
+
+        `search` looks in name and key.
+        """
+        return self._listed("signers", where, search, order_by, limit)
+
     def facets(
         self,
         table: str,

@@ -24,6 +24,7 @@ from localreg.query.views import (
     MODELS,
     PENDING_ACTIONS,
     POLICIES,
+    SIGNERS,
     TEST_CASES,
     TEST_RUNS,
     TEST_SUITES,
@@ -225,6 +226,11 @@ TABLES: dict[str, Table] = {
         GRANTS,
         searched=("principal", "role"),
         is_own=False,
+    ),
+    "signers": Table(
+        {"id": TEXT, "namespace": TEXT, "name": TEXT, "fingerprint": TEXT, "key": TEXT, **_MADE_COLUMNS},
+        SIGNERS,
+        searched=("name", "key"),
     ),
     "checkpoints": Table(
         {

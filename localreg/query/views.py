@@ -20,6 +20,7 @@ __all__ = [
     "MODEL_VERSIONS",
     "PENDING_ACTIONS",
     "POLICIES",
+    "SIGNERS",
     "TEST_CASES",
     "TEST_RUNS",
     "TEST_SUITES",
@@ -172,6 +173,13 @@ LEFT JOIN localreg_internal.records m ON m.kind IN ('model', 'experiment') AND m
 GRANTS = f"""
 SELECT r.id, r.namespace, r.name AS principal, (r.record->>'role') AS role, {_MADE}, {_RECORD.format("r")} AS _record
 FROM localreg_internal.records r WHERE r.kind = 'grant'
+"""
+
+SIGNERS = f"""
+SELECT r.id, r.namespace, r.name,
+    'SHA256:' || rtrim(base64(unhex(sha256(from_base64(split_part((r.record->>'key'), ' ', 2))))), '=') AS fingerprint,
+    (r.record->>'key') AS key, {_MADE}, {_RECORD.format("r")} AS _record
+FROM localreg_internal.records r WHERE r.kind = 'signer'
 """
 
 ARTIFACTS = f"""

@@ -1,4 +1,4 @@
-"""Who may do what in a namespace: its grants."""
+"""Who may do what in a namespace, its grants; and whose signature it takes, its signers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from localreg.records.base import Record
 
-__all__ = ["EVERYBODY", "OWNER", "READER", "ROLES", "RUNNER", "WRITER", "GrantRecord"]
+__all__ = ["EVERYBODY", "OWNER", "READER", "ROLES", "RUNNER", "WRITER", "GrantRecord", "SignerRecord"]
 
 READER: Final = "reader"
 """Reads, and nothing else."""
@@ -31,3 +31,12 @@ class GrantRecord(Record):
 
     role: str
     """One of `ROLES`."""
+
+
+class SignerRecord(Record):
+    """Whose signature counts. `name` is for people; the key decides."""
+
+    kind: ClassVar[str] = "signer"
+
+    key: str
+    """The public Ed25519 key as OpenSSH writes it: `ssh-ed25519` and 68 characters, without a comment."""

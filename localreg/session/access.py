@@ -49,6 +49,7 @@ NEEDED: Final[Mapping[str, Mapping[str, Need]]] = {
     "namespace": {"*": OWNER},
     "grant": {"*": OWNER},
     "feature": {"*": OWNER},
+    "signer": {"*": OWNER},
     "condemned_file": {"*": OWNER},
     "policy": {"*": OWNER},
     # What people say.

@@ -18,6 +18,7 @@ from localreg.session.location import (
 )
 from localreg.session.proof import Proof
 from localreg.session.session import Session
+from localreg.session.signing_key import KeySource
 from localreg.storage import Store
 
 __all__ = ["open_session"]
@@ -48,6 +49,7 @@ def open_session(
     offline: bool = False,
     make: bool = True,
     admit: bool = True,
+    signing_key: str | os.PathLike[str] | None = None,
 ) -> Session:
     """Open a registry's namespace; make the registry if there is none. See `localreg.open`.
 
@@ -58,13 +60,14 @@ def open_session(
     place = root_store(location, shared=shared, storage_options=storage_options, offline=offline)
     check_commit_mode(commit_mode, remote=place.remote)
     actor = _default_actor() if actor is None else check_name(actor, what="actor")
+    key = KeySource(signing_key)
 
     def session_of(file: RegistryFile, made: bool) -> Session:
         root = bound(place, location, file)
         if file.writable:
             root = root.publishing(file.commit_mode)
         why = "it was opened offline" if offline else _why_read_only(root, file, read_only)
-        return Session(root, file, namespace, actor=actor, read_only=why, proof=Proof(root, made=made))
+        return Session(root, file, namespace, actor=actor, read_only=why, proof=Proof(root, made=made), key=key)
 
     known = None if offline else noted(place, commit_mode)
     if known is not None:

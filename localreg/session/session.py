@@ -20,6 +20,7 @@ from localreg.log import Change, Draft, Entry, Head, Log, Provenance, State, fol
 from localreg.log.caches import GIVEN_UP
 from localreg.log.entry import entry_path, now
 from localreg.log.features import FEATURE, refuse_unknown_to_writers
+from localreg.log.signing import signers_after
 from localreg.names import check_id, check_namespace, check_text, namespace_folder, new_id
 from localreg.records.access import RUNNER
 from localreg.session.access import Guard
@@ -31,6 +32,7 @@ from localreg.session.past_store import past_store
 from localreg.session.preconditions import consequences, preconditions
 from localreg.session.proof import Proof
 from localreg.session.siblings import Siblings
+from localreg.session.signing_key import KeySource, needed_key
 from localreg.session.transaction import Place, Transaction, refuse_other_outcome, refuse_overlap, transactions
 from localreg.session.turns import Turns
 from localreg.storage import Lease, Store
@@ -70,6 +72,7 @@ class Session:
         siblings: what was opened together with it.
         place: what a transaction on this namespace is on.
         proof: that the place is one to commit to.
+        key: what entries are signed with, where signers are listed.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Session:
         siblings: Siblings | None = None,
         proof: Proof | None = None,
         store: Store | None = None,
+        key: KeySource | None = None,
     ) -> None:
         self.root = root
         self.file = file
@@ -92,7 +96,9 @@ class Session:
         self.store = store or root.scope(f"namespaces/{namespace_folder(namespace)}")
         self._asked_read_only = read_only
         self.read_only = read_only or ("" if self.store.writable() else _NOT_WRITABLE)
+        self.key = key or KeySource()
         self.log = Log(self.store, file.registry, namespace, reader=bool(self.read_only))
+        self.log.key = self.key.if_usable
         self.siblings = siblings or Siblings(self)
         self.place = Place(self.siblings, namespace)
         self.proof = proof or Proof(root, made=False)
@@ -190,9 +196,9 @@ class Session:
     def _pinned(self, state: State, as_of: AsOf) -> Session:
         why = f"this is the registry as of commit {state.head.commit}"
         session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why, store=self.store)
-        session.log.chain_on(self.log.origin)
         session._state, session._as_of = state, as_of
         session.store = past_store(session.store, session.log)
+        session.log = self.log  # which knows who signed what
         return session
 
     @property
@@ -273,7 +279,7 @@ class Session:
         """Another namespace as it is now, also of a look into the past."""
         if not self.is_pinned:
             return self.at_namespace(name)
-        return Session(self.root, self.file, name, actor=self.actor, read_only=self.read_only)
+        return Session(self.root, self.file, name, actor=self.actor, read_only=self.read_only, key=self.key)
 
     def engine_of_all(self) -> Engine:
         """Queries about all namespaces that may be read, each at its newest commit.
@@ -312,6 +318,7 @@ class Session:
                 "read_only": self._asked_read_only,
                 "siblings": self.siblings,
                 "proof": self.proof,
+                "key": self.key,
             }
             return Session(self.root, self.file, name, actor=self.actor, **rest)
         if self._as_of.time is None:
@@ -408,9 +415,13 @@ class Session:
         """
         self.refuse_if_read_only()
         if self._state is not None:
-            with suppress(AccessDeniedError):  # it may have been granted since
-                return self.guard.refuse_without(role, self._state)
-        return self.guard.refuse_without(role, self.state())
+            with suppress(AccessDeniedError):  # it may have been granted, or listed, since
+                return self._refuse_without(role, self._state)
+        return self._refuse_without(role, self.state())
+
+    def _refuse_without(self, role: str, state: State) -> None:
+        self.guard.refuse_without(role, state)
+        needed_key(self.key, self.namespace, state.signers)
 
     def refuse_stranger(self) -> None:
         """Raise what a look at the namespace raises if it is closed to the actor or the user; damage is for others."""
@@ -440,6 +451,7 @@ class Session:
         checked = None if message is None else check_text(message, what="message")
         state = self.state()
         self.guard.refuse_without(RUNNER, state)
+        needed_key(self.key, self.namespace, state.signers)
         transaction = Transaction(self.place, checked, self._new_changes(state, {}), self._rerun)
         token = transactions.set((*transactions.get(), transaction))
         try:
@@ -473,9 +485,10 @@ class Session:
                 made = self._changes_of(operations, prepared, state, ids)
                 if not made:
                     return state
+                key = needed_key(self.key, self.namespace, state.signers, signers_after(state.signers, made))
                 self.log.require_whole(state.head.commit)
                 with self.sole_writer(commit_id):
-                    entry = self.log.publish(state.head, made, provenance, commit_id, visible=turn.release)
+                    entry = self.log.publish(state.head, made, provenance, commit_id, key=key, visible=turn.release)
                 if entry is not None:
                     return self._show(self.log.with_snapshot(fold(state, [entry])))
             losses, lost_s = losses + 1, time.monotonic() - began
@@ -557,6 +570,7 @@ def _after_fork() -> None:
         session._committing, session._lock = threading.RLock(), threading.RLock()
         session.siblings.lock = threading.RLock()
         session.proof.renew_lock()
+        session.key.renew_lock()
         _abandoned.append(session._databases)  # closing their connections would wait for threads that are not here
         session._engine = session._databases = None
 

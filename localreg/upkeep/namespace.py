@@ -125,6 +125,13 @@ def check_torn(namespace: Namespace) -> Iterator[Finding]:
         yield namespace.finding("problem", "copy", torn.message)
 
 
+def check_void(namespace: Namespace) -> Iterator[Finding]:
+    """Whether the entries that were read to see the state count: others are left in the log by who may not sign."""
+    namespace.state  # noqa: B018 - reads them
+    for void in namespace.log.void_seen:
+        yield namespace.finding("note", "void", f"{void}; `localreg signers void` lists all of them")
+
+
 def check_hint(namespace: Namespace) -> Iterator[Finding]:
     """Whether the hint leads to a snapshot that is there."""
     if snapshot.HINT not in namespace.files:
@@ -289,6 +296,7 @@ NAMESPACE_CHECKS = (
     check_log,
     check_last_seen,
     check_torn,
+    check_void,
     check_hint,
     check_snapshots,
     check_history,

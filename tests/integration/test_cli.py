@@ -56,6 +56,7 @@ from localreg.workflow import (
 from localreg.workflow.annotation import LabeledBoundingBox
 from tests.coco_files import annotations_file, results_file
 from tests.definitions import entry, models, write
+from tests.signing import key_file, public_text
 
 SAMPLES = 20
 
@@ -378,6 +379,10 @@ VERBS: dict[type, dict[str, str]] = {
         "namespaces": "namespaces list",
         "grant": "namespaces grant",
         "grants": "namespaces grants",
+        "signers": "signers list",
+        "add_signer": "signers add",
+        "remove_signer": "signers remove",
+        "void_entries": "signers void",
         "protect": "namespaces protect",
         "revoke": "namespaces revoke",
         "redact": "redact",
@@ -512,6 +517,12 @@ def test_every_example_runs(
     monkeypatch.setattr("webbrowser.open", lambda _: True)
     if name == "redact":  # which is refused where nothing was taken out before
         registry.get_model("meadow-5").update(metadata={"key": "AKIA"}).update(unset=["key"])
+    if name.startswith("signers"):
+        monkeypatch.setenv("LOCALREG_SIGNING_KEY", str(key_file(Path.cwd(), "ana")))
+        Path("id_ed25519.pub").write_text(public_text("ana"), encoding="utf-8")
+        if name == "signers remove":
+            registry.add_signer("ana", public_text("ana"))
+            registry.add_signer("ben", public_text("ben"))
     if name == "namespaces revoke":
         registry.grant("eve", "reader")
     if "--level machine" in example:  # which needs another one
@@ -553,6 +564,8 @@ READS = [
     "inferences list meadow-5@1 --suite plates",
     "namespaces list",
     "namespaces grants",
+    "signers list",
+    "signers void",
     "facets models --by tags",
     "diff 1",
     f"resolve {'0' * 32}",
@@ -670,6 +683,7 @@ def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
     others = {"init", "watch", "redact", "snapshot", "compact", "copy", "experiments restore", "experiments recover"}
+    others |= {"signers add", "signers remove", "signers keygen"}
     others |= {
         "namespaces revoke",
         "namespaces protect",
@@ -2193,3 +2207,46 @@ def test_a_folder_copied_by_hand_is_imported(cli: Cli, registry: localreg.Regist
     assert told.startswith(f"imported namespace 'default' of registry {registry.id}, commits 1 to {registry.commit}, ")
     assert done(cli("-n", "team/copied", "models", "list")).out
     assert "belongs here already" in done(cli("namespaces", "import", "team/copied")).out
+
+
+def test_signers_from_the_key_to_the_first_void_entry(
+    cli: Cli, registry: localreg.Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    made = done(cli("signers", "keygen", "key")).out
+    assert made.splitlines()[1] == Path("key.pub").read_text(encoding="utf-8").strip()
+    assert os.stat("key").st_mode & 0o777 == 0o600
+    assert cli("signers", "keygen", "key").code == 1, "it is there already"
+    refused = cli("signers", "add", "ana", "key.pub")
+    assert (refused.code, refused.out) == (1, "")
+    assert "this process has none" in refused.err
+    monkeypatch.setenv("LOCALREG_SIGNING_KEY", "key")
+    assert done(cli("signers", "add", "ana", "key.pub")).out == "'ana' signs in namespace 'default'\n"
+    assert done(cli("signers", "add", "ana", "key.pub")).out == "nothing to change\n"
+    done(cli("signers", "add", "ben", public_text("ben"), "-m", "an audit"))
+    assert [row["name"] for row in done(cli("signers", "list", "--format", "json")).json] == ["ana", "ben"]
+    assert cli("signers", "list").out.splitlines()[0].split() == ["name", "fingerprint", "created_by", "created_at"]
+    assert done(cli("signers", "remove", "ben")).out == "'ben' signs no more in namespace 'default'\n"
+    assert "no signer" in cli("signers", "remove", "ana").err
+    last = registry.commit
+    Path(registry._session.store.uri, f"log/{last + 1:020d}.parquet").write_bytes(b"")
+    assert [row["commit"] for row in done(cli("signers", "void", "--format", "json")).json] == [last + 1]
+    assert "is void: it is no log entry" in done(cli("verify")).out
+    monkeypatch.delenv("LOCALREG_SIGNING_KEY")
+    assert "signing_key=PATH" in cli("models", "create", "x").err
+
+
+def test_a_key_is_encrypted_with_what_the_environment_or_a_person_says(
+    cli: Cli, registry: localreg.Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALREG_SIGNING_PASSPHRASE", "horse")
+    done(cli("signers", "keygen", "key"))
+    monkeypatch.setenv("LOCALREG_SIGNING_KEY", "key")
+    done(cli("signers", "add", "ana", "key.pub"))
+    monkeypatch.delenv("LOCALREG_SIGNING_PASSPHRASE")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert "is encrypted; give its passphrase" in cli("models", "create", "x").err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "horse")
+    monkeypatch.setattr("localreg.session.signing_key.ask_passphrase", [])
+    done(cli("models", "create", "x"))

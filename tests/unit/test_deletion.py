@@ -191,6 +191,7 @@ ROWS = {
     "comparisons": 0,
     "embeddings": 0,
     "grants": 0,
+    "signers": 0,
 }
 
 

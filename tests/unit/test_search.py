@@ -22,6 +22,7 @@ from localreg.query.tables import TABLES
 from localreg.workflow import GroundTruth, Inference, TestSample, define_workflow, test
 from tests.definitions import write_model
 from tests.listings import check_page
+from tests.signing import key_file, public_text
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def test_a_search_finds_what_a_walk_over_the_metadata_finds(
 
 
 @pytest.fixture
-def tested(registry: Registry, tmp_path: Path) -> Registry:
+def tested(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """Two of each kind."""
     _, case_class, suite_class, model_class = define_workflow("plates", Photo, Truth, Guess)
     pairs = [(Photo("1.png"), Truth("cat")), (Photo("2.png"), Truth("dog")), (Photo("3.png"), Truth("cat"))]
@@ -255,6 +256,9 @@ def tested(registry: Registry, tmp_path: Path) -> Registry:
             experiment.add_dataset("s3://plates/night", role="train")
     registry.grant("ana", "owner")
     registry.grant("*", "owner")
+    monkeypatch.setenv("LOCALREG_SIGNING_KEY", str(key_file(tmp_path, "ana")))
+    for name in ("ana", "ben"):
+        registry.add_signer(name, public_text(name))
     return registry
 
 

@@ -224,7 +224,7 @@ def test_a_snapshot_that_cannot_be_written_is_not_tried_at_every_commit(
     monkeypatch.setattr(log_module, "SNAPSHOT_ROWS", 10)
     tried: list[int] = []
 
-    def fail(_: Store, __: str, state: State, ___: object) -> State:
+    def fail(_: Store, __: str, state: State, ___: object, *, key: object) -> State:
         tried.append(state.head.commit)
         raise StorageError("no room", code="disk_full")
 

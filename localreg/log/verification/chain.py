@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from localreg.canonical import parse
-from localreg.errors import LocalregError
-from localreg.log.entry import Entry, Head, entry_path, read
+from localreg.errors import FormatError, LocalregError
+from localreg.log.entry import Entry, Head, entry_path
 from localreg.log.log import Log
 from localreg.log.parquet import decode, last_digest
+from localreg.log.signing import Signers
 from localreg.log.strays import told_stray
+from localreg.log.validity import Void, judge
 from localreg.log.verification.report import Problem, VerifyReport
 from localreg.threads import in_threads
 
@@ -25,8 +27,10 @@ AT_ONCE = 8
 """Requests to a place where each is a round trip."""
 
 
-def readable(log: Log, report: VerifyReport, numbers: Sequence[int], after: Head) -> Iterator[Entry]:
-    """Each entry that is whole and in its place; the others become problems.
+def readable(
+    log: Log, report: VerifyReport, numbers: Sequence[int], after: Head, signers: Signers
+) -> Iterator[Entry]:
+    """Each entry that is whole and in its place; void ones are noted, the others become problems.
 
     After a bad one the chain is taken up again from what the next entry says it follows.
 
@@ -35,6 +39,7 @@ def readable(log: Log, report: VerifyReport, numbers: Sequence[int], after: Head
         report: counts entries and events, and gets the problems.
         numbers: of the entries that are there, in order, all beyond `after`.
         after: where the log stood before the first of them.
+        signers: who might sign there.
     """
     head: Head | None = after
     due = after.commit + 1
@@ -51,11 +56,16 @@ def readable(log: Log, report: VerifyReport, numbers: Sequence[int], after: Head
         try:
             if isinstance(data, LocalregError):
                 raise data
-            entry = read(data, head or _claimed(data, number, path), name=path)
+            before = head or _claimed(data, number, path)
+            found = judge(data, before, number, signers, origin=log.origin.digest, name=path)
         except LocalregError as error:
             report.problems.append(Problem(path, error.code, str(error)))
             head = None
             continue
+        if isinstance(found, Void):
+            report.void.append(found)
+            continue
+        entry, signers = found
         head = entry.head
         report.commits += 1
         report.events += len(entry.events)
@@ -135,8 +145,11 @@ def _missing(first: int, last: int) -> Iterator[Problem]:
 
 
 def _claimed(data: bytes, number: int, path: str) -> Head:
-    rows = decode(data, name=path)
-    record = parse(rows[0].record) if rows else None
+    try:
+        rows = decode(data, name=path)
+        record = parse(rows[0].record) if rows else None
+    except FormatError:
+        record = None  # what is wrong is told by who reads it
     previous = record.get("previous") if isinstance(record, dict) else None
     return Head(number - 1, previous if isinstance(previous, str) else "", "")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from localreg.log.validity import Void
+
 __all__ = ["Problem", "Redaction", "VerifyReport"]
 
 
@@ -69,6 +71,7 @@ class VerifyReport:
         problems: every damage, in the order of the log; empty = all is well.
         redactions: what was taken out on purpose: by whom and why.
         expected: (commit, event) of the digest that was expected; None = none was, or the log has no such event.
+        void: entries that no signer has signed, where signers are listed: they changed nothing.
     """
 
     namespace: str
@@ -81,6 +84,7 @@ class VerifyReport:
     resumed: int = 0
     since: int = 0
     expected: tuple[int, int] | None = None
+    void: list[Void] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -92,7 +96,7 @@ class VerifyReport:
         known = f" ({self.resumed} of them known from the run before)" if self.resumed else ""
         summary = f"{self.namespace}: {self.commits} commits{after}, {self.events} events, {self.files} files{known}"
         result = "all digests hold" if self.ok else f"{len(self.problems)} problems"
-        lines = [*(problem.message for problem in self.problems), *map(str, self.redactions)]
+        lines = [*(problem.message for problem in self.problems), *map(str, self.void), *map(str, self.redactions)]
         if self.expected is not None:
             commit, event = self.expected
             lines.append(f"the expected digest is that of commit {commit}, event {event}: none up to it was changed")
