@@ -3,12 +3,14 @@
 from localreg.access.grants import grant, revoke
 from localreg.access.protection import PathFault, ProtectionReport, protect
 from localreg.access.signers import add_signer, remove_signer, void_entries
+from localreg.session.signing_key import make_key
 
 __all__ = [
     "PathFault",
     "ProtectionReport",
     "add_signer",
     "grant",
+    "make_key",
     "protect",
     "remove_signer",
     "revoke",

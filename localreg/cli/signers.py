@@ -85,7 +85,8 @@ def _keygen(
 
     It is encrypted with $LOCALREG_SIGNING_PASSPHRASE or, on a terminal, with what you type; with nothing, it is plain.
     """
-    from localreg.session.signing_key import PASSPHRASE, make_key
+    from localreg.access import make_key
+    from localreg.session.signing_key import PASSPHRASE
 
     passphrase = os.environ.get(PASSPHRASE)
     if passphrase is None and sys.stdin.isatty():

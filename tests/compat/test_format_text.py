@@ -7,14 +7,19 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import localreg
 from localreg import records
 from localreg.canonical import JsonObject, canonical, parse
-from localreg.log.entry import Change, Head, Provenance, compose, genesis, read
+from localreg.log.entry import Change, Head, Provenance, compose, entry_statement, genesis, read
 from localreg.log.parquet import EntryRow, decode, encode
+from localreg.log.signing import Signer, signature_of
+from localreg.log.validity import Valid, Void, judge
 from localreg.records.base import Record
 from localreg.records.files import FilePointer
+from localreg.session.signing_key import PrivateKey
 
 PAGE = (Path(localreg.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -32,6 +37,28 @@ def test_the_digests_of_the_example_follow_from_its_texts(example: dict[str, str
     assert f'"payload":"{example["sha256 of payload"]}"' in example["record"]
     assert f'"previous":"{example["genesis"]}"' in example["record"]
     assert sha256(start.digest() + example["record"].encode()).hexdigest() == example["digest"]
+
+
+def test_the_signature_of_the_example_follows_from_its_digest(example: dict[str, str]) -> None:
+    (block,) = re.findall(r"^```signed\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+    signed = dict(line.split(": ", 1) for line in block.splitlines())
+    text = f"localreg entry 1\n{example['genesis']}\n{signed['number']}\n{example['digest']}\n"
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(signed["private key"]))
+    public = private.public_key()
+    assert public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() == signed["signer's key"]
+    raw = public.public_bytes_raw().hex()
+    assert signed["signature"] == f"ed25519:{raw}:{private.sign(text.encode()).hex()}"
+    assert (
+        signature_of(PrivateKey(private), entry_statement(example["genesis"], 1, example["digest"]))
+        == signed["signature"]
+    )
+    row = EntryRow(1, 1, example["record"], example["payload"], example["digest"], signed["signature"])
+    origin = genesis(example["registry id"], example["namespace"])
+    signers = {"a" * 32: Signer("zoe", raw)}
+    found = judge(encode([row]), origin, 1, signers, origin=origin.digest, name="the example")
+    assert isinstance(found, Valid)
+    again = judge(encode([row]), Head(1, *origin[1:]), 2, signers, origin=origin.digest, name="the example")
+    assert isinstance(again, Void)
 
 
 def test_the_texts_of_the_example_are_canonical(example: dict[str, str]) -> None:
