@@ -1,4 +1,4 @@
-"""Disks that begin to refuse under an open handle, and stop: read-only, locked, full of files, or with short ones only."""
+"""Disks that begin to refuse under an open handle, and stop: they are read-only, locked, or limited for a while."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def transact(registry: Registry) -> None:
 
 
 def attach(registry: Registry) -> None:
-    registry.get_version("old@1").upload(os.urandom(20_000), name="weights")
+    registry.get_version("old@1").upload(Path(__file__), name="weights")
 
 
 def train(registry: Registry) -> None:
