@@ -8,9 +8,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,22 +87,37 @@ class Disk:
 
     Attributes:
         folder: where it is mounted.
+        fails_when_cut: whether all calls fail after a cut. If not, they go on as if nothing had happened.
     """
 
-    def __init__(self, image: Path, folder: Path) -> None:
-        self.image, self.folder = image, folder
+    def __init__(self, image: Path, folder: Path, kind: str) -> None:
+        self.folder = folder
+        self.fails_when_cut = kind != "btrfs"
+        self._image, self._kept = image, image.with_suffix(".kept")
 
     def mount(self) -> None:
         """Mount it; what it had begun before a cut is taken up or forgotten, as a journal does."""
-        refusal = _run("mount", "-o", "loop", str(self.image), str(self.folder))
+        refusal = _run("mount", "-o", "loop", str(self._image), str(self.folder))
         assert not refusal, refusal
 
     def unmount(self) -> None:
-        """Take it away."""
+        """Take it away, and with it what a cut has lost."""
         unmount(self.folder)
+        if self._kept.exists():
+            self._kept.replace(self._image)
 
-    def cut(self) -> None:
-        """From now on nothing reaches the disk that has not reached it yet, and every call fails."""
+    def cut(self, writers: Sequence[int] = ()) -> None:
+        """From now on nothing reaches the disk that has not reached it yet.
+
+        Args:
+            writers: processes that write. Where a disk cannot be made to fail they stand still from now on.
+        """
+        if not self.fails_when_cut:
+            for pid in writers:
+                os.kill(pid, signal.SIGSTOP)
+            refusal = _run("cp", "--sparse=always", str(self._image), str(self._kept))
+            assert not refusal, refusal
+            return
         root = os.open(self.folder, os.O_RDONLY)
         try:
             fcntl.ioctl(root, _SHUTDOWN, _LOSE_THE_LOG)
@@ -128,9 +144,10 @@ def loop_disk(folder: Path, kind: str, mb: int) -> Iterator[Disk]:
         refusal = _run(*_MAKE[kind], str(image))
         assert not refusal, refusal
         with mounted(folder, "-t", kind, "-o", "loop", str(image)):
-            yield Disk(image, folder)
+            yield Disk(image, folder, kind)
     finally:
         image.unlink(missing_ok=True)
+        image.with_suffix(".kept").unlink(missing_ok=True)
 
 
 @contextmanager

@@ -97,6 +97,8 @@ def keep(session: Session, path: Path, *, advance: Advance) -> FilePointer:
                 _forget(session, pointer)
                 raise InvalidInputError(f"{path} changed while it was stored; store it once it stays as it is")
             return pointer
+    except LocalregError:
+        raise  # the store's, which may be an OSError, too
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import IOBase
 from itertools import count
 from pathlib import Path
@@ -174,13 +174,15 @@ def _as_path(content: object) -> Iterator[Path]:
             )
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="localreg-") as folder:
-        path = Path(folder, "content")
+    with ExitStack() as stack:
         try:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localreg-")), "content")
             with path.open("wb") as file:
                 _write(content, file)
         except OSError as error:
-            raise StorageError(f"what is to be stored cannot be read: {error}") from error
+            raise StorageError(
+                f"what is to be stored cannot be read, or kept in {tempfile.gettempdir()} meanwhile: {error}"
+            ) from error
         yield path
 
 

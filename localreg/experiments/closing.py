@@ -8,7 +8,7 @@ come when they end.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ def close(
     *,
     error: JsonObject | None = None,
     find: Callable[[Changes], Row],
+    ended: Collection[str] = (),
 ) -> None:
     """Say how an experiment ended, and name its points and events.
 
@@ -62,12 +63,13 @@ def close(
         status: how it ended; if other processes still report, it goes on running, unless it failed.
         error: what it failed with.
         find: its record in a draft.
+        ended: writers that report no more, also where what shows them alive could not be removed.
 
     Raises:
         LocalregError: nothing was committed, and all rows are where they were.
         UnknownOutcomeError: it may have been committed; rows are where they were, and count once.
     """
-    while not _closed(session, experiment, status, error, find):
+    while not _closed(session, experiment, status, error, find, ended):
         pass
 
 
@@ -120,11 +122,16 @@ class _Rows:
 
 
 def _closed(
-    session: Session, experiment: str, status: Status, error: JsonObject | None, find: Callable[[Changes], Row]
+    session: Session,
+    experiment: str,
+    status: Status,
+    error: JsonObject | None,
+    find: Callable[[Changes], Row],
+    ended: Collection[str],
 ) -> bool:
     """False if another process named some of the same rows first."""
     writers = _writers(session.store, experiment)
-    others = {writer for writer, is_alive in writers.items() if is_alive}
+    others = {writer for writer, is_alive in writers.items() if is_alive and writer not in ended}
     tables: list[_Rows] = []
     came_first = False
 
@@ -134,13 +141,13 @@ def _closed(
         came_first = any(each.were_named(changes.draft) for each in tables)
         if came_first:
             return
-        ended = status == "failed" or not others
-        said = {"status": status, "ended_at": now(), "error": error} if ended else {}
+        over = status == "failed" or not others
+        said = {"status": status, "ended_at": now(), "error": error} if over else {}
         record = row.load(ExperimentRecord).replaced(**said)
         files = tuple(file for each in tables for file in each.files)
         counts = sum((each.counts() for each in tables), Counter[str]())
         details = counts_told(counts) if counts else None
-        changes.update(row, record, action=ACTIONS[status if ended else "running"], files=files, details=details)
+        changes.update(row, record, action=ACTIONS[status if over else "running"], files=files, details=details)
 
     try:
         for table in STREAMED:

@@ -262,7 +262,14 @@ class Experiment(
             companion.stop()
         self._companions = []
         recorder.close()
-        close(self._session, self._id, status, error=error, find=lambda changes: self._row(changes.draft))
+        close(
+            self._session,
+            self._id,
+            status,
+            error=error,
+            find=lambda changes: self._row(changes.draft),
+            ended=recorder.writers,
+        )
         self._recorder = None
         return self
 

@@ -126,6 +126,11 @@ class Recorder:
             self._sequence += count
         return first
 
+    @property
+    def writers(self) -> set[str]:
+        """As whom this process has reported; of a fork not what its parent was."""
+        return {stream.writer for stream in self._streams.values()}
+
     def flush(self) -> None:
         """Let others read all that was reported so far."""
         for stream in list(self._streams.values()):

@@ -241,7 +241,7 @@ class LocalStore(NearStore):
         root = Path(self._root)
         nearest = next((folder for folder in (root, *root.parents) if os.path.lexists(folder)), root)
         effective = os.access in os.supports_effective_ids
-        return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK, effective_ids=effective)
+        return os.path.isdir(nearest) and os.access(nearest, os.W_OK | os.X_OK, effective_ids=effective)
 
     def commit_mode(self) -> str | None:
         """See `Store.commit_mode`; asks the file system by doing it. Makes the folder if it is missing."""
