@@ -115,13 +115,14 @@ class Share:
 
         Args:
             ops: which, with blanks between: `getattr access readdir listed mkdir rmdir unlink rename rename_noreplace
-                link chmod create open read write close (of what was written) close_read fsync fsyncdir flock`, or `*`. `listed` is a name in a listing.
+                link chmod create open read write close close_read fsync fsyncdir flock`, or `*`. `close` is of what
+                was written; `listed` is a name in a listing.
             error: the errno's name. The kernel asks no more for what once failed with `ENOSYS`.
             path: of which files, as a pattern over the whole path, `/` before it.
             times: how often; None = until `clear`.
             skip: how many of them go well before.
-            mode: fail instead of the act, or after it; `last`: after it, as does all that follows; `skip`: say that it was done, and do nothing; `short`: write
-                half; `hang`: until `clear`.
+            mode: fail instead of the act, or after it; `last`: after it, as does all that follows; `skip`: say that
+                it was done, and do nothing; `short`: write half; `hang`: until `clear`.
         """
         rule = {"ops": ops.split(), "error": error, "path": path, "times": times, "skip": skip, "mode": mode}
         self._tell(do="fault", rule=rule)

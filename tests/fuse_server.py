@@ -56,7 +56,7 @@ class Rule:
         return True
 
 
-class Passthrough(mfusepy.Operations):
+class Passthrough(mfusepy.Operations):  # type: ignore[misc]
     """A folder, with faults."""
 
     use_ns = True
@@ -73,6 +73,10 @@ class Passthrough(mfusepy.Operations):
         self._ghosts: list[str] = []
         self._number = itertools.count(1)
         self.seen: set[str] = set()
+
+    def init(self, path: str) -> None:
+        """Called once it is mounted."""
+        answer("mounted")
 
     # --- being told -------------------------------------------------------------------------------------------------
 
@@ -204,7 +208,10 @@ class Passthrough(mfusepy.Operations):
         return 0
 
     def utimens(self, path: str, times: tuple[int, int] | None = None) -> int:
-        os.utime(self._at(path), ns=times)
+        if times is None:
+            os.utime(self._at(path))
+        else:
+            os.utime(self._at(path), ns=times)
         return 0
 
     def statfs(self, path: str) -> dict[str, int]:
@@ -291,8 +298,7 @@ def main() -> None:
     told = json.loads(text)
     os.umask(0)  # the callers' was taken off already
     share = Passthrough(folder, told)
-    listener = threading.Thread(target=listen, args=(share.obey, mountpoint), daemon=True)
-    share.init = lambda path: (answer("mounted"), listener.start())  # type: ignore[method-assign]
+    threading.Thread(target=listen, args=(share.obey, mountpoint), daemon=True).start()
     kept_s = told["kept_s"]
     Fuse(
         share,

@@ -10,7 +10,7 @@ from localreg.storage.mounts import is_on_network
 __all__ = ["PAUSES_S", "get_late", "pause"]
 
 PAUSES_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0, 1.0)
-"""At most so long before one look and the next: clients of shares keep for a second, and more, that nothing was there."""
+"""At most so long before each further look: clients of shares know for a second, and more, that nothing was there."""
 
 
 def pause(number: int) -> None:

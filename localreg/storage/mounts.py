@@ -17,10 +17,14 @@ __all__ = ["Mount", "is_on_network", "mount_of"]
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 
 _NETWORK: Final = frozenset(
-    ("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "afpfs", "webdav", "webdavfs", "davfs")
-    + ("9p", "ceph", "lustre", "gpfs", "panfs", "gfs", "gfs2", "ocfs2", "coda", "orangefs", "pvfs2", "beegfs", "acfs")
-    + ("glusterfs", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs")
+    (
+        *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "afpfs", "webdav", "webdavfs"),
+        *("davfs", "9p", "ceph", "lustre", "gpfs", "panfs", "gfs", "gfs2", "ocfs2", "coda", "orangefs", "pvfs2"),
+        *("beegfs", "acfs", "glusterfs", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs"),
+    )
 )
+"""Of other machines; the last row is of machines that lend a folder to virtual ones."""
+
 _LOCAL_FUSE: Final = frozenset({"fuseblk", "fuse.lxcfs", "fuse.portal", "fuse.fuse-overlayfs", "fuse.bindfs"})
 """File systems in user space that show a disk of this machine; any other may show anything."""
 
@@ -52,7 +56,7 @@ def mount_of(folder: str | os.PathLike[str]) -> Mount | None:
         if sys.platform == "darwin":
             return _of_macos(os.path.realpath(folder))
         return _of_linux(os.path.realpath(folder), _MOUNTS.read_text(errors="surrogateescape"))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, IndexError, AttributeError):
         return None
 
 

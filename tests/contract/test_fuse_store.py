@@ -1,4 +1,4 @@
-"""What every store promises, kept on a mounted share: by links, by renames that replace nothing, by one writer alone."""
+"""What every store promises, kept on mounted shares: by links, by renames that replace nothing, by one writer."""
 
 from __future__ import annotations
 

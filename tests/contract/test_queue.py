@@ -349,6 +349,45 @@ def test_a_lock_file_that_cannot_be_made_keeps_nobody_waiting(
     assert clock.pauses == []
 
 
+def test_a_lock_whose_server_never_answers_is_asked_once_and_left_alone_until_it_does(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, answered, lock_descriptor = list[int](), threading.Event(), filelock.lock_descriptor
+
+    def hang(descriptor: int, *, blocking: bool) -> bool:
+        looks.append(descriptor)
+        answered.wait(PATIENCE_S)
+        return lock_descriptor(descriptor, blocking=blocking)
+
+    opened = LockQueue(store._open_lock, may_hang=lambda: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(filelock, "lock_descriptor", hang)
+        assert not opened.take(0, nothing).taken
+        assert not opened.take(0, nothing).taken
+        assert len(looks) == 1
+        hanging = opened._hanging
+        assert hanging is not None
+        answered.set()
+        hanging.join(PATIENCE_S)
+    with opened.take(0, nothing) as turn:
+        assert turn.taken, "what was left to the question is let go with its answer"
+        assert not LockQueue(store._open_lock, may_hang=lambda: True).take(0, nothing).taken
+
+
+def test_a_share_whose_locks_may_hang_and_do_not_has_turns(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = LockQueue(store._open_lock, may_hang=lambda: True)
+    for _ in range(2):
+        with opened.take(0, nothing) as turn:
+            assert turn.taken
+
+    def refuse(descriptor: int, *, blocking: bool) -> bool:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(filelock, "lock_descriptor", refuse)
+    assert not opened.take(0, nothing).taken
+    assert opened._hanging is None
+
+
 def test_a_turn_that_is_dropped_is_let_go(store: LocalStore) -> None:
     take(store)
     assert take(store).taken

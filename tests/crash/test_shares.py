@@ -104,7 +104,7 @@ def test_a_link_that_failed_once_is_made_again(share: Share, registry: Registry,
 def test_what_exists_and_is_not_there_yet_is_looked_for_until_it_shows(
     share: Share, registry: Registry, unpaused: list[int], looks: int
 ) -> None:
-    """ENOENT after EEXIST: the answer to the first request was lost, and the client remembers that nothing was there."""
+    """ENOENT after EEXIST: the first answer was lost, and the client remembers that nothing was there."""
     share.fault("link", "EEXIST", path=LOG, times=1, mode="after")
     share.fault("getattr", "ENOENT", path=LOG, times=2 * looks)
     registry.create_model("second")
@@ -163,9 +163,7 @@ def test_without_links_a_registry_is_made_by_renames_that_replace_nothing(share:
 
 
 @pytest.mark.parametrize("error", [*LIES, "ENOENT"])
-def test_a_rename_that_succeeds_and_says_it_failed_lands_once(
-    share: Share, unpaused: list[int], error: str
-) -> None:
+def test_a_rename_that_succeeds_and_says_it_failed_lands_once(share: Share, unpaused: list[int], error: str) -> None:
     share.fault("link", "EPERM")
     registry = localreg.open(share.path / "r", actor="ana")
     registry.create_model("first")
@@ -194,7 +192,9 @@ def test_with_neither_links_nor_such_renames_a_single_writer_is_asked_for(
 
 @pytest.mark.parametrize("op", ["fsync", "fsyncdir", "close", "write", "create"])
 @pytest.mark.parametrize("error", ["EIO", "EDQUOT", "ESTALE"])
-def test_a_call_that_fails_once_costs_an_error_or_a_retry(share: Share, registry: Registry, op: str, error: str) -> None:
+def test_a_call_that_fails_once_costs_an_error_or_a_retry(
+    share: Share, registry: Registry, op: str, error: str
+) -> None:
     share.fault(op, error, path="/r/namespaces/*", times=1)
     done = ["first"]
     for name in ("second", "third"):
