@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from localreg.canonical import canonical, parse
-from localreg.errors import LocalregError
+from localreg.errors import LocalregError, NotFoundError
 from localreg.log.caches import DamagedLayerError, given_up, unless_unreadable
 from localreg.log.layer import REMOVED, Layer, Removed, footer_digest, layer_commit
 from localreg.log.row import Row
@@ -234,7 +234,10 @@ def save(store: Store, origin: str, state: State, rebuild: Rebuild, *, key: Sign
         store.delete(path)
         raise given_up(path)
     store.put(HINT, canonical({"path": path}).encode())
-    layer = Layer(path, store.local_file(path), origin=origin)
+    try:
+        layer = Layer(path, store.local_file(path), origin=origin)
+    except NotFoundError as error:  # tidied away by whoever has written a newer one since
+        raise given_up(path) from error
     _clean_up(store, layer)
     return State(state.head, LayeredBase([*below, layer], rebuild), state.signers)
 

@@ -74,7 +74,7 @@ class Act:
         Raises:
             ImpossibleError: it had to be refused there.
         """
-        book = copy.deepcopy(book)
+        book = {id: copy.deepcopy(page) if id in ids else page for id, page in book.items()}
         if self.verb == "create":
             if self.name in names_in(book) or ids[0] in book:
                 raise ImpossibleError(f"{self}: the name is taken")
@@ -89,7 +89,9 @@ class Act:
         """With what it may be refused at some moment."""
         names = names_in(book)
         taken = {"create": self.name, "rename": self.other}.get(self.verb) in names
-        missing = self.verb not in FREE and (self.name not in names or (self.verb == "move" and self.other not in names))
+        missing = self.verb not in FREE and (
+            self.name not in names or (self.verb == "move" and self.other not in names)
+        )
         return {*([AlreadyExistsError] if taken else []), *([NotFoundError] if missing else [])}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from concurrent import futures
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -62,15 +62,16 @@ def _weather(chance: Random) -> Weather:
     def some(likelihood: float, of: float = 0.35) -> float:
         return likelihood if chance.random() < of else 0.0
 
+    remote = chance.random() < 0.15
     return Weather(
         refused=some(0.03),
         lost=some(0.2),
         lies=some(0.15),
         blind=some(0.2, 0.2),
         killed=some(0.01),
-        power_cut=some(0.015, 0.3),
+        power_cut=0.0 if remote else some(0.015, 0.3),
         jumps=some(0.05),
-        remote=chance.random() < 0.15,
+        remote=remote,
     )
 
 
@@ -128,14 +129,10 @@ class History:
     acknowledged: int = 0
 
 
-_worlds: list[World] = []
-"""The one that is played, if any."""
-
-
-def play(seed: int, plan: Plan | None = None, *, telling: bool = False) -> History:
+def play(seed: int, plan: Plan | None = None, *, told: list[str] | None = None) -> History:
     """Play the history of a seed, or another plan under the same chance."""
     plan = plan or Plan.of(seed)
-    world = World(seed, plan.weather, telling=telling)
+    world = World(seed, plan.weather, told=told)
     history = History(world, plan)
     names = [f"{acts[0].token[0]}" for acts in plan.clients if acts]
     left = dict(zip(names, (list(acts) for acts in plan.clients if acts), strict=True))
@@ -239,8 +236,7 @@ class Client:
         return sum(path.startswith("namespaces/default/log/") for path in self.world.files)
 
     def _tell(self, what: str) -> None:
-        if self.world.telling and self.world._current is not None:
-            self.world.tell(self.world._current, what)
+        self.world.tell(self.world.current, what)
 
 
 class _Inline:

@@ -15,7 +15,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from localreg import Registry
-from localreg.errors import AlreadyExistsError, ConflictError, NotFoundError, StorageError, UnknownOutcomeError
+from localreg.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    FormatError,
+    IntegrityError,
+    NotFoundError,
+    StorageError,
+    UnknownOutcomeError,
+)
 from localreg.log import Entry
 from localreg.log.entry import entry_path
 from localreg.session import Session
@@ -109,10 +117,11 @@ def _check_refusal(history: History, deed: Deed, books: Sequence[Book], what: st
         assert weather.refused or weather.lost or weather.blind, f"an error without a fault: {what}"
     elif isinstance(error, ConflictError):
         assert deed.most > deed.least, f"a conflict with nobody: {what}"
-    elif isinstance(error, NotFoundError | AlreadyExistsError):
-        if deed.power_cuts == history.world.power_cuts:  # else what it saw may be gone
-            window = books[deed.least : deed.most + 1]
-            assert any(type(error) in deed.act.refusals(book) for book in window), f"no reason to refuse: {what}"
+    elif deed.power_cuts == history.world.power_cuts:  # else what it saw may be gone
+        assert isinstance(error, NotFoundError | AlreadyExistsError | IntegrityError | FormatError), what
+        window = books[deed.least : deed.most + 1]
+        reasons = {kind for book in window for kind in deed.act.refusals(book)}
+        assert type(error) in reasons or weather.blind, f"no reason to refuse: {what}"
 
 
 def _check_resolved(history: History, session: Session, deed: Deed, numbers: dict[str, int]) -> None:

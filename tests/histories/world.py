@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,19 +106,18 @@ class World:
         files: what is there.
         durable: what a power cut leaves.
         turn: how many turns there have been: the time.
-        told: what happened, if `telling`.
+        told: what happened; None = nobody wants to know.
         power_cuts: how many there have been.
     """
 
-    def __init__(self, seed: int, weather: Weather, *, telling: bool = False) -> None:
+    def __init__(self, seed: int, weather: Weather, *, told: list[str] | None = None) -> None:
         self.chance = Random(seed)
         self.weather = weather
         self.files: dict[str, bytes] = {}
         self.durable: dict[str, bytes] = {}
         self.late: list[Late] = []
         self.turn = 0
-        self.told: list[str] = []
-        self.telling = telling
+        self.told = told
         self.power_cuts = 0
         self.lock = threading.Lock()  # for threads that the code under test starts
         self.sunny = False
@@ -127,7 +126,7 @@ class World:
         self._running: dict[greenlet, Machine] = {}
         self._folder: Path | None = None
         self._copies: dict[tuple[str, bytes], Path] = {}
-        self._current: Machine | None = None
+        self.current: Machine | None = None
 
     # --- turns ------------------------------------------------------------------------------------------------------
 
@@ -160,9 +159,9 @@ class World:
             self.tell(machine, "is killed")
             self._kill(client, machine)
         else:
-            self._current = machine
+            self.current = machine
             client.switch()
-            self._current = None
+            self.current = None
         if client.dead:
             del self._running[client]
             if machine.dead:
@@ -170,11 +169,9 @@ class World:
 
     def _kill(self, client: greenlet, machine: Machine) -> None:
         machine.dead = True
-        self._current = machine
-        try:
+        self.current = machine
+        with suppress(CrashedError):  # comes through if it had not begun
             client.throw(CrashedError("killed"))
-        except CrashedError:
-            pass  # had not begun
         assert client.dead, "a client goes on after its death"
 
     def _cut_power(self, lives: dict[str, Callable[[Machine], None]]) -> None:
@@ -204,7 +201,7 @@ class World:
         if getcurrent() not in self._running:
             return
         self._hub.switch()
-        if self.telling and what:
+        if self.told is not None and what:
             self.tell(machine, what)
 
     def may_fail(self, machine: Machine) -> bool:
@@ -217,12 +214,12 @@ class World:
 
     def tell(self, machine: Machine | None, what: str) -> None:
         """Note what happened, for whoever replays it."""
-        if self.telling:
+        if self.told is not None:
             self.told.append(f"{self.turn:5d}  {machine.name if machine else '*':4s} {what}")
 
     def now(self) -> str:
         """By the clock of the machine whose turn it is."""
-        offset = self._current.offset_s if self._current else 0.0
+        offset = self.current.offset_s if self.current else 0.0
         time = START + timedelta(seconds=offset, milliseconds=self.turn)
         return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
