@@ -27,9 +27,7 @@ AT_ONCE = 8
 """Requests to a place where each is a round trip."""
 
 
-def readable(
-    log: Log, report: VerifyReport, numbers: Sequence[int], after: Head, signers: Signers
-) -> Iterator[Entry]:
+def readable(log: Log, report: VerifyReport, numbers: Sequence[int], after: Head, signers: Signers) -> Iterator[Entry]:
     """Each entry that is whole and in its place; void ones are noted, the others become problems.
 
     After a bad one the chain is taken up again from what the next entry says it follows.
