@@ -745,7 +745,6 @@ def test_gc_and_retain_tell_what_they_would_do_and_do_it_when_told(
         "deleted records: 1 file (7 bytes) condemned"
     )
     assert cli("gc", "--grace", "soon").code == cli("retain", "--deleted", "7").code == 1
-    assert cli("gc", "--at", "1").code == 2
 
 
 def test_doctor_repairs_when_told(cli: Cli, folder: Path, registry: localreg.Registry) -> None:

@@ -1,4 +1,4 @@
-"""`doctor(repair=True)`: caches that are not what the log says are made anew; a log that is damaged is left as it is."""
+"""`doctor(repair=True)`: caches that are not what the log says are made anew; a damaged log is left as it is."""
 
 from __future__ import annotations
 
