@@ -62,7 +62,7 @@ def wrong(default: Path) -> None:
     snapshot.save(session.store, session.log.origin.digest, changed.frozen(state.head), lambda: state)
 
 
-DAMAGES: dict[str, Callable[[Path], None]] = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "a bit in a snapshot": lambda default: flip(only(default / "snapshots"), 200),
     "a torn snapshot": lambda default: only(default / "snapshots").write_bytes(b"PAR1"),
     "a wrong snapshot": wrong,
@@ -75,7 +75,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_damaged_cache_is_made_anew_once(default: Path, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_cache_is_made_anew_once(default: Path, damage: Callable[[Path], object]) -> None:
     damage(default)
     (told,) = repaired(default)
     assert told.startswith("default: repaired: ")
