@@ -6,7 +6,7 @@ another one: what a disk has altered must not become what the log says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from typing import TYPE_CHECKING
@@ -113,23 +113,18 @@ def joined(store: Store, pieces: Sequence[Piece]) -> Iterator[pa.Table]:
 
     types = _united(store, pieces)
     waiting: list[pa.Table] = []
+    rows = size = 0
     for piece in pieces:
         if not piece.count:
             continue
         table = piece.table(store, types)
-        if waiting and _is_too_much([*waiting, table]):
+        rows, size = rows + table.num_rows, size + table.nbytes
+        if waiting and (rows > PART_ROWS or size > PART_BYTES):
             yield pa.concat_tables(waiting)
-            waiting = []
+            waiting, rows, size = [], table.num_rows, table.nbytes
         waiting.append(table)
     if waiting:
         yield pa.concat_tables(waiting)
-
-
-def _is_too_much(tables: Iterable[pa.Table]) -> bool:
-    rows = size = 0
-    for table in tables:
-        rows, size = rows + table.num_rows, size + table.nbytes
-    return rows > PART_ROWS or size > PART_BYTES
 
 
 def _united(store: Store, pieces: Sequence[Piece]) -> dict[str, pa.DataType]:

@@ -334,6 +334,8 @@ VERBS: dict[type, dict[str, str]] = {
         "compact": "compact",
         "copy": "copy",
         "import_namespace": "namespaces import",
+        "gc": "gc",
+        "retain": "retain",
         "compare": "compare",
         "leaderboard": "leaderboard",
         "measure": "measure",
@@ -682,7 +684,7 @@ def test_search_and_forced_deletion(cli: Cli) -> None:
 def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
-    others = {"init", "watch", "redact", "snapshot", "compact", "copy", "experiments restore", "experiments recover"}
+    others = {"init", "watch", "redact", "snapshot", "compact", "copy", "gc", "retain", "experiments restore", "experiments recover"}
     others |= {"signers add", "signers remove", "signers keygen"}
     others |= {
         "namespaces revoke",
@@ -734,6 +736,41 @@ def test_compact_merges_and_tells_what(cli: Cli, registry: localreg.Registry) ->
     (event,) = registry.audit(since=commit)
     assert (event["action"], event["message"]) == ("compact", "too many")
     assert done(cli("compact")).out == "nothing to merge\n"
+
+
+def test_gc_and_retain_tell_what_they_would_do_and_do_it_when_told(
+    cli: Cli, folder: Path, registry: localreg.Registry
+) -> None:
+    left = folder / f"namespaces/default/data/inferences/{'a' * 32}/{'b' * 32}.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"of a dead writer")
+    seen = "uploads: 1 file (16 bytes) seen for the first time; condemned in 0 seconds if they stay as they are, and"
+    assert done(cli("gc", "--grace", "0s")).out.startswith(seen)
+    assert done(cli("gc", "--grace", "0s", "--apply")).out.startswith(seen)
+    commit = registry.commit
+    done(cli("gc", "--grace", "0s", "--apply", "-m", "tidy"))
+    (event,) = registry.audit(since=commit)
+    assert (event["action"], event["message"]) == ("condemn", "tidy")
+    assert done(cli("gc", "--grace", "0s", "--apply")).out == "condemned: 1 file (16 bytes) deleted\n"
+    assert not left.exists()
+    assert done(cli("gc")).out == "no garbage\n"
+    registry.create_model("short-lived").upload(b"weights", name="w")
+    registry.get_model("short-lived").delete()
+    assert "90 days" in done(cli("retain")).out
+    assert done(cli("retain", "--deleted", "0s", "--apply")).out.startswith(
+        "deleted records: 1 file (7 bytes) condemned"
+    )
+    assert cli("gc", "--grace", "soon").code == cli("retain", "--deleted", "7").code == 1
+
+
+def test_doctor_repairs_when_told(cli: Cli, folder: Path, registry: localreg.Registry) -> None:
+    registry.snapshot()
+    hint = folder / "namespaces/default/snapshots/latest.json"
+    hint.unlink()
+    assert "repaired" not in cli("doctor").out
+    assert not hint.exists()
+    assert "default: repaired" in cli("doctor", "--repair").out
+    assert hint.exists()
 
 
 def test_snapshot_is_of_the_newest_commit(cli: Cli, folder: Path, registry: localreg.Registry) -> None:
