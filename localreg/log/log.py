@@ -85,6 +85,7 @@ class Log(LogReader):
 
         Where much happened, what a newer snapshot shows is not read entry by entry.
         """
+<<<<<<< HEAD
         try:
             newest = self._refreshed(state)
         except IntegrityError:
@@ -95,17 +96,30 @@ class Log(LogReader):
 
     def _refreshed(self, state: State) -> State:
         entries = self.entries(state)
+=======
+>>>>>>> wt-verify10
         if self._stays:
             return state
+        newest = self._refreshed(state)
+        if newest is not state:
+            self._note(newest)
+        return newest
+
+    def _refreshed(self, state: State) -> State:
+        entries = self.entries(state.head)
         few = FEW_AFAR if self.store.remote else FEW
         newest = fold(state, islice(entries, few))
         if newest is state:
             return state
         ahead = self._snapshot_ahead(newest, few) if newest.head.commit - state.head.commit == few else None
+<<<<<<< HEAD
         newest = self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
         self._hold(newest)
         self._note(newest)
         return newest
+=======
+        return self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
+>>>>>>> wt-verify10
 
     def _snapshot_ahead(self, state: State, few: int) -> State | None:
         """The snapshot that the hint names, if it spares more than a few entries after `state`."""
@@ -181,6 +195,8 @@ class Log(LogReader):
         self._before = self.last_seen.newest()
         state = self._load_at_home()
         self._compare_with_last_seen(state)
+        self._note(state)
+        self.last_seen.keep()
         return state
 
     def _load_at_home(self) -> State:
@@ -281,17 +297,11 @@ class Log(LogReader):
         before = self._before
         self._lost = self.last_seen.lost(before, state.head)
         if self._lost is not None:
-            warn_once(self._lost.message)
+            if self.torn is None:  # else it was warned already
+                warn_once(self._lost.message)
             return
         if before is not None and before.registry != self.registry_id:
             warn_once(f"{self.store.uri}: another registry lay here when this machine looked last", logging.INFO)
-        self._saw(state)
-        self.last_seen.keep()
-
-    def _saw(self, state: State) -> None:
-        """Remember how far the log is, unless part of that is not there."""
-        if self._lost is None and (self.torn is None or self.reader):
-            self.last_seen.saw(state.head)
 
     def _load_from_afar(self) -> State:
         """`load` with as few requests as there can be: each is a round trip.
@@ -300,11 +310,12 @@ class Log(LogReader):
         there. No look beyond the end: only who commits has to know (`require_whole`), and `verify` lists the folder.
         """
         seen, self._seen = self._seen or self._look_where_we_were(), None
-        if seen is not None:
-            return self.refresh(seen)
-        state = self._to_the_end(self._snapshot_or_nothing(standing=False))
-        self._note(state)
-        return state
+        if seen is None:
+            return self._to_the_end(self._snapshot_or_nothing(standing=False))
+        noted = self._before
+        if noted is not None and (noted.commit < seen.head.commit or noted.digest == seen.head.digest):
+            self._before = None  # the log leads to where this machine was later than that
+        return self._refreshed(seen)
 
     def is_as_seen(self) -> bool:
         """Whether the place still holds what this machine saw there last: the same registry, and no less of this log.
@@ -342,8 +353,10 @@ class Log(LogReader):
             return None
 
     def _note(self, state: State) -> None:
-        self._saw(state)
-        note_visit(self.store, LastVisit(state.head, state.base.path))
+        """Remember how far the log is, unless it is not the one that was seen, or a part of it is not there."""
+        if self._lost is None and (self.torn is None or self.reader):
+            self.last_seen.saw(state.head)
+            note_visit(self.store, LastVisit(state.head, state.base.path))
 
     def at(self, commit: int, newest: State) -> State:
         """The state as commit number `commit` left it; 0 is the empty state before the first.
@@ -565,10 +578,16 @@ class Log(LogReader):
             # What was only read may be another's commit, not durable yet: a cache must not outlive what it shows.
             self.store.sync(entry_path(commit))
         if state.base.commit < commit:
+<<<<<<< HEAD
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
         if not state.signers:
             self.history.extend(self.entries, commit, self._leads_to)
         self._saw(state)
+=======
+            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
+        self.history.extend(self.entries, commit, self._leads_to)
+        self._note(state)
+>>>>>>> wt-verify10
         self.last_seen.keep()
         return state
 

@@ -143,7 +143,7 @@ def _check_last_seen(log: Log, report: VerifyReport) -> None:
     except LocalregError:
         return  # told by who reads that entry
     path = "" if lost is None else entry_path(lost.seen.commit)
-    if lost is not None and not any((path, lost.code) == (each.path, each.code) for each in report.problems):
+    if lost is not None and not any(path == problem.path for problem in report.problems):  # else it is damage
         report.problems.append(Problem(path, lost.code, lost.message))
 
 

@@ -1805,6 +1805,20 @@ def test_damage_is_exit_code_1_and_a_line_that_names_the_file(cli: Cli, folder: 
     assert any(problem["path"].endswith(damaged.name) for problem in ran.json["problems"])
 
 
+def test_verify_looks_from_a_commit_on_expects_a_digest_and_resumes(cli: Cli, registry: localreg.Registry) -> None:
+    digest, commit = registry.verify().digest, registry.commit
+    ran = done(cli("verify", "--since", str(commit - 2), "--expect", digest, "--resume"))
+    assert f"2 commits after commit {commit - 2}" in ran.out
+    assert f"the expected digest is that of commit {commit}" in ran.out
+    assert done(cli("verify", "--since", "2000-01-01T00:00:00Z", "-f", "json")).json["commits"] == commit
+    ran = cli("verify", "--expect", "0" * 64)
+    assert (ran.code, ran.err) == (1, "")
+    assert "no event of the log has the digest" in ran.out
+    ran = cli("verify", "--expect", "0")
+    assert (ran.code, ran.out) == (1, "")
+    assert "give a digest of 64 hexadecimal digits" in ran.err
+
+
 def test_a_warning_is_one_line_on_stderr(cli: Cli) -> None:
     ran = cli("models", "create", "meadow-4", "--exist-ok", "--owner", "zoe")
     assert (ran.code, ran.out) == (0, "nothing to change\n")
@@ -2075,6 +2089,23 @@ def test_doctor_says_what_the_library_says_and_fails_on_a_problem(
     assert [row["level"] for row in csv.DictReader(io.StringIO(ran.out)) if "is missing" in row["message"]] == [
         "problem"
     ]
+
+
+def test_a_log_that_was_rolled_back_is_told_and_can_be_accepted(
+    cli: Cli, folder: Path, registry: localreg.Registry
+) -> None:
+    last, path = registry.commit, folder / "namespaces" / "default" / "log" / f"{registry.commit:020d}.parquet"
+    done(cli("snapshot"))
+    path.unlink()
+    ran = cli("models", "create", "next")
+    assert (ran.code, ran.out) == (1, "")
+    assert "run `localreg doctor --accept`" in ran.err
+    done(cli("models", "list"))
+    assert cli("doctor").code == 1
+    ran = done(cli("doctor", "--accept"))
+    assert f"commit {last}, which this machine saw, is forgotten" in ran.out
+    done(cli("models", "create", "next"))
+    assert path.exists()
 
 
 def test_du_has_the_librarys_rows(cli: Cli, registry: localreg.Registry) -> None:
