@@ -87,7 +87,7 @@ def faults(
         source, target = twin(original), empty(original, kind)
         store = FaultyStore(source if side == "source" else target, fail_at=k, when=when, then_dead=dead)
         written = FaultyStore(target, fail_at=0, when="before") if side == "source" else store
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             copied(store if side == "source" else source, written, kind)
         except (LocalregError, CrashedError) as raised:
