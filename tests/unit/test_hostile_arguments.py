@@ -624,7 +624,15 @@ NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 """What an experiment that has ended does not take."""
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison", "get_policy"),
-    *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
+    *(
+        "copy_suite",
+        "import_samples",
+        "import_inferences",
+        "import_coco_results",
+        "export_coco",
+        "inferences",
+        "export_inferences",
+    ),
     *("revoke", "protect", "test", "verify_determinism"),
 )
 """What the registry of these tests holds none of, nor its place: folders with permissions."""
