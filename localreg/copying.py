@@ -13,6 +13,7 @@ from localreg.session.location import checked_location, checked_options, root_st
 
 if TYPE_CHECKING:
     from localreg.copies import CopyReport, ImportReport
+    from localreg.copies.suites import SuiteCopyReport
 
 __all__ = ["Copying"]
 
@@ -78,6 +79,58 @@ class Copying:
         if there is not None and not only_tell:
             there.refuse_if_read_only()
         return copy_namespace(source, there, to, uri, dry_run=only_tell, message=why)
+
+    def copy_suite(
+        self,
+        suite: str,
+        target: str | os.PathLike[str] | Copying,
+        *,
+        namespace: str | None = None,
+        storage_options: Mapping[str, object] | None = None,
+        reset: bool = False,
+        dry_run: bool = False,
+        message: str | None = None,
+    ) -> SuiteCopyReport:
+        """Copy a test suite into another namespace, with its test cases, samples, ground truths and workflow.
+
+        They are new records there, all in one commit, by the recorded schemas: no Python classes are needed. What is
+        there already, the workflow, a test case, a sample, is used if it is the same; if all is, nothing is committed.
+        Where the suite came from stands in the audit log. Locators of samples stay as they are, and no file behind them
+        is copied.
+
+        Args:
+            suite: its name, for its newest version; or `name@version`.
+            target: where the registry lies, or will: a path or URL as in `localreg.open`; or an open registry.
+            namespace: there; None = that at which the target is open, or the one of this handle.
+            storage_options: for a remote address, as in `localreg.open`.
+            reset: what is there under one of these names, and holds something else, gets a new version.
+            dry_run: only tell how much there is to copy.
+            message: why; stands with the commit.
+
+        Raises:
+            AlreadyExistsError: a test case or suite of that name holds something else, and `reset` is not set. Nothing
+                was changed.
+            NotFoundError: there is no such suite or version.
+            WorkflowMismatchError: a workflow of that name has other types there.
+        """
+        from localreg.copies.suites import copy_suite
+        from localreg.session import open_session
+
+        source = self._session
+        only_tell, replaces = check_flag(dry_run, what="dry_run"), check_flag(reset, what="reset")
+        why = None if message is None else check_text(message, what="message")
+        to = None if namespace is None else check_namespace(namespace)
+        options = checked_options(storage_options)
+        there: Session | None
+        if isinstance(target, Copying):
+            uri, to = target._session.root.uri, to or target._session.namespace
+            there = target._session.at_namespace(to)
+        else:
+            uri, to = _location(target), to or source.namespace
+            there = None if only_tell else open_session(uri, namespace=to, actor=source.actor, storage_options=options)
+        return copy_suite(
+            source, suite, None if only_tell else there, uri=uri, namespace=to, reset=replaces, message=why
+        )
 
     def import_namespace(
         self, folder: str | os.PathLike[str], *, name: str | None = None, message: str | None = None

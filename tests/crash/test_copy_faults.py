@@ -87,7 +87,7 @@ def faults(
         source, target = twin(original), empty(original, kind)
         store = FaultyStore(source if side == "source" else target, fail_at=k, when=when, then_dead=dead)
         written = FaultyStore(target, fail_at=0, when="before") if side == "source" else store
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             copied(store if side == "source" else source, written, kind)
         except (LocalregError, CrashedError) as raised:
@@ -125,10 +125,17 @@ def seen(state: object) -> list[str]:
     return [line for line in view(state) if not line.startswith(("namespace", "feature"))]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("dead", [True, False], ids=["killed", "failed"])
+CASES: list[tuple[Kind, Side, bool]] = [
+    ("mirror", "source", True),
+    ("mirror", "target", True),
+    ("import", "target", True),
+    ("import", "target", False),
+    ("more", "target", True),
+]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("side", ["source", "target"])
-@pytest.mark.parametrize("kind", ["mirror", "import", "more"])
+@pytest.mark.parametrize(("kind", "side", "dead"), CASES)
 def test_a_copy_that_ends_at_any_storage_call_is_sound_and_goes_on(
     original: Store, kind: Kind, side: Side, when: When, dead: bool
 ) -> None:

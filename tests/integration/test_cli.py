@@ -333,6 +333,7 @@ VERBS: dict[type, dict[str, str]] = {
         "audit": "audit",
         "compact": "compact",
         "copy": "copy",
+        "copy_suite": "copy",
         "import_namespace": "namespaces import",
         "gc": "gc",
         "retain": "retain",
@@ -2256,6 +2257,17 @@ def test_copy_makes_a_mirror_and_brings_it_up_to_date(cli: Cli, registry: localr
     assert "their logs differ from commit" in cli("copy", "registry", "backup").err
     for wrong in (["--all", "--as", "x"], ["--all", "--at", "1"], ["-r", "registry"], ["--target-option", "x"]):
         assert cli("copy", "registry", "backup", *wrong).code == 2
+
+
+def test_copy_brings_a_test_suite_over(cli: Cli, registry: localreg.Registry, tmp_path: Path) -> None:
+    told = "test suite 'plates@1' to namespace 'gate' of other: "
+    line = ["copy", "registry", "other", "--suite", "plates@1", "--as", "gate"]
+    assert done(cli(*line, "--dry-run")).out.startswith(f"would copy {told}")
+    assert done(cli(*line)).out.startswith(f"copied {told}")
+    assert "is in namespace 'gate' of other already" in done(cli(*line)).out
+    other = localreg.open(tmp_path / "other", namespace="gate")
+    assert other.get_test_suite("plates").info.version == 1
+    assert cli(*line, "--all").code == 2
 
 
 def test_copy_of_all_says_what_it_had_to_leave_out(cli: Cli, registry: localreg.Registry, tmp_path: Path) -> None:

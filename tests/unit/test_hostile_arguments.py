@@ -342,6 +342,15 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "doctor": {"repair": True, "accept": False},
         "compact": {"dry_run": False, "message": "why"},
         "copy": {"target": "copies", "name": "other", "storage_options": None, "dry_run": True, "message": "why"},
+        "copy_suite": {
+            "suite": "m",
+            "target": "copies",
+            "namespace": "other",
+            "storage_options": None,
+            "reset": False,
+            "dry_run": True,
+            "message": "why",
+        },
         "import_namespace": {"folder": "default", "name": "default", "message": "why"},
         "gc": {"grace": "7d", "dry_run": False, "message": "why"},
         "retain": {"deleted": "90d", "dry_run": False, "message": "why"},
@@ -640,7 +649,15 @@ NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 """What an experiment that has ended does not take."""
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison", "get_policy"),
-    *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
+    *(
+        "copy_suite",
+        "import_samples",
+        "import_inferences",
+        "import_coco_results",
+        "export_coco",
+        "inferences",
+        "export_inferences",
+    ),
     *("revoke", "protect", "test", "verify_determinism"),
 )
 """What the registry of these tests holds none of, nor its place: folders with permissions."""
