@@ -19,7 +19,7 @@ from tests.crash.doers import plain
 from tests.crash.forks import Program, forking
 from tests.crash.scenarios import short_spans
 from tests.crash.test_kill import _attachable
-from tests.crash.tracing import CHANGING, MAKING, READING, SAYING, Call, calls_of, strace, unsynced, watched
+from tests.crash.tracing import CHANGING, MAKING, READING, SAYING, Call, calls_of, kill_at, strace, unsynced, watched
 
 __all__ = ["_attachable"]
 
@@ -172,8 +172,7 @@ def test_all_that_an_act_has_made_is_synced_when_it_is_acknowledged(stage: Stage
 
 def test_a_kill_at_any_change_of_the_disk_leaves_the_old_state_or_the_new(stage: Stage) -> None:
     def killed(call: Call) -> Story:
-        how = f"inject={call.name}:signal=KILL:when={call.number}"
-        story = stage.done("killed", "-o", os.devnull, "-e", f"trace={call.name}", "-e", how)
+        story = stage.done("killed", *kill_at(call.name, call.number))
         assert story.code == -signal.SIGKILL, call
         return story
 

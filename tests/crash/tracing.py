@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -11,9 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.pipes import read_line
+from tests.crash.pipes import PATIENCE_S, read_line
 
-__all__ = ["CHANGING", "MAKING", "READING", "SAYING", "Call", "calls_of", "strace", "unsynced", "watched"]
+__all__ = [
+    "CHANGING",
+    "MAKING",
+    "READING",
+    "SAYING",
+    "Call",
+    "calls_of",
+    "kill_at",
+    "strace",
+    "strace_refusal",
+    "unsynced",
+    "watched",
+]
 
 MAKING = ("write", "pwrite64", "link", "linkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "fsync")
 """Calls for which a full disk may have no room."""
@@ -75,6 +88,25 @@ def strace(pid: int, *how: str) -> Iterator[None]:
             yield
         finally:
             tracer.terminate()
+
+
+def kill_at(calls: str, k: int) -> list[str]:
+    """Options of strace that kill a process at its k-th call of some kinds, counted from now on."""
+    return ["-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={k}"]
+
+
+def strace_refusal() -> str:
+    """Why strace cannot be used here; "" if it can."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    with subprocess.Popen(["sleep", str(PATIENCE_S)]) as sleeper:
+        try:
+            with strace(sleeper.pid, *kill_at("fsync", 1)):
+                return ""
+        except AssertionError as error:
+            return f"strace cannot attach to a process here: {error}"
+        finally:
+            sleeper.kill()
 
 
 def watched(names: tuple[str, ...]) -> str:
