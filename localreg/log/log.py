@@ -85,41 +85,28 @@ class Log(LogReader):
 
         Where much happened, what a newer snapshot shows is not read entry by entry.
         """
-<<<<<<< HEAD
+        if self._stays:
+            return state
         try:
             newest = self._refreshed(state)
         except IntegrityError:
             if state.head.commit:
                 raise
             return self.load()  # a log that was begun elsewhere may have come here since
-        return newest if newest is state else self._at_home(newest)
-
-    def _refreshed(self, state: State) -> State:
-        entries = self.entries(state)
-=======
->>>>>>> wt-verify10
-        if self._stays:
-            return state
-        newest = self._refreshed(state)
         if newest is not state:
+            self._at_home(newest)
+            self._hold(newest)
             self._note(newest)
         return newest
 
     def _refreshed(self, state: State) -> State:
-        entries = self.entries(state.head)
+        entries = self.entries(state)
         few = FEW_AFAR if self.store.remote else FEW
         newest = fold(state, islice(entries, few))
         if newest is state:
             return state
         ahead = self._snapshot_ahead(newest, few) if newest.head.commit - state.head.commit == few else None
-<<<<<<< HEAD
-        newest = self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
-        self._hold(newest)
-        self._note(newest)
-        return newest
-=======
         return self._on_newer_snapshot(fold(newest, entries)) if ahead is None else self._to_the_end(ahead)
->>>>>>> wt-verify10
 
     def _snapshot_ahead(self, state: State, few: int) -> State | None:
         """The snapshot that the hint names, if it spares more than a few entries after `state`."""
@@ -578,16 +565,10 @@ class Log(LogReader):
             # What was only read may be another's commit, not durable yet: a cache must not outlive what it shows.
             self.store.sync(entry_path(commit))
         if state.base.commit < commit:
-<<<<<<< HEAD
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
         if not state.signers:
             self.history.extend(self.entries, commit, self._leads_to)
-        self._saw(state)
-=======
-            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit))
-        self.history.extend(self.entries, commit, self._leads_to)
         self._note(state)
->>>>>>> wt-verify10
         self.last_seen.keep()
         return state
 

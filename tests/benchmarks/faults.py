@@ -1,8 +1,9 @@
-<<<<<<< HEAD
-"""What it costs to be safe: looking for garbage, and reading what was merged."""
+"""What is done against faults: cleaning up, checking, signing."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -19,11 +20,14 @@ from tests.benchmarks.harness import Bench, Figure
 
 FILES = 100_000
 PARTS = 10_000
+BULK_FILES = 16
+BULK_BYTES = 32 << 20
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
     """All rows of this group."""
     yield from upkeep(bench)
+    yield verify_bulk_files(bench)
 
 
 def upkeep(bench: Bench) -> Iterator[Figure]:
@@ -84,25 +88,6 @@ def reported(folder: Path, *, at_once: bool) -> Registry:
 def counted(registry: Registry) -> int:
     """How many events there are of a name."""
     return len(registry.sql("SELECT name, count(*) AS n FROM events WHERE name LIKE '%7%' GROUP BY name").dicts())
-=======
-"""What is done against faults: checking, cleaning up, signing."""
-
-from __future__ import annotations
-
-import os
-import subprocess
-from collections.abc import Iterator
-
-import localreg
-from tests.benchmarks.harness import Bench, Figure
-
-FILES = 16
-FILE_BYTES = 32 << 20
-
-
-def figures(bench: Bench) -> Iterator[Figure]:
-    """The rows, one by one."""
-    yield verify_bulk_files(bench)
 
 
 def verify_bulk_files(bench: Bench) -> Figure:
@@ -110,16 +95,15 @@ def verify_bulk_files(bench: Bench) -> Figure:
     folder, source = bench.fresh(), bench.fresh()
     registry = localreg.open(folder)
     model = registry.create_model("m")
-    for number in range(FILES):
-        source.write_bytes(os.urandom(FILE_BYTES))
+    for number in range(BULK_FILES):
+        source.write_bytes(os.urandom(BULK_BYTES))
         model.create_version(str(number)).upload(source)
     source.unlink()
     paths = [str(path) for path in (folder / "namespaces/default/artifacts").rglob("*") if path.is_file()]
     return bench.compare(
-        f"verify of {FILES} bulk files of 32 MiB ÷ sha256sum of the same",
+        f"verify of {BULK_FILES} bulk files of 32 MiB ÷ sha256sum of the same",
         lambda: registry.verify(),
         lambda: subprocess.run(["sha256sum", *paths], check=True, capture_output=True),
         at_most=1.2,
         times=3,
     )
->>>>>>> wt-verify10

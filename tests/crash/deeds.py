@@ -10,6 +10,7 @@ from typing import Any
 import localreg
 from localreg import Registry
 from localreg.errors import NotFoundError
+from localreg.names import new_id
 from tests.crash.scenarios import SCENARIOS, Scenario, view
 
 __all__ = ["DEEDS", "Deed"]
@@ -171,6 +172,33 @@ def founded(registry: Registry) -> list[Any]:
         return []
 
 
+def _orphans(registry: Registry) -> None:
+    """What writers left that died before their commits, beside what is named."""
+    _model(registry)
+    store = registry._session.store
+    for number in range(3):
+        with store.writer(f"data/events/{new_id()}/{new_id()}.parquet") as file:
+            file.write(b"left" * (number + 1))
+
+
+def _collect(registry: Registry) -> Iterator[None]:
+    """Noted, condemned, deleted: each a call, which may be tried again when it was refused."""
+    collect: Any = getattr(registry, "gc")  # noqa: B009
+    for _ in range(3):
+        collect(grace="0s", dry_run=False)
+    yield
+    registry.get_model("old").rename("kept")
+    yield
+
+
+def kept(registry: Registry) -> Any:
+    """Whatever a collection has come to, its own entries aside: what was named before."""
+    models = registry.sql("SELECT name FROM models ORDER BY name").dicts()
+    return [[row["name"] for row in models], registry.verify().ok]
+
+
+GARBAGE = [Deed("garbage", _orphans, _collect, kept)] if hasattr(Registry, "gc") else []
+
 DEEDS = [
     Deed("the making of a registry", nothing, _found, founded),
     *map(_scenario, SCENARIOS),
@@ -179,4 +207,5 @@ DEEDS = [
     Deed("an experiment", nothing, _train, reported, _close),
     Deed("compact", _many_events, _compact, events),
     Deed("a snapshot", _many_events, _snapshot, records),
+    *GARBAGE,
 ]

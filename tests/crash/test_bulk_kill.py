@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ from localreg import Registry
 from localreg.errors import StorageError
 from tests.crash.bulk_writers import ACTS, BATCHES, ROWS, Model, Suite, batches, prepare, table
 from tests.crash.forks import Program, forking
-from tests.crash.test_kill import LINK, LONGEST, MKDIR, _attachable, strace
+from tests.crash.test_kill import LINK, LONGEST, MKDIR, _attachable
+from tests.crash.tracing import kill_at, strace
+from tests.mounts import tmpfs
 
 __all__ = ["_attachable"]
 
@@ -107,7 +108,7 @@ def test_a_kill_at_any_system_call_leaves_nothing_or_all(
         shutil.copytree(template, folder)
         with writers.child(act, str(folder)) as child:
             assert child.line() == "ready"
-            with strace(child.pid, calls, k):
+            with strace(child.pid, *kill_at(calls, k)):
                 child.tell()
                 said = child.rest()
         assert child.code in (0, -signal.SIGKILL)
@@ -123,16 +124,8 @@ def test_a_kill_at_any_system_call_leaves_nothing_or_all(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 512 kB."""
-    mount = tmp_path / "small"
-    mount.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(mount)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no mount is possible here: {done.stderr.strip()}")
-    try:
+    with tmpfs(tmp_path / "small", size="512k") as mount:
         yield mount
-    finally:
-        subprocess.run(["umount", str(mount)], check=True)
 
 
 @pytest.mark.root

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -27,6 +26,7 @@ from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.storage import LocalStore
 from tests.crash.scenarios import upload_and_run, view
+from tests.mounts import tmpfs
 from tests.pictures import Picture, TestCase, Truth
 from tests.users import open_folder, without_privileges
 
@@ -774,18 +774,8 @@ def test_a_snapshot_deleted_under_an_open_handle_does_no_harm(long: Path) -> Non
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 kB."""
-    if os.name != "posix" or os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    mount = tmp_path / "small"
-    mount.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mount)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no mount is possible here: {done.stderr.strip()}")
-    try:
+    with tmpfs(tmp_path / "small", size="256k") as mount:
         yield mount
-    finally:
-        subprocess.run(["umount", str(mount)], check=True)
 
 
 def fill(path: Path) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import select
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +15,9 @@ import pytest
 import localreg
 from localreg.log.entry import entry_path
 from tests.crash.forks import Program, forking
-from tests.crash.pipes import PATIENCE_S, read_line
+from tests.crash.pipes import PATIENCE_S
 from tests.crash.scenarios import SCENARIOS, Scenario, open_at, short_spans, view
+from tests.crash.tracing import kill_at, strace, strace_refusal
 
 ROUNDS = 25
 
@@ -113,35 +111,6 @@ LONGEST = 80
 """Calls of one kind in one scenario; a safeguard against a loop without end."""
 
 
-def strace_refusal() -> str:
-    """Why strace cannot be used here; "" if it can."""
-    program = shutil.which("strace")
-    if program is None:
-        return "strace is not installed"
-    with subprocess.Popen(["sleep", str(PATIENCE_S)]) as sleeper:
-        try:
-            with strace(sleeper.pid, "fsync", 1):
-                return ""
-        except AssertionError as error:
-            return f"strace cannot attach to a process here: {error}"
-        finally:
-            sleeper.kill()
-
-
-@contextmanager
-def strace(pid: int, calls: str, k: int) -> Iterator[None]:
-    """Kill a process at its k-th call of some kinds, counted from now on."""
-    command = ["strace", "-f", "-p", str(pid), "-o", os.devnull, "-e", f"trace={calls}"]
-    command += ["-e", f"inject={calls}:signal=KILL:when={k}"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, bufsize=0) as tracer:
-        try:
-            told = read_line(tracer.stderr)
-            assert re.search(r"Process \d+ attached", told), told
-            yield
-        finally:
-            tracer.terminate()
-
-
 @pytest.fixture(scope="module")
 def _attachable() -> None:
     refusal = strace_refusal()
@@ -169,7 +138,7 @@ def test_a_kill_at_any_system_call_leaves_the_old_state_or_the_new(
         shutil.copytree(template, folder)
         with writers.child("once", str(folder), scenario.name) as child:
             assert child.line() == "ready"
-            with strace(child.pid, calls, k):
+            with strace(child.pid, *kill_at(calls, k)):
                 child.tell()
                 said = child.rest()
         assert child.code in (0, -signal.SIGKILL)

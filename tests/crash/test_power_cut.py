@@ -30,8 +30,8 @@ from tests.mounts import Disk, loop_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 
-DISKS = {"ext4": 64, "xfs": 320, "btrfs": 128}
-"""Megabytes; two of them have a least size."""
+DISKS = {"ext4": 256, "xfs": 512, "btrfs": 512}
+"""Megabytes, most of them holes."""
 
 ROUNDS = int(os.environ.get("LOCALREG_POWER_CUTS", "10"))
 """For each kind of disk, so that there are as many as half a hundred cuts with those of first commits."""

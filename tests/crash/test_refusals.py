@@ -153,6 +153,19 @@ def test_a_limit_on_the_length_of_files_refuses_and_leaves_no_half_of_one(tmp_pa
     check(tmp_path / "registry", lambda: no_longer_than(size), StorageError)
 
 
+def test_half_a_point_that_met_a_limit_is_none_and_those_before_and_after_are_there(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "registry", actor="ana")
+    experiment = registry.experiment("e", strict=True, flush_every=3_600.0, code=False)
+    experiment.log({"x": 1.0})
+    (spool,) = tmp_path.rglob("*.jsonl")
+    with no_longer_than(spool.stat().st_size + 5), pytest.raises(StorageError, match="free some room"):
+        experiment.log({"x": 2.0})
+    experiment.log({"x": 3.0})
+    assert [row["value"] for row in localreg.open(registry.uri).get_experiment("e").points("x")] == [1.0, 3.0]
+    experiment.finish()
+    assert [row["value"] for row in experiment.points("x", live=False)] == [1.0, 3.0]
+
+
 @pytest.mark.root
 def test_a_disk_without_room_for_another_file_refuses_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "mount", nr_inodes=300) as mount:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -11,9 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.pipes import read_line
+from tests.crash.pipes import PATIENCE_S, read_line
 
-__all__ = ["CHANGING", "MAKING", "READING", "Call", "calls_of", "strace"]
+__all__ = [
+    "CHANGING",
+    "MAKING",
+    "READING",
+    "SAYING",
+    "Call",
+    "calls_of",
+    "kill_at",
+    "strace",
+    "strace_refusal",
+    "unsynced",
+    "watched",
+]
 
 MAKING = ("write", "pwrite64", "link", "linkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "fsync")
 """Calls for which a full disk may have no room."""
@@ -32,6 +45,9 @@ READING = (
     "access",
     "close",
 )
+
+SAYING = ("writev",)
+"""By which programs of tests say what was acknowledged."""
 
 _CALL = re.compile(r"(?P<thread>\d+) +(?P<name>\w+)\((?P<rest>.*)")
 
@@ -74,6 +90,25 @@ def strace(pid: int, *how: str) -> Iterator[None]:
             tracer.terminate()
 
 
+def kill_at(calls: str, k: int) -> list[str]:
+    """Options of strace that kill a process at its k-th call of some kinds, counted from now on."""
+    return ["-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={k}"]
+
+
+def strace_refusal() -> str:
+    """Why strace cannot be used here; "" if it can."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    with subprocess.Popen(["sleep", str(PATIENCE_S)]) as sleeper:
+        try:
+            with strace(sleeper.pid, *kill_at("fsync", 1)):
+                return ""
+        except AssertionError as error:
+            return f"strace cannot attach to a process here: {error}"
+        finally:
+            sleeper.kill()
+
+
 def watched(names: tuple[str, ...]) -> str:
     """An expression for calls that this processor may have."""
     return ",".join(f"?{name}" for name in names)
@@ -94,3 +129,60 @@ def calls_of(log: Path, folder: Path) -> list[Call]:
             text = found["rest"].replace(os.fspath(folder), "…")
             calls.setdefault((name, before[name]), Call(name, before[name], text, call_before))
     return list(calls.values())
+
+
+@dataclass
+class _Disk:
+    """What a file system need not have kept if the power went now, whatever its kind.
+
+    Attributes:
+        names: of files and folders, in a folder that was not synced since.
+        contents: of files that were not synced since.
+    """
+
+    names: set[str]
+    contents: set[str]
+
+    def take(self, name: str, rest: str) -> None:
+        """A call that did well."""
+        quoted = re.findall(r'"([^"]*)"', rest)
+        opened = re.match(r"\d+<([^>]*)>", rest)
+        match name:
+            case "openat" if "O_CREAT" in rest:
+                self.names.add(quoted[0])
+            case "mkdir" | "mkdirat":
+                self.names.add(quoted[0])
+            case "write" | "pwrite64" | "ftruncate" if opened:
+                self.contents.add(opened[1])
+            case "fsync" | "fdatasync" if opened:
+                self.contents.discard(opened[1])
+                self.names = {each for each in self.names if os.path.dirname(each) != opened[1]}
+            case "link" | "linkat" | "rename" | "renameat" | "renameat2":
+                self._appear(*quoted[:2], stays=name.startswith("link"))
+            case "unlink" | "unlinkat" | "rmdir":
+                self.names.discard(quoted[0])
+                self.contents.discard(quoted[0])
+
+    def _appear(self, source: str, target: str, *, stays: bool) -> None:
+        self.names.add(target)
+        if source in self.contents:
+            self.contents.add(target)
+        if not stays:
+            self.names.discard(source)
+            self.contents.discard(source)
+
+
+def unsynced(log: Path, folder: Path) -> list[str]:
+    """What was not synced when something was acknowledged, by a log of strace; what lies in a `tmp` need not be."""
+    disk, found = _Disk(set(), set()), []
+    for line in log.read_text(errors="replace").splitlines():
+        call = _CALL.match(line)
+        if call is None or " = -1 " in line:
+            continue
+        if call["name"] in SAYING:
+            left = {
+                os.path.relpath(path, folder) for path in disk.names | disk.contents if path.startswith(f"{folder}/")
+            }
+            found += sorted(path for path in left if "tmp" not in Path(path).parts)
+        disk.take(call["name"], call["rest"])
+    return found
