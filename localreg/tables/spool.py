@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from localreg.errors import StorageError
-from localreg.storage.disk import new_spool
+from localreg.storage.disk import discard, new_spool
 
 __all__ = ["Spool", "spooled"]
 
@@ -67,14 +68,15 @@ class Spool:
 
     def close(self) -> None:
         """Append no more."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        file, self._file = self._file, -1  # forgotten first: a number that is closed may be another file's by now
+        if file >= 0:
+            os.close(file)
 
     def remove(self) -> None:
-        """Delete the file: what it holds is safe elsewhere."""
-        self.close()
-        self.path.unlink(missing_ok=True)
+        """Delete the file: what it holds is safe elsewhere, and counts once if a share keeps the file all the same."""
+        with suppress(OSError):
+            self.close()
+        discard(str(self.path))
 
 
 def spooled(path: Path) -> Iterator[bytes]:
