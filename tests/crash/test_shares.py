@@ -173,6 +173,26 @@ def test_a_rename_that_succeeds_and_says_it_failed_lands_once(share: Share, unpa
     stands(share, "first", "second")
 
 
+@pytest.mark.parametrize("error", ["ENOENT", "EACCES", "ENOSPC", "EEXIST"])
+@pytest.mark.parametrize("means", ["link", "rename_noreplace"])
+def test_what_landed_behind_a_refusal_and_does_not_show_is_never_told_as_refused(
+    share: Share, unpaused: list[int], means: str, error: str
+) -> None:
+    if means != "link":
+        share.fault("link", "EPERM")
+    registry = localreg.open(share.path / "r", actor="ana")
+    registry.create_model("first")
+    second = "*/00000000000000000002.parquet"
+    share.fault(means, error, path=second, times=1, mode="after")
+    share.hide(second)
+    share.fault("create", "EIO", path=TEMPORARY, skip=1)
+    with pytest.raises(UnknownOutcomeError) as caught:
+        registry.create_model("second")
+    share.clear()
+    assert registry.resolve(caught.value.commit_id, commit=caught.value.commit) == 2
+    stands(share, "first", "second")
+
+
 def test_with_neither_links_nor_such_renames_a_single_writer_is_asked_for(
     share: Share, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,7 +407,7 @@ def test_a_folder_that_may_not_be_written_any_more_is_told_and_nothing_is_half_d
 @pytest.mark.parametrize("error", ["EPERM", "ENOTSUP", "EROFS"])
 def test_a_share_that_grants_no_permissions_is_told_and_leaves_nothing(share: Share, error: str) -> None:
     share.fault("chmod", error)
-    with pytest.raises(LocalregError, match="(may not|cannot) write"):
+    with pytest.raises(LocalregError, match=r"(may not|cannot) write"):
         localreg.open(share.path / "r", actor="ana", shared="group")
     share.clear()
     assert os.listdir(share.behind / "r") == [] if (share.behind / "r").exists() else True
