@@ -122,7 +122,7 @@ class Share:
             times: how often; None = until `clear`.
             skip: how many of them go well before.
             mode: fail instead of the act, or after it; `last`: after it, as does all that follows; `skip`: say that
-                it was done, and do nothing; `short`: write half; `hang`: until `clear`.
+                it was done, and do nothing; `short`: write half, or tell half a size; `hang`: until `clear`.
         """
         rule = {"ops": ops.split(), "error": error, "path": path, "times": times, "skip": skip, "mode": mode}
         self._tell(do="fault", rule=rule)

@@ -135,11 +135,13 @@ class Passthrough(mfusepy.Operations):  # type: ignore[misc]
     # --- names ------------------------------------------------------------------------------------------------------
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
-        with self._faults("getattr" if fh is None else "fgetattr", path):
+        with self._faults("getattr" if fh is None else "fgetattr", path) as rule:
             status = os.lstat(self._at(path)) if fh is None else os.fstat(fh)
             attributes = {name: int(getattr(status, name)) for name in FIELDS}
             for name in SECONDS:
                 attributes[name] = int(getattr(status, f"{name}_ns")) + self._clock_ns
+            if rule is not None and rule.mode == "short":
+                attributes["st_size"] //= 2
             return attributes
 
     def access(self, path: str, amode: int) -> int:

@@ -22,6 +22,7 @@ from localreg.names import new_id
 from localreg.records.experiments import ExperimentRecord, Status
 from localreg.session import Changes, Session
 from localreg.storage import Store
+from localreg.storage.disk import discard
 from localreg.tables.streamed import Streamed, named_segments
 from localreg.tables.streams import Segment, left_spools
 from localreg.workflow.samples import files_of
@@ -112,8 +113,7 @@ class _Rows:
         self._remove(self._parts)
         for segment, path in left_spools(self._session.store, self._table.name, self._experiment):
             if segment in self._taken:
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
+                discard(path)
 
     def _remove(self, paths: Iterable[str]) -> None:
         for path in paths:

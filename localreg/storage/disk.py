@@ -44,7 +44,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Answers that a file system gives instead of acting; after any other, the act may have been done.
 _REFUSALS = _FORBIDDEN | _FULL | {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EXDEV, errno.EMLINK, errno.ENOTSUP}
 # Some shares have no fsync of folders. Failing every commit there would make nothing safer (PostgreSQL does the same).
-_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS})
 
 
 class Gone(FileNotFoundError):

@@ -51,16 +51,35 @@ def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError as error:
-        if error.errno in UNSUPPORTED or not _is_linked(source, target):
+        ours = _status(source)
+        if error.errno in UNSUPPORTED or ours is None or ours.st_nlink != 2:
             raise
+        theirs = _status(target)
+        if theirs is None or not os.path.samestat(ours, theirs):
+            _raise_unsure(error)
 
 
-def _is_linked(source: str, target: str) -> bool:
+def _rename(source: str, target: str) -> None:
+    """Rename; what is not under its old name any more was renamed, whatever was said: nobody else knows that name."""
     try:
-        ours = os.stat(source)
-        return ours.st_nlink == 2 and os.path.samestat(ours, os.stat(target))
-    except OSError:
-        return False
+        rename_noreplace(source, target)
+    except OSError as error:
+        if error.errno in UNSUPPORTED or _status(source) is not None:
+            raise
+        _raise_unsure(error)
+
+
+def _status(path: str) -> os.stat_result | None:
+    with suppress(OSError):
+        return os.stat(path)
+    return None
+
+
+def _raise_unsure(error: OSError) -> None:
+    """Raise an error that is no refusal; "exists" stays, since whoever hears it reads what is there."""
+    if error.errno == errno.EEXIST:
+        raise error
+    raise OSError(errno.EIO, f"{error.strerror}, and yet it seems to be done") from error
 
 
 def _replace_if_absent(source: str, target: str) -> None:
@@ -72,7 +91,7 @@ def _replace_if_absent(source: str, target: str) -> None:
 
 PUBLISH: Final[dict[str, Callable[[str, str], None]]] = {
     "link": _link,
-    "rename-noreplace": rename_noreplace,
+    "rename-noreplace": _rename,
     "single-writer": _replace_if_absent,
 }
 

@@ -387,7 +387,12 @@ def test_nothing_of_a_share_is_mapped_into_memory(
     mapped: list[str] = []
     memory_map = pa.memory_map
     monkeypatch.setattr("localreg.log.layer.LARGEST_READ", 0)
-    monkeypatch.setattr(pa, "memory_map", lambda path: (mapped.append(path), memory_map(path))[1])
+
+    def told(path: str) -> object:
+        mapped.append(path)
+        return memory_map(path)
+
+    monkeypatch.setattr(pa, "memory_map", told)
     assert len(localreg.open(pair[1].path / "r").models()) == 1
     assert mapped == []
     assert len(localreg.open(pair[1].behind / "r").models()) == 1

@@ -173,6 +173,26 @@ def test_a_rename_that_succeeds_and_says_it_failed_lands_once(share: Share, unpa
     stands(share, "first", "second")
 
 
+@pytest.mark.parametrize("error", ["ENOENT", "EACCES", "ENOSPC", "EEXIST"])
+@pytest.mark.parametrize("means", ["link", "rename_noreplace"])
+def test_what_landed_behind_a_refusal_and_does_not_show_is_never_told_as_refused(
+    share: Share, unpaused: list[int], means: str, error: str
+) -> None:
+    if means != "link":
+        share.fault("link", "EPERM")
+    registry = localreg.open(share.path / "r", actor="ana")
+    registry.create_model("first")
+    second = "*/00000000000000000002.parquet"
+    share.fault(means, error, path=second, times=1, mode="after")
+    share.hide(second)
+    share.fault("create", "EIO", path=TEMPORARY, skip=1)
+    with pytest.raises(UnknownOutcomeError) as caught:
+        registry.create_model("second")
+    share.clear()
+    assert registry.resolve(caught.value.commit_id, commit=caught.value.commit) == 2
+    stands(share, "first", "second")
+
+
 def test_with_neither_links_nor_such_renames_a_single_writer_is_asked_for(
     share: Share, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +282,53 @@ def test_bulk_files_that_cannot_be_written_are_named_by_no_commit(
     assert localreg.open(share.behind / "r").verify().ok
 
 
+@pytest.mark.parametrize("error", ["EINVAL", "EBADF", "ENOTSUP"])
+def test_a_share_that_has_no_syncs_of_folders_is_committed_to(share: Share, registry: Registry, error: str) -> None:
+    share.fault("fsyncdir", error)
+    registry.create_model("second")
+    stands(share, "first", "second")
+
+
+@pytest.mark.parametrize("op", ["unlink", "close"])
+@pytest.mark.parametrize("error", ["EIO", "EACCES", "ESTALE"])
+def test_spools_that_cannot_be_closed_or_removed_cost_no_point_and_end_no_flushing(
+    share: Share, registry: Registry, op: str, error: str
+) -> None:
+    share.fault(op, error, path="*/tmp/spool/*")
+    experiment = registry.experiment("e", strict=True, flush_every=3_600.0)
+    for step in range(4):
+        experiment.log({"x": float(step)}, step=step)
+        experiment.flush()
+    experiment.finish()
+    share.clear()
+    there = localreg.open(share.behind / "r").get_experiment("e")
+    assert [row["value"] for row in there.points("x")] == [0.0, 1.0, 2.0, 3.0]
+    assert [row["value"] for row in there.points("x", live=True)] == [0.0, 1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("fault", ["EIO", "ENOSPC", "EDQUOT", "half"])
+def test_points_that_a_share_does_not_take_are_told_and_the_others_are_there(
+    share: Share, registry: Registry, fault: str
+) -> None:
+    experiment = registry.experiment("e", strict=True, flush_every=3_600.0)
+    taken = []
+    for step in range(6):
+        if step == 2:
+            if fault == "half":
+                share.fault("write", path="*/tmp/spool/*", mode="short", times=2)
+            else:
+                share.fault("write", fault, path="*/tmp/spool/*", times=2)
+        try:
+            experiment.log({"x": float(step)}, step=step)
+            taken.append(float(step))
+        except StorageError:
+            assert step in (2, 3)
+    experiment.finish()
+    assert {0.0, 1.0, 4.0, 5.0} <= set(taken)
+    there = localreg.open(share.behind / "r").get_experiment("e")
+    assert [row["value"] for row in there.points("x")] == taken
+
+
 # Looks
 
 
@@ -271,6 +338,19 @@ def test_a_stale_file_handle_is_looked_up_again(share: Share, registry: Registry
     assert localreg.open(share.path / "r").verify().commits == 1
     registry.create_model("second")
     stands(share, "first", "second")
+
+
+def test_an_entry_whose_size_is_an_old_one_is_told_as_torn_and_read_by_the_next_look(
+    share: Share, registry: Registry
+) -> None:
+    registry.create_model("second")
+    share.fault("getattr fgetattr", path="*/00000000000000000002.parquet", mode="short")
+    again = localreg.open(share.path / "r", actor="ben")
+    with pytest.raises(LocalregError, match=r"00000000000000000002\.parquet"):
+        again.create_model("third")
+    share.clear()
+    again.create_model("third")
+    stands(share, "first", "second", "third")
 
 
 @pytest.mark.parametrize("error", ["ESTALE", "ENOTCONN", "EIO", "EHOSTDOWN"])
@@ -322,6 +402,17 @@ def test_a_folder_that_may_not_be_written_any_more_is_told_and_nothing_is_half_d
     registry.create_model("second")
     stands(share, "first", "second")
     assert left_behind(share) == []
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOTSUP", "EROFS"])
+def test_a_share_that_grants_no_permissions_is_told_and_leaves_nothing(share: Share, error: str) -> None:
+    share.fault("chmod", error)
+    with pytest.raises(LocalregError, match=r"(may not|cannot) write"):
+        localreg.open(share.path / "r", actor="ana", shared="group")
+    share.clear()
+    assert os.listdir(share.behind / "r") == [] if (share.behind / "r").exists() else True
+    localreg.open(share.path / "r", actor="ana", shared="group").create_model("first")
+    stands(share, "first")
 
 
 def test_bulk_data_that_may_not_be_written_leaves_the_rest_to_go_on(share: Share, registry: Registry) -> None:
