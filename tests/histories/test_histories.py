@@ -169,7 +169,6 @@ MUTANTS = [
     Mutant("another id for each offer", another_id_for_each_offer, STORM),
     Mutant("offers again what it planned", offers_again_what_it_planned, Weather()),
     Mutant("believes what is not durable", believes_what_is_not_durable, Weather(lost=0.3, power_cut=0.03)),
-    Mutant("a snapshot of what is not durable", believes_what_is_not_durable, Weather(power_cut=0.03), often=True),
     Mutant("folds no removals", folds_no_removals, Weather()),
     Mutant("snapshots without what was removed", snapshots_without_what_was_removed, Weather(), often=True),
     Mutant("transactions overlook others", transactions_overlook_others, Weather()),
