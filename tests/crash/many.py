@@ -1,7 +1,8 @@
 """Many processes on one namespace, killed at random, with upkeep beside; at the end the log is asked for everything.
 
-`python -m tests.crash.many --minutes 10` goes on for so long; `--operations 500` is what each process does at most. Each
-says in a pipe what it begins, under which ids it offers commits, and what was acknowledged; who is killed is replaced.
+`python -m tests.crash.many --minutes 10` goes on for so long; with `--operations 500` no process does more than that.
+Each says in a pipe what it begins, under which ids it offers commits, and what was acknowledged; who is killed is
+replaced.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Crew:
         life, seed = f"{name}.{self._lives}", self.chance.random()
 
         def work(pipe: int) -> None:
-            Worker(self.folder, life, random.Random(seed), pipe).work(operations, self.until)
+            Worker(localreg.open(self.folder, actor=life), random.Random(seed), pipe).work(operations, self.until)
 
         pid, pipe = self._fork(work)
         return Process(name, pid, pipe, operations)

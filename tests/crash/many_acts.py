@@ -1,4 +1,4 @@
-"""What each of many processes does: mixed operations, each told before and after, with what must be found at the end."""
+"""What each of many processes does: mixed operations, each told before and after."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def prepare(folder: Path) -> None:
 
 
 def _rehearse(folder: Path) -> None:
-    worker = Worker(folder, "rehearsal", random.Random(0), os.open(os.devnull, os.O_WRONLY))
+    worker = Worker(localreg.open(folder), random.Random(0), os.open(os.devnull, os.O_WRONLY))
     with localreg.use(worker.registry):
         TestSuite("suite", test_cases=[TestCase("case", test_samples=[(Picture(1), Truth("odd"))])])
         for number in range(HOT):
@@ -59,12 +59,16 @@ class Worker:
     """One life: acts one after the other, on a registry of its own.
 
     Attributes:
-        registry: it is told here what is offered to the log.
+        registry: its actor is the name of this life.
+        refusals: errors that an act may end with, having changed nothing.
+        token: of the act that it is at.
     """
 
-    def __init__(self, folder: Path, life: str, chance: random.Random, pipe: int) -> None:
-        self.registry = localreg.open(folder, actor=life)
-        self.life = life
+    refusals: tuple[type[LocalregError], ...] = (ConflictError, NotFoundError)
+
+    def __init__(self, registry: Registry, chance: random.Random, pipe: int) -> None:
+        self.registry = registry
+        self.life = registry.actor
         self.chance = chance
         self._pipe = pipe
         self._number = 0
@@ -87,9 +91,10 @@ class Worker:
         line = {"life": self.life, "token": self.token, "what": what, "more": more}
         os.write(self._pipe, f"{json.dumps(line)}\n".encode())
 
-    def work(self, operations: int, until: float | None) -> None:
+    def work(self, operations: int, until: float | None, acts: Sequence[str] = ()) -> None:
         """Act so often, or until then."""
-        names, weights = [*GIVEN], [GIVEN[name][1] for name in GIVEN]
+        names = acts or [*GIVEN]
+        weights = [GIVEN[name][1] for name in names]
         running.FLUSHED_S = 0.0
         with localreg.use(self.registry):
             for _ in range(operations):
@@ -106,13 +111,20 @@ class Worker:
             GIVEN[act][0](self)
         except UnknownOutcomeError as error:
             self.say("unknown", error.commit_id)
-        except (ConflictError, NotFoundError) as error:
+        except self.refusals as error:
             self.say("refused", type(error).__name__)
         else:
             self.say("done")
+        self._look()
+
+    def _look(self) -> None:
         commit = self.registry.commit
         assert commit >= self._seen, f"{self.life} saw commit {commit} after {self._seen}"
         self._seen = commit
+
+    def expect(self, name: str, *, there: bool) -> None:
+        """Who writes sees what was written."""
+        assert (self.registry.find_model(name) is not None) == there
 
     @property
     def hot(self) -> localreg.Model:
@@ -122,7 +134,7 @@ class Worker:
 
 def create(worker: Worker) -> None:
     worker.registry.create_model(worker.token, metadata={"token": worker.token})
-    assert worker.registry.get_model(worker.token).metadata == {"token": worker.token}
+    worker.expect(worker.token, there=True)
 
 
 def rename(worker: Worker) -> None:
@@ -169,7 +181,7 @@ def three(worker: Worker) -> None:
 def undo(worker: Worker) -> None:
     worker.registry.create_model(worker.token)
     worker.registry.undo(worker.offered)
-    assert worker.registry.find_model(worker.token) is None
+    worker.expect(worker.token, there=False)
 
 
 def artifact(worker: Worker) -> None:

@@ -36,12 +36,13 @@ class Told:
 
 @dataclass
 class Deed:
-    """An act, as its worker told it."""
+    """An act, as its worker told it; `unknown` is the commit of which it could not."""
 
     act: str
     offers: list[str]
     points: int = 0
     end: str = ""
+    unknown: str = ""
 
 
 def check(folder: Path, told: list[Told]) -> dict[str, int]:
@@ -62,6 +63,8 @@ def check(folder: Path, told: list[Told]) -> dict[str, int]:
     _check_state(session, independent)
     for token, deed in deeds.items():
         _check_deed(token, deed, landed)
+        if deed.unknown:
+            assert (registry.resolve(deed.unknown) is not None) == (deed.unknown in landed)
     _check_events(independent, deeds)
     _check_counts(independent, deeds, landed)
     _check_rows(registry, deeds)
@@ -81,6 +84,7 @@ def _deeds(told: list[Told]) -> dict[str, Deed]:
             deeds[line.token].points += 1
         else:
             deeds[line.token].end = line.what
+            deeds[line.token].unknown = line.more if line.what == "unknown" else ""
     return deeds
 
 
