@@ -217,11 +217,10 @@ class World:
         if self.told is not None:
             self.told.append(f"{self.turn:5d}  {machine.name if machine else '*':4s} {what}")
 
-    def now(self) -> str:
-        """By the clock of the machine whose turn it is."""
+    def now(self) -> datetime:
+        """By the clock of the machine whose turn it is; a turn takes a second."""
         offset = self.current.offset_s if self.current else 0.0
-        time = START + timedelta(seconds=offset, milliseconds=self.turn)
-        return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return START + timedelta(seconds=offset + self.turn)
 
     # --- files ------------------------------------------------------------------------------------------------------
 
