@@ -72,6 +72,7 @@ def _weather(chance: Random) -> Weather:
         killed=some(0.01),
         power_cut=0.0 if remote else some(0.015, 0.3),
         jumps=some(0.05),
+        sleeps=some(0.02),
         remote=remote,
     )
 
