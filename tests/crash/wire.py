@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from enum import Enum
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,6 +67,7 @@ class Wire:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._fault: Fault | None = None
+        self._haunted: Callable[[], Fault | None] | None = None
         self._first = self._last = 0
         wire = self
 
@@ -94,10 +96,17 @@ class Wire:
             self.requests.clear()
             self._fault, self._first, self._last = fault, at, at + times - 1
 
+    def haunt(self, choose: Callable[[], Fault | None]) -> None:
+        """From now on, let someone choose for each request what happens to it; one request at a time asks."""
+        with self._lock:
+            self._haunted = choose
+
     def arrived(self, request: Request) -> Fault | None:
         """Count a request; what is to happen to it."""
         with self._lock:
             self.requests.append(request)
+            if self._haunted is not None:
+                return self._haunted()
             return self._fault if self._first <= len(self.requests) <= self._last else None
 
     def wait_for_end(self, seconds: float | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from typing import TypeAlias
 
@@ -18,6 +19,8 @@ __all__ = ["Act", "Book", "ImpossibleError", "Page", "drawn", "names_in", "shown
 
 NAMES = ("a", "b", "c")
 COUNT = "count"
+GRACE = timedelta(seconds=20)
+"""A turn takes a second."""
 
 
 @dataclass
@@ -236,11 +239,22 @@ def _snapshot(registry: Registry, act: Act) -> None:
     registry.snapshot()
 
 
+def _collect(registry: Registry, act: Act) -> None:
+    """With a grace period that any writer outlasts now and then."""
+    collect = getattr(registry, "gc", None)
+    if collect is not None:
+        collect(grace=GRACE, dry_run=False)
+
+
+def _collected(act: Act, book: Book) -> None:
+    """Records stay as they are."""
+
+
 def _look(registry: Registry, act: Act) -> None:
     """What is seen is compared after each act."""
 
 
-FREE = ("create", "look", "reopen", "snapshot")
+FREE = ("create", "look", "reopen", "snapshot", "collect")
 """They need no model."""
 
 VERBS: dict[str, Callable[[Registry, Act], None]] = {
@@ -255,6 +269,7 @@ VERBS: dict[str, Callable[[Registry, Act], None]] = {
     "move": _move,
     "upload": _upload,
     "snapshot": _snapshot,
+    "collect": _collect,
     "look": _look,
     "reopen": _look,
 }
@@ -269,5 +284,6 @@ EFFECTS: dict[str, Callable[..., None]] = {
     "alias": _aliased,
     "move": _moved,
     "upload": _uploaded,
+    "collect": _collected,
 }
 """Each takes the act, the book, and the pages of the models that are changed."""

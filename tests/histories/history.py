@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 from typing import Any
 
 from localreg import Registry
 from localreg.errors import FormatError, IntegrityError, LocalregError, StorageError, UnknownOutcomeError
-from localreg.log import Change, Entry, Head, Provenance, entry, log, publish
-from localreg.session import Session, session
+from localreg.log import Change, Entry, Head, Provenance, entry, log
+from localreg.session import Session
 from localreg.session.location import open_or_make
 from localreg.session.proof import Proof
 from localreg.storage import probe
@@ -26,7 +27,7 @@ SPAN = 6
 """Commits from one snapshot to the next."""
 
 PLAIN = ("create", "create", "count", "count", "set", "tag", "rename", "delete", "version", "alias", "move", "look")
-RARE = ("reopen", "upload", "snapshot")
+RARE = ("reopen", "upload", "upload", "collect", "snapshot")
 """They cost milliseconds: only some histories have them."""
 
 
@@ -71,6 +72,7 @@ def _weather(chance: Random) -> Weather:
         killed=some(0.01),
         power_cut=0.0 if remote else some(0.015, 0.3),
         jumps=some(0.05),
+        sleeps=some(0.02),
         remote=remote,
     )
 
@@ -255,6 +257,16 @@ class _Inline:
         return [act(item) for item in items]
 
 
+class _Clock:
+    """Stands in for the class that is asked for the time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self, _: object) -> datetime:
+        return self._world.now()
+
+
 @contextmanager
 def _set_for(world: World, span: int) -> Iterator[None]:
     """Clocks, chance and the distance of snapshots are the world's; what no seed could order is left out."""
@@ -264,8 +276,7 @@ def _set_for(world: World, span: int) -> Iterator[None]:
             stack.callback(setattr, module, name, getattr(module, name))
             setattr(module, name, value)
 
-        for module in (entry, publish, session):
-            put(module, "now", world.now)
+        put(entry, "datetime", _Clock(world))
         put(log, "SNAPSHOT_EVERY", span)
         put(os, "urandom", world.chance.randbytes)
         put(futures, "ThreadPoolExecutor", _Inline)

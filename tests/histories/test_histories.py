@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
 import pytest
 
+from localreg import Registry
 from localreg.errors import StorageError, UnknownOutcomeError
 from localreg.log import Log, folding, publish, snapshot
 from localreg.log import log as logs
 from localreg.names import new_id
-from localreg.session import Session, session
-from tests.histories.acts import Act
+from localreg.session import Session, preconditions, session
+from tests.histories.acts import Act, drawn
 from tests.histories.history import Plan, play
 from tests.histories.shrinking import failure, shrunk
 from tests.histories.store import SimulatedStore
@@ -169,7 +171,6 @@ MUTANTS = [
     Mutant("another id for each offer", another_id_for_each_offer, STORM),
     Mutant("offers again what it planned", offers_again_what_it_planned, Weather()),
     Mutant("believes what is not durable", believes_what_is_not_durable, Weather(lost=0.3, power_cut=0.03)),
-    Mutant("a snapshot of what is not durable", believes_what_is_not_durable, Weather(power_cut=0.03), often=True),
     Mutant("folds no removals", folds_no_removals, Weather()),
     Mutant("snapshots without what was removed", snapshots_without_what_was_removed, Weather(), often=True),
     Mutant("transactions overlook others", transactions_overlook_others, Weather()),
@@ -195,3 +196,27 @@ def test_a_broken_product_is_found(mutant: Mutant, monkeypatch: pytest.MonkeyPat
     assert failure(found, shrunk(found, plan(found))) is not None
     monkeypatch.undo()
     assert failure(found, plan(found)) is None, "it is the mutant that fails, and not its weather"
+
+
+@pytest.mark.skipif(not hasattr(Registry, "gc"), reason="there is no garbage collection yet")
+def test_a_commit_of_what_was_given_up_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers that sleep in the middle of an upload, beside garbage collection with a grace period that is too short."""
+
+    def plan(seed: int) -> Plan:
+        chance = Random(seed)
+        writers = tuple(
+            (
+                Act("create", "ab"[place], "", f"{name}0"),
+                *(drawn(chance, f"{name}{number}", verbs=("upload", "upload", "look")) for number in range(1, 6)),
+            )
+            for place, name in enumerate("xy")
+        )
+        keeper = tuple(Act("collect", "", "", f"z{number}") for number in range(15))
+        return Plan(Weather(killed=0.01, sleeps=0.04), (*writers, keeper), 1_000)
+
+    kept = [each for each in preconditions if each.__name__ != "_refuse_condemned_files"]
+    monkeypatch.setattr(session, "preconditions", kept)
+    found = next((seed for seed in range(ENOUGH) if failure(seed, plan(seed)) is not None), None)
+    assert found is not None
+    monkeypatch.undo()
+    assert failure(found, plan(found)) is None

@@ -62,6 +62,9 @@ class Weather:
     jumps: float = 0.0
     """A clock jumps by up to ten years, either way."""
 
+    sleeps: float = 0.0
+    """A client sleeps in the middle of what it does, for up to a hundred turns."""
+
     remote: bool = False
     """The place is far away: immutable files come from the machine's cache."""
 
@@ -88,6 +91,7 @@ class Machine:
     name: str
     offset_s: float = 0.0
     dead: bool = False
+    asleep_until: int = 0
     blind: dict[str, int] = field(default_factory=dict)
     """Until when a path is missing for it, in turns."""
     cached: dict[str, bytes] = field(default_factory=dict)
@@ -152,7 +156,10 @@ class World:
         self._deliver()
         if self.weather.power_cut and self.happens(self.weather.power_cut):
             self._cut_power(lives)
-        client, machine = self.chance.choice([*self._running.items()])
+        client, machine = self.chance.choice(self._awake())
+        if self.happens(self.weather.sleeps):
+            machine.asleep_until = self.turn + self.chance.randint(1, 100)
+            return
         if self.happens(self.weather.jumps):
             machine.offset_s = self.chance.uniform(-1, 1) * 10 * 365 * 86_400
         if self.happens(self.weather.killed):
@@ -166,6 +173,14 @@ class World:
             del self._running[client]
             if machine.dead:
                 self._born(machine.name, lives[machine.name])
+
+    def _awake(self) -> list[tuple[greenlet, Machine]]:
+        """Those whose turn may come; when all sleep, time goes on until one is awake."""
+        crew = [*self._running.items()]
+        if self.weather.sleeps:
+            self.turn = max(self.turn, min(machine.asleep_until for _, machine in crew))
+            crew = [each for each in crew if each[1].asleep_until <= self.turn]
+        return crew
 
     def _kill(self, client: greenlet, machine: Machine) -> None:
         machine.dead = True
@@ -217,11 +232,10 @@ class World:
         if self.told is not None:
             self.told.append(f"{self.turn:5d}  {machine.name if machine else '*':4s} {what}")
 
-    def now(self) -> str:
-        """By the clock of the machine whose turn it is."""
+    def now(self) -> datetime:
+        """By the clock of the machine whose turn it is; a turn takes a second."""
         offset = self.current.offset_s if self.current else 0.0
-        time = START + timedelta(seconds=offset, milliseconds=self.turn)
-        return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return START + timedelta(seconds=offset + self.turn)
 
     # --- files ------------------------------------------------------------------------------------------------------
 
