@@ -69,7 +69,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_inside(value: object) -> bool:
-    """Whether a path is relative and climbs nowhere, also where `\\` parts folders."""
+    """Whether a path is relative and climbs nowhere, also where backslashes part folders."""
     if not isinstance(value, str) or "\\" in value or not value.isprintable():
         return False
     return not {"", ".", ".."} & set(value.split("/"))
