@@ -293,14 +293,12 @@ def _event(row: EntryRow, previous: str, of: int, name: str) -> Event:
     payload = {} if redacted else _object(row.payload, name)
     if not redacted and sha256_hex(row.payload) != fields.get("payload"):
         raise _altered(name, row, "payload")
-    _refuse_unknown_forms(fields, name)
+    _refuse_unknown_forms(fields, payload, name)
     try:
         return Event(
             redacted=redacted,
             digest=row.digest,
-            files=tuple(
-                FilePointer.from_json(cast(JsonObject, f)) for f in cast("list[object]", fields.get("files", ()))
-            ),
+            files=_pointers(fields, name),
             details=cast("JsonObject | None", fields.get("details")),
             **{key: payload.get(key) for key in ("message", "before", "after")},  # type: ignore[arg-type]
             commit=row.commit,
@@ -311,10 +309,25 @@ def _event(row: EntryRow, previous: str, of: int, name: str) -> Event:
         raise FormatError(f"{name} lacks {error} in an event; restore it from a copy", code="entry_torn") from error
 
 
-def _refuse_unknown_forms(fields: JsonObject, name: str) -> None:
+def _pointers(fields: JsonObject, name: str) -> tuple[FilePointer, ...]:
+    pointers = fields.get("files", [])
+    if not isinstance(pointers, list) or not all(isinstance(each, dict) for each in pointers):
+        raise FormatError(f"{name} has files that are none; restore it from a copy", code="entry_torn")
+    try:
+        return tuple(FilePointer.from_json(cast(JsonObject, each)) for each in pointers)
+    except FormatError as error:
+        raise FormatError(f"{name} cannot be read: {error}; restore it from a copy", code="entry_torn") from error
+
+
+def _refuse_unknown_forms(fields: JsonObject, payload: JsonObject, name: str) -> None:
     """What the chain holds together but this release could only misread."""
     if not all(isinstance(fields.get(key), str) for key in _TEXT_FIELDS) or not is_time(str(fields["time"])):
         raise FormatError(f"{name} holds an event without its plain fields; restore it from a copy", code="entry_torn")
+    said = (fields.get("details"), payload.get("before"), payload.get("after"))
+    if not all(value is None or isinstance(value, dict) for value in said) or not isinstance(
+        payload.get("message"), str | None
+    ):
+        raise FormatError(f"{name} holds an event that says no records; restore it from a copy", code="entry_torn")
     if fields["effect"] not in ("put", "remove", "none"):
         raise FormatError(
             f"{name} has an effect {fields['effect']!r} that this release does not know; upgrade localreg",

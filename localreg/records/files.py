@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from localreg.canonical import JsonObject
+from localreg.errors import FormatError
+from localreg.names import is_digest, shown_value
 
 __all__ = ["FilePointer"]
 
@@ -45,5 +48,61 @@ class FilePointer:
 
     @classmethod
     def from_json(cls, value: JsonObject) -> FilePointer:
-        """The inverse of `to_json`; keys that a later release may add are ignored."""
-        return cls(**{key: value[key] for key in cls.__slots__})  # type: ignore[arg-type]
+        """The inverse of `to_json`; keys that a later release may add are ignored.
+
+        Raises:
+            FormatError: it lacks a field, a field has another type, or the path leads out of the namespace's folder.
+        """
+        fields = {key: value.get(key) for key in cls.__slots__}
+        if not all(_CHECKS[key](field) for key, field in fields.items()):
+            odd = next(key for key, field in fields.items() if not _CHECKS[key](field))
+            raise FormatError(f"a pointer to a file has the {odd} {shown_value(fields[odd])}", code="entry_torn")
+        return cls(**fields)  # type: ignore[arg-type]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_inside(value: object) -> bool:
+    """Whether a path is relative and climbs nowhere, also where backslashes part folders."""
+    if not isinstance(value, str) or "\\" in value or not value.isprintable():
+        return False
+    return not {"", ".", ".."} & set(value.split("/"))
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _are_segments(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, list) and len(each) == 2 and _is_text(each[0]) and _is_count(each[1]) for each in value
+    )
+
+
+def _are_details(value: object) -> bool:
+    return isinstance(value, dict) and all(check(value[key]) for key, check in _DETAILS.items() if key in value)
+
+
+_DETAILS: dict[str, Callable[[object], bool]] = {
+    "workflow": _is_text,
+    "first": _is_count,
+    "staged_first": _is_count,
+    "columns": _are_texts,
+    "segments": _are_segments,
+}
+_CHECKS: dict[str, Callable[[object], bool]] = {
+    "path": _is_inside,
+    "table": _is_text,
+    "owner": _is_text,
+    "rows": _is_count,
+    "bytes": _is_count,
+    "sha256": is_digest,
+    "details": _are_details,
+}
+"""What each field must be. Elsewhere it is taken as that."""

@@ -42,23 +42,27 @@ def read_whole(where: str, most: int = LARGEST) -> bytes | None:
         return persistent(lambda: _read(where, most))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
+    except StorageError:  # is an OSError, too
+        raise
     except OSError as error:
         raise unreadable(where, error) from error
 
 
 def _read(where: str, most: int) -> bytes:
     with open(where, "rb", buffering=0, opener=_opened) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _no_file(where)
-        if status.st_size > most:
+        if os.fstat(file.fileno()).st_size > most:
             raise _too_large(where, most)
         return file.readall()
 
 
 def _opened(where: str, flags: int) -> int:
-    """Opening a pipe that nobody writes to would wait; of a file this says nothing."""
-    return os.open(where, flags | getattr(os, "O_NONBLOCK", 0))
+    """A descriptor of a file or a folder. To open a pipe that nobody writes to would else be to wait."""
+    descriptor = os.open(where, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return descriptor
+    os.close(descriptor)
+    raise _no_file(where)
 
 
 def _no_file(where: str) -> StorageError:

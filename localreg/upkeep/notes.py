@@ -18,7 +18,7 @@ from localreg.upkeep.age import Look, seconds_of_time
 
 __all__ = ["NOTES", "Notes", "Sighting", "noted"]
 
-NOTES = "tmp/garbage.json"
+NOTES = "tmp/garbage.notes"
 LAYOUT = 1
 
 

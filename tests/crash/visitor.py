@@ -28,7 +28,7 @@ from tests.crash.forks import say, serve
 
 __all__ = ["MOST_BYTES", "PATIENCE_S", "Outcome"]
 
-PATIENCE_S = 12
+PATIENCE_S = 50
 """After so long an act is a hang, and the system ends the process."""
 MOST_BYTES = 6 << 30
 """Of address space, which is far more than of memory: whoever asks for more gets `MemoryError`."""

@@ -685,7 +685,18 @@ def test_search_and_forced_deletion(cli: Cli) -> None:
 def test_the_lists_of_reads_and_writes_above_hold_every_command() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     known = {name for name in leaves if any(line.startswith(name) for line in [*READS, *WRITES])}
-    others = {"init", "watch", "redact", "snapshot", "compact", "copy", "gc", "retain", "experiments restore", "experiments recover"}
+    others = {
+        "init",
+        "watch",
+        "redact",
+        "snapshot",
+        "compact",
+        "copy",
+        "gc",
+        "retain",
+        "experiments restore",
+        "experiments recover",
+    }
     others |= {"signers add", "signers remove", "signers keygen"}
     others |= {
         "namespaces revoke",

@@ -159,6 +159,24 @@ def test_the_report_is_one_page_and_the_same_each_time(tmp_path: Path) -> None:
     assert (tmp_path / "registry" / "report.html").read_bytes() == page
 
 
+@pytest.mark.skipif(os.name != "posix", reason="about permissions of POSIX, and kills")
+def test_three_users_share_a_folder(tmp_path: Path) -> None:
+    text = shown("shared_drive.py", tmp_path)
+    assert "bo moved production to 2" in text
+    assert "ana was too late, and nothing was written: alias 'production' was changed by another commit" in text
+    assert "ana finds the steps [0, 1, 2] of the training, which was killed" in text
+    assert "bo woke up, and tagged the model 'checked'" in text
+    assert "files of the log have the permissions 660; problems: []" in text
+    registry = localreg.open(tmp_path / "registry", read_only=True)
+    assert [row["actor"] for row in registry.sql("SELECT DISTINCT commit, actor FROM audit_events ORDER BY ALL")] == [
+        *("ana", "ana", "bo", "bo", "cy", "ana", "bo")
+    ]
+    model = registry.get_model("plate reader")
+    assert model.resolve("production").version == "2"
+    assert "alias 'production'" in text
+    assert registry.verify().ok
+
+
 def test_the_readme_names_each_example_and_each_is_run_by_a_test() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
