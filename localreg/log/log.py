@@ -8,6 +8,7 @@ the entries after them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from localreg.errors import InvalidInputError, LocalregError, ReadOnlyError
@@ -23,7 +24,7 @@ from localreg.log.loss import refuse_gap, refuse_rolled_back
 from localreg.log.parquet import decode, last_digest
 from localreg.log.publish import publish
 from localreg.log.reader import FEW, LogReader
-from localreg.log.signing import FEATURE_NAME, SIGNER, Signers, SigningKey, signers_of
+from localreg.log.signing import FEATURE_NAME, SIGNER, SigningKey, signers_of
 from localreg.log.state import State
 from localreg.log.validity import Valid
 from localreg.storage import Store
@@ -53,7 +54,6 @@ class Log(LogReader):
     def __init__(self, store: Store, registry_id: str, namespace: str) -> None:
         super().__init__(store, registry_id, namespace)
         self.key: Callable[[], SigningKey | None] = lambda: None
-        self._held: Signers | None = None
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -231,8 +231,7 @@ class Log(LogReader):
         Where nobody has to sign, a snapshot is believed as far as the log leads to it; a signed one shows that it is
         a namespace of which this machine has seen too little to know whom to believe.
         """
-        held = self._held
-        keys = known_signers(self.store, self.origin.digest) if held is None else {each.key for each in held.values()}
+        keys = known_signers(self.store, self.origin.digest) if self._held is None else self._vouching()
         return newest.signed_by() in keys if keys else not newest.signature
 
     def _folded(self, commit: int) -> State:
@@ -373,7 +372,7 @@ class Log(LogReader):
         return state
 
     def write_snapshot(self, state: State) -> State:
-        """The same state, on a snapshot of just this commit; history segments reach as far, too, if nothing is signed.
+        """The same state, on a snapshot of just this commit; history segments reach as far, too.
 
         Raises:
             StorageError, ReadOnlyError: it could not be written, or not signed.
@@ -388,8 +387,7 @@ class Log(LogReader):
             )
         if state.base.commit < commit:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
-        if not state.signers:
-            self.history.extend(self.entries, commit, self._leads_to)
+        self.history.extend(partial(self.entries, upto=commit), commit, self._leads_to, key=key)
         return state
 
     def _key_of(self, state: State) -> SigningKey | None:

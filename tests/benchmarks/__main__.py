@@ -16,6 +16,7 @@ from tests.benchmarks import (
     definitions,
     detection,
     experiments,
+    faults,
     ground,
     metrics,
     page,
@@ -47,6 +48,7 @@ GROUPS = {
     "experiments": experiments,
     "definitions": definitions,
     "page_compare": page_compare,
+    "faults": faults,
 }
 
 
