@@ -74,7 +74,7 @@ def lay(registry: Registry, path: str | None = None, data: bytes = b"of a dead w
 def there(registry: Registry) -> set[str]:
     """The files that are there, but for the log, caches and notes."""
     store = registry._session.store
-    left_out = ("log/", "snapshots/", "history/", "tmp/garbage.json", "tmp/queue.lock")
+    left_out = ("log/", "snapshots/", "history/", "tmp/garbage.notes", "tmp/queue.lock")
     return {path for path, _ in store.sizes("") if not path.startswith(left_out)}
 
 

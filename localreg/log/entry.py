@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, cast
 from localreg.canonical import JsonObject, canonical, parse, quoted, sha256_hex
 from localreg.errors import FormatError, IntegrityError
 from localreg.log.parquet import EntryRow, decode, encode
-from localreg.log.signing import SigningKey, signature_of, statement
+from localreg.log.signing import NO_SIGNERS, Signers, SigningKey, signature_of, statement
 from localreg.names import is_digest
 from localreg.records.files import FilePointer
 
@@ -28,6 +28,7 @@ __all__ = [
     "Entry",
     "Event",
     "Head",
+    "Place",
     "Provenance",
     "compose",
     "entry_path",
@@ -54,6 +55,18 @@ class Head(NamedTuple):
     commit: int
     digest: str
     time: str
+
+
+class Place(NamedTuple):
+    """Where a log stands, and who may sign what comes next.
+
+    Attributes:
+        head: where it stands.
+        signers: who may sign; none = nobody has to.
+    """
+
+    head: Head
+    signers: Signers = NO_SIGNERS
 
 
 class Provenance(NamedTuple):

@@ -5,7 +5,8 @@ log alone is the truth, and what no readable segment covers is read from there. 
 as they grow, so that a log has a handful of them.
 
 Accepted: events that come from a segment have been checked against the chain when it was written, not when it is
-read; its bytes are checked against the digest in its name. `verify` reads entries only.
+read; its bytes are checked against the digest in its name and, where signers are listed, against the signature of one.
+`verify` reads entries only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,18 @@ from localreg.arrow import array, numbers
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import FormatError, LocalregError
 from localreg.log.caches import given_up, unless_unreadable
-from localreg.log.entry import Entry, Event, Head
+from localreg.log.entry import Entry, Event, Head, Place
+from localreg.log.signing import (
+    NO_SIGNERS,
+    UNSIGNED,
+    Signer,
+    Signers,
+    SigningKey,
+    signature_of,
+    signed_by,
+    signers_after,
+    statement,
+)
 from localreg.records.files import FilePointer
 
 if TYPE_CHECKING:
@@ -76,11 +88,18 @@ class Opened(NamedTuple):
         native: its file, on this machine.
         before: where the log stands before it.
         after: where the log stands after it.
+        signers: who may sign what comes then.
     """
 
     native: Path
     before: Head
     after: Head
+    signers: Signers = NO_SIGNERS
+
+    @property
+    def end(self) -> Place:
+        """Where to read on."""
+        return Place(self.after, self.signers)
 
 
 class History:
@@ -91,9 +110,11 @@ class History:
         origin: where its log began.
     """
 
-    def __init__(self, store: Store, origin: Head) -> None:
+    def __init__(self, store: Store, origin: Head, vouching: Callable[[], Collection[str]] = frozenset[str]) -> None:
+        """Prepare; `vouching` gives the public keys of those who sign segments, none = nobody has to."""
         self.store = store
         self.origin = origin
+        self._vouching = vouching
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -169,9 +190,19 @@ class History:
             if (meta["layout"], meta["origin"]) != (LAYOUT, self.origin.digest):
                 raise _damaged(segment)
             before, after = (Head(*cast(Any, meta[key])) for key in ("before", "after"))
-        except (pa.ArrowException, OSError, KeyError, TypeError) as error:
+            signers = {id: Signer(name, key) for id, name, key in cast(Any, meta.get("signers", ()))}
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise _damaged(segment) from error
-        return Opened(self.store.local_file(segment.path), before, after)
+        self._refuse_unsigned(segment, data, str(meta.get("signature") or ""))
+        return Opened(self.store.local_file(segment.path), before, after, signers)
+
+    def _refuse_unsigned(self, segment: Segment, data: bytes, signature: str) -> None:
+        """As a snapshot: where signers are listed, only what one of them vouches for; elsewhere what none signed."""
+        vouching = self._vouching()
+        if vouching or signature:
+            by = signed_by(signature, _statement(data, signature)) if signature else None
+            if by not in vouching:
+                raise _damaged(segment)
 
     def _table(self, segment: Segment) -> tuple[pa.Table, Opened]:
         import pyarrow as pa
@@ -187,22 +218,34 @@ class History:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def extend(self, read: Callable[[Head], Iterator[Entry]], upto: int, leads_to: Callable[[Head], bool]) -> None:
+    def extend(
+        self,
+        read: Callable[[Place], Iterator[Entry]],
+        upto: int,
+        leads_to: Callable[[Head], bool],
+        *,
+        key: SigningKey | None = None,
+    ) -> None:
         """Write a segment of what none holds yet, merged with as many of the last ones as it has outgrown.
 
         What is not sound is made anew, and deleted.
 
         Args:
-            read: the checked entries after a head.
+            read: the checked entries after a place.
             upto: number of the last commit.
             leads_to: see `sound`.
+<<<<<<< HEAD
 
         Raises:
             StorageError: it could not be written; of code `GIVEN_UP`: what was to be merged was deleted meanwhile.
+=======
+            key: to sign segments with.
+>>>>>>> wt-sign10
         """
         before = cover = self.sound(upto, leads_to)
         if cover and cover[-1].last >= upto:
             return  # another writer was faster
+<<<<<<< HEAD
         there = self.listed()
         try:
             head = self.opened(cover[-1]).after if cover else self.origin
@@ -213,13 +256,25 @@ class History:
             if error.code != HISTORY_DAMAGED:
                 raise
             raise given_up(FOLDER) from error  # a moment ago it was sound
+=======
+        place = self.opened(cover[-1]).end if cover else Place(self.origin)
+        there = self.listed()
+        for entries in _batches(read(place), upto - place.head.commit):
+            end = Place(
+                entries[-1].head, signers_after(place.signers, (event for each in entries for event in each.events))
+            )
+            cover = self._append(cover, place.head, entries, end, key)
+            place = end
+>>>>>>> wt-sign10
         self._clean_up(there, {*before, *cover}, upto)
 
-    def _append(self, cover: list[Segment], before: Head, entries: list[Entry]) -> list[Segment]:
+    def _append(
+        self, cover: list[Segment], before: Head, entries: list[Entry], end: Place, key: SigningKey | None
+    ) -> list[Segment]:
         """The cover with some more entries, written."""
         import pyarrow as pa
 
-        after = entries[-1].head
+        after = end.head
         tables = [events_table(entries)]
         stays, events = len(cover), tables[0].num_rows
         while stays and cover[stays - 1].events <= min(GROWTH * events, LONGEST - events):
@@ -228,7 +283,7 @@ class History:
             table, opened = self._table(cover[stays])
             tables.insert(0, table)
             before = opened.before
-        data = self._file(pa.concat_tables(tables), before, after)
+        data = self._file(pa.concat_tables(tables), before, end, key)
         first = before.commit + 1
         path = f"{FOLDER}/{first:020d}-{after.commit:020d}-{events}-{_digest(data)}.parquet"
         self.store.put(path, data)
@@ -237,16 +292,22 @@ class History:
             raise given_up(path)
         return [*cover[:stays], Segment(first, after.commit, events, path)]
 
-    def _file(self, table: pa.Table, before: Head, after: Head) -> bytes:
+    def _file(self, table: pa.Table, before: Head, end: Place, key: SigningKey | None) -> bytes:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        meta = canonical({"layout": LAYOUT, "origin": self.origin.digest, "before": [*before], "after": [*after]})
+        meta: JsonObject = {"layout": LAYOUT, "origin": self.origin.digest, "before": [*before], "after": [*end.head]}
+        if key is not None:
+            meta |= {"signers": [[id, *signer] for id, signer in end.signers.items()], "signature": UNSIGNED}
         sink = pa.BufferOutputStream()
         with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
             writer.write_table(table, row_group_size=16_384)
-            writer.add_key_value_metadata({"localreg": meta})
-        return cast(bytes, sink.getvalue().to_pybytes())
+            writer.add_key_value_metadata({"localreg": canonical(meta)})
+        data = cast(bytes, sink.getvalue().to_pybytes())
+        if key is None:
+            return data
+        start, _, rest = data.rpartition(UNSIGNED.encode())
+        return start + signature_of(key, _statement(data, UNSIGNED)).encode() + rest
 
     def _clean_up(self, there: Iterable[Segment], kept: Collection[Segment], upto: int) -> None:
         """Delete what was merged a while ago, or is not sound; what has just been merged stays for who listed it."""
@@ -306,6 +367,12 @@ def events_table(entries: Iterable[Entry]) -> pa.Table:
     kinds: dict[str, pa.DataType] = {"commit": pa.int64(), "event": pa.int64(), "redacted": pa.bool_()}
     arrays = [array(values, kinds.get(name, pa.string())) for name, values in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def _statement(data: bytes, signature: str) -> bytes:
+    """What the signature of a segment signs: all of the file, with `UNSIGNED` where the signature stands last."""
+    start, _, rest = data.rpartition(signature.encode())
+    return statement("history", sha256(start + UNSIGNED.encode() + rest).hexdigest())
 
 
 def _digest(data: bytes) -> str:

@@ -7,8 +7,13 @@ the entries after them.
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+=======
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+>>>>>>> wt-sign10
 from itertools import islice
 
 from localreg.errors import IntegrityError, InvalidInputError, LocalregError, ReadOnlyError
@@ -26,7 +31,7 @@ from localreg.log.loss import refuse_gap, refuse_rolled_back
 from localreg.log.parquet import decode, last_digest
 from localreg.log.publish import publish
 from localreg.log.reader import FEW, LogReader
-from localreg.log.signing import FEATURE_NAME, SIGNER, Signers, SigningKey, signers_of
+from localreg.log.signing import FEATURE_NAME, SIGNER, SigningKey, signers_of
 from localreg.log.state import State
 from localreg.log.torn import Tail, Torn, find_torn, warn_once
 from localreg.log.validity import Valid
@@ -73,7 +78,6 @@ class Log(LogReader):
         self._home = Home(registry_id, namespace)
         self._usual = self.origin
         self.key: Callable[[], SigningKey | None] = lambda: None
-        self._held: Signers | None = None
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -403,8 +407,7 @@ class Log(LogReader):
         Where nobody has to sign, a snapshot is believed as far as the log leads to it; a signed one shows that it is
         a namespace of which this machine has seen too little to know whom to believe.
         """
-        held = self._held
-        keys = known_signers(self.store, self.origin.digest) if held is None else {each.key for each in held.values()}
+        keys = known_signers(self.store, self.origin.digest) if self._held is None else self._vouching()
         return newest.signed_by() in keys if keys else not newest.signature
 
     def _folded(self, commit: int) -> State:
@@ -546,7 +549,7 @@ class Log(LogReader):
         return state
 
     def write_snapshot(self, state: State) -> State:
-        """The same state, on a snapshot of just this commit; history segments reach as far, too, if nothing is signed.
+        """The same state, on a snapshot of just this commit; history segments reach as far, too.
 
         Raises:
             StorageError, ReadOnlyError: it could not be written, or not signed.
@@ -566,10 +569,14 @@ class Log(LogReader):
             self.store.sync(entry_path(commit))
         if state.base.commit < commit:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
+<<<<<<< HEAD
         if not state.signers:
             self.history.extend(self.entries, commit, self._leads_to)
         self._note(state)
         self.last_seen.keep()
+=======
+        self.history.extend(partial(self.entries, upto=commit), commit, self._leads_to, key=key)
+>>>>>>> wt-sign10
         return state
 
     def _key_of(self, state: State) -> SigningKey | None:

@@ -9,12 +9,20 @@ from typing import NamedTuple
 
 from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, LocalregError
+<<<<<<< HEAD
 from localreg.log.entry import Entry, Head, entry_path, genesis
 from localreg.log.features import FEATURE, IMPORTED, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.parquet import last_digest
 from localreg.log.patience import get_late
 from localreg.log.signing import NO_SIGNERS, Signers
+=======
+from localreg.log.entry import Entry, Head, Place, entry_path, genesis
+from localreg.log.features import FEATURE, refuse_unknown_to_readers
+from localreg.log.history import History, Segment
+from localreg.log.parquet import last_digest
+from localreg.log.signing import NO_SIGNERS, Signers, signers_after
+>>>>>>> wt-sign10
 from localreg.log.state import State
 from localreg.log.validity import Valid, Void, judge
 from localreg.storage import Store
@@ -75,20 +83,29 @@ class LogReader:
         self.store = store
         self.registry_id = registry_id
         self.origin = genesis(registry_id, namespace)
+<<<<<<< HEAD
         self.history = History(store, self.origin)
         self.imported = False
+=======
+>>>>>>> wt-sign10
         self._signed = False
+        self._held: Signers | None = None
+        self.history = History(store, self.origin, self._vouching)
         self._signers: dict[int, Signers] = {}
         self._chain = Chain(0, self.origin)
         self._end = 0, 1
         self._void: dict[int, Void] = {}
 
+<<<<<<< HEAD
     def chain_on(self, origin: Head) -> None:
         """Read the log as one that began elsewhere."""
         self.origin = self.history.origin = origin
         self._chain = Chain(0, origin)
 
     def entries(self, after: State | Head, *, upto: int | None = None) -> Iterator[Entry]:
+=======
+    def entries(self, after: State | Place | Head, *, upto: int | None = None) -> Iterator[Entry]:
+>>>>>>> wt-sign10
         """The entries that follow `after`, checked one by one, until one is not there; void ones are passed over.
 
         Args:
@@ -99,12 +116,12 @@ class LogReader:
             FormatError: an entry is torn, or announces a feature that this release does not know.
             IntegrityError: an entry was altered, is not the one that was written there, or is missing before `upto`.
         """
-        head, signers = (after.head, after.signers) if isinstance(after, State) else (after, None)
+        head = after if isinstance(after, Head) else after.head
         if upto is not None and head.commit >= upto:
             return
         last = head.commit, NO_SIGNERS
         try:
-            for found in self._judged(head, self.signers_at(head.commit) if signers is None else signers, upto):
+            for found in self._judged(head, self._place(after).signers, upto):
                 if isinstance(found, Valid):
                     last = found.entry.commit, found.signers
                     yield found.entry
@@ -184,6 +201,15 @@ class LogReader:
         """
         return tuple(each for each in self._chain_to(upto).void if each.commit <= upto) if self._signed else ()
 
+    def _place(self, after: State | Place | Head) -> Place:
+        return (
+            Place(after, self.signers_at(after.commit)) if isinstance(after, Head) else Place(after.head, after.signers)
+        )
+
+    def _vouching(self) -> frozenset[str]:
+        """Public keys of those whose caches to believe; none = nobody has to sign."""
+        return frozenset(signer.key for signer in (self._held or NO_SIGNERS).values())
+
     def _learn(self, commit: int, signers: Signers) -> None:
         """That these may sign after a commit; the last few are kept, for who reads on from there."""
         self._signed = True
@@ -218,16 +244,13 @@ class LogReader:
         self.imported = self.imported or any(name == IMPORTED for name, _ in announced)
         refuse_unknown_to_readers(announced, self.store.uri)
 
-    def past(self, after: State | Head, upto: int) -> Iterator[Entry]:
+    def past(self, after: State | Place | Head, upto: int) -> Iterator[Entry]:
         """The same entries, up to a commit that is known to exist; from history segments as far as these reach.
 
         Raises:
             FormatError, IntegrityError: as `entries`.
         """
-        if self._signed:  # what a segment says is signed by nobody
-            yield from self.entries(after, upto=upto)
-            return
-        head = after.head if isinstance(after, State) else after
+        head, signers = place = self._place(after)
         try:
             for segment in self._cover(upto) if upto - head.commit > FEW else ():
                 if segment.last > head.commit:
@@ -236,10 +259,10 @@ class LogReader:
                             return
                         self._refuse_unknown(entry)
                         yield entry
-                        head = entry.head
+                        head, signers = place = Place(entry.head, signers_after(signers, entry.events))
         except LocalregError:
             pass  # a cache that cannot be read is no cache; what is wrong with the log itself is found below
-        yield from self.entries(head, upto=upto)
+        yield from self.entries(place, upto=upto)
 
     def onward(self, after: Head, known: int) -> Iterator[Entry]:
         """The same entries, and those after them until one is not there: all that `entries` gives, read faster.
@@ -293,23 +316,26 @@ class LogReader:
         Whole history segments are passed over by what they tell of their ends.
         """
         cover = self._cover(newest.head.commit) if newest.head.commit > FEW else []
-        ends = (self.history.opened(segment).after for segment in cover)
-        head = max((end for end in ends if end.time <= time and end.commit <= newest.head.commit), default=self.origin)
-        for entry in self.past(head, newest.head.commit):
+        place = Place(self.origin)
+        for end in (self.history.opened(segment).end for segment in cover):
+            if end.head.time <= time and place.head.commit < end.head.commit <= newest.head.commit:
+                place = end
+        commit = place.head.commit
+        for entry in self.past(place, newest.head.commit):
             if entry.head.time > time:
                 break
-            head = entry.head
-        return head.commit
+            commit = entry.commit
+        return commit
 
     def past_events(self, upto: int) -> PastEvents:
         """The log up to a commit that is known to exist, for a query; the files may go beyond it."""
         opened = [self.history.opened(segment) for segment in self._cover(upto)]
-        head = opened[-1].after if opened else self.origin
-        return PastEvents(upto, [each.native for each in opened], list(self.entries(head, upto=upto)))
+        end = opened[-1].end if opened else Place(self.origin)
+        return PastEvents(upto, [each.native for each in opened], list(self.entries(end, upto=upto)))
 
     def _cover(self, upto: int) -> list[Segment]:
         """The history segments up to a commit, as far as they are sound and this log leads to where they end."""
-        return [] if self._signed else self.history.sound(upto, self._leads_to)
+        return self.history.sound(upto, self._leads_to)
 
     def _leads_to(self, head: Head) -> bool:
         data = self.store.get(entry_path(head.commit))

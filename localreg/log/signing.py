@@ -150,7 +150,7 @@ def fingerprint(key: str) -> str:
 
 
 def statement(what: str, *parts: object) -> bytes:
-    """The bytes that are signed, of an `entry` or a `snapshot`: none of the one reads as the other."""
+    """The bytes that are signed, of an `entry`, a `snapshot`, a `history` segment: none reads as another."""
     return "\n".join([f"localreg {what} 1", *map(str, parts), ""]).encode()
 
 
