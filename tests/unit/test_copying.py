@@ -256,6 +256,8 @@ def assert_at_work(registry: Registry, original: Registry, upto: int) -> None:
     assert [row["digest"] for row in registry.audit()][: len(list(original.audit()))] == [
         row["digest"] for row in original.audit()
     ]
+    past = [row["digest"] for row in registry.at(commit=upto).audit()]
+    assert past == [row["digest"] for row in original.at(commit=upto).audit()]
     registry.create_model("written here")
     assert registry.snapshot() == registry.commit
     again = localreg.open(registry.uri, namespace=registry.namespace_name, actor="eve")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,22 +61,18 @@ def made(registry: Registry, count: int = 40) -> None:
             editor.add(night)
 
 
+def read_but(wrong: int) -> Callable[[Plate], Reading]:
+    """A model that misreads each so-manieth plate."""
+    return lambda plate: Reading(str(plate.number % 5 if plate.number % wrong else 9))
+
+
 def judged(registry: Registry) -> list[dict[str, Any]]:
     """What a comparison of two models on the suite comes to."""
     with localreg.use(registry):
         for name, wrong in (("a", 4), ("b", 7)):
-            test(
-                Reader(name, lambda plate, wrong=wrong: Reading(str(plate.number % 5 if plate.number % wrong else 9))),
-                Suite("reading"),
-            )
+            test(Reader(name, read_but(wrong)), Suite("reading"))
     metrics: list[dict[str, Any]] = registry.compare("a", "b", suite="reading").metrics.dicts()
     return metrics
-
-
-def rows(registry: Registry) -> list[dict[str, Any]]:
-    query = """SELECT c.name, s.sample, s.metadata, g.ground_truth FROM "plates".ground_truths g
-        JOIN "plates".test_samples s USING (sample_idx) JOIN test_cases c ON c.id = g.test_case ORDER BY ALL"""
-    return registry.sql(query).dicts()
 
 
 @pytest.fixture
