@@ -234,38 +234,26 @@ class History:
             read: the checked entries after a place.
             upto: number of the last commit.
             leads_to: see `sound`.
-<<<<<<< HEAD
+            key: to sign segments with.
 
         Raises:
             StorageError: it could not be written; of code `GIVEN_UP`: what was to be merged was deleted meanwhile.
-=======
-            key: to sign segments with.
->>>>>>> wt-sign10
         """
         before = cover = self.sound(upto, leads_to)
         if cover and cover[-1].last >= upto:
             return  # another writer was faster
-<<<<<<< HEAD
         there = self.listed()
         try:
-            head = self.opened(cover[-1]).after if cover else self.origin
-            for entries in _batches(read(head), upto - head.commit):
-                cover = self._append(cover, head, entries)
-                head = entries[-1].head
+            place = self.opened(cover[-1]).end if cover else Place(self.origin)
+            for entries in _batches(read(place), upto - place.head.commit):
+                events = (event for entry in entries for event in entry.events)
+                end = Place(entries[-1].head, signers_after(place.signers, events))
+                cover = self._append(cover, place.head, entries, end, key)
+                place = end
         except FormatError as error:
             if error.code != HISTORY_DAMAGED:
                 raise
             raise given_up(FOLDER) from error  # a moment ago it was sound
-=======
-        place = self.opened(cover[-1]).end if cover else Place(self.origin)
-        there = self.listed()
-        for entries in _batches(read(place), upto - place.head.commit):
-            end = Place(
-                entries[-1].head, signers_after(place.signers, (event for each in entries for event in each.events))
-            )
-            cover = self._append(cover, place.head, entries, end, key)
-            place = end
->>>>>>> wt-sign10
         self._clean_up(there, {*before, *cover}, upto)
 
     def _append(

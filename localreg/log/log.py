@@ -7,13 +7,9 @@ the entries after them.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-=======
-from collections.abc import Callable, Iterator, Sequence
 from functools import partial
->>>>>>> wt-sign10
 from itertools import islice
 
 from localreg.errors import IntegrityError, InvalidInputError, LocalregError, ReadOnlyError
@@ -569,14 +565,9 @@ class Log(LogReader):
             self.store.sync(entry_path(commit))
         if state.base.commit < commit:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
-<<<<<<< HEAD
-        if not state.signers:
-            self.history.extend(self.entries, commit, self._leads_to)
+        self.history.extend(partial(self.entries, upto=commit), commit, self._leads_to, key=key)
         self._note(state)
         self.last_seen.keep()
-=======
-        self.history.extend(partial(self.entries, upto=commit), commit, self._leads_to, key=key)
->>>>>>> wt-sign10
         return state
 
     def _key_of(self, state: State) -> SigningKey | None:

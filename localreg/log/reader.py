@@ -9,20 +9,12 @@ from typing import NamedTuple
 
 from localreg.canonical import JsonObject
 from localreg.errors import IntegrityError, LocalregError
-<<<<<<< HEAD
-from localreg.log.entry import Entry, Head, entry_path, genesis
+from localreg.log.entry import Entry, Head, Place, entry_path, genesis
 from localreg.log.features import FEATURE, IMPORTED, refuse_unknown_to_readers
 from localreg.log.history import History, Segment
 from localreg.log.parquet import last_digest
 from localreg.log.patience import get_late
-from localreg.log.signing import NO_SIGNERS, Signers
-=======
-from localreg.log.entry import Entry, Head, Place, entry_path, genesis
-from localreg.log.features import FEATURE, refuse_unknown_to_readers
-from localreg.log.history import History, Segment
-from localreg.log.parquet import last_digest
 from localreg.log.signing import NO_SIGNERS, Signers, signers_after
->>>>>>> wt-sign10
 from localreg.log.state import State
 from localreg.log.validity import Valid, Void, judge
 from localreg.storage import Store
@@ -83,11 +75,7 @@ class LogReader:
         self.store = store
         self.registry_id = registry_id
         self.origin = genesis(registry_id, namespace)
-<<<<<<< HEAD
-        self.history = History(store, self.origin)
         self.imported = False
-=======
->>>>>>> wt-sign10
         self._signed = False
         self._held: Signers | None = None
         self.history = History(store, self.origin, self._vouching)
@@ -96,16 +84,12 @@ class LogReader:
         self._end = 0, 1
         self._void: dict[int, Void] = {}
 
-<<<<<<< HEAD
     def chain_on(self, origin: Head) -> None:
         """Read the log as one that began elsewhere."""
         self.origin = self.history.origin = origin
         self._chain = Chain(0, origin)
 
-    def entries(self, after: State | Head, *, upto: int | None = None) -> Iterator[Entry]:
-=======
     def entries(self, after: State | Place | Head, *, upto: int | None = None) -> Iterator[Entry]:
->>>>>>> wt-sign10
         """The entries that follow `after`, checked one by one, until one is not there; void ones are passed over.
 
         Args:
