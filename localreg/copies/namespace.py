@@ -213,7 +213,9 @@ def _copy_files(live: Session, target: Session, plan: _Plan, shown: Progress) ->
     def work(pointer: FilePointer) -> int | None:
         try:
             return pointer.bytes if copy_file(plan.source.store, target.store, pointer) else None
-        except NotFoundError as error:
+        except (NotFoundError, ConflictError) as error:
+            if isinstance(error, ConflictError) and error.code != "file_condemned":
+                raise
             raise _lost(live, plan, pointer) from error
 
     workers = AT_ONCE if plan.source.store.remote or target.store.remote else 1

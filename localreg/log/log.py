@@ -508,9 +508,14 @@ class Log(LogReader):
         wanted = f'"commit_id":"{commit_id}"'
         for number in range(newest.head.commit, 0, -1) if commit is None else (commit,):
             data = self.store.get(entry_path(number)) if number else None
-            if data is not None and any(wanted in row.record for row in decode(data, name=entry_path(number))):
+            if data is None or self._is_void(number):
+                continue
+            if any(wanted in row.record for row in decode(data, name=entry_path(number))):
                 return number
         return None
+
+    def _is_void(self, number: int) -> bool:
+        return any(each.commit == number for each in self.void_entries(number))
 
     def with_snapshot(self, state: State) -> State:
         """The same state, on a snapshot just written if its tail has grown long.
