@@ -307,16 +307,22 @@ def test_a_doubt_is_not_forgotten_for_a_later_answer(
     assert log.resolve(caught.value.commit_id, log.load(), commit=caught.value.commit) == 1
 
 
-@pytest.mark.parametrize("answer", [False, StorageError("failed")], ids=["exists", "failed"])
 def test_a_store_that_takes_nothing_is_asked_a_few_times_and_the_outcome_is_certain(
-    log: Log, monkeypatch: pytest.MonkeyPatch, answer: bool | Exception
+    log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    double = answers(log, monkeypatch, act=False, answer=answer)
+    double = answers(log, monkeypatch, act=False, answer=StorageError("failed"))
     with pytest.raises(StorageError) as caught:
         publish(log)
     assert double.calls == ATTEMPTS
     assert caught.value.code == "storage", "nothing is there, and that was read: no doubt is left"
     assert log.store.get(entry_path(1)) is None
+
+
+def test_what_is_said_to_exist_and_is_not_seen_may_be_our_own(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    double = answers(log, monkeypatch, act=False, answer=False)
+    with pytest.raises(UnknownOutcomeError, match="cannot be read"):
+        publish(log)
+    assert double.calls == ATTEMPTS
 
 
 @pytest.mark.parametrize(
