@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from localreg.canonical import parse
-from localreg.errors import LocalregError, NotFoundError, StorageError
+from localreg.errors import FormatError, LocalregError, NotFoundError, StorageError
 from localreg.log import snapshot
 from localreg.log.base import Base
 from localreg.log.caches import DamagedLayerError
@@ -284,6 +284,8 @@ def _shows(base: Base, state: State) -> bool:
             keys += hash((row.kind, row.id))
     except DamagedLayerError:
         return True  # passed over by every reader, too
+    except FormatError:
+        return False  # whole, as far as its digests tell, and what stands in it is no record
     # A row that stands there twice would hide one that is missing, but for the sum of the hashes.
     for row in state.rows():
         rows -= 1
