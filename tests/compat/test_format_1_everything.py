@@ -19,6 +19,7 @@ import localreg
 from localreg import Registry
 from localreg.log.snapshot import LayeredBase
 from localreg.query.tables import TABLES
+from localreg.workflow import test
 from tests.compat import everything
 from tests.compat.everything import MODEL, NAMESPACES, in_order
 from tests.compat.independent_reader import Namespace
@@ -126,7 +127,7 @@ def test_this_release_goes_on_writing_where_that_one_stopped(folder: Path, expec
         registry.undo(registry.commit)
         model.create_version("3").upload(b"weights of the reader", name="weights")
         net, suite = everything.Net(MODEL, everything.infer_well), everything.Suite("scans")
-        everything.test(net, suite, everything.evaluate, on_error="record")
+        test(net, suite, everything.evaluate, on_error="record")
         with registry.experiment("run", resume=True, code=False) as run:
             run.log({"loss": 0.1}, step=9)
         leaky = registry.create_model("leaky", metadata={"key": "hunter2"}).update(unset=["key"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localreg.errors import LocalregError
+from localreg.errors import FormatError, LocalregError
 from localreg.log import snapshot
 from localreg.log.base import Base
 from localreg.log.caches import DamagedLayerError
@@ -56,6 +56,8 @@ def _shows(base: Base, state: State) -> bool:
             keys += hash((row.kind, row.id))
     except DamagedLayerError:
         return True  # passed over by every reader, too
+    except FormatError:
+        return False  # whole, as far as its digests tell, and what stands in it is no record
     # A row that stands there twice would hide one that is missing, but for the sum of the hashes.
     for row in state.rows():
         rows -= 1
