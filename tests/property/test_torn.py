@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,9 +47,10 @@ def whole(brought: dict[int, list[str]], *but: str) -> set[str]:
     return {f"{each}/{commit}" for commit, folders in brought.items() for each in folders} - set(but)
 
 
-def test_many_whole_files_of_one_kind_say_nothing_of_another() -> None:
-    brought = {1: ["artifacts/aa"], 2: ["artifacts/bb"]} | {number: ["data/events/o"] for number in range(3, 200)}
-    assert torn_at(brought, whole(brought, "artifacts/bb/2"), 199) == 1
+@pytest.mark.parametrize("folder", ["artifacts/bb", "data/inferences/o"])
+def test_many_whole_files_of_one_kind_say_nothing_of_another(folder: str) -> None:
+    brought = {1: ["artifacts/aa"], 2: [folder]} | {number: ["data/events/o"] for number in range(3, 200)}
+    assert torn_at(brought, whole(brought, f"{folder}/2"), 199) == 1
 
 
 def test_a_file_that_is_lost_before_many_whole_ones_of_its_kind_is_damage() -> None:
