@@ -90,8 +90,8 @@ def silence_is_a_refusal(patch: Patch) -> None:
 def hidden_is_absent(patch: Patch) -> None:
     """What the publishing did until a history found it."""
 
-    def landed(store: Any, path: str, entry: Any, failed: Any) -> bool | None:
-        found = real(store, path, entry, failed)
+    def landed(store: Any, path: str, entry: Any, ours: bytes, failed: Any) -> bool | None:
+        found = real(store, path, entry, ours, failed)
         if found is None and failed is None:
             raise StorageError("nothing is there; try again")
         return found
