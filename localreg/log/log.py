@@ -55,7 +55,15 @@ class Log(LogReader):
         key: gives the key that this process signs with, if it has one.
     """
 
-    def __init__(self, store: Store, registry_id: str, namespace: str, *, reader: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry_id: str,
+        namespace: str,
+        *,
+        reader: bool = False,
+        key: Callable[[], SigningKey | None] = lambda: None,
+    ) -> None:
         """Look at a namespace's log; nothing is read yet.
 
         Args:
@@ -63,6 +71,7 @@ class Log(LogReader):
             registry_id: with `namespace`, what the log began under.
             namespace: its name.
             reader: whether nothing will be written, so that a copy that is not whole can be read as far as it is.
+            key: gives the key that this process signs with, if it has one.
         """
         super().__init__(store, registry_id, namespace)
         self.reader = reader
@@ -73,7 +82,7 @@ class Log(LogReader):
         self._stays = False
         self._home = Home(registry_id, namespace)
         self._usual = self.origin
-        self.key: Callable[[], SigningKey | None] = lambda: None
+        self.key = key
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
