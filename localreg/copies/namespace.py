@@ -1,8 +1,8 @@
 """A namespace, copied as a whole: into a mirror of its registry, or into another registry or name as an import.
 
 First the files that the log names at one commit, then the entries up to it, in order, void ones as they are; then, if
-the copy lies elsewhere, the two commits that say so (`localreg.copies.adopting`); last a snapshot. What was redacted since
-the last copy is emptied in the copy, too, before the entries that say so.
+the copy lies elsewhere, the two commits that say so (`localreg.copies.adopting`); last a snapshot. What was redacted
+since the last copy is emptied in the copy, too, before the entries that say so.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def copy_namespace(
         message: why; stands with the commits of an import.
 
     Raises:
-        AccessDeniedError: an import has to be signed, and the target's process has no key of a signer. Nothing was copied.
+        AccessDeniedError: an import has to be signed, and the target has no key of a signer. Nothing was copied.
         ConflictError: what is there is no copy of the original, or has been written to since. It is as it was.
         IntegrityError: an entry or file of the original is damaged or missing; no entry that names it was copied.
         NotFoundError: nothing was committed in the namespace.
@@ -277,8 +277,8 @@ def _copy_entries(plan: _Plan, target: Session, shown: Progress) -> None:
 
 def _altered_meanwhile(plan: _Plan, void: Void) -> IntegrityError:
     return IntegrityError(
-        f"{plan.source.log.name_of(void.path)} was an entry that counts when it was read before, and now {void.reason}; "
-        "copy again and, if it stays so, restore it from a copy; it was not copied",
+        f"{plan.source.log.name_of(void.path)} counted when it was read before, and now {void.reason}; copy "
+        "again and, if it stays so, restore it from a copy; it was not copied",
         code="entry_altered",
     )
 

@@ -27,7 +27,7 @@ class Standing(NamedTuple):
     Attributes:
         common: how many of its entries, from the first on.
         beyond: how many entries follow them there that the log does not have.
-        imported: number of the commit there that says where it lies now, if it is the first or second beyond that counts.
+        imported: number of the commit there that says where it lies now, if it is the first or second beyond.
         announced: whether such a commit was begun, by announcing the feature.
     """
 
