@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from localreg.errors import InvalidInputError
 from localreg.names import check_flag, check_namespace, check_text
@@ -43,7 +43,8 @@ class Copying:
         through, nobody reads a half import. Run one copy into a place at a time.
 
         To copy takes the role of a reader here, and there only that the place can be written to: roles that were
-        granted here hold in the copy, too.
+        granted here hold in the copy, too. Where signers are listed, an import is signed, with the key of this registry
+        or of the open one that is given; a mirror needs no key.
 
         Args:
             target: where the registry lies, or will: a path or URL as in `localreg.open`; or an open registry.
@@ -53,6 +54,7 @@ class Copying:
             message: why; stands with the commits of an import.
 
         Raises:
+            AccessDeniedError: an import has to be signed, and there is no key of a signer. Nothing was copied.
             ConflictError: code `"diverged"`; what is there is no copy of this, or was imported and this has gone on
                 since. Nothing was changed there.
             FormatError: the place holds something else than a registry.
@@ -127,7 +129,8 @@ class Copying:
             there = target._session.at_namespace(to)
         else:
             uri, to = _location(target), to or source.namespace
-            there = None if only_tell else open_session(uri, namespace=to, actor=source.actor, storage_options=options)
+            how: dict[str, Any] = {"actor": source.actor, "storage_options": options, "signing_key": source.key}
+            there = None if only_tell else open_session(uri, namespace=to, **how)
         return copy_suite(
             source, suite, None if only_tell else there, uri=uri, namespace=to, reset=replaces, message=why
         )
@@ -150,6 +153,7 @@ class Copying:
             What it was before, and since when it lies here.
 
         Raises:
+            AccessDeniedError: it lists signers, and this process has no key of one. Nothing was committed.
             ConflictError: there is another namespace of that name.
             IntegrityError: the chain does not hold, or a file is missing. Nothing was committed.
             InvalidInputError: no folder of a namespace, and no name of one.

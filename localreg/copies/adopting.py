@@ -19,6 +19,7 @@ from localreg.log.home import Home, belongs_to
 from localreg.names import new_id
 from localreg.records.models import NamespaceRecord
 from localreg.session import Session
+from localreg.session.signing_key import needed_key
 
 __all__ = ["ImportReport", "adopt", "import_namespace"]
 
@@ -56,12 +57,13 @@ def import_namespace(session: Session, *, message: str | None) -> ImportReport:
     """Make the folder of a namespace, which somebody copied there, one of its registry.
 
     Raises:
+        AccessDeniedError: it lists signers, and this process has no key of one. Nothing was committed.
         IntegrityError: its chain does not hold, or a file that it names is missing. Nothing was committed.
         NotFoundError: there is no log in the folder.
     """
     session.refuse_if_read_only()
     home = Home(session.file.registry, session.namespace)
-    log = Log(session.store, *home)
+    log = session.log_anew()
     try:
         state = log.load()
     except IntegrityError:
@@ -97,7 +99,11 @@ def adopt(session: Session, log: Log, state: State, message: str | None) -> int:
         log: the same, read as one that began where it did.
         state: its newest, of all that was copied, and of what an import that was interrupted left.
         message: why.
+
+    Raises:
+        AccessDeniedError: these commits must be signed, and this process cannot.
     """
+    needed_key(session.key, session.namespace, state.signers)
     log.require_whole(state.head.commit)
     if state.find(FEATURE, IMPORTED) is None:
         id = new_id()
@@ -124,8 +130,9 @@ def _import(session: Session, state: State) -> Change:
 
 def _published(session: Session, log: Log, state: State, change: Change, message: str | None) -> Entry:
     commit_id = new_id()
+    key = needed_key(session.key, session.namespace, state.signers)
     with session.sole_writer(commit_id):
-        entry = log.publish(state.head, [change], Provenance(session.actor, session.host, message), commit_id)
+        entry = log.publish(state.head, [change], Provenance(session.actor, session.host, message), commit_id, key=key)
     if entry is None:
         raise ConflictError(
             f"somebody else wrote to {session.store.uri} meanwhile; do the same again to see what is there now"

@@ -1,8 +1,8 @@
 """A namespace, copied as a whole: into a mirror of its registry, or into another registry or name as an import.
 
-First the files that the log names at one commit, then the entries up to it, in order; then, if the copy lies elsewhere,
-the two commits that say so (`localreg.copies.adopting`); last a snapshot. What was redacted since the last copy is
-emptied in the copy, too, before the entries that say so.
+First the files that the log names at one commit, then the entries up to it, in order, void ones as they are; then, if
+the copy lies elsewhere, the two commits that say so (`localreg.copies.adopting`); last a snapshot. What was redacted
+since the last copy is emptied in the copy, too, before the entries that say so.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from localreg.copies.report import CopyReport
 from localreg.copies.standing import Standing, standing
 from localreg.copies.target import elsewhere, open_folder
 from localreg.errors import ConflictError, IntegrityError, InvalidInputError, LocalregError, NotFoundError
-from localreg.log import Log
-from localreg.log.entry import entry_path, read
+from localreg.log.entry import Place, entry_path
 from localreg.log.home import Home, belongs_to
 from localreg.log.redaction import declared, delete_caches
+from localreg.log.validity import Valid, Void
 from localreg.names import new_id
 from localreg.progress import Progress, progress
 from localreg.records.files import FilePointer
+from localreg.session.signing_key import NO_KEY, needed_key
 from localreg.threads import in_threads
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def copy_namespace(
         message: why; stands with the commits of an import.
 
     Raises:
+        AccessDeniedError: an import has to be signed, and the target has no key of a signer. Nothing was copied.
         ConflictError: what is there is no copy of the original, or has been written to since. It is as it was.
         IntegrityError: an entry or file of the original is damaged or missing; no entry that names it was copied.
         NotFoundError: nothing was committed in the namespace.
@@ -112,6 +114,8 @@ def _copy(
         lacking = (each for each in plan.files if target is None or not has_file(target.store, each))
         moved = [pointer.bytes for pointer in lacking]
     else:
+        if plan.lacks_import:
+            needed_key(target.key, plan.name, log.signers_at(plan.commit))  # before anything is copied
         steps = len(plan.files) + max(0, plan.commit - there.common)
         with progress(f"copying {source.namespace}", steps) as shown:
             moved = _copy_files(source, target, plan, shown)
@@ -245,36 +249,51 @@ def _empty(plan: _Plan, target: Session) -> None:
         data = plan.source.store.get(entry_path(commit), fresh=True)
         if data is None:
             raise plan.source.log.missing(commit)
-        read(data, plan.source.log.head_at(commit - 1), name=plan.source.log.name_of(entry_path(commit)))
-        target.store.put(entry_path(commit), data)
-        target.store.forget(entry_path(commit))
+        if isinstance(plan.source.log.judge(data, plan.source.log.place_at(commit - 1), commit), Valid):
+            target.store.put(entry_path(commit), data)
+            target.store.forget(entry_path(commit))
     if plan.redacted:
         delete_caches(target.store)
 
 
 def _copy_entries(plan: _Plan, target: Session, shown: Progress) -> None:
     log = plan.source.log
-    head = log.head_at(plan.there.common)
-    for commit in range(head.commit + 1, plan.commit + 1):
-        path = entry_path(commit)
-        data = plan.source.store.get(path, fresh=True)  # a cache of this machine may have what was emptied since
+    place = log.place_at(plan.there.common)
+    void = {each.commit for each in log.void_entries(plan.commit)}
+    for commit in range(plan.there.common + 1, plan.commit + 1):
+        # A cache of this machine may have what was emptied since.
+        data = plan.source.store.get(entry_path(commit), fresh=True)
         if data is None:
             raise log.missing(commit)
-        head = read(data, head, name=log.name_of(path)).head
+        found = log.judge(data, place, commit)
+        if isinstance(found, Valid):
+            place = Place(found.entry.head, found.signers)
+        elif commit not in void:
+            raise _altered_meanwhile(plan, found)
         with target.sole_writer(new_id()):
             put_entry(target.store, commit, data)
         shown.advance(1)
 
 
+def _altered_meanwhile(plan: _Plan, void: Void) -> IntegrityError:
+    return IntegrityError(
+        f"{plan.source.log.name_of(void.path)} counted when it was read before, and now {void.reason}; copy "
+        "again and, if it stays so, restore it from a copy; it was not copied",
+        code="entry_altered",
+    )
+
+
 def _adopted(target: Session, message: str | None) -> int:
-    log = Log(target.store, target.file.registry, target.namespace)
+    log = target.log_anew()
     return adopt(target, log, elsewhere(log), message)
 
 
 def _write_snapshot(target: Session) -> None:
-    log = Log(target.store, target.file.registry, target.namespace)
+    """Where signers are listed, only one of them can: others keep a mirror without, as they keep what they read."""
+    log = target.log_anew()
     state = log.load()
     try:
         log.write_snapshot(state)
     except LocalregError as error:  # a cache is worth no error
-        logging.getLogger("localreg").warning("no snapshot at %s: %s", target.store.uri, error)
+        level = logging.DEBUG if error.code == NO_KEY else logging.WARNING
+        logging.getLogger("localreg").log(level, "no snapshot at %s: %s", target.store.uri, error)

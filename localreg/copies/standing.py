@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from itertools import count
 from typing import NamedTuple
 
-from localreg.canonical import parse
 from localreg.errors import LocalregError
-from localreg.log import Log
-from localreg.log.entry import entry_path
+from localreg.log import Entry, Log
+from localreg.log.entry import Place, entry_path
 from localreg.log.features import FEATURE, IMPORTED
-from localreg.log.parquet import decode, last_digest
+from localreg.log.parquet import last_digest
+from localreg.log.validity import Valid
 from localreg.records.models import NamespaceRecord
 from localreg.storage import Store
 
@@ -45,10 +46,11 @@ def standing(log: Log, upto: int, store: Store) -> Standing:
         store: the namespace that is to be the copy.
     """
     there = _entries(store)
-    common = _common(log.store, store, min(there, upto))
-    announced = there > common and _says(store, common + 1, FEATURE, "create", IMPORTED)
-    says = common + 1 + announced
-    imported = says if there >= says and _says(store, says, NamespaceRecord.kind, IMPORT) else None
+    common = _common(log, store, min(there, upto))
+    own = _own(log, store, common, there)
+    announced = bool(own) and _says(own[0], FEATURE, "create", IMPORTED)
+    last = own[announced : announced + 1]
+    imported = last[0].commit if last and _says(last[0], NamespaceRecord.kind, IMPORT) else None
     return Standing(common, there - common, imported, announced or imported is not None)
 
 
@@ -58,19 +60,25 @@ def _entries(store: Store) -> int:
     return next(number for number in count(0) if entry_path(number + 1) not in there)
 
 
-def _common(log: Store, copy: Store, most: int) -> int:
+def _common(log: Log, copy: Store, most: int) -> int:
     """How many entries are the same: all, most often; else halved until the first other one is found."""
-    if _same(log, copy, most):
+    void = {each.commit for each in log.void_entries(most)}
+    if _same(log, copy, most, void):
         return most
     same, other = 0, most
     while other - same > 1:
         middle = (same + other) // 2
-        same, other = (middle, other) if _same(log, copy, middle) else (same, middle)
+        same, other = (middle, other) if _same(log, copy, middle, void) else (same, middle)
     return same
 
 
-def _same(log: Store, copy: Store, commit: int) -> bool:
-    digest = _digest(log, commit) if commit else None
+def _same(log: Log, copy: Store, commit: int, void: Set[int]) -> bool:
+    """Whether an entry is the same; what a void one says of itself is nothing, so that its bytes are compared."""
+    while commit in void:
+        if log.store.get(entry_path(commit), fresh=True) != copy.get(entry_path(commit), fresh=True):
+            return False
+        commit -= 1
+    digest = _digest(log.store, commit) if commit else None
     return commit == 0 or (digest is not None and digest == _digest(copy, commit))
 
 
@@ -82,13 +90,23 @@ def _digest(store: Store, commit: int) -> str | None:
         return None
 
 
-def _says(store: Store, commit: int, kind: str, action: str, name: str | None = None) -> bool:
+def _own(log: Log, store: Store, common: int, there: int) -> list[Entry]:
+    """The first two entries of a copy that its original does not have: void ones are passed over, damage ends it."""
+    place, own = log.place_at(common), []
+    for commit in range(common + 1, there + 1):
+        try:
+            found = log.judge(store.get(entry_path(commit), fresh=True) or b"", place, commit)
+        except LocalregError:
+            break
+        if isinstance(found, Valid):
+            place = Place(found.entry.head, found.signers)
+            own.append(found.entry)
+        if len(own) == 2:
+            break
+    return own
+
+
+def _says(entry: Entry, kind: str, action: str, name: str | None = None) -> bool:
     """Whether an entry is of one event, of that kind and action, and name if one is given."""
-    data = store.get(entry_path(commit), fresh=True)
-    try:
-        rows = [] if data is None else decode(data, name=entry_path(commit))
-        said = [record for row in rows if isinstance(record := parse(row.record), dict)]
-    except LocalregError:
-        return False
-    wanted = {"kind": kind, "action": action, **({} if name is None else {"name": name})}
-    return len(said) == len(rows) == 1 and all(said[0].get(key) == value for key, value in wanted.items())
+    event = entry.events[0]
+    return len(entry.events) == 1 and (event.kind, event.action) == (kind, action) and name in (None, event.name)

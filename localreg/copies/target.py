@@ -54,7 +54,13 @@ def _registry_file(source: Session) -> bytes:
 
 def _opened(source: Session, location: str, namespace: str, options: Mapping[str, object] | None) -> Session:
     return open_session(
-        location, namespace=namespace, actor=source.actor, storage_options=options, make=False, admit=False
+        location,
+        namespace=namespace,
+        actor=source.actor,
+        storage_options=options,
+        make=False,
+        admit=False,
+        signing_key=source.key,
     )
 
 

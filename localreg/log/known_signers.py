@@ -6,55 +6,38 @@ the log from its first commit once, and believes what it finds there.
 
 from __future__ import annotations
 
-import os
-from hashlib import sha256
-from pathlib import Path
-
-from localreg.canonical import canonical, parse
-from localreg.errors import LocalregError
+from localreg.canonical import JsonObject
 from localreg.log.signing import Signers
 from localreg.storage import Store
-from localreg.storage.state import state_folder
+from localreg.storage.notes import note_path, place_of, read_note, write_note
 
 __all__ = ["known_signers", "note_signers"]
 
-_of_this_process: dict[str, bytes] = {}
-"""Notes about places that end with the process."""
+KIND = "signers"
+
+_of_this_process: dict[tuple[str, str], JsonObject] = {}
+"""Notes about places that end with the process, by place and origin."""
 
 
 def known_signers(store: Store, origin: str) -> frozenset[str]:
     """Public keys of those who signed when this machine was here last; none if it was not, or nobody had to."""
-    try:
-        data = _of_this_process.get(_key(store, origin)) or _path(store, origin).read_bytes()
-        note = parse(data)
-        keys = note.get("signers") if isinstance(note, dict) else None
-    except (OSError, LocalregError):
-        return frozenset()
+    path = _path(store, origin)
+    note = _of_this_process.get((store.uri, origin)) if path is None else read_note(path)
+    keys = (note or {}).get("signers")
     return frozenset(key for key in keys if isinstance(key, str)) if isinstance(keys, list) else frozenset()
 
 
 def note_signers(store: Store, origin: str, signers: Signers) -> None:
     """Note them, in place of those before; a note that cannot be written costs the next opening time."""
     keys = sorted({signer.key for signer in signers.values()})
-    data = canonical({"location": store.uri, "origin": origin, "signers": [*keys]}).encode()
-    if store.spool_folder() is None:
-        _of_this_process[_key(store, origin)] = data
-        return
+    note: JsonObject = {"place": store.uri, "origin": origin, "signers": [*keys]}
     path = _path(store, origin)
-    staged = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged.write_bytes(data)
-        staged.replace(path)
-    except OSError as error:
-        import logging
-
-        logging.getLogger("localreg").debug("cannot note the signers of %s: %s", store.uri, error)
+    if path is None:
+        _of_this_process[store.uri, origin] = note
+    else:
+        write_note(path, note)
 
 
-def _key(store: Store, origin: str) -> str:
-    return sha256(f"{origin}\n{store.uri}".encode()).hexdigest()
-
-
-def _path(store: Store, origin: str) -> Path:
-    return state_folder() / "signers" / f"{_key(store, origin)}.json"
+def _path(store: Store, origin: str) -> str | None:
+    place = place_of(store)
+    return None if place is None else note_path(KIND, f"{place}\n{origin}")

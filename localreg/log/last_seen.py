@@ -23,7 +23,7 @@ from localreg.canonical import JsonObject
 from localreg.log.entry import Head, entry_path, now
 from localreg.log.parquet import last_digest
 from localreg.storage import Store
-from localreg.storage.notes import forget_note, note_path, place_of, prune_notes, read_note, write_note
+from localreg.storage.notes import forget_note, note_path, place_of, read_note, write_note
 
 __all__ = ["LastSeen", "Lost", "SeenHead"]
 
@@ -189,8 +189,6 @@ class _Process:
         for path, (_, store) in list(self._heads.items()):
             if store.remote or os.path.isdir(store.uri):
                 self.keep(path)
-        for folder in {os.path.dirname(path) for path in self._heads}:
-            prune_notes(folder)
 
     def renew_lock(self) -> None:
         self.lock = threading.Lock()

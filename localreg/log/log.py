@@ -55,7 +55,15 @@ class Log(LogReader):
         key: gives the key that this process signs with, if it has one.
     """
 
-    def __init__(self, store: Store, registry_id: str, namespace: str, *, reader: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry_id: str,
+        namespace: str,
+        *,
+        reader: bool = False,
+        key: Callable[[], SigningKey | None] = lambda: None,
+    ) -> None:
         """Look at a namespace's log; nothing is read yet.
 
         Args:
@@ -63,6 +71,7 @@ class Log(LogReader):
             registry_id: with `namespace`, what the log began under.
             namespace: its name.
             reader: whether nothing will be written, so that a copy that is not whole can be read as far as it is.
+            key: gives the key that this process signs with, if it has one.
         """
         super().__init__(store, registry_id, namespace)
         self.reader = reader
@@ -73,7 +82,7 @@ class Log(LogReader):
         self._stays = False
         self._home = Home(registry_id, namespace)
         self._usual = self.origin
-        self.key: Callable[[], SigningKey | None] = lambda: None
+        self.key = key
         self._seen: State | None = None
         self._looked_beyond = False
         self._no_snapshot_before = 0
@@ -194,6 +203,12 @@ class Log(LogReader):
             if origin is None or origin == self.origin:
                 raise
             return self._load_on(origin, error)
+
+    def chain_from_beginning(self) -> None:
+        """Read the log as one that began where its first entry says, of one that cannot be loaded as it is."""
+        origin = begun(self.store)
+        if origin is not None:
+            self.chain_on(origin)
 
     def _load_on(self, origin: Head, refusal: IntegrityError) -> State:
         """`load` of a log that says that it began elsewhere; refused unless it says that it is here now."""
@@ -556,8 +571,26 @@ class Log(LogReader):
             StorageError, ReadOnlyError: it could not be written, or not signed.
             IntegrityError: this machine has seen another log here, whose last trace it may be that another one is.
         """
-        self._refuse_if_lost()
         commit = state.head.commit
+        key = self.key_for_caches(state)
+        if commit and not self.store.remote:
+            # What was only read may be another's commit, not durable yet: a cache must not outlive what it shows.
+            self.store.sync(entry_path(commit))
+        if state.base.commit < commit:
+            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
+        self.history.extend(partial(self.entries, upto=commit), commit, self.leads_to, key=key)
+        self._note(state)
+        self.last_seen.keep()
+        return state
+
+    def key_for_caches(self, state: State) -> SigningKey | None:
+        """The key to sign snapshots and history with; None where nobody has to.
+
+        Raises:
+            ReadOnlyError: this process has none of a signer.
+            IntegrityError: as `write_snapshot`.
+        """
+        self._refuse_if_lost()
         key = self._key_of(state) if state.signers else None
         if state.signers and key is None:
             raise ReadOnlyError(
@@ -565,15 +598,7 @@ class Log(LogReader):
                 "to the key of one",
                 code="no_signing_key",
             )
-        if commit and not self.store.remote:
-            # What was only read may be another's commit, not durable yet: a cache must not outlive what it shows.
-            self.store.sync(entry_path(commit))
-        if state.base.commit < commit:
-            state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
-        self.history.extend(partial(self.entries, upto=commit), commit, self._leads_to, key=key)
-        self._note(state)
-        self.last_seen.keep()
-        return state
+        return key
 
     def _key_of(self, state: State) -> SigningKey | None:
         """The key of this process, if it may sign."""

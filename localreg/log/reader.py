@@ -139,6 +139,18 @@ class LogReader:
             yield found
             number += 1
 
+    def judge(self, data: bytes, place: Place, number: int) -> Valid | Void:
+        """What a file would be as the entry of a number, where the log stands at a place.
+
+        Raises:
+            FormatError, IntegrityError: as `entries`.
+        """
+        return self._judge(data, place.head, number, place.signers)
+
+    def place_at(self, commit: int) -> Place:
+        """Where the log stood after a commit that is known to exist, and who might sign next; see `head_at`."""
+        return self._place(self.head_at(commit))
+
     def _judge(self, data: bytes, head: Head, number: int, signers: Signers) -> Valid | Void:
         name = self.name_of(entry_path(number))
         return judge(data, head, number, signers, origin=self.origin.digest, name=name)
@@ -319,9 +331,10 @@ class LogReader:
 
     def _cover(self, upto: int) -> list[Segment]:
         """The history segments up to a commit, as far as they are sound and this log leads to where they end."""
-        return self.history.sound(upto, self._leads_to)
+        return self.history.sound(upto, self.leads_to)
 
-    def _leads_to(self, head: Head) -> bool:
+    def leads_to(self, head: Head) -> bool:
+        """Whether the entry of that commit is there, with that digest."""
         data = self.store.get(entry_path(head.commit))
         return data is not None and last_digest(data) == head.digest
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from localreg.errors import LocalregError
@@ -110,15 +111,24 @@ def _read_log(log: Log, report: VerifyReport, expect: str | None) -> _Seen:
 
 def _entries(log: Log, report: VerifyReport, expect: str | None) -> Iterator[Entry]:
     numbers = chain.listed(log, report)
-    start: Head = chain.start(log, report, report.since, numbers)
+    start: Head = chain.start(log, report, _that_counts(log, report.since), numbers)
     report.digest = start.digest if report.since else ""
     if expect is not None and start.digest == expect and start.commit:
         report.expected = (start.commit, chain.last_event(log, start.commit))
-    numbers = [number for number in numbers if number > report.since]
+    numbers = [number for number in numbers if number > start.commit]
     with progress(f"log of {report.namespace}", len(numbers)) as shown:
         for entry in chain.readable(log, report, numbers, start, _signers_at(log, report.since)):
             shown.advance(1)
             yield entry
+
+
+def _that_counts(log: Log, commit: int) -> int:
+    """The commit, or the last one before it that is not void."""
+    with suppress(LocalregError):  # told by a run that begins before
+        void = {each.commit for each in log.void_entries(commit)}
+        while commit in void:
+            commit -= 1
+    return commit
 
 
 def _signers_at(log: Log, commit: int) -> Signers:

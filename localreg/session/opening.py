@@ -49,7 +49,7 @@ def open_session(
     offline: bool = False,
     make: bool = True,
     admit: bool = True,
-    signing_key: str | os.PathLike[str] | None = None,
+    signing_key: str | os.PathLike[str] | KeySource | None = None,
 ) -> Session:
     """Open a registry's namespace; make the registry if there is none. See `localreg.open`.
 
@@ -60,7 +60,7 @@ def open_session(
     place = root_store(location, shared=shared, storage_options=storage_options, offline=offline)
     check_commit_mode(commit_mode, remote=place.remote)
     actor = _default_actor() if actor is None else check_name(actor, what="actor")
-    key = KeySource(signing_key)
+    key = signing_key if isinstance(signing_key, KeySource) else KeySource(signing_key)
 
     def session_of(file: RegistryFile, made: bool) -> Session:
         root = bound(place, location, file)

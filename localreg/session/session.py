@@ -97,8 +97,7 @@ class Session:
         self._asked_read_only = read_only
         self.read_only = read_only or ("" if self.store.writable() else _NOT_WRITABLE)
         self.key = key or KeySource()
-        self.log = Log(self.store, file.registry, namespace, reader=bool(self.read_only))
-        self.log.key = self.key.if_usable
+        self.log = self.log_anew(reader=bool(self.read_only))
         self.siblings = siblings or Siblings(self)
         self.place = Place(self.siblings, namespace)
         self.proof = proof or Proof(root, made=False)
@@ -120,6 +119,10 @@ class Session:
     def host(self) -> str:
         """The machine's name, as the audit log gives it."""
         return host()
+
+    def log_anew(self, *, reader: bool = False) -> Log:
+        """The log as one that nothing was read of yet, whatever this session has kept of it."""
+        return Log(self.store, self.file.registry, self.namespace, reader=reader, key=self.key.if_usable)
 
     def is_same_namespace(self, other: Session) -> bool:
         """Whether ids of the one mean the same in the other."""
@@ -195,7 +198,9 @@ class Session:
 
     def _pinned(self, state: State, as_of: AsOf) -> Session:
         why = f"this is the registry as of commit {state.head.commit}"
-        session = Session(self.root, self.file, self.namespace, actor=self.actor, read_only=why, store=self.store)
+        session = Session(
+            self.root, self.file, self.namespace, actor=self.actor, read_only=why, store=self.store, key=self.key
+        )
         session._state, session._as_of = state, as_of
         session.store = past_store(session.store, session.log)
         session.log = self.log  # which knows who signed what
@@ -326,7 +331,7 @@ class Session:
                 f"this is {self.namespace!r} as of commit {self.state().head.commit}, a number that means nothing in "
                 f"{name!r}; look at both at one time, with at(time=…), or open the newest"
             )
-        return Session(self.root, self.file, name, actor=self.actor).at(time=self._as_of.time)
+        return Session(self.root, self.file, name, actor=self.actor, key=self.key).at(time=self._as_of.time)
 
     def close(self) -> None:
         """Let go of state, connections and lease; the session can still be used, and gets them again.

@@ -1,11 +1,13 @@
 """Small notes of this machine about places: what it saw there, and how far it came.
 
 They lie in the state folder, a file each, by kind and place. A note may be lost at any time, costs no sync, and is
-never worth an error: a state folder that cannot be written is as good as one that is always empty.
+never worth an error: a state folder that cannot be written is as good as one that is always empty. Kinds of which a
+process wrote notes are kept small at its end.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import suppress
 from hashlib import sha256
@@ -18,12 +20,16 @@ from localreg.storage.state import state_folder
 if TYPE_CHECKING:
     from localreg.storage.store import Store
 
-__all__ = ["MOST_NOTES", "forget_note", "note_path", "place_of", "prune_notes", "read_note", "write_note"]
+__all__ = ["MOST_NOTES", "forget_note", "note_path", "place_of", "read_note", "will_write", "write_note"]
 
 FOLDER = "notes"
 
 MOST_NOTES = 4_096
 """Of one kind; beyond, those that were not written for longest are deleted, down to three quarters."""
+
+
+_written: set[str] = set()
+"""Folders in which this process wrote notes."""
 
 
 def place_of(store: Store) -> str | None:
@@ -51,8 +57,19 @@ def read_note(path: str) -> JsonObject | None:
     return note if isinstance(note, dict) else None
 
 
+def will_write(path: str) -> None:
+    """Make the folder of a note, and have it kept small; `write_note` does so by itself.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    _written.add(os.path.dirname(path))
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+
+
 def write_note(path: str, note: JsonObject) -> None:
     """Put a note in the place of the one before, whole or not at all; in silence if that cannot be."""
+    _written.add(os.path.dirname(path))
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     with suppress(OSError):
         try:
@@ -73,7 +90,7 @@ def _created(path: str) -> int:
     try:
         return os.open(path, flags, 0o600)
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        will_write(path)
         return os.open(path, flags, 0o600)
 
 
@@ -86,7 +103,7 @@ def forget_note(path: str) -> bool:
     return True
 
 
-def prune_notes(folder: str) -> None:
+def _prune(folder: str) -> None:
     """Keep the notes of one kind from growing without bound."""
     with suppress(OSError):
         names = os.listdir(folder)
@@ -95,3 +112,9 @@ def prune_notes(folder: str) -> None:
             paths.sort(key=lambda path: os.stat(path).st_mtime)
             for path in paths[: len(paths) - MOST_NOTES * 3 // 4]:
                 os.unlink(path)
+
+
+@atexit.register
+def _prune_all() -> None:
+    for folder in _written:
+        _prune(folder)

@@ -9,7 +9,7 @@ from localreg.log import snapshot
 from localreg.log.layer import layer_commit
 from localreg.log.loss import refuse_rolled_back
 from localreg.session import Session
-from localreg.upkeep.namespace import Namespace
+from localreg.upkeep.namespace import Namespace, entry_number
 from localreg.upkeep.report import Finding
 
 __all__ = ["accepted"]
@@ -37,12 +37,13 @@ def _accepted(namespace: Namespace, *, may_write: bool) -> Iterator[Finding]:
         message = f"the log is taken as it is; commit {lost.seen.commit}, which this machine saw, is forgotten"
         yield namespace.finding("note", "accepted", message)
     elif deleted:
-        message = "the log is taken as it is; snapshots of commits that it does not have were deleted"
+        message = "the log is taken as it is; snapshots and history of commits that it does not have were deleted"
         yield namespace.finding("note", "accepted", message)
 
 
 def _misleading(namespace: Namespace) -> Iterator[str]:
-    """Snapshots that the log does not lead to."""
+    """Snapshots and history segments that the log does not lead to."""
+    namespace.log.chain_from_beginning()  # of an import, caches say so, too
     for path in snapshot.paths(namespace.store):
         of_commit = namespace.log.snapshots(layer_commit(path) or 0)
         try:
@@ -50,3 +51,10 @@ def _misleading(namespace: Namespace) -> Iterator[str]:
                 refuse_rolled_back(namespace.log, shown)
         except IntegrityError:
             yield path
+    history, last = namespace.log.history, max(map(entry_number, namespace.store.list("log")), default=0)
+    for segment in history.listed():
+        try:
+            if segment.last > last or not namespace.log.leads_to(history.opened(segment).after):
+                yield segment.path
+        except LocalregError:
+            continue  # who cannot read it passes over it, too

@@ -48,7 +48,7 @@ class Namespace:
         """The one in a folder of `namespaces`, which need not hold anything."""
         name = folder.replace(".", "/")
         store = session.root.scope(f"namespaces/{folder}")
-        return cls(name, store, Log(store, session.file.registry, name))
+        return cls(name, store, Log(store, session.file.registry, name, key=session.key.if_usable))
 
     @cached_property
     def files(self) -> dict[str, int]:

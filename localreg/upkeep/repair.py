@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from localreg.errors import LocalregError
 from localreg.log import Entry, Log, State, snapshot
-from localreg.log.base import Base
+from localreg.log.caches import DamagedLayerError
 from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_EVERY, SNAPSHOT_OVERDUE
 from localreg.log.loss import refuse_rolled_back
 from localreg.log.redaction import delete_caches
+from localreg.log.verification.caches import shows
 from localreg.upkeep.namespace import Namespace, entry_number
 from localreg.upkeep.report import Finding
 
@@ -28,8 +29,10 @@ def repaired(namespace: Namespace) -> Iterator[Finding]:
         LocalregError: the log is damaged, or nothing may be written; what was not said to be made anew is as it was.
     """
     log = namespace.log
+    log.load()  # where it began, and who signs, is asked for by what follows
     fault, state = _checked(log)
     if fault:
+        log.key_for_caches(state)  # who may not make them anew leaves them as they are
         delete_caches(log.store)
         log.write_snapshot(state)
         told = (
@@ -54,11 +57,12 @@ def _checked(log: Log) -> tuple[str, State]:
         if entry.commit in wanted:
             fault = fault or _fault_of_snapshots(log, draft)
         known = next(past, None)
-        if known is not None and known != entry:
+        if known is not None and (known.events, known.head) != (entry.events, entry.head):  # they keep no signatures
             fault = fault or "history/ does not show what the log says"
     state = draft.frozen(draft.head)
-    if listed > state.head.commit:
-        raise log.missing(state.head.commit + 1)
+    after = log.next_number(state.head)
+    if listed >= after:
+        raise log.missing(after)
     for shown in (each for commit in sorted(wanted) for each in log.snapshots(commit)):
         refuse_rolled_back(log, shown)
     return fault or _fault_of_ends(log, state.head.commit), state
@@ -67,21 +71,13 @@ def _checked(log: Log) -> tuple[str, State]:
 def _fault_of_snapshots(log: Log, state: State) -> str:
     """Whether a snapshot of this commit shows other records than the log."""
     for cached in log.snapshots(state.head.commit):
-        if cached.head == state.head and not _shows(cached.base, state):
+        try:
+            sound = cached.head != state.head or shows(cached.base, state)
+        except DamagedLayerError:
+            sound = False
+        if not sound:
             return f"{cached.base.path} does not show what the log says"
     return ""
-
-
-def _shows(base: Base, state: State) -> bool:
-    left = {(row.kind, row.id) for row in state.rows()}
-    try:
-        for row in base.stream() if isinstance(base, snapshot.LayeredBase) else ():
-            if (row.kind, row.id) not in left or state.get(row.kind, row.id) != row:
-                return False
-            left.remove((row.kind, row.id))
-    except LocalregError:
-        return False
-    return not left
 
 
 def _fault_of_ends(log: Log, last: int) -> str:

@@ -146,7 +146,7 @@ def test_history_that_was_merged_meanwhile_is_given_up_and_not_called_damaged(mo
         Registry(session).create_model(f"m{number}")
         session.snapshot()
     history, newest = session.log.history, session.state().head
-    sound = history.sound(newest.commit, session.log._leads_to)
+    sound = history.sound(newest.commit, session.log.leads_to)
     Registry(session).create_model("next")
 
     def entries(_: object) -> Iterator[Any]:
@@ -155,5 +155,5 @@ def test_history_that_was_merged_meanwhile_is_given_up_and_not_called_damaged(mo
         return session.log.entries(newest)
 
     with pytest.raises(StorageError) as caught:
-        history.extend(entries, newest.commit + 1, session.log._leads_to)
+        history.extend(entries, newest.commit + 1, session.log.leads_to)
     assert caught.value.code == GIVEN_UP

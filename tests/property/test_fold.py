@@ -317,7 +317,7 @@ def test_segments_and_the_entries_after_them_are_the_log(history: History, at: l
     for number, data in enumerate(history.data, 1):
         assert log.store.put_if_absent(entry_path(number), data)
         if number in at:
-            log.history.extend(log.entries, number, log._leads_to)
+            log.history.extend(log.entries, number, log.leads_to)
     last = len(history.entries)
     begin = min(after, last)
     head = history.entries[begin - 1].head if begin else log.origin

@@ -290,7 +290,7 @@ def test_notes_are_not_kept_without_bound(tmp_path: Path, monkeypatch: pytest.Mo
         path = tmp_path / "heads" / f"{number}.json"
         notes.write_note(str(path), {"number": number})
         os.utime(path, (number, number))
-    notes.prune_notes(str(tmp_path / "heads"))
+    notes._prune(str(tmp_path / "heads"))
     assert {path.stem for path in (tmp_path / "heads").iterdir()} == {str(number) for number in range(3, MOST + 1)}
 
 
@@ -312,3 +312,30 @@ def test_a_note_says_where_and_when(folder: Path, state: Path) -> None:
     assert note["place"] == str(folder / "namespaces/default")
     assert set(note) == {"registry", "commit", "digest", "noted", "place"}
     assert canonical(note)
+
+
+def test_to_accept_deletes_history_that_the_log_does_not_lead_to(folder: Path) -> None:
+    localreg.open(folder).snapshot()
+    roll_back(folder)
+    shutil.rmtree(folder / "namespaces/default/snapshots")
+    registry = localreg.open(folder)
+    assert registry.doctor(accept=True).ok
+    assert not list((folder / "namespaces/default/history").iterdir())
+    assert registry.doctor(repair=True).ok
+
+
+def test_a_rolled_back_import_can_be_accepted(folder: Path, tmp_path: Path) -> None:
+    localreg.open(folder).copy(localreg.open(tmp_path / "other"), name="copied")
+    copied = localreg.open(tmp_path / "other", namespace="copied")
+    copied.create_model("own")
+    copied.create_model("lost")
+    copied.snapshot()
+    entry_of_last = tmp_path / "other/namespaces/copied" / entry_path(copied.commit)
+    copied.close()
+    entry_of_last.unlink()
+    registry = localreg.open(tmp_path / "other", namespace="copied")
+    with pytest.raises(IntegrityError, match="doctor --accept"):
+        registry.create_model("next")
+    assert registry.doctor(accept=True).ok
+    registry.create_model("next")
+    assert registry.verify().ok

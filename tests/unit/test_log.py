@@ -333,13 +333,6 @@ def test_a_store_that_takes_nothing_is_asked_a_few_times_and_the_outcome_is_cert
     assert log.store.get(entry_path(1)) is None
 
 
-def test_what_is_said_to_exist_and_is_not_seen_may_be_our_own(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    double = answers(log, monkeypatch, act=False, answer=False)
-    with pytest.raises(UnknownOutcomeError, match="cannot be read"):
-        publish(log)
-    assert double.calls == ATTEMPTS
-
-
 @pytest.mark.parametrize(
     "error", [StorageError("full", code="disk_full"), ReadOnlyError("locked")], ids=["disk full", "read only"]
 )

@@ -13,6 +13,7 @@ from localreg import ReadOnlyError, Registry
 from localreg.log import snapshot
 from localreg.log.entry import entry_path
 from localreg.upkeep import repair
+from tests.signing import LogFolder, key_file, signed_registry
 
 COMMITS = 66
 
@@ -139,3 +140,65 @@ def test_commits_that_come_while_it_looks_are_in_what_it_makes(default: Path, mo
 def test_who_may_not_write_may_not_repair(default: Path) -> None:
     with pytest.raises(ReadOnlyError):
         localreg.open(default.parents[1], read_only=True).doctor(repair=True)
+
+
+def test_caches_of_an_import_are_made_anew(default: Path, tmp_path: Path) -> None:
+    other = localreg.open(tmp_path / "other")
+    localreg.open(default.parents[1]).copy(other, name="copied")
+    copied = tmp_path / "other/namespaces/copied"
+    assert repaired(copied) == []
+    (copied / "snapshots/latest.json").unlink()
+    (told,) = repaired(copied)
+    assert told.startswith("copied: repaired: ")
+    assert len(localreg.open(tmp_path / "other", namespace="copied").models()) == COMMITS
+    assert localreg.open(tmp_path / "other", namespace="copied").verify().ok
+
+
+def test_a_log_that_this_machine_saw_further_keeps_its_last_trace(default: Path) -> None:
+    registry = localreg.open(default.parents[1])
+    assert registry.commit == COMMITS
+    registry.close()
+    for number in (COMMITS - 1, COMMITS):
+        (default / entry_path(number)).unlink()
+    (default / "snapshots/latest.json").unlink()
+    before = {path: path.read_bytes() for path in default.rglob("*") if path.is_file()}
+    (told,) = repaired(default)
+    assert "not repaired" in told
+    assert f"saw commit {COMMITS}" in told
+    assert {path: path.read_bytes() for path in default.rglob("*") if path.is_file()} == before
+
+
+# --- where signers are listed -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Path:
+    """A namespace in which ana signs, with a snapshot by her, and void entries in it and at its end."""
+    (tmp_path / "signed").mkdir()
+    with signed_registry(tmp_path / "signed") as registry:
+        log = LogFolder(registry)
+        log.write(log.last + 1, b"no entry")
+        registry.create_model("n")
+        registry.snapshot()
+        log.write(log.last + 1, log.forged(None, after=log.last, number=log.last + 1))
+    return log.folder
+
+
+def test_void_entries_are_no_lost_ones_and_sound_caches_stay(signed: Path) -> None:
+    before = {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()}
+    assert repaired(signed) == []
+    assert {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()} == before
+
+
+def test_who_cannot_sign_leaves_damaged_caches_as_they_are(signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (signed / "snapshots/latest.json").unlink()
+    before = {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()}
+    (told,) = repaired(signed)
+    assert "not repaired" in told
+    assert "LOCALREG_SIGNING_KEY" in told
+    assert {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()} == before
+    monkeypatch.setenv("LOCALREG_SIGNING_KEY", str(key_file(signed.parents[2], "ana")))
+    (told,) = repaired(signed)
+    assert told.startswith("default: repaired: ")
+    assert repaired(signed) == []
+    assert localreg.open(signed.parents[1]).verify().ok

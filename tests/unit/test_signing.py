@@ -61,7 +61,7 @@ def log(signed: Registry) -> LogFolder:
 def reopened(registry: Registry, *, newcomer: bool = False, signing_key: Path | None = None) -> Registry:
     """As another process opens it; a newcomer's machine has never seen it."""
     if newcomer:
-        shutil.rmtree(Path(os.environ["LOCALREG_STATE"]) / "signers", ignore_errors=True)
+        shutil.rmtree(Path(os.environ["LOCALREG_STATE"]) / "notes/signers", ignore_errors=True)
     return localreg.open(registry.uri, actor="ben", signing_key=signing_key)
 
 
@@ -466,7 +466,7 @@ def test_a_signed_snapshot_is_used_by_who_knows_the_signer(signed: Registry) -> 
     assert reopened(signed)._session.log.load().base.path == path
     newcomer = reopened(signed, newcomer=True)
     assert newcomer._session.log.snapshot() is not None  # by now: it has folded the log, which tells who signs
-    shutil.rmtree(Path(os.environ["LOCALREG_STATE"]) / "signers")
+    shutil.rmtree(Path(os.environ["LOCALREG_STATE"]) / "notes/signers")
     stranger = Log(signed._session.store, signed.id, "default")
     assert stranger.snapshot() is None
     assert stranger.load().base.path == ""

@@ -9,10 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import localreg
 from localreg import Registry
 from localreg.ui.pages import audit
 from localreg.ui.pages.undo import PLACES
 from tests.pages import Answer, Browser, Node
+from tests.signing import LogFolder, signed_registry
 
 HOSTILE = '<script>alert("x")</script> \'"& rtl'
 
@@ -335,6 +337,40 @@ def test_verification_is_told_on_all_pages(browser: Browser, registry: Registry)
     assert "All digests hold." in page.text
     assert "1 commit came since then" in page.text
     assert "not verified since the start" in state(browser.get("/", namespace="vision"))
+
+
+def test_void_entries_are_told_where_digests_are_and_left_out_where_commits_are(tmp_path: Path) -> None:
+    with signed_registry(tmp_path) as registry:
+        log = LogFolder(registry)
+        void = log.last + 1
+        log.write(void, log.forged("eve", after=log.last, number=void))
+        registry.create_model("n")
+        browser = Browser(registry)
+        browser.post("/verify", {})
+        wait()
+        page = browser.get("/verify").main
+        assert "All digests hold." in page.text
+        assert f"log/{void:020d}.parquet is void" in page.text
+        assert commits(browser.get("/audit").main) == [each for each in range(registry.commit, 0, -1) if each != void]
+        shown = registry.sql("SELECT DISTINCT commit FROM audit_events ORDER BY commit").dicts()
+        assert [row["commit"] for row in shown] == [each for each in range(1, registry.commit + 1) if each != void]
+        registry.snapshot()  # then they come from history segments
+        again = localreg.open(registry.uri).sql("SELECT DISTINCT commit FROM audit_events ORDER BY commit").dicts()
+        assert again == shown
+
+
+def test_the_page_of_an_import_shows_its_history_and_that_it_holds(registry: Registry, tmp_path: Path) -> None:
+    registry.create_model("meadow")
+    registry.copy(localreg.open(tmp_path / "other"), name="copied")
+    with localreg.open(tmp_path / "other", namespace="copied") as copied:
+        browser = Browser(copied)
+        browser.post("/verify", {})
+        wait()
+        assert "All digests hold." in browser.get("/verify").main.text
+        assert commits(browser.get("/audit").main) == [3, 2, 1]
+        assert [row["action"] for row in copied.sql("SELECT action FROM audit_events ORDER BY commit").dicts()][
+            -1:
+        ] == ["import"]
 
 
 def test_damage_is_told_with_its_file(browser: Browser, registry: Registry) -> None:

@@ -24,6 +24,7 @@ from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.storage import LocalStore
 from tests.remote import Server, options
+from tests.signing import LogFolder, signed_registry
 
 MODELS = 6
 
@@ -449,3 +450,17 @@ def test_a_registry_of_nothing_is_sound(tmp_path: Path) -> None:
     registry: Registry = localreg.open(tmp_path / "empty")
     report = registry.verify(resume=True)
     assert (report.ok, report.commits, report.files, report.digest) == (True, 0, 0, "")
+
+
+@pytest.mark.parametrize("garbage", [b"no entry", b""])
+def test_a_check_since_a_void_entry_begins_where_the_log_stood(tmp_path: Path, garbage: bytes) -> None:
+    with signed_registry(tmp_path) as registry:
+        log = LogFolder(registry)
+        void = log.last + 1
+        log.write(void, garbage or log.forged(None, after=log.last, number=void))
+        registry.create_model("n")
+        registry.create_model("o")
+        for since in range(registry.commit + 1):
+            report = registry.verify(since=since)
+            assert report.ok, (since, report.problems)
+            assert report.digest == registry.verify().digest

@@ -13,7 +13,7 @@ from localreg.log.loss import refuse_rolled_back
 from localreg.log.state import State
 from localreg.log.verification.report import Problem, VerifyReport
 
-__all__ = ["check_end", "check_history", "check_snapshots", "snapshots_of"]
+__all__ = ["check_end", "check_history", "check_snapshots", "shows", "snapshots_of"]
 
 
 def check_history(log: Log, report: VerifyReport) -> None:
@@ -39,25 +39,33 @@ def check_snapshots(log: Log, report: VerifyReport, state: State) -> None:
     for cached in log.snapshots(state.head.commit):  # those that cannot be read are passed over by every reader, too
         if cached.head.digest != state.head.digest:
             _check_standing(log, report, cached)
-        elif cached.head != state.head or not _shows(cached.base, state):
+        elif cached.head != state.head or not _shows_or_is_damaged(cached.base, state):
             path = cached.base.path
             message = f"{path} does not show what the log says; delete it: it is a cache and will be made again"
             report.problems.append(Problem(path, "snapshot_wrong", message))
 
 
-def _shows(base: Base, state: State) -> bool:
-    """Whether a snapshot has the rows of a state, each once; one after another, since there may be a million."""
-    keys = rows = 0
+def _shows_or_is_damaged(base: Base, state: State) -> bool:
     try:
-        for row in base.stream():
-            if state.get(row.kind, row.id) != row:
-                return False
-            rows += 1
-            keys += hash((row.kind, row.id))
+        return shows(base, state)
     except DamagedLayerError:
         return True  # passed over by every reader, too
     except FormatError:
         return False  # whole, as far as its digests tell, and what stands in it is no record
+
+
+def shows(base: Base, state: State) -> bool:
+    """Whether a snapshot has the rows of a state, each once; one after another, since there may be a million.
+
+    Raises:
+        DamagedLayerError: it cannot be read.
+    """
+    keys = rows = 0
+    for row in base.stream():
+        if state.get(row.kind, row.id) != row:
+            return False
+        rows += 1
+        keys += hash((row.kind, row.id))
     # A row that stands there twice would hide one that is missing, but for the sum of the hashes.
     for row in state.rows():
         rows -= 1

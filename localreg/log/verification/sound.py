@@ -13,7 +13,7 @@ from localreg.canonical import canonical, parse
 from localreg.errors import LocalregError
 from localreg.records.files import FilePointer
 from localreg.storage import Store
-from localreg.storage.notes import note_path, place_of
+from localreg.storage.notes import note_path, place_of, will_write
 
 __all__ = ["Sound"]
 
@@ -44,7 +44,7 @@ class Sound:
             if resume and os.path.exists(path):
                 with open(path, encoding="utf-8", errors="replace") as lines:
                     self._known = dict(filter(None, map(_parsed, lines)))
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            will_write(path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if resume else os.O_TRUNC)
             self._file = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
             if self._known:

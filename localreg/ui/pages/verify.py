@@ -17,13 +17,15 @@ def page(view: View) -> Response:
     """`/verify`."""
     registry = _present(view)
     last = view.site.verifications.last(registry.namespace_name)
-    problems = last.report.problems if last is not None and last.report is not None else []
+    report = None if last is None else last.report
+    problems, void = ([], []) if report is None else (report.problems, report.void)
     return view.page(
         "verify.html",
         title="Verify",
         section="Audit",
         commit=registry.commit,
         problems=problems[:MOST_PROBLEMS],
+        void=void[:MOST_PROBLEMS],
         left_out=max(0, len(problems) - MOST_PROBLEMS),
     )
 
