@@ -275,3 +275,5 @@ def test_every_file_that_the_readme_names_is_there() -> None:
     )
     assert len(named) >= 6
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
+    tests = set(re.findall(r"`(test_\w+\.py)`", text))
+    assert sorted(tests - {path.name for path in (ROOT / "tests").rglob("test_*.py")}) == []
