@@ -61,8 +61,7 @@ def _announce(session: Session, public: str) -> None:
         has = "this process has none" if own is None else f"this process has {fingerprint(own.public)}"
         raise PolicyError(
             f"the first signer of namespace {session.namespace!r} must be you, so that somebody can sign what comes "
-            f"next: it takes the private key of {fingerprint(public)}, and {has}; name its file by "
-            f"localreg.open(…, signing_key=PATH) or {KEY}",
+            f"next: it takes the private key of {fingerprint(public)}, and {has}; name its file by {KEY}",
             code=NO_KEY,
         )
 
@@ -120,7 +119,7 @@ def _content(path: str | os.PathLike[str]) -> str:
     try:
         with Path(path).expanduser().open("rb") as file:
             return file.read(LARGEST_LINE).decode()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise InvalidInputError(
             f"public_key is {shown_value(path)}, and no such file can be read; write the line of an Ed25519 `.pub` "
             "file, or its path",

@@ -176,7 +176,8 @@ def _as_path(content: object) -> Iterator[Path]:
         return
     with ExitStack() as stack:
         try:
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="localreg-")), "content")
+            made = tempfile.TemporaryDirectory(prefix="localreg-", ignore_cleanup_errors=True)
+            path = Path(stack.enter_context(made), "content")
             with path.open("wb") as file:
                 _write(content, file)
         except OSError as error:
@@ -216,7 +217,7 @@ def store_files(session: Session, files: Sequence[tuple[str, Path]], said: dict[
     with progress(f"storing {said['name']} (MiB)", total) as shown:
         pointers = [keep(session, path, advance=shown.advance) for _, path in files]
     entries = [Entry(name, pointer.sha256, pointer.bytes) for (name, _), pointer in zip(files, pointers, strict=True)]
-    with tempfile.TemporaryDirectory(prefix="localreg-") as place:
+    with tempfile.TemporaryDirectory(prefix="localreg-", ignore_cleanup_errors=True) as place:
         manifest = Path(place, "manifest.json")
         manifest.write_bytes(manifest_bytes(entries))
         pointer = keep(session, manifest, advance=lambda _: None)

@@ -22,7 +22,7 @@ class FilePointer:
         owner: id of the record that the file hangs on.
         rows: number of rows.
         bytes: size of the file.
-        sha256: of the file's bytes.
+        sha256: of the file's bytes; "" = not known, of a file that no event named before it was condemned.
         details: what a reader of this table must know of the part, such as `first` (index of its first sample).
     """
 
@@ -75,6 +75,10 @@ def _is_inside(value: object) -> bool:
     return not {"", ".", ".."} & set(value.split("/"))
 
 
+def _is_digest_or_unknown(value: object) -> bool:
+    return value == "" or is_digest(value)
+
+
 def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
@@ -102,7 +106,7 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "owner": _is_text,
     "rows": _is_count,
     "bytes": _is_count,
-    "sha256": is_digest,
+    "sha256": _is_digest_or_unknown,
     "details": _are_details,
 }
 """What each field must be. Elsewhere it is taken as that."""

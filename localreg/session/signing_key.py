@@ -134,18 +134,23 @@ def needed_key(source: KeySource, namespace: str, before: Signers, after: Signer
     has = "this process has no key" if key is None else f"the key {fingerprint(key.public)} is none of theirs"
     raise AccessDeniedError(
         f"namespace {namespace!r} takes only commits signed by its signers ({names}), and {has}; name the file of one "
-        f"by localreg.open(…, signing_key=PATH) or {KEY}, or have a signer add yours; nothing was written",
+        f"by {KEY}, or have a signer add yours; nothing was written",
         code=NO_KEY,
     )
 
 
 def _checked_path(path: object) -> Path:
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or not text:
         raise InvalidInputError(f"signing_key is {shown_value(path)}; write the path of a file", code=SIGNING)
-    found = Path(path).expanduser().absolute()
-    if not found.is_file():
+    try:
+        found = Path(text).expanduser().absolute()
+        is_there = found.is_file()
+    except (OSError, ValueError, RuntimeError):  # what no file can be called, or the home of nobody
+        is_there = False
+    if not is_there:
         raise InvalidInputError(
-            f"signing_key is {str(found)!r}, and there is no such file; `localreg signers keygen PATH` makes one",
+            f"signing_key is {shown_value(text)}, and there is no such file; `localreg signers keygen PATH` makes one",
             code=SIGNING,
         )
     return found

@@ -19,7 +19,7 @@ from localreg.fr import InferenceModel
 from localreg.fr import TestCase as FaceCase
 from localreg.fr import TestSuite as FaceSuite
 from localreg.fr import test as enrol
-from localreg.policies import Action, AliasGate, Label, Promotion, Retention
+from localreg.policies import Action, AliasGate, Label, Promotion, Retention, Rule
 from localreg.workflow import (
     Curve,
     CurvePlot,
@@ -104,7 +104,7 @@ class Threshold(EvaluatorConfiguration):
         return f"at {self.value}"
 
 
-_, Case, Suite, Net = define_workflow("scans", Scan, Truth, Guess)
+SCANS, Case, Suite, Net = define_workflow("scans", Scan, Truth, Guess)
 LABELS = ("cat", "dog", "owl")
 
 
@@ -118,7 +118,7 @@ class Answer(Inference):
     label: str
 
 
-_, _, Questions, QuestionNet = define_workflow("questions", Question, Truth, Answer)
+QUESTIONS, QuestionCase, Questions, QuestionNet = define_workflow("questions", Question, Truth, Answer)
 
 
 def scan(number: int) -> tuple[Scan, Truth]:
@@ -288,7 +288,7 @@ def _experiments(registry: Registry, beside: Path) -> None:
 
 def _rules(registry: Registry, beside: Path) -> None:
     model = registry.get_model(MODEL)
-    rules = {
+    rules: dict[str, Rule] = {
         "r": Retention(keep_last=30, younger_than=timedelta(days=2)),
         "l": Label(when="metrics.accuracy > 0.9", tag="excellent"),
         "p": Promotion(experiment="other", best="loss", version="{step}"),

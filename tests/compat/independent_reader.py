@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Collection, Iterator
 from hashlib import sha256
 from itertools import count
@@ -14,6 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+OPENSSH = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
 
 
 class Row(NamedTuple):
@@ -35,23 +40,30 @@ class Namespace:
         self.digest = sha256((said["registry"] + name).encode()).hexdigest()
         self.audit: list[dict[str, Any]] = []
         self.rows: dict[tuple[str, str], Row] = {}
+        self.void: list[int] = []
         imported = False
         for commit in count(1):
             path = self.folder / f"log/{commit:020d}.parquet"
             if not path.exists():
                 break
+            signers = {row.record["key"].split()[1] for row in self.of("signer")}
+            if signers and not self.is_signed(path, commit, signers):
+                self.void.append(commit)
+                continue
             rows = pq.read_table(path, partitioning=None).to_pylist()
             if commit == 1 and self.digest != (begun := self.began(rows)):
                 imported, self.digest = True, begun
+            if commit == 1:
+                self.genesis = self.digest
             for event, row in enumerate(rows, 1):
                 self.audit.append(self.checked(row, commit, event))
                 assert self.audit[-1]["events"] == len(rows), "altered"
                 self.fold(self.audit[-1])
         needed = {row.name for row in self.of("feature") if row.record.get("needed_by") != "writers"}
-        assert needed <= {"imported"}, "a newer writer"
-        if imported or needed:
+        assert needed <= {"imported", "signers"}, "a newer writer"
+        if imported or "imported" in needed:
             said_last = max(self.of("namespace"), key=lambda row: row.updated)
-            assert needed, "swapped"
+            assert "imported" in needed, "swapped"
             assert (said_last.record["registry"], said_last.name) == (said["registry"], name), "swapped"
 
     @staticmethod
@@ -63,6 +75,17 @@ class Namespace:
                 after = json.loads(row["payload"])["after"]
                 assert sha256((after["registry"] + after["name"]).encode()).hexdigest() == previous, "swapped"
         return previous
+
+    def is_signed(self, path: Path, commit: int, signers: Collection[str]) -> bool:
+        """Whether an entry counts where signers are listed; their keys as OpenSSH writes them."""
+        try:
+            last = pq.read_table(path, partitioning=None).to_pylist()[-1]
+            kind, key, signature = (last["signature"] or "").split(":")
+            said = f"localreg entry 1\n{self.genesis}\n{commit}\n{last['digest']}\n".encode()
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(bytes.fromhex(signature), said)
+        except (OSError, ValueError, KeyError, IndexError, InvalidSignature):
+            return False
+        return kind == "ed25519" and b64encode(OPENSSH + bytes.fromhex(key)).decode() in signers
 
     def checked(self, row: dict[str, Any], commit: int, event: int) -> dict[str, Any]:
         record, payload = json.loads(row["record"]), row["payload"] or ""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,7 +55,8 @@ def disturbed(acts: Iterator[None]) -> UnknownOutcomeError | None:
         say(f"refused {type(error).__name__} {error.code} {error}")
         return error if isinstance(error, UnknownOutcomeError) else None
     except BaseException as error:
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         say(f"foreign {error!r}")
     return None
 

@@ -54,7 +54,8 @@ def serve(live: Callable[..., None]) -> None:
                 live(*line.split(SEPARATOR))
                 os._exit(0)
             except BaseException:
-                traceback.print_exc()
+                with suppress(OSError):  # whatever fails in the child, it must not go on as its parent
+                    traceback.print_exc()
                 os._exit(1)
         _, status = os.waitpid(child, 0)
         say(f"{_ENDED}{os.waitstatus_to_exitcode(status)}")

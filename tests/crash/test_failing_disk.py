@@ -169,3 +169,15 @@ def test_a_store_that_refuses_an_artifact_is_not_told_as_content_that_cannot_be_
     number = errno.EACCES
     with pytest.raises(ReadOnlyError, match="may not write"):
         version.upload(b"content", name="a")
+
+
+def test_an_artifact_is_stored_though_what_was_kept_meanwhile_cannot_be_removed(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A foreign error came out of `upload`, which hid that of the store, or that all had gone well."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    version = registry.create_model("m").create_version("1")
+    disk = Failing(monkeypatch, "rmdir", lambda path: "localreg-" in path)
+    version.upload(b"content", name="a")
+    assert disk.count > 0
+    assert b"".join(version.get_artifact("a").stream()) == b"content"

@@ -11,9 +11,12 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import localreg
@@ -79,10 +82,10 @@ BESIDE = ("a stray file of the log", "the mark of protection", "the lease", "the
 BULK = ("a part of samples", "a part of inferences", "a part of plots", "an artifact")
 LOG = ("the registry's file", "the first entry", "the newest entry", "the next entry", "an entry ahead")
 HARMLESS = ("commit", "model", "sql models", "sql inferences", "sql audit_events", "download", "history")
-ENDLESS = ("a pipe", "a link to /dev/zero", "a sparse terabyte", "a link to itself", "a socket")
+ENDLESS = ("a pipe", "a link to /dev/zero", "a sparse terabyte")
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*ENDLESS, "a folder", "a link to itself"])
 def test_nothing_that_stands_in_the_place_of_a_cache_does_harm(
     folder: Path, shape: str, program: Program, whole: dict[str, Outcome], tmp_path: Path
 ) -> None:
@@ -93,7 +96,7 @@ def test_nothing_that_stands_in_the_place_of_a_cache_does_harm(
         assert said[act] == whole[act]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*ENDLESS, "a socket"])
 def test_what_stands_in_the_place_of_bulk_files_is_told(
     folder: Path, shape: str, program: Program, whole: dict[str, Outcome], tmp_path: Path
 ) -> None:
@@ -128,6 +131,49 @@ def test_a_file_in_the_place_of_a_folder_is_refused_or_harmless(
     if place in ("the folder of snapshots", "the folder of history", "the folder of staged files"):
         for act in HARMLESS:
             assert said[act] == whole[act]
+
+
+# --- files that unpack to more than there is --------------------------------------------------------------------------
+
+
+def swell(path: Path, column: str, rows: int) -> None:
+    """A file of some kilobytes whose texts in one column are 50 MB each."""
+    table = pq.read_table(path, partitioning=None)
+    rows = rows or table.num_rows
+    places = pa.array([0] * rows, pa.int32())
+    text = pa.DictionaryArray.from_arrays(places, pa.array(["a" * 50_000_000]))
+    columns = {
+        name: text if name == column else table[name].combine_chunks().take(places) for name in table.schema.names
+    }
+    options: Any = {"dictionary_pagesize_limit": 1 << 28, "use_dictionary": [column], "store_schema": False}
+    made = pa.table(columns).replace_schema_metadata(table.schema.metadata)
+    pq.write_table(made, path, compression="zstd", **options)
+    assert path.stat().st_size < 100_000
+
+
+@pytest.mark.slow
+def test_a_part_that_unpacks_to_a_hundred_gigabytes_is_refused_and_told(
+    folder: Path, program: Program, whole: dict[str, Outcome], tmp_path: Path
+) -> None:
+    swell(PLACES["a part of plots"](folder), "name", 2_000)
+    said = visit(program, folder, tmp_path)
+    assert said["sql plots"].how == "refused"
+    assert said["sql inferences"] == whole["sql inferences"]
+    assert said["verify"] == Outcome("verify", "answered", "False")
+
+
+@pytest.mark.slow
+def test_a_segment_of_history_that_unpacks_to_gigabytes_is_passed_over(
+    folder: Path, program: Program, whole: dict[str, Outcome], tmp_path: Path
+) -> None:
+    """Though its name fits its bytes."""
+    path = PLACES["a history segment"](folder)
+    swell(path, "message", 0)
+    digest = sha256(path.read_bytes()).hexdigest()[:32]
+    path.rename(path.with_name(f"{path.name.rpartition('-')[0]}-{digest}.parquet"))
+    said = visit(program, folder, tmp_path)
+    for act in HARMLESS:
+        assert said[act] == whole[act] or said[act].how == "refused"
 
 
 # --- whole files ------------------------------------------------------------------------------------------------------

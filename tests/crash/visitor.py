@@ -45,8 +45,6 @@ class Outcome(NamedTuple):
 Act = Callable[[Registry, Path], object]
 
 
-Act = Callable[[Registry, Path], object]
-
 TABLES = ("models", "audit_events", "test_samples", "inferences", "metric_points", "sample_metrics", "plots")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 from tests.histories.history import Plan, play
 from tests.histories.oracle import check
@@ -39,7 +40,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, clients=plan.clients[:place] + plan.clients[place + 1 :])
     for fault in fields(plan.weather):
         if getattr(plan.weather, fault.name):
-            yield replace(plan, weather=replace(plan.weather, **{fault.name: fault.default}))
+            calmer: dict[str, Any] = {fault.name: fault.default}
+            yield replace(plan, weather=replace(plan.weather, **calmer))
     for place, acts in enumerate(plan.clients):
         for number in reversed(range(len(acts))):
             fewer = acts[:number] + acts[number + 1 :]

@@ -13,7 +13,6 @@ import pytest
 from localreg import Registry
 from localreg.errors import StorageError, UnknownOutcomeError
 from localreg.log import Log, folding, publish, snapshot
-from localreg.log import log as logs
 from localreg.names import new_id
 from localreg.session import Session, preconditions, session
 from tests.histories.acts import Act, drawn
@@ -91,8 +90,8 @@ def silence_is_a_refusal(patch: Patch) -> None:
 def hidden_is_absent(patch: Patch) -> None:
     """What the publishing did until a history found it."""
 
-    def landed(store: Any, path: str, entry: Any, failed: Any) -> bool | None:
-        found = real(store, path, entry, failed)
+    def landed(store: Any, path: str, entry: Any, ours: bytes, failed: Any) -> bool | None:
+        found = real(store, path, entry, ours, failed)
         if found is None and failed is None:
             raise StorageError("nothing is there; try again")
         return found
@@ -108,16 +107,16 @@ def goes_on_while_it_does_not_know(patch: Patch) -> None:
         except UnknownOutcomeError:
             return None
 
-    real = logs.publish
-    patch.setattr(logs, "publish", published)
+    real = publish.publish
+    patch.setattr("localreg.log.log.publish", published)
 
 
 def another_id_for_each_offer(patch: Patch) -> None:
     def published(store: Any, head: Any, changes: Any, provenance: Any, commit_id: str, **rest: Any) -> Any:
         return real(store, head, changes, provenance, new_id(), **rest)
 
-    real = logs.publish
-    patch.setattr(logs, "publish", published)
+    real = publish.publish
+    patch.setattr("localreg.log.log.publish", published)
 
 
 def offers_again_what_it_planned(patch: Patch) -> None:
@@ -200,7 +199,7 @@ def test_a_broken_product_is_found(mutant: Mutant, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.skipif(not hasattr(Registry, "gc"), reason="there is no garbage collection yet")
 def test_a_commit_of_what_was_given_up_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writers that sleep in the middle of an upload, beside garbage collection with a grace period that is too short."""
+    """Writers that sleep in the middle of an upload, beside garbage collection with too short a grace period."""
 
     def plan(seed: int) -> Plan:
         chance = Random(seed)

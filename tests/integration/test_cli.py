@@ -2324,7 +2324,7 @@ def test_signers_from_the_key_to_the_first_void_entry(
     assert [row["commit"] for row in done(cli("signers", "void", "--format", "json")).json] == [last + 1]
     assert "is void: it is no log entry" in done(cli("verify")).out
     monkeypatch.delenv("LOCALREG_SIGNING_KEY")
-    assert "signing_key=PATH" in cli("models", "create", "x").err
+    assert "name the file of one by LOCALREG_SIGNING_KEY" in cli("models", "create", "x").err
 
 
 def test_a_key_is_encrypted_with_what_the_environment_or_a_person_says(

@@ -26,6 +26,7 @@ from localreg.models import Model, ModelVersion
 from localreg.policies import Label
 from localreg.storage import MemoryStore
 from tests.definitions import write
+from tests.signing import key_file, public_text
 
 NOBODY = object()
 CODE = {"inference.py": "def predict(datapoints):\n    return list(datapoints)\n"}
@@ -357,7 +358,7 @@ CALLS: dict[type, dict[str, Arguments]] = {
         "grant": {"principal": "eve", "role": "reader"},
         "revoke": {"principal": "eve"},
         "grants": {"where": "role = 'owner'", "search": "eve", "order_by": "id", "limit": 1},
-        "add_signer": {"name": "eve", "public_key": "eve.pub"},
+        "add_signer": {"name": "eve", "public_key": public_text("eve")},
         "remove_signer": {"name": "eve"},
         "signers": {"where": "name = 'eve'", "search": "eve", "order_by": "id", "limit": 1},
         "void_entries": {},
@@ -512,6 +513,7 @@ FUNCTIONS: dict[Callable[..., object], Arguments] = {
         "storage_options": None,
         "commit_mode": "link",
         "offline": False,
+        "signing_key": None,
     },
     localreg.use: {"registry": None},
 }
@@ -570,6 +572,7 @@ def subjects(
 ) -> Callable[[], dict[type, Any]]:
     """What the methods are called on; a registry of its own for each call, unless the one before changed nothing."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOCALREG_SIGNING_KEY", str(key_file(tmp_path, "eve")))
     write(tmp_path, {"models.yaml": "models: [{name: m, description: pushed}]"})
     monkeypatch.setattr("localreg.experiments.opening._environment", dict)
     names = count()
@@ -649,16 +652,8 @@ NOT_RUNNING = ("log", "log_table", "watch_dir", "flush", "finish", "fail")
 """What an experiment that has ended does not take."""
 NOT_THERE = (
     *("get_workflow", "get_test_case", "get_test_suite", "get_test_run", "get_comparison", "get_policy"),
-    *(
-        "copy_suite",
-        "import_samples",
-        "import_inferences",
-        "import_coco_results",
-        "export_coco",
-        "inferences",
-        "export_inferences",
-    ),
-    *("revoke", "protect", "test", "verify_determinism"),
+    *("import_samples", "import_inferences", "import_coco_results", "export_coco", "inferences", "export_inferences"),
+    *("copy_suite", "revoke", "remove_signer", "protect", "test", "verify_determinism"),
 )
 """What the registry of these tests holds none of, nor its place: folders with permissions."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localreg.errors import LocalregError
+from localreg.errors import FormatError, LocalregError
 from localreg.log import snapshot
 from localreg.log.base import Base
 from localreg.log.caches import DamagedLayerError
@@ -50,6 +50,8 @@ def _shows_or_is_damaged(base: Base, state: State) -> bool:
         return shows(base, state)
     except DamagedLayerError:
         return True  # passed over by every reader, too
+    except FormatError:
+        return False  # whole, as far as its digests tell, and what stands in it is no record
 
 
 def shows(base: Base, state: State) -> bool:

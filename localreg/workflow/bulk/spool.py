@@ -47,7 +47,7 @@ class Spool:
         from pyarrow import ipc
 
         if self._writer is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="localreg-")
+            self._folder = tempfile.TemporaryDirectory(prefix="localreg-", ignore_cleanup_errors=True)
             self._file = open(Path(self._folder.name) / "rows.arrow", "wb")  # noqa: SIM115 - closed with the spool
             # A file, unlike a stream, has one dictionary for all batches.
             self._writer = ipc.new_stream(self._file, self._kept[0].schema)
