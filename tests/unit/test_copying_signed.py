@@ -178,3 +178,24 @@ def test_a_suite_is_copied_into_a_signed_namespace_with_the_key_of_who_copies(
     elsewhere.copy_suite(suite, signed.uri)
     assert signed.sql("SELECT name FROM test_suites").dicts() == [{"name": suite}]
     assert signed.verify().ok
+
+
+@pytest.mark.parametrize("between", [None, b"no entry"])
+def test_an_import_that_was_interrupted_is_finished_also_past_a_void_entry(
+    signed: Registry, elsewhere: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes | None
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    begun = signed.commit
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("localreg.copies.adopting._import", killed)
+        signed.copy(elsewhere, name="copied")
+    if between is not None:
+        (tmp_path / "elsewhere/namespaces/copied" / entry_path(begun + 2)).write_bytes(between)
+    signed.create_model("later")  # what goes on meanwhile is no part of what was begun
+    again = signed.copy(elsewhere.uri, name="copied")
+    assert (again.commit, again.imported) == (begun, begun + 2 + (between is not None))
+    copied = localreg.open(elsewhere.uri, namespace="copied")
+    assert names(copied) == ["a", "b", "c", "m"]
+    assert copied.verify().ok
