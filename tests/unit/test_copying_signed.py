@@ -63,6 +63,8 @@ def test_a_mirror_of_a_signed_namespace_has_its_void_entries_and_verifies(
     assert verified.digest == report.digest
     assert len(verified.void) == 3
     assert "no snapshot" not in caplog.text
+    void = [each.getMessage() for each in caplog.records if " is void: " in each.getMessage()]
+    assert len(void) == len(set(void)) == 3, "once for each, of the mirror: those of the original were told before"
 
 
 def test_a_mirror_goes_on_after_void_entries_and_ends_before_the_last_ones(signed: Registry, tmp_path: Path) -> None:
