@@ -40,7 +40,8 @@ class Copying:
 
         Each file is compared with its digest while it is copied, and is there before the entry that names it. Others
         may write to this registry meanwhile. If it is interrupted, the same call goes on where it stopped; until it is
-        through, nobody reads a half import. Run one copy into a place at a time.
+        through, nobody reads a half import. Run one copy into a place at a time, and commit nothing in a mirror: `gc`
+        there does so only if it finds files of a copy that did not come to its end.
 
         To copy takes the role of a reader here, and there only that the place can be written to: roles that were
         granted here hold in the copy, too. Where signers are listed, an import is signed, with the key of this registry

@@ -16,6 +16,7 @@ from localreg.log.parquet import last_digest
 from localreg.log.patience import get_late
 from localreg.log.signing import NO_SIGNERS, Signers, signers_after
 from localreg.log.state import State
+from localreg.log.torn import warn_once
 from localreg.log.validity import Valid, Void, judge
 from localreg.storage import Store
 
@@ -159,9 +160,7 @@ class LogReader:
         """One warning for each, in each process that comes upon it."""
         if void.commit not in self._void:
             self._void[void.commit] = void
-            import logging
-
-            logging.getLogger("localreg").warning("%s/%s", self.store.uri, void)
+            warn_once(f"{self.store.uri}/{void}")
 
     @property
     def void_seen(self) -> list[Void]:

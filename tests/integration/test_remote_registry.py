@@ -33,7 +33,7 @@ from localreg import (
 )
 from localreg.log import Change, features
 from localreg.log.entry import entry_path
-from localreg.log.log import FEW_AFAR
+from localreg.log.loading import FEW_AFAR
 from localreg.log.loss import GAP_PROBES
 from localreg.storage.probe import RACERS
 from tests.crash.wire import Fault, Wire

@@ -203,6 +203,46 @@ def test_files_that_a_log_names_elsewhere_are_not_written(source: Registry, tmp_
         source.copy(tmp_path / "mirror")
 
 
+def test_what_the_original_gave_up_is_deleted_in_the_mirror_without_a_commit(source: Registry, tmp_path: Path) -> None:
+    model = source.create_model("old")
+    model.upload(b"old weights", name="weights")
+    source.copy(tmp_path / "mirror")
+    model.delete()
+    source.retain(deleted="0s", dry_run=False)
+    source.copy(tmp_path / "mirror")
+    mirror = localreg.open(tmp_path / "mirror")
+    assert b"old weights" in files(tmp_path / "mirror").values()
+    commit = mirror.commit
+    mirror.gc(grace="0s", dry_run=False)
+    assert b"old weights" not in files(tmp_path / "mirror").values()
+    assert mirror.commit == commit
+    source.create_model("next")
+    assert source.copy(tmp_path / "mirror").commits == 1
+    assert mirror.verify().ok
+
+
+def test_garbage_that_is_collected_in_a_mirror_beside_a_copy_ends_it(
+    source: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.copy(tmp_path / "mirror")
+    source.get_model("yolor").upload(b"more", name="more")
+    mirror = localreg.open(tmp_path / "mirror", actor="ben")
+    original = moving.put_entry
+
+    def put_beside_a_collector(*args: object) -> None:
+        for _ in range(2):  # the file that the entry will name is there, and looks like one that a dead copy left
+            mirror.gc(grace="0s", dry_run=False)
+        original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("localreg.copies.namespace.put_entry", put_beside_a_collector)
+    commit = mirror.commit
+    with pytest.raises(ConflictError) as raised:
+        source.copy(tmp_path / "mirror")
+    assert raised.value.code == "diverged"
+    assert mirror.commit == commit + 1
+    assert mirror.verify().ok
+
+
 def test_a_file_given_up_meanwhile_lets_the_copy_begin_anew(
     source: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,8 @@ def test_a_mirror_of_a_signed_namespace_has_its_void_entries_and_verifies(
     assert verified.digest == report.digest
     assert len(verified.void) == 3
     assert "no snapshot" not in caplog.text
+    void = [each.getMessage() for each in caplog.records if " is void: " in each.getMessage()]
+    assert len(void) == len(set(void)) == 3, "once for each, of the mirror: those of the original were told before"
 
 
 def test_a_mirror_goes_on_after_void_entries_and_ends_before_the_last_ones(signed: Registry, tmp_path: Path) -> None:
@@ -178,3 +180,25 @@ def test_a_suite_is_copied_into_a_signed_namespace_with_the_key_of_who_copies(
     elsewhere.copy_suite(suite, signed.uri)
     assert signed.sql("SELECT name FROM test_suites").dicts() == [{"name": suite}]
     assert signed.verify().ok
+
+
+@pytest.mark.parametrize("between", [None, b"no entry"])
+def test_an_import_that_was_interrupted_is_finished_also_past_a_void_entry(
+    signed: Registry, elsewhere: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes | None
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    begun = signed.commit
+    with monkeypatch.context() as patch:
+        patch.setattr("localreg.copies.adopting._import", killed)
+        with pytest.raises(KeyboardInterrupt):
+            signed.copy(elsewhere, name="copied")
+    if between is not None:
+        (tmp_path / "elsewhere/namespaces/copied" / entry_path(begun + 2)).write_bytes(between)
+    signed.create_model("later")  # what goes on meanwhile is no part of what was begun
+    again = signed.copy(elsewhere.uri, name="copied")
+    assert (again.commit, again.imported) == (begun, begun + 2 + (between is not None))
+    copied = localreg.open(elsewhere.uri, namespace="copied")
+    assert names(copied) == ["a", "b", "c", "m"]
+    assert copied.verify().ok

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,9 @@ from localreg import AccessDeniedError, ConflictError, GarbageReport, InvalidInp
 from localreg.artifacts.content import file_of
 from localreg.canonical import JsonObject, canonical
 from localreg.errors import StorageError
+from localreg.log import Change
 from localreg.names import new_id
+from localreg.records.files import FilePointer
 from localreg.session.presence import Presence
 from localreg.storage import MemoryStore
 from localreg.upkeep.notes import NOTES
@@ -27,6 +29,7 @@ from localreg.workflow import open_parts, test
 from tests.compat.independent_reader import Namespace
 from tests.garbage import Clocks, collected, lay, there
 from tests.pictures import Guess, Picture, TestCase, TestSuite, Truth, TypedModel
+from tests.signing import LogFolder, signed_registry
 
 PATIENCE_S = 30
 
@@ -609,3 +612,35 @@ def test_a_run_whose_open_parts_vanished_is_not_committed_as_if_it_were_whole(
     rows = disk.sql("SELECT count(DISTINCT sample_idx) AS n FROM inferences WHERE status = 'ok'").dicts()
     assert rows == [{"n": number}]
     assert disk.verify().ok
+
+
+# --- where signers are listed -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("by", "step"), [("eve", "wait"), ("ana", "condemn")])
+def test_only_what_a_signer_signed_tells_the_time(tmp_path: Path, clocks: Clocks, by: str, step: str) -> None:
+    clocks.host, clocks.true = "laptop", datetime(2025, 12, 1, tzinfo=UTC)  # forged entries are a month later, there
+    with signed_registry(tmp_path) as registry:
+        lay(registry)
+        assert collected(registry) == {"uploads see": 1}
+        for name in ("n", "o"):
+            registry.create_model(name)
+        log, last = LogFolder(registry), registry.commit
+        log.write(last + 1, log.forged(by, after=last, number=last + 1))
+        assert collected(registry) == {f"uploads {step}": 1}
+        assert registry.verify().ok
+
+
+def test_what_nobody_signed_gives_up_no_file(tmp_path: Path, clocks: Clocks) -> None:
+    with signed_registry(tmp_path) as registry:
+        registry.create_model("a").upload(b"weights", name="weights")
+        log, row = LogFolder(registry), next(iter(registry._session.state().rows("file")))
+        condemn = Change("namespace", "condemn", new_id(), "default", files=(FilePointer.from_json(row.fields),))
+        for by in ("eve", None):
+            number = log.last + 1
+            log.write(number, log.forged(by, after=registry.commit, number=number, changes=[condemn]))
+        for _ in range(4):
+            assert collected(registry) == {}
+            clocks.pass_days(8)
+        assert row.name in there(registry)
+        assert not registry._session.state().is_condemned(row.name)

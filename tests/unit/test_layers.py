@@ -174,7 +174,10 @@ def untrue(page: str, package: Path) -> list[str]:
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     has = {(each.name, child.name) for each in classes for child in each.body if isinstance(child, ast.FunctionDef)}
     inherits = [(each.name, ast.unparse(base)) for each in classes for base in each.bases]
-    has |= {(heir, method) for heir, base in inherits for owner, method in has if owner == base}
+    known = 0
+    while known < len(has):  # heirs of heirs
+        known = len(has)
+        has |= {(heir, method) for heir, base in inherits for owner, method in has if owner == base}
     spoken = set(re.findall(r"`([A-Z][A-Za-z]+)\.(\w+)", page))
     return gone + [f"{owner}.{method}" for owner, method in sorted(spoken - has)]
 

@@ -646,7 +646,7 @@ def test_writers_find_their_way_past_void_entries_that_take_the_numbers_before_t
     forged: list[int] = []
 
     def spoil() -> None:
-        while not done.is_set():
+        while not done.is_set() and len(forged) < 100:  # who is never done takes every number of a busy machine
             number = log.last + 1
             with suppress(FileExistsError):
                 with log.path(number).open("xb") as file:
