@@ -298,6 +298,6 @@ def _references(row: Row | None) -> set[str]:
     """Ids of the records that one needs, whatever its kind: ids are random, so that none looks like another thing."""
     if row is None:
         return set()
-    fields = [value for key, value in row.fields.items() if key not in _FREE]
+    fields = [value for key, value in (row.record or {}).items() if key not in _FREE]
     values = [item for value in fields for item in (value if isinstance(value, list) else [value])]
     return {value for value in (row.parent, *values) if isinstance(value, str) and _ID.fullmatch(value)}

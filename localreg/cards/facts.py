@@ -175,7 +175,7 @@ def _runs(state: State, version: Row) -> Iterator[Ran]:
         of = state.get("test_suite_version", row.load(TestRunRecord).test_suite_version)
         suite = None if of is None else state.get(TestSuiteRecord.kind, of.parent)
         if of is not None and suite is not None:
-            yield Ran(row, suite.name, int(of.name))
+            yield Ran(row, suite.name, of.number)
 
 
 def _newest(runs: list[Ran]) -> list[Ran]:

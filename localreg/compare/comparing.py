@@ -69,7 +69,7 @@ def compare(session: Session, versions: Sequence[ModelVersion], *, suite: str | 
     return Comparison(
         sides=sides,
         suite=record.name,
-        suite_version=int(version.name),
+        suite_version=version.number,
         task=task.name,
         strict=asked.strict,
         confidence=asked.confidence,

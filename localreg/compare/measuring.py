@@ -63,7 +63,7 @@ def measure(session: Session, version: ModelVersion, *, suite: str | TestSuite, 
     return Measurement(
         model=name,
         suite=record.name,
-        suite_version=int(row.name),
+        suite_version=row.number,
         task=task.name,
         strict=asked.strict,
         confidence=asked.confidence,

@@ -219,7 +219,7 @@ def predictions(
         said.labels,
         model=name,
         suite=rows.suite.name,
-        suite_version=int(rows.version.name),
+        suite_version=rows.version.number,
         coverage=coverage,
         unlabelled=unlabelled,
         silent=silent,

@@ -21,12 +21,14 @@ from localreg.errors import FormatError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LARGEST_ENTRY", "read_columns", "torn"]
+__all__ = ["LARGEST_ENTRY", "Compact", "read_columns", "torn"]
 
 LARGEST_ENTRY = 2**30
 """Bytes of an entry, at most: page sizes are 32-bit, and readers hold an entry in memory. Bulk rows live elsewhere."""
 
-_LARGEST_FOOTER = 2**22
+_LARGEST_FOOTER = 2**20
+"""Bytes: to look through that many takes a second or two."""
+_MOST_COLUMNS = 1_000
 _PROVEN_ROWS = 1_000
 """Rows believed without proof. Beyond, each must bring the 32 bytes that no encoding of a SHA-256 can save."""
 
@@ -122,7 +124,9 @@ def _vet(data: bytes) -> int:
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     if start < 4 or len(data) - start > _LARGEST_FOOTER:
         raise ValueError("the footer does not fit")
-    footer: Any = _Compact(data[start:-8]).struct()  # Any: whatever is not as it must be raises on the way
+    if Compact(data[start:-8]).columns() > _MOST_COLUMNS:
+        raise ValueError("it has more columns than any log entry")
+    footer: Any = Compact(data[start:-8]).struct()  # Any: whatever is not as it must be raises on the way
     leaves = sum(1 for element in footer[2] if not element.get(5))
     rows = 0
     chunk_sizes = [0]
@@ -151,7 +155,7 @@ def _natural(value: Any) -> int:
     return value
 
 
-class _Compact:
+class Compact:
     """Reads Thrift's compact protocol; every step consumes bytes or raises, so damage cannot make it loop."""
 
     def __init__(self, data: bytes) -> None:
@@ -159,6 +163,7 @@ class _Compact:
         self.position = 0
 
     def take(self, size: int) -> bytes:
+        """The next bytes."""
         taken = self.data[self.position : self.position + size]
         if len(taken) != size:
             raise ValueError("the footer ends too soon")
@@ -166,6 +171,7 @@ class _Compact:
         return taken
 
     def varint(self) -> int:
+        """A natural number."""
         value = shift = 0
         while shift < 70:
             (byte,) = self.take(1)
@@ -176,6 +182,7 @@ class _Compact:
         raise ValueError("an integer without end")
 
     def struct(self) -> dict[int, Thrift]:
+        """Its fields, by their ids."""
         fields: dict[int, Thrift] = {}
         id_ = 0
         while (head := self.take(1)[0]) != 0:
@@ -184,11 +191,25 @@ class _Compact:
             fields[id_] = kind == 1 if kind in (1, 2) else self.value(kind)
         return fields
 
+    def columns(self) -> int:
+        """How many elements the schema of a footer has; to be asked first."""
+        begins = self.take(1), self.integer() and self.take(1)  # the version, an I32, and a list
+        if begins != (b"\x15", b"\x19"):
+            raise ValueError("the footer does not begin as one does")
+        return self.list_head()[0]
+
+    def list_head(self) -> tuple[int, int]:
+        """How many there are, and of what kind."""
+        head = self.take(1)[0]
+        return head >> 4 if head < 0xF0 else self.varint(), head & 0x0F
+
     def integer(self) -> int:
+        """A number that may be negative."""
         value = self.varint()
         return value >> 1 ^ -(value & 1)
 
     def value(self, kind: int) -> Thrift:
+        """A value of a kind."""
         if kind in (1, 2, 3):  # within a list a boolean is a byte
             return self.take(1)[0]
         if kind in (4, 5, 6):
@@ -198,9 +219,8 @@ class _Compact:
         if kind == 8:
             return self.take(self.varint())
         if kind in (9, 10):
-            head = self.take(1)[0]
-            size = head >> 4 if head < 0xF0 else self.varint()
-            return [self.value(head & 0x0F) for _ in range(size)]
+            size, of = self.list_head()
+            return [self.value(of) for _ in range(size)]
         if kind == 12:
             return self.struct()
         raise ValueError("a kind of value that Parquet does not use")

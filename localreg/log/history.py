@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from localreg.arrow import array, numbers
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import FormatError, LocalregError
+from localreg.log.bounded import read_group, refuse_absurd_footer
 from localreg.log.caches import given_up, unless_unreadable
 from localreg.log.entry import Entry, Event, Head, Place
 from localreg.log.signing import (
@@ -185,13 +186,14 @@ class History:
         import pyarrow.parquet as pq
 
         try:
+            refuse_absurd_footer(memoryview(data))
             with pq.ParquetFile(pa.BufferReader(data)) as file:
                 meta = cast(JsonObject, parse(file.metadata.metadata[b"localreg"]))
             if (meta["layout"], meta["origin"]) != (LAYOUT, self.origin.digest):
                 raise _damaged(segment)
             before, after = (Head(*cast(Any, meta[key])) for key in ("before", "after"))
             signers = {id: Signer(name, key) for id, name, key in cast(Any, meta.get("signers", ()))}
-        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, MemoryError, FormatError) as error:
             raise _damaged(segment) from error
         self._refuse_unsigned(segment, data, str(meta.get("signature") or ""))
         return Opened(self.store.local_file(segment.path), before, after, signers)
@@ -212,8 +214,9 @@ class History:
         opened = self._opened(segment, data)
         try:
             with pq.ParquetFile(pa.BufferReader(data)) as file:
-                return file.read(list(COLUMNS), use_threads=False), opened
-        except (pa.ArrowException, OSError) as error:
+                groups = [read_group(file, group, COLUMNS) for group in range(file.num_row_groups)]
+                return pa.concat_tables(groups), opened
+        except (pa.ArrowException, OSError, MemoryError, FormatError) as error:
             raise _damaged(segment) from error
 
     # --- writing ------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 from localreg.arrow import array
 from localreg.canonical import JsonObject, parse
 from localreg.errors import FormatError, LocalregError
+from localreg.log.bounded import read_group, refuse_absurd_footer
 from localreg.log.caches import damaged_layer
 from localreg.log.entry import Head
 from localreg.log.layer_index import LayerIndex, id_key
@@ -121,7 +122,16 @@ class Layer:
             self._file: pq.ParquetFile = pq.ParquetFile(pa.BufferReader(self._buffer), page_checksum_verification=True)
             meta = parse(self._file.metadata.metadata.get(b"localreg", b"null"))
             self._adopt(cast(JsonObject, meta), origin)
-        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError, LocalregError) as error:
+        except (
+            pa.ArrowException,
+            OSError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            MemoryError,
+            LocalregError,
+        ) as error:
             raise damaged_layer(path, error) from error
         _layers.add(self)
 
@@ -136,6 +146,7 @@ class Layer:
         self._footer = int.from_bytes(view[-8:-4], "little") + 8
         if self._footer > len(view) or footer_digest(view[-self._footer :]) not in self.path:
             raise FormatError("its footer does not fit its name")
+        refuse_absurd_footer(view)
 
     def _adopt(self, meta: JsonObject, origin: str) -> None:
         if (meta["layout"], meta["origin"]) != (LAYOUT, origin):
@@ -149,6 +160,11 @@ class Layer:
             for kind, first, rows, low, high in cast("list[tuple[str, int, int, list[str], list[str]]]", meta["groups"])
         )
         self.rows = sum(group.rows for group in self.groups)
+        claims = self._file.metadata
+        if [group.rows for group in self.groups] != [
+            claims.row_group(place).num_rows for place in range(claims.num_row_groups)
+        ]:
+            raise FormatError("its row groups are not those that it tells of")
         self._index_at = cast(int, meta["index"])
         self._rows_sha256 = meta["rows_sha256"]
         view = memoryview(self._buffer)[self._index_at :]
@@ -317,8 +333,8 @@ class Layer:
 
         try:
             with self._lock:
-                table = self._file.read_row_group(group, columns=list(columns), use_threads=False)
-        except (pa.ArrowException, OSError) as error:
+                table = read_group(self._file, group, columns)
+        except (pa.ArrowException, OSError, MemoryError, FormatError) as error:
             raise damaged_layer(self.path, error) from error
         if table.num_rows != self.groups[group].rows:
             raise damaged_layer(self.path, "a row group is not the one that was written")

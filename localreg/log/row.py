@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from localreg.canonical import JsonObject
 from localreg.errors import FormatError, NotFoundError
 from localreg.records.base import Record
+from localreg.records.forms import has_declared_form
 
 __all__ = ["Row"]
 
@@ -39,8 +40,27 @@ class Row(NamedTuple):
 
     @property
     def fields(self) -> JsonObject:
-        """The record's fields; of a redacted one, what the log itself still says."""
-        return self.record if self.record is not None else {"id": self.id, "name": self.name}
+        """The record's fields; of a redacted one, what the log itself still says.
+
+        Raises:
+            FormatError: this release cannot read what is recorded.
+        """
+        if self.record is None:
+            return {"id": self.id, "name": self.name}
+        if not has_declared_form(self.kind, self.record):
+            raise self._misread()
+        return self.record
+
+    @property
+    def number(self) -> int:
+        """The name of what is called by numbers: a version of a test case or a test suite.
+
+        Raises:
+            FormatError: it is called otherwise.
+        """
+        if not (self.name.isascii() and self.name.isdigit() and len(self.name) < 10):
+            raise self._misread()
+        return int(self.name)
 
     def load(self, record_class: type[RecordT]) -> RecordT:
         """The record as an object of its class; of a redacted one, as far as id and name suffice.
@@ -50,14 +70,24 @@ class Row(NamedTuple):
             FormatError: this release cannot read what is recorded.
         """
         try:
-            return record_class.model_validate(self.fields)
+            return record_class.model_validate(self.record or {"id": self.id, "name": self.name})
         except ValidationError as error:
-            what = f"{self.kind.replace('_', ' ')} {self.name!r}"
             if self.record is None:
-                where = f"commit {self.updated[0]}, event {self.updated[1]}"
                 raise NotFoundError(
-                    f"{what} was redacted in {where}; look at a later commit", code="redacted"
+                    f"{self._what} was redacted in {self._where}; look at a later commit", code="redacted"
                 ) from error
-            raise FormatError(
-                f"{what} was recorded in a form that this release cannot read; upgrade localreg"
-            ) from error
+            raise self._misread() from error
+
+    @property
+    def _what(self) -> str:
+        return f"{self.kind.replace('_', ' ')} {self.name!r}"
+
+    @property
+    def _where(self) -> str:
+        return f"commit {self.updated[0]}, event {self.updated[1]}"
+
+    def _misread(self) -> FormatError:
+        return FormatError(
+            f"{self._what} was recorded in {self._where}, in a form that this release cannot read; upgrade localreg, "
+            f"or take it back: `localreg undo {self.updated[0]}`"
+        )

@@ -245,7 +245,7 @@ class Source:
             "vectors": self._vectors.get(fields["path"]),
         }
         if fields["table"] == "ground_truths":
-            part["version"] = int(owner.name)
+            part["version"] = owner.number
             part["test_case"] = name_of("test_case", owner.parent)
         elif fields["table"] in ("inferences", "embeddings"):
             is_run = owner.kind == "test_run"
@@ -295,7 +295,7 @@ class Source:
             "model": name_of(within("model", version)),
             "model_version": name_of(version),
             "test_suite": name_of(within("test_suite", of_suite)),
-            "test_suite_version": None if of_suite is None else int(of_suite.name),
+            "test_suite_version": None if of_suite is None else of_suite.number,
             "test_cases": [name_of(within("test_case", look("test_case_version", id))) for id in cases],
             "evaluator": fields.get("evaluator"),
             "configuration": evaluation.fields.get("configuration"),

@@ -152,8 +152,8 @@ class StoredTestCase(_Archivable[TestCaseRecord]):
         """Its versions, oldest first. The empty version 0 is none: nothing was ever recorded of it."""
         state = self._session.state()
         return [
-            CaseVersion(int(row.name), row.load(TestCaseVersionRecord).samples, *_made(row))
-            for row in sorted(state.children("test_case_version", self._row(state).id), key=lambda row: int(row.name))
+            CaseVersion(row.number, row.load(TestCaseVersionRecord).samples, *_made(row))
+            for row in sorted(state.children("test_case_version", self._row(state).id), key=lambda row: row.number)
         ]
 
     def update(self, *, description: str | Unchanged | None = UNCHANGED) -> Self:
@@ -214,8 +214,8 @@ class StoredTestSuite(_Archivable[TestSuiteRecord]):
         """Its versions, oldest first. The empty version 0 is none: nothing was ever recorded of it."""
         state = self._session.state()
         return [
-            SuiteVersion(int(row.name), _members(state, row), *_made(row))
-            for row in sorted(state.children("test_suite_version", self._row(state).id), key=lambda row: int(row.name))
+            SuiteVersion(row.number, _members(state, row), *_made(row))
+            for row in sorted(state.children("test_suite_version", self._row(state).id), key=lambda row: row.number)
         ]
 
     def update(
@@ -364,7 +364,7 @@ def _member(state: State, version_id: str) -> SuiteMember:
     case = None if row is None else state.get(TestCaseRecord.kind, row.parent)
     assert row is not None, "a suite names only versions that exist"
     assert case is not None, "a version goes with its test case"
-    return SuiteMember(case.name, int(row.name), row.load(TestCaseVersionRecord).samples)
+    return SuiteMember(case.name, row.number, row.load(TestCaseVersionRecord).samples)
 
 
 def _id_of(session: Session, record_class: type[Record], name: str) -> str:

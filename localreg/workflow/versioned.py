@@ -39,7 +39,7 @@ class Versioned(Generic[RecordT]):
     @property
     def version(self) -> int:
         """Number of the version that this object shows; 0 is empty."""
-        return int(self._row.name)
+        return self._row.number
 
     @property
     def name(self) -> str:

@@ -293,11 +293,11 @@ def test_footers_that_pyarrow_might_not_survive_never_reach_it() -> None:
 
 
 def test_a_footer_that_never_ends_is_torn() -> None:
-    assert_torn(between_magic(b"\x1c" * 100), "the footer ends too soon")
-    assert_torn(between_magic(b"\x1c" * 100_000), "RecursionError")
+    assert_torn(between_magic(b"\x15\x02\x19\x0c" + b"\x1c" * 100), "the footer ends too soon")
+    assert_torn(between_magic(b"\x15\x02\x19\x0c" + b"\x1c" * 100_000), "RecursionError")
     assert_torn(between_magic(b"\x15" + b"\xff" * 99), "an integer without end")
-    assert_torn(between_magic(b"\x19\xfc" + b"\xff" * 9 + b"\x00"), "the footer ends too soon")
-    assert_torn(between_magic(b"\x1b\x00"), "a kind of value that Parquet does not use")
+    assert_torn(between_magic(b"\x15\x02\x19\xfc" + b"\xff" * 8 + b"\x00"), "more columns than any log entry")
+    assert_torn(between_magic(b"\x15\x02\x19\x0c" + b"\x1b\x00"), "a kind of value that Parquet does not use")
     assert_torn(between_magic(b"\x17" + bytes(9)), "KeyError")
 
 

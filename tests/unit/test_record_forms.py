@@ -1,0 +1,86 @@
+"""Forms of records: what their classes declare, whoever wrote them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+import pytest
+
+import localreg.records
+from localreg.errors import FormatError
+from localreg.log.row import Row
+from localreg.records.base import Record
+from localreg.records.files import FilePointer
+from localreg.records.forms import FILES, MODULES, has_declared_form
+
+GOOD: dict[str, dict[str, Any]] = {
+    "model": {"id": "1", "name": "m", "tags": ["a"], "metadata": {"a": [1]}, "archived": False, "task": None},
+    "metrics": {"id": "1", "name": "x", "owner": "2", "owner_kind": "model_version", "values": {"a": 1, "b": None}},
+    "test_suite_version": {"id": "1", "name": "1", "test_suite": "2", "test_cases": ["3"], "baseline": None},
+    "experiment": {"id": "1", "name": "e", "status": "running", "environment": {}, "later": [{"any": 1}]},
+}
+BAD: list[tuple[str, dict[str, Any]]] = [
+    *(("model", {field: 5}) for field in ("id", "name", "tags", "metadata", "archived", "task", "former_names")),
+    *(("model", {"tags": value}) for value in ("a", [5], None, {"a": "b"}, ["a", None])),
+    *(("metrics", {"values": value}) for value in ([], {"a": "x"}, {"a": True}, {"a": [1]}, None)),
+    *(("test_suite_version", {"test_cases": value}) for value in (5, None, "x", [None], [["x"]], {})),
+    *(("experiment", {"status": value}) for value in (5, None, [])),
+]
+
+
+def row(kind: str, record: dict[str, Any], name: str = "n") -> Row:
+    return Row(kind, "", name, "1", record, (1, 1), "", "", (7, 2), "", "")
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_record_as_it_should_be_is_taken(kind: str) -> None:
+    assert has_declared_form(kind, GOOD[kind])
+    assert row(kind, GOOD[kind]).fields is GOOD[kind]
+
+
+@pytest.mark.parametrize(("kind", "fields"), BAD, ids=str)
+def test_a_field_of_another_form_is_told(kind: str, fields: dict[str, Any]) -> None:
+    assert not has_declared_form(kind, {**GOOD[kind], **fields})
+    with pytest.raises(FormatError, match=r"'n' was recorded in commit 7, event 2, in a form .* `localreg undo 7`"):
+        _ = row(kind, {**GOOD[kind], **fields}).fields
+
+
+def test_what_has_no_default_must_be_there() -> None:
+    said = {key: value for key, value in GOOD["test_suite_version"].items() if key != "test_cases"}
+    assert not has_declared_form("test_suite_version", said)
+    assert has_declared_form("experiment", {"id": "1", "name": "e"})
+
+
+def test_kinds_of_later_releases_say_what_they_like() -> None:
+    assert has_declared_form("later", {"id": 5, "tags": 5})
+
+
+@pytest.mark.parametrize("kind", sorted(FILES))
+def test_a_record_of_a_file_is_a_pointer(kind: str) -> None:
+    good = FilePointer("data/a/b.parquet", "a", "1" * 32, 1, 1, "0" * 64).to_json()
+    assert has_declared_form(kind, good)
+    assert not has_declared_form(kind, {**good, "path": "../../etc/passwd"})
+    assert not has_declared_form(kind, {})
+
+
+def test_every_kind_with_a_class_is_known() -> None:
+    for module in pkgutil.iter_modules(localreg.records.__path__):
+        importlib.import_module(f"localreg.records.{module.name}")
+    found = {
+        of.kind: of.__module__.rpartition(".")[2]
+        for of in _below(Record)
+        if of.__module__.startswith("localreg.records.") and hasattr(of, "kind")
+    }
+    assert found == MODULES
+
+
+def _below(of: type[Record]) -> list[type[Record]]:
+    return [each for below in of.__subclasses__() for each in (below, *_below(below))]
+
+
+@pytest.mark.parametrize("name", ["x", "", "²", "1" * 5_000, "-1", " 1"])
+def test_a_name_that_is_no_number_is_told(name: str) -> None:
+    with pytest.raises(FormatError, match="cannot read"):
+        _ = row("test_case_version", {}, name).number
