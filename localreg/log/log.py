@@ -8,13 +8,14 @@ states (`localreg.log.states`), the newest one (`localreg.log.loading`). Snapsho
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 
 from localreg.errors import LocalregError, ReadOnlyError
 from localreg.log import snapshot
 from localreg.log.caches import GIVEN_UP
-from localreg.log.entry import Change, Entry, Head, Provenance, entry_path
+from localreg.log.entry import Change, Entry, Head, Place, Provenance, entry_path
 from localreg.log.folding import fold
 from localreg.log.layer import layer_commit
 from localreg.log.loading import LogLoader
@@ -187,7 +188,7 @@ class Log(LogLoader):
             self.store.sync(entry_path(commit))
         if state.base.commit < commit:
             state = snapshot.save(self.store, self.origin.digest, state, lambda: self._folded(commit), key=key)
-        self.history.extend(partial(self.entries, upto=commit), commit, self.leads_to, key=key)
+        self.history.extend(partial(self._there, upto=commit), commit, self.leads_to, key=key)
         self._note(state)
         self.last_seen.keep()
         return state
@@ -208,6 +209,10 @@ class Log(LogLoader):
                 code="no_signing_key",
             )
         return key
+
+    def _there(self, after: Place, *, upto: int) -> Iterator[Entry]:
+        """The entries up to a commit, as the place has them: a cache may still hold what was redacted since."""
+        return takewhile(lambda entry: entry.commit <= upto, self.entries(after))
 
     def _key_of(self, state: State) -> SigningKey | None:
         """The key of this process, if it may sign."""

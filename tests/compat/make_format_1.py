@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python -m tests.compat.make_format_1 everything format_1_2027_05
 
-`format_1` was made by `scenario`, before there were experiments, artifacts, events, policies, definitions and data sets;
+`format_1` was made by `scenario`, before there were experiments, artifacts, policies and data sets;
 `format_1_2026_11` by `everything`, with all of these; `format_1_2026_11_features` by `features`,
 with signers, an import and garbage. They stay as they are, and each release opens them: none is made anew. When the
 format has gained something, let `everything` or `features` have it, and make another one.
