@@ -129,7 +129,7 @@ def copy_suite(
         target.refuse_without(WRITER)  # before anything is read
         with nullcontext() if message is None else target.transaction(message):
             changed = _Copy(original, target, reset).commit()
-    number = original.version.number
+    number = int(original.version.name)
     return SuiteCopyReport(original.suite.name, number, len(original.cases), original.samples, uri, namespace, changed)
 
 
@@ -259,7 +259,7 @@ class _Copy:
             "namespace": original.session.namespace,
             "commit": original.state.head.commit,
             "suite": original.suite.name,
-            "version": original.version.number,
+            "version": int(original.version.name),
         }
 
     def _other(self, what: str) -> AlreadyExistsError:
