@@ -83,6 +83,8 @@ class _Original:
     state: State
     suite: TestSuiteRecord
     version: TestSuiteVersionRecord
+    number: int
+    """By which the version is called."""
     cases: list[tuple[TestCaseRecord, Row]]
     """The test cases, each with the row of its version."""
     workflow: _CopiedWorkflow
@@ -129,7 +131,7 @@ def copy_suite(
         target.refuse_without(WRITER)  # before anything is read
         with nullcontext() if message is None else target.transaction(message):
             changed = _Copy(original, target, reset).commit()
-    number = int(original.version.name)
+    number = original.number
     return SuiteCopyReport(original.suite.name, number, len(original.cases), original.samples, uri, namespace, changed)
 
 
@@ -148,7 +150,9 @@ def _found(session: Session, suite: str) -> _Original:
         assert of is not None, "a suite names only versions that exist"
         assert case is not None, "a version goes with its test case"
         cases.append((case.load(TestCaseRecord), of))
-    return _Original(session, state, record, held, cases, _CopiedWorkflow(workflow.name, nodes), workflow.id)
+    return _Original(
+        session, state, record, held, version.number, cases, _CopiedWorkflow(workflow.name, nodes), workflow.id
+    )
 
 
 def _version(session: Session, state: State, suite: str) -> tuple[Row, Row]:
@@ -259,7 +263,7 @@ class _Copy:
             "namespace": original.session.namespace,
             "commit": original.state.head.commit,
             "suite": original.suite.name,
-            "version": int(original.version.name),
+            "version": original.number,
         }
 
     def _other(self, what: str) -> AlreadyExistsError:

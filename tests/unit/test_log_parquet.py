@@ -298,7 +298,7 @@ def test_a_footer_that_never_ends_is_torn() -> None:
     assert_torn(between_magic(b"\x15" + b"\xff" * 99), "an integer without end")
     assert_torn(between_magic(b"\x15\x02\x19\xfc" + b"\xff" * 8 + b"\x00"), "more columns than any log entry")
     assert_torn(between_magic(b"\x15\x02\x19\x0c" + b"\x1b\x00"), "a kind of value that Parquet does not use")
-    assert_torn(between_magic(b"\x17" + bytes(9)), "KeyError")
+    assert_torn(between_magic(b"\x17" + bytes(9)), "does not begin as one does")
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1PAR1", b"PAR1" * 3, b"{}" * 20, b"PAR1" + b"\0" * 99 + b"PAR1"])

@@ -21,12 +21,16 @@ GOOD: dict[str, dict[str, Any]] = {
     "test_suite_version": {"id": "1", "name": "1", "test_suite": "2", "test_cases": ["3"], "baseline": None},
     "experiment": {"id": "1", "name": "e", "status": "running", "environment": {}, "later": [{"any": 1}]},
 }
+NO_TAGS: list[Any] = ["a", [5], None, {"a": "b"}, ["a", None]]
+NO_VALUES: list[Any] = [[], {"a": "x"}, {"a": True}, {"a": [1]}, None]
+NO_TEST_CASES: list[Any] = [5, None, "x", [None], [["x"]], {}]
+NO_STATUS: list[Any] = [5, None, []]
 BAD: list[tuple[str, dict[str, Any]]] = [
     *(("model", {field: 5}) for field in ("id", "name", "tags", "metadata", "archived", "task", "former_names")),
-    *(("model", {"tags": value}) for value in ("a", [5], None, {"a": "b"}, ["a", None])),
-    *(("metrics", {"values": value}) for value in ([], {"a": "x"}, {"a": True}, {"a": [1]}, None)),
-    *(("test_suite_version", {"test_cases": value}) for value in (5, None, "x", [None], [["x"]], {})),
-    *(("experiment", {"status": value}) for value in (5, None, [])),
+    *(("model", {"tags": value}) for value in NO_TAGS),
+    *(("metrics", {"values": value}) for value in NO_VALUES),
+    *(("test_suite_version", {"test_cases": value}) for value in NO_TEST_CASES),
+    *(("experiment", {"status": value}) for value in NO_STATUS),
 ]
 
 
