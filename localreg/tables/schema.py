@@ -117,8 +117,27 @@ MOST_NODES = 10_000
 DEEPEST = 100
 """Levels of a type."""
 _TYPES = frozenset(
-    ("str", "int", "float", "bool", "bytes", "datetime", "date", "timedelta", "uuid", "decimal", "path", "time")
-    + ("enum", "list", "map", "tuple", "struct", "union", "vector")
+    (
+        "str",
+        "int",
+        "float",
+        "bool",
+        "bytes",
+        "datetime",
+        "date",
+        "timedelta",
+        "uuid",
+        "decimal",
+        "path",
+        "time",
+        "enum",
+        "list",
+        "map",
+        "tuple",
+        "struct",
+        "union",
+        "vector",
+    )
 )
 
 
