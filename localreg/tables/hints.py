@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from localreg.errors import InvalidInputError
-from localreg.tables.schema import Field, Node, refuse_twins
+from localreg.tables.schema import MOST_NODES, Field, Node, refuse_twins
 
 __all__ = ["Names", "Vector", "hints_of", "is_dataclass_type", "member_name", "peeled", "schema_of", "union_members"]
 
@@ -93,9 +93,13 @@ def schema_of(cls: type, *, without: Collection[str] = ()) -> Node:
         without: fields that are stored elsewhere.
 
     Raises:
-        InvalidInputError: no dataclass, a field of a type that cannot be stored, two fields that differ only by case.
+        InvalidInputError: no dataclass, a field of a type that cannot be stored, two fields that differ only by
+            case, more than 10,000 fields in all.
     """
-    return _struct(cls, cls.__name__, within=(), without=without)
+    node = _struct(cls, cls.__name__, within=(), without=without)
+    if node.nodes() > MOST_NODES:
+        raise InvalidInputError(f"{cls.__name__} has {node.nodes():,} fields in all, more than {MOST_NODES:,}")
+    return node
 
 
 def hints_of(cls: type, path: str | None = None) -> dict[str, Any]:

@@ -19,16 +19,18 @@ used (`merged`). `localreg.tables.hints` makes it of Python types, `localreg.tab
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 from localreg.canonical import JsonObject
-from localreg.errors import InvalidInputError, WorkflowMismatchError
+from localreg.errors import FormatError, InvalidInputError, WorkflowMismatchError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["JSON_FIELD", "TAG", "Field", "Node", "arrow_type", "merged"]
+__all__ = ["JSON_FIELD", "MOST_NODES", "TAG", "Field", "Node", "arrow_type", "merged"]
 
 JSON_FIELD = "metadata"
 """A field of this name that takes any JSON object is kept as text in a column of its own."""
@@ -82,19 +84,20 @@ class Node:
 
     @classmethod
     def from_json(cls, value: JsonObject) -> Node:
-        """The inverse of `to_json`."""
-        inner = {key: cls.from_json(cast(JsonObject, value[key])) for key in ("items", "keys") if key in value}
-        fields = cast("list[JsonObject]", value.get("fields", []))
-        return cls(
-            type=str(value["type"]),
-            optional=bool(value.get("optional", False)),
-            items=inner.get("items"),
-            keys=inner.get("keys"),
-            name=cast("str | None", value.get("class")),
-            fields=tuple(Field(str(field["name"]), cls.from_json(field)) for field in fields),
-            values=tuple(cast("list[str | int]", value.get("values", []))),
-            size=cast(int, value.get("size", 0)),
-        )
+        """The inverse of `to_json`.
+
+        Raises:
+            FormatError: it is no such node, or more than `MOST_NODES`: whoever may write a log may say anything.
+        """
+        try:
+            return _from_json(value, count(1), 0)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise FormatError(f"a recorded type cannot be read ({error}); upgrade localreg") from error
+
+    def nodes(self) -> int:
+        """How many it is made of, itself included."""
+        inner = [self.items, self.keys, *(field.node for field in self.fields)]
+        return 1 + sum(node.nodes() for node in inner if node is not None)
 
     def field(self, name: str) -> Node | None:
         """The node of a field."""
@@ -107,6 +110,64 @@ class Field:
 
     name: str
     node: Node
+
+
+MOST_NODES = 10_000
+"""Of a type: what is made of a type, columns and queries, takes a while for so many already."""
+DEEPEST = 100
+"""Levels of a type."""
+_TYPES = frozenset(
+    (
+        "str",
+        "int",
+        "float",
+        "bool",
+        "bytes",
+        "datetime",
+        "date",
+        "timedelta",
+        "uuid",
+        "decimal",
+        "path",
+        "time",
+        "enum",
+        "list",
+        "map",
+        "tuple",
+        "struct",
+        "union",
+        "vector",
+    )
+)
+
+
+def _from_json(value: JsonObject, numbers: Iterator[int], depth: int) -> Node:
+    """Raises whatever is met first in what is no node; so does what is too much."""
+    if next(numbers) > MOST_NODES or depth > DEEPEST:
+        raise ValueError(f"it has more than {MOST_NODES:,} parts, or {DEEPEST} levels")
+    if value["type"] not in _TYPES:
+        raise ValueError(f"there is no type {str(value['type'])[:40]!r}")
+
+    def inner(key: str) -> Node | None:
+        return _from_json(cast(JsonObject, value[key]), numbers, depth + 1) if key in value else None
+
+    name, size = value.get("class"), value.get("size", 0)
+    if not isinstance(name, str | None) or type(size) is not int or not 0 <= size < 2**31:
+        raise ValueError("its class has no name, or its size is none")
+    fields = [(each["name"], each) for each in cast("list[JsonObject]", value.get("fields", []))]
+    values = cast("list[str | int]", value.get("values", []))
+    if not all(isinstance(each, str) for each, _ in fields) or not all(type(each) in (str, int) for each in values):
+        raise ValueError("its names and values are none")
+    return Node(
+        type=str(value["type"]),
+        optional=bool(value.get("optional", False)),
+        items=inner("items"),
+        keys=inner("keys"),
+        name=name,
+        fields=tuple(Field(str(each), _from_json(node, numbers, depth + 1)) for each, node in fields),
+        values=tuple(values),
+        size=size,
+    )
 
 
 _PLAIN = {"str": "string", "int": "int64", "float": "float64", "bool": "bool_", "bytes": "binary", "date": "date32"}

@@ -308,3 +308,40 @@ def test_looking_after_a_folder_with_many_stray_files_is_bounded(
     said = visit(program, folder, tmp_path)
     assert said["verify"].words == "False"
     assert said["create"].how == "answered"
+
+
+def reached(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Folders that an opening, a look, and a commit list."""
+    listed: list[str] = []
+    scandir, listdir = os.scandir, os.listdir
+
+    def scanned(path: Any = ".") -> Any:
+        listed.append(str(path))
+        return scandir(path)
+
+    def named(path: Any = ".") -> Any:
+        listed.append(str(path))
+        return listdir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scanned)
+        patch.setattr(os, "listdir", named)
+        with localreg.open(folder, actor="ana") as opened:
+            assert opened.get_model("worse").update(metadata={"a": 1}).metadata == {"a": 1}
+    return [each for each in listed if each.startswith(str(folder))]  # Python lists those of its modules
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_stray_files_are_not_listed_and_bounded_where_they_are(
+    folder: Path, program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    localreg.open(folder, actor="ana").snapshot()
+    for place in ("log", "tmp", "data"):
+        for number in range(33_334):
+            os.close(os.open(namespace_of(folder) / place / f"junk {number}", os.O_CREAT | os.O_WRONLY))
+    assert reached(folder, monkeypatch) == []
+    said = visit(program, folder, tmp_path)  # in bounded memory: `verify`, `doctor` and all else
+    assert said["verify"].words == "False"
+    assert said["create"].how == "answered"
+    with localreg.open(folder, actor="ana") as opened:
+        assert opened.gc().dry_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 
 import localreg.records
-from localreg.errors import FormatError
+from localreg.errors import FormatError, InvalidInputError
 from localreg.log.row import Row
 from localreg.records.base import Record
 from localreg.records.files import FilePointer
 from localreg.records.forms import FILES, MODULES, has_declared_form
+from localreg.tables.hints import schema_of
+from localreg.tables.schema import MOST_NODES, Node
 
 GOOD: dict[str, dict[str, Any]] = {
     "model": {"id": "1", "name": "m", "tags": ["a"], "metadata": {"a": [1]}, "archived": False, "task": None},
@@ -88,3 +91,53 @@ def _below(of: type[Record]) -> list[type[Record]]:
 def test_a_name_that_is_no_number_is_told(name: str) -> None:
     with pytest.raises(FormatError, match="cannot read"):
         _ = row("test_case_version", {}, name).number
+
+
+# --- types ------------------------------------------------------------------------------------------------------------
+
+
+def deep(levels: int) -> dict[str, Any]:
+    node: dict[str, Any] = {"type": "str"}
+    for _ in range(levels):
+        node = {"type": "list", "items": node}
+    return node
+
+
+def wide(fields: int) -> dict[str, Any]:
+    return {"type": "struct", "fields": [{"name": f"f{number}", "type": "int"} for number in range(fields)]}
+
+
+ABSURD: dict[str, Any] = {
+    "a million levels would be": deep(10_000),
+    "many fields": wide(100_000),
+    "nothing": {},
+    "no type": {"type": 5},
+    "unhashable type": {"type": []},
+    "a type of later": {"type": "tensor"},
+    "items": {"type": "list", "items": 5},
+    "fields": {"type": "struct", "fields": 5},
+    "a field": {"type": "struct", "fields": ["x"]},
+    "a field's name": {"type": "struct", "fields": [{"name": 5, "type": "int"}]},
+    "a class": {"type": "struct", "class": 5},
+    "values": {"type": "enum", "values": [[]]},
+    "a size": {"type": "vector", "size": -1},
+    "a large size": {"type": "vector", "size": 2**70},
+}
+
+
+@pytest.mark.parametrize("what", ABSURD)
+def test_a_recorded_type_that_is_none_is_refused(what: str) -> None:
+    """Named for a bug: one of 100,000 fields took 20 seconds, and others were a KeyError of every query."""
+    with pytest.raises(FormatError, match="a recorded type cannot be read"):
+        Node.from_json(ABSURD[what])
+
+
+@pytest.mark.parametrize("value", [deep(50), wide(9_000)], ids=["deep", "wide"])
+def test_large_types_are_taken(value: dict[str, Any]) -> None:
+    assert Node.from_json(value).nodes() > 50
+
+
+def test_a_class_that_could_not_be_read_back_is_refused() -> None:
+    made = dataclasses.make_dataclass("Wide", [(f"f{number}", int) for number in range(MOST_NODES)])
+    with pytest.raises(InvalidInputError, match="Wide has 10,001 fields in all"):
+        schema_of(made)
