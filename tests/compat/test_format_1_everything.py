@@ -99,7 +99,7 @@ def test_it_has_each_kind_of_record_and_table_and_each_cache(folder: Path, expec
     assert expected["default"]["tables"].keys() >= TABLES.keys() - LATER
 
 
-LATER: set[str] = set()
+LATER = {"signers"}
 """Documented tables that came after it was made."""
 
 
