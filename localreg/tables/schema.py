@@ -116,29 +116,8 @@ MOST_NODES = 10_000
 """Of a type: what is made of a type, columns and queries, takes a while for so many already."""
 DEEPEST = 100
 """Levels of a type."""
-_TYPES = frozenset(
-    (
-        "str",
-        "int",
-        "float",
-        "bool",
-        "bytes",
-        "datetime",
-        "date",
-        "timedelta",
-        "uuid",
-        "decimal",
-        "path",
-        "time",
-        "enum",
-        "list",
-        "map",
-        "tuple",
-        "struct",
-        "union",
-        "vector",
-    )
-)
+_SCALARS = "str", "int", "float", "bool", "bytes", "datetime", "date", "timedelta", "uuid", "decimal", "path", "time"
+_TYPES = frozenset((*_SCALARS, "enum", "list", "map", "tuple", "struct", "union", "vector"))
 
 
 def _from_json(value: JsonObject, numbers: Iterator[int], depth: int) -> Node:

@@ -58,7 +58,7 @@ def rows_of(folder: Path, kind: str) -> list[Row]:
     return [row for row in rows if kind != "file" or row.fields["table"] == "inferences"]
 
 
-@pytest.mark.parametrize(("kind", "fields", "look"), SPOILT, ids=lambda each: "" if callable(each) else str(each)[:40])
+@pytest.mark.parametrize(("kind", "fields", "look"), SPOILT, ids=[f"{kind} {fields}" for kind, fields, _ in SPOILT])
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_record_of_the_wrong_form_is_named(
     template: Path, tmp_path: Path, kind: str, fields: dict[str, Any], look: Callable[[Registry], object], cached: bool
