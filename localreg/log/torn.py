@@ -9,6 +9,7 @@ warning. That files are lost in the midst of others that are there is damage, of
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -131,8 +132,10 @@ class _Search:
         return self._whole.get(_kind(file.path), 0) < ENOUGH and not self._state.is_condemned(file.path)
 
     def _is_there(self, file: FilePointer) -> bool:
+        """Whether a copy has taken the file; what is longer, or is no file, is damage, and for others to tell."""
         self.looks += 1
-        return self._store.size(file.path) == file.bytes
+        size = self._store.size(file.path)
+        return os.path.lexists(f"{self._store.uri}/{file.path}") if size is None else size >= file.bytes
 
 
 def _kind(path: str) -> str:

@@ -54,11 +54,25 @@ MODULES = {
 """Where the class of a kind is: it is imported once there is a record of it to look at."""
 
 
+KEPT = 4_096
+"""Records that were found so and are kept, to know them again: one is looked at many times."""
+
+_found: dict[int, JsonObject] = {}
+
+
 def has_declared_form(kind: str, record: JsonObject) -> bool:
     """Whether all that the class of a kind declares is there, in a form that it may have; true of other kinds."""
+    if _found.get(id(record)) is record:
+        return True
     if kind in FILES:
-        return _is_pointer(record)
-    return all(fits(record[name]) if name in record else optional for name, fits, optional in _declared(kind))
+        fits = _is_pointer(record)
+    else:
+        fits = all(check(record[name]) if name in record else optional for name, check, optional in _declared(kind))
+    if fits:
+        if len(_found) >= KEPT:
+            _found.clear()
+        _found[id(record)] = record
+    return fits
 
 
 def _is_pointer(record: JsonObject) -> bool:
