@@ -8,6 +8,7 @@ from localreg.cli import completion
 from localreg.cli.listing import AllNamespaces, Columns, Limit, OrderBy, Search, Where, one_or_all, shown
 from localreg.cli.output import Listing, Report, Rows
 from localreg.cli.place import examples, reading
+from localreg.errors import NotFoundError
 from localreg.written import commit_or_text
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ def verify(
     """Check every digest and file of the namespace. Exit code 1 if there is damage: a line each, naming its file."""
     begin = None if since is None else commit_or_text(since)
     report = registry.verify(since=begin, expect=expect, resume=resume)
+    if not report.commits and report.ok and begin is None:
+        raise NotFoundError(
+            f"nothing was committed in namespace {registry.namespace_name!r} of {registry.uri}, so that nothing was "
+            "checked; `localreg namespaces list` lists those that there are"
+        )
     return Report(report, report.problems, ("path", "code", "message"))
 
 

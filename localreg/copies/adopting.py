@@ -74,6 +74,9 @@ def import_namespace(session: Session, *, message: str | None) -> ImportReport:
     if belonged == home:
         return ImportReport(home.namespace, home.namespace, home.registry, state.head.commit, state.head.digest, None)
     _refuse_missing_files(log, state)
+    lost = log.last_seen.lost(log.last_seen.newest(), state.head)
+    if lost is not None:  # every commit after these two would be refused
+        raise IntegrityError(lost.message, code=lost.code)
     imported = adopt(session, log, state, message)
     name, registry = (None, None) if belonged is None else (belonged.namespace, belonged.registry)
     return ImportReport(home.namespace, name, registry, state.head.commit, state.head.digest, imported)
@@ -104,7 +107,7 @@ def adopt(session: Session, log: Log, state: State, message: str | None) -> int:
         AccessDeniedError: these commits must be signed, and this process cannot.
     """
     needed_key(session.key, session.namespace, state.signers)
-    log.require_whole(state.head.commit)
+    log.require_whole(state.head)
     if state.find(FEATURE, IMPORTED) is None:
         id = new_id()
         announced: JsonObject = {"id": id, "name": IMPORTED, "needed_by": "readers"}

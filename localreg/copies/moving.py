@@ -11,14 +11,12 @@ from typing import BinaryIO
 from localreg.errors import ConflictError, FormatError, IntegrityError, NotFoundError, StorageError
 from localreg.log.entry import entry_path
 from localreg.log.parquet import last_digest
-from localreg.records.files import FilePointer
+from localreg.records.files import BULK_FOLDERS, FilePointer
 from localreg.storage import Store
 
 __all__ = ["copy_file", "has_file", "put_entry"]
 
 CHUNK_BYTES = 1 << 20
-FOLDERS = ("data/", "artifacts/")
-"""Where bulk files lie. A log that names others must not make us write them."""
 
 
 def has_file(store: Store, pointer: FilePointer) -> bool:
@@ -51,9 +49,9 @@ def copy_file(source: Store, target: Store, pointer: FilePointer) -> bool:
 
 
 def _checked(pointer: FilePointer) -> str:
-    if not pointer.path.startswith(FOLDERS):
+    if not pointer.path.startswith(BULK_FOLDERS):
         raise FormatError(
-            f"the log names a file {pointer.path!r}, outside of {' and '.join(FOLDERS)}; it was not copied",
+            f"the log names a file {pointer.path!r}, outside of {' and '.join(BULK_FOLDERS)}; it was not copied",
             code="foreign_file",
         )
     return pointer.path

@@ -8,6 +8,7 @@ since the last copy is emptied in the copy, too, before the entries that say so.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -153,6 +154,8 @@ def import_folder(store: Store, target: Session, *, message: str | None) -> Impo
 
 def _planned(source: Session, target: Session | None, name: str, uri: str) -> _Plan:
     state = source.committed()
+    if source.log.torn is not None:
+        raise IntegrityError(f"{source.log.torn.message}; nothing was copied", code="entry_missing")
     if not state.head.commit:
         raise NotFoundError(f"nothing was committed in namespace {source.namespace!r} of {source.root.uri}")
     if target is None:
@@ -165,7 +168,7 @@ def _planned(source: Session, target: Session | None, name: str, uri: str) -> _P
         there = standing(source.log, state.head.commit, target.store)
         plan = _Plan(source, name, uri, there, belongs_to(state) != belongs)
         _refuse_diverged(plan, state.head.commit)
-    _look_at_news(plan)
+    _look_at_news(plan, target)
     return plan
 
 
@@ -193,8 +196,8 @@ def _refuse_diverged(plan: _Plan, commits: int) -> None:
     )
 
 
-def _look_at_news(plan: _Plan) -> None:
-    """Which files the entries name that are not there yet, and which entries were emptied since the last copy."""
+def _look_at_news(plan: _Plan, target: Session | None) -> None:
+    """Which files the entries name that are not there, and which entries were emptied since the last copy."""
     log, common = plan.source.log, plan.there.common
     files: dict[str, FilePointer] = {}
     for entry in log.past(log.head_at(common), plan.commit):
@@ -205,7 +208,16 @@ def _look_at_news(plan: _Plan) -> None:
                 else:
                     files[pointer.path] = pointer
             plan.redacted.update(commit for commit, _ in declared(event) if commit <= common)
-    plan.files = list(files.values())
+    plan.files = [*_lost_since(plan, target, files), *files.values()]
+
+
+def _lost_since(plan: _Plan, target: Session | None, news: Mapping[str, FilePointer]) -> Iterator[FilePointer]:
+    """Files of commits that the copy has, and that are not there any more: it may have been damaged since."""
+    if target is not None and plan.there.common:
+        for row in plan.source.committed().rows("file"):
+            pointer = FilePointer.from_json(row.fields)
+            if pointer.path not in news and row.created[0] <= plan.there.common and not has_file(target.store, pointer):
+                yield pointer
 
 
 # --- doing it ---------------------------------------------------------------------------------------------------------
@@ -250,7 +262,8 @@ def _empty(plan: _Plan, target: Session) -> None:
         if data is None:
             raise plan.source.log.missing(commit)
         if isinstance(plan.source.log.judge(data, plan.source.log.place_at(commit - 1), commit), Valid):
-            target.store.put(entry_path(commit), data)
+            with target.sole_writer(new_id()):
+                target.store.put(entry_path(commit), data)
             target.store.forget(entry_path(commit))
     if plan.redacted:
         delete_caches(target.store)

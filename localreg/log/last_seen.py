@@ -16,6 +16,7 @@ import atexit
 import os
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple
 
@@ -105,6 +106,8 @@ class LastSeen:
         else:
             data = self._store.get(entry_path(seen.commit), fresh=True)
             digest = "" if data is None else last_digest(data)
+            if data is not None and head is not None and head.commit < seen.commit:
+                digest = "void"  # an entry stands there, and the log does not lead to it any more
         if digest in (None, seen.digest):  # an entry that cannot be read is damage, of which others tell
             return None
         if digest:
@@ -179,6 +182,8 @@ class _Process:
             self._kept[path] = seen
         noted = _noted(path)
         if noted is not None and noted.registry == seen.registry and noted.commit >= seen.commit:
+            with suppress(OSError):
+                os.utime(path)  # what is looked at is not let go of first
             return  # another process has seen more
         note: JsonObject = {**seen._asdict(), "noted": now(), "place": store.uri}
         before = _before(path, noted, seen)

@@ -96,17 +96,21 @@ class LogLoader(LogStates, ABC):
             self._note(newest)
         return newest
 
-    def require_whole(self, last: int) -> None:
-        """Look beyond the end before a first commit is made there, where opening has not: far away.
+    def require_whole(self, head: Head) -> None:
+        """See that the next commit goes where it belongs: on a log that is there as it was read.
+
+        Far away only before a first commit, and only what lies beyond the end, where opening has not looked.
 
         Raises:
-            IntegrityError: entry `last + 1` was lost, and a commit would take its place; or this machine has seen
-                another log here.
+            IntegrityError: the last entry is gone, so that the log was rolled back; one beyond the end was lost, whose
+                place a commit would take; or this machine has seen another log here.
             StorageError: the place did not answer.
         """
         self._refuse_if_lost()
+        if head.commit and not self.store.remote and self.store.size(entry_path(head.commit)) is None:
+            self.known(head.commit)
         if not self._looked_beyond:
-            self._look_beyond(last)
+            self._look_beyond(self.next_number(head) - 1)
 
     def is_as_seen(self) -> bool:
         """Whether the place still holds what this machine saw there last: the same registry, and no less of this log.
@@ -252,6 +256,8 @@ class LogLoader(LogStates, ABC):
         if torn is not None:
             faults.append(torn.message)
         if faults:
+            if torn is None:
+                faults.append(f"who only reads is shown commit {state.head.commit}")
             self.torn = Torn(state.head.commit if torn is None else torn.last, "; ".join(faults))
             self._stays = self.reader
             warn_once(self.torn.message)
@@ -351,6 +357,7 @@ class LogLoader(LogStates, ABC):
         """Remember how far the log is, unless it is not the one that was seen, or a part of it is not there."""
         if self._lost is None and (self.torn is None or self.reader):
             self.last_seen.saw(state.head)
+            self._note_signers(state)
             note_visit(self.store, LastVisit(state.head, state.base.path))
 
 

@@ -79,6 +79,7 @@ class LogReader:
         self.imported = False
         self._signed = False
         self._held: Signers | None = None
+        self._noted: Signers | None = None
         self.history = History(store, self.origin, self._vouching)
         self._signers: dict[int, Signers] = {}
         self._chain = Chain(0, self.origin)

@@ -87,12 +87,16 @@ class LogStates(LogReader):
         return newest.signed_by() in keys if keys else not newest.signature
 
     def _hold(self, state: State) -> None:
-        """Know who signs from here on; this machine notes it, to know whose snapshots to believe next time."""
+        """Know who signs from here on."""
         if state.signers:
             self._learn(state.head.commit, state.signers)
-            if state.signers is not self._held:
-                note_signers(self.store, self.origin.digest, state.signers)
         self._held = state.signers
+
+    def _note_signers(self, state: State) -> None:
+        """Have this machine know whose snapshots to believe next time."""
+        if state.signers and state.signers is not self._noted:
+            note_signers(self.store, self.origin.digest, state.signers)
+        self._noted = state.signers
 
     def _folded(self, commit: int) -> State:
         """The state at a commit, from the entries alone."""

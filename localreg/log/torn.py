@@ -21,6 +21,8 @@ from localreg.log.state import State
 from localreg.names import amount
 from localreg.records.files import FilePointer
 from localreg.storage import Store
+from localreg.storage.disk import look_into
+from localreg.storage.mounts import is_on_network
 
 __all__ = ["Tail", "Torn", "find_torn", "warn_once"]
 
@@ -135,6 +137,9 @@ class _Search:
         """Whether a copy has taken the file; what is longer, or is no file, is damage, and for others to tell."""
         self.looks += 1
         size = self._store.size(file.path)
+        if size is None and is_on_network(self._store.uri):  # its client may have remembered that it was missing
+            look_into(os.path.dirname(f"{self._store.uri}/{file.path}"))
+            size = self._store.size(file.path)
         return os.path.lexists(f"{self._store.uri}/{file.path}") if size is None else size >= file.bytes
 
 

@@ -49,7 +49,7 @@ def verify(
     caches.check_end(log, report)
     _check_home(log, report, seen.of_home)
     _check_last_seen(log, report)
-    _check_expected(report, expect)
+    _check_expected(log, report, expect)
     check_redactions(report, seen.emptied, seen.sizes)
     caches.check_history(log, report)
     _check_files(log, report, seen.files, resume=resume)
@@ -148,8 +148,11 @@ def _check_home(log: Log, report: VerifyReport, events: list[Event]) -> None:
 
 def _check_last_seen(log: Log, report: VerifyReport) -> None:
     """A log that is whole, and is not the one that this machine has seen here."""
+    seen = log.last_seen.newest()
+    void = {each.commit for each in report.void}
+    before = Head(seen.commit - 1, "", "") if seen is not None and seen.commit in void else None
     try:
-        lost = log.last_seen.lost(log.last_seen.newest())
+        lost = log.last_seen.lost(seen, before)
     except LocalregError:
         return  # told by who reads that entry
     path = "" if lost is None else entry_path(lost.seen.commit)
@@ -157,12 +160,17 @@ def _check_last_seen(log: Log, report: VerifyReport) -> None:
         report.problems.append(Problem(path, lost.code, lost.message))
 
 
-def _check_expected(report: VerifyReport, expect: str | None) -> None:
+def _check_expected(log: Log, report: VerifyReport, expect: str | None) -> None:
     if expect is None or report.expected is not None:
         return
-    where = f"from commit {report.since} on" if report.since else "of the log"
+    with suppress(LocalregError):  # what is damaged before is told by a run that begins there
+        for entry in log.entries(log.origin, upto=report.since):  # no caches, which can be forged
+            for event in entry.events:
+                if event.digest == expect:
+                    report.expected = (event.commit, event.event)
+                    return
     message = (
-        f"no event {where} has the digest {expect}: since it was noted, the log was rolled back or written anew; "
+        f"no event of the log has the digest {expect}: since it was noted, the log was rolled back or written anew; "
         "restore it from a copy in which `localreg verify` finds that digest"
     )
     report.problems.append(Problem("log", "digest_unknown", message))

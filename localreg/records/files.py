@@ -9,7 +9,10 @@ from localreg.canonical import JsonObject
 from localreg.errors import FormatError
 from localreg.names import is_digest, shown_value
 
-__all__ = ["FilePointer"]
+__all__ = ["BULK_FOLDERS", "FilePointer"]
+
+BULK_FOLDERS = ("data/", "artifacts/")
+"""Where the files lie that pointers may name. A log that names others must have us write and delete none of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import LocalregError
+from localreg.storage.disk import write_all
 from localreg.storage.state import state_folder
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def write_note(path: str, note: JsonObject) -> None:
         try:
             descriptor = _created(temporary)
             try:
-                os.write(descriptor, canonical(note).encode())
+                write_all(descriptor, canonical(note).encode())
             finally:
                 os.close(descriptor)
             os.replace(temporary, path)

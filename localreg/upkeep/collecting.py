@@ -23,7 +23,7 @@ from localreg.errors import StorageError
 from localreg.log import State
 from localreg.log.state import CONDEMNED
 from localreg.records.access import OWNER
-from localreg.records.files import FilePointer
+from localreg.records.files import BULK_FOLDERS, FilePointer
 from localreg.session.presence import STALE_S
 from localreg.storage import Store
 from localreg.upkeep.age import Ages, look_now
@@ -102,7 +102,9 @@ class _Plan:
         self._now = look_now(self._state.head.commit)
         self._notes = noted(self._store)
         self._condemned = {row.id: row.created[0] for row in self._state.rows(CONDEMNED)}
-        self._pending = {path: files[path] for path in files.keys() & self._condemned.keys()}
+        self._pending = {
+            path: files[path] for path in files.keys() & self._condemned.keys() if path.startswith(BULK_FOLDERS)
+        }
         known = {row.id for row in self._state.rows("file")} | self._condemned.keys()
         lying = lying_about(self._store, files, self._state, known, self._is_stale)
         self._due = [*map(self._of_condemned, sorted(self._pending)), *map(self._of_lying, lying)]

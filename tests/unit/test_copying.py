@@ -512,3 +512,25 @@ def test_what_cannot_be_copied_is_refused(source: Registry, tmp_path: Path) -> N
         source.copy(localreg.open(source.uri, read_only=True), name="x")
     with pytest.raises(NotFoundError, match="holds no log"):
         source.import_namespace("nothing")
+
+
+def test_a_copy_mends_what_the_place_has_lost_since(tmp_path: Path) -> None:
+    registry = localreg.open(tmp_path / "original", actor="ana")
+    registry.create_model("m").upload(b"weights", name="weights")
+    registry.copy(str(tmp_path / "mirror"))
+    (lost,) = [path for path in (tmp_path / "mirror").rglob("artifacts/*/*") if path.is_file()]
+    lost.unlink()
+    assert registry.copy(str(tmp_path / "mirror"), dry_run=True).files == 1
+    assert registry.copy(str(tmp_path / "mirror")).files == 1
+    assert localreg.open(tmp_path / "mirror").verify().ok
+
+
+def test_nothing_is_copied_of_a_log_with_a_hole(tmp_path: Path) -> None:
+    """As far as the hole it would look like a whole backup."""
+    registry = localreg.open(tmp_path / "original", actor="ana")
+    for number in range(6):
+        registry.create_model(f"m{number}")
+    shutil.copytree(tmp_path / "original", tmp_path / "backup")
+    (tmp_path / "backup/namespaces/default/log" / f"{4:020d}.parquet").unlink()
+    with pytest.raises(IntegrityError, match="nothing was copied"):
+        localreg.open(tmp_path / "backup", read_only=True).copy(str(tmp_path / "mirror"))

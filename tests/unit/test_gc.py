@@ -644,3 +644,19 @@ def test_what_nobody_signed_gives_up_no_file(tmp_path: Path, clocks: Clocks) -> 
             clocks.pass_days(8)
         assert row.name in there(registry)
         assert not registry._session.state().is_condemned(row.name)
+
+
+def test_a_commit_that_gives_up_entries_of_the_log_has_none_deleted(disk: Registry) -> None:
+    """Whoever may commit may write anything into an event, and the owner runs the collection."""
+    disk.create_model("n")
+    place = Path(disk._session.store.uri)
+    named = [path.relative_to(place).as_posix() for path in place.rglob("log/*")]
+    files = tuple(FilePointer(path, "log", "", 0, 0, "", {}) for path in [*named, "protection.json", "tmp/queue.lock"])
+
+    def forge(changes: Any) -> None:
+        changes.note(changes.draft.children("model")[0], action="condemn", files=files)
+
+    disk._session.change(forge)
+    disk.gc(grace="0s", dry_run=False)
+    assert all((place / path).exists() for path in named)
+    assert disk.verify().ok

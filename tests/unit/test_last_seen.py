@@ -18,7 +18,9 @@ from localreg.canonical import JsonObject, canonical, parse
 from localreg.errors import IntegrityError
 from localreg.log import last_seen
 from localreg.log.entry import entry_path
+from localreg.log.known_signers import known_signers
 from localreg.storage import notes
+from tests.signing import key_of, signed_registry
 
 MOST = 8
 
@@ -339,3 +341,57 @@ def test_a_rolled_back_import_can_be_accepted(folder: Path, tmp_path: Path) -> N
     assert registry.doctor(accept=True).ok
     registry.create_model("next")
     assert registry.verify().ok
+
+
+def test_a_spoiled_last_entry_of_a_signed_log_is_told_to_who_saw_it(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is void, so that the log is whole without it: only who saw it knows that it counted."""
+    with signed_registry(tmp_path) as registry:
+        last = registry.create_model("n")
+        spoiled = entry(tmp_path / "registry", registry.commit)
+    assert last
+    spoiled.write_bytes(b"junk")
+    forget_in_memory(monkeypatch)
+    registry = localreg.open(tmp_path / "registry", actor="ana", signing_key=tmp_path / "ana.key")
+    assert {problem.code for problem in registry.verify().problems} == {"entry_swapped"}
+    with pytest.raises(IntegrityError, match="another entry stands there now"):
+        registry.create_model("over it")
+
+
+def test_a_signed_log_that_was_rolled_back_brings_no_signer_back_who_was_removed(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with signed_registry(tmp_path, "ana", "eve") as registry:
+        registry.remove_signer("eve")
+        log, last = registry._session.log, registry.commit
+    origin, store = log.origin.digest, log.store
+    assert known_signers(store, origin) == {key_of("ana").public}
+    entry(tmp_path / "registry", last).unlink()
+    forget_in_memory(monkeypatch)
+    with localreg.open(tmp_path / "registry", read_only=True) as rolled_back:
+        assert {row["name"] for row in rolled_back.signers()} == {"ana", "eve"}
+    assert known_signers(store, origin) == {key_of("ana").public}
+
+
+def test_a_handle_does_not_commit_onto_a_log_that_was_rolled_back_under_it(tmp_path: Path, state: Path) -> None:
+    """Its commit would stand beyond a gap that others fill, and be lost with all that follows."""
+    registry = localreg.open(tmp_path / "registry", actor="ana")
+    for number in range(20):
+        registry.create_model(f"m{number}")
+    for number in range(11, 21):
+        entry(tmp_path / "registry", number).unlink()
+    with pytest.raises(IntegrityError, match="is missing"):
+        registry.create_model("late")
+    assert not entry(tmp_path / "registry", 21).exists()
+
+
+def test_nothing_is_imported_where_this_machine_saw_more_of_another_log(folder: Path, tmp_path: Path) -> None:
+    with localreg.open(tmp_path / "elsewhere", actor="eve") as other:
+        other.create_model("brought")
+    shutil.rmtree(folder / "namespaces/default")
+    shutil.copytree(tmp_path / "elsewhere/namespaces/default", folder / "namespaces/default")
+    registry = localreg.open(folder, actor="ana", namespace="another")
+    with pytest.raises(IntegrityError, match="this machine saw commit 6"):
+        registry.import_namespace("default")
+    assert not entry(folder, 2).exists()
