@@ -103,7 +103,9 @@ class Place:
     def open(self, *, read_only: bool, **options: Any) -> "Registry":
         """`localreg.open`."""
         from localreg.api import open_registry
+        from localreg.cli.wording import speak_of
 
+        speak_of(self.registry)
         _ask_for_passphrases()
         return open_registry(
             self.registry,

@@ -2341,3 +2341,12 @@ def test_a_key_is_encrypted_with_what_the_environment_or_a_person_says(
     monkeypatch.setattr("typer.prompt", lambda *_, **__: "horse")
     monkeypatch.setattr("localreg.session.signing_key.ask_passphrase", [])
     done(cli("models", "create", "x"))
+
+
+def test_hints_name_the_registry_that_was_named(cli: Cli, folder: Path, tmp_path: Path) -> None:
+    """Pasted as it stood, `localreg doctor --accept` accepted the roll-back of another registry."""
+    shutil.copytree(folder, tmp_path / "the other")
+    shutil.copytree(folder / "namespaces/default", tmp_path / "the other/namespaces/team.copied")
+    told = cli("-r", "the other", "-n", "team/copied", "models", "list").err
+    assert "run `localreg -r 'the other' namespaces import team/copied`" in told
+    assert cli("-r", "the other", "-n", "nobody", "verify").code == 1
