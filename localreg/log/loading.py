@@ -107,8 +107,8 @@ class LogLoader(LogStates, ABC):
             StorageError: the place did not answer.
         """
         self._refuse_if_lost()
-        if head.commit and not self.store.remote and self.store.size(entry_path(head.commit)) is None:
-            self.known(head.commit)
+        if head.commit and not self.store.remote and not self._is_there(head.commit) and self._is_there(1):
+            self.known(head.commit)  # where the first one is gone, too, so is the registry, of which the store tells
         if not self._looked_beyond:
             self._look_beyond(self.next_number(head) - 1)
 
@@ -288,6 +288,9 @@ class LogLoader(LogStates, ABC):
             if not self.reader or self._seen_here() > state.head.commit:
                 raise
             faults.append(error.message)
+
+    def _is_there(self, commit: int) -> bool:
+        return self.store.size(entry_path(commit)) is not None
 
     def _look_beyond(self, last: int) -> None:
         refuse_gap(self, last)

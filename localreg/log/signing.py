@@ -156,7 +156,21 @@ def statement(what: str, *parts: object) -> bytes:
 
 def signature_of(key: SigningKey, data: bytes) -> str:
     """A signature as it is stored: `ed25519:`, the public key, `:`, the signature; 201 characters."""
-    return f"ed25519:{key.public}:{key.sign(data).hex()}"
+    signature = f"ed25519:{key.public}:{key.sign(data).hex()}"
+    _keep(signature, data)
+    return signature
+
+
+KEPT = 1_024
+"""Signatures that were found to hold, or were made here, and are known again: a log's end is read more than once."""
+
+_holding: dict[tuple[str, bytes], None] = {}
+
+
+def _keep(signature: str, data: bytes) -> None:
+    if len(_holding) >= KEPT:
+        _holding.clear()
+    _holding[signature, data] = None
 
 
 UNSIGNED = f"ed25519:{'0' * 64}:{'0' * 128}"
@@ -172,11 +186,14 @@ def signed_by(signature: object, data: bytes) -> str | None:
     match = _SIGNATURE.fullmatch(signature) if isinstance(signature, str) else None
     if match is None:
         return None
+    if (match[0], data) in _holding:
+        return match[1]
     from_key, invalid = _verifier()
     try:
         from_key(match[1]).verify(bytes.fromhex(match[2]), data)
     except (invalid, ValueError):  # ValueError: no point of the curve
         return None
+    _keep(match[0], data)
     return match[1]
 
 

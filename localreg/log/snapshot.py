@@ -39,6 +39,9 @@ GROWTH = 8
 """A layer is merged with the newer ones once these have an eighth of its rows. So each row is rewritten a few times in
 its life, and a set of n rows has about log8(n / 4,096) + 1 layers."""
 
+FEW_ROWS, FEW_LISTS = 16, 64
+"""Lists of so many records, and so many lists, are kept: each commit asks for features, signers and policies."""
+
 _T = TypeVar("_T")
 
 Rebuild = Callable[[], State]
@@ -58,6 +61,7 @@ class LayeredBase:
         self.signature = layers[-1].signature
         self._rebuild = rebuild
         self._rebuilt: State | None = None
+        self._few: dict[tuple[str, str], list[Row]] = {}
 
     @property
     def damaged(self) -> bool:
@@ -93,10 +97,17 @@ class LayeredBase:
 
     def children(self, kind: str, parent: str) -> Iterable[Row]:
         """All of one kind within one parent."""
-        return self._answer(
-            lambda: list(self._newest(lambda layer: layer.children(kind, parent), kind, lambda row: row.id)),
-            lambda state: state.children(kind, parent),
+        if (kind, parent) in self._few:
+            return self._few[kind, parent]
+        rows = list(
+            self._answer(
+                lambda: list(self._newest(lambda layer: layer.children(kind, parent), kind, lambda row: row.id)),
+                lambda state: state.children(kind, parent),
+            )
         )
+        if len(rows) <= FEW_ROWS and len(self._few) < FEW_LISTS:
+            self._few[kind, parent] = rows
+        return rows
 
     def outlines(self, kind: str, parent: str) -> Iterable[Row]:
         """All of one kind within one parent, without what they say."""
