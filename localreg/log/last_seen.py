@@ -91,12 +91,13 @@ class LastSeen:
         before = note.get("before")
         return before if isinstance(before, str) else None
 
-    def lost(self, seen: SeenHead | None, head: Head | None = None) -> Lost | None:
+    def lost(self, seen: SeenHead | None, head: Head | None = None, *, passed: int = 0) -> Lost | None:
         """What was seen and is not there any more; one look at an entry at most.
 
         Args:
             seen: what `newest` gave.
             head: where the log ends now, if that is known.
+            passed: number of the last entry that was read, void ones behind the end included.
         """
         if seen is None or seen.registry != self._registry:
             return None
@@ -106,8 +107,8 @@ class LastSeen:
         else:
             data = self._store.get(entry_path(seen.commit), fresh=True)
             digest = "" if data is None else last_digest(data)
-            if data is not None and head is not None and head.commit < seen.commit:
-                digest = "void"  # an entry stands there, and the log does not lead to it any more
+            if data is not None and head is not None and head.commit < seen.commit <= passed:
+                digest = "void"  # what counted is passed over now
         if digest in (None, seen.digest):  # an entry that cannot be read is damage, of which others tell
             return None
         if digest:

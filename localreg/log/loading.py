@@ -344,7 +344,7 @@ class LogLoader(LogStates, ABC):
     def _compare_with_last_seen(self, state: State) -> None:
         """Notice a log that this machine has seen further, or otherwise; else note how far it is."""
         before = self._before
-        self._lost = self.last_seen.lost(before, state.head)
+        self._lost = self.last_seen.lost(before, state.head, passed=self.next_number(state.head) - 1)
         if self._lost is not None:
             if self.torn is None:  # else it was warned already
                 warn_once(self._lost.message)

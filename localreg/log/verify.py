@@ -152,7 +152,7 @@ def _check_last_seen(log: Log, report: VerifyReport) -> None:
     void = {each.commit for each in report.void}
     before = Head(seen.commit - 1, "", "") if seen is not None and seen.commit in void else None
     try:
-        lost = log.last_seen.lost(seen, before)
+        lost = log.last_seen.lost(seen, before, passed=max(void, default=0))
     except LocalregError:
         return  # told by who reads that entry
     path = "" if lost is None else entry_path(lost.seen.commit)
