@@ -195,7 +195,7 @@ class LogReader:
         Raises:
             FormatError, IntegrityError: as `entries`.
         """
-        return tuple(each for each in self._chain_to(upto).void if each.commit <= upto) if self._signed else ()
+        return tuple(each for each in self._chain_to(upto).void if each.commit <= upto) if self._signed or self._void else ()
 
     def _place(self, after: State | Place | Head) -> Place:
         return (
@@ -286,7 +286,7 @@ class LogReader:
             FormatError: the entry is torn.
             IntegrityError: it is missing.
         """
-        if self._signed and commit not in self._signers:
+        if (self._signed or self._void) and commit not in self._signers:
             void = {each.commit for each in self.void_entries(commit)}
             while commit in void:
                 commit -= 1

@@ -12,6 +12,7 @@ import pytest
 
 import localreg
 from localreg import AccessDeniedError, ConflictError, Registry
+from localreg.log import Change
 from localreg.log.entry import entry_path
 from localreg.log.parquet import encode
 from tests.signing import LogFolder, key_file, signed_registry
@@ -202,3 +203,21 @@ def test_an_import_that_was_interrupted_is_finished_also_past_a_void_entry(
     copied = localreg.open(elsewhere.uri, namespace="copied")
     assert names(copied) == ["a", "b", "c", "m"]
     assert copied.verify().ok
+
+
+def test_a_void_entry_that_would_list_the_first_signers_goes_along(tmp_path: Path) -> None:
+    """Nobody has to sign there; a copy took that entry for one that had counted before."""
+    other = signed_registry(tmp_path)
+    plain = localreg.open(tmp_path / "plain", actor="ana")
+    plain.create_model("m")
+    log = LogFolder(plain)
+    (feature,) = other._session.state().children("feature")
+    (signer,) = other._session.state().children("signer")
+    changes = [Change(row.kind, "create", row.id, row.name, after={**row.fields}) for row in (feature, signer)]
+    log.write(log.last + 1, log.forged(None, after=log.last, number=log.last + 1, changes=changes))
+    plain = localreg.open(tmp_path / "plain", actor="ana")
+    plain.create_model("after")
+    assert [each.commit for each in plain.void_entries()] == [2]
+    plain.copy(str(tmp_path / "mirror"))
+    assert localreg.open(tmp_path / "mirror").verify().ok
+    assert plain.verify(since=2).ok
