@@ -195,7 +195,9 @@ class LogReader:
         Raises:
             FormatError, IntegrityError: as `entries`.
         """
-        return tuple(each for each in self._chain_to(upto).void if each.commit <= upto) if self._signed or self._void else ()
+        if not (self._signed or self._void):
+            return ()
+        return tuple(each for each in self._chain_to(upto).void if each.commit <= upto)
 
     def _place(self, after: State | Place | Head) -> Place:
         return (
