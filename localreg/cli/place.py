@@ -23,7 +23,7 @@ from localreg.written import commit_or_text
 if TYPE_CHECKING:
     from localreg.registry import Registry
 
-__all__ = ["Place", "examples", "new_group", "placed", "reading", "writing"]
+__all__ = ["Place", "examples", "named_registry", "new_group", "placed", "reading", "writing"]
 
 DEFAULT = "default"
 """The namespace that is meant where none is given."""
@@ -70,6 +70,10 @@ _MESSAGE = typer.Option("--message", "-m", metavar="TEXT", help="Why; stands wit
 _KEY = "localreg.cli.place"
 
 
+named_registry: list[str] = []
+"""The one that --registry names, if it does: commands in messages name it, too, lest they be about another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What the options of all commands say; None = not given."""
@@ -103,9 +107,8 @@ class Place:
     def open(self, *, read_only: bool, **options: Any) -> "Registry":
         """`localreg.open`."""
         from localreg.api import open_registry
-        from localreg.cli.wording import speak_of
 
-        speak_of(self.registry)
+        named_registry[:] = [] if self.registry is None else [self.registry]
         _ask_for_passphrases()
         return open_registry(
             self.registry,

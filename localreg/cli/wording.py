@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 
-__all__ = ["for_shell", "speak_of"]
+from localreg.cli.place import named_registry
+
+__all__ = ["for_shell"]
 
 _STEPS = (
     (
@@ -83,19 +85,11 @@ _COMPILED = [(re.compile(pattern), step) for pattern, step in _STEPS]
 
 _COMMAND = re.compile(r"`localreg (?=[a-z])(?!init\b)")
 
-_asked_for: list[str] = []
-"""The registry that was named by --registry, if one was."""
-
-
-def speak_of(registry: str | None) -> None:
-    """Have commands in messages name this registry, too: typed as they are, they would be about another one."""
-    _asked_for[:] = [] if registry is None else [registry]
-
 
 def for_shell(message: str) -> str:
-    """A message, with the next step as a shell takes it."""
+    """A message, with the next step as a shell takes it, about the registry that --registry names."""
     for pattern, step in _COMPILED:
         message = pattern.sub(step, message)
-    if _asked_for:
-        message = _COMMAND.sub(lambda _: f"`localreg -r {shlex.quote(_asked_for[0])} ", message)
+    if named_registry:
+        message = _COMMAND.sub(lambda _: f"`localreg -r {shlex.quote(named_registry[0])} ", message)
     return message

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localreg.canonical import JsonObject
+from localreg.copies.moving import lacking
 from localreg.copies.standing import IMPORT
 from localreg.copies.target import elsewhere
 from localreg.errors import ConflictError, IntegrityError
@@ -83,8 +84,7 @@ def import_namespace(session: Session, *, message: str | None) -> ImportReport:
 
 
 def _refuse_missing_files(log: Log, state: State) -> None:
-    there = {size.path: size.bytes for folder in ("data", "artifacts") for size in log.store.sizes(folder)}
-    missing = [row.name for row in state.rows("file") if there.get(row.name) != row.fields.get("bytes")]
+    missing = [row.name for row in lacking(log.store, state)]
     if missing:
         more = f", and {len(missing) - 1:,} more are" if len(missing) > 1 else " is"
         raise IntegrityError(

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from localreg.errors import ConflictError, FormatError, IntegrityError, NotFoundError, StorageError
+from localreg.log import Row, State
 from localreg.log.entry import entry_path
 from localreg.log.parquet import last_digest
 from localreg.records.files import BULK_FOLDERS, FilePointer
 from localreg.storage import Store
+from localreg.storage.lengths import lengths
 
-__all__ = ["copy_file", "has_file", "put_entry"]
+__all__ = ["copy_file", "has_file", "lacking", "put_entry"]
 
 CHUNK_BYTES = 1 << 20
 
@@ -22,6 +24,13 @@ CHUNK_BYTES = 1 << 20
 def has_file(store: Store, pointer: FilePointer) -> bool:
     """Whether a place has a file, by its length."""
     return store.size(_checked(pointer)) == pointer.bytes
+
+
+def lacking(store: Store, state: State) -> list[Row]:
+    """The files that a state names and that a place does not have in their length; told from one listing."""
+    folders = [folder.removesuffix("/") for folder in BULK_FOLDERS]
+    there = lengths(store, folders, one_by_one=folders)
+    return [row for row in state.rows("file") if there.get(row.id) != row.fields.get("bytes")]
 
 
 def copy_file(source: Store, target: Store, pointer: FilePointer) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from localreg.copies.adopting import ImportReport, adopt
-from localreg.copies.moving import copy_file, has_file, put_entry
+from localreg.copies.moving import copy_file, has_file, lacking, put_entry
 from localreg.copies.report import CopyReport
 from localreg.copies.standing import Standing, standing
 from localreg.copies.target import elsewhere, open_folder
@@ -214,10 +214,9 @@ def _look_at_news(plan: _Plan, target: Session | None) -> None:
 def _lost_since(plan: _Plan, target: Session | None, news: Mapping[str, FilePointer]) -> Iterator[FilePointer]:
     """Files of commits that the copy has, and that are not there any more: it may have been damaged since."""
     if target is not None and plan.there.common:
-        for row in plan.source.committed().rows("file"):
-            pointer = FilePointer.from_json(row.fields)
-            if pointer.path not in news and row.created[0] <= plan.there.common and not has_file(target.store, pointer):
-                yield pointer
+        for row in lacking(target.store, plan.source.committed()):
+            if row.id not in news and row.created[0] <= plan.there.common:
+                yield FilePointer.from_json(row.fields)
 
 
 # --- doing it ---------------------------------------------------------------------------------------------------------

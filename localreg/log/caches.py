@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from localreg.errors import FormatError, StorageError
+from localreg.log.telling import warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,18 +52,6 @@ def unless_unreadable(store: Store, look: Callable[[], _T], otherwise: _T) -> _T
     except StorageError as error:
         if store.remote and error.code not in REFUSALS:
             raise
-        _tell_once(store.uri, error)
+        told = f"{error}; it is a cache: {store.uri} is read without it, which may take longer"
+        warn_once(told, about=store.uri)  # whoever reads there meets the same obstacle each time
         return otherwise
-
-
-_told: set[str] = set()
-
-
-def _tell_once(uri: str, error: StorageError) -> None:
-    """One warning for a place: whoever reads there meets the same obstacle each time."""
-    if uri in _told:
-        return
-    _told.add(uri)
-    import logging
-
-    logging.getLogger("localreg").warning("%s; it is a cache: %s is read without it, which may take longer", error, uri)

@@ -31,6 +31,7 @@ __all__ = [
     "Place",
     "Provenance",
     "compose",
+    "entry_number",
     "entry_path",
     "entry_statement",
     "genesis",
@@ -41,6 +42,9 @@ __all__ = [
 ]
 
 Effect = Literal["put", "remove", "none"]
+
+NUMBER_DIGITS = 20
+"""Of the name of an entry."""
 
 
 class Head(NamedTuple):
@@ -166,7 +170,14 @@ class Entry:
 
 def entry_path(commit: int) -> str:
     """Path of an entry within its namespace: 20 digits, so that names sort as numbers."""
-    return f"log/{commit:020d}.parquet"
+    return f"log/{commit:0{NUMBER_DIGITS}d}.parquet"
+
+
+def entry_number(path: str) -> int:
+    """The number of an entry by its path; 0 of what is none."""
+    stem = path.removeprefix("log/").removesuffix(".parquet")
+    is_number = len(stem) == NUMBER_DIGITS and stem.isascii() and stem.isdecimal()
+    return int(stem) if is_number and entry_path(int(stem)) == path else 0
 
 
 def genesis(registry_id: str, namespace: str) -> Head:

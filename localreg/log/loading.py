@@ -25,7 +25,8 @@ from localreg.log.parquet import decode, last_digest
 from localreg.log.reader import FEW
 from localreg.log.state import State
 from localreg.log.states import LogStates
-from localreg.log.torn import Tail, Torn, find_torn, warn_once
+from localreg.log.telling import warn_once
+from localreg.log.torn import Tail, Torn, find_torn
 from localreg.storage import Store
 
 __all__ = ["FEW_AFAR", "LogLoader"]
@@ -107,10 +108,10 @@ class LogLoader(LogStates, ABC):
             StorageError: the place did not answer.
         """
         self._refuse_if_lost()
-        if head.commit and not self.store.remote and not self._is_there(head.commit) and self._is_there(1):
+        if head.commit and not self.store.remote and not self.is_there(head.commit) and self.is_there(1):
             self.known(head.commit)  # where the first one is gone, too, so is the registry, of which the store tells
         if not self._looked_beyond:
-            self._look_beyond(self.next_number(head) - 1)
+            self._look_beyond(head)
 
     def is_as_seen(self) -> bool:
         """Whether the place still holds what this machine saw there last: the same registry, and no less of this log.
@@ -283,17 +284,14 @@ class LogLoader(LogStates, ABC):
     def _see_no_hole(self, state: State, faults: list[str]) -> None:
         """That no entry is beyond the end; to a reader who never saw more here, it is a copy that left one out."""
         try:
-            self._look_beyond(self.next_number(state.head) - 1)
+            self._look_beyond(state.head)
         except IntegrityError as error:
             if not self.reader or self._seen_here() > state.head.commit:
                 raise
             faults.append(error.message)
 
-    def _is_there(self, commit: int) -> bool:
-        return self.store.size(entry_path(commit)) is not None
-
-    def _look_beyond(self, last: int) -> None:
-        refuse_gap(self, last)
+    def _look_beyond(self, head: Head) -> None:
+        refuse_gap(self, self.next_number(head) - 1, self.signers_at(head.commit))
         self._looked_beyond = True
 
     # --- far away -----------------------------------------------------------------------------------------------------
@@ -344,7 +342,8 @@ class LogLoader(LogStates, ABC):
     def _compare_with_last_seen(self, state: State) -> None:
         """Notice a log that this machine has seen further, or otherwise; else note how far it is."""
         before = self._before
-        self._lost = self.last_seen.lost(before, state.head, passed=self.next_number(state.head) - 1)
+        is_void = before is not None and state.head.commit < before.commit < self.next_number(state.head)
+        self._lost = self.last_seen.lost(before, state.head, is_void=is_void)
         if self._lost is not None:
             if self.torn is None:  # else it was warned already
                 warn_once(self._lost.message)

@@ -6,15 +6,16 @@ that ends too early: to go on from its end would be to forget commits that were 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from localreg.errors import IntegrityError
 from localreg.log.entry import entry_path
 from localreg.log.parquet import last_digest
 from localreg.log.patience import get_late
 from localreg.log.reader import LogReader
+from localreg.log.signing import Signers
 from localreg.log.state import State
-from localreg.storage import Store
+from localreg.log.validity import is_vouched_for
 
 __all__ = ["GAP_PROBES", "refuse_gap", "refuse_rolled_back"]
 
@@ -51,27 +52,30 @@ def refuse_rolled_back(log: LogReader, shown: State) -> bytes:
     )
 
 
-def refuse_gap(log: LogReader, last: int) -> None:
+def refuse_gap(log: LogReader, last: int, signers: Signers) -> None:
     """Notice entries lost from the middle of the tail, before a writer would fill their place with others.
 
-    Probing finds any gap shorter than what follows it; `verify` lists the folder and finds all.
+    Probing finds any gap shorter than what follows it; `verify` lists the folder and finds all. Where signers are
+    listed, only what one of them has signed tells of a gap: else junk left ahead of the log would stop its writers.
 
     Raises:
         IntegrityError: entry `last + 1` was lost, and a commit would take its place.
     """
-    beyond = _is_any_there(log.store, [entry_path(last + ahead) for ahead in GAP_PROBES])
+
+    def is_there(number: int) -> bool:
+        data = log.store.get(entry_path(number), fresh=True)
+        return data is not None and (not signers or is_vouched_for(data, number, signers, origin=log.origin.digest))
+
+    beyond = _is_any(is_there, [last + ahead for ahead in GAP_PROBES], at_once=log.store.remote)
     # Other writers' commits may have come between the last probe and these: then the next one is there by now.
     if beyond:
         log.known(last + 1)
 
 
-def _is_any_there(store: Store, paths: Sequence[str]) -> bool:
-    def is_there(path: str) -> bool:
-        return store.get(path, fresh=True) is not None
-
-    if not store.remote:
-        return any(map(is_there, paths))
+def _is_any(is_there: Callable[[int], bool], numbers: Sequence[int], *, at_once: bool) -> bool:
+    if not at_once:
+        return any(map(is_there, numbers))
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(len(paths), thread_name_prefix="localreg-gap") as pool:  # one round trip for all
-        return any(pool.map(is_there, paths))
+    with ThreadPoolExecutor(len(numbers), thread_name_prefix="localreg-gap") as pool:  # one round trip for all
+        return any(pool.map(is_there, numbers))

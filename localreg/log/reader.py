@@ -16,7 +16,7 @@ from localreg.log.parquet import last_digest
 from localreg.log.patience import get_late
 from localreg.log.signing import NO_SIGNERS, Signers, signers_after
 from localreg.log.state import State
-from localreg.log.torn import warn_once
+from localreg.log.telling import warn_once
 from localreg.log.validity import Valid, Void, judge
 from localreg.storage import Store
 
@@ -296,6 +296,10 @@ class LogReader:
             return self.origin
         data = self.store.get(entry_path(commit)) or self.known(commit)
         return Head(commit, last_digest(data) or "", "")
+
+    def is_there(self, commit: int) -> bool:
+        """Whether there is a file at a number, by one look at its name."""
+        return self.store.size(entry_path(commit)) is not None
 
     def known(self, commit: int) -> bytes:
         """An entry that must be there; a share may show it late to who looked before it was written.

@@ -8,7 +8,6 @@ warning. That files are lost in the midst of others that are there is damage, of
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -24,7 +23,7 @@ from localreg.storage import Store
 from localreg.storage.disk import look_into
 from localreg.storage.mounts import is_on_network
 
-__all__ = ["Tail", "Torn", "find_torn", "warn_once"]
+__all__ = ["Tail", "Torn", "find_torn"]
 
 LOOKED_BACK = 256
 """Entries before the tail, or before one that lacks a file, that are looked through."""
@@ -34,8 +33,6 @@ ENOUGH = 64
 """Entries in a row that brought files of one kind, and have them all: what lacks one before these is damaged."""
 LOOKS = 8_192
 """At files, at most: one entry may bring a hundred thousand."""
-
-_told: set[str] = set()
 
 
 class Torn(NamedTuple):
@@ -176,10 +173,3 @@ def _files_of(store: Store, commit: int) -> list[FilePointer]:
 
 def _objects(value: object) -> list[JsonObject]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def warn_once(message: str, level: int = logging.WARNING) -> None:
-    """Say it in the log of the program, once for each process."""
-    if message not in _told:
-        _told.add(message)
-        logging.getLogger("localreg").log(level, "%s", message)

@@ -14,7 +14,7 @@ from localreg.log.entry import Entry, Head, entry_path, entry_statement, read_ro
 from localreg.log.parquet import EntryRow, decode
 from localreg.log.signing import SIGNER, Signers, fingerprint, signed_by, signers_after
 
-__all__ = ["Valid", "Void", "judge"]
+__all__ = ["Valid", "Void", "is_vouched_for", "judge"]
 
 
 class Void(NamedTuple):
@@ -69,6 +69,14 @@ def judge(data: bytes, head: Head, number: int, signers: Signers, *, origin: str
     entry = _read(rows, head, number, name)
     after = signers_after(signers, entry.events)
     return Valid(entry, after) if after else Void(number, "it would leave the namespace without a signer")
+
+
+def is_vouched_for(data: bytes, number: int, signers: Signers, *, origin: str) -> bool:
+    """Whether one of the signers did sign the file as the entry of this number, whatever comes before it."""
+    try:
+        return not _fault_of_signature(decode(data, name=""), number, signers, origin)
+    except FormatError:
+        return False
 
 
 def _read(rows: list[EntryRow], head: Head, number: int, name: str) -> Entry:

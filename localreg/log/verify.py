@@ -149,10 +149,9 @@ def _check_home(log: Log, report: VerifyReport, events: list[Event]) -> None:
 def _check_last_seen(log: Log, report: VerifyReport) -> None:
     """A log that is whole, and is not the one that this machine has seen here."""
     seen = log.last_seen.newest()
-    void = {each.commit for each in report.void}
-    before = Head(seen.commit - 1, "", "") if seen is not None and seen.commit in void else None
+    is_void = seen is not None and any(each.commit == seen.commit for each in report.void)
     try:
-        lost = log.last_seen.lost(seen, before, passed=max(void, default=0))
+        lost = log.last_seen.lost(seen, is_void=is_void)
     except LocalregError:
         return  # told by who reads that entry
     path = "" if lost is None else entry_path(lost.seen.commit)

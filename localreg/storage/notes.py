@@ -21,7 +21,7 @@ from localreg.storage.state import state_folder
 if TYPE_CHECKING:
     from localreg.storage.store import Store
 
-__all__ = ["MOST_NOTES", "forget_note", "note_path", "place_of", "read_note", "will_write", "write_note"]
+__all__ = ["MOST_NOTES", "note_path", "place_of", "read_note", "will_write", "write_note"]
 
 FOLDER = "notes"
 
@@ -93,15 +93,6 @@ def _created(path: str) -> int:
     except FileNotFoundError:
         will_write(path)
         return os.open(path, flags, 0o600)
-
-
-def forget_note(path: str) -> bool:
-    """Delete a note; whether there was one."""
-    try:
-        os.unlink(path)
-    except OSError:
-        return False
-    return True
 
 
 def _prune(folder: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from localreg.errors import IntegrityError, LocalregError
 from localreg.log import snapshot
+from localreg.log.entry import entry_number
 from localreg.log.layer import layer_commit
 from localreg.log.loss import refuse_rolled_back
 from localreg.session import Session
-from localreg.upkeep.namespace import Namespace, entry_number
+from localreg.upkeep.namespace import Namespace
 from localreg.upkeep.report import Finding
 
 __all__ = ["accepted"]
@@ -33,7 +34,7 @@ def _accepted(namespace: Namespace, *, may_write: bool) -> Iterator[Finding]:
     for path in deleted:
         namespace.store.delete(path)
     if lost is not None:
-        last_seen.forget()
+        last_seen.accept()
         message = f"the log is taken as it is; commit {lost.seen.commit}, which this machine saw, is forgotten"
         yield namespace.finding("note", "accepted", message)
     elif deleted:

@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from localreg.errors import StorageError
 from localreg.log import State
 from localreg.log.state import CONDEMNED
 from localreg.records.access import OWNER
 from localreg.records.files import BULK_FOLDERS, FilePointer
 from localreg.session.presence import STALE_S
-from localreg.storage import Store
+from localreg.storage.lengths import lengths
 from localreg.upkeep.age import Ages, look_now
 from localreg.upkeep.condemning import condemn, refuse_transaction
 from localreg.upkeep.garbage_report import Due, Garbage, GarbageReport, Step, span_text, tallied
@@ -35,9 +34,10 @@ from localreg.upkeep.notes import NOTES, Notes, noted
 if TYPE_CHECKING:
     from localreg.session import Session
 
-__all__ = ["collect", "listing"]
+__all__ = ["collect"]
 
 FOLDERS_OF_FILES = ("data", "artifacts", "tmp")
+"""Where garbage may lie."""
 
 
 def collect(session: Session, *, grace_s: float, dry_run: bool, message: str | None) -> GarbageReport:
@@ -45,23 +45,13 @@ def collect(session: Session, *, grace_s: float, dry_run: bool, message: str | N
     refuse_transaction(session, "gc")
     if not dry_run:
         session.refuse_without(OWNER)
-    files = listing(session.store)
+    files = lengths(session.store, one_by_one=FOLDERS_OF_FILES)
     plan = _Plan(session.live(session.namespace), files, grace_s)
     if not dry_run:
         plan.delete()
         plan.condemn(message)
         plan.note()
     return GarbageReport(plan.told(), dry_run)
-
-
-def listing(store: Store) -> dict[str, int]:
-    """Each file of a namespace, with its length; of a place whose listings tell none, those that may be garbage."""
-    try:
-        return dict(store.sizes(""))
-    except StorageError as error:
-        if error.code != "no_sizes":
-            raise
-    return {path: store.size(path) or 0 for folder in FOLDERS_OF_FILES for path in store.list(folder)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -11,20 +11,22 @@ from localreg.errors import LocalregError
 from localreg.experiments.closing import alive
 from localreg.experiments.recorder import STREAMED
 from localreg.log import Log, State, snapshot
-from localreg.log.entry import entry_path
+from localreg.log.entry import entry_number, entry_path
 from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_OVERDUE
 from localreg.log.state import CONDEMNED
+from localreg.log.validity import is_vouched_for
 from localreg.names import amount
 from localreg.session import Session
 from localreg.storage import LocalStore, Store
 from localreg.storage.lease import describe
+from localreg.storage.lengths import lengths
 from localreg.storage.protection import deviations, protection_of
 from localreg.upkeep.notes import NOTES
 from localreg.upkeep.report import Finding, readable_bytes, shown_path
 from localreg.upkeep.usage import kind_of
 
-__all__ = ["NAMESPACE_CHECKS", "Namespace", "entry_number"]
+__all__ = ["NAMESPACE_CHECKS", "Namespace"]
 
 QUEUE_LOCK = "tmp/queue.lock"
 
@@ -56,12 +58,20 @@ class Namespace:
 
         The first check asks for it, so that it is older than `state`: no part of a commit in between is an orphan.
         """
-        return dict(self.store.sizes(""))
+        return lengths(self.store)
 
     @cached_property
     def state(self) -> State:
         """The newest state."""
         return self.log.load()
+
+    def vouched_for(self, numbers: Iterable[int]) -> bool:
+        """Whether any of these entries counts for something: where signers are listed, others may leave junk."""
+        signers, origin = self.state.signers, self.log.origin.digest
+        contents = ((number, self.store.get(entry_path(number))) for number in numbers) if signers else ()
+        return not signers or any(
+            is_vouched_for(data, number, signers, origin=origin) for number, data in contents if data is not None
+        )
 
     def finding(self, level: str, what: str, message: str) -> Finding:
         """A finding of this namespace."""
@@ -90,20 +100,14 @@ def check_entries(namespace: Namespace) -> Iterator[Finding]:
     numbers = {number for number in map(entry_number, names) if number}
     strays = [path for path in names if not entry_number(path)]
     missing = max(numbers, default=0) - len(numbers)
-    if missing:
-        first = next(number for number in count(1) if number not in numbers)
+    first = next(number for number in count(1) if number not in numbers)
+    if missing and namespace.vouched_for(number for number in numbers if number > first):
         are = f"and {missing - 1:,} more entries are" if missing > 1 else "is"
         message = f"{entry_path(first)} {are} missing; restore from a copy, then run `localreg verify`"
         yield namespace.finding("problem", "log", message)
     if strays:
         message = f"{_some(strays)} in log/ and no entries; `localreg verify` tells what they are"
         yield namespace.finding("note", "log", message)
-
-
-def entry_number(path: str) -> int:
-    """The number of an entry by its name; 0 of what is none."""
-    stem = path.removeprefix("log/").removesuffix(".parquet")
-    return int(stem) if stem.isascii() and stem.isdecimal() and entry_path(int(stem)) == path else 0
 
 
 def check_last_seen(namespace: Namespace) -> Iterator[Finding]:

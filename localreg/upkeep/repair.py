@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from localreg.errors import LocalregError
 from localreg.log import Entry, Log, State, snapshot
 from localreg.log.caches import DamagedLayerError
+from localreg.log.entry import entry_number
 from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_EVERY, SNAPSHOT_OVERDUE
 from localreg.log.loss import refuse_rolled_back
 from localreg.log.redaction import delete_caches
 from localreg.log.verification.caches import shows
-from localreg.upkeep.namespace import Namespace, entry_number
+from localreg.upkeep.namespace import Namespace
 from localreg.upkeep.report import Finding
 
 __all__ = ["repaired"]

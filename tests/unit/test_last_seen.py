@@ -139,6 +139,31 @@ def test_what_was_meant_can_be_accepted(folder: Path, fault: str) -> None:
     assert localreg.open(folder).verify().ok
 
 
+def test_what_another_process_saw_before_does_not_undo_that_it_was_accepted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, another = last_seen._Process(), last_seen._Process()
+    monkeypatch.setattr(last_seen, "_process", another)
+    running = localreg.open(folder)
+    running.create_model("which the other process has not seen")
+    monkeypatch.setattr(last_seen, "_process", first)
+    entry(folder, 7).unlink()
+    roll_back(folder)
+    registry = localreg.open(folder)
+    assert registry.doctor(accept=True).ok
+    monkeypatch.setattr(last_seen, "_process", another)
+    running.close()
+    another.keep_all()
+    caplog.clear()
+    with localreg.open(folder) as again:
+        assert again.create_model("next") is not None, "that process goes on from there, too"
+    assert not caplog.records
+    entry(folder, 5).unlink()
+    forget_in_memory(monkeypatch)
+    with pytest.raises(IntegrityError, match="this machine saw commit 5"):
+        localreg.open(folder).create_model("what was seen since counts")
+
+
 def test_to_accept_deletes_snapshots_that_the_log_does_not_lead_to(folder: Path) -> None:
     localreg.open(folder).snapshot()
     roll_back(folder)

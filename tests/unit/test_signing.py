@@ -358,6 +358,45 @@ def test_what_no_signer_signed_is_void_is_named_and_stops_nobody(
     assert any("is void" in finding.message for finding in doctor.findings)
 
 
+@pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.parametrize("ahead", [2, 3, 9, 1_000])
+def test_junk_ahead_of_the_log_stops_nobody(
+    signed: Registry, log: LogFolder, tmp_path: Path, forgery: str, ahead: int
+) -> None:
+    last = log.last
+    log.write(last + ahead, FORGERIES[forgery](log, signed)[0])
+    for reader in (signed, reopened(signed), reopened(signed, newcomer=True)):
+        assert reader.commit == last
+        assert not reader.doctor().problems
+        report = reader.verify()
+        assert report.ok
+        assert [void.commit for void in report.void] == [last + ahead]
+    writes = min(ahead, 9)
+    for number in range(writes):
+        reopened(signed, signing_key=key_file(tmp_path, "ana")).create_model(f"next {number}")
+    passed = ahead <= writes
+    report = reopened(signed).verify()
+    assert report.ok
+    assert report.commits == last + writes
+    assert reopened(signed).commit == last + writes + passed
+    assert [void.commit for void in report.void] == [last + ahead]
+
+
+@pytest.mark.parametrize("junk", [False, True])
+def test_what_a_signer_signed_ahead_of_the_log_tells_of_a_gap(signed: Registry, log: LogFolder, junk: bool) -> None:
+    signed.create_model("n")
+    signed.create_model("o")
+    last = log.last
+    lost = log.path(last - 1)
+    lost.unlink()
+    if junk:  # which hides nothing
+        log.write(last + 1, b"garbage")
+    with pytest.raises(IntegrityError, match="is missing"):
+        reopened(signed).create_model("p")
+    assert reopened(signed).verify().problems[0].code == "entry_missing"
+    assert not reopened(signed).doctor().ok
+
+
 def test_an_entry_of_a_removed_signer_is_void_and_those_before_stay(tmp_path: Path) -> None:
     signed = signed_registry(tmp_path, "ana", "ben")
     ben = reopened(signed, signing_key=key_file(tmp_path, "ben"))
@@ -655,7 +694,7 @@ def test_writers_find_their_way_past_void_entries_that_take_the_numbers_before_t
             done.wait(0.002)
 
     def write(name: str) -> list[str]:
-        mine = localreg.open(signed.uri, actor=name, signing_key=tmp_path / "ana.key")
+        mine = localreg.open(signed.uri, actor=name, signing_key=key_file(tmp_path, "ana"))
         made = [f"{name} {number}" for number in range(10)]
         for each in made:
             mine.create_model(each)
@@ -713,7 +752,7 @@ def test_an_entry_that_a_share_shows_in_part_for_a_while_is_not_gone_past(tmp_pa
     signed = signed_registry(tmp_path)
     log = signed._session.log
     state = signed._session.state()
-    localreg.open(signed.uri, actor="ana", signing_key=tmp_path / "ana.key").create_model("theirs")
+    localreg.open(signed.uri, actor="ana", signing_key=key_file(tmp_path, "ana")).create_model("theirs")
     path = entry_path(state.head.commit + 1)
     store, looks = log.store, iter([b"x", b"PAR1"])
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from itertools import islice
 
 from localreg.canonical import parse
 from localreg.errors import FormatError, LocalregError
-from localreg.log.entry import Entry, Head, entry_path
+from localreg.log.entry import Entry, Head, entry_number, entry_path
 from localreg.log.log import Log
 from localreg.log.parquet import decode, last_digest
 from localreg.log.signing import Signers
 from localreg.log.strays import told_stray
-from localreg.log.validity import Void, judge
+from localreg.log.validity import Valid, Void, judge
 from localreg.log.verification.report import Problem, VerifyReport
 from localreg.threads import in_threads
 
 __all__ = ["last_event", "listed", "readable", "start"]
-
-NUMBER_DIGITS = 20
-"""Of an entry's name."""
 
 MISSING_TOLD = 100
 """Missing entries in a row that are told one by one."""
@@ -40,28 +38,19 @@ def readable(log: Log, report: VerifyReport, numbers: Sequence[int], after: Head
         signers: who might sign there.
     """
     head: Head | None = after
-    due = after.commit + 1
+    due, void = after.commit + 1, set[int]()
     for number, data in _contents(log, numbers):
-        if number > due:
-            report.problems += _missing(due, number - 1)
-            head = None
-        due = number + 1
-        path = entry_path(number)
-        if data is None:  # lost since it was listed
-            report.problems += _missing(number, number)
-            head = None
-            continue
-        try:
-            if isinstance(data, LocalregError):
-                raise data
-            before = head or _claimed(data, number, path)
-            found = judge(data, before, number, signers, origin=log.origin.digest, name=path)
-        except LocalregError as error:
-            report.problems.append(Problem(path, error.code, str(error)))
-            head = None
-            continue
-        if isinstance(found, Void):
+        found = _judged(log, number, data, head if number == due else None, signers)
+        if isinstance(found, Void):  # also far ahead of the log: that something is missing before it, nobody vouches
             report.void.append(found)
+            void.add(number)
+            due += number == due
+            continue
+        report.problems += _missing(due, number - 1, void)
+        due = number + 1
+        if isinstance(found, Problem):
+            report.problems.append(found)
+            head = None
             continue
         entry, signers = found
         head = entry.head
@@ -69,6 +58,30 @@ def readable(log: Log, report: VerifyReport, numbers: Sequence[int], after: Head
         report.events += len(entry.events)
         report.digest = head.digest
         yield entry
+
+
+def _judged(
+    log: Log, number: int, data: bytes | LocalregError | None, head: Head | None, signers: Signers
+) -> Valid | Void | Problem:
+    """What there is at a number.
+
+    Args:
+        log: whose.
+        number: of the entry.
+        data: as `_contents` gives it.
+        head: where the log stood before; None = what it says itself, after a gap.
+        signers: who might sign there.
+    """
+    path = entry_path(number)
+    if data is None:  # lost since it was listed
+        return _gone(path)
+    try:
+        if isinstance(data, LocalregError):
+            raise data
+        before = head or _claimed(data, number, path)
+        return judge(data, before, number, signers, origin=log.origin.digest, name=path)
+    except LocalregError as error:
+        return Problem(path, error.code, str(error))
 
 
 def _contents(log: Log, numbers: Sequence[int]) -> Iterator[tuple[int, bytes | LocalregError | None]]:
@@ -87,9 +100,9 @@ def listed(log: Log, report: VerifyReport) -> list[int]:
     """The numbers of the entries that are there, in order; other files become problems."""
     numbers = []
     for path in log.store.list("log"):
-        stem = path.removeprefix("log/").removesuffix(".parquet")
-        if len(stem) == NUMBER_DIGITS and stem.isdecimal() and entry_path(int(stem)) == path and int(stem) > 0:
-            numbers.append(int(stem))
+        number = entry_number(path)
+        if number:
+            numbers.append(number)
         else:
             report.problems.append(Problem(path, "stray_file", told_stray(log.store, path)))
     return list(_all_there(log, sorted(numbers)))
@@ -99,16 +112,12 @@ def _all_there(log: Log, listed: Sequence[int]) -> Iterator[int]:
     """The same numbers, and those between and after them that are there all the same: listings of shares may be old."""
     due = 1
     for number in listed:
-        yield from filter(lambda each: _is_there(log, each), range(due, min(number, due + MISSING_TOLD)))
+        yield from filter(log.is_there, range(due, min(number, due + MISSING_TOLD)))
         yield number
         due = number + 1
-    while _is_there(log, due):
+    while log.is_there(due):
         yield due
         due += 1
-
-
-def _is_there(log: Log, number: int) -> bool:
-    return log.store.size(entry_path(number)) is not None
 
 
 def start(log: Log, report: VerifyReport, commit: int, numbers: Sequence[int]) -> Head:
@@ -131,15 +140,19 @@ def start(log: Log, report: VerifyReport, commit: int, numbers: Sequence[int]) -
     return Head(commit, digest or "", "")
 
 
-def _missing(first: int, last: int) -> Iterator[Problem]:
+def _missing(first: int, last: int, void: Set[int]) -> Iterator[Problem]:
     """One problem for each missing entry; where a file far away makes them many, one for the rest."""
-    for number in range(first, min(last, first + MISSING_TOLD - 1) + 1):
-        path = entry_path(number)
-        yield Problem(path, "entry_missing", f"{path} is missing; restore it from a copy")
-    if last - first >= MISSING_TOLD:
-        path = entry_path(first + MISSING_TOLD)
+    numbers = (number for number in range(first, last + 1) if number not in void)
+    yield from (_gone(entry_path(number)) for number in islice(numbers, MISSING_TOLD))
+    rest = next(numbers, None)
+    if rest is not None:
+        path = entry_path(rest)
         message = f"{path} and all up to {entry_path(last)} are missing; restore them from a copy"
         yield Problem(path, "entry_missing", message)
+
+
+def _gone(path: str) -> Problem:
+    return Problem(path, "entry_missing", f"{path} is missing; restore it from a copy")
 
 
 def _claimed(data: bytes, number: int, path: str) -> Head:
