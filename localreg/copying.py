@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from localreg.errors import InvalidInputError
 from localreg.names import check_flag, check_namespace, check_text
@@ -60,7 +60,7 @@ class Copying:
                 since. Nothing was changed there.
             FormatError: the place holds something else than a registry.
             IntegrityError: an entry or file here is damaged or missing. Nothing that names it was copied.
-            InvalidInputError: the target is this namespace.
+            InvalidInputError: the target is this namespace, or lies within this registry.
             NotFoundError: nothing was committed in this namespace.
             ReadOnlyError: nothing may be written there.
             StorageError: a place failed; call again.
@@ -113,28 +113,27 @@ class Copying:
         Raises:
             AlreadyExistsError: a test case or suite of that name holds something else, and `reset` is not set. Nothing
                 was changed.
-            NotFoundError: there is no such suite or version.
+            InvalidInputError: the target lies within this registry.
+            NotFoundError: there is no such suite or version. No registry was made.
             WorkflowMismatchError: a workflow of that name has other types there.
         """
-        from localreg.copies.suites import copy_suite
-        from localreg.session import open_session
+        from localreg.copies.suites import copy_suite, find_suite
 
         source = self._session
         only_tell, replaces = check_flag(dry_run, what="dry_run"), check_flag(reset, what="reset")
         why = None if message is None else check_text(message, what="message")
         to = None if namespace is None else check_namespace(namespace)
         options = checked_options(storage_options)
-        there: Session | None
-        if isinstance(target, Copying):
-            uri, to = target._session.root.uri, to or target._session.namespace
+        uri = target._session.root.uri if isinstance(target, Copying) else _location(target)
+        to = to or (target._session if isinstance(target, Copying) else source).namespace
+        original = find_suite(source, suite)  # before a registry is made for it
+        if only_tell:
+            there = None
+        elif isinstance(target, Copying):
             there = target._session.at_namespace(to)
         else:
-            uri, to = _location(target), to or source.namespace
-            how: dict[str, Any] = {"actor": source.actor, "storage_options": options, "signing_key": source.key}
-            there = None if only_tell else open_session(uri, namespace=to, **how)
-        return copy_suite(
-            source, suite, None if only_tell else there, uri=uri, namespace=to, reset=replaces, message=why
-        )
+            there = _opened_for_suite(source, uri, to, options)
+        return copy_suite(original, there, uri=uri, namespace=to, reset=replaces, message=why)
 
     def import_namespace(
         self, folder: str | os.PathLike[str], *, name: str | None = None, message: str | None = None
@@ -175,6 +174,14 @@ class Copying:
         else:
             store, to = root_store(given), to or check_namespace(_dotted(given))
         return import_folder(store, self._session.at_namespace(str(to)), message=why)
+
+
+def _opened_for_suite(source: Session, uri: str, namespace: str, options: Mapping[str, object] | None) -> Session:
+    from localreg.copies.target import refuse_within
+    from localreg.session import open_session
+
+    refuse_within(source, root_store(uri, storage_options=options))
+    return open_session(uri, namespace=namespace, actor=source.actor, storage_options=options, signing_key=source.key)
 
 
 def _name_of(session: Session, folder: str) -> str | None:

@@ -49,6 +49,8 @@ def _copy(
         raise typer.BadParameter("all namespaces keep their names and are copied as they are now", param_hint="--all")
     if everything and suite is not None:
         raise typer.BadParameter("a test suite is of one namespace", param_hint="--suite")
+    if reset and suite is None:
+        raise typer.BadParameter("it is for --suite: a namespace goes on where its copy ends", param_hint="--reset")
     registry = replace(place, registry=source).read()
     options = storage_options(target_option or ()) or None
     if suite is not None:

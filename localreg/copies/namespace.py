@@ -18,7 +18,7 @@ from localreg.copies.report import CopyReport
 from localreg.copies.standing import Standing, standing
 from localreg.copies.target import elsewhere, open_folder
 from localreg.errors import ConflictError, IntegrityError, InvalidInputError, LocalregError, NotFoundError
-from localreg.log.entry import Place, entry_path
+from localreg.log.entry import Entry, Place, entry_path
 from localreg.log.home import Home, belongs_to
 from localreg.log.redaction import declared, delete_caches
 from localreg.log.validity import Valid, Void
@@ -41,7 +41,7 @@ AT_ONCE = 8
 
 
 class _MovedOnError(Exception):
-    """The original has given up files of the commit that was being copied."""
+    """The original has given up files of the commit that was being copied, or emptied events of it."""
 
 
 @dataclass
@@ -55,6 +55,7 @@ class _Plan:
         there: how far the copy has come.
         files: those that entries name which are not there yet, and that were not given up since.
         redacted: entries that are there, and were emptied since.
+        declared: events, as (commit, event), that the log says are redacted, as far as it is looked at.
         imports: whether the copy belongs elsewhere than the original.
     """
 
@@ -65,6 +66,7 @@ class _Plan:
     imports: bool
     files: list[FilePointer] = field(default_factory=list)
     redacted: set[int] = field(default_factory=set)
+    declared: set[tuple[int, int]] = field(default_factory=set)
 
     @property
     def commit(self) -> int:
@@ -92,7 +94,8 @@ def copy_namespace(
 
     Raises:
         AccessDeniedError: an import has to be signed, and the target has no key of a signer. Nothing was copied.
-        ConflictError: what is there is no copy of the original, or has been written to since. It is as it was.
+        ConflictError: what is there is no copy of the original, or has been written to since. It is as it was. Or the
+            commit cannot be copied any more, as what it shows was redacted since.
         IntegrityError: an entry or file of the original is damaged or missing; no entry that names it was copied.
         NotFoundError: nothing was committed in the namespace.
         StorageError: a place failed; the same call goes on where it stopped.
@@ -121,7 +124,7 @@ def _copy(
         with progress(f"copying {source.namespace}", steps) as shown:
             moved = _copy_files(source, target, plan, shown)
             _empty(plan, target)
-            _copy_entries(plan, target, shown)
+            _copy_entries(source, target, plan, shown)
         if plan.lacks_import:
             imported = _adopted(target, message)
         if plan.commit > there.common or plan.redacted or imported != there.imported:
@@ -207,7 +210,8 @@ def _look_at_news(plan: _Plan, target: Session | None) -> None:
                     files.pop(pointer.path, None)
                 else:
                     files[pointer.path] = pointer
-            plan.redacted.update(commit for commit, _ in declared(event) if commit <= common)
+            plan.declared.update(declared(event))
+    plan.redacted = {commit for commit, _ in plan.declared if commit <= common}
     plan.files = [*_lost_since(plan, target, files), *files.values()]
 
 
@@ -268,7 +272,7 @@ def _empty(plan: _Plan, target: Session) -> None:
         delete_caches(target.store)
 
 
-def _copy_entries(plan: _Plan, target: Session, shown: Progress) -> None:
+def _copy_entries(live: Session, target: Session, plan: _Plan, shown: Progress) -> None:
     log = plan.source.log
     place = log.place_at(plan.there.common)
     void = {each.commit for each in log.void_entries(plan.commit)}
@@ -280,11 +284,34 @@ def _copy_entries(plan: _Plan, target: Session, shown: Progress) -> None:
         found = log.judge(data, place, commit)
         if isinstance(found, Valid):
             place = Place(found.entry.head, found.signers)
+            _refuse_emptied_since(live, plan, found.entry)
         elif commit not in void:
             raise _altered_meanwhile(plan, found)
         with target.sole_writer(new_id()):
             put_entry(target.store, commit, data)
         shown.advance(1)
+
+
+def _refuse_emptied_since(live: Session, plan: _Plan, entry: Entry) -> None:
+    """What a later commit emptied lacks, in a copy that ends before that one, the word for it.
+
+    Raises:
+        ConflictError: it is an earlier commit that is copied.
+        _MovedOnError: the copy is begun anew, and has that commit.
+    """
+    emptied = {(entry.commit, event.event) for event in entry.events if event.redacted} - plan.declared
+    if not emptied:
+        return
+    newest = live.live(live.namespace)
+    for later in newest.log.past(newest.log.head_at(plan.commit), newest.committed().head.commit):
+        if any(place in emptied for event in later.events for place in declared(event)):
+            if not live.is_pinned:
+                raise _MovedOnError
+            raise ConflictError(
+                f"commit {plan.commit} of {live.store.uri} cannot be copied any more: commit {later.commit} redacted "
+                f"what commit {entry.commit} said; copy commit {later.commit} or a later one",
+                code="redacted_since",
+            )
 
 
 def _altered_meanwhile(plan: _Plan, void: Void) -> IntegrityError:

@@ -38,7 +38,7 @@ from localreg.workflow.suite_change import SuiteChange
 from localreg.workflow.test_sample import TestSample
 from localreg.workflow.workflow import PARTS, Types
 
-__all__ = ["SuiteCopyReport", "copy_suite"]
+__all__ = ["Original", "SuiteCopyReport", "copy_suite", "find_suite"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class SuiteCopyReport:
 
 
 @dataclass(frozen=True)
-class _Original:
+class Original:
     """What is copied, as of one commit."""
 
     session: Session
@@ -92,6 +92,7 @@ class _Original:
 
     @property
     def samples(self) -> int:
+        """How many its test cases hold; one that stands in two counts twice."""
         return sum(version.load(TestCaseVersionRecord).samples for _, version in self.cases)
 
 
@@ -111,31 +112,17 @@ class _CopiedWorkflow(RecordedWorkflow):
         return Types(*columns)
 
 
-def copy_suite(
-    source: Session, suite: str, target: Session | None, *, uri: str, namespace: str, reset: bool, message: str | None
-) -> SuiteCopyReport:
-    """Copy a test suite; see `Registry.copy_suite`.
+def find_suite(source: Session, suite: str) -> Original:
+    """A test suite, with all that it stands on.
 
     Args:
         source: its namespace.
         suite: its name, or `name@version`.
-        target: the namespace that it is copied to; None = only tell.
-        uri: where that registry lies.
-        namespace: the namespace there.
-        reset: whether what is there under the same names, and is not the same, gets a new version.
-        message: why.
+
+    Raises:
+        NotFoundError: there is none.
     """
-    original = _found(source.frozen() if not source.is_pinned else source, suite)
-    changed = None
-    if target is not None:
-        target.refuse_without(WRITER)  # before anything is read
-        with nullcontext() if message is None else target.transaction(message):
-            changed = _Copy(original, target, reset).commit()
-    number = original.number
-    return SuiteCopyReport(original.suite.name, number, len(original.cases), original.samples, uri, namespace, changed)
-
-
-def _found(session: Session, suite: str) -> _Original:
+    session = source if source.is_pinned else source.frozen()
     state = session.committed()
     row, version = _version(session, state, check_text(suite, what="suite", limit=1_024))
     record = row.load(TestSuiteRecord)
@@ -150,9 +137,31 @@ def _found(session: Session, suite: str) -> _Original:
         assert of is not None, "a suite names only versions that exist"
         assert case is not None, "a version goes with its test case"
         cases.append((case.load(TestCaseRecord), of))
-    return _Original(
+    return Original(
         session, state, record, held, version.number, cases, _CopiedWorkflow(workflow.name, nodes), workflow.id
     )
+
+
+def copy_suite(
+    original: Original, target: Session | None, *, uri: str, namespace: str, reset: bool, message: str | None
+) -> SuiteCopyReport:
+    """Copy a test suite; see `Registry.copy_suite`.
+
+    Args:
+        original: what to copy.
+        target: the namespace that it is copied to; None = only tell.
+        uri: where that registry lies.
+        namespace: the namespace there.
+        reset: whether what is there under the same names, and is not the same, gets a new version.
+        message: why.
+    """
+    changed = None
+    if target is not None:
+        target.refuse_without(WRITER)  # before anything is read
+        with nullcontext() if message is None else target.transaction(message):
+            changed = _Copy(original, target, reset).commit()
+    number = original.number
+    return SuiteCopyReport(original.suite.name, number, len(original.cases), original.samples, uri, namespace, changed)
 
 
 def _version(session: Session, state: State, suite: str) -> tuple[Row, Row]:
@@ -174,7 +183,7 @@ def _version(session: Session, state: State, suite: str) -> tuple[Row, Row]:
 class _Copy:
     """An operation that makes the suite; may be run again on a newer state."""
 
-    def __init__(self, original: _Original, target: Session, reset: bool) -> None:
+    def __init__(self, original: Original, target: Session, reset: bool) -> None:
         self._original = original
         self._target = target
         self._reset = reset

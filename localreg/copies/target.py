@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
-from localreg.errors import IntegrityError, NotFoundError
+from localreg.errors import IntegrityError, InvalidInputError, NotFoundError
 from localreg.log import Log, State, fold
 from localreg.log.home import begun, belongs_to
 from localreg.session import Session, open_session
 from localreg.session.location import FORMAT, NAME, RegistryFile, mirror, root_store
 from localreg.storage import Store
 
-__all__ = ["elsewhere", "open_folder", "open_target"]
+__all__ = ["elsewhere", "open_folder", "open_target", "refuse_within"]
 
 
 def open_target(
@@ -28,6 +29,7 @@ def open_target(
 
     Raises:
         FormatError: the place holds something else.
+        InvalidInputError: it lies in the registry that is copied.
         ReadOnlyError: nothing may be written there.
         StorageError: the place cannot be reached, or would let two writers overwrite each other's commits.
     """
@@ -36,13 +38,30 @@ def open_target(
     except NotFoundError as error:
         if error.code != "no_registry":
             raise
+        place = root_store(location, storage_options=storage_options)
+        refuse_within(source, place)
         if not make:
             return None
-        mirror(root_store(location, storage_options=storage_options), _registry_file(source))
+        mirror(place, _registry_file(source))
         target = _opened(source, location, namespace, storage_options)
     if make:
         target.refuse_if_read_only()
     return target
+
+
+def refuse_within(source: Session, place: Store) -> None:
+    """A registry within the folder of another one is told apart from it by nobody who copies or deletes that folder.
+
+    Raises:
+        InvalidInputError: the place lies in the registry that is copied.
+    """
+    if source.root.remote or place.remote or source.root.spool_folder() is None:
+        return
+    registry, folder = os.path.realpath(source.root.uri), os.path.realpath(place.uri)
+    if folder != registry and os.path.commonpath((registry, folder)) == registry:
+        raise InvalidInputError(
+            f"{place.uri} lies within {source.root.uri}, which is to be copied; copy to another place"
+        )
 
 
 def _registry_file(source: Session) -> bytes:

@@ -1764,6 +1764,9 @@ def test_a_refusal_is_told_without_a_traceback(cli: Cli, line: str, told: str) -
         "models unset meadow-5",
         "models tag meadow-5",
         "compare meadow-4 meadow-5",
+        "copy . elsewhere --reset",
+        "copy . elsewhere --all --as other",
+        "copy . elsewhere --all --suite plates",
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_changes_nothing(cli: Cli, folder: Path, line: str) -> None:

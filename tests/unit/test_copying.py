@@ -22,6 +22,7 @@ from localreg import (
 from localreg.copies import moving
 from localreg.log import features
 from localreg.log.entry import entry_path
+from localreg.log.parquet import decode, encode
 from tests.compat.independent_reader import Namespace
 from tests.crash.scenarios import short_spans, upload_and_run, view
 
@@ -139,6 +140,61 @@ def test_what_was_redacted_since_the_last_copy_is_emptied_in_the_copy(source: Re
     assert not [path for path, data in files(tmp_path / "mirror").items() if b"s3cr3t" in data]
     assert entries(localreg.open(tmp_path / "mirror")) == entries(source)
     assert localreg.open(tmp_path / "mirror").verify().ok
+
+
+def test_what_is_redacted_while_it_is_copied_is_redacted_in_the_copy(
+    source: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = source.create_model("leaky", metadata={"key": "s3cr3t"})
+    model.update(unset=["key"])
+    original, redacting = moving.put_entry, localreg.open(source.uri, actor="ben")
+
+    def put_beside_one_who_redacts(*args: object) -> None:
+        if args[1] == 1:
+            redacting.redact(redacting.get_model("leaky"), reason="slipped in")
+        original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("localreg.copies.namespace.put_entry", put_beside_one_who_redacts)
+    before = source.commit
+    report = source.copy(tmp_path / "mirror")
+    assert report.commit == source.commit > before
+    assert localreg.open(tmp_path / "mirror").verify().ok
+    assert not [path for path, data in files(tmp_path / "mirror").items() if b"s3cr3t" in data]
+
+
+def test_an_earlier_commit_of_which_something_was_redacted_is_not_copied_any_more(
+    source: Registry, tmp_path: Path
+) -> None:
+    model = source.create_model("leaky", metadata={"key": "s3cr3t"})
+    earlier, before = source.at(commit=source.commit), source.commit
+    model.update(unset=["key"])
+    source.redact(model, reason="slipped in")
+    redaction = source.commit
+    with pytest.raises(ConflictError, match=f"commit {redaction} redacted what commit {before} said") as raised:
+        earlier.copy(tmp_path / "mirror")
+    assert raised.value.code == "redacted_since"
+    assert source.at(commit=redaction).copy(tmp_path / "mirror").commit == redaction
+    assert localreg.open(tmp_path / "mirror").verify().ok
+    assert source.at(commit=before - 1).copy(tmp_path / "other").commit == before - 1
+
+
+def test_an_event_that_lost_its_content_in_the_original_does_so_in_the_copy(source: Registry, tmp_path: Path) -> None:
+    source.create_model("more")
+    path = tmp_path / "source/namespaces/default" / entry_path(2)
+    rows = decode(path.read_bytes(), name="x")
+    path.write_bytes(encode([row._replace(payload="") for row in rows]))
+    assert not source.verify().ok
+    assert source.copy(tmp_path / "mirror").commit == source.commit
+
+
+def test_a_copy_into_the_registry_itself_is_refused(source: Registry, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    for dry_run in (False, True):
+        with pytest.raises(InvalidInputError, match="lies within"):
+            source.copy(f"{source.uri}/backup", dry_run=dry_run)
+    with pytest.raises(NotFoundError, match="no test suite"):
+        source.copy_suite("none", tmp_path / "new")
+    assert files(tmp_path) == before
 
 
 def test_a_copy_of_a_registry_that_is_written_to_shows_one_commit(

@@ -14,7 +14,7 @@ import pytest
 
 import localreg
 from localreg import AccessDeniedError, AlreadyExistsError, NotFoundError, Registry, WorkflowMismatchError
-from localreg.copies.suites import copy_suite
+from localreg.copies.suites import copy_suite, find_suite
 from localreg.storage import MemoryStore
 from localreg.testing import CrashedError, FaultyStore
 from localreg.workflow import GroundTruth, Inference, TestSample, Vector, define_workflow, test
@@ -246,14 +246,18 @@ def test_a_copy_that_is_killed_at_any_storage_call_leaves_all_or_nothing(when: A
         store = FaultyStore(root, fail_at=k, when=when, then_dead=True)
         with suppress(CrashedError):
             target = open_at(store)
-            copy_suite(original._session, "suite", target, uri="", namespace="default", reset=False, message=None)
+            copy_suite(
+                find_suite(original._session, "suite"), target, uri="", namespace="default", reset=False, message=None
+            )
         session = open_at(root)
         names = [row.name for row in session.state().rows() if row.kind.startswith("test_")]
         assert sorted(names) in ([], ["1", "1", "case", "suite"]), store.calls[k - 1]
         assert session.verify().ok
         if len(store.calls) < k:
             break
-        copy_suite(original._session, "suite", session, uri="", namespace="default", reset=False, message=None)
+        copy_suite(
+            find_suite(original._session, "suite"), session, uri="", namespace="default", reset=False, message=None
+        )
         assert session.state().find("test_suite", "suite") is not None
         assert session.verify().ok
     assert k > 10
