@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +17,7 @@ from tests.crash.deeds import DEEDS, Deed
 from tests.crash.doers import plain
 from tests.crash.forks import Program, forking
 from tests.crash.scenarios import short_spans
+from tests.crash.strikes import EVERY, firsts, look
 from tests.crash.test_kill import _attachable
 from tests.crash.tracing import CHANGING, MAKING, READING, SAYING, Call, calls_of, kill_at, strace, unsynced, watched
 
@@ -34,9 +34,6 @@ BEGINS = ("write", "link", "rename")
 
 UNKNOWN = [["UnknownOutcomeError", "unknown_outcome"], ["StorageError", "doubtful"]]
 """Errors after which the act may have been done."""
-
-EVERY = os.environ.get("LOCALREG_EVERY_CALL") == "1"
-"""All calls are disturbed, which takes an hour; else the first of those that look alike."""
 
 
 @pytest.fixture(autouse=True)
@@ -145,10 +142,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def chosen(calls: Iterable[Call]) -> list[Call]:
     """One of each kind: what differs in digits alone, such as commits and random names, is alike."""
-    firsts: dict[tuple[str, str], Call] = {}
-    for call in calls:
-        firsts.setdefault((call.name, re.sub("[0-9a-f]{5,}|[0-9]+", "#", call.text)), call)
-    return [*calls] if EVERY else [*firsts.values()]
+    return firsts(calls, lambda call: (call.name, look(call.text)))
 
 
 def each(stage: Stage, calls: list[Call], done: Callable[[Call], Story]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from localreg.storage import MemoryStore
 from localreg.testing import CrashedError, FaultyStore
 from localreg.workflow import GroundTruth, Inference, TestSample, Vector, define_workflow, test
 from tests.crash.scenarios import open_at
+from tests.crash.strikes import Strikes
 from tests.pictures import Picture, Truth
 from tests.pictures import TestCase as PictureCase
 from tests.pictures import TestSuite as PictureSuite
@@ -240,7 +240,7 @@ def test_a_copy_that_is_killed_at_any_storage_call_leaves_all_or_nothing(when: A
     with localreg.use(original):
         case = PictureCase("case", test_samples=[(Picture(number), Truth(str(number))) for number in range(3)])
         PictureSuite("suite", test_cases=[case])
-    for k in itertools.count(1):
+    for k in (strikes := Strikes()):
         root = MemoryStore()
         Registry(open_at(root)).create_model("own")
         store = FaultyStore(root, fail_at=k, when=when, then_dead=True)
@@ -253,8 +253,7 @@ def test_a_copy_that_is_killed_at_any_storage_call_leaves_all_or_nothing(when: A
         names = [row.name for row in session.state().rows() if row.kind.startswith("test_")]
         assert sorted(names) in ([], ["1", "1", "case", "suite"]), store.calls[k - 1]
         assert session.verify().ok
-        if len(store.calls) < k:
-            break
+        strikes.called(store.calls)
         copy_suite(
             find_suite(original._session, "suite"), session, uri="", namespace="default", reset=False, message=None
         )
