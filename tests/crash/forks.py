@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tests.crash.pipes import read_line
 
@@ -133,10 +133,11 @@ class Program:
 
 
 @contextmanager
-def forking(module: str, *arguments: str) -> Iterator[Program]:
+def forking(module: str, *arguments: str, **environment: str) -> Iterator[Program]:
     """A program that has loaded all it needs, ended and reaped afterwards whatever happens."""
     command = [sys.executable, "-m", module, *arguments]
-    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
+    with subprocess.Popen(command, cwd=PROJECT, env=os.environ | environment, **pipes) as process:
         try:
             assert read_line(process.stdout) == "ready\n"
             yield Program(process)

@@ -52,7 +52,8 @@ def folder(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def program() -> Iterator[Program]:
-    with forking("tests.crash.visitor") as program:
+    # What is bounded is address space, of which DuckDB's allocator would keep what it once had.
+    with forking("tests.crash.visitor", DUCKDB_JE_MALLOC_CONF="retain:false,dirty_decay_ms:0") as program:
         yield program
 
 
