@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -79,6 +80,7 @@ class Stage:
     def __init__(self, deed: Deed, home: Path, doers: Program) -> None:
         self.deed, self._home, self._doers = deed, home, doers
         self._looks_file = home / "looks.json"
+        self._numbers = itertools.count(1)
         with localreg.open(home / "template" / "registry", actor="ana") as registry:
             deed.prepare(registry)
         shutil.copytree(home / "template", home / "undisturbed")
@@ -94,7 +96,7 @@ class Stage:
 
     def done(self, name: str, *how: str) -> Story:
         """Do it while strace disturbs."""
-        folder = self._home / name
+        folder = self._home / f"{name} {next(self._numbers)}"  # a place where nothing was seen before
         shutil.copytree(self._home / "template", folder)
         told: list[str] = []
         with self._doers.child(str(folder / "registry"), self.deed.name, str(self._looks_file)) as child:
