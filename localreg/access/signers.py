@@ -106,6 +106,12 @@ def _public_key(key: object) -> str:
     if isinstance(key, os.PathLike) or (isinstance(key, str) and key and not key.startswith("ssh-")):
         text = _content(key)
     found = public_key(text)
+    if found is None and isinstance(text, str) and "PRIVATE KEY" in text:
+        raise InvalidInputError(
+            f"public_key is {shown_value(key)}, a private key, which nobody else should see; give the public one, "
+            "which `ssh-keygen` writes beside it, with `.pub`",
+            code=SIGNING,
+        )
     if found is None:
         raise InvalidInputError(
             f"public_key is {shown_value(key)}; write the line of an Ed25519 `.pub` file (ssh-ed25519 AAAA…), or the "

@@ -9,10 +9,12 @@ loads nothing heavy: a command loads what it needs when it runs.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
 from localreg.cli.bash import quoting
@@ -47,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a name must not turn the answer into an error
             stream.reconfigure(errors="backslashreplace")
-    with warnings.catch_warnings():
+    with _telling_logs(), warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _show_warning
         try:
@@ -82,6 +84,23 @@ def _invoke(arguments: Sequence[str]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     return 0
+
+
+class _Told(logging.Handler):
+    """What the library logs is told like what it warns of."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"localreg: {record.levelname.lower()}: {_line(record.getMessage())}", file=sys.stderr)
+
+
+@contextmanager
+def _telling_logs() -> Iterator[None]:
+    logger, handler = logging.getLogger("localreg"), _Told(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _show_warning(

@@ -190,11 +190,13 @@ class Report:
         report: with the attribute `ok`.
         found: what stands in it, a row each.
         columns: attributes of what was found.
+        more: a line for people, below it.
     """
 
     report: "VerifyReport | DoctorReport"
     found: Sequence[object]
     columns: Sequence[str]
+    more: str = ""
 
     @property
     def ok(self) -> bool:
@@ -206,6 +208,8 @@ class Report:
         from localreg.cli.wording import for_shell
 
         yield for_shell(str(self.report))
+        if self.more:
+            yield for_shell(self.more)
 
     def json(self) -> dict[str, object]:
         """Its attributes."""

@@ -147,13 +147,14 @@ def _warn_of_absent(registry: "Registry") -> None:
 
 
 def reading(
-    *, past: bool = True, as_writer: bool = False, writes: str | None = None
+    *, past: bool = True, as_writer: bool = False, everywhere: bool = False, writes: str | None = None
 ) -> Callable[[Callable[Concatenate["Registry", P], Answer]], Command]:
     """A command that asks: it gets the registry read-only, and what it returns is shown in the wanted format.
 
     Args:
         past: whether `--at` has a meaning for it.
         as_writer: whether it gets the registry as a writer would, to tell what one would meet.
+        everywhere: whether it looks at all namespaces, so that none can be named.
         writes: the option that makes it keep its answer: with it, it gets the registry for changes.
     """
 
@@ -162,6 +163,8 @@ def reading(
             wanted = Format(str(kwargs.pop("format")))
             if place.at is not None and not past:
                 raise typer.BadParameter("this command looks at the whole log, not at one commit", param_hint="--at")
+            if place.namespace is not None and everywhere:
+                raise typer.BadParameter("this command looks at all namespaces", param_hint="--namespace")
             keeps = writes is not None and kwargs.get(writes) is not None
             answer = function(place.write() if as_writer or keeps else place.read(), *args, **kwargs)
             show(answer, wanted)
@@ -169,7 +172,8 @@ def reading(
                 raise typer.Exit(1)
 
         shown_format = _option("format", _FORMAT, kind=Format, default=Format.TABLE)
-        return placed(command, like=function, extra=[shown_format], hidden={"actor"} if past else {"actor", "at"})
+        hidden = {"actor"} | ({"at"} if not past else set()) | ({"namespace"} if everywhere else set())
+        return placed(command, like=function, extra=[shown_format], hidden=hidden)
 
     return decorate
 

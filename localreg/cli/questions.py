@@ -119,7 +119,8 @@ def verify(
             f"nothing was committed in namespace {registry.namespace_name!r} of {registry.uri}, so that nothing was "
             "checked; `localreg namespaces list` lists those that there are"
         )
-    return Report(report, report.problems, ("path", "code", "message"))
+    keep = f"digest {report.digest}: kept elsewhere, `localreg verify --expect` tells whether the log still has it"
+    return Report(report, report.problems, ("path", "code", "message"), keep if report.ok and report.digest else "")
 
 
 @app.command(

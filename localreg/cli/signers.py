@@ -1,6 +1,7 @@
 """`localreg signers`: whose signature a namespace takes, and keys to sign with."""
 
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +95,8 @@ def _keygen(
             "Passphrase (empty = none)", default="", hide_input=True, show_default=False, err=True
         )
     public = make_key(file, passphrase or "")
-    print(f"made {file} and {file}.pub; sign with it by LOCALREG_SIGNING_KEY={file}")
+    path = shlex.quote(os.path.abspath(file))
+    print(f"made {file} and {file}.pub; sign with it by `export LOCALREG_SIGNING_KEY={path}`")
     print(public)
 
 

@@ -9,6 +9,7 @@ from localreg.cli.place import Place, examples, placed, reading
 
 if TYPE_CHECKING:
     from localreg.registry import Registry
+    from localreg.upkeep import GarbageReport
 
 __all__ = ["app"]
 
@@ -16,7 +17,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command("doctor", epilog=examples("localreg doctor", "localreg doctor --repair"))
-@reading(past=False, as_writer=True)
+@reading(past=False, as_writer=True, everywhere=True)
 def doctor(
     registry: "Registry",
     repair: Annotated[
@@ -37,7 +38,7 @@ def doctor(
 
 
 @app.command("du", epilog=examples("localreg du", "localreg du --format csv"))
-@reading(past=False)
+@reading(past=False, everywhere=True)
 def usage(registry: "Registry") -> Rows:
     """Show what takes how much room: files and bytes for each namespace and kind of file."""
     return Rows.of(registry.disk_usage())
@@ -66,6 +67,12 @@ app.command("compact", epilog=examples("localreg compact --dry-run", "localreg c
 )
 
 
+def _tell(report: "GarbageReport") -> None:
+    print(report)
+    if report.dry_run and report.garbage:
+        print("--apply does it")
+
+
 def _gc(
     place: Place,
     grace: Annotated[str, typer.Option("--grace", metavar="AGE", help="How long each step waits: 7d, 12h, 2w.")] = "7d",
@@ -78,7 +85,7 @@ def _gc(
     names is never touched. Only owners may.
     """
     registry = place.write() if apply else place.read()
-    print(registry.gc(grace=grace, dry_run=not apply, message=message))
+    _tell(registry.gc(grace=grace, dry_run=not apply, message=message))
 
 
 app.command("gc", epilog=examples("localreg gc", "localreg gc --apply --grace 3d"))(placed(_gc, hidden={"at"}))
@@ -97,7 +104,7 @@ def _retain(
     The log goes on to say what was there; `localreg gc` deletes the files later. What a live record uses is kept.
     """
     registry = place.write() if apply else place.read()
-    print(registry.retain(deleted=deleted, dry_run=not apply, message=message))
+    _tell(registry.retain(deleted=deleted, dry_run=not apply, message=message))
 
 
 app.command("retain", epilog=examples("localreg retain", "localreg retain --apply --deleted 30d"))(

@@ -248,6 +248,8 @@ def open_or_make(
         )
     if not make or (store.remote and not store.writable()):
         step = "check the path, or open it without read_only to make one" if store.writable() else "check the address"
+        if not store.remote and any(store.list("namespaces")):
+            step = _LOST_FILE
         raise NotFoundError(f"no registry at {store.uri}; {step}", code="no_registry")
     _refuse_foreign(store)
     if shared not in MODES:
@@ -346,12 +348,20 @@ def _proven_mode(store: Store, asked: str | None) -> str:
     return mode
 
 
+_LOST_FILE = (
+    f"it has lost its {NAME}: restore that from a copy, or from any mirror of it; or open a new registry elsewhere and "
+    "bring each namespace into it, with its history, by `localreg -r NEW namespaces import FOLDER`"
+)
+
+
 def _refuse_foreign(store: Store) -> None:
     # A foreign bucket may be large: where listing costs, the folders are looked at first.
     names = [name for name in store.folders("") if not name.startswith(".")] if store.remote else []
     names = names or [name for name in store.list("") if not name.startswith(".")]
     # Looked for last: another process may have made the registry, and its first commit, between the looks.
     if names and NAME not in names and store.get(NAME, fresh=True) is None:
+        if "namespaces" in {name.partition("/")[0] for name in names}:
+            raise FormatError(f"{store.uri} is no registry any more; {_LOST_FILE}", code="foreign_directory")
         raise FormatError(
             f"{store.uri} is not a registry and not empty (it holds {names[0]!r}); name an empty or a new folder",
             code="foreign_directory",

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localreg.errors import AccessDeniedError, InvalidInputError, LocalregError, PolicyError
-from localreg.log.signing import SIGNING, Signers, SigningKey, fingerprint, openssh_text, without_cryptography
+from localreg.log.signing import (
+    SIGNING,
+    Signers,
+    SigningKey,
+    fingerprint,
+    openssh_text,
+    public_key,
+    without_cryptography,
+)
 from localreg.names import shown_value
 
 if TYPE_CHECKING:
@@ -209,6 +217,12 @@ def _parsed(path: Path, data: bytes, passphrase: str | None) -> Ed25519PrivateKe
             f"the signing key {str(path)!r} is encrypted; give its passphrase by {PASSPHRASE}", code=SIGNING
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
+        if public_key(data.decode(errors="replace")) is not None:
+            raise InvalidInputError(
+                f"{str(path)!r} is a public key, with which nobody can sign; name the file of the private one, which "
+                "`ssh-keygen` writes beside it, without `.pub`",
+                code=SIGNING,
+            ) from error
         raise _no_key(path, "it is damaged, of another kind, or its passphrase is wrong") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise _no_key(path, f"it is of type {type(key).__name__.removesuffix('PrivateKey')}")
@@ -249,6 +263,9 @@ def make_key(path: str | os.PathLike[str], passphrase: str = "") -> str:
         (os.fspath(path), key.private_bytes(encoding, form, lock)),
         (f"{os.fspath(path)}.pub", f"{public}\n".encode()),
     )
+    for name, _ in files:
+        if os.path.lexists(name):
+            raise InvalidInputError(f"{name!r} is there; name a file that is not", code=SIGNING)
     for name, content in files:
         try:
             descriptor = os.open(
@@ -256,7 +273,8 @@ def make_key(path: str | os.PathLike[str], passphrase: str = "") -> str:
             )
         except OSError as error:
             raise InvalidInputError(
-                f"{name!r} cannot be made: {error.strerror or error}; name a file that is not there", code=SIGNING
+                f"{name!r} cannot be made: {error.strerror or error}; name a file in a folder that may be written to",
+                code=SIGNING,
             ) from error
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -66,10 +66,10 @@ class GarbageReport:
         return sum(each.files for each in self.garbage if each.step == step)
 
     def __str__(self) -> str:
-        lines = [str(each) for each in self.garbage] or ["no garbage"]
-        return "\n".join(
-            [*lines, *(["nothing was changed: this was a dry run"] * (self.dry_run and bool(self.garbage)))]
-        )
+        if not self.garbage:
+            return "no garbage"
+        head = ["a dry run changes nothing; what is due:"] if self.dry_run else []
+        return "\n".join([*head, *map(str, self.garbage)])
 
     def __repr__(self) -> str:
         told = f"{self.condemned:,} condemned, {self.deleted:,} deleted"

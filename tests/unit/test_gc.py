@@ -114,8 +114,9 @@ def test_the_report_says_what_comes_and_when(registry: Registry, clocks: Clocks)
     lay(registry, data=b"x" * 1500)
     told = registry.gc(grace="2d")
     assert str(told) == (
+        "a dry run changes nothing; what is due:\n"
         "uploads: 1 file (1.5 kB) seen for the first time; condemned in 2 days if they stay as they are, and deleted "
-        "2 days later\nnothing was changed: this was a dry run"
+        "2 days later"
     )
     assert repr(told) == "<GarbageReport: 0 condemned, 0 deleted, dry run>"
     registry.gc(dry_run=False)

@@ -79,7 +79,7 @@ def test_bytes_of_a_deleted_record_are_kept_for_so_long_and_then_given_up(regist
     told = registry.retain()
     assert (registry.commit, told.condemned) == (commit, 1)
     assert str(told) == (
-        "deleted records: 1 file (7 bytes) condemned; `gc` deletes them later\nnothing was changed: this was a dry run"
+        "a dry run changes nothing; what is due:\ndeleted records: 1 file (7 bytes) condemned; `gc` deletes them later"
     )
     assert retained(registry) == {"deleted records condemn": 1}
     assert retained(registry) == {}

@@ -26,6 +26,7 @@ from localreg import Registry
 from localreg.errors import (
     AlreadyExistsError,
     ConflictError,
+    FormatError,
     InvalidInputError,
     LocalregError,
     NotFoundError,
@@ -760,6 +761,19 @@ def test_reading_makes_nothing(nowhere: Path) -> None:
         localreg.open(read_only=True)
     assert caught.value.code == "no_registry"
     assert list(nowhere.iterdir()) == []
+
+
+def test_a_folder_that_lost_its_registry_file_is_told_and_can_be_saved(tmp_path: Path) -> None:
+    localreg.open(tmp_path / "old", actor="ana").create_model("x")
+    (tmp_path / "old" / "localreg.json").unlink()
+    with pytest.raises(NotFoundError, match=r"has lost its localreg\.json.*namespaces import FOLDER"):
+        localreg.open(tmp_path / "old", read_only=True)
+    with pytest.raises(FormatError, match=r"has lost its localreg\.json"):
+        localreg.open(tmp_path / "old")
+    new = localreg.open(tmp_path / "new")
+    new.import_namespace(tmp_path / "old/namespaces/default")
+    assert names(new) == ["x"]
+    assert new.verify().ok
 
 
 def test_the_actor_is_the_one_given_or_that_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

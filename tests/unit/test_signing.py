@@ -135,7 +135,6 @@ def test_a_file_that_is_no_ed25519_key_is_refused_by_name(tmp_path: Path) -> Non
             b"",
             b"\xff\x00 no key",
             b"x" * 100_000,
-            public_text("ana").encode(),
             b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
             rsa.generate_private_key(65537, 2048).private_bytes(pem, form, plain),
             ec.generate_private_key(ec.SECP256R1()).private_bytes(pem, form, plain),
@@ -147,6 +146,10 @@ def test_a_file_that_is_no_ed25519_key_is_refused_by_name(tmp_path: Path) -> Non
             signing_key.read_key(path)
     with pytest.raises(InvalidInputError, match="cannot be read"):
         signing_key.read_key(tmp_path)
+    public = tmp_path / "ana.pub"
+    public.write_text(f"{public_text('ana')} ana@here\n")
+    with pytest.raises(InvalidInputError, match=r"ana.pub' is a public key, .* without `\.pub`"):
+        signing_key.read_key(public)
     with pytest.raises(InvalidInputError, match="there is no such file; `localreg signers keygen PATH` makes one"):
         localreg.open(tmp_path / "r", signing_key=tmp_path / "none")
     assert not (tmp_path / "r").exists()
@@ -219,6 +222,22 @@ def test_signers_are_listed_added_and_removed_by_signed_commits(signed: Registry
 def test_what_is_no_public_key_cannot_be_added(signed: Registry, key: object) -> None:
     with pytest.raises(InvalidInputError, match="public_key is"):
         signed.add_signer("ben", key)  # type: ignore[arg-type]
+
+
+def test_a_private_key_is_not_taken_for_a_public_one(signed: Registry, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="a private key, which nobody else should see"):
+        signed.add_signer("ben", key_file(tmp_path, "ben"))
+    assert [signer["name"] for signer in signed.signers().dicts()] == ["ana"]
+
+
+@pytest.mark.parametrize("there", ["key", "key.pub"])
+def test_making_a_key_leaves_no_half_of_one(tmp_path: Path, there: str) -> None:
+    (tmp_path / there).write_text("mine")
+    with pytest.raises(InvalidInputError, match=f"{there}' is there"):
+        signing_key.make_key(tmp_path / "key")
+    assert [path.name for path in tmp_path.iterdir()] == [there]
+    with pytest.raises(InvalidInputError, match="folder that may be written to"):
+        signing_key.make_key(tmp_path / "nowhere" / "key")
 
 
 WRITES: dict[str, Callable[[Registry], object]] = {

@@ -132,8 +132,10 @@ def start(log: Log, report: VerifyReport, commit: int, numbers: Sequence[int]) -
         return Head(commit, "", "")
     digest = None if data is None else last_digest(data)
     if data is None:
-        ends = f": the log ends at commit {last}" if commit > last else ""
-        report.problems.append(Problem(path, "entry_missing", f"{path} is missing{ends}; restore it from a copy"))
+        step = "restore it from a copy"
+        if commit > last:
+            step = f"the log ends at commit {last}: look from an earlier one or, if that commit was made, {step}"
+        report.problems.append(Problem(path, "entry_missing", f"{path} is missing; {step}"))
     elif digest is None:
         message = f"{path} is damaged: its digest cannot be read; restore it from a copy"
         report.problems.append(Problem(path, "entry_torn", message))

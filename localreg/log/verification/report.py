@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from localreg.log.validity import Void
+from localreg.names import amount
 
 __all__ = ["Problem", "Redaction", "VerifyReport"]
 
@@ -94,8 +95,9 @@ class VerifyReport:
     def __str__(self) -> str:
         after = f" after commit {self.since}" if self.since else ""
         known = f" ({self.resumed} of them known from the run before)" if self.resumed else ""
-        summary = f"{self.namespace}: {self.commits} commits{after}, {self.events} events, {self.files} files{known}"
-        result = "all digests hold" if self.ok else f"{len(self.problems)} problems"
+        commits, events = amount(self.commits, "commit"), amount(self.events, "event")
+        summary = f"{self.namespace}: {commits}{after}, {events}, {amount(self.files, 'file')}{known}"
+        result = "all digests hold" if self.ok else amount(len(self.problems), "problem")
         lines = [*(problem.message for problem in self.problems), *map(str, self.void), *map(str, self.redactions)]
         if self.expected is not None:
             commit, event = self.expected
