@@ -13,7 +13,7 @@ import pytest
 
 import localreg
 from localreg.errors import IntegrityError
-from localreg.log import log, torn
+from localreg.log import log, telling, torn
 from localreg.log.entry import entry_path
 from localreg.log.verify import VerifyReport
 from localreg.storage import LocalStore
@@ -26,7 +26,7 @@ SPAN = 8
 @pytest.fixture(autouse=True)
 def _many_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "SNAPSHOT_EVERY", SPAN)
-    monkeypatch.setattr(torn, "_told", set())
+    monkeypatch.setattr(telling, "_told", set())
 
 
 @pytest.fixture(scope="module")
