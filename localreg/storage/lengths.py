@@ -32,4 +32,5 @@ def lengths(
     except StorageError as error:
         if error.code != "no_sizes":
             raise
-    return {path: store.size(path) or 0 for folder in one_by_one for path in store.list(folder)}
+    found = {path: store.size(path) for folder in one_by_one for path in store.list(folder)}
+    return {path: size for path, size in found.items() if size is not None}

@@ -1,16 +1,14 @@
-"""Which calls of an act are disturbed, where it is done once for each: to disturb all of them takes hours."""
+"""Which calls of an act are disturbed, where it is done once for each: some of those that look alike, or all."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-__all__ = ["EVERY", "Strikes", "firsts", "look"]
+from tests.thorough import THOROUGH
 
-EVERY = os.environ.get("LOCALREG_EVERY_CALL") == "1"
-"""All of them, after all; else some of those that look alike."""
+__all__ = ["Strikes", "firsts", "look"]
 
 _T = TypeVar("_T")
 
@@ -23,7 +21,7 @@ def look(text: str) -> str:
 def firsts(calls: Iterable[_T], look: Callable[[_T], object]) -> list[_T]:
     """The first of those that look alike, in their order."""
     given = [*calls]
-    return given if EVERY else [group[0] for group in _alike(given, look)]
+    return given if THOROUGH else [group[0] for group in _alike(given, look)]
 
 
 def _alike(calls: Iterable[_T], look: Callable[[_T], object]) -> list[list[_T]]:
@@ -52,5 +50,5 @@ class Strikes:
         if self._numbers is None:
             numbered = [*enumerate(calls, 1)]
             groups = _alike(numbered, lambda each: look(" ".join(each[1])))
-            chosen = numbered if EVERY else [each for group in groups for each in {group[0], group[-1]}]
+            chosen = numbered if THOROUGH else [each for group in groups for each in {group[0], group[-1]}]
             self._numbers = sorted(number for number, _ in chosen)

@@ -18,11 +18,12 @@ from localreg import Registry
 from localreg.errors import StorageError
 from tests.crash.bulk_writers import ACTS, BATCHES, ROWS, Model, Suite, batches, prepare, table
 from tests.crash.forks import Program, forking
-from tests.crash.test_kill import LINK, LONGEST, MKDIR, _attachable
 from tests.crash.tracing import kill_at, strace
 from tests.mounts import tmpfs
 
-__all__ = ["_attachable"]
+LINK, MKDIR = "link,linkat", "mkdir,mkdirat"
+LONGEST = 80
+"""Calls of one kind; a safeguard against a loop without end."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="kills by signal")]
 

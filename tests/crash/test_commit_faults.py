@@ -18,7 +18,8 @@ from localreg.session.location import root_store
 from localreg.storage import MemoryStore, Store
 from localreg.testing import CrashedError, FaultyStore
 from tests.crash.scenarios import SCENARIOS, Scenario, open_at, short_spans, view
-from tests.crash.strikes import EVERY, Strikes
+from tests.crash.strikes import Strikes
+from tests.thorough import THOROUGH
 
 When = Literal["before", "after"]
 
@@ -198,7 +199,7 @@ def test_the_faults_strike_the_commit_itself(place: Place) -> None:
     for scenario in SCENARIOS:
         told = [fault.told for fault in faults(place, scenario, "after", dead=True)]
         commits = sum("put_if_absent namespaces/default/log/" in call for call in told)
-        assert commits == len(scenario.steps) if EVERY else commits in (1, 2)
+        assert commits == len(scenario.steps) if THOROUGH else commits in (1, 2)
         if "snapshot" in scenario.name:
             assert any("put namespaces/default/snapshots/" in call for call in told)
         if "test run" in scenario.name:

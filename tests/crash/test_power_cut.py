@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import random
 import select
 import signal
@@ -27,14 +26,15 @@ from tests.crash.pipes import PATIENCE_S
 from tests.crash.power_writers import ACTS, content
 from tests.crash.scenarios import short_spans
 from tests.mounts import Disk, loop_disk
+from tests.thorough import THOROUGH
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
 
 DISKS = {"ext4": 256, "xfs": 512, "btrfs": 512}
 """Megabytes, most of them holes."""
 
-ROUNDS = int(os.environ.get("LOCALREG_POWER_CUTS", "10"))
-"""For each kind of disk, so that there are as many as half a hundred cuts with those of first commits."""
+ROUNDS = 20 if THOROUGH else 4
+"""For each kind of disk and each of the two tests."""
 
 IN_ONE_FOLDER = 5
 """Rounds after which writers begin with a new registry."""

@@ -18,11 +18,9 @@ from tests.crash.deeds import DEEDS, Deed
 from tests.crash.doers import plain
 from tests.crash.forks import Program, forking
 from tests.crash.scenarios import short_spans
-from tests.crash.strikes import EVERY, firsts, look
-from tests.crash.test_kill import _attachable
+from tests.crash.strikes import firsts, look
 from tests.crash.tracing import CHANGING, MAKING, READING, SAYING, Call, calls_of, kill_at, strace, unsynced, watched
-
-__all__ = ["_attachable"]
+from tests.thorough import THOROUGH
 
 pytestmark = [
     pytest.mark.slow,
@@ -196,5 +194,5 @@ def test_a_disk_that_fails_from_any_change_on_leaves_the_old_state_or_the_new(
         options = [word for how in hows for word in ("-e", how)]
         return stage.done("failed", "-o", os.devnull, "-e", f"trace={watched(names)}", *options)
 
-    begins = [call for call in stage.calls if call.is_change and (EVERY or call.name in BEGINS)]
+    begins = [call for call in stage.calls if call.is_change and (THOROUGH or call.name in BEGINS)]
     each(stage, begins, failed)

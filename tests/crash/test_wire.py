@@ -14,6 +14,7 @@ import pytest
 import localreg
 from localreg import LocalregError, Registry, UnknownOutcomeError
 from localreg.storage import asking
+from tests.crash.strikes import firsts, look
 from tests.crash.wire import Fault, Wire
 from tests.pictures import Picture, TestCase, Truth
 from tests.remote import Server, options
@@ -115,8 +116,8 @@ def test_making_a_registry_and_its_first_commit(s3: Server) -> None:
     with Wire(s3.endpoint) as wire:
         healthy = Place(s3)
         healthy.through(wire).create_model("first")
-        requests = len(wire.requests)
-        for at in range(1, requests + 1):
+        requests = [*enumerate(map(str, wire.requests), 1)]
+        for at, _ in firsts(requests, lambda request: look(request[1])):
             place = Place(s3)
             wire.spoil(Fault.CUT_AFTER, at=at)
             error = attempt(lambda place=place: place.through(wire).create_model("first"))  # type: ignore[misc]

@@ -2,16 +2,14 @@
 
 `python -m tests.crash.writers`: loads everything, says `ready`, and lives for each line (`forks.serve`).
 
-`forever, FOLDER, NAME`: commits without end. Each line is an acknowledgement, written after the call returned: the
+`FOLDER, NAME`: commits without end. Each line is an acknowledgement, written after the call returned: the
 names of the models that the commit made, with blanks between.
-
-`once, FOLDER, SCENARIO`: opens the registry, says `ready`, waits for a line, runs the steps of a scenario, says `done`.
 """
 
 from __future__ import annotations
 
 import localreg
-from tests.crash.forks import hear, say, serve
+from tests.crash.forks import say, serve
 from tests.crash.scenarios import SCENARIOS, short_spans
 from tests.pictures import Picture, TestCase, Truth
 
@@ -37,18 +35,6 @@ def forever(folder: str, writer: str) -> None:
             say(" ".join(names))
 
 
-def once(folder: str, scenario_name: str) -> None:
-    (scenario,) = [each for each in SCENARIOS if each.name == scenario_name]
-    registry = localreg.open(folder, actor="killed")
-    if scenario.before:
-        assert registry.commit == len(scenario.before)
-    say("ready")
-    hear()
-    for step in scenario.steps:
-        step(registry)
-    say("done")
-
-
 def rehearse() -> None:
     """Load all modules: their files shall not be counted."""
     for scenario in SCENARIOS:
@@ -61,4 +47,4 @@ if __name__ == "__main__":
     with short_spans():
         rehearse()
         say("ready")
-        serve(lambda way, *words: {"forever": forever, "once": once}[way](*words))
+        serve(forever)
