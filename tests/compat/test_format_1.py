@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 import localreg
 from tests.compat import scenario
 from tests.compat.independent_reader import Namespace
+from tests.compat.kept import answers, unpacked
 from tests.compat.test_independent_reader import independent_answers, without_caches
 
 FOLDER = Path(__file__).parent / "format_1"
@@ -22,16 +21,14 @@ FOLDER = Path(__file__).parent / "format_1"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with tarfile.open(FOLDER / "registry.tar.xz") as archive:
-        archive.extractall(tmp_path / "registry", filter="data")
-    return tmp_path / "registry"
+    return unpacked(FOLDER, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    answers: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
-    del answers["localreg"]
-    return answers
+    said = answers(FOLDER)
+    del said["localreg"]
+    return said
 
 
 def test_the_registry_of_format_1_is_read_as_it_was_written(folder: Path, expected: dict[str, Any]) -> None:

@@ -7,9 +7,7 @@ Later releases may show more tables and columns, and never others for these.
 from __future__ import annotations
 
 import json
-import lzma
 import re
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from localreg.workflow import test
 from tests.compat import everything
 from tests.compat.everything import MODEL, NAMESPACES, in_order
 from tests.compat.independent_reader import Namespace
+from tests.compat.kept import answers, unpacked
 
 FOLDER = Path(__file__).parent / "format_1_2026_11"
 PAGE = (Path(localreg.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
@@ -32,15 +31,12 @@ FEATURES = {"feature", "signer"}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with tarfile.open(FOLDER / "registry.tar.xz") as archive:
-        archive.extractall(tmp_path / "registry", filter="data")
-    return tmp_path / "registry"
+    return unpacked(FOLDER, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    answers: dict[str, Any] = json.loads(lzma.decompress((FOLDER / "expected.json.xz").read_bytes()))
-    return answers
+    return answers(FOLDER)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

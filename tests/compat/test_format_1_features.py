@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import lzma
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from tests.compat import features
 from tests.compat.everything import in_order
 from tests.compat.features import NAMESPACES
 from tests.compat.independent_reader import Namespace
+from tests.compat.kept import answers, unpacked
 from tests.signing import key_file
 
 FOLDER = Path(__file__).parent / "format_1_2026_11_features"
@@ -26,15 +25,12 @@ FOLDER = Path(__file__).parent / "format_1_2026_11_features"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with tarfile.open(FOLDER / "registry.tar.xz") as archive:
-        archive.extractall(tmp_path / "registry", filter="data")
-    return tmp_path / "registry"
+    return unpacked(FOLDER, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    answers: dict[str, Any] = json.loads(lzma.decompress((FOLDER / "expected.json.xz").read_bytes()))
-    return answers
+    return answers(FOLDER)
 
 
 def assert_answers(registry: Registry, expected: dict[str, Any]) -> None:

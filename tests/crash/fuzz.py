@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import signal
-import tarfile
 import tempfile
 import time
 import traceback
@@ -29,6 +28,7 @@ from localreg import LocalregError, Registry, Result
 from localreg.artifacts.download import copy_out
 from localreg.query.tables import TABLES
 from tests.compat.everything import MODEL
+from tests.compat.kept import unpacked
 from tests.compat.test_format_1_everything import FOLDER
 
 __all__ = ["Fuzzer", "Mutation"]
@@ -262,9 +262,7 @@ class Fuzzer:
 
     def __init__(self, room: Path) -> None:
         self._room = room
-        self._template = room / "whole"
-        with tarfile.open(FOLDER / "registry.tar.xz") as archive:
-            archive.extractall(self._template, filter="data")
+        self._template = unpacked(FOLDER, room / "whole")
         self._add_small_files()
         self.whole = dict(looked_at(self._template, [*READS, *LOOKS]))
         assert all(each.answered for each in self.whole.values()), self.whole

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tarfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +25,7 @@ from localreg.names import new_id
 from localreg.records.files import FilePointer
 from localreg.storage.protection import protection_of
 from localreg.storage.whole import LARGEST_JSON, read_whole
+from tests.compat.kept import unpacked
 from tests.compat.test_format_1_everything import FOLDER
 from tests.crash.forks import Program, forking
 from tests.crash.hostile import PLACES, SHAPES, namespace_of, put
@@ -39,10 +39,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="about pipes, links a
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("hostile") / "registry"
-    with tarfile.open(FOLDER / "registry.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+    return unpacked(FOLDER, tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture
