@@ -12,7 +12,7 @@ import pytest
 from tests.crash.forks import PROJECT
 from tests.thorough import THOROUGH
 
-SECONDS = 600 if THOROUGH else 25
+SECONDS = 600 if THOROUGH else 60
 PATIENCE_S = 900
 
 
