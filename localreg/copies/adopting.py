@@ -107,7 +107,7 @@ def adopt(session: Session, log: Log, state: State, message: str | None) -> int:
         AccessDeniedError: these commits must be signed, and this process cannot.
     """
     needed_key(session.key, session.namespace, state.signers)
-    log.require_whole(state.head)
+    log.require_whole(state)
     if state.find(FEATURE, IMPORTED) is None:
         id = new_id()
         announced: JsonObject = {"id": id, "name": IMPORTED, "needed_by": "readers"}

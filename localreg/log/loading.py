@@ -97,7 +97,7 @@ class LogLoader(LogStates, ABC):
             self._note(newest)
         return newest
 
-    def require_whole(self, head: Head) -> None:
+    def require_whole(self, state: State) -> None:
         """See that the next commit goes where it belongs: on a log that is there as it was read.
 
         Far away only before a first commit, and only what lies beyond the end, where opening has not looked.
@@ -108,10 +108,11 @@ class LogLoader(LogStates, ABC):
             StorageError: the place did not answer.
         """
         self._refuse_if_lost()
+        head = state.head
         if head.commit and not self.store.remote and not self.is_there(head.commit) and self.is_there(1):
             self.known(head.commit)  # where the first one is gone, too, so is the registry, of which the store tells
         if not self._looked_beyond:
-            self._look_beyond(head)
+            self._look_beyond(state)
 
     def is_as_seen(self) -> bool:
         """Whether the place still holds what this machine saw there last: the same registry, and no less of this log.
@@ -284,14 +285,14 @@ class LogLoader(LogStates, ABC):
     def _see_no_hole(self, state: State, faults: list[str]) -> None:
         """That no entry is beyond the end; to a reader who never saw more here, it is a copy that left one out."""
         try:
-            self._look_beyond(state.head)
+            self._look_beyond(state)
         except IntegrityError as error:
             if not self.reader or self._seen_here() > state.head.commit:
                 raise
             faults.append(error.message)
 
-    def _look_beyond(self, head: Head) -> None:
-        refuse_gap(self, self.next_number(head) - 1, self.signers_at(head.commit))
+    def _look_beyond(self, state: State) -> None:
+        refuse_gap(self, self.next_number(state.head) - 1, state.signers)
         self._looked_beyond = True
 
     # --- far away -----------------------------------------------------------------------------------------------------

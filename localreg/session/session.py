@@ -491,7 +491,7 @@ class Session:
                 if not made:
                     return state
                 key = needed_key(self.key, self.namespace, state.signers, signers_after(state.signers, made))
-                self.log.require_whole(state.head)
+                self.log.require_whole(state)
                 with self.sole_writer(commit_id):
                     entry = self.log.publish(state.head, made, provenance, commit_id, key=key, visible=turn.release)
                 if entry is not None:
