@@ -459,7 +459,7 @@ def test_a_registry_file_with_a_value_of_another_type_is_refused(folder: Path, k
 
 def test_a_lost_registry_file_is_not_replaced_by_another(folder: Path) -> None:
     (folder / "localreg.json").unlink()
-    with pytest.raises(FormatError, match="is not a registry and not empty") as caught:
+    with pytest.raises(FormatError, match=r"has lost its localreg\.json") as caught:
         localreg.open(folder)
     assert caught.value.code == "foreign_directory"
     assert not (folder / "localreg.json").exists()

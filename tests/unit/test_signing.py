@@ -702,7 +702,7 @@ def _meta(data: bytes) -> JsonObject:
 def test_writers_find_their_way_past_void_entries_that_take_the_numbers_before_them(tmp_path: Path) -> None:
     signed = signed_registry(tmp_path)
     log = LogFolder(signed)
-    done = threading.Event()
+    key, done = key_file(tmp_path, "ana"), threading.Event()
     forged: list[int] = []
 
     def spoil() -> None:
@@ -715,7 +715,7 @@ def test_writers_find_their_way_past_void_entries_that_take_the_numbers_before_t
             done.wait(0.002)
 
     def write(name: str) -> list[str]:
-        mine = localreg.open(signed.uri, actor=name, signing_key=key_file(tmp_path, "ana"))
+        mine = localreg.open(signed.uri, actor=name, signing_key=key)
         made = [f"{name} {number}" for number in range(10)]
         for each in made:
             mine.create_model(each)
