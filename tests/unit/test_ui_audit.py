@@ -317,7 +317,7 @@ def test_any_page_can_be_looked_at_as_it_was(browser: Browser, registry: Registr
 def wait() -> None:
     """Until what verifies has ended."""
     for thread in threading.enumerate():
-        if thread.name == "verify default":
+        if thread.name.startswith("verify "):
             thread.join()
 
 
