@@ -119,7 +119,7 @@ def verify(
             f"nothing was committed in namespace {registry.namespace_name!r} of {registry.uri}, so that nothing was "
             "checked; `localreg namespaces list` lists those that there are"
         )
-    keep = f"digest {report.digest}: kept elsewhere, `localreg verify --expect` tells whether the log still has it"
+    keep = f"digest {report.digest}; keep it elsewhere, and --expect tells whether the log still has it"
     return Report(report, report.problems, ("path", "code", "message"), keep if report.ok and report.digest else "")
 
 

@@ -757,7 +757,9 @@ def test_gc_and_retain_tell_what_they_would_do_and_do_it_when_told(
     left.parent.mkdir(parents=True)
     left.write_bytes(b"of a dead writer")
     seen = "uploads: 1 file (16 bytes) seen for the first time; condemned in 0 seconds if they stay as they are, and"
-    assert done(cli("gc", "--grace", "0s")).out.startswith(seen)
+    told = done(cli("gc", "--grace", "0s")).out
+    assert told.startswith(f"a dry run changes nothing; what is due:\n{seen}")
+    assert told.endswith("\n--apply does it\n")
     assert done(cli("gc", "--grace", "0s", "--apply")).out.startswith(seen)
     commit = registry.commit
     done(cli("gc", "--grace", "0s", "--apply", "-m", "tidy"))
