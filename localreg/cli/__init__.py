@@ -9,15 +9,14 @@ loads nothing heavy: a command loads what it needs when it runs.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
 from localreg.cli.bash import quoting
+from localreg.cli.logs import telling_logs
 from localreg.errors import DefinitionError, LocalregError
 
 __all__ = ["main"]
@@ -49,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a name must not turn the answer into an error
             stream.reconfigure(errors="backslashreplace")
-    with _telling_logs(), warnings.catch_warnings():
+    with telling_logs(), warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _show_warning
         try:
@@ -84,23 +83,6 @@ def _invoke(arguments: Sequence[str]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     return 0
-
-
-class _Told(logging.Handler):
-    """What the library logs is told like what it warns of."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        print(f"localreg: {record.levelname.lower()}: {_line(record.getMessage())}", file=sys.stderr)
-
-
-@contextmanager
-def _telling_logs() -> Iterator[None]:
-    logger, handler = logging.getLogger("localreg"), _Told(logging.WARNING)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def _show_warning(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from localreg.cli import completion
+from localreg.cli.logs import muted
 from localreg.cli.output import Answer, Format, show
 from localreg.cli.values import storage_options
 from localreg.errors import LocalregError
@@ -147,7 +148,12 @@ def _warn_of_absent(registry: "Registry") -> None:
 
 
 def reading(
-    *, past: bool = True, as_writer: bool = False, everywhere: bool = False, writes: str | None = None
+    *,
+    past: bool = True,
+    as_writer: bool = False,
+    everywhere: bool = False,
+    tells: bool = False,
+    writes: str | None = None,
 ) -> Callable[[Callable[Concatenate["Registry", P], Answer]], Command]:
     """A command that asks: it gets the registry read-only, and what it returns is shown in the wanted format.
 
@@ -155,6 +161,7 @@ def reading(
         past: whether `--at` has a meaning for it.
         as_writer: whether it gets the registry as a writer would, to tell what one would meet.
         everywhere: whether it looks at all namespaces, so that none can be named.
+        tells: whether its answer says what the library would warn of.
         writes: the option that makes it keep its answer: with it, it gets the registry for changes.
     """
 
@@ -166,7 +173,8 @@ def reading(
             if place.namespace is not None and everywhere:
                 raise typer.BadParameter("this command looks at all namespaces", param_hint="--namespace")
             keeps = writes is not None and kwargs.get(writes) is not None
-            answer = function(place.write() if as_writer or keeps else place.read(), *args, **kwargs)
+            with muted() if tells else contextlib.nullcontext():
+                answer = function(place.write() if as_writer or keeps else place.read(), *args, **kwargs)
             show(answer, wanted)
             if not answer.ok:
                 raise typer.Exit(1)

@@ -96,7 +96,7 @@ def facets(
 
 
 @app.command("verify", epilog=examples("localreg verify", "localreg verify --namespace default --format json"))
-@reading(past=False)
+@reading(past=False, tells=True)
 def verify(
     registry: "Registry",
     since: Annotated[

@@ -68,7 +68,7 @@ def remove(registry: "Registry", name: Annotated[str, NAME]) -> str:
 
 
 @signers.command("void", epilog=examples("localreg signers void"))
-@reading(past=False)
+@reading(past=False, tells=True)
 def void(registry: "Registry") -> Rows:
     """List the entries of the log that no signer signed, and that changed nothing. All of the log is read."""
     return Rows(

@@ -17,7 +17,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command("doctor", epilog=examples("localreg doctor", "localreg doctor --repair"))
-@reading(past=False, as_writer=True, everywhere=True)
+@reading(past=False, as_writer=True, everywhere=True, tells=True)
 def doctor(
     registry: "Registry",
     repair: Annotated[

@@ -2328,6 +2328,14 @@ def test_signers_from_the_key_to_the_first_void_entry(
     Path(registry._session.store.uri, f"log/{last + 1:020d}.parquet").write_bytes(b"")
     assert [row["commit"] for row in done(cli("signers", "void", "--format", "json")).json] == [last + 1]
     assert "is void: it is no log entry" in done(cli("verify")).out
+    assert "is void" in done(cli("doctor")).out
+    told = subprocess.run(
+        [sys.executable, "-m", "localreg", "-r", registry.uri, "signers", "list"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.fullmatch(r"localreg: warning: .* is void: .*\n", told.stderr), "who asks for something else is warned"
     monkeypatch.delenv("LOCALREG_SIGNING_KEY")
     assert "name the file of one by LOCALREG_SIGNING_KEY" in cli("models", "create", "x").err
 
