@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.root]
 DISKS = {"ext4": 256, "xfs": 512, "btrfs": 512}
 """Megabytes, most of them holes."""
 
-ROUNDS = 25 if THOROUGH else 4
+ROUNDS = 25 if THOROUGH else 9
 """For each kind of disk and each of the two tests."""
 
 IN_ONE_FOLDER = 5
