@@ -57,7 +57,8 @@ class Copying:
         Raises:
             AccessDeniedError: an import has to be signed, and there is no key of a signer. Nothing was copied.
             ConflictError: code `"diverged"`; what is there is no copy of this, or was imported and this has gone on
-                since. Nothing was changed there.
+                since. Nothing was changed there. Code `"redacted_since"`: this handle looks at an earlier commit, of
+                which something was redacted since; what comes before that entry was copied.
             FormatError: the place holds something else than a registry.
             IntegrityError: an entry or file here is damaged or missing. Nothing that names it was copied.
             InvalidInputError: the target is this namespace, or lies within this registry.

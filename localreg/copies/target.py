@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from localreg.errors import IntegrityError, InvalidInputError, NotFoundError
 from localreg.log import Log, State, fold
 from localreg.log.home import begun, belongs_to
 from localreg.session import Session, open_session
 from localreg.session.location import FORMAT, NAME, RegistryFile, mirror, root_store
-from localreg.storage import Store
+from localreg.storage import LocalStore, Store
 
 __all__ = ["elsewhere", "open_folder", "open_target", "refuse_within"]
 
@@ -55,10 +55,10 @@ def refuse_within(source: Session, place: Store) -> None:
     Raises:
         InvalidInputError: the place lies in the registry that is copied.
     """
-    if source.root.remote or place.remote or source.root.spool_folder() is None:
+    if not (isinstance(source.root, LocalStore) and isinstance(place, LocalStore)):
         return
-    registry, folder = os.path.realpath(source.root.uri), os.path.realpath(place.uri)
-    if folder != registry and os.path.commonpath((registry, folder)) == registry:
+    registry, folder = Path(source.root.uri).resolve(), Path(place.uri).resolve()
+    if folder != registry and folder.is_relative_to(registry):
         raise InvalidInputError(
             f"{place.uri} lies within {source.root.uri}, which is to be copied; copy to another place"
         )
