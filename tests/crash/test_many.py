@@ -13,7 +13,7 @@ from tests.crash.forks import PROJECT
 from tests.thorough import THOROUGH
 
 SECONDS = 600 if THOROUGH else 60
-PATIENCE_S = 900
+PATIENCE_S = 3_600
 
 
 @pytest.mark.slow
