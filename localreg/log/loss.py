@@ -15,7 +15,6 @@ from localreg.log.patience import get_late
 from localreg.log.reader import LogReader
 from localreg.log.signing import Signers
 from localreg.log.state import State
-from localreg.log.validity import is_vouched_for
 
 __all__ = ["GAP_PROBES", "refuse_gap", "refuse_rolled_back"]
 
@@ -55,27 +54,25 @@ def refuse_rolled_back(log: LogReader, shown: State) -> bytes:
 def refuse_gap(log: LogReader, last: int, signers: Signers) -> None:
     """Notice entries lost from the middle of the tail, before a writer would fill their place with others.
 
-    Probing finds any gap shorter than what follows it; `verify` lists the folder and finds all. Where signers are
-    listed, only what one of them has signed tells of a gap: else junk left ahead of the log would stop its writers.
+    Probing finds any gap shorter than what follows it; `verify` lists the folder and finds all.
 
     Raises:
         IntegrityError: entry `last + 1` was lost, and a commit would take its place.
     """
 
-    def is_there(number: int) -> bool:
-        data = log.store.get(entry_path(number), fresh=True)
-        return data is not None and (not signers or is_vouched_for(data, number, signers, origin=log.origin.digest))
+    def tells(number: int) -> bool:
+        return log.tells_of_gap(number, signers)
 
-    beyond = _is_any(is_there, [last + ahead for ahead in GAP_PROBES], at_once=log.store.remote)
+    beyond = _is_any(tells, [last + ahead for ahead in GAP_PROBES], at_once=log.store.remote)
     # Other writers' commits may have come between the last probe and these: then the next one is there by now.
     if beyond:
         log.known(last + 1)
 
 
-def _is_any(is_there: Callable[[int], bool], numbers: Sequence[int], *, at_once: bool) -> bool:
+def _is_any(tells: Callable[[int], bool], numbers: Sequence[int], *, at_once: bool) -> bool:
     if not at_once:
-        return any(map(is_there, numbers))
+        return any(map(tells, numbers))
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(len(numbers), thread_name_prefix="localreg-gap") as pool:  # one round trip for all
-        return any(pool.map(is_there, numbers))
+        return any(pool.map(tells, numbers))

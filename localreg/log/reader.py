@@ -17,7 +17,7 @@ from localreg.log.patience import get_late
 from localreg.log.signing import NO_SIGNERS, Signers, signers_after
 from localreg.log.state import State
 from localreg.log.telling import warn_once
-from localreg.log.validity import Valid, Void, judge
+from localreg.log.validity import Valid, Void, is_vouched_for, judge
 from localreg.storage import Store
 
 __all__ = ["LogReader", "PastEvents"]
@@ -300,6 +300,15 @@ class LogReader:
     def is_there(self, commit: int) -> bool:
         """Whether there is a file at a number, by one look at its name."""
         return self.store.size(entry_path(commit)) is not None
+
+    def tells_of_gap(self, commit: int, signers: Signers) -> bool:
+        """Whether what lies beyond a number that is not there shows that entries were lost.
+
+        Where signers are listed, only what one of them has signed does: else junk left ahead of the log would stop its
+        writers.
+        """
+        data = self.store.get(entry_path(commit), fresh=True)
+        return data is not None and (not signers or is_vouched_for(data, commit, signers, origin=self.origin.digest))
 
     def known(self, commit: int) -> bytes:
         """An entry that must be there; a share may show it late to who looked before it was written.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -14,8 +15,8 @@ from localreg.log import Log, State, snapshot
 from localreg.log.entry import entry_number, entry_path
 from localreg.log.layer import layer_commit
 from localreg.log.log import SNAPSHOT_OVERDUE
+from localreg.log.signing import NO_SIGNERS, Signers
 from localreg.log.state import CONDEMNED
-from localreg.log.validity import is_vouched_for
 from localreg.names import amount
 from localreg.session import Session
 from localreg.storage import LocalStore, Store
@@ -65,13 +66,12 @@ class Namespace:
         """The newest state."""
         return self.log.load()
 
-    def vouched_for(self, numbers: Iterable[int]) -> bool:
-        """Whether any of these entries counts for something: where signers are listed, others may leave junk."""
-        signers, origin = self.state.signers, self.log.origin.digest
-        contents = ((number, self.store.get(entry_path(number))) for number in numbers) if signers else ()
-        return not signers or any(
-            is_vouched_for(data, number, signers, origin=origin) for number, data in contents if data is not None
-        )
+    @property
+    def signers(self) -> Signers:
+        """Who may sign; none is known of a log that cannot be read."""
+        with suppress(LocalregError):
+            return self.state.signers
+        return NO_SIGNERS
 
     def finding(self, level: str, what: str, message: str) -> Finding:
         """A finding of this namespace."""
@@ -101,7 +101,9 @@ def check_entries(namespace: Namespace) -> Iterator[Finding]:
     strays = [path for path in names if not entry_number(path)]
     missing = max(numbers, default=0) - len(numbers)
     first = next(number for number in count(1) if number not in numbers)
-    if missing and namespace.vouched_for(number for number in numbers if number > first):
+    signers = namespace.signers if missing else NO_SIGNERS
+    beyond = (number for number in numbers if number > first)
+    if missing and (not signers or any(namespace.log.tells_of_gap(number, signers) for number in beyond)):
         are = f"and {missing - 1:,} more entries are" if missing > 1 else "is"
         message = f"{entry_path(first)} {are} missing; restore from a copy, then run `localreg verify`"
         yield namespace.finding("problem", "log", message)

@@ -310,6 +310,19 @@ def test_an_entry_missing_behind_the_snapshot_is_a_problem(folder: Path, default
     assert message == f"{entry_path(3)} is missing; restore from a copy, then run `localreg verify`"
 
 
+def test_all_that_is_missing_is_counted_where_the_log_cannot_be_read_either(tmp_path: Path) -> None:
+    """Named for a bug: who may sign was asked first, so that only the first missing entry was told."""
+    with localreg.open(tmp_path / "made") as registry:
+        for number in range(8):
+            registry.create_model(f"m{number}")
+    shutil.copytree(tmp_path / "made", tmp_path / "copied")
+    for number in (4, 5):
+        (tmp_path / "copied/namespaces/default" / entry_path(number)).unlink()
+    for read_only in (False, True):
+        problems = localreg.open(tmp_path / "copied", read_only=read_only).doctor().problems
+        assert f"{entry_path(4)} and 1 more entries are missing" in problems[0].message
+
+
 def test_many_missing_entries_are_one_problem_however_far_the_last(folder: Path, default: Path) -> None:
     (default / entry_path(3)).unlink()
     shutil.copy(default / entry_path(2), default / entry_path(10**19))
