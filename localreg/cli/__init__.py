@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn, TextIO
 
 from localreg.cli.bash import quoting
-from localreg.cli.logs import telling_logs
+from localreg.cli.logs import on_one_line, tell, telling_logs
 from localreg.errors import DefinitionError, LocalregError
 
 __all__ = ["main"]
@@ -93,19 +93,13 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"localreg: warning: {_line(message)}", file=sys.stderr)
+    tell("warning", message)
 
 
 def _lines(error: LocalregError) -> Iterator[str]:
     """What is wrong, on a line; the faults of a definition on a line each, as a compiler tells them."""
     if isinstance(error, DefinitionError) and len(error.faults) > 1:
-        yield f"localreg: {_line(error.message.partition(chr(10))[0])}"
-        yield from (f"  {_line(each)}" for each in error.faults)
+        yield f"localreg: {on_one_line(error.message.partition(chr(10))[0])}"
+        yield from (f"  {on_one_line(each)}" for each in error.faults)
     else:
-        yield f"localreg: {_line(error)}"
-
-
-def _line(message: object) -> str:
-    from localreg.cli.wording import for_shell
-
-    return for_shell(" ".join(str(message).split()))
+        yield f"localreg: {on_one_line(error)}"

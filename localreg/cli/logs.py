@@ -1,23 +1,32 @@
-"""What the library logs, told on stderr like what it warns of."""
+"""What the library logs and warns of, told on stderr."""
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["muted", "telling_logs"]
+__all__ = ["muted", "on_one_line", "tell", "telling_logs"]
+
+
+def on_one_line(message: object) -> str:
+    """A message as a shell takes it."""
+    from localreg.cli.wording import for_shell
+
+    return for_shell(" ".join(str(message).split()))
+
+
+def tell(level: str, message: object) -> None:
+    """A line about what is no answer."""
+    print(f"localreg: {level}: {on_one_line(message)}", file=sys.stderr)
 
 
 class _Teller(logging.Handler):
     is_muted = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """A line, with commands as a shell takes them."""
+        """A line."""
         if not self.is_muted:
-            from localreg.cli.wording import for_shell
-
-            message = for_shell(" ".join(record.getMessage().split()))
-            print(f"localreg: {record.levelname.lower()}: {message}", file=sys.stderr)
+            tell(record.levelname.lower(), record.getMessage())
 
 
 _teller = _Teller(logging.WARNING)

@@ -18,16 +18,16 @@ def look(text: str) -> str:
     return re.sub("[0-9a-f]{5,}|[0-9]+", "#", text)
 
 
-def firsts(calls: Iterable[_T], look: Callable[[_T], object]) -> list[_T]:
+def firsts(calls: Iterable[_T], by: Callable[[_T], object]) -> list[_T]:
     """The first of those that look alike, in their order."""
     given = [*calls]
-    return given if THOROUGH else [group[0] for group in _alike(given, look)]
+    return given if THOROUGH else [group[0] for group in _alike(given, by)]
 
 
-def _alike(calls: Iterable[_T], look: Callable[[_T], object]) -> list[list[_T]]:
+def _alike(calls: Iterable[_T], by: Callable[[_T], object]) -> list[list[_T]]:
     groups: dict[object, list[_T]] = {}
     for call in calls:
-        groups.setdefault(look(call), []).append(call)
+        groups.setdefault(by(call), []).append(call)
     return [*groups.values()]
 
 

@@ -702,7 +702,7 @@ def _meta(data: bytes) -> JsonObject:
 def test_writers_find_their_way_past_void_entries_that_take_the_numbers_before_them(tmp_path: Path) -> None:
     signed = signed_registry(tmp_path)
     log = LogFolder(signed)
-    key, done = key_file(tmp_path, "ana"), threading.Event()
+    done = threading.Event()
     forged: list[int] = []
 
     def spoil() -> None:
@@ -715,7 +715,7 @@ def test_writers_find_their_way_past_void_entries_that_take_the_numbers_before_t
             done.wait(0.002)
 
     def write(name: str) -> list[str]:
-        mine = localreg.open(signed.uri, actor=name, signing_key=key)
+        mine = localreg.open(signed.uri, actor=name, signing_key=tmp_path / "ana.key")
         made = [f"{name} {number}" for number in range(10)]
         for each in made:
             mine.create_model(each)
@@ -773,7 +773,7 @@ def test_an_entry_that_a_share_shows_in_part_for_a_while_is_not_gone_past(tmp_pa
     signed = signed_registry(tmp_path)
     log = signed._session.log
     state = signed._session.state()
-    localreg.open(signed.uri, actor="ana", signing_key=key_file(tmp_path, "ana")).create_model("theirs")
+    localreg.open(signed.uri, actor="ana", signing_key=tmp_path / "ana.key").create_model("theirs")
     path = entry_path(state.head.commit + 1)
     store, looks = log.store, iter([b"x", b"PAR1"])
 
