@@ -125,15 +125,13 @@ class Copying:
         why = None if message is None else check_text(message, what="message")
         to = None if namespace is None else check_namespace(namespace)
         options = checked_options(storage_options)
-        uri = target._session.root.uri if isinstance(target, Copying) else _location(target)
-        to = to or (target._session if isinstance(target, Copying) else source).namespace
+        open_there = target._session if isinstance(target, Copying) else None
+        uri = _location(target) if open_there is None else open_there.root.uri
+        to = to or (open_there or source).namespace
         original = find_suite(source, suite)  # before a registry is made for it
-        if only_tell:
-            there = None
-        elif isinstance(target, Copying):
-            there = target._session.at_namespace(to)
-        else:
-            there = _opened_for_suite(source, uri, to, options)
+        there = None
+        if not only_tell:
+            there = open_there.at_namespace(to) if open_there else _opened_for_suite(source, uri, to, options)
         return copy_suite(original, there, uri=uri, namespace=to, reset=replaces, message=why)
 
     def import_namespace(

@@ -418,6 +418,16 @@ def test_what_a_signer_signed_ahead_of_the_log_tells_of_a_gap(signed: Registry, 
     assert not reopened(signed).doctor().ok
 
 
+def test_junk_in_a_gap_does_not_hide_what_is_missing_before_it(signed: Registry, log: LogFolder) -> None:
+    for name in "nopq":
+        signed.create_model(name)
+    last = log.last
+    log.path(last - 2).unlink()
+    log.write(last - 1, b"garbage")
+    problems = reopened(signed).verify().problems
+    assert [(each.path, each.code) for each in problems] == [(entry_path(last - 2), "entry_missing")]
+
+
 def test_an_entry_of_a_removed_signer_is_void_and_those_before_stay(tmp_path: Path) -> None:
     signed = signed_registry(tmp_path, "ana", "ben")
     ben = reopened(signed, signing_key=key_file(tmp_path, "ben"))
